@@ -1,0 +1,99 @@
+"""Every observable once: its name, symbol, unit and definition."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from nvmodel.refusal import InputError, known_name
+
+
+@dataclass(frozen=True)
+class Observable:
+    """What a name in a `Solution` means."""
+
+    name: str
+    symbol: str
+    unit: str
+    definition: str
+
+
+_ALL = (
+    Observable("battery_energy", "$E_B$", "ħω", "<J_B^z>/N_B + 1/2, per battery spin (Eq. (6))"),
+    Observable("charger_energy", "$E_C$", "ħω", "<J_C^z>/N_C + 1/2, per charger spin (Eq. (6))"),
+    Observable("power", "$P_B$", "ħωγ", "dE_B/dt, per battery spin (Eq. (11))"),
+    Observable(
+        "ergotropy",
+        "$W$",
+        "ħω",
+        "E_B less its least value under unitaries on the N_B + 1 levels of the battery's "
+        "symmetric ladder, per battery spin (Eq. (9))",
+    ),
+    Observable(
+        "ergotropy_total",
+        "$W_\\mathrm{tot}$",
+        "ħω",
+        "the same under all unitaries of the 2^N_B-dimensional space, per battery spin",
+    ),
+    Observable(
+        "ergotropy_local",
+        "$W_\\mathrm{loc}$",
+        "ħω",
+        "the same under products of single-spin unitaries: max(0, 2 E_B - 1) for a battery "
+        "without coherence between energies",
+    ),
+    Observable(
+        "open_work",
+        "$W_\\mathrm{open}$",
+        "ħω",
+        "E_B - nbar/(2 nbar + 1), per battery spin (Eq. (8)); may be negative",
+    ),
+    Observable(
+        "log_negativity", "$S_B$", "bit", "log2 of the trace norm of rho's partial transpose (12)"
+    ),
+    Observable(
+        "entanglement_rate",
+        "$\\dot S_B$",
+        "bit γ",
+        "dS_B/dt from the right, differentiated exactly",
+    ),
+    Observable(
+        "emission_rate", "$I$", "γ", "gamma (nbar + 1) <J^+ J^->: photons emitted per unit time"
+    ),
+    Observable("absorption_rate", "$A$", "γ", "gamma nbar <J^- J^+>: photons absorbed per time"),
+    Observable("emitted_photons", "$n_\\mathrm{em}$", "1", "photons emitted since the start"),
+    Observable("absorbed_photons", "$n_\\mathrm{abs}$", "1", "photons absorbed since the start"),
+    Observable(
+        "daemonic_ergotropy",
+        "$W_\\mathrm{d}$",
+        "ħω",
+        "mean over single runs of the conditional battery state's ladder ergotropy, per spin",
+    ),
+    Observable(
+        "capacity", "$\\mathcal{E}$", "ħω", "N_B E_B in the steady state, whole battery (Eq. (7))"
+    ),
+)
+
+OBSERVABLES = {observable.name: observable for observable in _ALL}
+"""All observables by name."""
+
+
+def requested(
+    observables: Iterable[str] | None, default: Iterable[str], available: Iterable[str]
+) -> tuple[str, ...]:
+    """Names to compute: `default` for None, else those asked for, each known and available.
+
+    >>> requested(["power"], default=["battery_energy"], available=["battery_energy", "power"])
+    ('power',)
+    """
+    if observables is None:
+        return tuple(default)
+    if isinstance(observables, str):
+        raise InputError("observables", observables, "must be a list of names")
+    names = tuple(known_name("observables", name, OBSERVABLES) for name in observables)
+    for name in names:
+        if name not in available:
+            raise InputError(
+                "observables", name, f"not available here; available: {', '.join(available)}"
+            )
+    if not names:
+        raise InputError("observables", [], "must name at least one observable")
+    return tuple(dict.fromkeys(names))

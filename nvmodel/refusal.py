@@ -1,0 +1,76 @@
+"""How bad input is refused: one line with the field, the value and what is allowed."""
+
+import difflib
+import math
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """Raised at the boundary for input that cannot be simulated.
+
+    The message is always one line, ``field = value: what is allowed``, so that a command
+    line can show it as it stands.
+
+    >>> raise InputError("nbar", -1.0, "must be a finite number >= 0")
+    Traceback (most recent call last):
+        ...
+    nvmodel.refusal.InputError: nbar = -1.0: must be a finite number >= 0
+    """
+
+    def __init__(self, field: str, value: object, allowed: str) -> None:
+        shown = repr(value)
+        if len(shown) > 80:
+            shown = shown[:77] + "..."
+        super().__init__(f"{field} = {shown}: {allowed}".replace("\n", " "))
+        self.field = field
+
+
+def whole_number(field: str, value: object, least: int, most: int | None = None) -> int:
+    """Return `value` as an int, or refuse it.
+
+    Floats with an integral value are taken (TOML writes 10^16 as ``1e16``); booleans are not.
+
+    >>> whole_number("n_battery", 1e3, least=1)
+    1000
+    """
+    span = f"a whole number >= {least}" if most is None else f"a whole number, {least} to {most}"
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        if not (isinstance(value, float) and math.isfinite(value) and value == int(value)):
+            raise InputError(field, value, f"must be {span}")
+        number = int(value)
+    else:
+        number = value.__index__()
+    if number < least or (most is not None and number > most):
+        raise InputError(field, value, f"must be {span}")
+    return number
+
+
+def finite_number(field: str, value: object, least: float, exclusive: bool = False) -> float:
+    """Return `value` as a finite float not below (or, if exclusive, above) `least`, or refuse it.
+
+    >>> finite_number("gamma", 2, least=0.0, exclusive=True)
+    2.0
+    """
+    allowed = f"must be a finite number {'>' if exclusive else '>='} {least:g}"
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(field, value, allowed) from None
+    is_text = isinstance(value, (str, bytes, bool))
+    if is_text or not math.isfinite(number) or number < least or (exclusive and number == least):
+        raise InputError(field, value, allowed)
+    return number
+
+
+def known_name(field: str, value: object, known: Iterable[str]) -> str:
+    """Return `value` if it is one of `known`; otherwise refuse it and name the nearest.
+
+    >>> known_name("observables", "power", ["power", "ergotropy"])
+    'power'
+    """
+    names = list(known)
+    if isinstance(value, str) and value in names:
+        return value
+    near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
+    hint = f"unknown; did you mean {near[0]!r}?" if near else f"unknown; known: {', '.join(names)}"
+    raise InputError(field, value, hint)

@@ -1,0 +1,246 @@
+"""The one answer of every engine: `Solution`, and what it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nvmodel.refusal import InputError, known_name
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Distribution:
+    """Weights over bins, of single runs or of a state; at one time or at every output time.
+
+    Attributes
+    ----------
+    quantity : str
+        What is distributed, with its unit.
+    low, high : ndarray (bins,)
+        Edges of the bins, low <= x < high (the last bin is closed); equal for exact values.
+    weight : ndarray (bins,) or (times, bins)
+        Counts of runs (integers; runs that fall in no bin are in none), or probabilities.
+    """
+
+    quantity: str
+    low: Array
+    high: Array
+    weight: NDArray[Any]
+
+    @classmethod
+    def of_values(cls, quantity: str, values: Array, weight: NDArray[Any]) -> Distribution:
+        """A distribution over exact `values` rather than bins."""
+        return cls(quantity, values, values, weight)
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """Numbers read from a state or from a tally: all a `Solution` shows."""
+
+    values: Mapping[str, Array]
+    errors: Mapping[str, Array | None] = field(default_factory=dict)
+    distributions: Mapping[str, Distribution] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+class Tally(Protocol):
+    """Exactly additive counts of a set of single runs.
+
+    Integers only, so that adding tallies is associative and commutative to the bit: however
+    the runs were split over calls, blocks, ranks or restarts, the sum is the same.
+    """
+
+    @property
+    def spans(self) -> RunSpans:
+        """Which runs it holds."""
+
+    def merge(self, other: Any) -> Any:
+        """The tally of both sets of runs; refused if they overlap or differ in definition."""
+
+    def read(self) -> Reading:
+        """Means, standard errors and distributions."""
+
+
+@dataclass(frozen=True)
+class RunSpans:
+    """A set of run indices as sorted, disjoint, non-adjacent half-open spans.
+
+    >>> RunSpans(((0, 10),)).union(RunSpans(((10, 20), (30, 40))))
+    RunSpans(spans=((0, 20), (30, 40)))
+    >>> RunSpans(((0, 10),)).union(RunSpans(((5, 6),)))
+    Traceback (most recent call last):
+        ...
+    nvmodel.refusal.InputError: runs = [5, 6): already counted; merged ranges must be disjoint
+    """
+
+    spans: tuple[tuple[int, int], ...]
+
+    def __len__(self) -> int:
+        return sum(stop - start for start, stop in self.spans)
+
+    def union(self, other: RunSpans) -> RunSpans:
+        """The runs of both, which must be disjoint."""
+        merged: list[tuple[int, int]] = []
+        for start, stop in sorted(self.spans + other.spans):
+            if merged and start < merged[-1][1]:
+                overlap = _Range(start, min(stop, merged[-1][1]))
+                raise InputError("runs", overlap, "already counted; merged ranges must be disjoint")
+            if merged and start == merged[-1][1]:
+                merged[-1] = (merged[-1][0], stop)
+            else:
+                merged.append((start, stop))
+        return RunSpans(tuple(merged))
+
+
+class _Range(tuple[int, int]):
+    def __new__(cls, start: int, stop: int) -> _Range:
+        return super().__new__(cls, (start, stop))
+
+    def __repr__(self) -> str:
+        return f"[{self[0]}, {self[1]})"
+
+
+class Solution:
+    """What an engine found: values over times, standard errors, distributions, warnings.
+
+    Attributes
+    ----------
+    times : ndarray (T,)
+        Output times; infinity for a steady state.
+    values : mapping of name to ndarray (T,)
+        See `nvmodel.observables` for names and units. ``solution["power"]`` is short for
+        ``solution.values["power"]``.
+    errors : mapping of name to ndarray (T,) or None
+        Standard error of the mean; None where the value is deterministic.
+    distributions : mapping of name to Distribution
+    warnings : tuple of str
+        Where the solver left its validity; empty if it did not.
+    runs : int or None
+        Number of single runs; None where deterministic.
+    provenance : mapping
+        What made it: solver, tolerances, versions.
+
+    Examples
+    --------
+    >>> solution = Solution([0.0, 1.0], Reading({"power": np.array([0.0, 2.0])}))
+    >>> solution["power"]
+    array([0., 2.])
+    >>> solution.to_dataframe()
+       time observable  value  error
+    0   0.0      power    0.0    NaN
+    1   1.0      power    2.0    NaN
+    """
+
+    def __init__(
+        self,
+        times: Iterable[float],
+        found: Reading | Tally,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.times = np.asarray(times, dtype=float)
+        self.tally: Tally | None = None if isinstance(found, Reading) else found
+        self._found = found
+        self.provenance: Mapping[str, Any] = MappingProxyType(dict(provenance or {}))
+
+    @cached_property
+    def _reading(self) -> Reading:
+        # a tally is read when first asked, so that merging blocks costs additions only
+        return self._found if isinstance(self._found, Reading) else self._found.read()
+
+    @property
+    def values(self) -> Mapping[str, Array]:
+        """Values by observable."""
+        return self._reading.values
+
+    @property
+    def errors(self) -> Mapping[str, Array | None]:
+        """Standard errors by observable."""
+        return {name: self._reading.errors.get(name) for name in self.values}
+
+    @property
+    def distributions(self) -> Mapping[str, Distribution]:
+        """Distributions by name."""
+        return self._reading.distributions
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Where the solver left its validity."""
+        return self._reading.warnings
+
+    @property
+    def runs(self) -> int | None:
+        """Number of single runs."""
+        return None if self.tally is None else len(self.tally.spans)
+
+    def __getitem__(self, name: str) -> Array:
+        return self.values[known_name("observable", name, self.values)]
+
+    def __repr__(self) -> str:
+        kind = "averages" if self.runs is None else f"{self.runs} single runs"
+        span = f"{self.times.size} times up to {self.times[-1]:g}"
+        return f"<Solution: {kind}, {span}: {', '.join(self.values)}>"
+
+    def merge(self, other: Solution) -> Solution:
+        """As if the runs of both had been sampled together, to the bit; see `Tally`.
+
+        Raises InputError for averages, for overlapping runs and for different studies.
+        """
+        if self.tally is None or other.tally is None:
+            raise InputError("merge", other, "only single runs can be merged")
+        return Solution(self.times, self.tally.merge(other.tally), self.provenance)
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Tidy table: one row per time and observable, with columns time, observable, value, error.
+
+        `error` is NaN where the value is deterministic.
+        """
+        parts = []
+        for name, values in self.values.items():
+            error = self.errors[name]
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "time": self.times,
+                        "observable": name,
+                        "value": values,
+                        "error": np.nan if error is None else error,
+                    }
+                )
+            )
+        return pd.concat(parts, ignore_index=True)
+
+    def distributions_to_dataframe(self) -> pd.DataFrame:
+        """Tidy table of the distributions: distribution, time, low, high, weight.
+
+        `time` is NaN for distributions over whole runs.
+        """
+        parts = []
+        for name, d in self.distributions.items():
+            over_time = d.weight.ndim == 2
+            times = self.times if over_time else np.array([np.nan])
+            bins = d.low.size
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "distribution": name,
+                        "quantity": d.quantity,
+                        "time": np.repeat(times, bins),
+                        "low": np.tile(d.low, times.size),
+                        "high": np.tile(d.high, times.size),
+                        "weight": np.asarray(d.weight, dtype=float).ravel(),
+                    }
+                )
+            )
+        if not parts:
+            columns = ["distribution", "quantity", "time", "low", "high", "weight"]
+            return pd.DataFrame({column: [] for column in columns})
+        return pd.concat(parts, ignore_index=True)

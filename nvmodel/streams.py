@@ -1,0 +1,152 @@
+r"""The random numbers of run i: a counter-based stream fixed by (seed, i) alone.
+
+The generator is Philox4x64-10 (Salmon, Moraes, Dror and Shaw, SC'11): ten rounds of a keyed
+permutation of a 256-bit counter. The stream of run i under `seed` is what
+``numpy.random.Philox(key=[seed, domain], counter=[0, i, 0, 0]).random_raw()`` gives, so that a
+single number of any run can be had anywhere, in any order. `domain` separates the engines.
+
+Logarithm and exponential are written out in IEEE operations: vector units can run them, and the
+bits do not depend on a machine's mathematical library.
+"""
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+QUANTUM_JUMPS = 1
+TRUNCATED_WIGNER = 2
+WORDS = 4  # 64-bit words of one Philox block
+
+_M0, _M1 = np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157)
+_W0, _W1 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBB67AE8584CAA73B)
+_LN2_HIGH = 0.693147180369123816490  # ln 2 = high + low, high with 21 trailing zero bits
+_LN2_LOW = 1.90821492927058770002e-10
+
+
+@intrinsic
+def _wide_product(typingctx: Any, a: Any, b: Any) -> Any:
+    """Upper and lower word of a 64 x 64 bit product: one instruction that numpy lacks."""
+    pair = types.UniTuple(types.uint64, 2)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        wide, word = ir.IntType(128), ir.IntType(64)
+        product = builder.mul(builder.zext(args[0], wide), builder.zext(args[1], wide))
+        high = builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), word)
+        return context.make_tuple(builder, pair, (high, builder.trunc(product, word)))
+
+    return pair(types.uint64, types.uint64), codegen
+
+
+@intrinsic
+def _bits_of(typingctx: Any, x: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.IntType(64))
+
+    return types.int64(types.float64), codegen
+
+
+@intrinsic
+def _float_of(typingctx: Any, bits: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.DoubleType())
+
+    return types.float64(types.int64), codegen
+
+
+@njit(inline="always")
+def philox_block(seed: Any, domain: Any, run: Any, block: Any) -> tuple[Any, Any, Any, Any]:
+    """Four 64-bit words of run `run`: numbers 4*block ... 4*block + 3 of its stream."""
+    c0, c1 = np.uint64(block + 1), np.uint64(run)
+    c2, c3 = np.uint64(0), np.uint64(0)
+    k0, k1 = np.uint64(seed), np.uint64(domain)
+    for _ in range(10):
+        h0, l0 = _wide_product(_M0, c0)
+        h1, l1 = _wide_product(_M1, c2)
+        c0, c1, c2, c3 = h1 ^ c1 ^ k0, l1, h0 ^ c3 ^ k1, l0
+        k0, k1 = k0 + _W0, k1 + _W1
+    return c0, c1, c2, c3
+
+
+@njit(inline="always")
+def _unit(word: Any) -> Any:
+    # 52 bits at the middle of their cell: never 0, never 1
+    return (np.float64(word >> np.uint64(12)) + 0.5) * 2.0**-52
+
+
+@njit(inline="always")
+def fill_uniform(seed: Any, domain: Any, run: Any, block: Any, out: Any) -> None:
+    """Fill `out` (a multiple of 4 long) with uniform numbers in (0, 1) from block `block` on."""
+    for j in range(out.size // WORDS):
+        a, b, c, d = philox_block(seed, domain, run, block + j)
+        out[4 * j] = _unit(a)
+        out[4 * j + 1] = _unit(b)
+        out[4 * j + 2] = _unit(c)
+        out[4 * j + 3] = _unit(d)
+
+
+@njit(inline="always")
+def log_unit(x: Any) -> Any:
+    r"""Natural logarithm of a normal x > 0, to 2 ulp.
+
+    x = 2^e m with m in [1/sqrt 2, sqrt 2); ln m = 2 artanh(s), s = (m-1)/(m+1), |s| < 0.172,
+    whose series needs ten terms.
+    """
+    bits = _bits_of(x)
+    # moves the mantissa's split from [1, 2) to [1/sqrt 2, sqrt 2)
+    shift = (bits - 0x3FE6A09E667F3BCD) >> 52
+    m = _float_of(bits - (shift << 52))
+    f = m - 1.0
+    s = f / (2.0 + f)
+    z = s * s
+    series = z * (
+        1.0 / 3
+        + z
+        * (
+            1.0 / 5
+            + z
+            * (
+                1.0 / 7
+                + z
+                * (
+                    1.0 / 9
+                    + z
+                    * (1.0 / 11 + z * (1.0 / 13 + z * (1.0 / 15 + z * (1.0 / 17 + z * (1.0 / 19)))))
+                )
+            )
+        )
+    )
+    e = np.float64(shift)
+    return e * _LN2_HIGH + (2.0 * s + (2.0 * s * series + e * _LN2_LOW))
+
+
+@njit(inline="always")
+def exp_clamped(x: Any) -> Any:
+    """exp(min(max(x, -700), 700)), to 2 ulp; by halving and its power series."""
+    x = min(max(x, -700.0), 700.0)
+    n = np.floor(x * 1.4426950408889634 + 0.5)
+    r = (x - n * _LN2_HIGH) - n * _LN2_LOW
+    p = 1.0 + r / 13.0
+    p = 1.0 + p * r / 12.0
+    p = 1.0 + p * r * (1.0 / 11)
+    p = 1.0 + p * r * (1.0 / 10)
+    p = 1.0 + p * r * (1.0 / 9)
+    p = 1.0 + p * r * (1.0 / 8)
+    p = 1.0 + p * r * (1.0 / 7)
+    p = 1.0 + p * r * (1.0 / 6)
+    p = 1.0 + p * r * (1.0 / 5)
+    p = 1.0 + p * r * (1.0 / 4)
+    p = 1.0 + p * r * (1.0 / 3)
+    p = 1.0 + p * r * 0.5
+    p = 1.0 + p * r
+    return p * _float_of((np.int64(n) + 1023) << 52)
+
+
+@njit(inline="always")
+def fill_exponential(seed: Any, domain: Any, run: Any, block: Any, out: Any) -> None:
+    """Fill `out` (a multiple of 4 long) with unit-mean exponential numbers, -ln(uniform)."""
+    fill_uniform(seed, domain, run, block, out)
+    for j in range(out.size):
+        out[j] = -log_unit(out[j])

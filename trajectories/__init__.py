@@ -1,0 +1,1 @@
+"""The quantum engine: exact averages and quantum-jump single runs."""

@@ -1,0 +1,224 @@
+r"""Coupled angular momentum: the basis :math:`|J,M\rangle` in which the problem falls apart.
+
+Collective damping conserves :math:`J^2` with :math:`J=J_B+J_C`, so each J is a ladder of its own.
+The start, battery down and charger up, spreads over the ladders J = |j_C - j_B| + k, k = 0, 1, ...
+Standard theory of angular momentum: Varshalovich, Moskalev and Khersonskii 1988, chapter 8.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from nvmodel.refusal import InputError
+
+Array = NDArray[np.float64]
+
+# weights p_J below this are left out. Amplitudes are their square roots, and coherences between
+# a kept and a left-out ladder would be of this root's size: 1e-11, below every tolerance we state.
+WEIGHT_TAIL = 1e-22
+MOST_LADDERS = 20_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class CoupledBasis:
+    r"""The ladders J_k = |N_C - N_B|/2 + k that the start reaches, and J_B^z on them.
+
+    Attributes
+    ----------
+    n_battery, n_charger : int
+    J : ndarray (K,)
+        Total angular momentum of each ladder.
+    weight : ndarray (K,)
+        Probability :math:`p_J=(2J+1)\,(2j_B)!\,(2j_C)!/[(j_B+j_C+J+1)!\,(j_B+j_C-J)!]` of each
+        ladder in the start |j_B,-j_B>|j_C,j_C>. The amplitudes alternate in sign with k.
+    m_start : float
+        M of the start, j_C - j_B.
+    diagonal : ndarray (K,)
+        :math:`g_J`, with :math:`\langle JM|J_B^z|JM\rangle = M g_J`; 0 at J = 0.
+    coupling : ndarray (K,)
+        :math:`f_J`, with :math:`\langle J{-}1,M|J_B^z|JM\rangle=f_J\sqrt{J^2-M^2}` (Condon and
+        Shortley's phases, battery first); 0 for the lowest ladder.
+    """
+
+    n_battery: int
+    n_charger: int
+    J: Array
+    weight: Array
+    m_start: float
+    diagonal: Array
+    coupling: Array
+
+    @property
+    def n_ladders(self) -> int:
+        """K."""
+        return self.J.size
+
+
+def coupled_basis(n_battery: int, n_charger: int, tail: float = WEIGHT_TAIL) -> CoupledBasis:
+    """The ladders whose weights matter: the left-out ones together weigh less than `tail`.
+
+    For R > 1 the weights fall like R^-k, so that about 50/ln R ladders remain at any size.
+
+    Examples
+    --------
+    >>> basis = coupled_basis(1, 5)
+    >>> print(basis.J, basis.weight)
+    [2. 3.] [0.83333333 0.16666667]
+    """
+    n, larger = min(n_battery, n_charger), max(n_battery, n_charger)
+    d = larger - n
+    weight = ladder_weights(n, larger, tail)
+    k = np.arange(weight.size, dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):  # J = 0 and J = 1/2 are set by hand
+        g_smaller = (2.0 * k * (d + k + 1.0) - float(n) * d) / ((d + 2.0 * k) * (d + 2.0 * k + 2.0))
+        f = np.sqrt(k * (k + d) * (n - k + 1.0) * (larger + k + 1.0)) / (
+            (d + 2.0 * k) * np.sqrt((d + 2.0 * k - 1.0) * (d + 2.0 * k + 1.0))
+        )
+    f[0] = 0.0
+    diagonal = g_smaller if n_battery <= n_charger else 1.0 - g_smaller
+    if d == 0:
+        diagonal[0] = 0.0
+    return CoupledBasis(
+        n_battery=n_battery,
+        n_charger=n_charger,
+        J=d / 2 + k,
+        weight=weight,
+        m_start=(n_charger - n_battery) / 2,
+        diagonal=diagonal,
+        coupling=f,
+    )
+
+
+def ladder_weights(smaller: int, larger: int, tail: float = WEIGHT_TAIL) -> Array:
+    r"""p_J for J = (larger - smaller)/2 + k, k = 0, 1, ..., cut where the rest weighs < `tail`.
+
+    By the ratio of neighbours from the exact first weight (D+1)/(larger+1), D = larger - smaller,
+
+    .. math:: \frac{p_{k+1}}{p_k}=\frac{D+2k+3}{D+2k+1}\cdot\frac{smaller-k}{larger+k+2},
+
+    because differences of log-gamma functions lose their digits at large N. A relative error of
+    about 1e-16 sqrt(k) remains.
+
+    >>> ladder_weights(2, 2)
+    array([0.33333333, 0.5       , 0.16666667])
+    """
+    d = larger - smaller
+    parts = [np.array([(d + 1) / (larger + 1)])]
+    start, chunk = 0, 64
+    while start < smaller:
+        if start > MOST_LADDERS:
+            raise InputError(
+                "n_battery, n_charger",
+                (smaller, larger),
+                f"need more than {MOST_LADDERS} ladders J; take R further from 1 or fewer spins",
+            )
+        k = np.arange(start, min(start + chunk, smaller), dtype=float)
+        ratio = (d + 2.0 * k + 3.0) / (d + 2.0 * k + 1.0) * ((smaller - k) / (larger + k + 2.0))
+        weight = parts[-1][-1] * np.cumprod(ratio)
+        # past the peak the ratios fall, so the rest is below a geometric series
+        rest = np.where(ratio < 1.0, weight * ratio / np.maximum(1.0 - ratio, 1e-300), np.inf)
+        enough = np.flatnonzero(rest < tail)
+        if enough.size:
+            parts.append(weight[: enough[0] + 1])
+            break
+        parts.append(weight)
+        start += k.size
+        chunk = min(2 * chunk, 1 << 20)
+    return np.concatenate(parts)
+
+
+def lowering_squared(J: Any, M: Any) -> Any:
+    r""":math:`a_J(M)^2=J(J+1)-M(M-1)=(J+M)(J-M+1)`, 0 outside the ladder.
+
+    >>> lowering_squared(0.5, 0.5)
+    1.0
+    """
+    return np.maximum((J + M) * (J - M + 1.0), 0.0)
+
+
+def clebsch_gordan(basis: CoupledBasis, M: Array) -> Array:
+    r"""Coefficients :math:`\langle j_B m_B, j_C\,M{-}m_B|J M\rangle`.
+
+    At fixed M they are the eigenvectors of the tridiagonal matrix of J^2 in m_B, whose eigenvalue
+    J(J+1) is known. A recursion from either end, each run into growing values and the two joined
+    in the middle, gives them without loss at any size.
+
+    Parameters
+    ----------
+    basis : CoupledBasis
+    M : ndarray (n,)
+        Total projections.
+
+    Returns
+    -------
+    ndarray (n, K, N_B + 1)
+        Condon and Shortley's phases; 0 where |M| > J or |M - m_B| > j_C. The last axis is the
+        battery's number of excitations, m_B + j_B.
+
+    Examples
+    --------
+    >>> print(clebsch_gordan(coupled_basis(1, 1), np.array([0.0])).round(6))  # singlet, triplet
+    [[[-0.707107  0.707107]
+      [ 0.707107  0.707107]]]
+    """
+    out = np.zeros((M.size, basis.n_ladders, basis.n_battery + 1))
+    _clebsch_gordan(basis.n_battery / 2, basis.n_charger / 2, basis.J, np.asarray(M, float), out)
+    return out
+
+
+@njit(cache=True, error_model="numpy")
+def _clebsch_gordan(jb: float, jc: float, J: Array, M: Array, out: Array) -> None:
+    for i in range(M.size):
+        low, high = max(-jb, M[i] - jc), min(jb, M[i] + jc)
+        size = round(high - low) + 1
+        first = round(low + jb)
+        diag, off = np.empty(size), np.empty(size)
+        for s in range(size):
+            b = low + s
+            c = M[i] - b
+            diag[s] = jb * (jb + 1) + jc * (jc + 1) + 2 * b * c
+            off[s] = np.sqrt((jb - b) * (jb + b + 1) * (jc + c) * (jc - c + 1))
+        for k in range(J.size):
+            if abs(M[i]) <= J[k]:
+                _known_eigenvector(diag, off, J[k] * (J[k] + 1), out[i, k, first : first + size])
+
+
+@njit(cache=True, error_model="numpy")
+def _known_eigenvector(diag: Array, off: Array, eigenvalue: float, v: Array) -> None:
+    n = diag.size
+    if n == 1:
+        v[0] = 1.0
+        return
+    # joined where the diagonal is nearest the eigenvalue: the middle of the oscillating region
+    join, best = 0, np.inf
+    for s in range(n - 1):
+        distance = abs(eigenvalue - diag[s]) / (off[s] + (off[s - 1] if s else 0.0))
+        if distance < best:
+            join, best = s, distance
+    left, right = np.zeros(n), np.zeros(n)
+    left[0], right[n - 1] = 1.0, 1.0
+    for s in range(join + 1):
+        before = off[s - 1] * left[s - 1] if s else 0.0
+        left[s + 1] = ((eigenvalue - diag[s]) * left[s] - before) / off[s]
+        if abs(left[s + 1]) > 1e150:
+            for i in range(s + 2):
+                left[i] *= 1e-150
+    for s in range(n - 1, join, -1):
+        after = off[s] * right[s + 1] if s < n - 1 else 0.0
+        right[s - 1] = ((eigenvalue - diag[s]) * right[s] - after) / off[s - 1]
+        if abs(right[s - 1]) > 1e150:
+            for i in range(s - 1, n):
+                right[i] *= 1e-150
+    # both are known at join and join + 1; scale by the larger, the other may be a node
+    pivot = join if abs(right[join]) > abs(right[join + 1]) else join + 1
+    scale = right[pivot] / left[pivot]
+    norm = 0.0
+    for s in range(n):
+        v[s] = scale * left[s] if s <= join else right[s]
+        norm += v[s] * v[s]
+    # the coefficient of the highest m_B is positive, and right[n - 1] was started so
+    for s in range(n):
+        v[s] /= np.sqrt(norm)
