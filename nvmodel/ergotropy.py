@@ -23,7 +23,7 @@ def ergotropy_of_matrix(state: ArrayLike, hamiltonian: ArrayLike) -> float:
     Examples
     --------
     >>> ergotropy_of_matrix([[0.2, 0.0], [0.0, 0.8]], [[0.0, 0.0], [0.0, 1.0]])
-    0.6
+    0.6000000000000001
     """
     rho, h = np.asarray(state), np.asarray(hamiltonian)
     r = np.linalg.eigvalsh(rho)[::-1]

@@ -1,0 +1,1 @@
+"""Run definitions, distribution over ranks, results, figures and the command line."""

@@ -133,7 +133,7 @@ def ladder_weights(smaller: int, larger: int, tail: float = WEIGHT_TAIL) -> Arra
 def lowering_squared(J: Any, M: Any) -> Any:
     r""":math:`a_J(M)^2=J(J+1)-M(M-1)=(J+M)(J-M+1)`, 0 outside the ladder.
 
-    >>> lowering_squared(0.5, 0.5)
+    >>> float(lowering_squared(0.5, 0.5))
     1.0
     """
     return np.maximum((J + M) * (J - M + 1.0), 0.0)

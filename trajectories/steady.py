@@ -1,0 +1,177 @@
+r"""Where charging ends: closed-form steady states at any temperature and any size.
+
+Each ladder J keeps its weight p_J for ever and ends in equilibrium with the reservoir, at T = 0 in
+the dark state |J,-J>. No linear system is solved: the steady state is not unique, and the dark
+states make it depend on the start.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nvmodel.battery import CollectiveBattery
+from nvmodel.observables import requested
+from nvmodel.refusal import InputError
+from nvmodel.solution import Distribution, Reading, Solution
+from trajectories.angular import CoupledBasis, coupled_basis
+from trajectories.chains import pair_chains
+from trajectories.readout import FROM_POPULATIONS, derived, entanglement, populations
+from trajectories.starts import starts
+
+Array = NDArray[np.float64]
+
+ENERGIES = ("battery_energy", "charger_energy", "capacity", "ergotropy_local", "open_work")
+AVAILABLE = (*ENERGIES, *FROM_POPULATIONS, "log_negativity")
+
+# products in the table of populations: above the first it is left to those who ask (a second),
+# above the other it is refused (minutes)
+CHEAP_POPULATIONS = 100_000_000
+MOST_POPULATIONS = 20_000_000_000
+
+
+def steady_state(battery: CollectiveBattery, observables: Iterable[str] | None = None) -> Solution:
+    r"""The state that charging ends in, as a `Solution` with the one time infinity.
+
+    Per ladder J = |N_C - N_B|/2 + k, with n the smaller and N the larger number of spins and
+    D = N - n, the dark state |J,-J> holds
+
+    .. math:: \frac{(n-k)(D+k+1)}{D+2k+2}\ \text{(smaller)},\qquad
+              \frac{(n-k)(k+1)}{D+2k+2}\ \text{(larger ensemble)}
+
+    excitations: sums of positive terms, exact to rounding at any N. At T > 0 the ladder's mean
+    excitation above the bottom, :math:`\bar n-(2J+1)/[((\bar n+1)/\bar n)^{2J+1}-1]`, is shared by
+    :math:`\langle J_B^z\rangle = g_J\langle M\rangle`.
+
+    Parameters
+    ----------
+    battery : CollectiveBattery
+        Up to 1e16 spins for R >= 1.1 (or <= 1/1.1), 1e6 for any R; beyond, as long as the ladders
+        needed stay below 2e7.
+    observables : iterable of str, optional
+        Default: energies, capacity, open work, local ergotropy; the other ergotropies where
+        populations fit. ``log_negativity`` on request.
+
+    Returns
+    -------
+    Solution
+        `distributions` holds ``dark_state``, the weights p_J over J, and ``populations``.
+
+    Examples
+    --------
+    >>> steady = steady_state(CollectiveBattery(n_battery=1, n_charger=10**15))
+    >>> float(1 - steady["battery_energy"][0])  # 1 - (N_C/(N_C + 1))^2
+    1.99...e-15
+    """
+    basis = coupled_basis(battery.n_battery, battery.n_charger)
+    weight = _ladder_probabilities(battery, basis)
+    products = _population_products(battery, basis)
+    default = ENERGIES + (FROM_POPULATIONS if products <= CHEAP_POPULATIONS else ())
+    names = requested(observables, default=default, available=AVAILABLE)
+    battery_energy, charger_energy = _energies(battery, basis, weight)
+    values = {
+        "battery_energy": np.array([battery_energy]),
+        "charger_energy": np.array([charger_energy]),
+        "capacity": np.array([battery.n_battery * battery_energy]),
+    }
+    distributions = {}
+    if weight.size <= 1_000_000:
+        distributions["dark_state"] = Distribution.of_values("J of the ladder", basis.J, weight)
+    ladder = None
+    if any(name in FROM_POPULATIONS or name == "log_negativity" for name in names):
+        if products > MOST_POPULATIONS:
+            raise InputError(
+                "observables",
+                names,
+                f"ergotropy and negativity need a table of {products:.1g} products here, at most "
+                f"{MOST_POPULATIONS:.1g}; ask for energies only",
+            )
+        chains = pair_chains(basis, battery.occupation, furthest=0)
+        state = weight * _equilibrium(basis, chains.M, battery.occupation)
+        ladder = populations(basis, chains, state[None])
+        quantity = "battery excitations m_B + N_B/2"
+        excitations = np.arange(battery.n_battery + 1.0)
+        distributions["populations"] = Distribution.of_values(quantity, excitations, ladder)
+        if "log_negativity" in names:
+            values["log_negativity"] = entanglement(basis, chains, state[None], False)[0]
+    values |= derived(names, battery, values["battery_energy"], ladder)
+    reading = Reading({name: values[name] for name in names}, distributions=distributions)
+    return Solution([np.inf], reading, {"solver": "closed form"})
+
+
+def _ladder_probabilities(battery: CollectiveBattery, basis: CoupledBasis) -> Array:
+    mixture = starts(battery, basis)
+    if len(mixture) == 1:
+        return basis.weight
+    return np.sum([start.probability * start.amplitude**2 for start in mixture], axis=0)
+
+
+def _energies(
+    battery: CollectiveBattery, basis: CoupledBasis, weight: Array
+) -> tuple[float, float]:
+    n = min(battery.n_battery, battery.n_charger)
+    D = abs(battery.n_charger - battery.n_battery)
+    k = np.arange(weight.size, dtype=float)
+    in_smaller = (n - k) * (D + k + 1.0) / (D + 2.0 * k + 2.0)
+    in_larger = (n - k) * (k + 1.0) / (D + 2.0 * k + 2.0)
+    battery_is_smaller = battery.n_battery <= battery.n_charger
+    in_battery, in_charger = (
+        (in_smaller, in_larger) if battery_is_smaller else (in_larger, in_smaller)
+    )
+    thermal = mean_excitation(2.0 * basis.J + 1.0, battery.occupation)
+    in_battery = in_battery + thermal * basis.diagonal
+    in_charger = in_charger + thermal * (1.0 - basis.diagonal)
+    if D == 0:  # a ladder of J = 0 has one state, without a g_J
+        in_charger[0] = in_battery[0]
+    total = float(weight.sum())
+    return (
+        float(weight @ in_battery) / total / battery.n_battery,
+        float(weight @ in_charger) / total / battery.n_charger,
+    )
+
+
+def mean_excitation(levels: Array, nbar: float) -> Array:
+    r"""Mean quantum number of a thermal ladder of equidistant levels 0 ... `levels` - 1.
+
+    .. math:: h = \bar n-\frac{n}{e^{nb}-1},\quad b=\ln(1+1/\bar n),\ n=\text{levels},
+
+    and its Bernoulli series in nb where the two terms nearly cancel.
+
+    >>> print(mean_excitation(np.array([2.0]), nbar=1.0))  # 1/3 of a two-level system
+    [0.33333333]
+    """
+    if nbar == 0.0:
+        return np.zeros_like(levels)
+    b = np.log1p(1.0 / nbar)
+    y = levels * b
+    direct = nbar - levels / np.expm1(np.clip(y, 0.2, 700.0))
+    series = (
+        (levels - 1.0) / 2
+        - (y * levels - b) / 12
+        + (y**3 * levels - b**3) / 720
+        - (y**5 * levels - b**5) / 30240
+        + (y**7 * levels - b**7) / 1209600
+    )
+    return np.where(y < 0.2, series, direct)
+
+
+def _equilibrium(basis: CoupledBasis, M: Array, nbar: float) -> Array:
+    """Thermal populations of each ladder, (rows, K), each column summing to 1."""
+    height = M[:, None] + basis.J
+    inside = (height >= 0.0) & (M[:, None] <= basis.J)
+    if nbar == 0.0:
+        return np.where(inside & (height == 0.0), 1.0, 0.0)
+    b = np.log1p(1.0 / nbar)
+    # rows that weigh less than 1e-30 are dropped, so that their coefficients are not computed
+    boltzmann = np.where(inside & (height * b < 70.0), np.exp(-np.maximum(height, 0.0) * b), 0.0)
+    return boltzmann / boltzmann.sum(axis=0)
+
+
+def _population_products(battery: CollectiveBattery, basis: CoupledBasis) -> float:
+    rows = 2 * basis.J[-1] + 1
+    if battery.occupation == 0.0:
+        occupied = float(basis.n_ladders)
+    else:
+        occupied = min(rows, basis.n_ladders + 70.0 * (battery.occupation + 1.0))
+    # rows of zeros still take memory
+    return occupied * basis.n_ladders * (battery.n_battery + 1.0) + 30.0 * rows * basis.n_ladders
