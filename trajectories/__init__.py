@@ -1,6 +1,7 @@
 """The quantum engine: exact averages and quantum-jump single runs."""
 
+from trajectories.jumps import SingleRun, sample, single_run
 from trajectories.master import evolve
 from trajectories.steady import steady_state
 
-__all__ = ["evolve", "steady_state"]
+__all__ = ["SingleRun", "evolve", "sample", "single_run", "steady_state"]

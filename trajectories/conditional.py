@@ -1,0 +1,213 @@
+r"""What a jump record says: the conditional state, and what is read from it.
+
+After a record with given jumps the state is pure, at one M, with amplitudes over the ladders
+
+.. math:: c_J\propto c_J(0)\,\prod_{\text{jumps}}a_J(\text{bond})\;
+          e^{-\gamma(2\bar n+1)J(J+1)t/2},
+
+a product over the crossed bonds M <-> M - 1: jump times enter through t alone. At T = 0 that is a
+function of (M, t), so that every block of M of the average state is pure.
+
+Amplitudes are kept as logarithms relative to the highest ladder, which every record allows.
+All arrays run over output times in their last axis, which the inner loops follow.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from nvmodel.battery import CollectiveBattery
+from nvmodel.streams import exp_clamped
+from trajectories.angular import CoupledBasis, coupled_basis, lowering_squared
+from trajectories.starts import starts
+
+Array = NDArray[np.float64]
+
+FORBIDDEN = -np.inf  # logarithm of an amplitude that is zero
+BATTERY_Z, BATTERY_Z_RATE, EMISSION, ABSORPTION = range(4)
+
+
+@dataclass(frozen=True, eq=False)
+class Unravelling:
+    """All that a record is read with, in units of gamma; see `CoupledBasis` for J, g and f.
+
+    Attributes
+    ----------
+    basis : CoupledBasis
+    nbar : float
+    cumulative : ndarray (starts * K,)
+        Cumulative probability of start and ladder.
+    m_starts : ndarray (starts,)
+    log_start : ndarray (starts, K)
+        Logarithms of the starts' amplitudes.
+    relative_sign : ndarray (K,)
+        Sign of the amplitude times that of the ladder below; it never changes.
+    log_bond : ndarray (rows, K)
+        ln [a_J(M)/a_{J_top}(M)] for M descending from J_top.
+    damping : ndarray (K,)
+        (2 nbar + 1) [J(J+1) - J_0(J_0+1)]/2.
+    """
+
+    basis: CoupledBasis
+    nbar: float
+    cumulative: Array
+    m_starts: Array
+    log_start: Array
+    relative_sign: Array
+    log_bond: Array
+    damping: Array
+
+
+def unravelling(battery: CollectiveBattery) -> Unravelling:
+    """Prepare the tables for a battery."""
+    basis = coupled_basis(battery.n_battery, battery.n_charger)
+    mixture = starts(battery, basis)
+    probability = np.concatenate([s.probability * s.amplitude**2 for s in mixture])
+    J = basis.J
+    M = J[-1] - np.arange(round(2 * J[-1]) + 1)
+    squares = lowering_squared(J, M[:, None])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_bond = 0.5 * np.log(squares / squares[:, -1:])
+        log_start = np.log(np.abs([s.amplitude for s in mixture]))
+    log_bond[~(squares > 0.0)] = FORBIDDEN
+    log_start[~np.isfinite(log_start)] = FORBIDDEN
+    relative_sign = np.full(J.size, -1.0)
+    return Unravelling(
+        basis=basis,
+        nbar=battery.occupation,
+        cumulative=np.cumsum(probability) / probability.sum(),
+        m_starts=np.array([s.M for s in mixture]),
+        log_start=log_start,
+        relative_sign=relative_sign,
+        log_bond=log_bond,
+        damping=0.5 * (2.0 * battery.occupation + 1.0) * (J * (J + 1.0) - J[0] * (J[0] + 1.0)),
+    )
+
+
+@njit(inline="always")
+def normalise_amplitudes(logs: Any, damping: Any, taus: Any, c: Any, work: Any) -> None:
+    """c (K, T) = unit vectors with logarithms `logs` (K, T) damped until each time; any scale."""
+    K, T = c.shape
+    for i in range(T):
+        work[0, i] = -np.inf
+        work[1, i] = 0.0
+    for k in range(K):
+        for i in range(T):
+            c[k, i] = logs[k, i] - damping[k] * taus[i]
+            work[0, i] = max(work[0, i], c[k, i])
+    for k in range(K):
+        for i in range(T):
+            c[k, i] = exp_clamped(c[k, i] - work[0, i])
+            work[1, i] += c[k, i] * c[k, i]
+    for i in range(T):
+        work[1, i] = 1.0 / np.sqrt(work[1, i])
+    for k in range(K):
+        for i in range(T):
+            c[k, i] *= work[1, i]
+
+
+@njit(inline="always")
+def expectations(c: Any, M: Any, J: Any, g: Any, f: Any, sign: Any, nbar: Any, out: Any) -> None:
+    r"""out (4, T) = conditional means of J_B^z, its rate, and of the two photon rates.
+
+    The same matrix elements as in `readout.linear_observables`, for pure states at one M.
+    """
+    K, T = c.shape
+    for i in range(T):
+        for o in range(4):
+            out[o, i] = 0.0
+    for k in range(K):
+        for i in range(T):
+            w = c[k, i] * c[k, i]
+            down = (J[k] + M[i]) * (J[k] - M[i] + 1.0) * (nbar + 1.0) * w
+            up = (J[k] - M[i]) * (J[k] + M[i] + 1.0) * nbar * w
+            out[0, i] += g[k] * M[i] * w
+            out[1, i] += g[k] * (up - down)
+            out[2, i] += down
+            out[3, i] += up
+        if k > 0:
+            for i in range(T):
+                span = max((J[k] - M[i]) * (J[k] + M[i]), 0.0)
+                x = 2.0 * f[k] * np.sqrt(span) * sign[k] * c[k, i] * c[k - 1, i]
+                out[0, i] += x
+                out[1, i] += x * (M[i] - (2.0 * nbar + 1.0))
+
+
+@njit(cache=True, error_model="numpy")
+def trace_record(
+    jump_taus: Array,
+    directions: NDArray[np.int8],
+    jumps: int,
+    taus: Array,
+    m_start: float,
+    log_start: Array,
+    log_bond: Array,
+    J_top: float,
+    M: Array,
+    emitted: Array,
+    absorbed: Array,
+    logs: Array,
+) -> None:
+    """Follow a record: M, both photon counts (T,) and log amplitudes (K, T) at output times."""
+    now = log_start.copy()
+    m, down, up, i = m_start, 0.0, 0.0, 0
+    for j in range(jumps + 1):
+        while i < taus.size and (j == jumps or taus[i] < jump_taus[j]):
+            M[i], emitted[i], absorbed[i] = m, down, up
+            for k in range(now.size):
+                logs[k, i] = now[k]
+            i += 1
+        if j < jumps:
+            # the bond is named by its upper end
+            row = round(J_top - (m if directions[j] < 0 else m + 1.0))
+            for k in range(now.size):
+                now[k] += log_bond[row, k]
+            m += directions[j]
+            if directions[j] < 0:
+                down += 1.0
+            else:
+                up += 1.0
+
+
+@njit(cache=True, error_model="numpy")
+def decay_tables(
+    m_start: float,
+    log_start: Array,
+    log_bond: Array,
+    damping: Array,
+    taus: Array,
+    J: Array,
+    g: Array,
+    f: Array,
+    sign: Array,
+    present: NDArray[np.bool_],
+    tables: Array,
+) -> None:
+    """T = 0: tables (3, photons + 1, T) of J_B^z, its rate and the emission after n photons.
+
+    Rows of n that are not `present` are left as they are.
+    """
+    K, T = J.size, taus.size
+    now = log_start.copy()
+    logs, c = np.empty((K, T)), np.empty((K, T))
+    work, out, M = np.empty((2, T)), np.empty((4, T)), np.empty(T)
+    for n in range(tables.shape[1]):
+        m = m_start - n
+        if present[n]:
+            for k in range(K):
+                for i in range(T):
+                    logs[k, i] = now[k]
+            for i in range(T):
+                M[i] = m
+            normalise_amplitudes(logs, damping, taus, c, work)
+            expectations(c, M, J, g, f, sign, 0.0, out)
+            for o in range(3):
+                for i in range(T):
+                    tables[o, n, i] = out[o, i]
+        row = round(J[K - 1] - m)
+        if row < log_bond.shape[0]:
+            for k in range(K):
+                now[k] += log_bond[row, k]

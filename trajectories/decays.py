@@ -1,0 +1,255 @@
+r"""Single runs at T = 0 as two histograms, which say everything.
+
+At T = 0 a run is the list of its photons' times, and its state at time t depends on t and on the
+number of photons so far. So the study is, exactly, the number of runs whose n-th photon came in
+each interval between output times: whole numbers, added without rounding in any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nvmodel.battery import CollectiveBattery
+from nvmodel.ergotropy import (
+    ladder_ergotropy,
+    ladder_ergotropy_gradient,
+    total_ergotropy_symmetric,
+    total_ergotropy_symmetric_gradient,
+)
+from nvmodel.refusal import InputError
+from nvmodel.solution import Distribution, Reading, RunSpans
+from trajectories.angular import clebsch_gordan
+from trajectories.conditional import Unravelling, decay_tables, unravelling
+from trajectories.histograms import burst_distribution, energy_edges
+from trajectories.readout import derived
+from trajectories.walks import count_decays, interval_table
+
+Array = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+MOST_CELLS = 8_000_000  # of the arrival histogram: 64 MB, and three times that to read it
+
+
+def histogram_cells(battery: CollectiveBattery, n_times: int) -> float:
+    """Size of the arrival histogram."""
+    return (battery.n_charger + 1.0) * n_times
+
+
+@dataclass(frozen=True, eq=False)
+class DecayTally:
+    """Photon arrivals of a set of runs at T = 0; see `nvmodel.solution.Tally`.
+
+    Attributes
+    ----------
+    arrivals : ndarray of int64 (photons + 1, T)
+        Row n counts the runs whose n-th photon came in (t_{i-1}, t_i]; row 0 is empty.
+    ladders : ndarray of int64 (K,)
+        Runs on each ladder: they end in the dark state |J,-J>.
+    """
+
+    battery: CollectiveBattery
+    times: Array
+    seed: int
+    names: tuple[str, ...]
+    spans: RunSpans
+    arrivals: Counts
+    ladders: Counts
+
+    @classmethod
+    def count(
+        cls,
+        battery: CollectiveBattery,
+        times: Array,
+        seed: int,
+        names: tuple[str, ...],
+        first: int,
+        runs: int,
+    ) -> DecayTally:
+        """Make runs first ... first + runs - 1 and count them."""
+        tables = unravelling(battery)
+        taus = times * battery.gamma
+        photons = round(tables.basis.J[-1] + tables.basis.m_start)
+        arrivals = np.zeros((photons + 1, taus.size), dtype=np.int64)
+        ladders = np.zeros(tables.basis.n_ladders, dtype=np.int64)
+        count_decays(
+            np.uint64(seed),
+            first,
+            runs,
+            tables.cumulative,
+            tables.basis.J,
+            tables.basis.m_start,
+            taus,
+            interval_table(taus),
+            arrivals,
+            ladders,
+        )
+        spans = RunSpans(((first, first + runs),))
+        return cls(battery, times, seed, names, spans, arrivals, ladders)
+
+    def merge(self, other: Any) -> DecayTally:
+        """The tally of both sets of runs."""
+        if not isinstance(other, DecayTally) or self._study() != other._study():
+            raise InputError("merge", other, "not the same study")
+        return DecayTally(
+            self.battery,
+            self.times,
+            self.seed,
+            self.names,
+            self.spans.union(other.spans),
+            self.arrivals + other.arrivals,
+            self.ladders + other.ladders,
+        )
+
+    def _study(self) -> tuple[Any, ...]:
+        return self.battery, self.times.tobytes(), self.seed, self.names
+
+    @cached_property
+    def occupation(self) -> Counts:
+        """Number of runs with exactly n photons at each output time, (photons + 1, T)."""
+        reached = np.cumsum(self.arrivals, axis=1)
+        reached[0] = len(self.spans)
+        exactly = reached.copy()
+        exactly[:-1] -= reached[1:]
+        return exactly
+
+    def read(self) -> Reading:
+        """Means, standard errors and distributions."""
+        tables = unravelling(self.battery)
+        basis, gamma = tables.basis, self.battery.gamma
+        z, z_rate, emission = self._conditional(tables)
+        photons = np.arange(z.shape[0], dtype=float)[:, None]
+        battery_energy = 0.5 + z / basis.n_battery
+        quantities = {
+            "battery_energy": battery_energy,
+            "charger_energy": 0.5 + (basis.m_start - photons - z) / basis.n_charger,
+            "power": gamma * z_rate / basis.n_battery,
+            "emission_rate": gamma * emission,
+            "absorption_rate": np.zeros_like(z),
+            "emitted_photons": np.broadcast_to(photons, z.shape),
+            "absorbed_photons": np.zeros_like(z),
+        }
+        values, errors = {}, {}
+        for name, quantity in quantities.items():
+            values[name], errors[name] = self._mean_and_error(quantity)
+        values |= derived(self.names, self.battery, values["battery_energy"], None)
+        errors["open_work"] = errors["battery_energy"]
+        inverted = values["battery_energy"] > 0.5
+        errors["ergotropy_local"] = np.where(inverted, 2.0 * errors["battery_energy"], 0.0)
+        distributions = self._distributions(tables, battery_energy)
+        if {"ergotropy", "ergotropy_total", "daemonic_ergotropy"} & set(self.names):
+            self._read_populations(tables, values, errors, distributions)
+        return Reading(
+            {name: values[name] for name in self.names},
+            {name: errors[name] for name in self.names},
+            distributions,
+        )
+
+    def _conditional(self, tables: Unravelling) -> Array:
+        basis = tables.basis
+        found = np.zeros((3, *self.arrivals.shape))
+        decay_tables(
+            basis.m_start,
+            tables.log_start[0],
+            tables.log_bond,
+            tables.damping,
+            self.times * self.battery.gamma,
+            basis.J,
+            basis.diagonal,
+            basis.coupling,
+            tables.relative_sign,
+            self.occupation.any(axis=1),
+            found,
+        )
+        return found
+
+    def _mean_and_error(self, quantity: Array) -> tuple[Array, Array]:
+        """Over runs, of a quantity that depends on photon number and time, (photons + 1, T)."""
+        runs = len(self.spans)
+        mean = (self.occupation * quantity).sum(axis=0) / runs
+        square = (self.occupation * (quantity - mean) ** 2).sum(axis=0)
+        if runs < 2:
+            return mean, np.full_like(mean, np.nan)
+        return mean, np.sqrt(square / (runs - 1) / runs)
+
+    def _distributions(self, tables: Unravelling, energy: Array) -> dict[str, Distribution]:
+        edges = energy_edges()
+        cell = np.clip(np.searchsorted(edges, energy, side="right") - 1, 0, edges.size - 2)
+        weight = np.zeros((self.times.size, edges.size - 1), dtype=np.int64)
+        column = np.broadcast_to(np.arange(self.times.size), cell.shape)
+        np.add.at(weight, (column.ravel(), cell.ravel()), self.occupation.ravel())
+        # the photon after which the total J^z is no longer positive
+        halfway = max(0, int(np.ceil(tables.basis.m_start)))
+        before = np.zeros(self.times.size, dtype=np.int64)
+        before[0] = len(self.spans)
+        arrived = self.arrivals[halfway] if halfway > 0 else before
+        photons = np.arange(self.arrivals.shape[0], dtype=float)
+        return {
+            "battery_energy": Distribution("E_B per spin", edges[:-1], edges[1:], weight),
+            "emitted_photons": Distribution.of_values("photons", photons, self.occupation.T),
+            "burst_time": burst_distribution(self.times, arrived),
+            "dark_state": Distribution.of_values(
+                "J of the final dark state", tables.basis.J, self.ladders
+            ),
+        }
+
+    def _read_populations(
+        self,
+        tables: Unravelling,
+        values: dict[str, Array],
+        errors: dict[str, Array],
+        distributions: dict[str, Distribution],
+    ) -> None:
+        """Ergotropies of the average state, errors by the infinitesimal jackknife (Efron 1982).
+
+        The derivative of the functional with respect to one run's weight is that run's influence;
+        the variance of the mean influence is the functional's, to first order in 1/runs.
+        """
+        runs = len(self.spans)
+        ladder = np.zeros((self.times.size, tables.basis.n_battery + 1))
+        daemonic = np.zeros(self.arrivals.shape)
+        for n, p in self._populations_by_photons(tables):
+            ladder += self.occupation[n][:, None] * p
+            if "daemonic_ergotropy" in self.names:
+                daemonic[n] = ladder_ergotropy(p)
+        ladder /= runs
+        slopes = {
+            "ergotropy": ladder_ergotropy_gradient(ladder),
+            "ergotropy_total": total_ergotropy_symmetric_gradient(ladder),
+        }
+        influence = {name: np.zeros(self.arrivals.shape) for name in slopes}
+        for n, p in self._populations_by_photons(tables):
+            for name, slope in slopes.items():
+                influence[name][n] = np.einsum("tm,tm->t", p, slope)
+        values["ergotropy"] = ladder_ergotropy(ladder)
+        values["ergotropy_total"] = total_ergotropy_symmetric(ladder)
+        for name in slopes:
+            errors[name] = self._mean_and_error(influence[name])[1]
+        values["daemonic_ergotropy"], errors["daemonic_ergotropy"] = self._mean_and_error(daemonic)
+        excitations = np.arange(ladder.shape[1], dtype=float)
+        distributions["populations"] = Distribution.of_values(
+            "battery excitations m_B + N_B/2", excitations, ladder
+        )
+
+    def _populations_by_photons(self, tables: Unravelling) -> Iterator[tuple[int, Array]]:
+        """Conditional ladder populations (T, N_B + 1) after n photons, for each n that occurs."""
+        basis = tables.basis
+        taus = self.times * self.battery.gamma
+        signs = np.cumprod(np.concatenate([[1.0], tables.relative_sign[1:]]))
+        present = self.occupation.any(axis=1)
+        logs = tables.log_start[0].copy()
+        for n in range(self.arrivals.shape[0]):
+            M = basis.m_start - n
+            if present[n]:
+                shifted = logs - tables.damping * taus[:, None]
+                c = signs * np.exp(shifted - shifted.max(axis=1, keepdims=True))
+                c /= np.linalg.norm(c, axis=1, keepdims=True)
+                yield n, (c @ clebsch_gordan(basis, np.array([M]))[0]) ** 2
+            row = round(basis.J[-1] - M)
+            if row < tables.log_bond.shape[0]:
+                logs = logs + tables.log_bond[row]

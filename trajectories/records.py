@@ -1,0 +1,432 @@
+"""Single runs at any temperature: each record is followed, read, and added to exact sums."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from nvmodel.battery import CollectiveBattery
+from nvmodel.ergotropy import ladder_ergotropy, total_ergotropy_symmetric
+from nvmodel.refusal import InputError
+from nvmodel.solution import Distribution, Reading, RunSpans
+from nvmodel.sums import FULL, ExactSums, add_value, is_clipped
+from trajectories.angular import CoupledBasis, clebsch_gordan
+from trajectories.conditional import (
+    Unravelling,
+    expectations,
+    normalise_amplitudes,
+    trace_record,
+    unravelling,
+)
+from trajectories.histograms import ENERGY_BINS, burst_distribution, energy_edges
+from trajectories.readout import FROM_POPULATIONS, derived
+from trajectories.walks import walk
+
+Array = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+SUMMED = (
+    "battery_energy",
+    "charger_energy",
+    "power",
+    "emission_rate",
+    "absorption_rate",
+    "emitted_photons",
+    "absorbed_photons",
+)
+GROUPS = 32  # of runs, i mod 32, for the jackknife of what is not linear in the state
+PHOTON_BINS = 256
+MOST_TABLE = 64_000_000  # doubles of Clebsch-Gordan coefficients held for populations: 512 MB
+
+
+class _Tables(NamedTuple):
+    """`Unravelling` and the models's numbers, as a kernel takes them."""
+
+    n_battery: float
+    n_charger: float
+    nbar: float
+    cumulative: Array
+    m_starts: Array
+    log_start: Array
+    log_bond: Array
+    damping: Array
+    J: Array
+    diagonal: Array
+    coupling: Array
+    sign: Array
+
+
+class _Sums(NamedTuple):
+    """What a kernel adds to; see `RecordTally`."""
+
+    scale: Array
+    total: Counts
+    low: Counts
+    high: Counts
+    clipped: Counts
+    energy: Counts
+    photons: Counts
+    photon_width: float
+    burst: Counts
+    ladders: Counts
+    populations: Counts
+    daemonic: Counts
+
+
+@dataclass(frozen=True, eq=False)
+class RecordTally:
+    """Exact sums over the records of a set of runs; see `nvmodel.solution.Tally`.
+
+    Attributes
+    ----------
+    moments : tuple of ExactSums, each (T,)
+        For each name of `SUMMED`.
+    energy : ndarray of int64 (T, bins)
+    photons : ndarray of int64 (PHOTON_BINS,)
+        Emitted photons at the last time, bins `photon_width` wide.
+    burst : ndarray of int64 (T,)
+    ladders : ndarray of int64 (K,)
+    populations : ndarray of int64 (GROUPS, T, N_B + 1)
+        Sums of 2^30 times the conditional populations, of the runs i with i mod GROUPS; empty
+        unless an observable needs them.
+    daemonic : ExactSums (T,)
+        Conditional ladder ergotropy; of no runs unless asked for.
+    """
+
+    battery: CollectiveBattery
+    times: Array
+    seed: int
+    names: tuple[str, ...]
+    spans: RunSpans
+    moments: tuple[ExactSums, ...]
+    energy: Counts
+    photons: Counts
+    burst: Counts
+    ladders: Counts
+    populations: Counts
+    daemonic: ExactSums
+
+    @classmethod
+    def count(
+        cls,
+        battery: CollectiveBattery,
+        times: Array,
+        seed: int,
+        names: tuple[str, ...],
+        first: int,
+        runs: int,
+    ) -> RecordTally:
+        """Make runs first ... first + runs - 1 and add them up."""
+        tables = unravelling(battery)
+        basis, T = tables.basis, times.size
+        ladder = any(name in FROM_POPULATIONS + ("daemonic_ergotropy",) for name in names)
+        coefficients = _population_table(basis) if ladder else np.zeros((0, 0, 0))
+        bounds = _bounds(battery, basis, times)
+
+        def integers(*shape: int) -> Counts:
+            return np.zeros(shape, dtype=np.int64)
+
+        rows = T if ladder else 0
+        sums = _Sums(
+            scale=FULL / bounds,
+            total=integers(len(SUMMED) + 1, T),
+            low=integers(len(SUMMED) + 1, T),
+            high=integers(len(SUMMED) + 1, T),
+            clipped=integers(len(SUMMED) + 1),
+            energy=integers(T, ENERGY_BINS),
+            photons=integers(PHOTON_BINS),
+            photon_width=photon_width(battery, basis, times),
+            burst=integers(T),
+            ladders=integers(basis.n_ladders),
+            populations=integers(GROUPS, rows, battery.n_battery + 1),
+            daemonic=integers(0),
+        )
+        kernel_tables = _Tables(
+            float(battery.n_battery),
+            float(battery.n_charger),
+            tables.nbar,
+            tables.cumulative,
+            tables.m_starts,
+            tables.log_start,
+            tables.log_bond,
+            tables.damping,
+            basis.J,
+            basis.diagonal,
+            basis.coupling,
+            tables.relative_sign,
+        )
+        taus = times * battery.gamma
+        _add_records(
+            np.uint64(seed), first, runs, taus, battery.gamma, kernel_tables, coefficients, sums
+        )
+        moments = tuple(
+            ExactSums(runs, bounds[o], sums.total[o], sums.low[o], sums.high[o], sums.clipped[o])
+            for o in range(len(SUMMED) + 1)
+        )
+        return cls(
+            battery,
+            times,
+            seed,
+            names,
+            RunSpans(((first, first + runs),)),
+            moments[:-1],
+            sums.energy,
+            sums.photons,
+            sums.burst,
+            sums.ladders,
+            sums.populations,
+            moments[-1],
+        )
+
+    def merge(self, other: Any) -> RecordTally:
+        """The tally of both sets of runs."""
+        if not isinstance(other, RecordTally) or self._study() != other._study():
+            raise InputError("merge", other, "not the same study")
+        return RecordTally(
+            self.battery,
+            self.times,
+            self.seed,
+            self.names,
+            self.spans.union(other.spans),
+            tuple(a.merge(b) for a, b in zip(self.moments, other.moments, strict=True)),
+            self.energy + other.energy,
+            self.photons + other.photons,
+            self.burst + other.burst,
+            self.ladders + other.ladders,
+            self.populations + other.populations,
+            self.daemonic.merge(other.daemonic),
+        )
+
+    def _study(self) -> tuple[Any, ...]:
+        return self.battery, self.times.tobytes(), self.seed, self.names
+
+    def read(self) -> Reading:
+        """Means, standard errors and distributions."""
+        values = {name: sums.mean() for name, sums in zip(SUMMED, self.moments, strict=True)}
+        errors: dict[str, Array | None] = {
+            name: sums.standard_error() for name, sums in zip(SUMMED, self.moments, strict=True)
+        }
+        energy_error = self.moments[0].standard_error()
+        values |= derived(self.names, self.battery, values["battery_energy"], None)
+        errors["open_work"] = energy_error
+        errors["ergotropy_local"] = np.where(values["battery_energy"] > 0.5, 2 * energy_error, 0.0)
+        distributions = self._distributions()
+        if self.populations.size:
+            self._read_populations(values, errors, distributions)
+        clipped = sum(int(sums.clipped) for sums in self.moments)
+        return Reading(
+            {name: values[name] for name in self.names},
+            {name: errors[name] for name in self.names},
+            distributions,
+            (f"{clipped} values beyond their bound were cut off",) if clipped else (),
+        )
+
+    def _distributions(self) -> dict[str, Distribution]:
+        basis = unravelling(self.battery).basis
+        edges = energy_edges()
+        width = photon_width(self.battery, basis, self.times)
+        low = width * np.arange(PHOTON_BINS)
+        high = np.append(low[1:], np.inf)
+        return {
+            "battery_energy": Distribution("E_B per spin", edges[:-1], edges[1:], self.energy),
+            "emitted_photons": Distribution("photons at the last time", low, high, self.photons),
+            "burst_time": burst_distribution(self.times, self.burst),
+            "dark_state": Distribution.of_values("J of the ladder", basis.J, self.ladders),
+        }
+
+    def _read_populations(
+        self,
+        values: dict[str, Array],
+        errors: dict[str, Array | None],
+        distributions: dict[str, Distribution],
+    ) -> None:
+        """Ergotropies of the average state, with a jackknife over the groups of runs."""
+        total = self.populations.sum(axis=0)
+        # each run's populations sum to 2^30 up to rounding: normalised again
+        ladder = total / total.sum(axis=-1, keepdims=True)
+        counts = self.populations.sum(axis=-1, keepdims=True)
+        present = np.flatnonzero(counts[:, -1, 0])
+        for name, functional in (
+            ("ergotropy", ladder_ergotropy),
+            ("ergotropy_total", total_ergotropy_symmetric),
+        ):
+            values[name] = functional(ladder)
+            if present.size < 2:
+                errors[name] = np.full(self.times.size, np.nan)
+                continue
+            rest = total - self.populations[present]
+            left_out = functional(rest / rest.sum(axis=-1, keepdims=True))
+            spread = ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0)
+            errors[name] = np.sqrt(spread * (present.size - 1) / present.size)
+        values["daemonic_ergotropy"] = self.daemonic.mean()
+        errors["daemonic_ergotropy"] = self.daemonic.standard_error()
+        distributions["populations"] = Distribution.of_values(
+            "battery excitations m_B + N_B/2", np.arange(ladder.shape[-1], dtype=float), ladder
+        )
+
+
+def photon_width(battery: CollectiveBattery, basis: CoupledBasis, times: Array) -> float:
+    """Bin width for emitted photons: a whole number, from the definition alone.
+
+    The bins reach to the photons of the start plus 1.5 times those that a thermal ladder of the
+    lowest kept J emits on average in the whole time.
+    """
+    J, nbar = float(basis.J[0]), battery.occupation
+    steady = nbar * (nbar + 1.0) * 2.0 * (J + 1.0) * battery.gamma * float(times[-1])
+    return float(np.ceil((2.0 * basis.J[-1] + 1.5 * steady) / PHOTON_BINS))
+
+
+def _bounds(battery: CollectiveBattery, basis: CoupledBasis, times: Array) -> Array:
+    """Largest magnitudes of the summed quantities; whole numbers are summed as they are."""
+    J, nbar, gamma = float(basis.J[-1]), battery.occupation, battery.gamma
+    fastest = gamma * (J + 1.0) ** 2
+    return np.array(
+        [
+            1.0,
+            1.0,
+            2.0 * (2.0 * nbar + 1.0) * fastest / battery.n_battery,
+            (nbar + 1.0) * fastest,
+            max(nbar, 1e-300) * fastest,
+            FULL,
+            FULL,
+            1.0,
+        ]
+    )
+
+
+def _population_table(basis: CoupledBasis) -> Array:
+    rows = round(2 * basis.J[-1]) + 1
+    size = rows * basis.n_ladders * (basis.n_battery + 1)
+    if size > MOST_TABLE:
+        raise InputError(
+            "observables",
+            "ergotropy",
+            f"needs a table of {size * 8e-9:.2g} GB for single runs at this size, at most "
+            f"{MOST_TABLE * 8e-9:.2g}; ask for energies only, or use evolve",
+        )
+    return clebsch_gordan(basis, basis.J[-1] - np.arange(rows))
+
+
+@njit(cache=True, error_model="numpy")
+def _add_records(
+    seed: int,
+    first: int,
+    runs: int,
+    taus: Array,
+    gamma: float,
+    q: _Tables,
+    coefficients: Array,
+    sums: _Sums,
+) -> None:
+    K, T = q.J.size, taus.size
+    jump_taus, directions = np.empty(1024), np.empty(1024, dtype=np.int8)
+    logs, c = np.empty((K, T)), np.empty((K, T))
+    work, out = np.empty((2, T)), np.empty((4, T))
+    M, quantities = np.empty(T), np.empty((7, T))
+    for run in range(first, first + runs):
+        jumps, drawn = walk(
+            seed, run, q.cumulative, q.J, q.m_starts, q.nbar, taus[-1], jump_taus, directions
+        )
+        while jumps > jump_taus.size:
+            jump_taus, directions = np.empty(2 * jumps), np.empty(2 * jumps, dtype=np.int8)
+            jumps, drawn = walk(
+                seed, run, q.cumulative, q.J, q.m_starts, q.nbar, taus[-1], jump_taus, directions
+            )
+        start = drawn // K
+        sums.ladders[drawn % K] += 1
+        trace_record(
+            jump_taus,
+            directions,
+            jumps,
+            taus,
+            q.m_starts[start],
+            q.log_start[start],
+            q.log_bond,
+            q.J[K - 1],
+            M,
+            quantities[5],
+            quantities[6],
+            logs,
+        )
+        normalise_amplitudes(logs, q.damping, taus, c, work)
+        expectations(c, M, q.J, q.diagonal, q.coupling, q.sign, q.nbar, out)
+        for i in range(T):
+            quantities[0, i] = 0.5 + out[0, i] / q.n_battery
+            quantities[1, i] = 0.5 + (M[i] - out[0, i]) / q.n_charger
+            quantities[2, i] = gamma * out[1, i] / q.n_battery
+            quantities[3, i] = gamma * out[2, i]
+            quantities[4, i] = gamma * out[3, i]
+        for o in range(7):
+            for i in range(T):
+                add_value(quantities[o, i], sums.scale[o], sums.total, sums.low, sums.high, (o, i))
+                if is_clipped(quantities[o, i], sums.scale[o]):
+                    sums.clipped[o] += 1
+        _add_to_histograms(
+            quantities, M, q.m_starts[start], jump_taus, directions, jumps, taus, sums
+        )
+        if coefficients.size:
+            _add_populations(run, c, M, q, coefficients, sums)
+
+
+@njit(error_model="numpy")
+def _add_to_histograms(
+    quantities: Array,
+    M: Array,
+    m_start: float,
+    jump_taus: Array,
+    directions: NDArray[np.int8],
+    jumps: int,
+    taus: Array,
+    sums: _Sums,
+) -> None:
+    T = taus.size
+    bins = sums.energy.shape[1]
+    for i in range(T):
+        cell = int(quantities[0, i] * bins)
+        sums.energy[i, min(max(cell, 0), bins - 1)] += 1
+    cell = int(quantities[5, T - 1] / sums.photon_width)
+    sums.photons[min(cell, sums.photons.size - 1)] += 1
+    m, j = m_start, 0
+    while m > 0.0 and j < jumps:
+        m += directions[j]
+        j += 1
+    if m <= 0.0:
+        crossed = 0.0 if j == 0 else jump_taus[j - 1]
+        i = 0
+        while taus[i] < crossed:
+            i += 1
+        sums.burst[i] += 1
+
+
+@njit(error_model="numpy")
+def _add_populations(
+    run: int, c: Array, M: Array, q: _Tables, coefficients: Array, sums: _Sums
+) -> None:
+    K, T = c.shape
+    size = coefficients.shape[2]
+    amplitude, p = np.empty(size), np.empty(size)
+    group = run % sums.populations.shape[0]
+    for i in range(T):
+        row = round(q.J[K - 1] - M[i])
+        sign = 1.0
+        for m in range(size):
+            amplitude[m] = 0.0
+        for k in range(K):
+            if k > 0:
+                sign *= q.sign[k]
+            for m in range(size):
+                amplitude[m] += sign * c[k, i] * coefficients[row, k, m]
+        energy = 0.0
+        for m in range(size):
+            p[m] = amplitude[m] * amplitude[m]
+            energy += p[m] * m
+            sums.populations[group, i, m] += np.int64(np.rint(p[m] * FULL))
+        p.sort()
+        for m in range(size):
+            energy -= p[size - 1 - m] * m
+        work = energy / (size - 1)
+        add_value(work, sums.scale[7], sums.total, sums.low, sums.high, (7, i))
