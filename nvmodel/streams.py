@@ -24,6 +24,7 @@ _M0, _M1 = np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157)
 _W0, _W1 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBB67AE8584CAA73B)
 _LN2_HIGH = 0.693147180369123816490  # ln 2 = high + low, high with 21 trailing zero bits
 _LN2_LOW = 1.90821492927058770002e-10
+_ROUNDER = 6755399441055744.0  # 1.5 * 2^52
 
 
 @intrinsic
@@ -101,52 +102,43 @@ def log_unit(x: Any) -> Any:
     f = m - 1.0
     s = f / (2.0 + f)
     z = s * s
-    series = z * (
-        1.0 / 3
-        + z
-        * (
-            1.0 / 5
-            + z
-            * (
-                1.0 / 7
-                + z
-                * (
-                    1.0 / 9
-                    + z
-                    * (1.0 / 11 + z * (1.0 / 13 + z * (1.0 / 15 + z * (1.0 / 17 + z * (1.0 / 19)))))
-                )
-            )
-        )
-    )
+    z2 = z * z
+    z4 = z2 * z2
+    low = (1.0 / 3 + z * (1.0 / 5)) + z2 * (1.0 / 7 + z * (1.0 / 9))
+    high = (1.0 / 11 + z * (1.0 / 13)) + z2 * (1.0 / 15 + z * (1.0 / 17))
+    series = z * (low + z4 * (high + z4 * (1.0 / 19)))
     e = np.float64(shift)
     return e * _LN2_HIGH + (2.0 * s + (2.0 * s * series + e * _LN2_LOW))
 
 
 @njit(inline="always")
 def exp_clamped(x: Any) -> Any:
-    """exp(min(max(x, -700), 700)), to 2 ulp; by halving and its power series."""
-    x = min(max(x, -700.0), 700.0)
-    n = np.floor(x * 1.4426950408889634 + 0.5)
+    """exp(min(max(x, -700), 700)), to 2 ulp: 2^n times the power series of the rest."""
+    x = x if x > -700.0 else -700.0
+    x = x if x < 700.0 else 700.0
+    # adding 1.5 2^52 rounds to a whole number and leaves it in the low bits
+    shifted = x * 1.4426950408889634 + _ROUNDER
+    n = shifted - _ROUNDER
     r = (x - n * _LN2_HIGH) - n * _LN2_LOW
-    p = 1.0 + r / 13.0
-    p = 1.0 + p * r / 12.0
-    p = 1.0 + p * r * (1.0 / 11)
-    p = 1.0 + p * r * (1.0 / 10)
-    p = 1.0 + p * r * (1.0 / 9)
-    p = 1.0 + p * r * (1.0 / 8)
-    p = 1.0 + p * r * (1.0 / 7)
-    p = 1.0 + p * r * (1.0 / 6)
-    p = 1.0 + p * r * (1.0 / 5)
-    p = 1.0 + p * r * (1.0 / 4)
-    p = 1.0 + p * r * (1.0 / 3)
-    p = 1.0 + p * r * 0.5
-    p = 1.0 + p * r
-    return p * _float_of((np.int64(n) + 1023) << 52)
+    # the series to r^12, in pairs: short chains of dependent operations
+    r2 = r * r
+    r4 = r2 * r2
+    low = (1.0 + r) + r2 * (1.0 / 2 + r * (1.0 / 6))
+    middle = (1.0 / 24 + r * (1.0 / 120)) + r2 * (1.0 / 720 + r * (1.0 / 5040))
+    high = (1.0 / 40320 + r * (1.0 / 362880)) + r2 * (1.0 / 3628800 + r * (1.0 / 39916800))
+    p = low + r4 * (middle + r4 * (high + r4 * (1.0 / 479001600)))
+    return p * _float_of((_bits_of(shifted) + 1023) << 52)
 
 
 @njit(inline="always")
 def fill_exponential(seed: Any, domain: Any, run: Any, block: Any, out: Any) -> None:
     """Fill `out` (a multiple of 4 long) with unit-mean exponential numbers, -ln(uniform)."""
     fill_uniform(seed, domain, run, block, out)
-    for j in range(out.size):
-        out[j] = -log_unit(out[j])
+    to_exponential(out)
+
+
+@njit(inline="always")
+def to_exponential(uniform: Any) -> None:
+    """Turn uniform numbers into unit-mean exponential ones in place."""
+    for j in range(uniform.size):
+        uniform[j] = -log_unit(uniform[j])

@@ -56,6 +56,17 @@ def add_value(x: Any, scale: Any, total: Any, low: Any, high: Any, index: Any) -
     high[index] += square >> BITS
 
 
+@njit(inline="always")
+def add_row(values: Any, scale: Any, total: Any, low: Any, high: Any) -> Any:
+    """Add a row of values, position by position; returns how many had to be cut off."""
+    clipped = 0
+    for i in range(values.size):
+        add_value(values[i], scale, total, low, high, i)
+    for i in range(values.size):
+        clipped += 1 if is_clipped(values[i], scale) else 0
+    return clipped
+
+
 @dataclass(frozen=True, eq=False)
 class ExactSums:
     """Sums over `count` runs of an array of values and of their squares.

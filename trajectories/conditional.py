@@ -97,10 +97,12 @@ def normalise_amplitudes(logs: Any, damping: Any, taus: Any, c: Any, work: Any) 
     for k in range(K):
         for i in range(T):
             c[k, i] = logs[k, i] - damping[k] * taus[i]
-            work[0, i] = max(work[0, i], c[k, i])
+            work[0, i] = c[k, i] if c[k, i] > work[0, i] else work[0, i]
     for k in range(K):
         for i in range(T):
-            c[k, i] = exp_clamped(c[k, i] - work[0, i])
+            # below e^-80 nothing counts, and squares would fade into slow denormals
+            x = c[k, i] - work[0, i]
+            c[k, i] = exp_clamped(x if x > -80.0 else -80.0)
             work[1, i] += c[k, i] * c[k, i]
     for i in range(T):
         work[1, i] = 1.0 / np.sqrt(work[1, i])
@@ -130,7 +132,8 @@ def expectations(c: Any, M: Any, J: Any, g: Any, f: Any, sign: Any, nbar: Any, o
             out[3, i] += up
         if k > 0:
             for i in range(T):
-                span = max((J[k] - M[i]) * (J[k] + M[i]), 0.0)
+                span = (J[k] - M[i]) * (J[k] + M[i])
+                span = span if span > 0.0 else 0.0
                 x = 2.0 * f[k] * np.sqrt(span) * sign[k] * c[k, i] * c[k - 1, i]
                 out[0, i] += x
                 out[1, i] += x * (M[i] - (2.0 * nbar + 1.0))
@@ -153,23 +156,21 @@ def trace_record(
 ) -> None:
     """Follow a record: M, both photon counts (T,) and log amplitudes (K, T) at output times."""
     now = log_start.copy()
-    m, down, up, i = m_start, 0.0, 0.0, 0
+    steps, down, i = 0, 0, 0
+    top_row = int(J_top - m_start + 0.5)
     for j in range(jumps + 1):
         while i < taus.size and (j == jumps or taus[i] < jump_taus[j]):
-            M[i], emitted[i], absorbed[i] = m, down, up
+            M[i], emitted[i], absorbed[i] = m_start + steps, down, down + steps
             for k in range(now.size):
                 logs[k, i] = now[k]
             i += 1
         if j < jumps:
             # the bond is named by its upper end
-            row = round(J_top - (m if directions[j] < 0 else m + 1.0))
+            row = top_row - max(steps, steps + directions[j])
             for k in range(now.size):
                 now[k] += log_bond[row, k]
-            m += directions[j]
-            if directions[j] < 0:
-                down += 1.0
-            else:
-                up += 1.0
+            steps += directions[j]
+            down += directions[j] < 0
 
 
 @njit(cache=True, error_model="numpy")

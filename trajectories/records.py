@@ -13,7 +13,7 @@ from nvmodel.battery import CollectiveBattery
 from nvmodel.ergotropy import ladder_ergotropy, total_ergotropy_symmetric
 from nvmodel.refusal import InputError
 from nvmodel.solution import Distribution, Reading, RunSpans
-from nvmodel.sums import FULL, ExactSums, add_value, is_clipped
+from nvmodel.sums import FULL, ExactSums, add_row, add_value
 from trajectories.angular import CoupledBasis, clebsch_gordan
 from trajectories.conditional import (
     Unravelling,
@@ -361,10 +361,9 @@ def _add_records(
             quantities[3, i] = gamma * out[2, i]
             quantities[4, i] = gamma * out[3, i]
         for o in range(7):
-            for i in range(T):
-                add_value(quantities[o, i], sums.scale[o], sums.total, sums.low, sums.high, (o, i))
-                if is_clipped(quantities[o, i], sums.scale[o]):
-                    sums.clipped[o] += 1
+            sums.clipped[o] += add_row(
+                quantities[o], sums.scale[o], sums.total[o], sums.low[o], sums.high[o]
+            )
         _add_to_histograms(
             quantities, M, q.m_starts[start], jump_taus, directions, jumps, taus, sums
         )

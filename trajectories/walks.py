@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from nvmodel.streams import QUANTUM_JUMPS, WORDS, fill_uniform, log_unit
+from nvmodel.streams import QUANTUM_JUMPS, WORDS, fill_uniform, to_exponential
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -75,16 +75,14 @@ def count_decays(
         fill_uniform(seed, QUANTUM_JUMPS, run, 0, draws)
         k = draw_ladder(draws[0], cumulative)
         ladders[k] += 1
-        for j in range(DRAWS):
-            draws[j] = -log_unit(draws[j])
+        to_exponential(draws)
         above, below = J[k] + m_start, J[k] - m_start  # J + M and J - M
         photons = round(above)
         tau, block, position, n = 0.0, DRAWS // WORDS, 1, 0
         while n < photons:
             if position == DRAWS:
                 fill_uniform(seed, QUANTUM_JUMPS, run, block, draws)
-                for j in range(DRAWS):
-                    draws[j] = -log_unit(draws[j])
+                to_exponential(draws)
                 block += DRAWS // WORDS
                 position = 0
             tau += draws[position] / ((above - n) * (below + n + 1.0))
@@ -127,26 +125,28 @@ def walk(
     drawn = draw_ladder(draws[0], cumulative)
     start, k = drawn // J.size, drawn % J.size
     height, top = round(J[k] + m_starts[start]), round(2.0 * J[k])  # J + M and 2J
-    # at T > 0 numbers go in pairs, waiting time and direction, from the second block on
-    position, block = (1, DRAWS // WORDS) if nbar == 0.0 else (DRAWS, 1)
+    # at T > 0 each batch from the second block on holds eight waiting times, then eight directions
+    end = DRAWS if nbar == 0.0 else DRAWS // 2
+    position, block = (1, DRAWS // WORDS) if nbar == 0.0 else (end, 1)
+    to_exponential(draws[:end])
     tau, jumps = 0.0, 0
     while True:
         falls = (nbar + 1.0) * (height * (top - height + 1.0))
         rises = nbar * ((height + 1.0) * (top - height))
         if falls + rises == 0.0:
             return jumps, drawn
-        if position == DRAWS:
+        if position == end:
             fill_uniform(seed, QUANTUM_JUMPS, run, block, draws)
+            to_exponential(draws[:end])
             position, block = 0, block + DRAWS // WORDS
-        tau += -log_unit(draws[position]) / (falls + rises)
-        position += 1
+        tau += draws[position] / (falls + rises)
         if tau > tau_last:
             return jumps, drawn
         step = -1
         if nbar > 0.0:
-            if draws[position] * (falls + rises) > falls:
-                step = 1
-            position += 1
+            # a sum rather than a choice: a branch here would be mispredicted every other jump
+            step += 2 * np.int64(draws[position + DRAWS // 2] * (falls + rises) > falls)
+        position += 1
         height += step
         if jumps < jump_taus.size:
             jump_taus[jumps] = tau
