@@ -3,6 +3,7 @@
 import difflib
 import math
 from collections.abc import Iterable
+from typing import Any
 
 
 class InputError(ValueError):
@@ -23,6 +24,17 @@ class InputError(ValueError):
             shown = shown[:77] + "..."
         super().__init__(f"{field} = {shown}: {allowed}".replace("\n", " "))
         self.field = field
+
+    def __reduce__(self) -> tuple[Any, tuple[str, str]]:
+        # rank 0 hands its refusals to the other ranks
+        return _received, (self.field, str(self))
+
+
+def _received(field: str, message: str) -> InputError:
+    error = InputError.__new__(InputError)
+    ValueError.__init__(error, message)
+    error.field = field
+    return error
 
 
 def whole_number(field: str, value: object, least: int, most: int | None = None) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -149,7 +148,7 @@ class Solution:
         self.times = np.asarray(times, dtype=float)
         self.tally: Tally | None = None if isinstance(found, Reading) else found
         self._found = found
-        self.provenance: Mapping[str, Any] = MappingProxyType(dict(provenance or {}))
+        self.provenance: Mapping[str, Any] = dict(provenance or {})
 
     @cached_property
     def _reading(self) -> Reading:

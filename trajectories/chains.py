@@ -51,6 +51,11 @@ STEP_TOLERANCE = 1e-9
 UNVERIFIED_BELOW = 1e-11
 MOST_UNVERIFIED = 4
 
+# a state that a step of at least 1/gamma moves less than this has arrived: every mode but the
+# steady ones decays at rate gamma or faster. Longer steps would lose digits to rates times step.
+STATIONARY_STEP = 1.0
+STATIONARY_CHANGE = 1e-13
+
 
 @dataclass(frozen=True, eq=False)
 class Chains:
@@ -164,9 +169,14 @@ def _propagate(
     _lift_denormals(x)
     y, now, error = 0.0, 0.0, 0.0
     verified_step, difference, unverified = 0.0, 0.0, 0
+    stationary = False
     for i in range(taus.size):
+        if stationary:
+            y += (taus[i] - now) * np.sum(q.emission * x)
+            now = taus[i]
         while now < taus[i]:
             left = taus[i] - now
+            step = min(step, 4.0 * STATIONARY_STEP)
             # equal steps to the output time, so that no sliver is left at its end
             h = left / np.ceil(left / step) if left > step else left
             y_next = _step(h, x, y, q, poles, residues, whole, scratch)
@@ -177,14 +187,12 @@ def _propagate(
             ):
                 unverified += 1
                 error += difference
-                x, whole = whole, x
+                before, x, whole = x, whole, x
             else:
                 y_half = _step(h / 2, x, y, q, poles, residues, half, scratch)
                 y_two = _step(h / 2, half, y_half, q, poles, residues, two, scratch)
                 difference = abs(y_two - y_next) / (1.0 + abs(y_two))
-                for r in range(x.shape[0]):
-                    for c in range(x.shape[1]):
-                        difference = max(difference, abs(two[r, c] - whole[r, c]))
+                difference = max(difference, _largest_difference(two, whole))
                 growth = 0.9 * (STEP_TOLERANCE / max(difference, 1e-300)) ** (1.0 / (ORDER + 1))
                 if difference > STEP_TOLERANCE and h > 1e-15 * taus[i]:
                     step = h * max(0.1, min(0.7, growth))
@@ -192,14 +200,27 @@ def _propagate(
                 error += difference * 2.0**-ORDER
                 step = max(step, h * min(4.0, growth)) if growth > 1.0 else h * growth
                 verified_step, unverified = 1.01 * h, 0
-                x, two = two, x
+                before, x, two = x, two, x
                 y_next = y_two
             _lift_denormals(x)
             y = y_next
             now = taus[i] if h == left else now + h
+            if h >= STATIONARY_STEP and _largest_difference(x, before) < STATIONARY_CHANGE:
+                stationary = True
+                y += (taus[i] - now) * np.sum(q.emission * x)
+                now = taus[i]
         states[i] = x
         integral[i] = y
     return error
+
+
+@njit(error_model="numpy")
+def _largest_difference(one: Array, other: Array) -> float:
+    largest = 0.0
+    for r in range(one.shape[0]):
+        for c in range(one.shape[1]):
+            largest = max(largest, abs(one[r, c] - other[r, c]))
+    return largest
 
 
 @njit(error_model="numpy")

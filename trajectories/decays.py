@@ -241,7 +241,7 @@ class DecayTally:
         basis = tables.basis
         taus = self.times * self.battery.gamma
         signs = np.cumprod(np.concatenate([[1.0], tables.relative_sign[1:]]))
-        present = self.occupation.any(axis=1)
+        present = np.asarray(self.occupation.any(axis=1))
         logs = tables.log_start[0].copy()
         for n in range(self.arrivals.shape[0]):
             M = basis.m_start - n

@@ -6,6 +6,8 @@ N_B + N_C + 1 blocks of at most N_B + 1 rows: element (m_B', m_B) of block D is 
 (m_B, m_B') of block M = D + m_B + m_B'.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -77,6 +79,6 @@ def log_negativity_and_rate(transposed: Array, rate: Array) -> tuple[float, floa
     return _from_eigenvalues(eigenvalues), slope / (np.log(2.0) * float(np.abs(eigenvalues).sum()))
 
 
-def _from_eigenvalues(eigenvalues: Array) -> float:
+def _from_eigenvalues(eigenvalues: NDArray[Any]) -> float:
     # the eigenvalues sum to 1, so the norm is 1 + twice the negative part: exact when that is small
     return float(np.log1p(-2.0 * eigenvalues[eigenvalues < 0.0].sum()) / np.log(2.0))

@@ -150,9 +150,9 @@ def single_run(battery: CollectiveBattery, times: ArrayLike, seed: int, run: int
 
     Examples
     --------
-    >>> one = single_run(CollectiveBattery(n_battery=1, n_charger=1), [0.0, 50.0], seed=3, run=0)
-    >>> one.directions, one.battery_energy  # no photon came: the singlet, half charged
-    (array([], dtype=int8), array([0. , 0.5]))
+    >>> one = single_run(CollectiveBattery(n_battery=1, n_charger=1), [1.0, 50.0], seed=3, run=3)
+    >>> one.directions.tolist(), one.battery_energy.round(6).tolist()  # no photon: the singlet
+    ([], [0.175973, 0.5])
     """
     t = output_times(times)
     run = whole_number("run", run, least=0, most=MOST_RUNS - 1)

@@ -77,9 +77,9 @@ def evolve(
 
     Examples
     --------
-    >>> solution = evolve(CollectiveBattery(n_battery=1, n_charger=1), [0.0, 20.0])
+    >>> solution = evolve(CollectiveBattery(n_battery=1, n_charger=1), [1.0, 20.0])
     >>> print(solution["battery_energy"].round(6))
-    [0.   0.25]
+    [0.099894 0.25    ]
     """
     t = output_times(times)
     basis = coupled_basis(battery.n_battery, battery.n_charger)

@@ -16,7 +16,6 @@ from nvmodel.solution import Distribution, Reading, RunSpans
 from nvmodel.sums import FULL, ExactSums, add_row, add_value
 from trajectories.angular import CoupledBasis, clebsch_gordan
 from trajectories.conditional import (
-    Unravelling,
     expectations,
     normalise_amplitudes,
     trace_record,
@@ -123,7 +122,7 @@ class RecordTally:
         """Make runs first ... first + runs - 1 and add them up."""
         tables = unravelling(battery)
         basis, T = tables.basis, times.size
-        ladder = any(name in FROM_POPULATIONS + ("daemonic_ergotropy",) for name in names)
+        ladder = any(name in (*FROM_POPULATIONS, "daemonic_ergotropy") for name in names)
         coefficients = _population_table(basis) if ladder else np.zeros((0, 0, 0))
         bounds = _bounds(battery, basis, times)
 
@@ -229,8 +228,9 @@ class RecordTally:
         basis = unravelling(self.battery).basis
         edges = energy_edges()
         width = photon_width(self.battery, basis, self.times)
-        low = width * np.arange(PHOTON_BINS)
-        high = np.append(low[1:], np.inf)
+        low = width * np.arange(PHOTON_BINS, dtype=float)
+        high = low + width
+        high[-1] = np.inf
         return {
             "battery_energy": Distribution("E_B per spin", edges[:-1], edges[1:], self.energy),
             "emitted_photons": Distribution("photons at the last time", low, high, self.photons),

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from nvmodel.battery import CollectiveBattery
 from nvmodel.refusal import InputError
-from trajectories.angular import CoupledBasis, clebsch_gordan
+from trajectories.angular import CoupledBasis
 
 Array = NDArray[np.float64]
 
@@ -38,7 +38,8 @@ def starts(battery: CollectiveBattery, basis: CoupledBasis) -> tuple[Start, ...]
             f"needs n_battery = 1 (here {battery.n_battery}): more thermal spins leave the "
             "symmetric states, which this engine does not hold yet",
         )
-    up = clebsch_gordan(basis, np.array([basis.m_start + 1.0]))[0, :, 1]
+    up = np.zeros(basis.n_ladders)
+    up[-1] = 1.0  # all spins up: the top of the highest ladder
     hot = battery.thermal_energy
     return (
         Start(1.0 - hot, down.M, down.amplitude),

@@ -145,7 +145,7 @@ def walk(
         step = -1
         if nbar > 0.0:
             # a sum rather than a choice: a branch here would be mispredicted every other jump
-            step += 2 * np.int64(draws[position + DRAWS // 2] * (falls + rises) > falls)
+            step += 2 * int(draws[position + DRAWS // 2] * (falls + rises) > falls)
         position += 1
         height += step
         if jumps < jump_taus.size:

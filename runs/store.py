@@ -1,0 +1,133 @@
+"""The result folder: written aside, renamed when whole, read back."""
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import tomli_w
+
+from nvmodel.refusal import InputError
+from runs.definition import RunDefinition, parse_definition
+from runs.study import Study
+
+DEFINITION = "definition.toml"
+TABLE = "table.parquet"
+DISTRIBUTIONS = "distributions.parquet"
+SINGLE_RUNS = "single_runs.parquet"
+PROVENANCE = "provenance.json"
+FIGURES = "figures"
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A result folder, read."""
+
+    study: Study
+    provenance: dict[str, Any]
+
+
+def refuse_unusable(out: Path, replace: bool) -> None:
+    """Refuse a folder that exists (unless replaced) or cannot be written, before any work."""
+    if out.exists() and not replace:
+        raise InputError("--out", str(out), "exists already; give --replace or another name")
+    if replace and out.exists() and not (out / DEFINITION).is_file():
+        raise InputError("--out", str(out), "is not a result folder; it is never replaced")
+    parent = out.absolute().parent
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=parent):
+            pass
+    except OSError as error:
+        raise InputError("--out", str(out), f"cannot be written: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def written_aside(out: Path) -> Iterator[Path]:
+    """A folder beside `out` that takes its place when the block ends, and vanishes if it fails."""
+    out = out.absolute()
+    aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        yield aside
+        aside.chmod(0o777 & ~_umask())
+        if out.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
+            os.replace(out, old / out.name)
+            os.replace(aside, out)
+            shutil.rmtree(old)
+        else:
+            os.replace(aside, out)
+    finally:
+        if aside.exists():
+            shutil.rmtree(aside)
+
+
+def save(study: Study, provenance: dict[str, Any], folder: Path) -> None:
+    """Write everything but the figures into an existing, empty folder."""
+    (folder / DEFINITION).write_text(tomli_w.dumps(definition_content(study.definition)))
+    # the tables hold no time, host or rank: equal studies give equal bytes
+    study.table.to_parquet(folder / TABLE, index=False)
+    study.distributions.to_parquet(folder / DISTRIBUTIONS, index=False)
+    if len(study.single_runs):
+        study.single_runs.to_parquet(folder / SINGLE_RUNS, index=False)
+    record = {**provenance, "warnings": list(study.warnings)}
+    (folder / PROVENANCE).write_text(json.dumps(record, indent=2) + "\n")
+
+
+def load(folder: Path) -> Result:
+    """Read a result folder; InputError if it is not one, or not whole."""
+    if not (folder / DEFINITION).is_file():
+        raise InputError("result folder", str(folder), f"holds no {DEFINITION}")
+    try:
+        definition = parse_definition(tomllib.loads((folder / DEFINITION).read_text("utf-8")))
+        record = json.loads((folder / PROVENANCE).read_text("utf-8"))
+        study = Study(
+            definition=definition,
+            table=pd.read_parquet(folder / TABLE),
+            distributions=pd.read_parquet(folder / DISTRIBUTIONS),
+            single_runs=_read_single_runs(folder / SINGLE_RUNS),
+            warnings=tuple(record["warnings"]),
+        )
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError("result folder", str(folder), f"cannot be read: {text}") from None
+    return Result(study, record)
+
+
+def definition_content(definition: RunDefinition) -> dict[str, Any]:
+    """The definition as its TOML file holds it: what `parse_definition` takes."""
+    model = {
+        name: list(values) if len(values) > 1 else values[0] for name, values in definition.model
+    }
+    run: dict[str, Any] = {
+        "engine": definition.engine,
+        "method": list(definition.methods),
+        "seed": definition.seed,
+        "single_runs": definition.single_runs,
+    }
+    if definition.times:
+        run["times"] = list(definition.times)
+    if definition.runs is not None:
+        run["runs"] = definition.runs
+    if definition.observables is not None:
+        run["observables"] = list(definition.observables)
+    return {"title": definition.title, "model": model, "run": run}
+
+
+def _read_single_runs(path: Path) -> pd.DataFrame:
+    return pd.read_parquet(path) if path.exists() else pd.DataFrame()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

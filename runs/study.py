@@ -1,0 +1,183 @@
+"""A run definition carried out: its points spread over ranks, its answers in tidy tables."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+import trajectories
+from nvmodel.refusal import InputError
+from nvmodel.solution import Solution
+from runs.definition import Method, Point, RunDefinition
+from runs.distribute import Job, Progress, distribute_all
+from runs.world import rank_of, size_of
+from trajectories import jumps, master, steady
+
+AVAILABLE: dict[Method, tuple[str, ...]] = {
+    "steady": steady.AVAILABLE,
+    "evolve": master.AVAILABLE,
+    "sample": jumps.AVAILABLE,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """What a definition gave, as tidy tables; the swept fields are their first columns.
+
+    Attributes
+    ----------
+    definition : RunDefinition
+    table : DataFrame
+        Columns: swept fields, method, time, observable, value, error.
+    distributions : DataFrame
+        Swept fields, method, distribution, quantity, time, low, high, weight.
+    single_runs : DataFrame
+        Swept fields, run, time, observable, value: the first few runs one by one.
+    warnings : tuple of str
+    """
+
+    definition: RunDefinition
+    table: pd.DataFrame
+    distributions: pd.DataFrame
+    single_runs: pd.DataFrame
+    warnings: tuple[str, ...]
+
+
+def run_study(
+    definition: RunDefinition, comm: Any = None, progress: Progress | None = None
+) -> Study | None:
+    """Carry out `definition` on all ranks of `comm`; the Study on rank 0, None on the others.
+
+    Linear algebra runs on one thread a rank: ranks are the parallelism, and sums made by several
+    threads would not be the same bits on every machine.
+    """
+    points = definition.points()
+    with threadpool_limits(limits=1):
+        averages = _averages(definition, points, comm)
+        sampled = _single_runs(definition, points, comm, progress)
+        if averages is None or sampled is None:
+            return None
+        solutions = averages | sampled
+        ordered = [
+            (point, method, solutions[i, method])
+            for i, point in enumerate(points)
+            for method in definition.methods
+        ]
+        return Study(
+            definition=definition,
+            table=_joined(ordered, Solution.to_dataframe),
+            distributions=_joined(ordered, Solution.distributions_to_dataframe),
+            single_runs=_fans(definition, points),
+            warnings=tuple(
+                f"{point.label or 'model'}, {method}: {warning}"
+                for point, method, solution in ordered
+                for warning in solution.warnings
+            ),
+        )
+
+
+def observables_of(definition: RunDefinition, method: Method) -> tuple[str, ...] | None:
+    """Those of the asked observables that a method has; refused if none has one of them."""
+    if definition.observables is None:
+        return None
+    for name in definition.observables:
+        if not any(name in AVAILABLE[method] for method in definition.methods):
+            raise InputError(
+                "run.observables",
+                name,
+                f"no method of this definition has it ({', '.join(definition.methods)})",
+            )
+    names = tuple(name for name in definition.observables if name in AVAILABLE[method])
+    if not names:
+        raise InputError(
+            "run.method", method, f"has none of the observables {definition.observables}"
+        )
+    return names
+
+
+def _averages(
+    definition: RunDefinition, points: tuple[Point, ...], comm: Any
+) -> dict[tuple[int, Method], Solution] | None:
+    tasks = [
+        (i, method)
+        for i in range(len(points))
+        for method in definition.methods
+        if method != "sample"
+    ]
+    times = definition.times_array()
+    mine: dict[tuple[int, Method], Solution] = {}
+    for i, method in tasks[rank_of(comm) :: size_of(comm)]:
+        names = observables_of(definition, method)
+        battery = points[i].model
+        if method == "steady":
+            mine[i, method] = trajectories.steady_state(battery, observables=names)
+        else:
+            mine[i, method] = trajectories.evolve(battery, times, observables=names)
+    if comm is None:
+        return mine
+    parts = comm.gather(mine, root=0)
+    return None if parts is None else {key: s for part in parts for key, s in part.items()}
+
+
+def _single_runs(
+    definition: RunDefinition, points: tuple[Point, ...], comm: Any, progress: Progress | None
+) -> dict[tuple[int, Method], Solution] | None:
+    if "sample" not in definition.methods:
+        return {} if rank_of(comm) == 0 else None
+    assert definition.runs is not None
+    names = observables_of(definition, "sample")
+    jobs = [
+        Job(
+            trajectories.sample,
+            point.model,
+            definition.times_array(),
+            definition.runs,
+            definition.seed,
+            observables=names,
+        )
+        for point in points
+    ]
+    found = distribute_all(jobs, comm, progress)
+    return None if found is None else {(i, "sample"): s for i, s in enumerate(found)}
+
+
+def _fans(definition: RunDefinition, points: tuple[Point, ...]) -> pd.DataFrame:
+    parts = []
+    for point in points if "sample" in definition.methods else ():
+        for run in range(definition.single_runs):
+            one = trajectories.single_run(
+                point.model, definition.times_array(), definition.seed, run
+            )
+            for name in ("battery_energy", "charger_energy", "ergotropy", "emitted_photons"):
+                part = pd.DataFrame(
+                    {"run": run, "time": one.times, "observable": name, "value": getattr(one, name)}
+                )
+                parts.append(_with_swept(part, point))
+    if not parts:
+        return pd.DataFrame({"run": [], "time": [], "observable": [], "value": []})
+    return pd.concat(parts, ignore_index=True)
+
+
+def _joined(
+    ordered: list[tuple[Point, Method, Solution]], table: Callable[[Solution], pd.DataFrame]
+) -> pd.DataFrame:
+    def parts() -> Iterator[pd.DataFrame]:
+        for point, method, solution in ordered:
+            frame = table(solution)
+            frame.insert(0, "method", method)
+            yield _with_swept(frame, point)
+
+    filled = [part for part in parts() if len(part)]
+    return pd.concat(filled or [next(parts())], ignore_index=True)
+
+
+def _with_swept(frame: pd.DataFrame, point: Point) -> pd.DataFrame:
+    for position, (name, value) in enumerate(point.swept):
+        # mixed whole and real numbers in one sweep are one column of reals
+        shown = float(value) if isinstance(value, (int, float, np.integer)) else value
+        exact = value if isinstance(value, int) and abs(value) < 1 << 62 else shown
+        frame.insert(position, name, exact)
+    return frame

@@ -1,0 +1,89 @@
+"""A result as a table for people."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.table import Table
+
+from runs.study import Study
+
+
+def swept_names(study: Study) -> list[str]:
+    """Fields that the definition sweeps."""
+    return [name for name, values in study.definition.model if len(values) > 1]
+
+
+def curves(study: Study, frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """`frame` split by the points of the sweep, with their labels, in the sweep's order."""
+    names = swept_names(study)
+    if not names:
+        return [("", frame)]
+    parts = []
+    for key, part in frame.groupby(names, sort=False, dropna=False):
+        keys = key if isinstance(key, tuple) else (key,)
+        label = ", ".join(f"{name}={_shown(v)}" for name, v in zip(names, keys, strict=True))
+        parts.append((label, part))
+    return parts
+
+
+def summarise(study: Study) -> pd.DataFrame:
+    """One row a point: stored energy exact and sampled, its z-score, peak power, ergotropy.
+
+    Columns are those for which the study has data: ``E_ss`` from `steady`, ``E_end`` and so on at
+    the last time; z is (sampled - exact)/standard error there.
+    """
+    rows = []
+    for label, part in curves(study, study.table):
+        row: dict[str, Any] = {"model": label or study.definition.title}
+        exact, sampled = _series(part, "evolve"), _series(part, "sample")
+        steady = _series(part, "steady")
+        if "battery_energy" in steady:
+            row["E_ss exact"] = steady["battery_energy"].value.iloc[-1]
+        if "battery_energy" in exact:
+            row["E_end exact"] = exact["battery_energy"].value.iloc[-1]
+        if "battery_energy" in sampled:
+            last = sampled["battery_energy"].iloc[-1]
+            row["E_end sampled"] = last.value
+            row["+-"] = last.error
+            known = row.get("E_end exact", row.get("E_ss exact"))
+            if known is not None and last.error > 0:
+                row["z"] = (last.value - known) / last.error
+        for method, series in (("exact", exact), ("sampled", sampled)):
+            if "power" in series:
+                peak = series["power"].loc[series["power"].value.idxmax()]
+                row[f"P_max {method}"] = peak.value
+                row[f"at t {method}"] = peak.time
+        for source in (exact, steady):
+            if "ergotropy" in source:
+                row["W_end exact"] = source["ergotropy"].value.iloc[-1]
+                break
+        if "ergotropy" in sampled:
+            row["W_end sampled"] = sampled["ergotropy"].value.iloc[-1]
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def rich_table(study: Study) -> Table:
+    """`summarise`, turned so that quantities are rows: fits a terminal for many quantities."""
+    summary = summarise(study).set_index("model")
+    table = Table(title=study.definition.title, title_justify="left")
+    table.add_column("")
+    for label in summary.index:
+        table.add_column(str(label), justify="right")
+    for name in summary.columns:
+        table.add_row(name, *(_shown(value) for value in summary[name]))
+    return table
+
+
+def _series(part: pd.DataFrame, method: str) -> dict[str, pd.DataFrame]:
+    chosen = part[part["method"] == method]
+    return {str(name): series for name, series in chosen.groupby("observable", sort=False)}
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, (float, np.floating)):
+        if np.isnan(value):
+            return "-"
+        return f"{value:.6g}"
+    return str(value)

@@ -1,0 +1,99 @@
+import pytest
+
+from nvmodel import InputError
+from runs.definition import (
+    find_definition,
+    parse_definition,
+    read_definition,
+    shipped_definitions,
+)
+from runs.store import definition_content
+
+GOOD = {
+    "model": {"n_battery": [1, 2], "ratio": 5, "nbar": [0.0, 0.5]},
+    "run": {"method": ["evolve", "sample"], "times": [0.0, 1.0], "runs": 10, "seed": 3},
+}
+
+
+def _with(path, value):
+    table, _, key = path.partition(".")
+    content = {name: dict(part) for name, part in GOOD.items()}
+    if key:
+        content[table][key] = value
+    else:
+        content[table] = value
+    return content
+
+
+def test_two_lists_make_a_grid():
+    points = parse_definition(GOOD).points()
+    assert [(p.model.n_battery, p.model.n_charger, p.model.nbar) for p in points] == [
+        (1, 5, 0.0),
+        (1, 5, 0.5),
+        (2, 10, 0.0),
+        (2, 10, 0.5),
+    ]
+    assert points[1].label == "n_battery=1, nbar=0.5"
+
+
+def test_times_by_start_stop_points():
+    definition = parse_definition(_with("run.times", {"start": 0, "stop": 2, "points": 5}))
+    assert definition.times == (0.0, 0.5, 1.0, 1.5, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("model.n_batery", 1, "did you mean 'n_battery'?"),
+        ("run.metod", "evolve", "did you mean 'method'?"),
+        ("extra", {}, "unknown"),
+        ("model.n_battery", 0, "n_battery = 0: must be"),
+        ("model.n_battery", [1, -2], "n_battery = -2: must be"),
+        ("model.n_battery", [], "at least one value"),
+        ("model.n_charger", 5, "give n_charger or ratio, not both"),
+        ("model.ratio", 2.5, "must be whole"),
+        ("model.temperature", 1.0, "give nbar or temperature, not both"),
+        ("run.method", "integrate", "unknown"),
+        ("run.method", ["evolve", "evolve"], "each once"),
+        ("run.times", [1.0, 0.5], "times[1] = 0.5"),
+        ("run.times", [-1.0, 0.5], "times[0] = -1.0"),
+        ("run.times", None, "must be given"),
+        ("run.times", {"stop": 1, "point": 3}, "did you mean 'points'?"),
+        ("run.runs", 0, "run.runs = 0: must be"),
+        ("run.runs", None, "run.runs = None"),
+        ("run.seed", -1, "run.seed = -1"),
+        ("run.observables", ["energy"], "did you mean 'charger_energy'?"),
+        ("run.observables", [], "must be a list"),
+        ("run.engine", "classical", "unknown"),
+        ("model", 3, "must be a table"),
+    ],
+)
+def test_bad_definitions_are_refused_in_one_line(path, value, message):
+    content = _with(path, value)
+    with pytest.raises(InputError) as refusal:
+        parse_definition(content)
+    assert message in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_what_is_not_a_definition(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        find_definition("nowhere")
+    for name, content in [("a.toml", b"= 3"), ("b.toml", b"\xff\xfe\x00")]:
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match="is not TOML"):
+            read_definition(tmp_path / name)
+
+
+def test_shipped_definitions_are_valid_and_written_definitions_read_back():
+    shipped = shipped_definitions()
+    assert "charging" in shipped
+    for path in shipped.values():
+        definition = read_definition(path)
+        assert parse_definition(definition_content(definition)) == definition
+
+
+def test_digest_sees_what_decides_the_numbers():
+    one = parse_definition(GOOD)
+    assert parse_definition(_with("run.seed", 4)).digest() != one.digest()
+    assert parse_definition(GOOD | {"title": "other"}).digest() == one.digest()

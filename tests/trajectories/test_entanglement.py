@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+import qutip
+
+from nvmodel import CollectiveBattery
+from trajectories import evolve
+from trajectories.entanglement import log_negativity, log_negativity_and_rate, transpose_blocks
+
+
+def _random_state(nb, nc, seed):
+    """A random state without coherence between different M, as blocks and as a QuTiP matrix."""
+    rng = np.random.default_rng(seed)
+    rows = nb + nc + 1
+    blocks = np.zeros((rows, nb + 1, nb + 1))
+    dense = np.zeros(((nb + 1) * (nc + 1),) * 2)
+    for row in range(rows):
+        allowed = [q for q in range(nb + 1) if 0 <= nb + nc - row - q <= nc]
+        a = rng.normal(size=(len(allowed), 1))
+        block = a @ a.T
+        blocks[row][np.ix_(allowed, allowed)] = block
+        # QuTiP counts m downwards from +j
+        index = [(nb - q) * (nc + 1) + nc - (nb + nc - row - q) for q in allowed]
+        dense[np.ix_(index, index)] = block
+    norm = np.trace(dense)
+    return blocks / norm, qutip.Qobj(dense / norm, dims=[[nb + 1, nc + 1]] * 2)
+
+
+@pytest.mark.parametrize(("nb", "nc"), [(1, 1), (2, 3), (3, 2), (1, 6)])
+def test_negativity_against_qutips_partial_transpose(nb, nc):
+    blocks, dense = _random_state(nb, nc, seed=nb)
+    eigenvalues = np.linalg.eigvalsh(qutip.partial_transpose(dense, [1, 0]).full())
+    # 1e-13: rounding of eigenvalues of a matrix of trace 1
+    assert log_negativity(transpose_blocks(blocks)) == pytest.approx(
+        np.log2(np.abs(eigenvalues).sum()), abs=1e-13
+    )
+
+
+def test_rate_is_the_slope_on_both_sides_of_the_start():
+    battery = CollectiveBattery(2, 10)
+    step = 1e-5
+    times = np.concatenate([[0.0, step], np.array([0.1 - step, 0.1, 0.1 + step])])
+    solution = evolve(battery, times, ["log_negativity", "entanglement_rate"])
+    s, rate = solution["log_negativity"], solution["entanglement_rate"]
+    # second differences are of order 10: 1e-5 * 10 from the right, (1e-5)^2 * 1000 centred
+    assert (s[1] - s[0]) / step == pytest.approx(rate[0], rel=1e-3)
+    assert (s[4] - s[2]) / (2 * step) == pytest.approx(rate[3], rel=1e-5)
+
+
+def test_a_kernel_counts_with_its_modulus():
+    """rho = (1-t)|0><0| + t |singlet><singlet| at t = 0: negativity opens linearly."""
+    ground = np.zeros((3, 2, 2))
+    ground[2] = [[1.0, 0.0], [0.0, 0.0]]
+    singlet = np.zeros((3, 2, 2))
+    singlet[1] = [[0.5, -0.5], [-0.5, 0.5]]
+    value, rate = log_negativity_and_rate(
+        transpose_blocks(ground), transpose_blocks(singlet - ground)
+    )
+    t = 1e-7
+    later = log_negativity(transpose_blocks((1 - t) * ground + t * singlet))
+    # the block with |0> and the transposed coherence: [[1-t, -t/2], [-t/2, 0]], so second order
+    assert value == 0.0
+    assert later / t == pytest.approx(rate, abs=1e-6)
