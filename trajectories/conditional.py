@@ -23,6 +23,7 @@ from nvmodel.battery import CollectiveBattery
 from nvmodel.streams import exp_clamped
 from trajectories.angular import CoupledBasis, coupled_basis, lowering_squared
 from trajectories.starts import starts
+from trajectories.walks import walk_tables
 
 Array = NDArray[np.float64]
 
@@ -45,6 +46,8 @@ class Unravelling:
         Logarithms of the starts' amplitudes.
     relative_sign : ndarray (K,)
         Sign of the amplitude times that of the ladder below; it never changes.
+    rate, fall : ndarray (K, levels)
+        Of the walks; see `trajectories.walks.walk_tables`.
     log_bond : ndarray (rows, K)
         ln [a_J(M)/a_{J_top}(M)] for M descending from J_top.
     damping : ndarray (K,)
@@ -57,6 +60,8 @@ class Unravelling:
     m_starts: Array
     log_start: Array
     relative_sign: Array
+    rate: Array
+    fall: Array
     log_bond: Array
     damping: Array
 
@@ -74,14 +79,16 @@ def unravelling(battery: CollectiveBattery) -> Unravelling:
         log_start = np.log(np.abs([s.amplitude for s in mixture]))
     log_bond[~(squares > 0.0)] = FORBIDDEN
     log_start[~np.isfinite(log_start)] = FORBIDDEN
-    relative_sign = np.full(J.size, -1.0)
+    rate, fall = walk_tables(J, battery.occupation)
     return Unravelling(
         basis=basis,
         nbar=battery.occupation,
         cumulative=np.cumsum(probability) / probability.sum(),
         m_starts=np.array([s.M for s in mixture]),
         log_start=log_start,
-        relative_sign=relative_sign,
+        relative_sign=np.full(J.size, -1.0),
+        rate=rate,
+        fall=fall,
         log_bond=log_bond,
         damping=0.5 * (2.0 * battery.occupation + 1.0) * (J * (J + 1.0) - J[0] * (J[0] + 1.0)),
     )

@@ -50,6 +50,8 @@ class _Tables(NamedTuple):
     nbar: float
     cumulative: Array
     m_starts: Array
+    rate: Array
+    fall: Array
     log_start: Array
     log_bond: Array
     damping: Array
@@ -150,6 +152,8 @@ class RecordTally:
             tables.nbar,
             tables.cumulative,
             tables.m_starts,
+            tables.rate,
+            tables.fall,
             tables.log_start,
             tables.log_bond,
             tables.damping,
@@ -328,14 +332,10 @@ def _add_records(
     work, out = np.empty((2, T)), np.empty((4, T))
     M, quantities = np.empty(T), np.empty((7, T))
     for run in range(first, first + runs):
-        jumps, drawn = walk(
-            seed, run, q.cumulative, q.J, q.m_starts, q.nbar, taus[-1], jump_taus, directions
-        )
+        jumps, drawn = _walk(seed, run, q, taus[-1], jump_taus, directions)
         while jumps > jump_taus.size:
             jump_taus, directions = np.empty(2 * jumps), np.empty(2 * jumps, dtype=np.int8)
-            jumps, drawn = walk(
-                seed, run, q.cumulative, q.J, q.m_starts, q.nbar, taus[-1], jump_taus, directions
-            )
+            jumps, drawn = _walk(seed, run, q, taus[-1], jump_taus, directions)
         start = drawn // K
         sums.ladders[drawn % K] += 1
         trace_record(
@@ -369,6 +369,20 @@ def _add_records(
         )
         if coefficients.size:
             _add_populations(run, c, M, q, coefficients, sums)
+
+
+@njit(error_model="numpy")
+def _walk(
+    seed: int,
+    run: int,
+    q: _Tables,
+    tau_last: float,
+    jump_taus: Array,
+    directions: NDArray[np.int8],
+) -> tuple[int, int]:
+    return walk(
+        seed, run, q.cumulative, q.J, q.m_starts, q.rate, q.fall, tau_last, jump_taus, directions
+    )
 
 
 @njit(error_model="numpy")

@@ -103,15 +103,16 @@ def walk(
     cumulative: Array,
     J: Array,
     m_starts: Array,
-    nbar: float,
+    rate: Array,
+    fall: Array,
     tau_last: float,
     jump_taus: Array,
     directions: NDArray[np.int8],
 ) -> tuple[int, int]:
     """One run at any temperature, jump by jump: the record itself.
 
-    `cumulative` runs over starts and ladders, start by start. The record is written as far as the
-    arrays reach.
+    `cumulative` runs over starts and ladders, start by start; `rate` and `fall` are those of
+    `walk_tables`. The record is written as far as the arrays reach.
 
     Returns
     -------
@@ -124,31 +125,47 @@ def walk(
     fill_uniform(seed, QUANTUM_JUMPS, run, 0, draws)
     drawn = draw_ladder(draws[0], cumulative)
     start, k = drawn // J.size, drawn % J.size
-    height, top = round(J[k] + m_starts[start]), round(2.0 * J[k])  # J + M and 2J
+    height = int(J[k] + m_starts[start] + 0.5)  # J + M
     # at T > 0 each batch from the second block on holds eight waiting times, then eight directions
-    end = DRAWS if nbar == 0.0 else DRAWS // 2
-    position, block = (1, DRAWS // WORDS) if nbar == 0.0 else (end, 1)
+    only_down = fall[k, 0] == 1.0
+    end = DRAWS if only_down else DRAWS // 2
+    position, block = (1, DRAWS // WORDS) if only_down else (end, 1)
     to_exponential(draws[:end])
     tau, jumps = 0.0, 0
     while True:
-        falls = (nbar + 1.0) * (height * (top - height + 1.0))
-        rises = nbar * ((height + 1.0) * (top - height))
-        if falls + rises == 0.0:
-            return jumps, drawn
         if position == end:
             fill_uniform(seed, QUANTUM_JUMPS, run, block, draws)
             to_exponential(draws[:end])
             position, block = 0, block + DRAWS // WORDS
-        tau += draws[position] / (falls + rises)
-        if tau > tau_last:
+        tau += draws[position] / rate[k, height]
+        if not tau <= tau_last:
             return jumps, drawn
         step = -1
-        if nbar > 0.0:
+        if not only_down:
             # a sum rather than a choice: a branch here would be mispredicted every other jump
-            step += 2 * int(draws[position + DRAWS // 2] * (falls + rises) > falls)
+            step += 2 * int(draws[position + DRAWS // 2] > fall[k, height])
         position += 1
         height += step
         if jumps < jump_taus.size:
             jump_taus[jumps] = tau
             directions[jumps] = step
         jumps += 1
+
+
+def walk_tables(J: Array, nbar: float) -> tuple[Array, Array]:
+    """Total rate of jumps, and the probability that the next one is down.
+
+    Returns two arrays (K, levels) over ladders and heights J + M = 0, 1, ...; a state that never
+    jumps has rate 0, and counts as falling: the bottom does so at nbar = 0 alone.
+
+    >>> rate, fall = walk_tables(np.array([0.5]), nbar=0.0)
+    >>> print(rate, fall)
+    [[0. 1.]] [[1. 1.]]
+    """
+    height = np.arange(round(2 * J[-1]) + 1.0)
+    top = 2.0 * J[:, None]
+    falls = (nbar + 1.0) * np.maximum(height * (top - height + 1.0), 0.0)
+    rises = nbar * np.maximum((height + 1.0) * (top - height), 0.0)
+    rate = falls + rises
+    fall = np.divide(falls, rate, out=np.ones_like(rate), where=rate > 0.0)
+    return rate, fall
