@@ -164,15 +164,20 @@ def _propagate(
     integral: Array,
 ) -> float:
     # one row of zeros above the first
-    scratch = np.zeros((4, start.shape[0] + 1, start.shape[1]))
-    x, whole, half, two = start.copy(), start.copy(), start.copy(), start.copy()
+    rows, columns = start.shape
+    scratch = np.zeros((4, rows + 1, columns))
+    x, whole = np.empty((rows, columns)), np.empty((rows, columns))
+    half, two = np.empty((rows, columns)), np.empty((rows, columns))
+    for r in range(rows):
+        for c in range(columns):
+            x[r, c] = start[r, c]
     _lift_denormals(x)
     y, now, error = 0.0, 0.0, 0.0
     verified_step, difference, unverified = 0.0, 0.0, 0
     stationary = False
     for i in range(taus.size):
         if stationary:
-            y += (taus[i] - now) * np.sum(q.emission * x)
+            y += (taus[i] - now) * _weighted_sum(q.emission, x)
             now = taus[i]
         while now < taus[i]:
             left = taus[i] - now
@@ -207,9 +212,12 @@ def _propagate(
             now = taus[i] if h == left else now + h
             if h >= STATIONARY_STEP and _largest_difference(x, before) < STATIONARY_CHANGE:
                 stationary = True
-                y += (taus[i] - now) * np.sum(q.emission * x)
+                y += (taus[i] - now) * _weighted_sum(q.emission, x)
                 now = taus[i]
-        states[i] = x
+        # loops rather than slices here and below: a slice's checks take seconds to compile
+        for r in range(x.shape[0]):
+            for c in range(x.shape[1]):
+                states[i, r, c] = x[r, c]
         integral[i] = y
     return error
 
@@ -221,6 +229,15 @@ def _largest_difference(one: Array, other: Array) -> float:
         for c in range(one.shape[1]):
             largest = max(largest, abs(one[r, c] - other[r, c]))
     return largest
+
+
+@njit(error_model="numpy")
+def _weighted_sum(weights: Array, x: Array) -> float:
+    total = 0.0
+    for r in range(x.shape[0]):
+        for c in range(x.shape[1]):
+            total += weights[r, c] * x[r, c]
+    return total
 
 
 @njit(error_model="numpy")
@@ -257,7 +274,8 @@ def _step(
             _solve_tridiagonal(h, x, q, zr, zi, scratch)
         else:
             _solve_bidiagonal(h, x, q, zr, zi, scratch)
-        flow[:] = 0.0
+        for c in range(chains):
+            flow[0, c], flow[1, c] = 0.0, 0.0
         for r in range(rows):
             for c in range(chains):
                 sr, si = scratch[0, r + 1, c], scratch[1, r + 1, c]
@@ -265,7 +283,10 @@ def _step(
                 flow[0, c] += q.emission[r, c] * sr
                 flow[1, c] += q.emission[r, c] * si
         # the integral is one more row of the generator, with rate 0: its own solve is a division
-        nr, ni = h * flow[0].sum() - y, h * flow[1].sum()
+        nr, ni = -y, 0.0
+        for c in range(chains):
+            nr += h * flow[0, c]
+            ni += h * flow[1, c]
         norm = 1.0 / (zr * zr + zi * zi)
         y_out += cr * (nr * zr + ni * zi) * norm - ci * (ni * zr - nr * zi) * norm
     return y_out

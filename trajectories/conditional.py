@@ -94,7 +94,7 @@ def unravelling(battery: CollectiveBattery) -> Unravelling:
     )
 
 
-@njit(inline="always")
+@njit(inline="always", cache=True)
 def normalise_amplitudes(logs: Any, damping: Any, taus: Any, c: Any, work: Any) -> None:
     """c (K, T) = unit vectors with logarithms `logs` (K, T) damped until each time; any scale."""
     K, T = c.shape
@@ -118,7 +118,7 @@ def normalise_amplitudes(logs: Any, damping: Any, taus: Any, c: Any, work: Any) 
             c[k, i] *= work[1, i]
 
 
-@njit(inline="always")
+@njit(inline="always", cache=True)
 def expectations(c: Any, M: Any, J: Any, g: Any, f: Any, sign: Any, nbar: Any, out: Any) -> None:
     r"""out (4, T) = conditional means of J_B^z, its rate, and of the two photon rates.
 
