@@ -68,6 +68,23 @@ class Tally(Protocol):
     def read(self) -> Reading:
         """Means, standard errors and distributions."""
 
+    def arrays(self) -> dict[str, NDArray[np.int64]]:
+        """All its counts, to be written to a file; with `spans` they are all it knows."""
+
+    def with_arrays(self, spans: RunSpans, arrays: Mapping[str, NDArray[np.int64]]) -> Any:
+        """A tally of the same study with other counts; refused if they do not fit."""
+
+
+def same_shapes(
+    found: Mapping[str, NDArray[np.int64]], expected: Mapping[str, NDArray[np.int64]]
+) -> None:
+    """Refuse counts that were not written by a tally like the one that has `expected`."""
+    for name, array in expected.items():
+        other = found.get(name)
+        if other is None or other.shape != array.shape or other.dtype != array.dtype:
+            shape = None if other is None else other.shape
+            raise InputError(f"tally.{name}", shape, f"must have the shape {array.shape}")
+
 
 @dataclass(frozen=True)
 class RunSpans:
@@ -82,6 +99,20 @@ class RunSpans:
     """
 
     spans: tuple[tuple[int, int], ...]
+
+    def missing_from(self, start: int, stop: int) -> tuple[tuple[int, int], ...]:
+        """The spans of start ... stop - 1 that are not in this set.
+
+        >>> RunSpans(((0, 5), (8, 9))).missing_from(2, 12)
+        ((5, 8), (9, 12))
+        """
+        missing, at = [], start
+        for a, b in self.spans:
+            if a > at:
+                missing.append((at, min(a, stop)))
+            at = max(at, b)
+        missing.append((at, stop))
+        return tuple((a, b) for a, b in missing if a < b)
 
     def __len__(self) -> int:
         return sum(stop - start for start, stop in self.spans)
@@ -196,6 +227,11 @@ class Solution:
         if self.tally is None or other.tally is None:
             raise InputError("merge", other, "only single runs can be merged")
         return Solution(self.times, self.tally.merge(other.tally), self.provenance)
+
+    def with_counts(self, spans: RunSpans, arrays: Mapping[str, NDArray[np.int64]]) -> Solution:
+        """The Solution of the same study with the counts of other runs, as read from a file."""
+        assert self.tally is not None
+        return Solution(self.times, self.tally.with_arrays(spans, arrays), self.provenance)
 
     def to_dataframe(self) -> pd.DataFrame:
         """Tidy table: one row per time and observable, with columns time, observable, value, error.

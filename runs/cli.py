@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 import traceback
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,10 +9,12 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from nvmodel.refusal import InputError
-from runs.world import communicator, has_terminal, on_root, rank_of, size_of
+from nvmodel.refusal import InputError, finite_number
+from runs.signals import Stopped
+from runs.world import communicator, has_terminal, rank_of
 
 BAD_INPUT = 2
+STOPPED = 3  # in order, before the end: the same command goes on
 
 app = typer.Typer(
     name="darkbattery",
@@ -33,48 +34,55 @@ def _commands() -> None:
 def run(
     definition: Annotated[str, typer.Argument(help="A TOML file, or a shipped name (charging).")],
     out: Annotated[Path | None, typer.Option(help="Result folder [results/NAME].")] = None,
-    replace: Annotated[bool, typer.Option(help="Replace an existing result.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace an existing result.")] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Start anew instead of going on.")
+    ] = False,
+    extend: Annotated[
+        bool, typer.Option("--extend", help="Carry an existing result on to more runs.")
+    ] = False,
+    time_limit: Annotated[
+        float | None, typer.Option(help="Stop in order after so many seconds.")
+    ] = None,
+    checkpoint_interval: Annotated[float, typer.Option(help="Seconds between checkpoints.")] = 60.0,
 ) -> None:
     """Carry out a run definition; under mpirun, on all ranks.
 
+    An unfinished study is gone on with. SIGTERM, SIGINT, SIGUSR1 and --time-limit stop it in order:
+    it is kept, and the exit status is 3.
+
     Examples: darkbattery run charging;  mpirun -n 4 darkbattery run my.toml --out results/mine
     """
-    from runs.definition import RunDefinition, find_definition, read_definition
-    from runs.figures import save_figures
-    from runs.progress import reporter
-    from runs.provenance import provenance
-    from runs.store import FIGURES, refuse_unusable, save, written_aside
-    from runs.study import observables_of, run_study
-    from runs.summary import rich_table
+    from runs.execute import Existing, Order, execute
 
+    chosen: list[Existing] = []
+    if replace:
+        chosen.append("replace")
+    if restart:
+        chosen.append("restart")
+    if extend:
+        chosen.append("extend")
+    if len(chosen) > 1:
+        raise InputError("options", [f"--{name}" for name in chosen], "give one of them")
+    if time_limit is not None:
+        finite_number("--time-limit", time_limit, least=0.0, exclusive=True)
+    finite_number("--checkpoint-interval", checkpoint_interval, least=0.0)
+    existing = chosen[0] if chosen else "refuse"
     comm = communicator()
     console = Console(force_terminal=has_terminal(comm))
-    started = time.perf_counter()
+    execute(Order(definition, out, existing, time_limit, checkpoint_interval), comm, console)
 
-    def prepare() -> tuple[RunDefinition, Path]:
-        path = find_definition(definition)
-        known = read_definition(path)
-        for method in known.methods:
-            observables_of(known, method)
-        folder = out if out is not None else Path("results") / path.stem
-        refuse_unusable(folder, replace)
-        return known, folder
 
-    known, folder = on_root(comm, prepare)
-    with reporter(console) as progress:
-        study = run_study(known, comm, progress)
-    if study is None:
-        return
-    seconds = time.perf_counter() - started
-    with written_aside(folder) as aside:
-        save(study, provenance(known, size_of(comm), seconds), aside)
-        save_figures(study, aside / FIGURES)
-    console.print(rich_table(study))
-    for warning in study.warnings:
-        console.print(f"warning: {warning}")
-    where = folder.absolute()
-    console.print(f"{seconds:.1f} s on {size_of(comm)} rank(s)", highlight=False)
-    console.print(str(where), highlight=False, soft_wrap=True)
+@app.command()
+def merge(
+    folders: Annotated[list[Path], typer.Argument(help="Result folders of one study.")],
+    out: Annotated[Path, typer.Option(help="Result folder of the whole.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Replace an existing result.")] = False,
+) -> None:
+    """Join results of adjoining ranges of runs (run.first, run.runs), as if made at once."""
+    from runs.execute import merge_results
+
+    merge_results(folders, out, replace, Console())
 
 
 @app.command()
@@ -118,6 +126,8 @@ def main() -> None:
     except InputError as error:
         print(f"darkbattery: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(BAD_INPUT)
+    except Stopped:
+        sys.exit(STOPPED)
     except OSError as error:
         print(f"darkbattery: {error.filename}: {error.strerror}", file=sys.stderr)  # noqa: T201
         sys.exit(BAD_INPUT)

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from nvmodel.battery import CollectiveBattery
 from nvmodel.observables import OBSERVABLES
 from nvmodel.refusal import InputError, finite_number, known_name, whole_number
+from nvmodel.sums import MOST_RUNS
 from nvmodel.times import output_times
+from runs.precision import Precision
 
 Method = Literal["steady", "evolve", "sample"]
 MODEL_FIELDS = (
@@ -28,7 +30,18 @@ MODEL_FIELDS = (
     "gamma",
     "battery_start",
 )
-RUN_FIELDS = ("engine", "method", "times", "observables", "runs", "seed", "single_runs")
+RUN_FIELDS = (
+    "engine",
+    "method",
+    "times",
+    "observables",
+    "runs",
+    "first",
+    "seed",
+    "precision",
+    "single_runs",
+)
+PRECISION_FIELDS = ("observable", "absolute", "relative", "times", "min_runs")
 TIME_FIELDS = ("start", "stop", "points")
 MOST_POINTS = 10_000
 
@@ -60,7 +73,9 @@ class RunDefinition:
     times: tuple[float, ...]
     observables: tuple[str, ...] | None
     runs: int | None
+    first: int
     seed: int
+    precision: Precision | None
     single_runs: int
 
     def points(self) -> tuple[Point, ...]:
@@ -82,11 +97,17 @@ class RunDefinition:
         return np.array(self.times)
 
     def digest(self) -> str:
-        """Hash of all that decides the numbers (not of the title or the figure)."""
-        content = asdict(self)
-        for name in ("title", "single_runs"):
-            content.pop(name)
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        """Hash of all that decides the numbers (not of the title or what is drawn)."""
+        return _hash(self, without=("title", "single_runs"))
+
+    def study_digest(self) -> str:
+        """Hash of all that decides what run i is: the same for any range of runs of a study."""
+        return _hash(self, without=("title", "single_runs", "runs", "first", "precision"))
+
+
+def _hash(definition: RunDefinition, without: tuple[str, ...]) -> str:
+    content = {name: v for name, v in asdict(definition).items() if name not in without}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def find_definition(name: str) -> Path:
@@ -140,9 +161,11 @@ def parse_definition(content: Mapping[str, Any]) -> RunDefinition:
     methods = _methods(run.get("method"))
     runs = run.get("runs")
     if "sample" in methods:
-        runs = whole_number("run.runs", runs, least=1)
-    elif runs is not None:
-        raise InputError("run.runs", runs, 'only with method = "sample"')
+        runs = whole_number("run.runs", runs, least=1, most=MOST_RUNS)
+    else:
+        for name in ("runs", "first", "precision"):
+            if run.get(name) is not None:
+                raise InputError(f"run.{name}", run[name], 'only with method = "sample"')
     definition = RunDefinition(
         title=_text("title", content.get("title", "untitled")),
         model=tuple((name, _sweep(name, value)) for name, value in model.items()),
@@ -151,6 +174,8 @@ def parse_definition(content: Mapping[str, Any]) -> RunDefinition:
         times=_times(run.get("times"), methods),
         observables=_observables(run.get("observables")),
         runs=runs,
+        first=whole_number("run.first", run.get("first", 0), least=0, most=MOST_RUNS - 1),
+        precision=_precision(run.get("precision")),
         seed=whole_number("run.seed", run.get("seed", 0), least=0, most=(1 << 64) - 1),
         single_runs=whole_number("run.single_runs", run.get("single_runs", 0), least=0, most=1000),
     )
@@ -201,6 +226,20 @@ def _times(value: Any, methods: tuple[Method, ...]) -> tuple[float, ...]:
         points = whole_number("run.times.points", value.get("points"), least=2, most=1_000_000)
         value = np.linspace(start, stop, points)
     return tuple(output_times(value).tolist())
+
+
+def _precision(value: Any) -> Precision | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise InputError("run.precision", value, "must be a table")
+    _known_keys("run.precision.", value, PRECISION_FIELDS)
+    if "observable" not in value:
+        raise InputError("run.precision.observable", None, "must be given")
+    fields = dict(value)
+    if fields.get("times") is not None:
+        fields["times"] = tuple(output_times(fields["times"]).tolist())
+    return Precision(**fields)
 
 
 def _observables(value: Any) -> tuple[str, ...] | None:

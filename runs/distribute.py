@@ -3,8 +3,8 @@
 A block is a fixed range of run indices. Ranks take the next blocks from a counter that lives on
 rank 0 and is advanced without its help; rank 0 works like any other. What a rank made is added up
 where it was made: tallies are whole numbers, so the sum is the same, to the bit, in whatever order
-blocks were taken and sums were added. Only at the end does one tally a job travel from each rank,
-down a tree.
+blocks were taken and sums were added. One tally a job travels from each rank, down a tree, when a
+checkpoint is due, when the job is asked whether its precision is reached, and at the end.
 """
 
 import time
@@ -15,14 +15,16 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nvmodel.battery import CollectiveBattery
 from nvmodel.refusal import whole_number
-from nvmodel.solution import Solution
+from nvmodel.solution import RunSpans, Solution
 from nvmodel.sums import MOST_RUNS
+from runs.checkpoint import Kept
+from runs.precision import Precision
+from runs.shared import SharedCounter
 from runs.world import rank_of, size_of
 
-BLOCK = 256  # runs; the least that one rank takes
 CLAIM_SECONDS = 0.2  # what a rank takes at once should last about this long
-FIRST_CLAIM = 1
 
 
 class Sample(Protocol):
@@ -48,9 +50,28 @@ class Progress(Protocol):
         """`done` of `total` runs are taken; `mine` is rank 0's share of the present job."""
 
 
+class Keeper(Protocol):
+    """Where the state of the work is kept; called on rank 0 alone. See `runs.campaign`."""
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to keep again."""
+
+    def keep(self, found: Sequence[Solution | None], goals: Sequence[int]) -> None:
+        """Keep what all ranks found so far."""
+
+
+class Stop(Protocol):
+    """Whether this process was asked to stop; see `runs.signals`."""
+
+    @property
+    def requested(self) -> bool:
+        """True from the first request on."""
+
+
 @dataclass(frozen=True)
 class Job:
-    """Runs first ... first + runs - 1 of one study."""
+    """Runs first ... first + runs - 1 of one study, or fewer if `precision` is reached before."""
 
     sample: Sample
     model: Any
@@ -59,24 +80,52 @@ class Job:
     seed: int
     first: int = 0
     observables: tuple[str, ...] | None = None
+    precision: Precision | None = None
 
     @property
-    def blocks(self) -> int:
-        """How many blocks it has; the last may be short."""
-        return -(-self.runs // BLOCK)
+    def block(self) -> int:
+        """Runs in a block: a function of the model alone, so that no machine changes it."""
+        if isinstance(self.model, CollectiveBattery):
+            spins = self.model.n_battery + self.model.n_charger
+            return max(1, min(1024, (1 << 20) // spins))
+        return 16
 
-    def make(self, first_block: int, blocks: int) -> Solution:
-        """The runs of some of its blocks."""
-        start = first_block * BLOCK
-        count = min(blocks * BLOCK, self.runs - start)
+    def make(self, start: int, stop: int) -> Solution:
+        """The runs start ... stop - 1."""
         return self.sample(
             self.model,
             self.times,
-            runs=count,
+            runs=stop - start,
             seed=self.seed,
-            first=self.first + start,
+            first=start,
             observables=self.observables,
         )
+
+    def resumed(self, kept: Kept) -> Solution:
+        """The Solution that was kept; refused if its counts do not fit this job."""
+        return self.make(self.first, self.first + 1).with_counts(kept.spans, kept.arrays)
+
+    def next_goal(self, found: Solution | None) -> int:
+        """Number of runs after which to ask again; the number there is when that is enough."""
+        if self.precision is None:
+            return self.runs
+        if found is None:
+            goal = self.precision.min_runs
+        else:
+            excitations = getattr(self.model, "n_charger", 1)
+            goal = self.precision.next_goal(found, excitations)
+            if goal == found.runs:
+                return goal
+        in_blocks = -(-goal // self.block) * self.block
+        return min(self.runs, in_blocks)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was found, and whether the work is finished or was stopped before."""
+
+    solutions: list[Solution]
+    finished: bool
 
 
 def distribute(
@@ -89,6 +138,8 @@ def distribute(
     first: int = 0,
     observables: Iterable[str] | None = None,
     progress: Progress | None = None,
+    precision: Precision | None = None,
+    checkpoint: Keeper | None = None,
 ) -> Solution | None:
     """Sample single runs on all ranks of `comm`; the same bits for any number of ranks.
 
@@ -102,6 +153,10 @@ def distribute(
         Default: this process alone, without MPI.
     progress : Progress, optional
         Told now and then on rank 0.
+    precision : Precision, optional
+        Stop, after at most `runs`, when it is reached: after the same run for any number of ranks.
+    checkpoint : Keeper, optional
+        Keeps what was found so far when it is due.
 
     Returns
     -------
@@ -117,53 +172,187 @@ def distribute(
     """
     whole_number("runs", runs, least=1, most=MOST_RUNS)
     names = None if observables is None else tuple(observables)
-    job = Job(sample, model, times, runs, seed, first, names)
-    found = distribute_all([job], comm, progress)
-    return None if found is None else found[0]
+    job = Job(sample, model, times, runs, seed, first, names, precision)
+    outcome = distribute_all([job], comm, progress, keeper=checkpoint)
+    return None if outcome is None else outcome.solutions[0]
 
 
 def distribute_all(
-    jobs: Sequence[Job], comm: Any = None, progress: Progress | None = None
-) -> list[Solution] | None:
+    jobs: Sequence[Job],
+    comm: Any = None,
+    progress: Progress | None = None,
+    kept: Sequence[Kept | None] | None = None,
+    keeper: Keeper | None = None,
+    stop: Stop | None = None,
+) -> Outcome | None:
     """Several studies at once: their blocks stand in one line, so no rank waits between them.
 
-    Returns the Solutions in the order of `jobs` on rank 0, None on the others.
+    Parameters
+    ----------
+    jobs
+        The same on every rank.
+    kept : on rank 0, optional
+        What an earlier start of the same jobs found; only what is missing is made.
+    keeper : on rank 0, optional
+    stop : on every rank, optional
+        Asked after each claim of blocks. When any rank was asked to stop, all end in order.
+
+    Returns
+    -------
+    Outcome or None
+        Solutions in the order of `jobs` on rank 0 (of a stopped job what there is); None elsewhere.
     """
-    starts = np.concatenate([[0], np.cumsum([job.blocks for job in jobs])]).astype(int)
-    total_blocks = int(starts[-1])
-    total_runs = sum(job.runs for job in jobs)
-    counter = _Counter(comm)
-    mine: list[Solution | None] = [None] * len(jobs)
-    claim = FIRST_CLAIM
+    state = _State.start(jobs, kept) if rank_of(comm) == 0 else None
+    counter = SharedCounter(comm)
+    asked = False
     try:
-        while True:
-            begin = counter.take(claim)
-            if begin >= total_blocks:
+        while not asked:
+            plan = _shared(comm, None if state is None else state.plan(jobs))
+            if not plan:
                 break
-            end = min(begin + claim, total_blocks)
-            started = time.perf_counter()
-            for j, first_block, blocks in _split(starts, begin, end):
-                made = jobs[j].make(first_block, blocks)
-                known = mine[j]
-                mine[j] = made if known is None else known.merge(made)
-            seconds = time.perf_counter() - started
-            claim = _next_claim(end - begin, seconds, total_blocks - end, size_of(comm))
-            if progress is not None and rank_of(comm) == 0:
-                done = total_runs * min(counter.taken(), total_blocks) // total_blocks
-                progress.update(done, total_runs, mine[j])
+            asked = _carry_out(jobs, plan, counter, comm, state, progress, keeper, stop)
     finally:
         counter.close()
-    return _collect(mine, comm)
+    if state is None:
+        return None
+    finished = not state.plan(jobs)
+    if not finished and keeper is not None:
+        keeper.keep(state.found, state.goals)
+    return Outcome([s for s in state.found if s is not None], finished)
 
 
-def _split(starts: Any, begin: int, end: int) -> Iterable[tuple[int, int, int]]:
-    """(job, first block in it, number of blocks) for the blocks begin ... end - 1 of the line."""
-    j = int(np.searchsorted(starts, begin, side="right")) - 1
-    while begin < end:
-        stop = min(end, int(starts[j + 1]))
-        if stop > begin:
-            yield j, begin - int(starts[j]), stop - begin
-        begin, j = stop, j + 1
+@dataclass
+class _State:
+    """What rank 0 knows: the sum of all that was made, and how far each job is to go."""
+
+    found: list[Solution | None]
+    goals: list[int]
+
+    @classmethod
+    def start(cls, jobs: Sequence[Job], kept: Sequence[Kept | None] | None) -> "_State":
+        if kept is None:
+            return cls([None] * len(jobs), [job.next_goal(None) for job in jobs])
+        found = [None if k is None else job.resumed(k) for job, k in zip(jobs, kept, strict=True)]
+        goals = [
+            job.next_goal(None) if k is None else k.goal for job, k in zip(jobs, kept, strict=True)
+        ]
+        return cls(found, goals)
+
+    def plan(self, jobs: Sequence[Job]) -> list[tuple[int, int, int]]:
+        """What is to be made next: (job, start, stop) in units of runs; empty when all is done."""
+        plan = []
+        for j, job in enumerate(jobs):
+            spans = self._missing(j, job)
+            if not spans:
+                # all runs up to the goal are there: the one place where precision is asked
+                self.goals[j] = max(self.goals[j], job.next_goal(self.found[j]))
+                spans = self._missing(j, job)
+            plan += [(j, start, stop) for start, stop in spans]
+        return plan
+
+    def _missing(self, j: int, job: Job) -> tuple[tuple[int, int], ...]:
+        solution = self.found[j]
+        there = RunSpans(()) if solution is None or solution.tally is None else solution.tally.spans
+        return there.missing_from(job.first, job.first + self.goals[j])
+
+    def add(self, made: list[Solution | None]) -> None:
+        self.found = _merge_lists(self.found, made)
+
+
+def _carry_out(
+    jobs: Sequence[Job],
+    plan: list[tuple[int, int, int]],
+    counter: SharedCounter,
+    comm: Any,
+    state: _State | None,
+    progress: Progress | None,
+    keeper: Keeper | None,
+    stop: Stop | None,
+) -> bool:
+    """Make all that is planned, collecting when a checkpoint is due; True if asked to stop."""
+    line = _Line(jobs, plan)
+    counter.reset()
+    called = 0
+    while True:
+        made, exhausted = _work(jobs, line, counter, called, comm, progress, keeper, stop)
+        whole = made if comm is None else comm.reduce(made, op=_merge_lists, root=0)
+        asked = stop is not None and stop.requested
+        flags = (exhausted, asked) if comm is None else _all_flags(comm, exhausted, asked)
+        if state is not None:
+            state.add(whole)
+            if keeper is not None and keeper.due:
+                keeper.keep(state.found, state.goals)
+        if flags[0] or flags[1]:
+            return flags[1]
+        # read once for all: a bell rung later is seen by every rank
+        called = _shared(comm, counter.calls() if rank_of(comm) == 0 else None)
+
+
+def _work(
+    jobs: Sequence[Job],
+    line: "_Line",
+    counter: SharedCounter,
+    called: int,
+    comm: Any,
+    progress: Progress | None,
+    keeper: Keeper | None,
+    stop: Stop | None,
+) -> tuple[list[Solution | None], bool]:
+    """Take blocks until none are left, or until the ranks are called to collect."""
+    mine: list[Solution | None] = [None] * len(jobs)
+    claim = 1
+    while True:
+        begin = counter.take(claim)
+        if begin >= line.blocks:
+            return mine, True
+        end = min(begin + claim, line.blocks)
+        started = time.perf_counter()
+        last = 0
+        for j, start, stop_run in line.spans(begin, end):
+            made = jobs[j].make(start, stop_run)
+            known = mine[j]
+            mine[j], last = (made if known is None else known.merge(made)), j
+        seconds = time.perf_counter() - started
+        claim = _next_claim(end - begin, seconds, line.blocks - end, size_of(comm))
+        if progress is not None and rank_of(comm) == 0:
+            progress.update(line.runs_before(counter.taken()), line.runs, mine[last])
+        if (stop is not None and stop.requested) or (keeper is not None and keeper.due):
+            counter.call()
+        if counter.calls() != called:
+            return mine, False
+
+
+class _Line:
+    """The blocks of a plan, one after the other."""
+
+    def __init__(self, jobs: Sequence[Job], plan: list[tuple[int, int, int]]) -> None:
+        self._plan, self._sizes = plan, [jobs[j].block for j, _, _ in plan]
+        counts = [
+            -(-(stop - start) // size)
+            for (_, start, stop), size in zip(plan, self._sizes, strict=True)
+        ]
+        self._starts = np.concatenate([[0], np.cumsum(counts)]).astype(int)
+        self.blocks = int(self._starts[-1])
+        self.runs = sum(stop - start for _, start, stop in plan)
+
+    def spans(self, begin: int, end: int) -> Iterable[tuple[int, int, int]]:
+        """(job, start, stop) in runs of the blocks begin ... end - 1."""
+        i = int(np.searchsorted(self._starts, begin, side="right")) - 1
+        while begin < end:
+            j, start, stop = self._plan[i]
+            upto, size = min(end, int(self._starts[i + 1])), self._sizes[i]
+            offset = int(self._starts[i])
+            if upto > begin:
+                yield (
+                    j,
+                    start + (begin - offset) * size,
+                    min(stop, start + (upto - offset) * size),
+                )
+            begin, i = upto, i + 1
+
+    def runs_before(self, block: int) -> int:
+        """How many runs the first blocks hold, about."""
+        return self.runs * min(block, self.blocks) // self.blocks
 
 
 def _next_claim(blocks: int, seconds: float, left: int, ranks: int) -> int:
@@ -172,49 +361,17 @@ def _next_claim(blocks: int, seconds: float, left: int, ranks: int) -> int:
     return max(1, min(int(wanted), left // (2 * ranks)))
 
 
-def _collect(mine: list[Solution | None], comm: Any) -> list[Solution] | None:
-    whole = mine if comm is None else comm.reduce(mine, op=_merge_lists, root=0)
-    return None if whole is None else [solution for solution in whole if solution is not None]
-
-
 def _merge_lists(one: list[Solution | None], other: list[Solution | None]) -> list[Solution | None]:
     return [
         b if a is None else a if b is None else a.merge(b) for a, b in zip(one, other, strict=True)
     ]
 
 
-class _Counter:
-    """The number of blocks taken so far, shared by all ranks; it lives on rank 0."""
+def _shared(comm: Any, value: Any) -> Any:
+    return value if comm is None else comm.bcast(value, root=0)
 
-    def __init__(self, comm: Any) -> None:
-        self._comm, self._here = comm, 0
-        if comm is not None:
-            from mpi4py import MPI
 
-            self._mpi = MPI
-            bytes_here = MPI.INT64_T.Get_size() if comm.Get_rank() == 0 else 0
-            self._window = MPI.Win.Allocate(bytes_here, comm=comm)
-            if comm.Get_rank() == 0:
-                memory: Any = self._window.tomemory()
-                np.frombuffer(memory, dtype=np.int64)[:] = 0
-            comm.Barrier()
-
-    def take(self, blocks: int) -> int:
-        """Advance by `blocks`; the value before."""
-        if self._comm is None:
-            self._here += blocks
-            return self._here - blocks
-        before = np.empty(1, dtype=np.int64)
-        amount = np.array([blocks], dtype=np.int64)
-        self._window.Lock(0, self._mpi.LOCK_SHARED)
-        self._window.Fetch_and_op(amount, before, 0, 0, self._mpi.SUM)
-        self._window.Unlock(0)
-        return int(before[0])
-
-    def taken(self) -> int:
-        """The present value."""
-        return self.take(0)
-
-    def close(self) -> None:
-        if self._comm is not None:
-            self._window.Free()
+def _all_flags(comm: Any, exhausted: bool, asked: bool) -> tuple[bool, bool]:
+    """Whether all ranks ran out of blocks, and whether any was asked to stop."""
+    every = comm.allgather((exhausted, asked))
+    return all(e for e, _ in every), any(a for _, a in every)

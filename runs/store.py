@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +118,11 @@ def definition_content(definition: RunDefinition) -> dict[str, Any]:
         run["times"] = list(definition.times)
     if definition.runs is not None:
         run["runs"] = definition.runs
+    if definition.first:
+        run["first"] = definition.first
+    if definition.precision is not None:
+        fields = asdict(definition.precision)
+        run["precision"] = {name: v for name, v in fields.items() if v is not None}
     if definition.observables is not None:
         run["observables"] = list(definition.observables)
     return {"title": definition.title, "model": model, "run": run}

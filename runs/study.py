@@ -1,6 +1,6 @@
 """A run definition carried out: its points spread over ranks, its answers in tidy tables."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,10 @@ from threadpoolctl import threadpool_limits
 import trajectories
 from nvmodel.refusal import InputError
 from nvmodel.solution import Solution
+from runs.checkpoint import Kept
 from runs.definition import Method, Point, RunDefinition
-from runs.distribute import Job, Progress, distribute_all
+from runs.distribute import Job, Keeper, Progress, Stop, distribute_all
+from runs.signals import Stopped
 from runs.world import rank_of, size_of
 from trajectories import jumps, master, steady
 
@@ -21,6 +23,25 @@ AVAILABLE: dict[Method, tuple[str, ...]] = {
     "evolve": master.AVAILABLE,
     "sample": jumps.AVAILABLE,
 }
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """How the single runs of a study are carried out; what they give does not depend on it.
+
+    Attributes
+    ----------
+    progress : Progress, optional
+    kept : sequence of Kept or None, optional
+        What an earlier start found, a point each.
+    keeper : Keeper, optional
+    stop : Stop, optional
+    """
+
+    progress: Progress | None = None
+    kept: Sequence[Kept | None] | None = None
+    keeper: Keeper | None = None
+    stop: Stop | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +58,8 @@ class Study:
     single_runs : DataFrame
         Swept fields, run, time, observable, value: the first few runs one by one.
     warnings : tuple of str
+    sampled : tuple of Solution
+        The single runs of each point, with their tallies; empty where read from tables.
     """
 
     definition: RunDefinition
@@ -44,12 +67,15 @@ class Study:
     distributions: pd.DataFrame
     single_runs: pd.DataFrame
     warnings: tuple[str, ...]
+    sampled: tuple[Solution, ...] = ()
 
 
 def run_study(
-    definition: RunDefinition, comm: Any = None, progress: Progress | None = None
+    definition: RunDefinition, comm: Any = None, campaign: Campaign | None = None
 ) -> Study | None:
     """Carry out `definition` on all ranks of `comm`; the Study on rank 0, None on the others.
+
+    Raises Stopped on every rank when asked to stop before the last run.
 
     Linear algebra runs on one thread a rank: ranks are the parallelism, and sums made by several
     threads would not be the same bits on every machine.
@@ -57,7 +83,7 @@ def run_study(
     points = definition.points()
     with threadpool_limits(limits=1):
         averages = _averages(definition, points, comm)
-        sampled = _single_runs(definition, points, comm, progress)
+        sampled = _single_runs(definition, points, comm, campaign or Campaign())
         if averages is None or sampled is None:
             return None
         solutions = averages | sampled
@@ -74,8 +100,9 @@ def run_study(
             warnings=tuple(
                 f"{point.label or 'model'}, {method}: {warning}"
                 for point, method, solution in ordered
-                for warning in solution.warnings
+                for warning in (*solution.warnings, *_unreached(definition, method, solution))
             ),
+            sampled=tuple(s for _, method, s in ordered if method == "sample"),
         )
 
 
@@ -123,7 +150,7 @@ def _averages(
 
 
 def _single_runs(
-    definition: RunDefinition, points: tuple[Point, ...], comm: Any, progress: Progress | None
+    definition: RunDefinition, points: tuple[Point, ...], comm: Any, campaign: Campaign
 ) -> dict[tuple[int, Method], Solution] | None:
     if "sample" not in definition.methods:
         return {} if rank_of(comm) == 0 else None
@@ -136,12 +163,33 @@ def _single_runs(
             definition.times_array(),
             definition.runs,
             definition.seed,
-            observables=names,
+            definition.first,
+            names,
+            definition.precision,
         )
         for point in points
     ]
-    found = distribute_all(jobs, comm, progress)
-    return None if found is None else {(i, "sample"): s for i, s in enumerate(found)}
+    outcome = distribute_all(
+        jobs, comm, campaign.progress, campaign.kept, campaign.keeper, campaign.stop
+    )
+    finished = None if outcome is None else outcome.finished
+    if comm is not None:
+        finished = comm.bcast(finished, root=0)
+    if not finished:
+        raise Stopped
+    if outcome is None:
+        return None
+    return {(i, "sample"): solution for i, solution in enumerate(outcome.solutions)}
+
+
+def _unreached(definition: RunDefinition, method: Method, solution: Solution) -> tuple[str, ...]:
+    """A warning where all runs were made and the precision asked for was still not reached."""
+    precision = definition.precision
+    if method != "sample" or precision is None or solution.runs != definition.runs:
+        return ()
+    if precision.next_goal(solution, 1) == solution.runs:
+        return ()
+    return (f"precision of {precision.observable} not reached in {solution.runs} runs",)
 
 
 def _fans(definition: RunDefinition, points: tuple[Point, ...]) -> pd.DataFrame:

@@ -7,8 +7,8 @@ each interval between output times: whole numbers, added without rounding in any
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -23,7 +23,7 @@ from nvmodel.ergotropy import (
     total_ergotropy_symmetric_gradient,
 )
 from nvmodel.refusal import InputError
-from nvmodel.solution import Distribution, Reading, RunSpans
+from nvmodel.solution import Distribution, Reading, RunSpans, same_shapes
 from trajectories.angular import clebsch_gordan
 from trajectories.conditional import Unravelling, decay_tables, unravelling
 from trajectories.histograms import burst_distribution, energy_edges
@@ -105,6 +105,15 @@ class DecayTally:
             self.arrivals + other.arrivals,
             self.ladders + other.ladders,
         )
+
+    def arrays(self) -> dict[str, Counts]:
+        """Both histograms."""
+        return {"arrivals": self.arrivals, "ladders": self.ladders}
+
+    def with_arrays(self, spans: RunSpans, arrays: Mapping[str, Counts]) -> DecayTally:
+        """The same study with other counts."""
+        same_shapes(arrays, self.arrays())
+        return replace(self, spans=spans, arrivals=arrays["arrivals"], ladders=arrays["ladders"])
 
     def _study(self) -> tuple[Any, ...]:
         return self.battery, self.times.tobytes(), self.seed, self.names

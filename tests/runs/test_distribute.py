@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-import runs.distribute as distribution
 import trajectories
 from nvmodel import CollectiveBattery, InputError
 from runs.distribute import Job, distribute, distribute_all
@@ -9,7 +8,7 @@ from runs.distribute import Job, distribute, distribute_all
 
 @pytest.mark.parametrize("battery", [CollectiveBattery(2, 10), CollectiveBattery(2, 5, nbar=0.4)])
 def test_is_one_call_of_sample_to_the_bit(battery):
-    times, runs = [0.1, 0.4], 3 * distribution.BLOCK + 17
+    times, runs = [0.1, 0.4], 3 * 1024 + 17
     whole = trajectories.sample(battery, times, runs=runs, seed=5, first=100)
     spread = distribute(trajectories.sample, battery, times, runs=runs, seed=5, first=100)
     assert spread.runs == runs
@@ -21,7 +20,7 @@ def test_jobs_stand_in_one_line():
     times = np.array([0.2])
     models = [CollectiveBattery(1, n) for n in (1, 2, 3)]
     jobs = [Job(trajectories.sample, m, times, runs=5, seed=1) for m in models]
-    for model, found in zip(models, distribute_all(jobs), strict=True):
+    for model, found in zip(models, distribute_all(jobs).solutions, strict=True):
         alone = trajectories.sample(model, times, runs=5, seed=1)
         assert np.array_equal(found["battery_energy"], alone["battery_energy"])
 

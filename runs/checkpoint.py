@@ -1,0 +1,103 @@
+"""The checkpoint: one file with the tallies of a study and what they belong to.
+
+Line 1 names the format, line 2 is a JSON header, line 3 the SHA-256 of the header, and the rest is
+an npz archive of whole-number arrays whose SHA-256 the header holds. Nothing is unpickled. A file
+is written aside and renamed: it is either the old one or the new one.
+"""
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nvmodel.refusal import InputError
+from nvmodel.solution import RunSpans, Solution
+
+MAGIC = b"darkbattery tallies 1\n"
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """The counts of one point, and the run its sampling is to reach before it is asked again."""
+
+    spans: RunSpans
+    arrays: dict[str, NDArray[np.int64]]
+    goal: int
+
+
+def write_tallies(
+    path: Path, digest: str, solutions: Sequence[Solution | None], goals: Sequence[int]
+) -> None:
+    """Write the tallies of all points (None where a point has no runs yet)."""
+    arrays: dict[str, NDArray[np.int64]] = {}
+    points: list[dict[str, Any]] = []
+    for j, (solution, goal) in enumerate(zip(solutions, goals, strict=True)):
+        spans: tuple[tuple[int, int], ...] = ()
+        if solution is not None and solution.tally is not None:
+            spans = solution.tally.spans.spans
+            arrays |= {f"{j}/{name}": a for name, a in solution.tally.arrays().items()}
+        points.append({"spans": spans, "goal": goal})
+    payload = io.BytesIO()
+    np.savez_compressed(payload, allow_pickle=False, **arrays)
+    content = payload.getvalue()
+    header = json.dumps(
+        {"study": digest, "points": points, "sha256": hashlib.sha256(content).hexdigest()}
+    ).encode()
+    aside = path.with_name(path.name + ".new")
+    try:
+        with aside.open("wb") as file:
+            file.write(MAGIC + header + b"\n")
+            file.write(hashlib.sha256(header).hexdigest().encode() + b"\n" + content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def read_tallies(path: Path, digest: str) -> list[Kept | None]:
+    """The tallies of a study, one entry a point; InputError for any file that is not whole.
+
+    `digest` is that of the study that wants them: tallies of another one are refused.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError("checkpoint", str(path), f"cannot be read: {error.strerror}") from None
+    parts = content.removeprefix(MAGIC).split(b"\n", 2)
+    if not content.startswith(MAGIC) or len(parts) < 3:
+        raise InputError("checkpoint", str(path), "is not a checkpoint, or is cut short")
+    header, header_sum, payload = parts
+    if hashlib.sha256(header).hexdigest().encode() != header_sum:
+        raise InputError(
+            "checkpoint", str(path), "is damaged: its header does not fit its checksum"
+        )
+    known = json.loads(header)
+    if hashlib.sha256(payload).hexdigest() != known["sha256"]:
+        raise InputError("checkpoint", str(path), "is damaged or cut short: wrong checksum")
+    if known["study"] != digest:
+        raise InputError("checkpoint", str(path), "belongs to another definition")
+    return _points(path, known, payload)
+
+
+def _points(path: Path, known: dict[str, Any], payload: bytes) -> list[Kept | None]:
+    kept: list[Kept | None] = []
+    try:
+        with np.load(io.BytesIO(payload), allow_pickle=False) as archive:
+            for j, point in enumerate(known["points"]):
+                names = [name for name in archive.files if name.startswith(f"{j}/")]
+                arrays = {name.split("/", 1)[1]: archive[name] for name in names}
+                spans = RunSpans(tuple((int(a), int(b)) for a, b in point["spans"]))
+                kept.append(Kept(spans, arrays, int(point["goal"])) if len(spans) else None)
+    except (ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError("checkpoint", str(path), f"cannot be read: {error}") from None
+    return kept

@@ -1,0 +1,223 @@
+"""Stopped, killed and resumed: the same bytes, or a clear refusal; never a wrong number."""
+
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.mpi import launch
+from tests.mpi.launch import needs_mpi
+
+DEFINITION = """
+title = "campaign"
+[model]
+n_battery = [2, 4]
+ratio = 5
+nbar = [0.0, 0.4]
+[run]
+method = ["evolve", "sample"]
+times = { stop = 1.0, points = 21 }
+observables = ["battery_energy", "emitted_photons"]
+runs = 400_000
+seed = 3
+"""
+LONG = pytest.mark.long
+FAST = ("--checkpoint-interval", "0.05")
+
+
+def _tables(folder):
+    return [(folder / n).read_bytes() for n in ("table.parquet", "distributions.parquet")]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The uninterrupted study, and how long it takes."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "d.toml").write_text(DEFINITION)
+    launch.run(0, "run", "d.toml", "--out", "warm", cwd=folder)  # compiles
+    answer = launch.run(0, "run", "d.toml", "--out", "out", cwd=folder)
+    assert answer.returncode == 0, answer.stderr
+    return _tables(folder / "out")
+
+
+@pytest.fixture
+def study(tmp_path):
+    (tmp_path / "d.toml").write_text(DEFINITION)
+    return tmp_path
+
+
+def _wait_for(path, process, seconds=60.0):
+    until = time.monotonic() + seconds
+    while not path.exists() and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.01)
+
+
+def _finish(ranks, study, whole):
+    answer = launch.run(ranks, "run", "d.toml", "--out", "out", cwd=study)
+    assert answer.returncode == 0, answer.stderr
+    assert "going on with" in answer.stdout
+    assert _tables(study / "out") == whole
+    assert not (study / "out.partial").exists()
+
+
+@needs_mpi
+@pytest.mark.parametrize("ranks", [2, *(pytest.param(n, marks=LONG) for n in (0, 1, 3))])
+def test_a_time_limit_stops_in_order_and_the_same_command_goes_on(study, whole, ranks):
+    order = ("run", "d.toml", "--out", "out", "--time-limit", "0.3")
+    answer = launch.run(ranks, *order, cwd=study)
+    assert answer.returncode == 3, answer.stderr
+    assert "goes on from here" in answer.stdout
+    assert not (study / "out").exists()
+    _finish(ranks, study, whole)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, *(pytest.param(n, marks=LONG) for n in (signal.SIGTERM, signal.SIGUSR1))],
+)
+def test_signals_stop_in_order(study, whole, number):
+    process = launch.start(0, "run", "d.toml", "--out", "out", *FAST, cwd=study)
+    _wait_for(study / "out.partial" / "tallies.bin", process)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 3, err
+    assert signal.Signals(number).name in out
+    _finish(0, study, whole)
+
+
+@needs_mpi
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGUSR1, marks=LONG)])
+def test_signals_reach_the_ranks_through_mpirun(study, whole, number):
+    process = launch.start(2, "run", "d.toml", "--out", "out", *FAST, cwd=study)
+    _wait_for(study / "out.partial" / "tallies.bin", process)
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    _finish(2, study, whole)
+
+
+def test_another_definition_does_not_go_on_unless_restarted(study):
+    launch.run(0, "run", "d.toml", "--out", "out", "--time-limit", "0.2", cwd=study)
+    (study / "d.toml").write_text(DEFINITION.replace("seed = 3", "seed = 4"))
+    answer = launch.run(0, "run", "d.toml", "--out", "out", cwd=study)
+    assert answer.returncode == 2
+    assert "differs from the unfinished study" in answer.stderr
+    assert answer.stderr.count("\n") == 1
+    answer = launch.run(0, "run", "d.toml", "--out", "out", "--restart", cwd=study)
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_a_damaged_checkpoint_is_refused(study):
+    launch.run(0, "run", "d.toml", "--out", "out", "--time-limit", "0.2", cwd=study)
+    tallies = study / "out.partial" / "tallies.bin"
+    content = bytearray(tallies.read_bytes())
+    content[len(content) // 2] ^= 1
+    for damaged in (bytes(content), bytes(content[: len(content) // 2])):
+        tallies.write_bytes(damaged)
+        answer = launch.run(0, "run", "d.toml", "--out", "out", cwd=study)
+        assert answer.returncode == 2
+        assert "checkpoint" in answer.stderr
+        assert answer.stderr.count("\n") == 1
+
+
+def test_extension_repeats_nothing_and_equals_one_study(study):
+    small = DEFINITION.replace("400_000", "30_000")
+    (study / "small.toml").write_text(small)
+    (study / "d.toml").write_text(DEFINITION.replace("400_000", "50_000"))
+    launch.run(0, "run", "d.toml", "--out", "whole", cwd=study)
+    launch.run(0, "run", "small.toml", "--out", "out", cwd=study)
+    answer = launch.run(0, "run", "d.toml", "--out", "out", "--extend", cwd=study)
+    assert answer.returncode == 0, answer.stderr
+    assert _tables(study / "out") == _tables(study / "whole")
+    (study / "d.toml").write_text(small.replace("seed = 3", "seed = 5"))
+    answer = launch.run(0, "run", "d.toml", "--out", "out", "--extend", cwd=study)
+    assert answer.returncode == 2
+    assert "another definition" in answer.stderr
+
+
+def test_ranges_made_apart_merge_to_one_study(study):
+    (study / "d.toml").write_text(DEFINITION.replace("400_000", "6_000"))
+    launch.run(0, "run", "d.toml", "--out", "whole", cwd=study)
+    for first, runs in [(0, 2_048), (2_048, 3_952)]:
+        text = DEFINITION.replace("400_000", f"{runs}\nfirst = {first}")
+        (study / f"p{first}.toml").write_text(text)
+        launch.run(0, "run", f"p{first}.toml", "--out", f"p{first}", cwd=study)
+    answer = launch.run(0, "merge", "p2048", "p0", "--out", "merged", cwd=study)
+    assert answer.returncode == 0, answer.stderr
+    assert _tables(study / "merged") == _tables(study / "whole")
+    for folders, message in [(("p0", "p0"), "already counted"), (("p0",), "at least two")]:
+        answer = launch.run(0, "merge", *folders, "--out", "no", cwd=study)
+        assert answer.returncode == 2
+        assert message in answer.stderr
+        assert not (study / "no").exists()
+
+
+def test_precision_stops_at_the_same_run(study):
+    text = DEFINITION + 'precision = { observable = "battery_energy", absolute = 2e-3 }\n'
+    (study / "d.toml").write_text(text)
+    ranks = (1, 2, 3) if launch.MPIRUN else (0,)
+    for n in ranks:
+        answer = launch.run(n, "run", "d.toml", "--out", f"out{n}", cwd=study)
+        assert answer.returncode == 0, answer.stderr
+    tables = [_tables(study / f"out{n}") for n in ranks]
+    assert all(table == tables[0] for table in tables)
+
+
+def test_a_full_disk_at_checkpoint_time(study, whole):
+    """Files may grow to 1 kB only: no checkpoint fits, the work is reported lost, nothing wrong."""
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    order = ("run", "d.toml", "--out", "out", "--time-limit", "0.5", *FAST)
+    answer = subprocess.run(
+        launch.command(0, *order),
+        cwd=study,
+        env=launch.ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        preexec_fn=limit,
+    )
+    assert answer.returncode == 3, answer.stderr
+    assert "cannot be written" in answer.stdout
+    assert not (study / "out.partial" / "tallies.bin").exists()
+    answer = launch.run(0, "run", "d.toml", "--out", "out", cwd=study)
+    assert answer.returncode == 0, answer.stderr
+    assert _tables(study / "out") == whole
+
+
+@needs_mpi
+@pytest.mark.long
+@pytest.mark.parametrize("victims", ["one", "all"])
+def test_kill_nine_at_random_moments(study, whole, victims):
+    """Ten times each: whatever was kept is gone on with, to the same bytes."""
+    rng = random.Random(victims)
+    for round_ in range(10):
+        out = f"out{round_}"
+        process = launch.start(2, "run", "d.toml", "--out", out, *FAST, cwd=study)
+        _wait_for(study / f"{out}.partial", process)
+        time.sleep(rng.uniform(0.0, 1.5))
+        ranks = _ranks(process.pid)
+        for pid in ranks if victims == "all" else ranks[:1]:
+            os.kill(pid, signal.SIGKILL)
+        process.communicate(timeout=60)
+        if not (study / out).exists():
+            answer = launch.run(2, "run", "d.toml", "--out", out, cwd=study)
+            assert answer.returncode == 0, answer.stderr
+        assert _tables(study / out) == whole, round_
+
+
+def _ranks(launcher):
+    found = subprocess.run(
+        ["pgrep", "-P", str(launcher), "-f", os.path.basename(sys.executable)],
+        capture_output=True,
+        text=True,
+    )
+    return [int(pid) for pid in found.stdout.split()]
