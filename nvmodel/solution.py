@@ -158,6 +158,8 @@ class Solution:
         Number of single runs; None where deterministic.
     provenance : mapping
         What made it: solver, tolerances, versions.
+    records : DataFrame or None
+        One row a run, where asked for; merging drops it.
 
     Examples
     --------
@@ -175,10 +177,12 @@ class Solution:
         times: Iterable[float],
         found: Reading | Tally,
         provenance: Mapping[str, Any] | None = None,
+        records: pd.DataFrame | None = None,
     ) -> None:
         self.times = np.asarray(times, dtype=float)
         self.tally: Tally | None = None if isinstance(found, Reading) else found
         self._found = found
+        self.records = records
         self.provenance: Mapping[str, Any] = dict(provenance or {})
 
     @cached_property

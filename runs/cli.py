@@ -105,6 +105,45 @@ def show(folder: Annotated[Path, typer.Argument(help="A result folder.")]) -> No
 
 
 @app.command()
+def replay(
+    folder: Annotated[Path, typer.Argument(help="A result folder with single runs.")],
+    run: Annotated[int, typer.Option(help="Index of the run.")],
+    point: Annotated[int, typer.Option(help="Number of the sweep's point, from 0.")] = 0,
+) -> None:
+    """Make one run again, to the bit, with its photons and its conditional state."""
+    from runs.replay import replay as again
+    from runs.replay import save_replay
+    from runs.store import load
+
+    one = again(load(folder), run, point)
+    console = Console()
+    console.print(
+        f"run {run}: {one.jump_times.size} photons, E_B = {one.battery_energy[-1]:.6g} and "
+        f"ergotropy {one.ergotropy[-1]:.6g} at the last time",
+        highlight=False,
+    )
+    for path in save_replay(one, folder / "replay", f"point-{point}-run-{run}"):
+        console.print(str(path), highlight=False, soft_wrap=True)
+
+
+@app.command()
+def doctor() -> None:
+    """Say which MPI, ranks, cores, threads and versions are used, and warn of usual mistakes."""
+    from rich.table import Table
+
+    from runs.doctor import examine
+
+    facts, warnings = examine(communicator())
+    table = Table(show_header=False)
+    for fact in facts:
+        table.add_row(*fact)
+    console = Console()
+    console.print(table)
+    for warning in warnings:
+        console.print(f"warning: {warning}", soft_wrap=True)
+
+
+@app.command()
 def plot(folder: Annotated[Path, typer.Argument(help="A result folder.")]) -> None:
     """Draw the figures of a result again."""
     from runs.figures import save_figures

@@ -39,6 +39,7 @@ RUN_FIELDS = (
     "first",
     "seed",
     "precision",
+    "records",
     "single_runs",
 )
 PRECISION_FIELDS = ("observable", "absolute", "relative", "times", "min_runs")
@@ -76,6 +77,7 @@ class RunDefinition:
     first: int
     seed: int
     precision: Precision | None
+    records: str | None
     single_runs: int
 
     def points(self) -> tuple[Point, ...]:
@@ -102,7 +104,9 @@ class RunDefinition:
 
     def study_digest(self) -> str:
         """Hash of all that decides what run i is: the same for any range of runs of a study."""
-        return _hash(self, without=("title", "single_runs", "runs", "first", "precision"))
+        return _hash(
+            self, without=("title", "single_runs", "runs", "first", "precision", "records")
+        )
 
 
 def _hash(definition: RunDefinition, without: tuple[str, ...]) -> str:
@@ -163,7 +167,7 @@ def parse_definition(content: Mapping[str, Any]) -> RunDefinition:
     if "sample" in methods:
         runs = whole_number("run.runs", runs, least=1, most=MOST_RUNS)
     else:
-        for name in ("runs", "first", "precision"):
+        for name in ("runs", "first", "precision", "records"):
             if run.get(name) is not None:
                 raise InputError(f"run.{name}", run[name], 'only with method = "sample"')
     definition = RunDefinition(
@@ -176,6 +180,7 @@ def parse_definition(content: Mapping[str, Any]) -> RunDefinition:
         runs=runs,
         first=whole_number("run.first", run.get("first", 0), least=0, most=MOST_RUNS - 1),
         precision=_precision(run.get("precision")),
+        records=_records(run.get("records")),
         seed=whole_number("run.seed", run.get("seed", 0), least=0, most=(1 << 64) - 1),
         single_runs=whole_number("run.single_runs", run.get("single_runs", 0), least=0, most=1000),
     )
@@ -240,6 +245,10 @@ def _precision(value: Any) -> Precision | None:
     if fields.get("times") is not None:
         fields["times"] = tuple(output_times(fields["times"]).tolist())
     return Precision(**fields)
+
+
+def _records(value: Any) -> str | None:
+    return None if value is None else known_name("run.records", value, ("summary",))
 
 
 def _observables(value: Any) -> tuple[str, ...] | None:

@@ -9,7 +9,7 @@ checkpoint is due, when the job is asked whether its precision is reached, and a
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,6 +20,7 @@ from nvmodel.refusal import whole_number
 from nvmodel.solution import RunSpans, Solution
 from nvmodel.sums import MOST_RUNS
 from runs.checkpoint import Kept
+from runs.parts import Parts
 from runs.precision import Precision
 from runs.shared import SharedCounter
 from runs.world import rank_of, size_of
@@ -39,6 +40,7 @@ class Sample(Protocol):
         seed: int,
         first: int = 0,
         observables: Iterable[str] | None = None,
+        records: Any = None,
     ) -> Solution:
         """Single runs first ... first + runs - 1."""
 
@@ -81,6 +83,7 @@ class Job:
     first: int = 0
     observables: tuple[str, ...] | None = None
     precision: Precision | None = None
+    parts: Parts | None = None
 
     @property
     def block(self) -> int:
@@ -91,19 +94,25 @@ class Job:
         return 16
 
     def make(self, start: int, stop: int) -> Solution:
-        """The runs start ... stop - 1."""
-        return self.sample(
+        """The runs start ... stop - 1; their rows, where wanted, go straight to a file."""
+        made = self.sample(
             self.model,
             self.times,
             runs=stop - start,
             seed=self.seed,
             first=start,
             observables=self.observables,
+            records=None if self.parts is None else "summary",
         )
+        if self.parts is not None and made.records is not None:
+            self.parts.write(start, stop, made.records)
+            made.records = None
+        return made
 
     def resumed(self, kept: Kept) -> Solution:
         """The Solution that was kept; refused if its counts do not fit this job."""
-        return self.make(self.first, self.first + 1).with_counts(kept.spans, kept.arrays)
+        template = replace(self, parts=None).make(self.first, self.first + 1)
+        return template.with_counts(kept.spans, kept.arrays)
 
     def next_goal(self, found: Solution | None) -> int:
         """Number of runs after which to ask again; the number there is when that is enough."""

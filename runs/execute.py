@@ -9,6 +9,7 @@ from typing import Any, Literal
 from rich.console import Console
 
 from nvmodel.refusal import InputError
+from nvmodel.solution import RunSpans
 from runs.campaign import (
     TALLIES,
     Checkpoint,
@@ -20,6 +21,7 @@ from runs.campaign import (
 from runs.checkpoint import Kept, write_tallies
 from runs.definition import RunDefinition, find_definition, read_definition
 from runs.figures import save_figures
+from runs.parts import RECORDS, Parts, point_folder
 from runs.progress import reporter
 from runs.provenance import provenance
 from runs.signals import Stopped, stop_on_signals
@@ -69,7 +71,11 @@ def execute(order: Order, comm: Any, console: Console) -> None:
         )
     with stop_on_signals(order.time_limit_seconds) as stop, reporter(console) as progress:
         try:
-            study = run_study(definition, comm, Campaign(progress, prepared.kept, keeper, stop))
+            study = run_study(
+                definition,
+                comm,
+                Campaign(progress, prepared.kept, keeper, stop, partial_folder(out)),
+            )
         except Stopped:
             if keeper is not None and keeper.failure is not None:
                 console.print(f"stopped ({stop.reason}); nothing newer than the last checkpoint")
@@ -112,16 +118,30 @@ def _prepare(order: Order, console: Console) -> _Prepared:
         kept: list[Kept | None] | None = extended(definition, out)
         refuse_unusable(out, replace=True)
         open_partial(definition, out, restart=True)
+        if definition.records is not None:
+            if not (out / RECORDS).exists():
+                raise InputError("run.records", definition.records, f"{out} was made without")
+            shutil.copytree(out / RECORDS, partial_folder(out) / RECORDS)
         console.print("extending the finished study", highlight=False)
         return _Prepared(definition, out, kept)
     refuse_unusable(out, replace=order.existing == "replace")
     if not samples:
         return _Prepared(definition, out, None)
     kept = open_partial(definition, out, restart=order.existing in ("restart", "replace"))
+    _drop_uncounted_parts(definition, out, kept)
     if kept is not None:
         done = sum(len(point.spans) for point in kept if point is not None)
         console.print(f"going on with {done:,} runs made before", highlight=False)
     return _Prepared(definition, out, kept)
+
+
+def _drop_uncounted_parts(
+    definition: RunDefinition, out: Path, kept: list[Kept | None] | None
+) -> None:
+    for i in range(len(definition.points())):
+        point = None if kept is None else kept[i]
+        counted = RunSpans(()) if point is None else point.spans
+        Parts(point_folder(partial_folder(out), i)).drop_uncounted(counted)
 
 
 def _finish(study: Study, out: Path, record: dict[str, Any], console: Console) -> None:
@@ -132,6 +152,8 @@ def _finish(study: Study, out: Path, record: dict[str, Any], console: Console) -
             goals = [solution.runs or 0 for solution in study.sampled]
             digest = study.definition.study_digest()
             write_tallies(aside / TALLIES, digest, study.sampled, goals)
+            if (partial_folder(out) / RECORDS).exists():
+                shutil.move(partial_folder(out) / RECORDS, aside / RECORDS)
     shutil.rmtree(partial_folder(out), ignore_errors=True)
     console.print(rich_table(study))
     for warning in study.warnings:

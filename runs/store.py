@@ -120,6 +120,8 @@ def definition_content(definition: RunDefinition) -> dict[str, Any]:
         run["runs"] = definition.runs
     if definition.first:
         run["first"] = definition.first
+    if definition.records is not None:
+        run["records"] = definition.records
     if definition.precision is not None:
         fields = asdict(definition.precision)
         run["precision"] = {name: v for name, v in fields.items() if v is not None}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from nvmodel.solution import Solution
 from runs.checkpoint import Kept
 from runs.definition import Method, Point, RunDefinition
 from runs.distribute import Job, Keeper, Progress, Stop, distribute_all
+from runs.parts import Parts, point_folder
 from runs.signals import Stopped
 from runs.world import rank_of, size_of
 from trajectories import jumps, master, steady
@@ -36,12 +38,15 @@ class Campaign:
         What an earlier start found, a point each.
     keeper : Keeper, optional
     stop : Stop, optional
+    folder : Path, optional
+        Where the rows of single runs go, if the definition asks for them.
     """
 
     progress: Progress | None = None
     kept: Sequence[Kept | None] | None = None
     keeper: Keeper | None = None
     stop: Stop | None = None
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,8 +171,9 @@ def _single_runs(
             definition.first,
             names,
             definition.precision,
+            parts,
         )
-        for point in points
+        for point, parts in zip(points, _parts(definition, points, campaign), strict=True)
     ]
     outcome = distribute_all(
         jobs, comm, campaign.progress, campaign.kept, campaign.keeper, campaign.stop
@@ -180,6 +186,14 @@ def _single_runs(
     if outcome is None:
         return None
     return {(i, "sample"): solution for i, solution in enumerate(outcome.solutions)}
+
+
+def _parts(
+    definition: RunDefinition, points: tuple[Point, ...], campaign: Campaign
+) -> list[Parts | None]:
+    if definition.records is None or campaign.folder is None:
+        return [None] * len(points)
+    return [Parts(point_folder(campaign.folder, i)) for i in range(len(points))]
 
 
 def _unreached(definition: RunDefinition, method: Method, solution: Solution) -> tuple[str, ...]:

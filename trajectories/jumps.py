@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +24,7 @@ from trajectories.conditional import (
 )
 from trajectories.decays import MOST_CELLS, DecayTally, histogram_cells
 from trajectories.records import RecordTally
+from trajectories.summaries import summarise_runs
 from trajectories.walks import walk
 
 Array = NDArray[np.float64]
@@ -49,7 +51,7 @@ def sample(
     seed: int,
     first: int = 0,
     observables: Iterable[str] | None = None,
-    records: None = None,
+    records: Literal["summary"] | None = None,
 ) -> Solution:
     r"""Single runs first ... first + runs - 1 of the study with this seed, averaged.
 
@@ -71,8 +73,8 @@ def sample(
     observables : iterable of str, optional
         Default: energies, power, photon rates and numbers. Ergotropies of the average state and
         the daemonic ergotropy on request.
-    records
-        Reserved.
+    records : "summary", optional
+        Also give `Solution.records`, one row a run; see `trajectories.summaries`.
 
     Returns
     -------
@@ -93,14 +95,15 @@ def sample(
     runs = whole_number("runs", runs, least=1, most=MOST_RUNS)
     first = whole_number("first", first, least=0, most=MOST_RUNS - runs)
     seed = whole_number("seed", seed, least=0, most=(1 << 64) - 1)
-    if records is not None:
-        raise InputError("records", records, "not available yet; must be left out")
+    if records not in (None, "summary"):
+        raise InputError("records", records, 'must be "summary", or left out')
     names = requested(observables, default=CHEAP, available=AVAILABLE)
     _refuse_too_large(battery)
     at_zero = battery.occupation == 0.0 and histogram_cells(battery, t.size) <= MOST_CELLS
     tally = DecayTally if at_zero else RecordTally
     found = tally.count(battery, t, seed, names, first, runs)
-    return Solution(t, found, {"solver": "quantum jumps", "seed": seed})
+    table = summarise_runs(battery, t, seed, first, runs) if records == "summary" else None
+    return Solution(t, found, {"solver": "quantum jumps", "seed": seed}, table)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,11 @@ import subprocess
 import sys
 import time
 
+import pandas as pd
 import pytest
 
+import trajectories
+from nvmodel import CollectiveBattery
 from tests.mpi import launch
 from tests.mpi.launch import needs_mpi
 
@@ -155,6 +158,49 @@ def test_ranges_made_apart_merge_to_one_study(study):
         assert answer.returncode == 2
         assert message in answer.stderr
         assert not (study / "no").exists()
+
+
+def test_rows_of_all_runs_survive_a_stop(study):
+    text = DEFINITION.replace("400_000", "60_000") + 'records = "summary"\n'
+    (study / "d.toml").write_text(text)
+    stop = ("--time-limit", "0.3", *FAST)
+    launch.run(0, "run", "d.toml", "--out", "out", *stop, cwd=study)
+    answer = launch.run(0, "run", "d.toml", "--out", "out", cwd=study)
+    assert answer.returncode == 0, answer.stderr
+    table = pd.read_parquet(study / "out" / "table.parquet")
+    for point, (n_battery, nbar) in enumerate([(2, 0.0), (2, 0.4), (4, 0.0), (4, 0.4)]):
+        rows = pd.read_parquet(study / "out" / "records" / f"point-{point:04d}")
+        assert sorted(rows.run) == list(range(60_000))
+        chosen = table[(table.n_battery == n_battery) & (table.nbar == nbar)]
+        last = chosen[(chosen.method == "sample") & (chosen.time == 1.0)].set_index("observable")
+        # the sums hold values to 2^-30
+        assert rows.final_energy.mean() == pytest.approx(last.value["battery_energy"], abs=2e-9)
+        assert rows.emitted_photons.mean() == pytest.approx(
+            last.value["emitted_photons"], rel=1e-12
+        )
+
+
+def test_replay_gives_a_run_again(study):
+    (study / "d.toml").write_text(DEFINITION.replace("400_000", "500"))
+    launch.run(0, "run", "d.toml", "--out", "out", cwd=study)
+    answer = launch.run(0, "replay", "out", "--run", "17", "--point", "3", cwd=study)
+    assert answer.returncode == 0, answer.stderr
+    replayed = pd.read_parquet(study / "out" / "replay" / "point-3-run-17-states.parquet")
+    battery = CollectiveBattery(4, 20, nbar=0.4)
+    one = trajectories.single_run(battery, replayed.time, seed=3, run=17)
+    assert replayed.battery_energy.tolist() == one.battery_energy.tolist()
+    answer = launch.run(0, "replay", "out", "--run", "500", cwd=study)
+    assert answer.returncode == 2
+    assert "--run = 500" in answer.stderr
+
+
+@needs_mpi
+def test_doctor_says_what_it_sees(tmp_path):
+    answer = launch.run(2, "doctor", cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    assert "Open MPI" in answer.stdout
+    ranks = [line for line in answer.stdout.splitlines() if "│ ranks" in line]
+    assert "2" in ranks[0]
 
 
 def test_precision_stops_at_the_same_run(study):

@@ -222,7 +222,7 @@ def test_one_run_has_no_error_estimate():
         ({"first": -1}, "first = -1"),
         ({"observables": ["log_negativity"]}, "not available here"),
         ({"observables": "power"}, "must be a list"),
-        ({"records": "all"}, "records"),
+        ({"records": "all"}, "records = .all.: must be"),
     ],
 )
 def test_bad_input_is_refused(fields, message):
