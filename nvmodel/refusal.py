@@ -86,3 +86,19 @@ def known_name(field: str, value: object, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
     hint = f"unknown; did you mean {near[0]!r}?" if near else f"unknown; known: {', '.join(names)}"
     raise InputError(field, value, hint)
+
+
+def number_between(field: str, value: object, least: float, most: float) -> float:
+    """Return `value` as a float from `least` to `most` (both allowed), or refuse it.
+
+    >>> number_between("polarisation", 1, -1.0, 1.0)
+    1.0
+    """
+    allowed = f"must be a number from {least:g} to {most:g}"
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(field, value, allowed) from None
+    if isinstance(value, (str, bytes, bool)) or not least <= number <= most:
+        raise InputError(field, value, allowed)
+    return number

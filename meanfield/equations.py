@@ -1,0 +1,216 @@
+r"""Right-hand sides of the semiclassical moment equations.
+
+Second order, in the sector that is invariant under a common phase of field and spins, with third
+cumulants dropped (Henschel, Majer, Schmiedmayer and Ritsch 2010; Kirton and Keeling 2018):
+
+.. math::
+   \dot n &= -\kappa(n-\bar n) + 2\sum_k N_kg_k\,\mathrm{Im}A_k \\
+   \dot z_k &= -4g_k\,\mathrm{Im}A_k - (z_k - z^{eq}_k)/T_1 \\
+   \dot A_k &= [i(D_c-D_k)-\kappa/2-\Gamma_k]A_k
+      + i\{g_k(1+z_k)/2+\textstyle\sum_l(N_l-\delta_{lk})g_lC_{lk}\} + ig_knz_k \\
+   \dot C_{kl} &= [i(D_k-D_l)-\Gamma_k-\Gamma_l]C_{kl} - ig_kz_kA_l + ig_lz_lA_k^*
+
+With the resonator eliminated the second line from below is solved for A_k at
+:math:`\dot A_k=0`, n = nbar, to leading order in 1/kappa: A_k = (2i/kappa){...}. First order
+(Maxwell-Bloch):
+
+.. math::
+   \dot\alpha &= -(iD_c+\kappa/2)\alpha - i\textstyle\sum_kN_kg_k\beta_k - i\eta(t) \\
+   \dot\beta_k &= -(iD_k+\Gamma_k)\beta_k + ig_k\alpha z_k,\qquad
+   \dot z_k = -4g_k\,\mathrm{Im}(\alpha^*\beta_k) - (z_k-z^{eq}_k)/T_1
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from meanfield.moments import System
+
+Array = NDArray[np.float64]
+
+# the two integrals, then the photon number, lead every state
+LEFT, SUPPLIED, PHOTONS, Z = 0, 1, 2, 3
+
+
+class Coefficients(NamedTuple):
+    """`System` as the kernels take it, in scaled units."""
+
+    share: Array
+    coupling: Array
+    detuning: Array
+    decoherence: Array
+    relaxation: Array
+    supply: Array
+    total: float
+    kappa: float
+    nbar: float
+    field_detuning: float
+    eliminated: bool
+
+
+def coefficients(system: System) -> Coefficients:
+    """The numbers of a `System` in the order the kernels want."""
+    return Coefficients(
+        system.share,
+        system.scaled_coupling,
+        system.detuning,
+        system.decoherence,
+        system.relaxation,
+        system.supply,
+        system.total,
+        system.kappa,
+        system.nbar,
+        system.field_detuning,
+        system.eliminated,
+    )
+
+
+def second_order_groups(classes: int) -> list[slice]:
+    """Groups of the state [left, supplied, n, z, Re A, Im A, Re C, Im C] with a scale each."""
+    M, pairs = classes, classes * (classes + 1) // 2
+    a, c = Z + M, Z + 3 * M
+    return [slice(PHOTONS, Z), slice(Z, a), slice(a, c), slice(c, c + 2 * pairs)]
+
+
+def second_order_start(system: System) -> Array:
+    """No correlations: z at its start, n = nbar."""
+    M = system.number.size
+    y = np.zeros(Z + 3 * M + M * (M + 1))
+    y[PHOTONS] = system.nbar / system.total
+    y[Z : Z + M] = system.start
+    return y
+
+
+@njit(cache=True, error_model="numpy")
+def second_order(y: Array, p: Coefficients, out: Array) -> None:
+    """Write the time derivative of the scaled state y into `out`."""
+    M = p.share.size
+    pairs = M * (M + 1) // 2
+    z = y[Z : Z + M]
+    real, imag = y[Z + 3 * M : Z + 3 * M + pairs], y[Z + 3 * M + pairs :]
+    field = np.zeros((2, M))
+    _collective_field(real, imag, p.share * p.coupling, field)
+    n = p.nbar / p.total if p.eliminated else y[PHOTONS]
+    a_real, a_imag = y[Z + M : Z + 2 * M].copy(), y[Z + 2 * M : Z + 3 * M].copy()
+    for k in range(M):
+        # one spin is not its own neighbour
+        own = real[k * M - k * (k - 1) // 2]
+        field[0, k] += p.coupling[k] * (0.5 * (1.0 + z[k]) - own) / p.total
+    gain = left = supplied = 0.0
+    for k in range(M):
+        emitting = field[0, k]
+        field[0, k] += p.coupling[k] * n * z[k]
+        if p.eliminated:
+            a_real[k] = -2.0 / p.kappa * field[1, k]
+            a_imag[k] = 2.0 / p.kappa * field[0, k]
+            left += 4.0 / p.kappa * p.share[k] * p.coupling[k] * emitting
+        damping = 0.5 * p.kappa + p.decoherence[k]
+        turning = p.field_detuning - p.detuning[k]
+        local = p.supply[k] - p.relaxation[k] * z[k]
+        gain += 2.0 * p.share[k] * p.coupling[k] * a_imag[k]
+        supplied += 0.5 * p.share[k] * local
+        out[Z + k] = -4.0 * p.coupling[k] * a_imag[k] + local
+        out[Z + M + k] = -damping * a_real[k] - turning * a_imag[k] - field[1, k]
+        out[Z + 2 * M + k] = -damping * a_imag[k] + turning * a_real[k] + field[0, k]
+    out[SUPPLIED] = supplied
+    if p.eliminated:
+        out[LEFT], out[PHOTONS] = left, 0.0
+        out[Z + M : Z + 3 * M] = 0.0
+    else:
+        out[LEFT] = p.kappa * n
+        out[PHOTONS] = -p.kappa * (n - p.nbar / p.total) + gain
+    _pairs(real, imag, p, p.coupling * z, a_real, a_imag, out[Z + 3 * M :])
+
+
+@njit(cache=True, error_model="numpy")
+def _collective_field(real: Array, imag: Array, weight: Array, field: Array) -> None:
+    """field_k += sum_l weight_l C_lk, from the rows k <= l of C."""
+    M = weight.size
+    first = 0
+    for k in range(M):
+        field[0, k] += weight[k] * real[first]
+        here_real = here_imag = 0.0
+        for l in range(k + 1, M):  # noqa: E741 - C_kl is the field's name
+            re, im = real[first + l - k], imag[first + l - k]
+            here_real += weight[l] * re
+            here_imag -= weight[l] * im
+            field[0, l] += weight[k] * re
+            field[1, l] += weight[k] * im
+        field[0, k] += here_real
+        field[1, k] += here_imag
+        first += M - k
+
+
+@njit(cache=True, error_model="numpy")
+def _pairs(
+    real: Array, imag: Array, p: Coefficients, u: Array, a_real: Array, a_imag: Array, out: Array
+) -> None:
+    """Derivative of C, with u = G z."""
+    M = u.size
+    pairs = real.size
+    first = 0
+    for k in range(M):
+        for l in range(k, M):  # noqa: E741
+            i = first + l - k
+            turning = p.detuning[k] - p.detuning[l]
+            damping = p.decoherence[k] + p.decoherence[l]
+            out[i] = -damping * real[i] - turning * imag[i] + u[k] * a_imag[l] + u[l] * a_imag[k]
+            out[pairs + i] = (
+                -damping * imag[i] + turning * real[i] - u[k] * a_real[l] + u[l] * a_real[k]
+            )
+        first += M - k
+
+
+def first_order_groups(classes: int) -> list[slice]:
+    """Groups of the state [left, supplied, |alpha|^2 (unused), z, Re b, Im b, Re a, Im a]."""
+    M = classes
+    return [slice(Z, Z + M), slice(Z + M, Z + 3 * M), slice(Z + 3 * M, Z + 3 * M + 2)]
+
+
+def first_order_start(system: System) -> Array:
+    """No field, no coherence."""
+    M = system.number.size
+    y = np.zeros(Z + 3 * M + 2)
+    y[Z : Z + M] = system.start
+    return y
+
+
+@njit(cache=True, error_model="numpy")
+def first_order(y: Array, drive: float, p: Coefficients, out: Array) -> None:
+    """Write the derivative of the scaled mean fields into `out`; `drive` = eta/sqrt(N)."""
+    M = p.share.size
+    z = y[Z : Z + M]
+    b_real, b_imag = y[Z + M : Z + 2 * M], y[Z + 2 * M : Z + 3 * M]
+    a_real, a_imag = y[Z + 3 * M], y[Z + 3 * M + 1]
+    s_real = s_imag = 0.0
+    for k in range(M):
+        s_real += p.share[k] * p.coupling[k] * b_real[k]
+        s_imag += p.share[k] * p.coupling[k] * b_imag[k]
+    if p.eliminated:
+        a_real = 2.0 / p.kappa * s_imag
+        a_imag = -2.0 / p.kappa * (s_real + drive)
+    supplied = -2.0 * drive * a_imag
+    for k in range(M):
+        local = p.supply[k] - p.relaxation[k] * z[k]
+        supplied += 0.5 * p.share[k] * local
+        out[Z + k] = -4.0 * p.coupling[k] * (a_real * b_imag[k] - a_imag * b_real[k]) + local
+        out[Z + M + k] = (
+            -p.decoherence[k] * b_real[k]
+            + p.detuning[k] * b_imag[k]
+            - p.coupling[k] * a_imag * z[k]
+        )
+        out[Z + 2 * M + k] = (
+            -p.decoherence[k] * b_imag[k]
+            - p.detuning[k] * b_real[k]
+            + p.coupling[k] * a_real * z[k]
+        )
+    out[SUPPLIED], out[PHOTONS] = supplied, 0.0
+    out[LEFT] = p.kappa * (a_real * a_real + a_imag * a_imag)
+    if p.eliminated:
+        out[Z + 3 * M] = out[Z + 3 * M + 1] = 0.0
+    else:
+        half = 0.5 * p.kappa
+        out[Z + 3 * M] = -half * a_real + p.field_detuning * a_imag + s_imag
+        out[Z + 3 * M + 1] = -half * a_imag - p.field_detuning * a_real - s_real - drive

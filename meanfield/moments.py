@@ -1,0 +1,223 @@
+r"""Which moments are kept, how they are scaled and packed.
+
+The spins are divided into M classes k of N_k equal spins. Kept are, with N = sum N_k,
+
+* the photon number :math:`n=\langle a^\dagger a\rangle`, as n/N,
+* the inversions :math:`z_k=\langle\sigma^z_k\rangle`,
+* :math:`A_k=\langle a^\dagger\sigma^-_k\rangle`, as A_k/sqrt(N),
+* :math:`C_{kl}=\langle\sigma^+_k\sigma^-_l\rangle` of distinct spins, Hermitian, for k <= l,
+
+so that with :math:`G_k=g_k\sqrt N` nothing in the equations grows with N. Two integrals ride along:
+of n/N (what leaves the resonator) and of the excitations supplied by T1 and by the drive.
+"""
+
+from dataclasses import dataclass, replace
+from functools import singledispatch
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from nvmodel.battery import CollectiveBattery
+from nvmodel.ensemble import SpinEnsemble
+from nvmodel.lineshape import line_classes
+from nvmodel.pulse import Drive
+from nvmodel.refusal import InputError
+from nvmodel.resonator import ResonatorBattery
+
+Array = NDArray[np.float64]
+
+BATTERY, CHARGER = 0, 1
+
+
+@dataclass(frozen=True, eq=False)
+class System:
+    r"""A model divided into classes: all that the engine's equations need.
+
+    Attributes
+    ----------
+    number, coupling, detuning, decoherence, relaxation, supply, start : ndarray (M,)
+        N_k; g_k (rad/s); D_k (rad/s, in the drive's frame); Gamma_k = 1/T2 (rad/s); 1/T1 (1/s);
+        1/T1 times the equilibrium <sigma_z> (1/s); <sigma_z> at the start.
+    ensemble : ndarray (M,)
+        BATTERY or CHARGER.
+    kappa, nbar, field_detuning : float
+        Energy decay rate (rad/s), thermal photons, D_c (rad/s, in the drive's frame).
+    eliminated : bool
+        Whether the field follows the spins at once: its equations become algebraic.
+    drive : Drive or None
+    frequency : float or None
+        Transition frequency, rad/s, where known.
+    """
+
+    number: Array
+    coupling: Array
+    detuning: Array
+    decoherence: Array
+    relaxation: Array
+    supply: Array
+    start: Array
+    ensemble: NDArray[np.int64]
+    kappa: float
+    nbar: float
+    field_detuning: float
+    eliminated: bool
+    drive: Drive | None
+    frequency: float | None
+
+    @property
+    def total(self) -> float:
+        """N, all spins."""
+        return float(self.number.sum())
+
+    @property
+    def share(self) -> Array:
+        """f_k = N_k/N."""
+        return self.number / self.total
+
+    @property
+    def scaled_coupling(self) -> Array:
+        """G_k = g_k sqrt(N), rad/s."""
+        return self.coupling * np.sqrt(self.total)
+
+    def of(self, ensemble: int) -> Array:
+        """Weights that average over the classes of one ensemble; all 0 if it has none."""
+        weight = np.where(self.ensemble == ensemble, self.number, 0.0)
+        return weight / max(weight.sum(), 1.0)
+
+    def size(self, ensemble: int) -> float:
+        """Number of spins of one ensemble."""
+        return float(self.number[self.ensemble == ensemble].sum())
+
+    def without_resonator(self) -> "System":
+        """The same with the field eliminated, whether or not that is valid."""
+        return replace(self, eliminated=True)
+
+
+@singledispatch
+def system_of(model: object, classes: int) -> System:
+    """Divide a model into classes: at most `classes` in each ensemble.
+
+    >>> system = system_of(CollectiveBattery(n_battery=2, n_charger=10), 1)
+    >>> print(system.number, system.start, 4 * system.coupling**2 / system.kappa)
+    [ 2. 10.] [-1.  1.] [1. 1.]
+    """
+    raise InputError("model", model, "must be a CollectiveBattery or a ResonatorBattery")
+
+
+@system_of.register
+def _(model: CollectiveBattery, classes: int) -> System:
+    thermal = model.battery_start == "thermal"
+    ones, zeros = np.ones(2), np.zeros(2)
+    return System(
+        number=np.array([model.n_battery, model.n_charger], dtype=float),
+        coupling=ones,
+        detuning=zeros,
+        decoherence=zeros,
+        relaxation=zeros,
+        supply=zeros,
+        start=np.array([-1.0 / (2.0 * model.occupation + 1.0) if thermal else -1.0, 1.0]),
+        ensemble=np.array([BATTERY, CHARGER]),
+        kappa=4.0 / model.gamma,
+        nbar=model.occupation,
+        field_detuning=0.0,
+        eliminated=True,
+        drive=None,
+        frequency=None,
+    )
+
+
+@system_of.register
+def _(model: ResonatorBattery, classes: int) -> System:
+    frame = 0.0 if model.drive is None else model.drive.detuning_hz
+    parts = []
+    if model.battery is not None:
+        centre = model.battery_detuning_hz - frame
+        parts.append(_classes_of(model.battery, classes, centre, BATTERY, model.nbar))
+    centre = model.charger_detuning_hz - frame
+    parts.append(_classes_of(model.charger, classes, centre, CHARGER, model.nbar))
+    columns = np.concatenate(parts, axis=1)
+    return System(
+        *columns[:-1],
+        ensemble=columns[-1].astype(np.int64),
+        kappa=model.resonator.kappa,
+        nbar=model.nbar,
+        field_detuning=-2.0 * np.pi * frame,
+        eliminated=False,
+        drive=model.drive,
+        frequency=2.0 * np.pi * model.resonator.frequency_hz,
+    )
+
+
+def is_broadened(model: object) -> bool:
+    """Whether more classes could change the answer.
+
+    >>> is_broadened(CollectiveBattery(n_battery=2, n_charger=10))
+    False
+    """
+    if not isinstance(model, ResonatorBattery):
+        return False
+    ensembles = [spins for spins in (model.battery, model.charger) if spins is not None]
+    return any(spins.line is not None or spins.coupling_spread > 0.0 for spins in ensembles)
+
+
+def _classes_of(
+    spins: SpinEnsemble, classes: int, centre_hz: float, ensemble: int, nbar: float
+) -> Array:
+    """The rows of `System`, number to ensemble, for one ensemble."""
+    if spins.line is None and spins.coupling_spread == 0.0:
+        classes = 1
+    if classes > spins.number:
+        raise InputError("classes", classes, f"must be at most the number of spins, {spins.number}")
+    detuning, weight = line_classes(spins.line, classes)
+    if detuning.size < classes:
+        detuning, weight = np.zeros(classes), np.full(classes, 1.0 / classes)
+    equilibrium = spins.equilibrium
+    if equilibrium is None:
+        equilibrium = -1.0 / (2.0 * nbar + 1.0)
+    start = spins.polarisation if ensemble == CHARGER else -spins.polarisation
+    same = np.ones(classes)
+    return np.array(
+        [
+            weight * spins.number,
+            coupling_classes(spins, classes),
+            detuning + 2.0 * np.pi * centre_hz,
+            same * spins.decoherence_rate,
+            same * spins.relaxation_rate,
+            same * spins.relaxation_rate * equilibrium,
+            same * start,
+            same * ensemble,
+        ]
+    )
+
+
+def coupling_classes(spins: SpinEnsemble, classes: int) -> Array:
+    r"""Couplings (rad/s) of K equal-weight classes, their mean square exactly g^2.
+
+    Quantiles of the log-normal distribution in the order of van der Corput's sequence, counted
+    from the middle outwards: frequency and coupling then fill the plane evenly (a Hammersley set),
+    and classes at opposite detunings keep equal couplings.
+
+    >>> spins = SpinEnsemble(number=100, coupling=2.0, coupling_spread=0.3)
+    >>> print(coupling_classes(spins, 4).round(3))
+    [2.294 1.655 1.655 2.294]
+    """
+    if spins.coupling_spread == 0.0:
+        return np.full(classes, spins.coupling)
+    outwards = np.floor(np.abs(np.arange(classes) - (classes - 1) / 2.0)).astype(int)
+    rank = np.array([_van_der_corput(i + 1) for i in range(outwards.max() + 1)])
+    # ranks are spread over (0, 1) as midpoints of equal cells
+    place = (np.argsort(np.argsort(rank)) + 0.5) / rank.size
+    width = np.sqrt(np.log1p(spins.coupling_spread**2))
+    coupling = np.exp(width * ndtri(place))[outwards]
+    return spins.coupling * coupling / np.sqrt(np.mean(coupling**2))
+
+
+def _van_der_corput(index: int) -> float:
+    """Binary digits of `index` mirrored at the point: 1/2, 1/4, 3/4, 1/8, ..."""
+    value, digit = 0.0, 0.5
+    while index:
+        value += digit * (index & 1)
+        index >>= 1
+        digit /= 2.0
+    return value

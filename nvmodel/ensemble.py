@@ -1,0 +1,91 @@
+"""Ensembles of spins that share a resonator: how many, how prepared, how broad, how coupled."""
+
+import math
+from dataclasses import dataclass
+
+from nvmodel.lineshape import LineShape
+from nvmodel.refusal import InputError, finite_number, number_between, whole_number
+
+
+@dataclass(frozen=True)
+class SpinEnsemble:
+    r"""Spins 1/2 of one kind.
+
+    Parameters
+    ----------
+    number : int
+        Number of spins N, at least 1; 1e16 is taken as 10^16.
+    coupling : float
+        Root-mean-square coupling g of one spin to the resonator, rad/s (half the vacuum Rabi
+        splitting of one spin; the ensemble's is :math:`g\sqrt N`).
+    polarisation : float
+        Magnitude of <sigma_z> at the start, 0 to 1. The battery starts down, the charger up.
+    t1_s : float
+        Spin-lattice relaxation time, s; infinity for none.
+    t2_s : float
+        Homogeneous coherence time of one spin, s, at most 2 T1; infinity for none. Includes what
+        T1 does to the coherence, not what the line does.
+    equilibrium : float, optional
+        <sigma_z> that T1 relaxes towards, -1 to 1 (1 is a pump). Default: thermal equilibrium at
+        the resonator's temperature.
+    line : LineShape, optional
+        Inhomogeneous line; None for equal frequencies.
+    coupling_spread : float
+        Standard deviation over mean of the spins' couplings (log-normal), 0 for equal couplings.
+
+    Raises
+    ------
+    InputError
+        For anything else; the message names the field.
+
+    Examples
+    --------
+    >>> from nvmodel.lineshape import QGaussian
+    >>> spins = SpinEnsemble(number=1e16, coupling=0.44, t2_s=1e-6, line=QGaussian(5e6, q=1.39))
+    >>> spins.number, spins.collective_coupling
+    (10000000000000000, 44000000.0)
+    """
+
+    number: int
+    coupling: float
+    polarisation: float = 1.0
+    t1_s: float = math.inf
+    t2_s: float = math.inf
+    equilibrium: float | None = None
+    line: LineShape | None = None
+    coupling_spread: float = 0.0
+
+    def __post_init__(self) -> None:
+        assign = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
+        assign("number", whole_number("number", self.number, least=1))
+        assign("coupling", finite_number("coupling", self.coupling, least=0.0, exclusive=True))
+        assign("polarisation", number_between("polarisation", self.polarisation, 0.0, 1.0))
+        assign("t1_s", _lifetime("t1_s", self.t1_s))
+        assign("t2_s", _lifetime("t2_s", self.t2_s))
+        if self.t2_s > 2.0 * self.t1_s:
+            raise InputError("t2_s", self.t2_s, f"must be at most 2 T1 = {2.0 * self.t1_s:g}")
+        if self.equilibrium is not None:
+            assign("equilibrium", number_between("equilibrium", self.equilibrium, -1.0, 1.0))
+        spread = finite_number("coupling_spread", self.coupling_spread, least=0.0)
+        assign("coupling_spread", spread)
+
+    @property
+    def collective_coupling(self) -> float:
+        """g sqrt(N), rad/s."""
+        return self.coupling * math.sqrt(self.number)
+
+    @property
+    def decoherence_rate(self) -> float:
+        """Gamma = 1/T2, rad/s (half width of the homogeneous line)."""
+        return 1.0 / self.t2_s
+
+    @property
+    def relaxation_rate(self) -> float:
+        """1/T1, per second."""
+        return 1.0 / self.t1_s
+
+
+def _lifetime(field: str, value: object) -> float:
+    if value == math.inf:
+        return math.inf
+    return finite_number(field, value, least=0.0, exclusive=True)

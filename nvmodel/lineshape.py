@@ -1,0 +1,212 @@
+r"""Inhomogeneous lines: how the transition frequencies of an ensemble's spins are distributed.
+
+A line is a density rho(w) over the detuning w (rad/s) from its centre. Simulations replace it by K
+classes of equal weight at the quantiles (k + 1/2)/K, which converge faster than a uniform grid.
+Widths are full widths at half maximum (FWHM) in Hz, as spectra are quoted.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from nvmodel.refusal import InputError, finite_number, whole_number
+
+Array = NDArray[np.float64]
+
+# points of the midpoint rule of `lorentzian_overlap`: 1e-9 for lines 1e3 wider than 1/T2
+OVERLAP_POINTS = 20_000
+
+
+class LineShape(Protocol):
+    """What a line must know."""
+
+    def density(self, detuning: ArrayLike) -> Array:
+        """rho(w), integral 1, in s/rad; w in rad/s."""
+
+    def quantile(self, probability: ArrayLike) -> Array:
+        """The detuning (rad/s) below which a share `probability` of the spins lies."""
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """A normal distribution of frequencies, e.g. of many weak dipolar fields.
+
+    Parameters
+    ----------
+    fwhm_hz : float
+        Full width at half maximum, Hz, > 0.
+
+    Examples
+    --------
+    >>> print(Gaussian(fwhm_hz=1e6).quantile([0.25, 0.5]).round(0))
+    [-1799689.        0.]
+    """
+
+    fwhm_hz: float
+
+    def __post_init__(self) -> None:
+        _assign_width(self, self.fwhm_hz)
+
+    @property
+    def _sigma(self) -> float:
+        return 2.0 * math.pi * self.fwhm_hz / math.sqrt(8.0 * math.log(2.0))
+
+    def density(self, detuning: ArrayLike) -> Array:
+        """See `LineShape`."""
+        x = np.asarray(detuning, dtype=float) / self._sigma
+        return np.exp(-0.5 * x * x) / (math.sqrt(2.0 * math.pi) * self._sigma)
+
+    def quantile(self, probability: ArrayLike) -> Array:
+        """See `LineShape`."""
+        return self._sigma * special.ndtri(np.asarray(probability, dtype=float))
+
+
+@dataclass(frozen=True)
+class Lorentzian:
+    """A Cauchy distribution of frequencies.
+
+    Parameters
+    ----------
+    fwhm_hz : float
+        Full width at half maximum, Hz, > 0.
+
+    Examples
+    --------
+    >>> print(Lorentzian(fwhm_hz=2 / math.pi).quantile(0.75).round(9))  # half the width, rad/s
+    2.0
+    """
+
+    fwhm_hz: float
+
+    def __post_init__(self) -> None:
+        _assign_width(self, self.fwhm_hz)
+
+    def density(self, detuning: ArrayLike) -> Array:
+        """See `LineShape`."""
+        half = math.pi * self.fwhm_hz
+        return half / (math.pi * (np.asarray(detuning, dtype=float) ** 2 + half**2))
+
+    def quantile(self, probability: ArrayLike) -> Array:
+        """See `LineShape`."""
+        u = np.asarray(probability, dtype=float)
+        # tan(pi (u - 1/2)), written so that the centre is exactly 0 and the sides are opposite
+        return math.pi * self.fwhm_hz * np.tan(math.pi * (u - 0.5))
+
+
+@dataclass(frozen=True)
+class QGaussian:
+    r"""Tsallis' q-Gaussian, between Gaussian (q = 1) and Lorentzian (q = 2), for NV ensembles.
+
+    .. math:: \rho(w)\propto[1+(q-1)w^2/\Delta^2]^{-1/(q-1)},\qquad
+              \mathrm{FWHM}=2\Delta\sqrt{\frac{2^q-2}{2q-2}}
+
+    (Sandner et al. 2012, Eq. (11); Krimer et al. 2014). It is Student's distribution with
+    (3-q)/(q-1) degrees of freedom, stretched.
+
+    Parameters
+    ----------
+    fwhm_hz : float
+        Full width at half maximum, Hz, > 0.
+    q : float
+        Shape, 1 < q < 3. The tails fall like w^(-2/(q-1)).
+
+    Examples
+    --------
+    >>> line = QGaussian(fwhm_hz=1e6, q=1.39)
+    >>> print((line.density(math.pi * 1e6) / line.density(0.0)).round(9))  # at half the width
+    0.5
+    """
+
+    fwhm_hz: float
+    q: float
+
+    def __post_init__(self) -> None:
+        _assign_width(self, self.fwhm_hz)
+        object.__setattr__(self, "q", finite_number("q", self.q, least=1.0, exclusive=True))
+        if self.q >= 3.0:
+            raise InputError("q", self.q, "must be a number between 1 and 3")
+
+    @property
+    def _freedom(self) -> float:
+        return (3.0 - self.q) / (self.q - 1.0)
+
+    @property
+    def _delta(self) -> float:
+        half = math.pi * self.fwhm_hz
+        return half / math.sqrt((2.0**self.q - 2.0) / (2.0 * self.q - 2.0))
+
+    def density(self, detuning: ArrayLike) -> Array:
+        """See `LineShape`."""
+        x = np.asarray(detuning, dtype=float) / self._delta
+        power, nu = 1.0 / (self.q - 1.0), self._freedom
+        norm = math.sqrt((self.q - 1.0) / math.pi) * math.exp(
+            math.lgamma((nu + 1.0) / 2.0) - math.lgamma(nu / 2.0)
+        )
+        return norm / self._delta * (1.0 + (self.q - 1.0) * x * x) ** -power
+
+    def quantile(self, probability: ArrayLike) -> Array:
+        """See `LineShape`."""
+        scale = self._delta / math.sqrt(3.0 - self.q)
+        return scale * special.stdtrit(self._freedom, np.asarray(probability, dtype=float))
+
+
+def line_classes(line: LineShape | None, classes: int) -> tuple[Array, Array]:
+    """Detunings (rad/s) and weights of K equal-weight classes; one class without a line.
+
+    Returns
+    -------
+    detunings, weights : ndarray (K,)
+        Antisymmetric about the centre to the bit for the lines above; weights 1/K.
+
+    Examples
+    --------
+    >>> detunings, weights = line_classes(Lorentzian(fwhm_hz=1.0), 2)
+    >>> print(detunings / math.pi, weights)
+    [-1.  1.] [0.5 0.5]
+    """
+    K = whole_number("classes", classes, least=1)
+    if line is None:
+        return np.zeros(1), np.ones(1)
+    # lower half mirrored: an exactly symmetric line keeps its symmetry in rounding
+    lower = line.quantile((np.arange(K // 2) + 0.5) / K)
+    middle = line.quantile([0.5]) if K % 2 else np.empty(0)
+    upper = line.quantile(1.0 - (np.arange(K // 2) + 0.5) / K)[::-1]
+    symmetric = np.allclose(lower, -upper[::-1], rtol=1e-9)
+    detunings = np.concatenate([lower, middle, -lower[::-1] if symmetric else upper])
+    return detunings, np.full(K, 1.0 / K)
+
+
+def lorentzian_overlap(line: LineShape | None, rate: float, detuning: float = 0.0) -> float:
+    r"""Overlap of a line with a Lorentzian: int rho(w) rate/(rate^2 + (w - detuning)^2) dw, s.
+
+    Substituting w = detuning + rate tan(theta) makes it a mean of pi rho, which stays finite for
+    rate -> 0; the midpoint rule is exact there.
+
+    Parameters
+    ----------
+    rate : float
+        Half width (HWHM) of the Lorentzian, rad/s, >= 0.
+    detuning : float
+        Its centre from the line's centre, rad/s.
+
+    Examples
+    --------
+    >>> half = math.pi * 1e6  # two Lorentzians add their widths
+    >>> print(round(lorentzian_overlap(Lorentzian(fwhm_hz=1e6), rate=half) * 2.0 * half, 9))
+    1.0
+    """
+    if line is None:
+        if rate == 0.0 and detuning == 0.0:
+            return math.inf
+        return rate / (rate * rate + detuning * detuning)
+    theta = math.pi * ((np.arange(OVERLAP_POINTS) + 0.5) / OVERLAP_POINTS - 0.5)
+    return math.pi * float(np.mean(line.density(detuning + rate * np.tan(theta))))
+
+
+def _assign_width(line: object, width: float) -> None:
+    width = finite_number("fwhm_hz", width, least=0.0, exclusive=True)
+    object.__setattr__(line, "fwhm_hz", width)
