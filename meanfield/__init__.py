@@ -1,5 +1,11 @@
 """The semiclassical engine: cumulant averages and truncated-Wigner single runs.
 
 Its contract is the quantum engine's: `evolve(model, times, order=2)` and
-`sample(model, times, runs, seed, first=0)` return a `nvmodel.Solution`. Neither is built yet.
+`sample(model, times, runs, seed, first=0)` return a `nvmodel.Solution`.
 """
+
+from meanfield.cumulants import evolve
+from meanfield.delay import delay_average
+from meanfield.linear import growth_rate, threshold_cooperativity
+
+__all__ = ["delay_average", "evolve", "growth_rate", "threshold_cooperativity"]

@@ -200,7 +200,7 @@ def coupling_classes(spins: SpinEnsemble, classes: int) -> Array:
 
     >>> spins = SpinEnsemble(number=100, coupling=2.0, coupling_spread=0.3)
     >>> print(coupling_classes(spins, 4).round(3))
-    [2.294 1.655 1.655 2.294]
+    [1.579 2.347 2.347 1.579]
     """
     if spins.coupling_spread == 0.0:
         return np.full(classes, spins.coupling)

@@ -109,3 +109,23 @@ def local_ergotropy(energy: ArrayLike) -> Array:
     array([0. , 0.5])
     """
     return np.maximum(0.0, 2.0 * np.asarray(energy, dtype=float) - 1.0)
+
+
+def local_ergotropy_bloch(inversion: ArrayLike, coherence: ArrayLike) -> Array:
+    r"""Ergotropy under one and the same rotation of every spin, per spin.
+
+    A spin with Bloch vector of length r and component z along the field holds (1 + z)/2; turned
+    down it holds (1 - r)/2: :math:`W=(r+z)/2` with :math:`r^2=z^2+4|\langle\sigma^-\rangle|^2`.
+
+    Parameters
+    ----------
+    inversion, coherence : array_like
+        <sigma_z> and <sigma^-> (complex), averaged over the spins.
+
+    Examples
+    --------
+    >>> local_ergotropy_bloch([0.5, -0.5, 0.0], [0.0, 0.0, 0.5j])
+    array([0.5, 0. , 0.5])
+    """
+    z = np.asarray(inversion, dtype=float)
+    return 0.5 * (np.hypot(z, 2.0 * np.abs(np.asarray(coherence))) + z)

@@ -1,0 +1,124 @@
+r"""The first moments of a burst: equations linear in field and coherences, inversions held fixed.
+
+.. math::
+   \dot\alpha = -(iD_c+\kappa/2)\alpha - i\sum_kN_kg_k\beta_k,\qquad
+   \dot\beta_k = -(iD_k+\Gamma_k)\beta_k + ig_kz_k\alpha
+
+The amplitude grows as exp(lambda t), where lambda is the root with the largest real part of
+
+.. math:: \lambda + iD_c + \kappa/2 = \sum_k\frac{N_kg_k^2z_k}{\lambda+\Gamma_k+iD_k}
+
+(Haake, Haus, King, Schroeder and Glauber 1981). The threshold is lambda = 0.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meanfield.moments import System, is_broadened, system_of
+from nvmodel.battery import CollectiveBattery
+from nvmodel.lineshape import lorentzian_overlap
+from nvmodel.refusal import InputError
+from nvmodel.resonator import ResonatorBattery
+
+Array = NDArray[np.float64]
+
+# classes of the dense problem that finds the root, and of the sum that refines it
+COARSE, FINE = 101, 20_001
+NEWTON_STEPS = 50
+
+
+def growth_rate(model: CollectiveBattery | ResonatorBattery | System) -> float:
+    """Growth rate Re lambda (rad/s) of field and coherence at the start; <= 0 without a burst.
+
+    Photon number and energy grow at twice this rate. A rate <= 0 is that of the slowest decay,
+    as far as finitely many classes have one.
+
+    Examples
+    --------
+    >>> growth_rate(CollectiveBattery(n_battery=1000, n_charger=5000))  # (N_C - N_B)/2
+    2000.0
+    """
+    if isinstance(model, System):
+        return _largest_root(model).real
+    broadened = is_broadened(model)
+    root = _largest_root(system_of(model, COARSE if broadened else 1))
+    if not broadened or root.real <= 0.0:
+        return root.real
+    assert isinstance(model, ResonatorBattery)
+    ensembles = (model.battery, model.charger)
+    least = min(spins.number for spins in ensembles if spins is not None)
+    return _refined(root, system_of(model, min(FINE, least))).real
+
+
+def threshold_cooperativity(model: ResonatorBattery) -> float:
+    r"""C, above 1 where the inverted spins burst (or mase) and below where they do not.
+
+    .. math:: C = \sum_i\frac{2g_i^2N_iz_i}{\kappa}
+              \int\rho_i(w)\frac{\Gamma_i}{\Gamma_i^2+w^2}dw,
+
+    summed over battery (z < 0) and charger (z > 0), with w counted from the resonator; exact for
+    lines symmetric about it.
+
+    Examples
+    --------
+    >>> from nvmodel.ensemble import SpinEnsemble
+    >>> from nvmodel.resonator import Resonator
+    >>> spins = SpinEnsemble(number=10**6, coupling=50.0, t2_s=1e-6)
+    >>> maser = ResonatorBattery(spins, Resonator(frequency_hz=3e9, linewidth_fwhm_hz=1e3))
+    >>> print(round(threshold_cooperativity(maser), 4), growth_rate(maser) < 0)
+    0.7958 True
+    """
+    if not isinstance(model, ResonatorBattery):
+        raise InputError("model", model, "must be a ResonatorBattery: a reservoir has no threshold")
+    kappa, found = model.resonator.kappa, 0.0
+    sides = (
+        (model.battery, -1.0, model.battery_detuning_hz),
+        (model.charger, 1.0, model.charger_detuning_hz),
+    )
+    for spins, sign, centre in sides:
+        if spins is not None:
+            # the line is counted from its own centre, the resonator lies at minus the detuning
+            resonator = -2.0 * np.pi * centre
+            overlap = lorentzian_overlap(spins.line, spins.decoherence_rate, resonator)
+            strength = 2.0 * spins.collective_coupling**2 / kappa
+            found += sign * spins.polarisation * strength * overlap
+    return float(found)
+
+
+def mean_delay_shift(rate: float) -> float:
+    r"""Mean delay minus the modal delay, :math:`\gamma_E/2\lambda`, `rate` being lambda.
+
+    >>> round(mean_delay_shift(0.5), 6)
+    0.577216
+    """
+    return float(np.euler_gamma) / (2.0 * rate)
+
+
+def _largest_root(system: System) -> complex:
+    """Largest eigenvalue of the linear equations, one row a class (and one for the field)."""
+    strength = system.share * system.scaled_coupling
+    gain = 1j * system.scaled_coupling * system.start
+    spins = np.diag(-1j * system.detuning - system.decoherence)
+    if system.eliminated:
+        # the field follows: alpha = -(2i/kappa) sum N g beta
+        matrix = spins + np.outer(gain, strength) * (-2j / system.kappa)
+    else:
+        field = -1j * system.field_detuning - 0.5 * system.kappa
+        matrix = np.block([[np.full((1, 1), field), -1j * strength[None]], [gain[:, None], spins]])
+    values = np.linalg.eigvals(matrix)
+    return complex(values[np.argmax(values.real)])
+
+
+def _refined(root: complex, system: System) -> complex:
+    """Newton's method on the secular equation, from a root with few classes."""
+    weight = system.share * system.scaled_coupling**2 * system.start
+    pole = system.decoherence + 1j * system.detuning
+    own = 0.0 if system.eliminated else 1.0
+    for _ in range(NEWTON_STEPS):
+        response = 1.0 / (root + pole)
+        value = own * (root + 1j * system.field_detuning) + 0.5 * system.kappa - weight @ response
+        step = value / (own + weight @ response**2)
+        root -= step
+        if abs(step) < 1e-12 * abs(root):
+            break
+    return root
