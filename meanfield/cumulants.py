@@ -137,7 +137,8 @@ def _averages(
     system: System, times: Array, moments: Iterator[_Moment]
 ) -> tuple[Averages, tuple[str, ...]]:
     weights = np.array([system.of(BATTERY), system.of(CHARGER)])
-    rows, warnings = [], ()
+    rows: list[list[complex]] = []
+    warnings: tuple[str, ...] = ()
     for time, m in zip(times, moments, strict=True):
         rows.append(
             [

@@ -35,8 +35,9 @@ def growth_rate(model: CollectiveBattery | ResonatorBattery | System) -> float:
 
     Examples
     --------
-    >>> growth_rate(CollectiveBattery(n_battery=1000, n_charger=5000))  # (N_C - N_B)/2
-    2000.0
+    >>> battery = CollectiveBattery(n_battery=1000, n_charger=5000)
+    >>> print(f"{growth_rate(battery):.6f}")  # (N_C - N_B)/2
+    2000.000000
     """
     if isinstance(model, System):
         return _largest_root(model).real
@@ -118,7 +119,7 @@ def _refined(root: complex, system: System) -> complex:
         response = 1.0 / (root + pole)
         value = own * (root + 1j * system.field_detuning) + 0.5 * system.kappa - weight @ response
         step = value / (own + weight @ response**2)
-        root -= step
+        root -= complex(step)
         if abs(step) < 1e-12 * abs(root):
             break
     return root

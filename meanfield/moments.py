@@ -136,10 +136,18 @@ def _(model: ResonatorBattery, classes: int) -> System:
         parts.append(_classes_of(model.battery, classes, centre, BATTERY, model.nbar))
     centre = model.charger_detuning_hz - frame
     parts.append(_classes_of(model.charger, classes, centre, CHARGER, model.nbar))
-    columns = np.concatenate(parts, axis=1)
+    number, coupling, detuning, decoherence, relaxation, supply, start, ensemble = np.concatenate(
+        parts, axis=1
+    )
     return System(
-        *columns[:-1],
-        ensemble=columns[-1].astype(np.int64),
+        number=number,
+        coupling=coupling,
+        detuning=detuning,
+        decoherence=decoherence,
+        relaxation=relaxation,
+        supply=supply,
+        start=start,
+        ensemble=ensemble.astype(np.int64),
         kappa=model.resonator.kappa,
         nbar=model.nbar,
         field_detuning=-2.0 * np.pi * frame,

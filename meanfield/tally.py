@@ -1,0 +1,249 @@
+"""Exactly additive counts of truncated Wigner runs, and what is read from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import constants
+
+from meanfield.moments import BATTERY, CHARGER, System
+from meanfield.readout import FROM_ANY, FROM_BATTERY, FROM_RESONATOR
+from meanfield.walk import (
+    BATTERY_ENERGY,
+    CHARGER_ENERGY,
+    LEAVING,
+    LEFT,
+    PHOTONS,
+    POWER,
+    ROWS,
+    Runs,
+)
+from nvmodel.ergotropy import ladder_ergotropy, ladder_ergotropy_gradient, local_ergotropy
+from nvmodel.refusal import InputError
+from nvmodel.solution import Distribution, Reading, RunSpans
+from nvmodel.sums import ExactSums
+
+Array = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+MOST_LEVELS = 200
+DELAY_BINS = 400
+# standard deviations of a fluctuation that still fit: a billion runs have none beyond
+FAR = 8.0
+
+
+def available(system: System) -> tuple[str, ...]:
+    """Names that can be read from runs of a system."""
+    names = tuple(name for name in FROM_ANY if name != "absorbed_photons")
+    if system.size(BATTERY):
+        names = (*FROM_BATTERY, "ergotropy", *names)
+    if not system.eliminated:
+        names += tuple(name for name in FROM_RESONATOR if name != "excitation_balance")
+        if system.size(BATTERY):
+            names += ("battery_energy_joule",)
+    return names
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """What all runs have in common: tallies of different studies do not merge.
+
+    Attributes
+    ----------
+    identity : tuple
+        Model, times, classes, steps and seed: runs of equal identity belong together.
+    bounds : ndarray (ROWS,)
+        Largest magnitude of each row of `Runs`.
+    levels : int
+        Levels of the battery's ladder on which the distribution of its energy is kept.
+    """
+
+    identity: tuple[Any, ...]
+    system: System
+    times: Array
+    names: tuple[str, ...]
+    bounds: Array
+    levels: int
+    warnings: tuple[str, ...]
+
+
+def study_of(
+    identity: tuple[Any, ...],
+    system: System,
+    times: Array,
+    names: tuple[str, ...],
+    warnings: tuple[str, ...],
+) -> Study:
+    """Bounds and bins, from the definition alone."""
+    levels = int(min(system.size(BATTERY), MOST_LEVELS)) + 1
+    return Study(identity, system, times, names, _bounds(system, times), levels, warnings)
+
+
+def _bounds(system: System, times: Array) -> Array:
+    # a class of N_k spins has fluctuations of 1/sqrt(N_k) in each direction
+    length = 1.0 + FAR / np.sqrt(float(system.number.min()))
+    noise = 4.0 * FAR * (system.nbar + 0.5) / system.total
+    coupling = float(system.scaled_coupling.max())
+    local = float(system.relaxation.max())
+    if system.eliminated:
+        leaving = 4.0 / system.kappa * coupling**2 * (length**2 + noise)
+        power, photons = leaving, 1.0
+    else:
+        drive = 0.0
+        if system.drive is not None:
+            reach = min(float(times[-1]), 4.0 / max(system.kappa, 1e-300))
+            drive = system.drive.amplitude * reach / np.sqrt(system.total)
+        amplitude = np.sqrt(length + noise) + drive
+        photons = amplitude**2
+        power = 2.0 * coupling * amplitude * length
+        leaving = max(system.kappa, 1e-300) * photons
+    bounds = np.empty(ROWS)
+    bounds[[BATTERY_ENERGY, CHARGER_ENERGY]] = 0.5 * (1.0 + length)
+    bounds[POWER], bounds[LEAVING], bounds[PHOTONS] = power + local * length, leaving, photons
+    bounds[LEFT] = leaving * max(float(times[-1]), 1e-300)
+    return bounds
+
+
+@dataclass(frozen=True, eq=False)
+class WignerTally:
+    """Sums over runs, in integers: the sum of two tallies is that of all their runs to the bit.
+
+    Attributes
+    ----------
+    rows : ExactSums of shape (ROWS, T), in units of the bounds
+    populations : ndarray of int64 (T, levels)
+        Runs whose battery is nearest each of `levels` equally spaced energies from 0 to 1.
+    delays : ndarray of int64 (DELAY_BINS,)
+        Bursts in equal bins from 0 to the last time.
+    delay : ExactSums of shape (1,), in units of the last time, over the runs that burst
+    """
+
+    study: Study
+    spans: RunSpans
+    rows: ExactSums
+    populations: Counts
+    delays: Counts
+    delay: ExactSums
+
+    @classmethod
+    def of(cls, study: Study, first: int, runs: Runs) -> WignerTally:
+        """The tally of runs first, first + 1, ..."""
+        scaled = np.moveaxis(runs.rows / study.bounds[:, None, None], -1, 0)
+        level = np.rint(runs.rows[BATTERY_ENERGY] * (study.levels - 1))
+        level = np.clip(level, 0, study.levels - 1).astype(np.int64)
+        burst = runs.delay[np.isfinite(runs.delay)] / max(study.times[-1], 1e-300)
+        bins = np.minimum((burst * DELAY_BINS).astype(np.int64), DELAY_BINS - 1)
+        return cls(
+            study,
+            RunSpans(((first, first + runs.delay.size),)),
+            ExactSums.of(scaled, bound=1.0),
+            np.array([np.bincount(row, minlength=study.levels) for row in level]),
+            np.bincount(bins, minlength=DELAY_BINS),
+            ExactSums.of(burst[:, None], bound=1.0),
+        )
+
+    def merge(self, other: WignerTally) -> WignerTally:
+        """The tally of both sets of runs; refused if they overlap or are of other studies."""
+        if self.study.identity != other.study.identity:
+            raise InputError("merge", other, "must be runs of the same model, times and seed")
+        return replace(
+            self,
+            spans=self.spans.union(other.spans),
+            rows=self.rows.merge(other.rows),
+            populations=self.populations + other.populations,
+            delays=self.delays + other.delays,
+            delay=self.delay.merge(other.delay),
+        )
+
+    def read(self) -> Reading:
+        """Means, standard errors and distributions."""
+        values, errors = _read_rows(self.study, self.rows)
+        n = len(self.spans)
+        distributions = {}
+        if self.study.system.size(BATTERY):
+            values["ergotropy"], errors["ergotropy"] = _read_ladder(self.populations / n, n)
+            distributions["battery_energy"] = self._energies()
+        distributions["burst_delay"] = self._delays()
+        names = self.study.names
+        return Reading(
+            {name: values[name] for name in names},
+            {name: errors[name] for name in names},
+            distributions,
+            self.study.warnings + self._clipped(),
+        )
+
+    @property
+    def bursts(self) -> tuple[int, float, float]:
+        """Number of runs that burst, their mean delay and its standard deviation."""
+        last = float(self.study.times[-1])
+        spread = np.sqrt(self.delay.variance()[0]) * last
+        return self.delay.count, float(self.delay.mean()[0] * last), float(spread)
+
+    def _energies(self) -> Distribution:
+        steps = max(self.study.levels - 1, 1)
+        centre = np.arange(self.study.levels) / steps
+        quantity = "battery energy of a run per spin, hbar omega"
+        low, high = centre - 0.5 / steps, centre + 0.5 / steps
+        return Distribution(quantity, low, high, self.populations)
+
+    def _delays(self) -> Distribution:
+        edges = np.linspace(0.0, self.study.times[-1], DELAY_BINS + 1)
+        quantity = "time at which the inversion of all spins falls through zero"
+        return Distribution(quantity, edges[:-1], edges[1:], self.delays)
+
+    def _clipped(self) -> tuple[str, ...]:
+        if not self.rows.clipped:
+            return ()
+        return (f"{self.rows.clipped} values lay beyond their bounds and were cut off",)
+
+
+def _read_rows(study: Study, sums: ExactSums) -> tuple[dict[str, Array], dict[str, Any]]:
+    system, nbar = study.system, study.system.nbar
+    mean = sums.mean() * study.bounds[:, None]
+    error = sums.standard_error() * study.bounds[:, None]
+    values: dict[str, Array] = {}
+    errors: dict[str, Any] = {}
+
+    def put(name: str, row: int, factor: float = 1.0, offset: Array | float = 0.0) -> None:
+        values[name], errors[name] = factor * mean[row] + offset, abs(factor) * error[row]
+
+    total = system.total
+    put("battery_energy", BATTERY_ENERGY)
+    put("charger_energy", CHARGER_ENERGY)
+    put("power", POWER)
+    put("open_work", BATTERY_ENERGY, offset=-nbar / (2.0 * nbar + 1.0))
+    values["ergotropy_local"] = local_ergotropy(values["battery_energy"])
+    errors["ergotropy_local"] = np.where(
+        values["ergotropy_local"] > 0.0, 2.0 * errors["battery_energy"], 0.0
+    )
+    put("emission_rate", LEAVING, (nbar + 1.0) * total)
+    put("emitted_photons", LEFT, (nbar + 1.0) * total)
+    if system.eliminated:
+        # <J^-J^+> = <J^+J^-> - 2 <J^z>; the error of the second term is far smaller
+        gamma = 4.0 * system.coupling[0] ** 2 / system.kappa
+        held = sum(
+            system.size(i) * (2.0 * mean[row] - 1.0)
+            for i, row in ((BATTERY, BATTERY_ENERGY), (CHARGER, CHARGER_ENERGY))
+        )
+        put("absorption_rate", LEAVING, nbar * total, -nbar * gamma * held)
+        return values, errors
+    assert system.frequency is not None
+    quantum = constants.hbar * system.frequency
+    put("absorption_rate", LEAVING, nbar * total, nbar * system.kappa)
+    put("photons", PHOTONS, total)
+    put("output_power", LEAVING, quantum * total, -quantum * nbar * system.kappa)
+    put("battery_energy_joule", BATTERY_ENERGY, quantum * system.size(BATTERY))
+    put("charger_energy_joule", CHARGER_ENERGY, quantum * system.size(CHARGER))
+    return values, errors
+
+
+def _read_ladder(populations: Array, runs: int) -> tuple[Array, Array]:
+    """Ladder ergotropy and its standard error, to first order in the populations' errors."""
+    slope = ladder_ergotropy_gradient(populations)
+    mean = np.sum(populations * slope, axis=-1, keepdims=True)
+    spread = np.sum(populations * (slope - mean) ** 2, axis=-1)
+    error = np.sqrt(spread / (runs - 1)) if runs > 1 else np.full(spread.shape, np.nan)
+    return ladder_ergotropy(populations), error

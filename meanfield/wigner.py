@@ -1,0 +1,164 @@
+"""Single runs by the truncated Wigner method: classical spins with vacuum and thermal noise."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from meanfield.moments import System, system_of
+from meanfield.paths import normals_per_step, step_of
+from meanfield.tally import WignerTally, available, study_of
+from meanfield.walk import (
+    BATTERY_ENERGY,
+    CHARGER_ENERGY,
+    HalvedNoise,
+    PathNoise,
+    Plan,
+    plan_with_step,
+    simulate,
+    start_of,
+    walk,
+)
+from nvmodel.battery import CollectiveBattery
+from nvmodel.observables import requested
+from nvmodel.refusal import whole_number
+from nvmodel.resonator import ResonatorBattery
+from nvmodel.solution import Solution
+from nvmodel.times import output_times
+
+Array = NDArray[np.float64]
+Model = CollectiveBattery | ResonatorBattery
+
+# first step in units of the shortest collective time; it is halved while halving it changes the
+# mean energies of the controlled runs, on the same noise, by more than the tolerance (hbar omega)
+FIRST_STEP = 0.2
+STEP_TOLERANCE = 2e-3
+MOST_HALVINGS = 6
+CONTROLLED_RUNS = 32
+CONTROL_SEED = 0
+
+
+def sample(
+    model: Model,
+    times: ArrayLike,
+    runs: int,
+    seed: int,
+    first: int = 0,
+    observables: Iterable[str] | None = None,
+    classes: int = 31,
+) -> Solution:
+    """Single runs `first` to `first + runs - 1` of the study fixed by model, times and seed.
+
+    Every class of spins is a classical vector that starts with its quantum spread and moves in the
+    field's vacuum and thermal noise (Polkovnikov 2010). Averages hold to order 1/N; the spread of
+    bursts, and so distributions over runs, come out as the quantum ones at large N.
+
+    Parameters
+    ----------
+    model : CollectiveBattery or ResonatorBattery
+    times : array_like (T,)
+        Strictly increasing, >= 0; seconds for a `ResonatorBattery`, else 1/gamma's unit.
+    runs, seed, first : int
+        Run i draws from a stream fixed by (seed, i) alone: ranges may be sampled apart, in any
+        order, and merged, with the same bits.
+    observables : iterable of str, optional
+        Names from `nvmodel.OBSERVABLES`. Default: all there are for the model.
+    classes : int
+        Frequency classes of each ensemble that has a line or a spread of couplings.
+
+    Returns
+    -------
+    Solution
+        Means, standard errors; distributions "battery_energy" at every time and "burst_delay",
+        the time at which the inversion of all spins together crosses zero.
+
+    Raises
+    ------
+    InputError
+        For bad times, names, ranges of runs, seeds.
+
+    Examples
+    --------
+    >>> solution = sample(CollectiveBattery(n_battery=10, n_charger=50), [0.5], runs=400, seed=1)
+    >>> print(solution.runs, solution["battery_energy"].round(2))  # exact: 0.949
+    400 [0.95]
+    """
+    t = output_times(times)
+    runs = whole_number("runs", runs, least=1)
+    first = whole_number("first", first, least=0)
+    seed = whole_number("seed", seed, least=0, most=2**63 - 1)
+    classes = whole_number("classes", classes, least=1)
+    control = controlled_plan(model, tuple(t.tolist()), classes)
+    plan, system = control.plan, control.plan.system
+    names = requested(observables, default=available(system), available=available(system))
+    identity = (model, control.times, classes, plan.steps, seed)
+    study = study_of(identity, system, t, names, control.warnings)
+    tally: WignerTally | None = None
+    for start, found in simulate(plan, seed, first, runs):
+        part = WignerTally.of(study, start, found)
+        tally = part if tally is None else tally.merge(part)
+    assert tally is not None
+    provenance = {
+        "solver": "truncated Wigner",
+        "classes": classes,
+        "steps": sum(plan.steps),
+        "step_error": control.error,
+    }
+    return Solution(t, tally, provenance)
+
+
+@dataclass(frozen=True, eq=False)
+class Control:
+    """A plan whose step was checked, and by how much halving it changes the mean energies."""
+
+    plan: Plan
+    times: tuple[float, ...]
+    error: float
+    warnings: tuple[str, ...]
+
+
+@lru_cache(maxsize=16)
+def controlled_plan(model: Model, times: tuple[float, ...], classes: int) -> Control:
+    """Choose the step: a function of the definition alone, whichever runs are asked for."""
+    system = system_of(model, classes)
+    t = np.array(times)
+    step = FIRST_STEP / fastest_rate(system)
+    for _ in range(MOST_HALVINGS):
+        plan = plan_with_step(system, t, step)
+        if (error := halving_error(plan)) <= STEP_TOLERANCE:
+            return Control(plan, times, error, ())
+        step /= 2.0
+    warning = f"halving the step changes mean energies by {error:.2g} hbar omega"
+    return Control(plan, times, error, (warning,))
+
+
+def fastest_rate(system: System) -> float:
+    """Largest of the rates a step must resolve, 1/s: collective, thermal, of field and classes.
+
+    >>> system = system_of(CollectiveBattery(n_battery=1000, n_charger=5000), 1)
+    >>> fastest_rate(system)  # gamma (N + 2)
+    6002.0
+    """
+    coupling = float(system.scaled_coupling.max())
+    local = max(float(system.decoherence.max()), float(system.relaxation.max()))
+    if system.eliminated:
+        noise = 2.0 * (2.0 * system.nbar + 1.0) / system.total
+        return 4.0 * coupling**2 / system.kappa * (1.0 + noise) + local
+    # the field's thermal noise turns the spins at g sqrt(n)
+    thermal = coupling * np.sqrt(1.0 + (system.nbar + 0.5) / system.total)
+    return float(max(thermal, system.kappa / 2.0) + local)
+
+
+def halving_error(plan: Plan) -> float:
+    """Largest change of the mean energies of a few runs when every step and its noise is halved."""
+    system, lanes = plan.system, CONTROLLED_RUNS
+    per_step = normals_per_step(step_of(system, 0.0))
+    coarse = PathNoise(CONTROL_SEED, 0, lanes)
+    fine = HalvedNoise(CONTROL_SEED, 0, lanes, per_step)
+    halved = Plan(system, plan.times, tuple(2 * count for count in plan.steps))
+    one = walk(plan, coarse, start_of(system, CONTROL_SEED, 0, lanes))
+    two = walk(halved, fine, start_of(system, CONTROL_SEED, 0, lanes))
+    difference = (one.rows - two.rows).mean(axis=-1)
+    return float(np.abs(difference[[BATTERY_ENERGY, CHARGER_ENERGY]]).max())
