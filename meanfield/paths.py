@@ -125,107 +125,114 @@ def collect(paths: Paths, p: Step) -> None:
     """Set the sums to those of the spins."""
     paths.sums[:] = 0.0
     for k in range(p.share.size):
-        f, g = p.share[k], p.coupling[k]
-        for lane in range(paths.field.shape[1]):
-            paths.sums[S_REAL, lane] += 0.5 * f * g * paths.spins[0, k, lane]
-            paths.sums[S_IMAG, lane] -= 0.5 * f * g * paths.spins[1, k, lane]
-            paths.sums[Q, lane] += f * g * g * paths.spins[2, k, lane]
-            paths.sums[INVERSION, lane] += f * paths.spins[2, k, lane]
+        _add(paths.spins[0, k], paths.spins[1, k], paths.spins[2, k], paths.sums, p, k)
 
 
 @njit(cache=True, error_model="numpy")
 def advance(paths: Paths, p: Step, drive: float, noise: Array) -> None:
     """One step of all lanes; `drive` = eta/sqrt(N) amid the step, `noise` (normals, lanes)."""
     if p.eliminated:
-        _follow(paths, p, noise)
+        _follow(paths.field[0], paths.field[1], paths.sums, p, noise[0], noise[1])
     else:
-        _half_field(paths, p, drive, noise)
-    row = 2
-    for k in range(p.share.size):
-        _local(paths.spins[:, k], p, k, noise, row)
-        _rotate(paths.spins[:, k], paths.field, p.coupling[k], p.detuning[k], p.h)
-        _local(paths.spins[:, k], p, k, noise, row)
-        row += 2 * p.decoheres
-    collect(paths, p)
+        _half_field(paths.field[0], paths.field[1], paths.sums, p, drive, noise[0], noise[1])
+    M, row = p.share.size, 2
+    last = row + 2 * M * p.decoheres
+    paths.sums[:] = 0.0
+    for k in range(M):
+        # arrays of one axis, whose elements are known to be neighbours: vector units need that
+        x, y, z = paths.spins[0, k], paths.spins[1, k], paths.spins[2, k]
+        if p.decoheres:
+            _across(x, y, p.across[k], 0.5 * p.across_noise[k], noise[row], noise[row + 1])
+        if p.relaxes:
+            _along(z, p.along[k], 0.5 * p.along_noise[k], p.equilibrium[k], noise[last + k])
+        _rotate(x, y, z, paths.field[0], paths.field[1], p.coupling[k], p.detuning[k], p.h)
+        if p.decoheres:
+            _across(x, y, p.across[k], 0.5 * p.across_noise[k], noise[row], noise[row + 1])
+            row += 2
+        if p.relaxes:
+            _along(z, p.along[k], 0.5 * p.along_noise[k], p.equilibrium[k], noise[last + k])
+        _add(x, y, z, paths.sums, p, k)
     if not p.eliminated:
-        _half_field(paths, p, drive, noise)
+        _half_field(paths.field[0], paths.field[1], paths.sums, p, drive, noise[0], noise[1])
 
 
 @njit(error_model="numpy")
-def _half_field(paths: Paths, p: Step, drive: float, noise: Array) -> None:
+def _add(x: Array, y: Array, z: Array, sums: Array, p: Step, k: int) -> None:
+    """Add one class to the sums."""
+    f, g = p.share[k], p.coupling[k]
+    s_real, s_imag, q, inversion = sums[S_REAL], sums[S_IMAG], sums[Q], sums[INVERSION]
+    for lane in range(x.size):
+        s_real[lane] += 0.5 * f * g * x[lane]
+        s_imag[lane] -= 0.5 * f * g * y[lane]
+        q[lane] += f * g * g * z[lane]
+        inversion[lane] += f * z[lane]
+
+
+@njit(error_model="numpy")
+def _half_field(
+    re: Array, im: Array, sums: Array, p: Step, drive: float, noise_re: Array, noise_im: Array
+) -> None:
     """Half a step of alpha under constant spins, and half of the step's noise."""
-    field, sums = paths.field, paths.sums
-    for lane in range(field.shape[1]):
+    s_real, s_imag = sums[S_REAL], sums[S_IMAG]
+    dr, di, fr, fi = p.decay_real, p.decay_imag, p.force_real, p.force_imag
+    amplitude = 0.5 * p.field_noise
+    for lane in range(re.size):
         # -i (s + eta)
-        push_real, push_imag = sums[S_IMAG, lane], -(sums[S_REAL, lane] + drive)
-        re, im = field[0, lane], field[1, lane]
-        field[0, lane] = (
-            p.decay_real * re
-            - p.decay_imag * im
-            + p.force_real * push_real
-            - p.force_imag * push_imag
-            + 0.5 * p.field_noise * noise[0, lane]
-        )
-        field[1, lane] = (
-            p.decay_real * im
-            + p.decay_imag * re
-            + p.force_real * push_imag
-            + p.force_imag * push_real
-            + 0.5 * p.field_noise * noise[1, lane]
-        )
+        push_re, push_im = s_imag[lane], -(s_real[lane] + drive)
+        a, b = re[lane], im[lane]
+        re[lane] = dr * a - di * b + fr * push_re - fi * push_im + amplitude * noise_re[lane]
+        im[lane] = dr * b + di * a + fr * push_im + fi * push_re + amplitude * noise_im[lane]
 
 
 @njit(error_model="numpy")
-def _follow(paths: Paths, p: Step, noise: Array) -> None:
+def _follow(re: Array, im: Array, sums: Array, p: Step, noise_re: Array, noise_im: Array) -> None:
     """The eliminated field, averaged over the step with the spins taken to its middle."""
-    field, sums, h = paths.field, paths.sums, p.h
-    c = 2.0 / p.kappa
-    for lane in range(field.shape[1]):
-        w_real, w_imag = p.field_noise * noise[0, lane], p.field_noise * noise[1, lane]
-        s_real, s_imag, q = sums[S_REAL, lane], sums[S_IMAG, lane], sums[Q, lane]
-        a_real = c * h * s_imag + w_real
-        a_imag = -c * h * s_real + w_imag
-        # d s = i a sum f G^2 v_z
-        s_real -= 0.5 * a_imag * q
-        s_imag += 0.5 * a_real * q
-        field[0, lane] = (c * h * s_imag + w_real) / h
-        field[1, lane] = (-c * h * s_real + w_imag) / h
+    sum_real, sum_imag, q = sums[S_REAL], sums[S_IMAG], sums[Q]
+    c, h, amplitude = 2.0 / p.kappa, p.h, p.field_noise
+    for lane in range(re.size):
+        w_re, w_im = amplitude * noise_re[lane], amplitude * noise_im[lane]
+        a_re = c * h * sum_imag[lane] + w_re
+        a_im = -c * h * sum_real[lane] + w_im
+        # d s = i a sum f G^2 v_z, half of it
+        middle_re = sum_real[lane] - 0.5 * a_im * q[lane]
+        middle_im = sum_imag[lane] + 0.5 * a_re * q[lane]
+        re[lane] = c * middle_im + w_re / h
+        im[lane] = -c * middle_re + w_im / h
 
 
 @njit(error_model="numpy")
-def _local(spin: Array, p: Step, k: int, noise: Array, row: int) -> None:
-    """Half of the step's local decay, and half of its noise, for one class."""
-    if p.decoheres:
-        f, amplitude = p.across[k], 0.5 * p.across_noise[k]
-        for lane in range(spin.shape[1]):
-            spin[0, lane] = f * spin[0, lane] + amplitude * noise[row, lane]
-            spin[1, lane] = f * spin[1, lane] + amplitude * noise[row + 1, lane]
-    if p.relaxes:
-        f, amplitude, rest = p.along[k], 0.5 * p.along_noise[k], p.equilibrium[k]
-        line = 2 + 2 * p.share.size * p.decoheres + k
-        for lane in range(spin.shape[1]):
-            spread = np.sqrt(max(0.0, 1.0 - rest * spin[2, lane]))
-            spin[2, lane] = (
-                rest + f * (spin[2, lane] - rest) + amplitude * spread * noise[line, lane]
-            )
+def _across(
+    x: Array, y: Array, factor: float, amplitude: float, noise_x: Array, noise_y: Array
+) -> None:
+    """Half of a step's decay of the transverse spin, and half of its noise."""
+    for lane in range(x.size):
+        x[lane] = factor * x[lane] + amplitude * noise_x[lane]
+        y[lane] = factor * y[lane] + amplitude * noise_y[lane]
 
 
 @njit(error_model="numpy")
-def _rotate(spin: Array, field: Array, coupling: float, detuning: float, h: float) -> None:
-    """Turn by (2 Re b, -2 Im b, D) h, as a quaternion from tan x = x(945-105xx+x^4)/(...)."""
-    for lane in range(spin.shape[1]):
-        wx = h * coupling * field[0, lane]
-        wy = -h * coupling * field[1, lane]
-        wz = 0.5 * h * detuning
-        s = wx * wx + wy * wy + wz * wz
+def _along(z: Array, factor: float, amplitude: float, rest: float, noise: Array) -> None:
+    """Half of a step's relaxation towards `rest`, and half of its noise."""
+    for lane in range(z.size):
+        spread = np.sqrt(max(0.0, 1.0 - rest * z[lane]))
+        z[lane] = rest + factor * (z[lane] - rest) + amplitude * spread * noise[lane]
+
+
+@njit(error_model="numpy")
+def _rotate(
+    x: Array, y: Array, z: Array, re: Array, im: Array, coupling: float, detuning: float, h: float
+) -> None:
+    """Turn by (2 Re b, -2 Im b, D) h, as a quaternion from tan t = t(945-105tt+t^4)/(...)."""
+    wz0, gh = 0.5 * h * detuning, h * coupling
+    for lane in range(x.size):
+        wx, wy = gh * re[lane], -gh * im[lane]
+        s = wx * wx + wy * wy + wz0 * wz0
         scalar = 945.0 - s * (420.0 - 15.0 * s)
         vector = 945.0 - s * (105.0 - s)
-        wx *= vector
-        wy *= vector
-        wz *= vector
+        wx, wy, wz = wx * vector, wy * vector, wz0 * vector
         factor = 2.0 / (scalar * scalar + vector * vector * s)
-        x, y, z = spin[0, lane], spin[1, lane], spin[2, lane]
-        cx, cy, cz = wy * z - wz * y, wz * x - wx * z, wx * y - wy * x
-        spin[0, lane] = x + factor * (scalar * cx + wy * cz - wz * cy)
-        spin[1, lane] = y + factor * (scalar * cy + wz * cx - wx * cz)
-        spin[2, lane] = z + factor * (scalar * cz + wx * cy - wy * cx)
+        a, b, c = x[lane], y[lane], z[lane]
+        cx, cy, cz = wy * c - wz * b, wz * a - wx * c, wx * b - wy * a
+        x[lane] = a + factor * (scalar * cx + wy * cz - wz * cy)
+        y[lane] = b + factor * (scalar * cy + wz * cx - wx * cz)
+        z[lane] = c + factor * (scalar * cz + wx * cy - wy * cx)

@@ -25,8 +25,8 @@ from meanfield.paths import (
 
 Array = NDArray[np.float64]
 
-# runs side by side, so that the state of all lanes stays in the nearest cache
-LANE_CLASSES, FEWEST_LANES = 512, 16
+# runs side by side: many, so that loops over lanes outweigh calls, but their state stays in cache
+LANE_CLASSES, FEWEST_LANES, MOST_LANES = 4096, 32, 256
 # normals held at once
 CHUNK = 1 << 16
 
@@ -79,7 +79,7 @@ def simulate(plan: Plan, seed: int, first: int, runs: int) -> Iterator[tuple[int
     Each run is a function of (seed, i) alone.
     """
     M = plan.system.number.size
-    lanes = max(FEWEST_LANES, LANE_CLASSES // M)
+    lanes = min(runs, MOST_LANES, max(FEWEST_LANES, LANE_CLASSES // M))
     for start in range(first, first + runs, lanes):
         found = walk(plan, PathNoise(seed, start, lanes), start_of(plan.system, seed, start, lanes))
         valid = min(lanes, first + runs - start)
@@ -202,30 +202,42 @@ def _advance_all(
     per_step = noise.shape[0] // drive.size
     lanes = left.size
     before, leaving = np.empty(lanes), np.empty(lanes)
+    inversion = paths.sums[INVERSION]
     _leaving(paths, p, total, leaving)
     for i in range(drive.size):
         for lane in range(lanes):
-            before[lane] = paths.sums[INVERSION, lane]
+            before[lane] = inversion[lane]
             left[lane] += 0.5 * p.h * leaving[lane]
         advance(paths, p, drive[i], noise[i * per_step : (i + 1) * per_step])
         _leaving(paths, p, total, leaving)
+        falls = 0
         for lane in range(lanes):
             left[lane] += 0.5 * p.h * leaving[lane]
-            after = paths.sums[INVERSION, lane]
-            if before[lane] > 0.0 and after <= 0.0 and delay[lane] == np.inf:
-                delay[lane] = now + p.h * (i + before[lane] / (before[lane] - after))
+            falls += (before[lane] > 0.0) & (inversion[lane] <= 0.0)
+        if falls:
+            _note_falls(before, inversion, now + i * p.h, p.h, delay)
+
+
+@njit(error_model="numpy")
+def _note_falls(before: Array, after: Array, now: float, h: float, delay: Array) -> None:
+    """When the inversion first fell through zero, taken as linear over the step."""
+    for lane in range(delay.size):
+        if before[lane] > 0.0 and after[lane] <= 0.0 and delay[lane] == np.inf:
+            delay[lane] = now + h * before[lane] / (before[lane] - after[lane])
 
 
 @njit(error_model="numpy")
 def _leaving(paths: Paths, p: Step, total: float, out: Array) -> None:
     """kappa n/N from |alpha|^2 = n + 1/2; or gamma <J^+J^->/N from |S^-|^2 = J^+J^- - J^z."""
-    for lane in range(out.size):
-        if p.eliminated:
-            re, im = paths.sums[S_REAL, lane], paths.sums[S_IMAG, lane]
-            out[lane] = 4.0 / p.kappa * (re * re + im * im + 0.5 * paths.sums[Q, lane] / total)
-        else:
-            re, im = paths.field[0, lane], paths.field[1, lane]
-            out[lane] = p.kappa * (re * re + im * im - 0.5 / total)
+    if p.eliminated:
+        re, im, q = paths.sums[S_REAL], paths.sums[S_IMAG], paths.sums[Q]
+        for lane in range(out.size):
+            square = re[lane] * re[lane] + im[lane] * im[lane]
+            out[lane] = 4.0 / p.kappa * (square + 0.5 * q[lane] / total)
+    else:
+        re, im = paths.field[0], paths.field[1]
+        for lane in range(out.size):
+            out[lane] = p.kappa * (re[lane] * re[lane] + im[lane] * im[lane] - 0.5 / total)
 
 
 @njit(cache=True, error_model="numpy")
