@@ -68,7 +68,9 @@ def observables(times: Array, found: Averages, system: System, nbar: float) -> d
     energy = 0.5 * (1.0 + found.inversion)
     battery, charger = system.size(BATTERY), system.size(CHARGER)
     held = battery * energy[BATTERY] + charger * energy[CHARGER]
-    start = (1.0 + system.start) @ system.number / 2.0 + found.photons[0] * (times[0] == 0.0)
+    start = (1.0 + system.start) @ system.number / 2.0
+    if not system.eliminated:
+        start += nbar
     emitted = (nbar + 1.0) * found.left
     if system.eliminated:
         weight = 4.0 * system.coupling**2 / system.kappa

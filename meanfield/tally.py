@@ -30,7 +30,7 @@ Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 MOST_LEVELS = 200
-DELAY_BINS = 400
+ENERGY_BINS = 100
 # standard deviations of a fluctuation that still fit: a billion runs have none beyond
 FAR = 8.0
 
@@ -116,8 +116,10 @@ class WignerTally:
     rows : ExactSums of shape (ROWS, T), in units of the bounds
     populations : ndarray of int64 (T, levels)
         Runs whose battery is nearest each of `levels` equally spaced energies from 0 to 1.
-    delays : ndarray of int64 (DELAY_BINS,)
-        Bursts in equal bins from 0 to the last time.
+    energies : ndarray of int64 (T, ENERGY_BINS)
+        The same in bins; what fluctuates beyond 0 or 1 is in the outermost.
+    bursts : ndarray of int64 (T,)
+        Runs that burst since the output time before.
     delay : ExactSums of shape (1,), in units of the last time, over the runs that burst
     """
 
@@ -125,24 +127,25 @@ class WignerTally:
     spans: RunSpans
     rows: ExactSums
     populations: Counts
-    delays: Counts
+    energies: Counts
+    bursts: Counts
     delay: ExactSums
 
     @classmethod
     def of(cls, study: Study, first: int, runs: Runs) -> WignerTally:
         """The tally of runs first, first + 1, ..."""
         scaled = np.moveaxis(runs.rows / study.bounds[:, None, None], -1, 0)
-        level = np.rint(runs.rows[BATTERY_ENERGY] * (study.levels - 1))
-        level = np.clip(level, 0, study.levels - 1).astype(np.int64)
-        burst = runs.delay[np.isfinite(runs.delay)] / max(study.times[-1], 1e-300)
-        bins = np.minimum((burst * DELAY_BINS).astype(np.int64), DELAY_BINS - 1)
+        energy = runs.rows[BATTERY_ENERGY]
+        burst = runs.delay[np.isfinite(runs.delay)]
+        interval = np.searchsorted(study.times[:-1], burst)
         return cls(
             study,
             RunSpans(((first, first + runs.delay.size),)),
             ExactSums.of(scaled, bound=1.0),
-            np.array([np.bincount(row, minlength=study.levels) for row in level]),
-            np.bincount(bins, minlength=DELAY_BINS),
-            ExactSums.of(burst[:, None], bound=1.0),
+            _counts(np.rint(energy * (study.levels - 1)), study.levels),
+            _counts(np.floor(energy * ENERGY_BINS), ENERGY_BINS),
+            np.bincount(interval, minlength=study.times.size),
+            ExactSums.of(burst[:, None] / max(study.times[-1], 1e-300), bound=1.0),
         )
 
     def merge(self, other: WignerTally) -> WignerTally:
@@ -154,7 +157,8 @@ class WignerTally:
             spans=self.spans.union(other.spans),
             rows=self.rows.merge(other.rows),
             populations=self.populations + other.populations,
-            delays=self.delays + other.delays,
+            energies=self.energies + other.energies,
+            bursts=self.bursts + other.bursts,
             delay=self.delay.merge(other.delay),
         )
 
@@ -165,8 +169,15 @@ class WignerTally:
         distributions = {}
         if self.study.system.size(BATTERY):
             values["ergotropy"], errors["ergotropy"] = _read_ladder(self.populations / n, n)
-            distributions["battery_energy"] = self._energies()
-        distributions["burst_delay"] = self._delays()
+            edges = np.linspace(0.0, 1.0, ENERGY_BINS + 1)
+            distributions["battery_energy"] = Distribution(
+                "E_B per spin", edges[:-1], edges[1:], self.energies
+            )
+            distributions["populations"] = self._populations()
+        low = np.concatenate([[0.0], self.study.times[:-1]])
+        distributions["burst_time"] = Distribution(
+            "time of the burst", low, self.study.times, self.bursts
+        )
         names = self.study.names
         return Reading(
             {name: values[name] for name in names},
@@ -176,28 +187,29 @@ class WignerTally:
         )
 
     @property
-    def bursts(self) -> tuple[int, float, float]:
-        """Number of runs that burst, their mean delay and its standard deviation."""
+    def burst_delay(self) -> tuple[int, float, float]:
+        """Number of runs that burst, mean and standard deviation of the time they took."""
         last = float(self.study.times[-1])
         spread = np.sqrt(self.delay.variance()[0]) * last
         return self.delay.count, float(self.delay.mean()[0] * last), float(spread)
 
-    def _energies(self) -> Distribution:
-        steps = max(self.study.levels - 1, 1)
-        centre = np.arange(self.study.levels) / steps
-        quantity = "battery energy of a run per spin, hbar omega"
-        low, high = centre - 0.5 / steps, centre + 0.5 / steps
-        return Distribution(quantity, low, high, self.populations)
-
-    def _delays(self) -> Distribution:
-        edges = np.linspace(0.0, self.study.times[-1], DELAY_BINS + 1)
-        quantity = "time at which the inversion of all spins falls through zero"
-        return Distribution(quantity, edges[:-1], edges[1:], self.delays)
+    def _populations(self) -> Distribution:
+        size = self.study.system.size(BATTERY)
+        level = np.arange(self.study.levels, dtype=np.float64) * (
+            size / max(self.study.levels - 1, 1)
+        )
+        return Distribution.of_values("battery excitations m_B + N_B/2", level, self.populations)
 
     def _clipped(self) -> tuple[str, ...]:
         if not self.rows.clipped:
             return ()
         return (f"{self.rows.clipped} values lay beyond their bounds and were cut off",)
+
+
+def _counts(place: Array, bins: int) -> Counts:
+    """How many of each row's places lie in each bin, the outermost taking what is beyond."""
+    inside = np.clip(place, 0, bins - 1).astype(np.int64)
+    return np.array([np.bincount(row, minlength=bins) for row in inside])
 
 
 def _read_rows(study: Study, sums: ExactSums) -> tuple[dict[str, Array], dict[str, Any]]:

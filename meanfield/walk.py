@@ -95,7 +95,7 @@ def start_of(system: System, seed: int, first: int, lanes: int) -> Paths:
     """Vacuum and thermal fluctuations of the start: <|S^-_k|^2> = N_k/2, var S^z = N_k (1-p^2)."""
     M = system.number.size
     normals = np.empty((4 * start_blocks(system), lanes))
-    fill_normals(seed, first, 0, normals)
+    fill_normals(np.uint64(seed), first, 0, normals)
     spins = np.empty((3, M, lanes))
     width = 1.0 / np.sqrt(system.number)[:, None]
     spins[0] = width * normals[2 : 2 + M]
@@ -116,7 +116,7 @@ class PathNoise:
 
     def fill(self, system: System, number: int, out: Array) -> None:
         """Fill `out` (normals, lanes) from normal `number` (a multiple of 4) on."""
-        fill_normals(self.seed, self.first, start_blocks(system) + number // 4, out)
+        fill_normals(np.uint64(self.seed), self.first, start_blocks(system) + number // 4, out)
 
 
 @dataclass(frozen=True)
@@ -133,8 +133,8 @@ class HalvedNoise(PathNoise):
         lead = coarse % 4
         size = -(-(lead + out.shape[0] // 2) // 4) * 4
         whole, half = np.empty((size, self.lanes)), np.empty((size, self.lanes))
-        fill_normals(self.seed, self.first, blocks, whole)
-        fill_normals(self.seed, self.first, self.offset + blocks, half)
+        fill_normals(np.uint64(self.seed), self.first, blocks, whole)
+        fill_normals(np.uint64(self.seed), self.first, self.offset + blocks, half)
         stop = lead + out.shape[0] // 2
         a = whole[lead:stop].reshape(-1, P, self.lanes)
         b = half[lead:stop].reshape(-1, P, self.lanes)

@@ -23,9 +23,10 @@ from meanfield.walk import (
 )
 from nvmodel.battery import CollectiveBattery
 from nvmodel.observables import requested
-from nvmodel.refusal import whole_number
+from nvmodel.refusal import InputError, whole_number
 from nvmodel.resonator import ResonatorBattery
 from nvmodel.solution import Solution
+from nvmodel.sums import MOST_RUNS
 from nvmodel.times import output_times
 
 Array = NDArray[np.float64]
@@ -47,6 +48,7 @@ def sample(
     seed: int,
     first: int = 0,
     observables: Iterable[str] | None = None,
+    records: None = None,
     classes: int = 31,
 ) -> Solution:
     """Single runs `first` to `first + runs - 1` of the study fixed by model, times and seed.
@@ -65,14 +67,17 @@ def sample(
         order, and merged, with the same bits.
     observables : iterable of str, optional
         Names from `nvmodel.OBSERVABLES`. Default: all there are for the model.
+    records
+        Reserved.
     classes : int
         Frequency classes of each ensemble that has a line or a spread of couplings.
 
     Returns
     -------
     Solution
-        Means, standard errors; distributions "battery_energy" at every time and "burst_delay",
-        the time at which the inversion of all spins together crosses zero.
+        With standard errors. `distributions`: ``battery_energy`` and ``populations`` (of
+        equally spaced energies, at most 201) at every time, ``burst_time`` (inversion of all
+        spins first <= 0). Merging disjoint ranges gives the same bits as one call.
 
     Raises
     ------
@@ -86,9 +91,11 @@ def sample(
     400 [0.95]
     """
     t = output_times(times)
-    runs = whole_number("runs", runs, least=1)
-    first = whole_number("first", first, least=0)
-    seed = whole_number("seed", seed, least=0, most=2**63 - 1)
+    runs = whole_number("runs", runs, least=1, most=MOST_RUNS)
+    first = whole_number("first", first, least=0, most=MOST_RUNS - runs)
+    seed = whole_number("seed", seed, least=0, most=2**64 - 1)
+    if records is not None:
+        raise InputError("records", records, "not available yet; must be left out")
     classes = whole_number("classes", classes, least=1)
     control = controlled_plan(model, tuple(t.tolist()), classes)
     plan, system = control.plan, control.plan.system
@@ -102,6 +109,7 @@ def sample(
     assert tally is not None
     provenance = {
         "solver": "truncated Wigner",
+        "seed": seed,
         "classes": classes,
         "steps": sum(plan.steps),
         "step_error": control.error,

@@ -1,0 +1,293 @@
+"""The moment equations against a hierarchy that a program derives from the master equation.
+
+The generator knows the commutation rules of one mode and of spins 1/2 and nothing else. It is
+itself checked against an explicit Liouvillian; then it is cut at second order and compared.
+A monomial is (p, q, spins): a^+p a^q times one of "+-z" on each of a few distinct spins, given as
+sorted (class, letter) pairs; spins of one class are exchangeable.
+"""
+
+from collections import Counter
+from itertools import combinations
+
+import numpy as np
+import qutip as qt
+
+from meanfield.equations import LEFT, PHOTONS, SUPPLIED, Coefficients, Z, second_order
+
+ONE = (0, 0, ())
+# products of two letters on one spin: {letters: {letter or "": coefficient}}
+PRODUCTS = {
+    "++": {},
+    "--": {},
+    "zz": {"": 1.0},
+    "+-": {"": 0.5, "z": 0.5},
+    "-+": {"": 0.5, "z": -0.5},
+    "z+": {"+": 1.0},
+    "+z": {"+": -1.0},
+    "z-": {"-": -1.0},
+    "-z": {"-": 1.0},
+}
+
+
+def times(one, two):
+    """Product of two operators on labelled spins: dicts {(p, q, ((label, letter), ...)): c}."""
+    found = Counter()
+    for (p1, q1, s1), c1 in one.items():
+        for (p2, q2, s2), c2 in two.items():
+            # a^q1 a^+p2 = sum_k k! C(q1,k) C(p2,k) a^+(p2-k) a^(q1-k)
+            bosons, factor = [], 1.0
+            for k in range(min(q1, p2) + 1):
+                bosons.append((p1 + p2 - k, q1 + q2 - k, factor))
+                factor *= (q1 - k) * (p2 - k) / (k + 1)
+            spins = {(): c1 * c2}
+            left, right = dict(s1), dict(s2)
+            for label in sorted(set(left) | set(right)):
+                letters = left.get(label, "") + right.get(label, "")
+                options = PRODUCTS[letters] if len(letters) == 2 else {letters: 1.0}
+                spins = {
+                    old + (((label, letter),) if letter else ()): c * factor
+                    for old, c in spins.items()
+                    for letter, factor in options.items()
+                }
+            for p, q, weight in bosons:
+                for s, c in spins.items():
+                    found[p, q, s] += weight * c
+    return found
+
+
+def scaled(operator, factor):
+    return Counter({m: factor * c for m, c in operator.items()})
+
+
+def added(*operators):
+    found = Counter()
+    for operator in operators:
+        for m, c in operator.items():
+            found[m] += c
+    return found
+
+
+def op(p=0, q=0, *spins):
+    return Counter({(p, q, tuple(spins)): 1.0})
+
+
+def dissipator(rate, jump, adjoint, o):
+    """rate (L^+ O L - (L^+L O + O L^+L)/2)."""
+    pair = times(adjoint, jump)
+    return added(
+        scaled(times(times(adjoint, o), jump), rate),
+        scaled(times(pair, o), -rate / 2),
+        scaled(times(o, pair), -rate / 2),
+    )
+
+
+def derivative(p, q, letters, c):
+    """d/dt of a^+p a^q times `letters`, ((class, letter), ...), as {monomial: coefficient}."""
+    labels = [((k, i), letter) for i, (k, letter) in enumerate(letters)]
+    o = op(p, q, *sorted(labels))
+    used = Counter(k for k, _ in letters)
+    parts = [
+        commutator(scaled(op(1, 1), c["Dc"]), o),
+        dissipator(c["kappa"] * (c["nbar"] + 1), op(0, 1), op(1, 0), o),
+        dissipator(c["kappa"] * c["nbar"], op(1, 0), op(0, 1), o),
+    ]
+    own = [(label, 1.0) for label, _ in labels]
+    # one spectator stands for all others of its class; only its coupling to the mode matters
+    others = [((k, 99), n - used[k]) for k, n in enumerate(c["N"])]
+    for (k, i), weight in own + others:
+        spin = (k, i)
+        parts.append(
+            scaled(
+                commutator(
+                    added(
+                        scaled(op(0, 0, (spin, "z")), c["D"][k] / 2),
+                        scaled(op(1, 0, (spin, "-")), c["g"][k]),
+                        scaled(op(0, 1, (spin, "+")), c["g"][k]),
+                    ),
+                    o,
+                ),
+                weight,
+            )
+        )
+        if i != 99:
+            lower, upper = op(0, 0, (spin, "-")), op(0, 0, (spin, "+"))
+            z = op(0, 0, (spin, "z"))
+            parts.append(dissipator(c["down"][k], lower, upper, o))
+            parts.append(dissipator(c["up"][k], upper, lower, o))
+            parts.append(dissipator(c["phi"][k] / 2, z, z, o))
+    found = Counter()
+    for (p, q, spins), value in added(*parts).items():
+        found[p, q, tuple(sorted((k, letter) for (k, _), letter in spins))] += value
+    return {m: v for m, v in found.items() if abs(v) > 1e-14}
+
+
+def commutator(h, o):
+    """i [h, o]."""
+    return added(scaled(times(h, o), 1j), scaled(times(o, h), -1j))
+
+
+CONSTANTS = {
+    "N": (2, 1),
+    "g": (0.7, -0.4),
+    "D": (0.3, -0.9),
+    "Dc": 0.2,
+    "kappa": 0.8,
+    "nbar": 0.6,
+    "down": (0.15, 0.1),
+    "up": (0.05, 0.2),
+    "phi": (0.25, 0.35),
+}
+
+
+def explicit(c, levels):
+    """The same model as matrices: operators of the mode and of each spin, and the Liouvillian."""
+    kinds = [k for k, n in enumerate(c["N"]) for _ in range(n)]
+    dims = [levels] + [2] * len(kinds)
+
+    def place(x, i):
+        parts = [qt.qeye(d) for d in dims]
+        parts[i] = x
+        return qt.tensor(parts)
+
+    a = place(qt.destroy(levels), 0)
+    spins = [
+        # basis (up, down), so that sigma_minus lowers
+        {
+            "-": place(qt.sigmam(), i + 1),
+            "+": place(qt.sigmap(), i + 1),
+            "z": place(qt.sigmaz(), i + 1),
+        }
+        for i in range(len(kinds))
+    ]
+    h = c["Dc"] * a.dag() * a
+    jumps = [
+        np.sqrt(c["kappa"] * (c["nbar"] + 1)) * a,
+        np.sqrt(c["kappa"] * c["nbar"]) * a.dag(),
+    ]
+    for k, s in zip(kinds, spins, strict=True):
+        h += c["D"][k] / 2 * s["z"] + c["g"][k] * (a.dag() * s["-"] + s["+"] * a)
+        jumps += [np.sqrt(c["down"][k]) * s["-"], np.sqrt(c["up"][k]) * s["+"]]
+        jumps += [np.sqrt(c["phi"][k] / 2) * s["z"]]
+    return a, kinds, spins, qt.liouvillian(h, jumps)
+
+
+def test_generator_against_an_explicit_liouvillian():
+    c, levels = CONSTANTS, 8
+    a, kinds, spins, liouvillian = explicit(c, levels)
+    # a random state of few photons, symmetric under exchange of the two spins of class 0
+    rng = np.random.default_rng(3)
+    small = qt.Qobj(rng.standard_normal((24, 24)) + 1j * rng.standard_normal((24, 24)))
+    small = (small * small.dag()).full().reshape(3, 2, 2, 2, 3, 2, 2, 2)
+    small = small + small.transpose(0, 2, 1, 3, 4, 6, 5, 7)
+    full = np.zeros((levels, 2, 2, 2, levels, 2, 2, 2), dtype=complex)
+    full[:3, :, :, :, :3] = small
+    rho = qt.Qobj(full.reshape(levels * 8, -1), dims=[[levels, 2, 2, 2]] * 2).unit()
+    rate = qt.vector_to_operator(liouvillian * qt.operator_to_vector(rho))
+
+    def mean(state, monomial):
+        p, q, letters = monomial
+        x, free = a.dag() ** p * a**q, list(range(len(kinds)))
+        for k, letter in letters:
+            i = next(i for i in free if kinds[i] == k)
+            free.remove(i)
+            x = x * spins[i][letter]
+        return (x * state).tr()
+
+    for monomial in [
+        (1, 1, ()),
+        (0, 0, ((0, "z"),)),
+        (1, 0, ((0, "-"),)),
+        (0, 0, ((0, "+"), (0, "-"))),
+        (0, 0, ((0, "+"), (1, "-"))),
+        (2, 1, ((0, "-"), (0, "z"), (1, "z"))),
+    ]:
+        found = sum(v * mean(rho, m) for m, v in derivative(*monomial, c).items())
+        # rounding of 64 x 64 matrices of norm 1 under rates of order 1
+        np.testing.assert_allclose(found, mean(rate, monomial), atol=1e-12)
+
+
+def truncated(monomial, mean):
+    """A moment by moments of at most two operators, third and higher cumulants being zero.
+
+    Only phase-invariant moments differ from zero, and single operators only for "z".
+    """
+    p, q, letters = monomial
+    parts = [(1, 0, ())] * p + [(0, 1, ())] * q + [(0, 0, (s,)) for s in letters]
+    if len(parts) <= 2:
+        return mean(monomial)
+    assert len(parts) == 3
+    found = 0.0
+    joined = lambda x, y: (x[0] + y[0], x[1] + y[1], tuple(sorted(x[2] + y[2])))  # noqa: E731
+    for pair in combinations(range(3), 2):
+        (rest,) = set(range(3)) - set(pair)
+        found += mean(joined(parts[pair[0]], parts[pair[1]])) * mean(parts[rest])
+    return found - 2.0 * np.prod([mean(part) for part in parts])
+
+
+def random_problem(rng, eliminated=False):
+    N = np.array([2.0, 3.0, 4.0])
+    M, total = N.size, N.sum()
+    g, D = rng.uniform(0.2, 1.0, M), rng.normal(size=M)
+    up, down, phi = (rng.uniform(0.1, 0.4, M) for _ in range(3))
+    constants = {
+        "N": N, "g": g, "D": D, "Dc": 0.4, "kappa": 0.9, "nbar": 0.7,
+        "up": up, "down": down, "phi": phi,
+    }  # fmt: skip
+    p = Coefficients(
+        N / total, g * np.sqrt(total), D, phi + (up + down) / 2, up + down, up - down,
+        total, 0.9, 0.7, 0.4, eliminated,
+    )  # fmt: skip
+    return constants, p, rng.normal(size=Z + 3 * M + M * (M + 1))
+
+
+def test_right_hand_side_against_the_generated_hierarchy():
+    c, p, y = random_problem(np.random.default_rng(5))
+    M, root = 3, np.sqrt(p.total)
+    upper = np.triu_indices(M)
+    C = np.zeros((M, M), dtype=complex)
+    pairs = M * (M + 1) // 2
+    y[Z + 3 * M + pairs :][upper[0] == upper[1]] = 0.0  # C_kk is real
+    C[upper] = y[Z + 3 * M : Z + 3 * M + pairs] + 1j * y[Z + 3 * M + pairs :]
+    C.T[upper] = C[upper].conj()
+    n, z = p.total * y[PHOTONS], y[Z : Z + M]
+    A = root * (y[Z + M : Z + 2 * M] + 1j * y[Z + 2 * M : Z + 3 * M])
+
+    def mean(monomial):
+        p, q, letters = monomial
+        match (p, q, tuple(letter for _, letter in letters)):
+            case (0, 0, ()):
+                return 1.0
+            case (1, 1, ()):
+                return n
+            case (0, 0, ("z",)):
+                return z[letters[0][0]]
+            case (1, 0, ("-",)):
+                return A[letters[0][0]]
+            case (0, 1, ("+",)):
+                return A[letters[0][0]].conj()
+            case (0, 0, ("+", "-")):
+                return C[letters[0][0], letters[1][0]]
+            case (0, 0, ("-", "+")):
+                return C[letters[1][0], letters[0][0]]
+        # what is left breaks the phase invariance, or is <zz>, which the closure must not need
+        assert p - q + sum({"+": 1, "-": -1}.get(s, 0) for _, s in letters), monomial
+        return 0.0
+
+    def expected(*monomial):
+        return sum(v * truncated(m, mean) for m, v in derivative(*monomial, c).items())
+
+    out = np.empty_like(y)
+    second_order(y, p, out)
+    # sums of some twenty terms of order 10
+    close = {"rtol": 1e-13, "atol": 1e-13}
+    np.testing.assert_allclose(p.total * out[PHOTONS], expected(1, 1, ()), **close)
+    for k in range(M):
+        np.testing.assert_allclose(out[Z + k], expected(0, 0, ((k, "z"),)), **close)
+        found = root * (out[Z + M + k] + 1j * out[Z + 2 * M + k])
+        np.testing.assert_allclose(found, expected(1, 0, ((k, "-"),)), **close)
+    for i, (k, l) in enumerate(zip(*upper, strict=True)):  # noqa: E741
+        found = out[Z + 3 * M + i] + 1j * out[Z + 3 * M + pairs + i]
+        np.testing.assert_allclose(found, expected(0, 0, ((k, "+"), (l, "-"))), **close)
+    np.testing.assert_allclose(out[LEFT], p.kappa * y[PHOTONS], rtol=1e-15)
+    local = (c["up"] * (1 - z) - c["down"] * (1 + z)) / 2
+    np.testing.assert_allclose(out[SUPPLIED], p.share @ local, rtol=1e-13)
