@@ -167,7 +167,7 @@ def _second(system: System, times: Array) -> Iterator[_Moment]:
         second_order(y, p, out)
 
     upper = np.triu_indices(M)
-    for y in march(rhs, second_order_start(system), times, second_order_groups(M), TOLERANCE):
+    for y in march(rhs, second_order_start(system), times, second_order_groups(system), TOLERANCE):
         second_order(y, p, rate)
         yield _Moment(
             z=y[Z : Z + M].copy(),
@@ -192,7 +192,7 @@ def _first(system: System, times: Array) -> Iterator[_Moment]:
     # the integrator stops where the field jumps, and the caller does not see it
     edges = [] if drive is None else [edge for edge in drive.edges if edge < times[-1]]
     stops = np.union1d(times, edges)
-    states = march(rhs, first_order_start(system), stops, first_order_groups(M), TOLERANCE)
+    states = march(rhs, first_order_start(system), stops, first_order_groups(system), TOLERANCE)
     for time, y in zip(stops, states, strict=True):
         if time not in times:
             continue

@@ -27,6 +27,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from meanfield.moments import System
+from meanfield.stepper import Group
 
 Array = NDArray[np.float64]
 
@@ -67,11 +68,20 @@ def coefficients(system: System) -> Coefficients:
     )
 
 
-def second_order_groups(classes: int) -> list[slice]:
-    """Groups of the state [left, supplied, n, z, Re A, Im A, Re C, Im C] with a scale each."""
-    M, pairs = classes, classes * (classes + 1) // 2
+def second_order_groups(system: System) -> list[Group]:
+    """Groups of the state [left, supplied, n, z, Re A, Im A, Re C, Im C] with a scale each.
+
+    A vacuum has n, A and C of order 1/N in these units; a ten-thousandth of it counts as nothing.
+    """
+    M, floor = system.number.size, 1e-4 / system.total
     a, c = Z + M, Z + 3 * M
-    return [slice(PHOTONS, Z), slice(Z, a), slice(a, c), slice(c, c + 2 * pairs)]
+    correlations = slice(c, c + M * (M + 1))
+    return [
+        (slice(PHOTONS, Z), floor),
+        (slice(Z, a), 1e-4),
+        (slice(a, c), floor),
+        (correlations, floor),
+    ]
 
 
 def second_order_start(system: System) -> Array:
@@ -163,10 +173,14 @@ def _pairs(
         first += M - k
 
 
-def first_order_groups(classes: int) -> list[slice]:
-    """Groups of the state [left, supplied, |alpha|^2 (unused), z, Re b, Im b, Re a, Im a]."""
-    M = classes
-    return [slice(Z, Z + M), slice(Z + M, Z + 3 * M), slice(Z + 3 * M, Z + 3 * M + 2)]
+def first_order_groups(system: System) -> list[Group]:
+    """Groups of the state [left, supplied, (unused), z, Re b, Im b, Re alpha, Im alpha].
+
+    A field of one photon is alpha = 1/sqrt(N) in these units.
+    """
+    M, floor = system.number.size, 1e-4 / np.sqrt(system.total)
+    a = Z + 3 * M
+    return [(slice(Z, Z + M), 1e-4), (slice(Z + M, a), floor), (slice(a, a + 2), floor)]
 
 
 def first_order_start(system: System) -> Array:

@@ -14,11 +14,11 @@ from scipy.integrate import DOP853
 
 Array = NDArray[np.float64]
 RightHandSide = Callable[[float, Array, Array], None]
+# components with a common scale, and the least that scale may be
+Group = tuple[slice, float]
 
 STAGES = 12
 SHRINK, GROW, SAFETY = 0.2, 6.0, 0.9
-# a group that is zero, and stays so, has no scale of its own
-TINY = 1e-300
 
 
 class StepError(ArithmeticError):
@@ -29,7 +29,7 @@ def march(
     rhs: RightHandSide,
     start: Array,
     times: Sequence[float] | Array,
-    groups: Sequence[slice],
+    groups: Sequence[Group],
     tolerance: float,
 ) -> Iterator[Array]:
     """Yield the solution of y' = rhs(t, y) at each of `times` (increasing, from 0).
@@ -40,8 +40,9 @@ def march(
         rhs(t, y, out) writes y' into `out`.
     start : ndarray
         y(0).
-    groups : sequence of slice
-        Components whose errors are measured against the largest among them.
+    groups : sequence of (slice, float)
+        Components whose errors are measured against the largest among them, or against the floor
+        given beside them if that is larger: below it lies nothing but rounding.
     tolerance : float
         Largest error of a step, relative to the group's largest component.
 
@@ -54,7 +55,7 @@ def march(
     --------
     >>> def decay(t, y, out):
     ...     out[:] = -y
-    >>> states = march(decay, np.ones(1), [0.0, 1.0], [slice(0, 1)], 1e-9)
+    >>> states = march(decay, np.ones(1), [0.0, 1.0], [(slice(0, 1), 0.1)], 1e-9)
     >>> print([float(y[0].round(9)) for y in states])
     [1.0, 0.367879441]
     """
@@ -92,12 +93,12 @@ def _stages(rhs: RightHandSide, now: float, y: Array, h: float, stages: Array) -
     return new
 
 
-def _error(stages: Array, old: Array, new: Array, groups: Sequence[slice]) -> float:
+def _error(stages: Array, old: Array, new: Array, groups: Sequence[Group]) -> float:
     """Error of the step divided by its length, the two estimates joined as Hairer does."""
     fifth, third = DOP853.E5 @ stages, DOP853.E3 @ stages
     e5 = e3 = 0.0
-    for group in groups:
-        scale = max(np.abs(old[group]).max(), np.abs(new[group]).max(), TINY)
+    for group, floor in groups:
+        scale = max(np.abs(old[group]).max(), np.abs(new[group]).max(), floor)
         e5 = max(e5, float(np.abs(fifth[group]).max() / scale))
         e3 = max(e3, float(np.abs(third[group]).max() / scale))
     if e5 == 0.0 and e3 == 0.0:
@@ -105,11 +106,11 @@ def _error(stages: Array, old: Array, new: Array, groups: Sequence[slice]) -> fl
     return e5 * e5 / float(np.sqrt(e5 * e5 + 0.01 * e3 * e3))
 
 
-def _first_step(y: Array, slope: Array, groups: Sequence[slice]) -> float:
+def _first_step(y: Array, slope: Array, groups: Sequence[Group]) -> float:
     """A hundredth of the shortest time in which a group changes by its own size."""
     rate = 0.0
-    for group in groups:
+    for group, floor in groups:
         size = np.abs(y[group]).max()
-        if size > 0.0:
+        if size > floor:
             rate = max(rate, float(np.abs(slope[group]).max() / size))
     return 0.01 / rate if rate > 0.0 else 1.0
