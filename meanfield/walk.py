@@ -78,12 +78,16 @@ def simulate(plan: Plan, seed: int, first: int, runs: int) -> Iterator[tuple[int
 
     Each run is a function of (seed, i) alone.
     """
-    M = plan.system.number.size
-    lanes = min(runs, MOST_LANES, max(FEWEST_LANES, LANE_CLASSES // M))
+    lanes = min(runs, lanes_for(plan.system))
     for start in range(first, first + runs, lanes):
         found = walk(plan, PathNoise(seed, start, lanes), start_of(plan.system, seed, start, lanes))
         valid = min(lanes, first + runs - start)
         yield start, Runs(found.rows[:, :, :valid], found.delay[:valid])
+
+
+def lanes_for(system: System) -> int:
+    """How many runs to keep side by side."""
+    return min(MOST_LANES, max(FEWEST_LANES, LANE_CLASSES // system.number.size))
 
 
 def start_blocks(system: System) -> int:
