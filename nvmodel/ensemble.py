@@ -22,9 +22,9 @@ class SpinEnsemble:
         Magnitude of <sigma_z> at the start, 0 to 1. The battery starts down, the charger up.
     t1_s : float
         Spin-lattice relaxation time, s; infinity for none.
-    t2_s : float
-        Homogeneous coherence time of one spin, s, at most 2 T1; infinity for none. Includes what
-        T1 does to the coherence, not what the line does.
+    t2_s : float, optional
+        Homogeneous coherence time of one spin, s, at most 2 T1, which is the default. Includes
+        what T1 does to the coherence, not what the line does.
     equilibrium : float, optional
         <sigma_z> that T1 relaxes towards, -1 to 1 (1 is a pump). Default: thermal equilibrium at
         the resonator's temperature.
@@ -50,7 +50,7 @@ class SpinEnsemble:
     coupling: float
     polarisation: float = 1.0
     t1_s: float = math.inf
-    t2_s: float = math.inf
+    t2_s: float | None = None
     equilibrium: float | None = None
     line: LineShape | None = None
     coupling_spread: float = 0.0
@@ -61,9 +61,10 @@ class SpinEnsemble:
         assign("coupling", finite_number("coupling", self.coupling, least=0.0, exclusive=True))
         assign("polarisation", number_between("polarisation", self.polarisation, 0.0, 1.0))
         assign("t1_s", _lifetime("t1_s", self.t1_s))
-        assign("t2_s", _lifetime("t2_s", self.t2_s))
-        if self.t2_s > 2.0 * self.t1_s:
-            raise InputError("t2_s", self.t2_s, f"must be at most 2 T1 = {2.0 * self.t1_s:g}")
+        longest = 2.0 * self.t1_s
+        assign("t2_s", longest if self.t2_s is None else _lifetime("t2_s", self.t2_s))
+        if self.coherence_time > longest:
+            raise InputError("t2_s", self.t2_s, f"must be at most 2 T1 = {longest:g}")
         if self.equilibrium is not None:
             assign("equilibrium", number_between("equilibrium", self.equilibrium, -1.0, 1.0))
         spread = finite_number("coupling_spread", self.coupling_spread, least=0.0)
@@ -75,9 +76,15 @@ class SpinEnsemble:
         return self.coupling * math.sqrt(self.number)
 
     @property
+    def coherence_time(self) -> float:
+        """T2 as a plain float, s (the field's type admits None only while constructing)."""
+        assert self.t2_s is not None
+        return self.t2_s
+
+    @property
     def decoherence_rate(self) -> float:
         """Gamma = 1/T2, rad/s (half width of the homogeneous line)."""
-        return 1.0 / self.t2_s
+        return 1.0 / self.coherence_time
 
     @property
     def relaxation_rate(self) -> float:

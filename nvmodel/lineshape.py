@@ -17,7 +17,7 @@ from nvmodel.refusal import InputError, finite_number, whole_number
 
 Array = NDArray[np.float64]
 
-# points of the midpoint rule of `lorentzian_overlap`: 1e-9 for lines 1e3 wider than 1/T2
+# midpoint rule of `lorentzian_overlap`: 1e-9 on centre, 1e-5 off it, for 1/T2 above W/5000
 OVERLAP_POINTS = 20_000
 
 
