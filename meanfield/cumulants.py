@@ -33,8 +33,8 @@ from nvmodel.times import output_times
 
 Array = NDArray[np.float64]
 
-# error of a step relative to the largest moment of its group
-TOLERANCE = 1e-8
+# error of a step relative to the largest moment of its group; energies are then good to 1e-8
+TOLERANCE = 1e-6
 # accepted difference between a run with K classes and one with half of them, in hbar omega
 CLASS_TOLERANCE = 0.01
 

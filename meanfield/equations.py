@@ -141,36 +141,72 @@ def _collective_field(real: Array, imag: Array, weight: Array, field: Array) -> 
     first = 0
     for k in range(M):
         field[0, k] += weight[k] * real[first]
-        here_real = here_imag = 0.0
-        for l in range(k + 1, M):  # noqa: E741 - C_kl is the field's name
-            re, im = real[first + l - k], imag[first + l - k]
-            here_real += weight[l] * re
-            here_imag -= weight[l] * im
-            field[0, l] += weight[k] * re
-            field[1, l] += weight[k] * im
-        field[0, k] += here_real
-        field[1, k] += here_imag
+        row = slice(first + 1, first + M - k)
+        w = weight[k + 1 :]
+        _scaled_row(real[row], weight[k], field[0, k + 1 :])
+        _scaled_row(imag[row], weight[k], field[1, k + 1 :])
+        field[0, k] += _dot(w, real[row])
+        field[1, k] -= _dot(w, imag[row])
         first += M - k
+
+
+@njit(error_model="numpy")
+def _scaled_row(row: Array, factor: float, out: Array) -> None:
+    for i in range(row.size):
+        out[i] += factor * row[i]
+
+
+@njit(error_model="numpy")
+def _dot(one: Array, two: Array) -> float:
+    """Sum of products in four interleaved sums, which do not wait for each other."""
+    a = b = c = d = 0.0
+    whole = one.size // 4 * 4
+    for i in range(0, whole, 4):
+        a += one[i] * two[i]
+        b += one[i + 1] * two[i + 1]
+        c += one[i + 2] * two[i + 2]
+        d += one[i + 3] * two[i + 3]
+    for i in range(whole, one.size):
+        a += one[i] * two[i]
+    return (a + b) + (c + d)
 
 
 @njit(cache=True, error_model="numpy")
 def _pairs(
     real: Array, imag: Array, p: Coefficients, u: Array, a_real: Array, a_imag: Array, out: Array
 ) -> None:
-    """Derivative of C, with u = G z."""
-    M = u.size
-    pairs = real.size
-    first = 0
+    """Derivative of C row by row, with u = G z; each row is one contiguous stretch."""
+    M, first = u.size, 0
     for k in range(M):
-        for l in range(k, M):  # noqa: E741
-            i = first + l - k
-            turning = p.detuning[k] - p.detuning[l]
-            damping = p.decoherence[k] + p.decoherence[l]
-            out[i] = -damping * real[i] - turning * imag[i] + u[k] * a_imag[l] + u[l] * a_imag[k]
-            out[pairs + i] = (
-                -damping * imag[i] + turning * real[i] - u[k] * a_real[l] + u[l] * a_real[k]
-            )
-        first += M - k
+        last = first + M - k
+        re, im = real[first:last], imag[first:last]
+        turn, damp = p.detuning[k:], p.decoherence[k:]
+        out_re, out_im = out[first:last], out[real.size + first : real.size + last]
+        _pair_row_real(re, im, turn, damp, u[k:], a_imag[k:], out_re)
+        _pair_row_imag(re, im, turn, damp, u[k:], a_real[k:], out_im)
+        first = last
+
+
+@njit(error_model="numpy")
+def _pair_row_real(
+    re: Array, im: Array, turn: Array, damp: Array, u: Array, a_imag: Array, out: Array
+) -> None:
+    """Re C'_kl for l = k, k + 1, ...; element 0 of every argument is k's own."""
+    turn_k, damp_k, u_k, a_k = turn[0], damp[0], u[0], a_imag[0]
+    for i in range(re.size):
+        change = -(damp_k + damp[i]) * re[i] - (turn_k - turn[i]) * im[i]
+        out[i] = change + u_k * a_imag[i] + u[i] * a_k
+
+
+@njit(error_model="numpy")
+def _pair_row_imag(
+    re: Array, im: Array, turn: Array, damp: Array, u: Array, a_real: Array, out: Array
+) -> None:
+    """Im C'_kl for l = k, k + 1, ..."""
+    turn_k, damp_k, u_k, a_k = turn[0], damp[0], u[0], a_real[0]
+    for i in range(re.size):
+        change = -(damp_k + damp[i]) * im[i] + (turn_k - turn[i]) * re[i]
+        out[i] = change - u_k * a_real[i] + u[i] * a_k
 
 
 def first_order_groups(system: System) -> list[Group]:

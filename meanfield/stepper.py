@@ -2,8 +2,9 @@ r"""The adaptive Runge-Kutta method of the engine: DOP853 with errors measured b
 
 Dormand and Prince's pair of order 8 with error estimates of order 5 and 3 (Hairer, Norsett and
 Wanner, Solving Ordinary Differential Equations I, 2nd ed., section II.10). An ordinary error
-control compares each component with its own size; moments cross zero all the time, and it then
-crawls. Here each error is compared with the largest component of its group.
+control compares each component with its own size (real and imaginary parts cross zero all the
+time, and it crawls) or with an absolute one (vacuum is 1e-16 of full inversion). Here each error is
+compared with the largest component of its group.
 """
 
 from collections.abc import Callable, Iterator, Sequence

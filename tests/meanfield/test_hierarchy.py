@@ -11,6 +11,7 @@ from itertools import combinations
 
 import numpy as np
 import qutip as qt
+from scipy.linalg import expm
 
 from meanfield.equations import LEFT, PHOTONS, SUPPLIED, Coefficients, Z, second_order
 
@@ -204,6 +205,42 @@ def test_generator_against_an_explicit_liouvillian():
         found = sum(v * mean(rho, m) for m, v in derivative(*monomial, c).items())
         # rounding of 64 x 64 matrices of norm 1 under rates of order 1
         np.testing.assert_allclose(found, mean(rate, monomial), atol=1e-12)
+
+
+def test_untruncated_hierarchy_of_a_small_system_with_local_noise():
+    # without thermal noise the excitations only fall: a^q = 0 beyond them, and the set closes
+    c = CONSTANTS | {"N": (1, 2), "nbar": 0.0, "up": (0.0, 0.0)}
+    excitations, known, todo = 2, {}, [(0, 0, ((0, "z"),))]
+    while todo:
+        monomial = todo.pop()
+        if monomial in known or monomial == ONE:
+            continue
+        found = derivative(*monomial, c)
+        known[monomial] = {m: v for m, v in found.items() if max(m[:2]) <= excitations}
+        todo += known[monomial]
+    order = {m: i for i, m in enumerate([ONE, *known])}
+    matrix = np.zeros((len(order), len(order)), dtype=complex)
+    for m, row in known.items():
+        for other, v in row.items():
+            matrix[order[m], order[other]] = v
+    start = np.array(
+        [
+            float(p == q == 0 and all(s == "z" for _, s in letters))
+            * np.prod([-1.0 if k == 0 else 1.0 for k, _ in letters])
+            for p, q, letters in order
+        ]
+    )
+    # battery (class 0) down, chargers (class 1) up
+    _, kinds, spins, liouvillian = explicit(c, excitations + 1)
+    up, down = qt.basis(2, 0), qt.basis(2, 1)
+    ket = qt.tensor([qt.basis(excitations + 1, 0), down, up, up])
+    v = qt.operator_to_vector(qt.ket2dm(ket)).full().ravel()
+    L, z = liouvillian.full(), qt.operator_to_vector(spins[0]["z"]).full().ravel().conj()
+    assert kinds == [0, 1, 1]
+    for time in (0.5, 2.0, 6.0):
+        found = (expm(matrix * time) @ start)[order[0, 0, ((0, "z"),)]]
+        # two matrix exponentials of norm 10
+        np.testing.assert_allclose(found, z @ expm(L * time) @ v, atol=1e-10)
 
 
 def truncated(monomial, mean):
