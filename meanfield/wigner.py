@@ -7,7 +7,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from meanfield.moments import System, system_of
+from meanfield.cumulants import evolve
+from meanfield.moments import System, is_broadened, system_of
 from meanfield.paths import normals_per_step, step_of
 from meanfield.tally import WignerTally, available, study_of
 from meanfield.walk import (
@@ -70,7 +71,8 @@ def sample(
     records
         Reserved.
     classes : int
-        Frequency classes of each ensemble that has a line or a spread of couplings.
+        Frequency classes of each ensemble that has a line or a spread of couplings. Checked, as
+        the step is: `provenance["class_error"]`, `provenance["step_error"]`.
 
     Returns
     -------
@@ -111,6 +113,7 @@ def sample(
         "solver": "truncated Wigner",
         "seed": seed,
         "classes": classes,
+        "class_error": control.class_error,
         "steps": sum(plan.steps),
         "step_error": control.error,
     }
@@ -119,11 +122,21 @@ def sample(
 
 @dataclass(frozen=True, eq=False)
 class Control:
-    """A plan whose step was checked, and by how much halving it changes the mean energies."""
+    """A plan whose step and classes were checked.
+
+    Attributes
+    ----------
+    error : float
+        By how much halving the step changes the mean energies of some runs, in hbar omega.
+    class_error : float
+        By how much halving the number of classes changes the energies of the moment equations,
+        whose finite classes rephase in the same way; 0 without a line.
+    """
 
     plan: Plan
     times: tuple[float, ...]
     error: float
+    class_error: float
     warnings: tuple[str, ...]
 
 
@@ -132,15 +145,24 @@ def controlled_plan(model: Model, times: tuple[float, ...], classes: int) -> Con
     """Choose the step: a function of the definition alone, whichever runs are asked for."""
     system = system_of(model, classes)
     t = np.array(times)
+    class_error, warnings = _class_check(model, t, classes)
     step = FIRST_STEP / fastest_rate(system)
     for _ in range(MOST_HALVINGS):
         plan = plan_with_step(system, t, step)
         error, certain = halving_error(plan)
         if certain <= STEP_TOLERANCE:
-            return Control(plan, times, error, ())
+            return Control(plan, times, error, class_error, warnings)
         step /= 2.0
-    warning = f"halving the step changes mean energies by {error:.2g} hbar omega"
-    return Control(plan, times, error, (warning,))
+    warnings += (f"halving the step changes mean energies by {error:.2g} hbar omega",)
+    return Control(plan, times, error, class_error, warnings)
+
+
+def _class_check(model: Model, times: Array, classes: int) -> tuple[float, tuple[str, ...]]:
+    if not is_broadened(model) or classes == 1:
+        return 0.0, ()
+    driven = isinstance(model, ResonatorBattery) and model.drive is not None
+    found = evolve(model, times, order=1 if driven else 2, classes=classes)
+    return found.provenance["class_error"], found.warnings
 
 
 def fastest_rate(system: System) -> float:

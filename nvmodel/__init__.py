@@ -2,7 +2,7 @@
 
 from nvmodel.battery import CollectiveBattery, thermal_occupation
 from nvmodel.ensemble import SpinEnsemble
-from nvmodel.lineshape import Gaussian, Lorentzian, QGaussian
+from nvmodel.lineshape import Gaussian, Lorentzian, Multiplet, QGaussian
 from nvmodel.observables import OBSERVABLES, Observable
 from nvmodel.pulse import Drive
 from nvmodel.refusal import InputError
@@ -18,6 +18,7 @@ __all__ = [
     "Gaussian",
     "InputError",
     "Lorentzian",
+    "Multiplet",
     "Observable",
     "QGaussian",
     "Resonator",

@@ -6,6 +6,7 @@ Widths are full widths at half maximum (FWHM) in Hz, as spectra are quoted.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from nvmodel.refusal import InputError, finite_number, whole_number
+from nvmodel.refusal import InputError, finite_number, number_between, whole_number
 
 Array = NDArray[np.float64]
 
@@ -29,6 +30,9 @@ class LineShape(Protocol):
 
     def quantile(self, probability: ArrayLike) -> Array:
         """The detuning (rad/s) below which a share `probability` of the spins lies."""
+
+    def share_below(self, detuning: ArrayLike) -> Array:
+        """The share of the spins below `detuning` (rad/s), the inverse of `quantile`."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,10 @@ class Gaussian:
         """See `LineShape`."""
         return self._sigma * special.ndtri(np.asarray(probability, dtype=float))
 
+    def share_below(self, detuning: ArrayLike) -> Array:
+        """See `LineShape`."""
+        return special.ndtr(np.asarray(detuning, dtype=float) / self._sigma)
+
 
 @dataclass(frozen=True)
 class Lorentzian:
@@ -93,8 +101,12 @@ class Lorentzian:
     def quantile(self, probability: ArrayLike) -> Array:
         """See `LineShape`."""
         u = np.asarray(probability, dtype=float)
-        # tan(pi (u - 1/2)), written so that the centre is exactly 0 and the sides are opposite
         return math.pi * self.fwhm_hz * np.tan(math.pi * (u - 0.5))
+
+    def share_below(self, detuning: ArrayLike) -> Array:
+        """See `LineShape`."""
+        half = math.pi * self.fwhm_hz
+        return 0.5 + np.arctan(np.asarray(detuning, dtype=float) / half) / math.pi
 
 
 @dataclass(frozen=True)
@@ -150,8 +162,78 @@ class QGaussian:
 
     def quantile(self, probability: ArrayLike) -> Array:
         """See `LineShape`."""
-        scale = self._delta / math.sqrt(3.0 - self.q)
-        return scale * special.stdtrit(self._freedom, np.asarray(probability, dtype=float))
+        u = np.asarray(probability, dtype=float)
+        return self._student_scale * special.stdtrit(self._freedom, u)
+
+    def share_below(self, detuning: ArrayLike) -> Array:
+        """See `LineShape`."""
+        x = np.asarray(detuning, dtype=float) / self._student_scale
+        return special.stdtr(self._freedom, x)
+
+    @property
+    def _student_scale(self) -> float:
+        return self._delta / math.sqrt(3.0 - self.q)
+
+
+@dataclass(frozen=True)
+class Multiplet:
+    """The same line several times, e.g. one for each state of a nuclear spin.
+
+    Parameters
+    ----------
+    line : Gaussian, Lorentzian or QGaussian
+        The shape of each component.
+    offsets_hz : tuple of float
+        Centres of the components, Hz, from the centre of the ensemble.
+    weights : tuple of float
+        Shares of the spins, each > 0, sum 1.
+
+    Examples
+    --------
+    >>> nitrogen = Multiplet(Gaussian(1e6), offsets_hz=(-2.14e6, 0.0, 2.14e6), weights=(1/3,) * 3)
+    >>> print((nitrogen.quantile([1 / 6, 0.5]) / (2e6 * math.pi)).round(3))
+    [-2.14  0.  ]
+    """
+
+    line: Gaussian | Lorentzian | QGaussian
+    offsets_hz: tuple[float, ...]
+    weights: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        offsets = tuple(number_between("offsets_hz", x, -1e15, 1e15) for x in self.offsets_hz)
+        weights = tuple(finite_number("weights", x, 0.0, exclusive=True) for x in self.weights)
+        if len(offsets) != len(weights) or not offsets:
+            raise InputError("weights", weights, "must be as many as offsets_hz, at least one")
+        if abs(sum(weights) - 1.0) > 1e-9:
+            raise InputError("weights", weights, "must sum to 1")
+        object.__setattr__(self, "offsets_hz", offsets)
+        object.__setattr__(self, "weights", weights)
+
+    def density(self, detuning: ArrayLike) -> Array:
+        """See `LineShape`."""
+        return self._sum(self.line.density, detuning)
+
+    def share_below(self, detuning: ArrayLike) -> Array:
+        """See `LineShape`."""
+        return self._sum(self.line.share_below, detuning)
+
+    def quantile(self, probability: ArrayLike) -> Array:
+        """See `LineShape`; by bisection to the last bit."""
+        u = np.asarray(probability, dtype=float)
+        centre = self.line.quantile(u)
+        low = centre + 2.0 * math.pi * min(self.offsets_hz)
+        high = centre + 2.0 * math.pi * max(self.offsets_hz)
+        for _ in range(100):
+            middle = 0.5 * (low + high)
+            below = self.share_below(middle) < u
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        return 0.5 * (low + high)
+
+    def _sum(self, function: Callable[[Array], Array], detuning: ArrayLike) -> Array:
+        w = np.asarray(detuning, dtype=float)
+        parts = zip(self.offsets_hz, self.weights, strict=True)
+        total = sum((weight * function(w - 2.0 * math.pi * x) for x, weight in parts), np.zeros(()))
+        return np.asarray(total)
 
 
 def line_classes(line: LineShape | None, classes: int) -> tuple[Array, Array]:
@@ -171,13 +253,11 @@ def line_classes(line: LineShape | None, classes: int) -> tuple[Array, Array]:
     K = whole_number("classes", classes, least=1)
     if line is None:
         return np.zeros(1), np.ones(1)
-    # lower half mirrored: an exactly symmetric line keeps its symmetry in rounding
-    lower = line.quantile((np.arange(K // 2) + 0.5) / K)
-    middle = line.quantile([0.5]) if K % 2 else np.empty(0)
-    upper = line.quantile(1.0 - (np.arange(K // 2) + 0.5) / K)[::-1]
-    symmetric = np.allclose(lower, -upper[::-1], rtol=1e-9)
-    detunings = np.concatenate([lower, middle, -lower[::-1] if symmetric else upper])
-    return detunings, np.full(K, 1.0 / K)
+    detunings = np.asarray(line.quantile((np.arange(K) + 0.5) / K))
+    mirrored = 0.5 * (detunings - detunings[::-1])
+    # a symmetric line keeps its symmetry in rounding
+    symmetric = np.abs(mirrored - detunings).max() <= 1e-9 * np.abs(detunings).max()
+    return mirrored if symmetric else detunings, np.full(K, 1.0 / K)
 
 
 def lorentzian_overlap(line: LineShape | None, rate: float, detuning: float = 0.0) -> float:

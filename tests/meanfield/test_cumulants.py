@@ -17,6 +17,7 @@ from meanfield.equations import (
     second_order_start,
 )
 from meanfield.moments import BATTERY, CHARGER, system_of
+from meanfield.readout import bound_warnings
 from meanfield.stepper import march
 from nvmodel import (
     CollectiveBattery,
@@ -325,3 +326,15 @@ def test_ensembles_are_averaged_apart():
     for ensemble in (BATTERY, CHARGER):
         np.testing.assert_allclose(system.of(ensemble).sum(), 1.0)
     np.testing.assert_allclose(system.total, 60.0)
+
+
+def test_what_leaves_its_bounds_is_named():
+    z, C = np.array([0.2, -0.4]), np.zeros((2, 2), dtype=complex)
+    assert bound_warnings(0.0, z, 0.0, C) == ()
+    assert "sigma_z" in bound_warnings(0.0, 3.0 * z, 0.0, C)[0]
+    assert "negative" in bound_warnings(0.0, z, -0.1, C)[0]
+    # p = 0.6, 0.3: at most min(0.18, 0.28) for |C|^2
+    C[0, 1] = 1j * np.sqrt(0.17)
+    assert bound_warnings(0.0, z, 0.0, C) == ()
+    C[0, 1] = 1j * np.sqrt(0.19)
+    assert "correlation" in bound_warnings(0.0, z, 0.0, C)[0]

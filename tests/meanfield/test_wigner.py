@@ -1,5 +1,7 @@
 """Truncated Wigner runs: their numbers, their statistics, and what they converge to."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -325,6 +327,24 @@ def test_burst_times_are_counted_between_output_times():
     count, mean, _ = solution.tally.burst_delay
     assert count == weight.sum()
     np.testing.assert_allclose(mean, found[np.isfinite(found)].mean(), rtol=1e-3)
+
+
+def test_a_tally_travels():
+    one = meanfield.sample(BROAD, BROAD_TIMES, runs=40, seed=3, classes=3)
+    other = meanfield.sample(BROAD, BROAD_TIMES, runs=40, seed=3, first=40, classes=3)
+    back = pickle.loads(pickle.dumps(other.tally))
+    whole = meanfield.sample(BROAD, BROAD_TIMES, runs=80, seed=3, classes=3)
+    found = one.tally.merge(back).read()
+    for name, values in whole.values.items():
+        assert np.array_equal(values, found.values[name])
+
+
+def test_too_few_classes_are_told():
+    line = Lorentzian(fwhm_hz=1.0)
+    model = alone(10_000, line=line, coupling=0.05)
+    solution = meanfield.sample(model, np.linspace(0.0, 4.0, 9), runs=5, seed=1, classes=3)
+    assert solution.provenance["class_error"] > 0.01
+    assert any("take more classes" in warning for warning in solution.warnings)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from nvmodel import (
     Gaussian,
     InputError,
     Lorentzian,
+    Multiplet,
     QGaussian,
     Resonator,
     ResonatorBattery,
@@ -24,6 +25,8 @@ from nvmodel.lineshape import line_classes, lorentzian_overlap
 
 MHZ = 2.0 * math.pi * 1e6
 LINES = [Gaussian(5e6), Lorentzian(5e6), QGaussian(5e6, q=1.39), QGaussian(5e6, q=2.5)]
+# hyperfine triplet of 14N
+TRIPLET = Multiplet(QGaussian(1e6, q=1.39), (-2.14e6, 0.0, 2.14e6), (0.25, 0.5, 0.25))
 
 
 @pytest.mark.parametrize("line", LINES, ids=repr)
@@ -42,6 +45,24 @@ def test_lines_are_normalised_and_have_their_width(line):
     np.testing.assert_allclose(below, 0.4, rtol=1e-7)
 
 
+@pytest.mark.parametrize("line", [*LINES, TRIPLET], ids=str)
+def test_quantiles_invert_shares_and_shares_integrate_the_density(line):
+    u = np.linspace(0.01, 0.99, 15)
+    np.testing.assert_allclose(line.share_below(line.quantile(u)), u, rtol=1e-12)
+    places, width = line.quantile(u), 1e-4 * MHZ
+    slope = (line.share_below(places + width) - line.share_below(places - width)) / (2 * width)
+    # curvature times (1e-4)^2, and shares that differ by 1e-11 in the tails
+    np.testing.assert_allclose(slope, line.density(places), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("offsets", "weights"), [((0.0,), (0.5,)), ((0.0, 1.0), (1.0,)), ((), ()), ((0.0,), (-1.0,))]
+)
+def test_bad_multiplets_are_refused(offsets, weights):
+    with pytest.raises(InputError, match="weights"):
+        Multiplet(Gaussian(1.0), offsets, weights)
+
+
 def test_q_gaussian_lies_between_gaussian_and_lorentzian():
     places = np.linspace(0.0, 20.0, 9) * MHZ
     near = {"rtol": 1e-3}  # the approach is linear in q - 1 and q - 2
@@ -53,7 +74,7 @@ def test_q_gaussian_lies_between_gaussian_and_lorentzian():
     )
 
 
-@pytest.mark.parametrize("line", LINES, ids=repr)
+@pytest.mark.parametrize("line", [*LINES, TRIPLET], ids=repr)
 def test_classes_are_symmetric_and_of_equal_weight(line):
     for K in (4, 7):
         detunings, weights = line_classes(line, K)
