@@ -1,6 +1,6 @@
 """A table for NV-like numbers from an independent calculation of the same equations.
 
-kappa/2pi = 13.8 MHz, R = 5, T2 = 1 us, about 1e16 spins, q-Gaussian line with q = 1.39. The other
+kappa/2pi = 13.8 MHz, R = 5, T2 = 1 us, 1e16 spins, q-Gaussian line with q = 1.39. The other
 calculation had 51 classes an ensemble and was told to hold to 5 percent.
 """
 
@@ -13,7 +13,7 @@ import meanfield
 from nvmodel import QGaussian, Resonator, ResonatorBattery, SpinEnsemble
 
 MHZ = 2.0 * math.pi * 1e6
-SPINS = 6 * 10**15
+SPINS = 10**16
 
 # width and g sqrt(N)/2pi (MHz), p, last time (us); C, growth (1/us), E_end, modal peak power
 # (1/us), mean time of the peak and its jitter (us), local ergotropy
@@ -35,7 +35,7 @@ def device(width, coupling, polarisation=1.0):
     }
     return ResonatorBattery(
         battery=SpinEnsemble(number=SPINS // 6, **spins),
-        charger=SpinEnsemble(number=5 * (SPINS // 6), **spins),
+        charger=SpinEnsemble(number=SPINS - SPINS // 6, **spins),
         resonator=Resonator(frequency_hz=2.87e9, linewidth_fwhm_hz=13.8e6),
     )
 
@@ -54,7 +54,8 @@ def test_charging_in_a_burst(row):
     np.testing.assert_allclose(solution["battery_energy"][-1], energy, rtol=0.05)
     np.testing.assert_allclose(solution["power"][i] / 1e6, power, rtol=0.05)
     mean = times[i] + np.euler_gamma / (2.0 * found)
-    np.testing.assert_allclose(mean * 1e6, peak, rtol=0.05)
+    # two digits of 0.158; delays grow with ln N, so that another N would show
+    np.testing.assert_allclose(mean * 1e6, peak, rtol=0.02)
     np.testing.assert_allclose(1e6 * np.pi / np.sqrt(24.0) / found, jitter, rtol=0.1)
     np.testing.assert_allclose(solution["ergotropy_local"][-1], ergotropy, atol=0.01)
 
