@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,7 +24,7 @@ from meanfield.walk import (
 )
 from nvmodel.ergotropy import ladder_ergotropy, ladder_ergotropy_gradient, local_ergotropy
 from nvmodel.refusal import InputError
-from nvmodel.solution import Distribution, Reading, RunSpans
+from nvmodel.solution import Distribution, Reading, RunSpans, same_shapes
 from nvmodel.sums import ExactSums
 
 Array = NDArray[np.float64]
@@ -186,6 +187,29 @@ class WignerTally:
             self.study.warnings + self._clipped(),
         )
 
+    def arrays(self) -> dict[str, Counts]:
+        """All its counts, by name."""
+        return {
+            "populations": self.populations,
+            "energies": self.energies,
+            "bursts": self.bursts,
+            **_limbs("rows", self.rows),
+            **_limbs("delay", self.delay),
+        }
+
+    def with_arrays(self, spans: RunSpans, arrays: Mapping[str, Counts]) -> WignerTally:
+        """The same study with other counts."""
+        same_shapes(arrays, self.arrays())
+        return replace(
+            self,
+            spans=spans,
+            rows=_from_limbs("rows", arrays),
+            populations=arrays["populations"],
+            energies=arrays["energies"],
+            bursts=arrays["bursts"],
+            delay=_from_limbs("delay", arrays),
+        )
+
     @property
     def burst_delay(self) -> tuple[int, float, float]:
         """Number of runs that burst, mean and standard deviation of the time they took."""
@@ -204,6 +228,27 @@ class WignerTally:
         if not self.rows.clipped:
             return ()
         return (f"{self.rows.clipped} values lay beyond their bounds and were cut off",)
+
+
+def _limbs(name: str, sums: ExactSums) -> dict[str, Counts]:
+    return {
+        f"{name}_total": sums.total,
+        f"{name}_square_low": sums.square_low,
+        f"{name}_square_high": sums.square_high,
+        f"{name}_count_and_clipped": np.array([sums.count, sums.clipped], dtype=np.int64),
+    }
+
+
+def _from_limbs(name: str, arrays: Mapping[str, Counts]) -> ExactSums:
+    count, clipped = arrays[f"{name}_count_and_clipped"].tolist()
+    return ExactSums(
+        count,
+        1.0,  # the study's bounds are divided out before adding
+        arrays[f"{name}_total"],
+        arrays[f"{name}_square_low"],
+        arrays[f"{name}_square_high"],
+        clipped,
+    )
 
 
 def _counts(place: Array, bins: int) -> Counts:

@@ -339,6 +339,26 @@ def test_a_tally_travels():
         assert np.array_equal(values, found.values[name])
 
 
+def test_counts_read_from_a_file_go_on_as_if_never_stopped(tmp_path):
+    times = [0.1, 0.3, 0.6]
+    one = meanfield.sample(SMALL, times, runs=50, seed=3)
+    np.savez(tmp_path / "counts.npz", **one.tally.arrays())
+    with np.load(tmp_path / "counts.npz") as file:
+        counts = dict(file)
+    # as a restart does: any run of the study knows the rest
+    resumed = meanfield.sample(SMALL, times, runs=1, seed=3).with_counts(one.tally.spans, counts)
+    found = resumed.merge(meanfield.sample(SMALL, times, runs=30, seed=3, first=50))
+    whole = meanfield.sample(SMALL, times, runs=80, seed=3)
+    for name, values in whole.values.items():
+        assert np.array_equal(values, found[name])
+        assert np.array_equal(whole.errors[name], found.errors[name])
+    for name, d in whole.distributions.items():
+        assert np.array_equal(d.weight, found.distributions[name].weight)
+    assert whole.tally.burst_delay == found.tally.burst_delay
+    with pytest.raises(InputError, match="must have the shape"):
+        whole.with_counts(one.tally.spans, counts | {"bursts": counts["bursts"][:2]})
+
+
 def test_too_few_classes_are_told():
     line = Lorentzian(fwhm_hz=1.0)
     model = alone(10_000, line=line, coupling=0.05)
