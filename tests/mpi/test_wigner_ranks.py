@@ -1,10 +1,9 @@
 """Truncated Wigner runs through `runs.distribute`, started by mpirun: the same bits."""
 
-import os
-import subprocess
 import sys
 
-from tests.mpi.test_ranks import MPIRUN, needs_mpi
+from tests.mpi import launch
+from tests.mpi.launch import needs_mpi
 
 SCRIPT = """
 import hashlib
@@ -37,16 +36,9 @@ if MPI.COMM_WORLD.rank == 0:
 
 @needs_mpi
 def test_the_same_bits_for_one_two_and_three_ranks(tmp_path):
-    environment = os.environ | {
-        "OMPI_ALLOW_RUN_AS_ROOT": "1",
-        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-    }
     digests = set()
     for ranks in (1, 2, 3):
-        command = [MPIRUN, "--oversubscribe", "-n", str(ranks), sys.executable, "-c", SCRIPT]
-        answer = subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=180
-        )
+        answer = launch.run(ranks, cwd=tmp_path, program=[sys.executable, "-c", SCRIPT])
         assert answer.returncode == 0, answer.stderr
         digests.update(line for line in answer.stdout.splitlines() if line.startswith("digest"))
     assert len(digests) == 1
