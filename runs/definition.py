@@ -43,7 +43,8 @@ RUN_FIELDS = (
     "single_runs",
 )
 PRECISION_FIELDS = ("observable", "absolute", "relative", "times", "min_runs")
-TIME_FIELDS = ("start", "stop", "points")
+RANGE_FIELDS = ("start", "stop", "points", "spacing")
+SPACINGS = ("linear", "log")
 MOST_POINTS = 10_000
 
 
@@ -125,14 +126,15 @@ def find_definition(name: str) -> Path:
     shipped = shipped_definitions()
     if name in shipped:
         return shipped[name]
-    known = ", ".join(sorted(shipped))
+    known = ", ".join(sorted(one for one in shipped if "/" not in one))
     raise InputError("definition", name, f"no such file, nor shipped definition ({known})")
 
 
 def shipped_definitions() -> dict[str, Path]:
-    """The definitions that come with the package, by name."""
+    """The definitions that come with the package, by name (``charging``, ``paper/charging``)."""
     folder = Path(str(resources.files("runs")))
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    found = [*folder.glob("*.toml"), *folder.glob("*/*.toml")]
+    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(found)}
 
 
 def read_definition(path: Path) -> RunDefinition:
@@ -225,11 +227,7 @@ def _times(value: Any, methods: tuple[Method, ...]) -> tuple[float, ...]:
             return ()
         raise InputError("run.times", None, "must be given: a list, or start, stop and points")
     if isinstance(value, dict):
-        _known_keys("run.times.", value, TIME_FIELDS)
-        start = finite_number("run.times.start", value.get("start", 0.0), least=0.0)
-        stop = finite_number("run.times.stop", value.get("stop"), least=start, exclusive=True)
-        points = whole_number("run.times.points", value.get("points"), least=2, most=1_000_000)
-        value = np.linspace(start, stop, points)
+        value = _range("run.times", value, most=1_000_000)
     return tuple(output_times(value).tolist())
 
 
@@ -251,6 +249,22 @@ def _records(value: Any) -> str | None:
     return None if value is None else known_name("run.records", value, ("summary",))
 
 
+def _range(name: str, value: dict[str, Any], most: int) -> list[float]:
+    """The numbers of a table such as ``{ start = 0.01, stop = 10, points = 50, spacing = "log" }``.
+
+    >>> [round(x, 9) for x in _range("t", dict(start=0.1, stop=10, points=3, spacing="log"), 9)]
+    [0.1, 1.0, 10.0]
+    """
+    _known_keys(f"{name}.", value, RANGE_FIELDS)
+    spacing = known_name(f"{name}.spacing", value.get("spacing", "linear"), SPACINGS)
+    log = spacing == "log"
+    start = finite_number(f"{name}.start", value.get("start", 0.0), least=0.0, exclusive=log)
+    stop = finite_number(f"{name}.stop", value.get("stop"), least=start, exclusive=True)
+    points = whole_number(f"{name}.points", value.get("points"), least=2, most=most)
+    numbers: list[float] = (np.geomspace if log else np.linspace)(start, stop, points).tolist()
+    return numbers
+
+
 def _observables(value: Any) -> tuple[str, ...] | None:
     if value is None:
         return None
@@ -260,6 +274,8 @@ def _observables(value: Any) -> tuple[str, ...] | None:
 
 
 def _sweep(name: str, value: Any) -> tuple[Any, ...]:
+    if isinstance(value, dict):
+        return tuple(_range(f"model.{name}", value, most=MOST_POINTS))
     if isinstance(value, list):
         if not value:
             raise InputError(f"model.{name}", value, "a sweep must have at least one value")

@@ -41,6 +41,19 @@ def test_times_by_start_stop_points():
     assert definition.times == (0.0, 0.5, 1.0, 1.5, 2.0)
 
 
+def test_times_evenly_spaced_in_their_logarithm():
+    times = {"start": 0.01, "stop": 1, "points": 3, "spacing": "log"}
+    definition = parse_definition(_with("run.times", times))
+    assert definition.times == pytest.approx((0.01, 0.1, 1.0))
+
+
+def test_a_sweep_by_start_stop_points():
+    definition = parse_definition(_with("model.nbar", {"stop": 1.0, "points": 5}))
+    swept = dict(definition.model)["nbar"]
+    assert swept == (0.0, 0.25, 0.5, 0.75, 1.0)
+    assert len(definition.points()) == 10
+
+
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
@@ -59,6 +72,9 @@ def test_times_by_start_stop_points():
         ("run.times", [-1.0, 0.5], "times[0] = -1.0"),
         ("run.times", None, "must be given"),
         ("run.times", {"stop": 1, "point": 3}, "did you mean 'points'?"),
+        ("run.times", {"stop": 1, "points": 3, "spacing": "log"}, "run.times.start = 0.0"),
+        ("run.times", {"stop": 1, "points": 3, "spacing": "lin"}, "did you mean 'linear'?"),
+        ("model.nbar", {"stop": 1}, "model.nbar.points"),
         ("run.runs", 0, "run.runs = 0: must be"),
         ("run.runs", None, "run.runs = None"),
         ("run.seed", -1, "run.seed = -1"),

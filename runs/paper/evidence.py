@@ -1,0 +1,135 @@
+"""What the figures and claims are read from: the definitions carried out, as wide tables."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.interpolate import CubicSpline
+
+from runs.definition import RunDefinition, find_definition, read_definition, shipped_definitions
+from runs.paper.peaks import local_peak
+from runs.study import Study, run_study
+
+FOLDER = "paper/"
+
+
+@dataclass(frozen=True)
+class PeakTable:
+    """A table of the peaks over time of all points of some definitions."""
+
+    name: str
+    sources: tuple[str, ...]
+
+
+PEAK_TABLES = (
+    PeakTable("power peaks by size", ("peaks_size",)),
+    PeakTable("power peaks by ratio", ("peaks_ratio",)),
+    PeakTable("power peaks of large batteries", ("peaks_large_size",)),
+    PeakTable("rate peaks", ("rates_one", "rates_size")),
+    PeakTable("rate peaks at R = 50", ("rates",)),
+)
+_SOURCES = {peaks.name: peaks.sources for peaks in PEAK_TABLES}
+SWEPT_TEMPERATURE = "warm"
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Tables by name: one row a point (and time), a column for each model field and observable.
+
+    Attributes
+    ----------
+    tables : mapping of str to DataFrame
+        By the definition's name without its folder, or a `PeakTable`'s.
+    definitions : mapping of str to RunDefinition
+    """
+
+    tables: Mapping[str, pd.DataFrame]
+    definitions: Mapping[str, RunDefinition]
+
+    def rows(self, name: str, **fields: Any) -> pd.DataFrame:
+        """The rows of table `name` whose columns have these values."""
+        table = self.tables[name]
+        for field, value in fields.items():
+            table = table[table[field] == value]
+        return table
+
+
+def definition_names() -> tuple[str, ...]:
+    """All definitions of the paper, without their folder."""
+    shipped = shipped_definitions()
+    return tuple(name.removeprefix(FOLDER) for name in shipped if name.startswith(FOLDER))
+
+
+def gather(tables: Iterable[str] | None = None, comm: Any = None) -> Evidence | None:
+    """Carry out what `tables` need (default: everything) on all ranks; None but on rank 0."""
+    names = [*definition_names(), *_SOURCES] if tables is None else list(tables)
+    sources = {source for name in names for source in _SOURCES.get(name, (name,))}
+    studies: dict[str, Study] = {}
+    for name in sorted(sources):
+        study = run_study(read_definition(find_definition(FOLDER + name)), comm)
+        if study is not None:
+            studies[name] = study
+    if not studies:
+        return None
+    found = {name: wide(study) for name, study in studies.items()}
+    if SWEPT_TEMPERATURE in found:
+        found[SWEPT_TEMPERATURE] = with_slope(found[SWEPT_TEMPERATURE])
+    for peaks in PEAK_TABLES:
+        if peaks.name in names:
+            parts = [peaks_over_time(studies[one], found[one]) for one in peaks.sources]
+            found[peaks.name] = pd.concat(parts, ignore_index=True)
+    return Evidence(found, {name: study.definition for name, study in studies.items()})
+
+
+def wide(study: Study) -> pd.DataFrame:
+    """The table of a study of one method with a column for each observable and model field.
+
+    And ``energy_lack``, what is missing to a full battery.
+    """
+    swept = [name for name, values in study.definition.model if len(values) > 1]
+    index = [*swept, "time"]
+    table = study.table.pivot(index=index, columns="observable", values="value").reset_index()
+    fixed = {name: values[0] for name, values in study.definition.model if len(values) == 1}
+    table = table.rename_axis(columns=None).assign(**fixed)
+    if "battery_energy" in table:
+        table["energy_lack"] = 1.0 - table["battery_energy"]
+    return table
+
+
+def peaks_over_time(study: Study, table: pd.DataFrame) -> pd.DataFrame:
+    """One row a point: ``power_peak``, ``rate_peak``, their times, and the ``lag`` between them."""
+    short = {"power": "power", "entanglement_rate": "rate"}
+    rows = []
+    for point in study.definition.points():
+        row: dict[str, Any] = {
+            "n_battery": point.model.n_battery,
+            "ratio": point.model.ratio,
+        }
+        curve = table[
+            (table["n_battery"] == row["n_battery"]) & np.isclose(table["ratio"], row["ratio"])
+        ].sort_values("time")
+        times = curve["time"].to_numpy()
+        for observable, name in short.items():
+            if observable in curve:
+                peak = local_peak(point.model, observable, times, curve[observable].to_numpy())
+                row |= {f"{name}_peak": peak.value, f"{name}_time": peak.time}
+        if "rate_time" in row:
+            row["lag"] = row["rate_time"] - row["power_time"]
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def with_slope(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `table` with ``energy_slope``, dE_B/dT of a cubic spline through them.
+
+    The closed forms are exact and smooth, so the spline's slope is as good as its steps of 0.1 are
+    small: to 1e-3 of the largest slope.
+    """
+    parts = []
+    for _, part in table.groupby(["ratio", "battery_start"]):
+        ordered = part.sort_values("temperature")
+        spline = CubicSpline(ordered["temperature"], ordered["battery_energy"])
+        parts.append(ordered.assign(energy_slope=spline(ordered["temperature"], 1)))
+    return pd.concat(parts, ignore_index=True)
