@@ -153,6 +153,31 @@ def plot(folder: Annotated[Path, typer.Argument(help="A result folder.")]) -> No
         Console().print(str(path), highlight=False, soft_wrap=True)
 
 
+@app.command()
+def paper(
+    figure: Annotated[int | None, typer.Option(help="Only this figure, 2 to 6.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Result folder [results/paper].")] = None,
+    replace: Annotated[bool, typer.Option(help="Replace an existing result.")] = False,
+) -> None:
+    """Every figure, equation and claim of the paper, each claim with a verdict.
+
+    Examples: darkbattery paper;  darkbattery paper --figure 5 --out results/fig5
+    """
+    from runs.paper.command import RECORD, layouts_of, make_paper
+    from runs.store import refuse_unusable
+
+    comm = communicator()
+    console = Console(force_terminal=has_terminal(comm))
+    folder = out if out is not None else Path("results/paper")
+
+    def prepare() -> None:
+        layouts_of(figure)
+        refuse_unusable(folder, replace, mark=RECORD)
+
+    on_root(comm, prepare)
+    make_paper(figure, folder, comm, console)
+
+
 def main() -> None:
     """Entry point: refusals are one line and exit status 2, anything else is a bug with a trace."""
     comm: Any = None

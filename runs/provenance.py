@@ -19,6 +19,13 @@ def provenance(definition: RunDefinition, ranks: int, wall_seconds: float) -> di
         "seed": definition.seed,
         "ranks": ranks,
         "wall_seconds": round(wall_seconds, 3),
+        **surroundings(),
+    }
+
+
+def surroundings() -> dict[str, Any]:
+    """When, and with which versions."""
+    return {
         "finished_utc": datetime.now(UTC).isoformat(timespec="seconds"),
         "git_revision": git_revision(),
         "python": platform.python_version(),

@@ -34,11 +34,14 @@ class Result:
     provenance: dict[str, Any]
 
 
-def refuse_unusable(out: Path, replace: bool) -> None:
-    """Refuse a folder that exists (unless replaced) or cannot be written, before any work."""
+def refuse_unusable(out: Path, replace: bool, mark: str = DEFINITION) -> None:
+    """Refuse a folder that exists (unless replaced) or cannot be written, before any work.
+
+    Only a folder that holds the file `mark` is one of ours and may be replaced.
+    """
     if out.exists() and not replace:
         raise InputError("--out", str(out), "exists already; give --replace or another name")
-    if replace and out.exists() and not (out / DEFINITION).is_file():
+    if replace and out.exists() and not (out / mark).is_file():
         raise InputError("--out", str(out), "is not a result folder; it is never replaced")
     parent = out.absolute().parent
     try:

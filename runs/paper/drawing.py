@@ -76,13 +76,18 @@ def draw_panel(axis: Axes, panel: Panel, data: pd.DataFrame) -> None:
     axis.set_xlabel(panel.x_label)
     axis.set_ylabel(panel.y_label)
     axis.set_title(f"({panel.letter})", loc="left", fontsize="medium", fontweight="bold")
+    crowded = len(panel.layers) > 1  # with the letter above the axes, in columns of two
     axis.legend(
         handles=_handles(panel),
         frameon=False,
         fontsize="small",
-        handlelength=2.4,
+        handlelength=1.6 if crowded else 2.4,
+        columnspacing=0.9,
         labelspacing=0.25,
         borderaxespad=0.2,
+        loc="lower right" if crowded else "best",
+        bbox_to_anchor=(1.03, 1.0) if crowded else None,
+        ncols=3 if crowded else 1,
     )
 
 

@@ -29,9 +29,11 @@ PEAK_TABLES = (
     PeakTable("power peaks of large batteries", ("peaks_large_size",)),
     PeakTable("rate peaks", ("rates_one", "rates_size")),
     PeakTable("rate peaks at R = 50", ("rates",)),
+    PeakTable("rate peaks of large batteries", ("rates_large_size",)),
+    PeakTable("rate peaks of large chargers", ("rates_large_ratio",)),
 )
 _SOURCES = {peaks.name: peaks.sources for peaks in PEAK_TABLES}
-SWEPT_TEMPERATURE = "warm"
+SWEPT_TEMPERATURE = ("warm", "warm_large")
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +76,9 @@ def gather(tables: Iterable[str] | None = None, comm: Any = None) -> Evidence | 
     if not studies:
         return None
     found = {name: wide(study) for name, study in studies.items()}
-    if SWEPT_TEMPERATURE in found:
-        found[SWEPT_TEMPERATURE] = with_slope(found[SWEPT_TEMPERATURE])
+    for name in SWEPT_TEMPERATURE:
+        if name in found:
+            found[name] = with_slope(found[name])
     for peaks in PEAK_TABLES:
         if peaks.name in names:
             parts = [peaks_over_time(studies[one], found[one]) for one in peaks.sources]
@@ -124,12 +127,14 @@ def peaks_over_time(study: Study, table: pd.DataFrame) -> pd.DataFrame:
 def with_slope(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of `table` with ``energy_slope``, dE_B/dT of a cubic spline through them.
 
-    The closed forms are exact and smooth, so the spline's slope is as good as its steps of 0.1 are
-    small: to 1e-3 of the largest slope.
+    The closed forms are exact and smooth, so the spline's slope is as good as its steps are small:
+    on steps of 0.05 to 1e-3 of the largest slope. At T = 0 all derivatives vanish, with exp(-1/T).
     """
     parts = []
     for _, part in table.groupby(["ratio", "battery_start"]):
         ordered = part.sort_values("temperature")
-        spline = CubicSpline(ordered["temperature"], ordered["battery_energy"])
+        spline = CubicSpline(
+            ordered["temperature"], ordered["battery_energy"], bc_type=("clamped", "not-a-knot")
+        )
         parts.append(ordered.assign(energy_slope=spline(ordered["temperature"], 1)))
     return pd.concat(parts, ignore_index=True)

@@ -127,7 +127,9 @@ PANELS = (
     ),
     Panel("3", "a", _work("ergotropy_size"), "time", "n_battery", (1, 2, 10), TIME, ENERGY),
     Panel("3", "b", _work("ergotropy_ratio"), "time", "ratio", (1, 5, 50), TIME, ENERGY),
-    Panel("4", "a", _one("charging", "log_negativity"), "time", "n_battery", _SIZES, TIME, NEGATIVITY),
+    Panel(
+        "4", "a", _one("charging", "log_negativity"), "time", "n_battery", _SIZES, TIME, NEGATIVITY
+    ),
     Panel(
         *("4", "b", _one("charging", "battery_energy"), "log_negativity", "n_battery", _SIZES),
         *(NEGATIVITY, ENERGY),

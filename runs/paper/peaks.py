@@ -11,8 +11,8 @@ from nvmodel.battery import CollectiveBattery
 
 Array = NDArray[np.float64]
 
-ZOOM_POINTS = 17  # over the bracket of three times: each zoom is eight times finer
-MOST_ZOOMS = 3  # 512 times finer: for the maxima that are jumps, which no parabola fits
+ZOOM_POINTS = 9  # over the bracket of three times: each zoom is four times finer
+MOST_ZOOMS = 4  # 256 times finer: for the maxima that are jumps, which no parabola fits
 # neighbours this close to the top, relatively: the next term of the series beyond the parabola
 # is then of the order of its square, 1e-5
 SMOOTH = 3e-3
