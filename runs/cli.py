@@ -157,7 +157,7 @@ def plot(folder: Annotated[Path, typer.Argument(help="A result folder.")]) -> No
 def paper(
     figure: Annotated[int | None, typer.Option(help="Only this figure, 2 to 6.")] = None,
     out: Annotated[Path | None, typer.Option(help="Result folder [results/paper].")] = None,
-    replace: Annotated[bool, typer.Option(help="Replace an existing result.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace an existing result.")] = False,
 ) -> None:
     """Every figure, equation and claim of the paper, each claim with a verdict.
 
@@ -165,6 +165,7 @@ def paper(
     """
     from runs.paper.command import RECORD, layouts_of, make_paper
     from runs.store import refuse_unusable
+    from runs.world import on_root
 
     comm = communicator()
     console = Console(force_terminal=has_terminal(comm))

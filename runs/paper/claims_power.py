@@ -146,8 +146,8 @@ POWER_CLAIMS = (
         "rates of Eq. (2)",
         "Sec. II, Eq. (2); Fig. 5",
         "With L(O) = 2 O rho O+ - ... as printed and time in 1/gamma one gets the curves drawn",
-        "both peaks within 75 to 105 percent of the last axis labels of Figs. 5(a), 5(b), and twice "
-        "the standard dissipator's rate in Eq. (18)",
+        "both peaks within 75 to 105 percent of the last axis labels of Figs. 5(a), 5(b), and "
+        "twice the standard dissipator's rate in Eq. (18)",
         _as_printed,
     ),
     Claim(

@@ -52,7 +52,7 @@ def make_paper(figure: int | None, out: Path, comm: Any, console: Console) -> No
     started = time.perf_counter()
     layouts = layouts_of(figure)
     whole = figure is None
-    needed = None if whole else set().union(*(tables_of(one.figure) for one in layouts))
+    needed = None if whole else set().union(*(tables_of(one) for one in layouts))
     evidence = gather(needed, comm)
     if evidence is None:
         return
@@ -77,7 +77,7 @@ def make_paper(figure: int | None, out: Path, comm: Any, console: Console) -> No
 
 def write_figure(layout: Layout, evidence: Evidence, folder: Path) -> list[Path]:
     """Draw one figure and write its panels' data; returns the paths of the drawings."""
-    data = {panel.name: panel_data(panel, evidence) for panel in panels_of(layout.figure)}
+    data = {panel.name: panel_data(panel, evidence) for panel in panels_of(layout)}
     for name, table in data.items():
         save_table(table, folder / DATA, name)
     return save(draw(layout, data), f"fig{layout.figure}", folder / FIGURES)

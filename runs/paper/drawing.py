@@ -32,7 +32,7 @@ DOTTED = (0, (1, 1.3))
 
 def draw(layout: Layout, data: Mapping[str, pd.DataFrame]) -> Figure:
     """One figure, laid out as in the paper; `data` holds the panels' data by panel name."""
-    panels = panels_of(layout.figure)
+    panels = panels_of(layout)
     rows = -(-len(panels) // layout.columns)
     with sns.axes_style("ticks"), sns.plotting_context("paper", font_scale=0.95):
         figure, grid = plt.subplots(
@@ -44,12 +44,16 @@ def draw(layout: Layout, data: Mapping[str, pd.DataFrame]) -> Figure:
         )
         for axis, panel in zip(grid.flat, panels, strict=True):
             draw_panel(axis, panel, data[panel.name])
+            letter = (
+                f"Fig. {panel.figure}({panel.letter})" if layout.chosen else f"({panel.letter})"
+            )
+            axis.set_title(letter, loc="left", fontsize="medium", fontweight="bold")
         sns.despine(figure)
     return figure
 
 
 def draw_panel(axis: Axes, panel: Panel, data: pd.DataFrame) -> None:
-    """One panel with its letter, labels and legend."""
+    """One panel with its labels and legend."""
     for layer in panel.layers:
         for i, value in enumerate(panel.values):
             curve = data[(data["quantity"] == layer.y) & (data[panel.by] == value)]
@@ -76,7 +80,6 @@ def draw_panel(axis: Axes, panel: Panel, data: pd.DataFrame) -> None:
         axis.axhline(0.0, color="0.6", lw=0.6, zorder=0)
     axis.set_xlabel(panel.x_label)
     axis.set_ylabel(panel.y_label)
-    axis.set_title(f"({panel.letter})", loc="left", fontsize="medium", fontweight="bold")
     crowded = len(panel.layers) > 1  # beside the letter above the axes, in two rows
     axis.legend(
         handles=_handles(panel),

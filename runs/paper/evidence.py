@@ -7,10 +7,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.interpolate import CubicSpline
+from threadpoolctl import threadpool_limits
 
-from runs.definition import RunDefinition, find_definition, read_definition, shipped_definitions
+from runs.definition import (
+    Point,
+    RunDefinition,
+    find_definition,
+    read_definition,
+    shipped_definitions,
+)
 from runs.paper.peaks import local_peak
 from runs.study import Study, run_study
+from runs.world import rank_of, size_of
 
 FOLDER = "paper/"
 
@@ -67,23 +75,22 @@ def definition_names() -> tuple[str, ...]:
 def gather(tables: Iterable[str] | None = None, comm: Any = None) -> Evidence | None:
     """Carry out what `tables` need (default: everything) on all ranks; None but on rank 0."""
     names = [*definition_names(), *_SOURCES] if tables is None else list(tables)
-    sources = {source for name in names for source in _SOURCES.get(name, (name,))}
-    studies: dict[str, Study] = {}
-    for name in sorted(sources):
-        study = run_study(read_definition(find_definition(FOLDER + name)), comm)
+    sources = sorted({source for name in names for source in _SOURCES.get(name, (name,))})
+    definitions = {name: read_definition(find_definition(FOLDER + name)) for name in sources}
+    found: dict[str, pd.DataFrame] = {}
+    for name, definition in definitions.items():
+        study = run_study(definition, comm)
         if study is not None:
-            studies[name] = study
-    if not studies:
-        return None
-    found = {name: wide(study) for name, study in studies.items()}
-    for name in SWEPT_TEMPERATURE:
-        if name in found:
-            found[name] = with_slope(found[name])
+            table = wide(study)
+            found[name] = with_slope(table) if name in SWEPT_TEMPERATURE else table
     for peaks in PEAK_TABLES:
         if peaks.name in names:
-            parts = [peaks_over_time(studies[one], found[one]) for one in peaks.sources]
+            parts = [
+                peaks_over_time(definitions[source], found.get(source), comm)
+                for source in peaks.sources
+            ]
             found[peaks.name] = pd.concat(parts, ignore_index=True)
-    return Evidence(found, {name: study.definition for name, study in studies.items()})
+    return Evidence(found, definitions) if rank_of(comm) == 0 else None
 
 
 def wide(study: Study) -> pd.DataFrame:
@@ -101,27 +108,34 @@ def wide(study: Study) -> pd.DataFrame:
     return table
 
 
-def peaks_over_time(study: Study, table: pd.DataFrame) -> pd.DataFrame:
-    """One row a point: ``power_peak``, ``rate_peak``, their times, and the ``lag`` between them."""
-    short = {"power": "power", "entanglement_rate": "rate"}
-    rows = []
-    for point in study.definition.points():
-        row: dict[str, Any] = {
-            "n_battery": point.model.n_battery,
-            "ratio": point.model.ratio,
-        }
-        curve = table[
-            (table["n_battery"] == row["n_battery"]) & np.isclose(table["ratio"], row["ratio"])
-        ].sort_values("time")
-        times = curve["time"].to_numpy()
-        for observable, name in short.items():
-            if observable in curve:
-                peak = local_peak(point.model, observable, times, curve[observable].to_numpy())
-                row |= {f"{name}_peak": peak.value, f"{name}_time": peak.time}
-        if "rate_time" in row:
-            row["lag"] = row["rate_time"] - row["power_time"]
-        rows.append(row)
-    return pd.DataFrame(rows)
+def peaks_over_time(
+    definition: RunDefinition, table: pd.DataFrame | None, comm: Any = None
+) -> pd.DataFrame:
+    """One row a point: ``power_peak``, ``rate_peak``, their times, and the ``lag`` between them.
+
+    `table` is needed on rank 0 only; the points are spread over the ranks of `comm`, the result is
+    on all.
+    """
+    points, ranks = definition.points(), size_of(comm)
+    shared = table if comm is None else comm.bcast(table, root=0)
+    with threadpool_limits(limits=1):  # as in `run_study`
+        mine = [_peaks_of(point, shared) for point in points[rank_of(comm) :: ranks]]
+    gathered = [mine] if comm is None else comm.allgather(mine)
+    return pd.DataFrame([gathered[i % ranks][i // ranks] for i in range(len(points))])
+
+
+def _peaks_of(point: Point, table: pd.DataFrame) -> dict[str, Any]:
+    row: dict[str, Any] = {"n_battery": point.model.n_battery, "ratio": point.model.ratio}
+    here = (table["n_battery"] == row["n_battery"]) & np.isclose(table["ratio"], row["ratio"])
+    curve = table[here].sort_values("time")
+    times = curve["time"].to_numpy()
+    for observable, name in (("power", "power"), ("entanglement_rate", "rate")):
+        if observable in curve:
+            peak = local_peak(point.model, observable, times, curve[observable].to_numpy())
+            row |= {f"{name}_peak": peak.value, f"{name}_time": peak.time}
+    if "rate_time" in row:
+        row["lag"] = row["rate_time"] - row["power_time"]
+    return row
 
 
 def with_slope(table: pd.DataFrame) -> pd.DataFrame:

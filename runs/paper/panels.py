@@ -60,12 +60,13 @@ class Panel:
 
 @dataclass(frozen=True)
 class Layout:
-    """A figure: its panels in rows of `columns`."""
+    """A figure: its panels in rows of `columns`; by default those that carry its name."""
 
     figure: str
     columns: int
     title: str
     in_paper: bool = True
+    chosen: tuple[str, ...] = ()
 
 
 LAYOUTS = (
@@ -76,6 +77,10 @@ LAYOUTS = (
     Layout("6", 2, "Temperature"),
     Layout("limits", 2, "Towards the limits, in closed form", in_paper=False),
     Layout("starts", 2, "Two starts of a warm battery", in_paper=False),
+    Layout(
+        *("composite", 3, "One panel of each", False),
+        chosen=("fig2a", "fig2e", "fig3a", "fig4d", "fig5b", "fig6b"),
+    ),
 )
 
 _SIZES, _DOWN = (1, 2, 3), (("battery_start", "down"),)
@@ -192,14 +197,16 @@ PANELS = (
 )
 
 
-def panels_of(figure: str) -> tuple[Panel, ...]:
+def panels_of(layout: Layout) -> tuple[Panel, ...]:
     """The panels of one figure, in order."""
-    return tuple(panel for panel in PANELS if panel.figure == figure)
+    if layout.chosen:
+        return tuple(panel for panel in PANELS if panel.name in layout.chosen)
+    return tuple(panel for panel in PANELS if panel.figure == layout.figure)
 
 
-def tables_of(figure: str) -> set[str]:
+def tables_of(layout: Layout) -> set[str]:
     """The tables of `Evidence` that a figure needs."""
-    return {layer.table for panel in panels_of(figure) for layer in panel.layers}
+    return {layer.table for panel in panels_of(layout) for layer in panel.layers}
 
 
 def panel_data(panel: Panel, evidence: Evidence) -> pd.DataFrame:
