@@ -13,26 +13,19 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from nvmodel.battery import CollectiveBattery
 from nvmodel.observables import OBSERVABLES
 from nvmodel.refusal import InputError, finite_number, known_name, whole_number
 from nvmodel.sums import MOST_RUNS
 from nvmodel.times import output_times
+from runs.models import Model, build_model, flattened, known_key
 from runs.precision import Precision
 
 Method = Literal["steady", "evolve", "sample"]
-MODEL_FIELDS = (
-    "n_battery",
-    "n_charger",
-    "ratio",
-    "nbar",
-    "temperature",
-    "gamma",
-    "battery_start",
-)
 RUN_FIELDS = (
     "engine",
     "method",
+    "order",
+    "classes",
     "times",
     "observables",
     "runs",
@@ -42,6 +35,7 @@ RUN_FIELDS = (
     "records",
     "single_runs",
 )
+ENGINES = ("quantum", "semiclassical")
 PRECISION_FIELDS = ("observable", "absolute", "relative", "times", "min_runs")
 RANGE_FIELDS = ("start", "stop", "points", "spacing")
 SPACINGS = ("linear", "log")
@@ -53,7 +47,7 @@ class Point:
     """One model of a sweep, with the swept fields that set it apart."""
 
     swept: tuple[tuple[str, Any], ...]
-    model: CollectiveBattery
+    model: Model
 
     @property
     def label(self) -> str:
@@ -72,6 +66,8 @@ class RunDefinition:
     model: tuple[tuple[str, tuple[Any, ...]], ...]
     engine: str
     methods: tuple[Method, ...]
+    order: int | None
+    classes: int | None
     times: tuple[float, ...]
     observables: tuple[str, ...] | None
     runs: int | None
@@ -92,7 +88,7 @@ class RunDefinition:
         for combination in itertools.product(*(values for _, values in self.model)):
             fields = dict(zip(names, combination, strict=True))
             labels = tuple((name, fields[name]) for name in swept)
-            points.append(Point(labels, _battery(fields)))
+            points.append(Point(labels, build_model(fields)))
         return tuple(points)
 
     def times_array(self) -> NDArray[np.float64]:
@@ -162,7 +158,7 @@ def parse_definition(content: Mapping[str, Any]) -> RunDefinition:
     """
     _known_keys("", content, ("title", "model", "run"))
     model, run = _table(content, "model"), _table(content, "run")
-    _known_keys("model.", model, MODEL_FIELDS)
+    fields = flattened(model)
     _known_keys("run.", run, RUN_FIELDS)
     methods = _methods(run.get("method"))
     runs = run.get("runs")
@@ -174,9 +170,11 @@ def parse_definition(content: Mapping[str, Any]) -> RunDefinition:
                 raise InputError(f"run.{name}", run[name], 'only with method = "sample"')
     definition = RunDefinition(
         title=_text("title", content.get("title", "untitled")),
-        model=tuple((name, _sweep(name, value)) for name, value in model.items()),
-        engine=known_name("run.engine", run.get("engine", "quantum"), ("quantum",)),
+        model=tuple((name, _sweep(name, value)) for name, value in fields.items()),
+        engine=known_name("run.engine", run.get("engine", "quantum"), ENGINES),
         methods=methods,
+        order=_only_semiclassical(run, "order", most=2),
+        classes=_only_semiclassical(run, "classes", most=10_000),
         times=_times(run.get("times"), methods),
         observables=_observables(run.get("observables")),
         runs=runs,
@@ -193,23 +191,12 @@ def parse_definition(content: Mapping[str, Any]) -> RunDefinition:
     return definition
 
 
-def _battery(fields: dict[str, Any]) -> CollectiveBattery:
-    fields = dict(fields)
-    ratio = fields.pop("ratio", None)
-    if "n_battery" not in fields:
-        raise InputError("model.n_battery", None, "must be given")
-    if ratio is not None:
-        if "n_charger" in fields:
-            raise InputError("model.ratio", ratio, "give n_charger or ratio, not both")
-        ratio = finite_number("model.ratio", ratio, least=0.0, exclusive=True)
-        n_battery = whole_number("n_battery", fields["n_battery"], least=1)
-        charger = ratio * n_battery
-        if charger != round(charger):
-            raise InputError("model.ratio", ratio, f"times n_battery = {n_battery} must be whole")
-        fields["n_charger"] = round(charger)
-    if "n_charger" not in fields:
-        raise InputError("model.n_charger", None, "must be given, or ratio")
-    return CollectiveBattery(**fields)
+def _only_semiclassical(run: Mapping[str, Any], name: str, most: int) -> int | None:
+    if name not in run:
+        return None
+    if run.get("engine", "quantum") != "semiclassical":
+        raise InputError(f"run.{name}", run[name], 'only with engine = "semiclassical"')
+    return whole_number(f"run.{name}", run[name], least=1, most=most)
 
 
 def _methods(value: Any) -> tuple[Method, ...]:
@@ -298,5 +285,4 @@ def _text(name: str, value: Any) -> str:
 
 def _known_keys(prefix: str, table: Mapping[str, Any], known: tuple[str, ...]) -> None:
     for key in table:
-        if key not in known:
-            known_name(f"{prefix}{key}", key, known)
+        known_key(prefix, key, known)

@@ -29,7 +29,7 @@ def draw(study: Study) -> Figure:
         observables = [str(n) for n in study.table["observable"].unique()]
         timed = study.table[np.isfinite(study.table["time"])]
         shown = [n for n in observables if n in set(timed["observable"])][:MOST_PANELS]
-        compared = _has_both(timed)
+        compared = study.definition.engine == "quantum" and _has_both(timed)
         points = curves(study, timed)
         fans = curves(study, study.single_runs)[:MOST_CURVES] if len(study.single_runs) else []
         n_panels = len(shown) + compared + len(fans)
@@ -47,9 +47,9 @@ def draw(study: Study) -> Figure:
         for axis, name in zip(axes, shown, strict=False):
             _draw_observable(axis, name, points, study, colours)
         if compared:
-            _draw_deviation(axes[len(shown)], points, colours)
+            _draw_deviation(axes[len(shown)], points, study, colours)
         for i, (label, runs) in enumerate(fans):
-            _draw_fan(axes[len(shown) + compared + i], label, runs, points[i][1], colours[i])
+            _draw_fan(axes[len(shown) + compared + i], label, runs, points[i][1], study, colours[i])
         for axis in axes[n_panels:]:
             axis.set_axis_off()
         if points and points[0][0]:
@@ -77,6 +77,17 @@ def save_figures(study: Study, folder: Path) -> list[Path]:
         figure.savefig(paths[1], metadata={"Date": None})
     plt.close(figure)
     return paths
+
+
+def _time_label(study: Study) -> str:
+    """Seconds with a resonator, whose rates are known; else units of 1/gamma."""
+    at_resonator = any(name.startswith("resonator.") for name, _ in study.definition.model)
+    return "t (s)" if at_resonator else r"$\gamma t$"
+
+
+def _unit(study: Study, name: str) -> str:
+    unit = OBSERVABLES[name].unit
+    return unit.replace("γ", "/s") if _time_label(study) == "t (s)" else unit
 
 
 def _has_both(timed: pd.DataFrame) -> bool:
@@ -118,14 +129,15 @@ def _draw_observable(
     for value, colour in zip(steady["value"], colours, strict=False):
         axis.axhline(value, color=colour, lw=0.7, ls=":")
     observable = OBSERVABLES[name]
-    axis.set_xlabel(r"$\gamma t$")
-    axis.set_ylabel(f"{observable.symbol}  ({observable.unit})")
+    axis.set_xlabel(_time_label(study))
+    axis.set_ylabel(f"{observable.symbol}  ({_unit(study, name)})")
     axis.set_title(name.replace("_", " "), fontsize="medium", loc="left")
 
 
 def _draw_deviation(
     axis: Axes,
     points: list[tuple[str, pd.DataFrame]],
+    study: Study,
     colours: list[tuple[float, float, float]],
 ) -> None:
     """(sampled - exact)/standard error of the battery's energy: stays within +-2 mostly."""
@@ -137,7 +149,7 @@ def _draw_deviation(
         known = sampled["error"] > 0
         z = ((sampled["value"] - exact) / sampled["error"])[known]
         axis.plot(z.index, z, color=colour, lw=1)
-    axis.set_xlabel(r"$\gamma t$")
+    axis.set_xlabel(_time_label(study))
     axis.set_ylabel("z")
     axis.set_title("battery energy: (sampled − exact)/error", fontsize="medium", loc="left")
 
@@ -147,21 +159,23 @@ def _draw_fan(
     label: str,
     runs: pd.DataFrame,
     point: pd.DataFrame,
+    study: Study,
     colour: tuple[float, float, float],
 ) -> None:
-    """Conditional battery energy of the first single runs, and the average over them all."""
-    energy = runs[runs["observable"] == "battery_energy"]
+    """Conditional energy of the first single runs, and the average over them all."""
+    name = "battery_energy" if "battery_energy" in set(runs["observable"]) else "charger_energy"
+    energy = runs[runs["observable"] == name]
     for _, one in energy.groupby("run"):
         axis.plot(one["time"], one["value"], color=colour, lw=0.6, alpha=0.5)
-    mean = point[point["observable"] == "battery_energy"]
+    mean = point[point["observable"] == name]
     for method in ("evolve", "sample"):
         curve = mean[mean["method"] == method]
         if len(curve):
             axis.plot(curve["time"], curve["value"], color="black", lw=1.6)
             break
     axis.set_ylim(-0.02, 1.02)
-    axis.set_xlabel(r"$\gamma t$")
-    axis.set_ylabel(f"{OBSERVABLES['battery_energy'].symbol} of single runs  (ħω)")
+    axis.set_xlabel(_time_label(study))
+    axis.set_ylabel(f"{OBSERVABLES[name].symbol} of single runs  (ħω)")
     count = energy["run"].nunique()
     title = f"{count} single runs"
     axis.set_title(f"{title}, {label}" if label else title, fontsize="medium", loc="left")

@@ -12,6 +12,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 import trajectories
+from nvmodel import CollectiveBattery
 from nvmodel.refusal import InputError, whole_number
 from runs.store import Result
 from trajectories import SingleRun
@@ -22,13 +23,22 @@ def replay(result: Result, run: int, point: int) -> SingleRun:
     definition = result.study.definition
     if definition.runs is None:
         raise InputError("folder", definition.title, "holds no single runs")
+    if definition.engine != "quantum":
+        raise InputError(
+            "folder", definition.title, 'runs of the semiclassical engine: set "single_runs"'
+        )
     points = definition.points()
     whole_number("--point", point, least=0, most=len(points) - 1)
     last = definition.first + definition.runs - 1
     whole_number("--run", run, least=definition.first, most=last)
     return trajectories.single_run(
-        points[point].model, definition.times_array(), definition.seed, run
+        _collective(points[point].model), definition.times_array(), definition.seed, run
     )
+
+
+def _collective(model: object) -> CollectiveBattery:
+    assert isinstance(model, CollectiveBattery)  # the quantum engine takes no other
+    return model
 
 
 def save_replay(one: SingleRun, folder: Path, name: str) -> list[Path]:

@@ -16,6 +16,7 @@ import tomli_w
 
 from nvmodel.refusal import InputError
 from runs.definition import RunDefinition, parse_definition
+from runs.models import nested
 from runs.study import Study
 
 DEFINITION = "definition.toml"
@@ -108,9 +109,7 @@ def load(folder: Path) -> Result:
 
 def definition_content(definition: RunDefinition) -> dict[str, Any]:
     """The definition as its TOML file holds it: what `parse_definition` takes."""
-    model = {
-        name: list(values) if len(values) > 1 else values[0] for name, values in definition.model
-    }
+    model = nested({name: list(v) if len(v) > 1 else v[0] for name, v in definition.model})
     run: dict[str, Any] = {
         "engine": definition.engine,
         "method": list(definition.methods),
@@ -121,6 +120,9 @@ def definition_content(definition: RunDefinition) -> dict[str, Any]:
         run["times"] = list(definition.times)
     if definition.runs is not None:
         run["runs"] = definition.runs
+    for name in ("order", "classes"):
+        if getattr(definition, name) is not None:
+            run[name] = getattr(definition, name)
     if definition.first:
         run["first"] = definition.first
     if definition.records is not None:

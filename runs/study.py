@@ -9,22 +9,15 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-import trajectories
 from nvmodel.refusal import InputError
 from nvmodel.solution import Solution
 from runs.checkpoint import Kept
 from runs.definition import Method, Point, RunDefinition
 from runs.distribute import Job, Keeper, Progress, Stop, distribute_all
+from runs.engines import engine_of
 from runs.parts import Parts, point_folder
 from runs.signals import Stopped
 from runs.world import rank_of, size_of
-from trajectories import jumps, master, steady
-
-AVAILABLE: dict[Method, tuple[str, ...]] = {
-    "steady": steady.AVAILABLE,
-    "evolve": master.AVAILABLE,
-    "sample": jumps.AVAILABLE,
-}
 
 
 @dataclass(frozen=True)
@@ -113,16 +106,21 @@ def run_study(
 
 def observables_of(definition: RunDefinition, method: Method) -> tuple[str, ...] | None:
     """Those of the asked observables that a method has; refused if none has one of them."""
+    engine = engine_of(definition)
+    if method not in engine.methods:
+        raise InputError("run.method", method, f"not in the {engine.name} engine")
+    model = definition.points()[0].model
+    offered = {m: engine.available(model, m) for m in definition.methods if m in engine.methods}
     if definition.observables is None:
         return None
     for name in definition.observables:
-        if not any(name in AVAILABLE[method] for method in definition.methods):
+        if not any(name in names for names in offered.values()):
             raise InputError(
                 "run.observables",
                 name,
                 f"no method of this definition has it ({', '.join(definition.methods)})",
             )
-    names = tuple(name for name in definition.observables if name in AVAILABLE[method])
+    names = tuple(name for name in definition.observables if name in offered[method])
     if not names:
         raise InputError(
             "run.method", method, f"has none of the observables {definition.observables}"
@@ -139,15 +137,12 @@ def _averages(
         for method in definition.methods
         if method != "sample"
     ]
-    times = definition.times_array()
+    times, engine = definition.times_array(), engine_of(definition)
     mine: dict[tuple[int, Method], Solution] = {}
     for i, method in tasks[rank_of(comm) :: size_of(comm)]:
         names = observables_of(definition, method)
-        battery = points[i].model
-        if method == "steady":
-            mine[i, method] = trajectories.steady_state(battery, observables=names)
-        else:
-            mine[i, method] = trajectories.evolve(battery, times, observables=names)
+        average = engine.steady if method == "steady" else engine.evolve
+        mine[i, method] = average(points[i].model, times, names)
     if comm is None:
         return mine
     parts = comm.gather(mine, root=0)
@@ -160,10 +155,10 @@ def _single_runs(
     if "sample" not in definition.methods:
         return {} if rank_of(comm) == 0 else None
     assert definition.runs is not None
-    names = observables_of(definition, "sample")
+    names, engine = observables_of(definition, "sample"), engine_of(definition)
     jobs = [
         Job(
-            trajectories.sample,
+            engine.sample,
             point.model,
             definition.times_array(),
             definition.runs,
@@ -208,14 +203,19 @@ def _unreached(definition: RunDefinition, method: Method, solution: Solution) ->
 
 def _fans(definition: RunDefinition, points: tuple[Point, ...]) -> pd.DataFrame:
     parts = []
+    wanted = ("battery_energy", "charger_energy", "ergotropy", "emitted_photons")
+    engine, times = engine_of(definition), definition.times_array()
     for point in points if "sample" in definition.methods else ():
+        offered = engine.available(point.model, "sample")
+        names = tuple(name for name in wanted if name in offered)
         for run in range(definition.single_runs):
-            one = trajectories.single_run(
-                point.model, definition.times_array(), definition.seed, run
+            # the ergotropy of one run's average state is that of its conditional state
+            one = engine.sample(
+                point.model, times, runs=1, seed=definition.seed, first=run, observables=names
             )
-            for name in ("battery_energy", "charger_energy", "ergotropy", "emitted_photons"):
+            for name in names:
                 part = pd.DataFrame(
-                    {"run": run, "time": one.times, "observable": name, "value": getattr(one, name)}
+                    {"run": run, "time": times, "observable": name, "value": one[name]}
                 )
                 parts.append(_with_swept(part, point))
     if not parts:

@@ -31,9 +31,12 @@ def summarise(study: Study) -> pd.DataFrame:
     """One row a point: stored energy exact and sampled, its z-score, peak power, ergotropy.
 
     Columns are those for which the study has data: ``E_ss`` from `steady`, ``E_end`` and so on at
-    the last time; z is (sampled - exact)/standard error there.
+    the last time; z is (sampled - exact)/standard error there. Averages of the semiclassical engine
+    are called modal: at order 2 they are the single run at the most probable delay.
     """
     rows = []
+    quantum = study.definition.engine == "quantum"
+    averages = "exact" if quantum else "modal"
     for label, part in curves(study, study.table):
         row: dict[str, Any] = {"model": label or study.definition.title}
         exact, sampled = _series(part, "evolve"), _series(part, "sample")
@@ -41,15 +44,17 @@ def summarise(study: Study) -> pd.DataFrame:
         if "battery_energy" in steady:
             row["E_ss exact"] = steady["battery_energy"].value.iloc[-1]
         if "battery_energy" in exact:
-            row["E_end exact"] = exact["battery_energy"].value.iloc[-1]
+            row[f"E_end {averages}"] = exact["battery_energy"].value.iloc[-1]
         if "battery_energy" in sampled:
             last = sampled["battery_energy"].iloc[-1]
             row["E_end sampled"] = last.value
             row["+-"] = last.error
             known = row.get("E_end exact", row.get("E_ss exact"))
-            if known is not None and last.error > 0:
+            if quantum and known is not None and last.error > 0:
                 row["z"] = (last.value - known) / last.error
-        for method, series in (("exact", exact), ("sampled", sampled)):
+        for method, series in ((averages, exact), ("sampled", sampled)):
+            if "battery_energy" not in series and "charger_energy" in series:
+                row[f"E_C end {method}"] = series["charger_energy"].value.iloc[-1]
             if "power" in series:
                 peak = series["power"].loc[series["power"].value.idxmax()]
                 row[f"P_max {method}"] = peak.value

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.interpolate import CubicSpline
 from threadpoolctl import threadpool_limits
 
+from nvmodel import CollectiveBattery
 from runs.definition import (
     Point,
     RunDefinition,
@@ -125,13 +126,15 @@ def peaks_over_time(
 
 
 def _peaks_of(point: Point, table: pd.DataFrame) -> dict[str, Any]:
-    row: dict[str, Any] = {"n_battery": point.model.n_battery, "ratio": point.model.ratio}
+    battery = point.model
+    assert isinstance(battery, CollectiveBattery)  # all of the paper's definitions are
+    row: dict[str, Any] = {"n_battery": battery.n_battery, "ratio": battery.ratio}
     here = (table["n_battery"] == row["n_battery"]) & np.isclose(table["ratio"], row["ratio"])
     curve = table[here].sort_values("time")
     times = curve["time"].to_numpy()
     for observable, name in (("power", "power"), ("entanglement_rate", "rate")):
         if observable in curve:
-            peak = local_peak(point.model, observable, times, curve[observable].to_numpy())
+            peak = local_peak(battery, observable, times, curve[observable].to_numpy())
             row |= {f"{name}_peak": peak.value, f"{name}_time": peak.time}
     if "rate_time" in row:
         row["lag"] = row["rate_time"] - row["power_time"]

@@ -1,0 +1,84 @@
+"""The two engines as a study sees them: which observables, which averages, which single runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import meanfield
+import trajectories
+from meanfield import readout as mean_readout
+from meanfield import tally as mean_tally
+from meanfield.moments import system_of
+from nvmodel.battery import CollectiveBattery
+from nvmodel.refusal import InputError
+from nvmodel.solution import Solution
+from runs.definition import Method, RunDefinition
+from runs.distribute import Sample
+from runs.models import Model
+from trajectories import jumps, master, steady
+
+Names = tuple[str, ...] | None
+Average = Callable[[Any, Any, Names], Solution]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What one engine offers for a definition."""
+
+    name: str
+    methods: tuple[Method, ...]
+    available: Callable[[Model, Method], tuple[str, ...]]
+    evolve: Average
+    steady: Average
+    sample: Sample
+
+
+def engine_of(definition: RunDefinition) -> Engine:
+    """The engine that a definition asks for, with its order and number of classes."""
+    if definition.engine == "quantum":
+        return Engine(
+            "quantum",
+            ("steady", "evolve", "sample"),
+            _available_quantum,
+            lambda model, times, names: trajectories.evolve(_collective(model), times, names),
+            lambda model, times, names: trajectories.steady_state(_collective(model), names),
+            trajectories.sample,
+        )
+    classes: Any = {} if definition.classes is None else {"classes": definition.classes}
+    order = 2 if definition.order is None else definition.order
+    return Engine(
+        "semiclassical",
+        ("evolve", "sample"),
+        _available_semiclassical,
+        lambda model, times, names: meanfield.evolve(
+            model, times, order=order, observables=names, **classes
+        ),
+        _no_steady_state,
+        partial(meanfield.sample, **classes),
+    )
+
+
+def _collective(model: Model) -> CollectiveBattery:
+    if not isinstance(model, CollectiveBattery):
+        raise InputError("run.engine", "quantum", 'has no resonator: use engine = "semiclassical"')
+    return model
+
+
+def _available_quantum(model: Model, method: Method) -> tuple[str, ...]:
+    _collective(model)
+    names: dict[Method, tuple[str, ...]] = {
+        "steady": steady.AVAILABLE,
+        "evolve": master.AVAILABLE,
+        "sample": jumps.AVAILABLE,
+    }
+    return names[method]
+
+
+def _available_semiclassical(model: Model, method: Method) -> tuple[str, ...]:
+    system = system_of(model, 1)
+    return mean_readout.available(system) if method == "evolve" else mean_tally.available(system)
+
+
+def _no_steady_state(model: Any, times: Any, names: Names) -> Solution:
+    raise InputError("run.method", "steady", "not in the semiclassical engine: use evolve")

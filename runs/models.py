@@ -1,0 +1,189 @@
+"""Models from the fields of a run definition, all keys checked."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from nvmodel import (
+    CollectiveBattery,
+    Drive,
+    Gaussian,
+    Lorentzian,
+    QGaussian,
+    Resonator,
+    ResonatorBattery,
+    SpinEnsemble,
+)
+from nvmodel.refusal import InputError, finite_number, known_name, whole_number
+
+Model = CollectiveBattery | ResonatorBattery
+
+COLLECTIVE = (
+    "n_battery",
+    "n_charger",
+    "ratio",
+    "nbar",
+    "temperature",
+    "gamma",
+    "battery_start",
+)
+SPINS = (
+    "number",
+    "coupling_hz",
+    "polarisation",
+    "t1_s",
+    "t2_s",
+    "equilibrium",
+    "coupling_spread",
+    "line",
+)
+LINE = ("shape", "fwhm_hz", "q")
+SHAPES = ("gaussian", "lorentzian", "q-gaussian")
+TABLES = {
+    "battery": SPINS,
+    "charger": SPINS,
+    "resonator": ("frequency_hz", "linewidth_fwhm_hz", "linewidth_hwhm_hz", "temperature_k"),
+    "drive": ("amplitude", "duration_s", "start_s", "shape", "detuning_hz"),
+}
+AT_RESONATOR = (*TABLES, "battery_detuning_hz", "charger_detuning_hz")
+
+
+def flattened(model: Mapping[str, Any]) -> dict[str, Any]:
+    """The [model] table with its tables' fields by dotted names; unknown keys are refused.
+
+    >>> flattened({"resonator": {"frequency_hz": 3e9}})
+    {'resonator.frequency_hz': 3000000000.0}
+    """
+    known = AT_RESONATOR if "resonator" in model else COLLECTIVE
+    flat: dict[str, Any] = {}
+    for key, value in model.items():
+        known_key("model.", key, known)
+        if key not in TABLES:
+            flat[key] = value
+            continue
+        for inner, part in _table(f"model.{key}", value).items():
+            known_key(f"model.{key}.", inner, TABLES[key])
+            if inner != "line":
+                flat[f"{key}.{inner}"] = part
+                continue
+            for name, leaf in _table(f"model.{key}.line", part).items():
+                known_key(f"model.{key}.line.", name, LINE)
+                flat[f"{key}.line.{name}"] = leaf
+    return flat
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """The table that `flattened` takes apart.
+
+    >>> nested({"charger.line.q": 1.4, "nbar": 0})
+    {'charger': {'line': {'q': 1.4}}, 'nbar': 0}
+    """
+    tables: dict[str, Any] = {}
+    for name, value in flat.items():
+        place = tables
+        *path, last = name.split(".")
+        for part in path:
+            place = place.setdefault(part, {})
+        place[last] = value
+    return tables
+
+
+def build_model(fields: Mapping[str, Any]) -> Model:
+    """The model of one point of a sweep, from flattened fields."""
+    tables = nested(fields)
+    if "resonator" not in tables:
+        return _collective(tables)
+    charger = _spins("charger", tables.get("charger"))
+    if charger is None:
+        raise InputError("model.charger", None, "must be a table")
+    drive = tables.get("drive")
+    return ResonatorBattery(
+        charger=charger,
+        resonator=_built("model.resonator", Resonator, tables["resonator"]),
+        battery=_spins("battery", tables.get("battery")),
+        battery_detuning_hz=tables.get("battery_detuning_hz", 0.0),
+        charger_detuning_hz=tables.get("charger_detuning_hz", 0.0),
+        drive=None if drive is None else _built("model.drive", Drive, drive),
+    )
+
+
+def known_key(prefix: str, key: str, known: tuple[str, ...]) -> None:
+    """Refuse a key that is not known, and name the nearest."""
+    if key not in known:
+        known_name(f"{prefix}{key}", key, known)
+
+
+def _collective(fields: dict[str, Any]) -> CollectiveBattery:
+    ratio = fields.pop("ratio", None)
+    if "n_battery" not in fields:
+        raise InputError("model.n_battery", None, "must be given")
+    if ratio is not None:
+        if "n_charger" in fields:
+            raise InputError("model.ratio", ratio, "give n_charger or ratio, not both")
+        ratio = finite_number("model.ratio", ratio, least=0.0, exclusive=True)
+        n_battery = whole_number("n_battery", fields["n_battery"], least=1)
+        charger = ratio * n_battery
+        if charger != round(charger):
+            raise InputError("model.ratio", ratio, f"times n_battery = {n_battery} must be whole")
+        fields["n_charger"] = round(charger)
+    if "n_charger" not in fields:
+        raise InputError("model.n_charger", None, "must be given, or ratio")
+    return CollectiveBattery(**fields)
+
+
+def _spins(name: str, fields: dict[str, Any] | None) -> SpinEnsemble | None:
+    if fields is None:
+        return None
+    given = dict(fields)
+    line = given.pop("line", None)
+    coupling = finite_number(
+        f"model.{name}.coupling_hz", given.pop("coupling_hz", None), least=0.0, exclusive=True
+    )
+    given["coupling"] = 2.0 * math.pi * coupling
+    if line is not None:
+        given["line"] = _line(f"model.{name}.line", line)
+    return _built(f"model.{name}", SpinEnsemble, given)
+
+
+def _line(name: str, fields: dict[str, Any]) -> Gaussian | Lorentzian | QGaussian:
+    shape = known_name(f"{name}.shape", fields.get("shape"), SHAPES)
+    rest = {key: value for key, value in fields.items() if key != "shape"}
+    kinds: dict[str, type[Any]] = {
+        "gaussian": Gaussian,
+        "lorentzian": Lorentzian,
+        "q-gaussian": QGaussian,
+    }
+    line: Gaussian | Lorentzian | QGaussian = _built(name, kinds[shape], rest)
+    return line
+
+
+def _built(name: str, kind: type[Any], fields: Mapping[str, Any]) -> Any:
+    """An instance, its refusals with the table's name before the field's."""
+    try:
+        return kind(**fields)
+    except InputError as error:
+        raise _prefixed(name, str(error)) from None
+    except TypeError:
+        needed = [f for f in kind.__dataclass_fields__ if f not in fields]
+        raise InputError(name, sorted(fields), f"fields are missing, of {needed}") from None
+
+
+def _prefixed(name: str, message: str) -> InputError:
+    field, value = message.split(" = ", 1)
+    shown, allowed = value.split(": ", 1)
+    return InputError(f"{name}.{field}", _Shown(shown), allowed)
+
+
+class _Shown(str):
+    """A value that is shown as it stands."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _table(name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise InputError(name, value, "must be a table")
+    return value
