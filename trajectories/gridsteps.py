@@ -20,12 +20,21 @@ ComplexArray = NDArray[np.complex128]
 # the function starts with. Half steps are better by 2^15, so what is left is 3e-14 a step
 STEP_TOLERANCE = 1e-9
 
-# where halving changed less than this, the next few steps of the same size are taken whole
-UNVERIFIED_BELOW = 1e-12
+# two half steps and one differ by this from rounding alone: the residues times 1e-16, and some.
+# Below it the next few steps of the same size are taken whole
+ROUNDING_SEEN = 1e-12
 MOST_UNVERIFIED = 4
+
+# after a step was refused, this many are taken before a longer one is tried, and twice as many
+# each time that is refused in turn: rounding hides how much longer a step could be
+PATIENCE = 8
 
 # factorised steps kept: a step, its half, and those before the last change of size
 SLOTS = 4
+
+# an output time nearer than this many steps is reached in equal steps, so that times at equal
+# distances share factors; on the way to one further off steps only double or halve
+EQUAL_STEPS = 8
 
 # step sizes this close share their factors. Times are counted as if they were the stored size, so
 # the mismatch does not add up: outputs are late or early by at most this fraction of a step
@@ -81,16 +90,17 @@ def _propagate(
     whole, half, two = x.copy(), x.copy(), x.copy()
     y_whole, y_half, y_two = y.copy(), y.copy(), y.copy()
     work = np.empty(x.shape, np.complex128)
+    scale = np.abs(readings).sum(axis=1)
     now, error, step, last = 0.0, 0.0, 0.5, 0.0
-    difference, verified, unverified = 1.0, 0.0, 0
+    difference, verified, unverified, patience, pause = 1.0, 0.0, 0, 0, PATIENCE
     for t in range(taus.size):
         while taus[t] - now > SAME_STEP * max(last, taus[t] - now):
             h = _next_step(taus[t] - now, step, last)
             slot, oldest = _slot(h, q, poles, inverse, stored, oldest)
             h = stored[slot]
             _step(h, inverse[slot], q, poles, residues, readings, x, y, whole, y_whole, work)
-            if h <= verified and difference < UNVERIFIED_BELOW and unverified < MOST_UNVERIFIED:
-                unverified += 1
+            if h <= verified and difference < ROUNDING_SEEN and unverified < MOST_UNVERIFIED:
+                unverified, patience = unverified + 1, patience - 1
                 error += difference
                 x, whole, y, y_whole = whole, x, y_whole, y
             else:
@@ -99,13 +109,17 @@ def _propagate(
                 _step(*args, x, y, half, y_half, work)
                 _step(*args, half, y_half, two, y_two, work)
                 difference = _largest_difference(two, whole, size)
-                growth = 0.9 * (STEP_TOLERANCE / max(difference, 1e-300)) ** (1.0 / (ORDER + 1))
+                difference = max(difference, _integral_difference(y_two, y_whole, scale))
                 if difference > STEP_TOLERANCE:
-                    step = h * max(0.1, min(0.7, growth))
+                    step, pause = h / 2, 2 * pause
+                    patience = pause
                     continue
                 error += difference * 2.0**-ORDER
-                step = h * min(4.0, growth)
-                verified, unverified = h, 0
+                if h > 1.5 * verified:
+                    pause = PATIENCE
+                verified, unverified, patience = h, 0, patience - 1
+                if difference < 0.1 * STEP_TOLERANCE and patience <= 0:
+                    step = max(step, 2.0 * h)
                 x, two, y, y_two = two, x, y_two, y
             now += h
             last = h
@@ -116,13 +130,15 @@ def _propagate(
 
 @njit(error_model="numpy")
 def _next_step(left: float, step: float, last: float) -> float:
-    """Equal steps to the output time, of the last size if that fits and is not far too short."""
+    """The largest step, equal steps to a near output time, or the last size if it is one."""
     if left <= step:
         return left
     count = np.ceil(left / step)
+    if count > EQUAL_STEPS:
+        return step
     if 0.4 * step < last <= step:
         fitting = np.rint(left / last)
-        if fitting > 0 and abs(left / fitting - last) < SAME_STEP * last:
+        if abs(left - fitting * last) < SAME_STEP * last:
             return last
     return left / count
 
@@ -155,6 +171,18 @@ def _largest_difference(a: Array, b: Array, size: Array) -> float:
                 d = size[i] * abs(a[i, c] - b[i, c])
                 if not d <= largest:  # lets nan through
                     largest = d
+    return largest
+
+
+@njit(error_model="numpy")
+def _integral_difference(a: Array, b: Array, scale: Array) -> float:
+    """Relative to the integral, or to the reading's largest value over one e-fold."""
+    largest = 0.0
+    for r in range(a.shape[0]):
+        for c in range(a.shape[1]):
+            d = abs(a[r, c] - b[r, c]) / max(scale[r], abs(b[r, c]), 1e-300)
+            if not d <= largest:
+                largest = d
     return largest
 
 
@@ -225,25 +253,51 @@ def _step(
     y_out: Array,
     work: ComplexArray,
 ) -> None:
-    """out = r(h Q) x for r the rational approximant, and the readings' integrals."""
-    out[:] = 0.0
-    y_out[:] = 0.0
+    """out = r(h Q) x and the readings' integrals.
+
+    As r(A) x = x + 2 Re sum (c/z) (A - z)^-1 A x, since r(0) = 1: what changes little in a step
+    gets little of the residues' rounding, however many steps there are.
+    """
+    rate = np.zeros_like(x)
+    _apply(q, x, rate)
+    reading = readings @ x
+    out[:] = x
+    y_out[:] = y
     for j in range(poles.size):
-        _solve(h, inverse[j], q, x, work)
+        share = 2.0 * h * residues[j] / poles[j]
+        _solve(h, inverse[j], q, rate, work)
         for i in range(x.shape[0]):
             for c in range(x.shape[1]):
-                out[i, c] += 2.0 * (residues[j] * work[i, c]).real
+                out[i, c] += (share * work[i, c]).real
         # an integral is one more row of the generator, with rate 0: its solve is a division
         for r in range(readings.shape[0]):
             for c in range(x.shape[1]):
                 flow = 0.0j
                 for i in range(x.shape[0]):
                     flow += readings[r, i] * work[i, c]
-                y_out[r, c] += 2.0 * (residues[j] * (h * flow - y[r, c]) / poles[j]).real
+                y_out[r, c] += (share * (h * flow - reading[r, c]) / poles[j]).real
     for i in range(x.shape[0]):
         for c in range(x.shape[1]):
             if abs(out[i, c]) < 1e-100:  # denormals would cost a hundred times a number's time
                 out[i, c] = 0.0
+
+
+@njit(error_model="numpy")
+def _apply(q: Blocks, x: Array, rate: Array) -> None:
+    """rate += Q x."""
+    for e in range(q.first.size - 1):
+        low, high = q.first[e], q.first[e + 1]
+        for c in range(x.shape[1]):
+            for i in range(low, high):
+                line = q.start[e] + (i - low) * (high - low)
+                value = q.below[i] * x[high, c] if high < x.shape[0] else 0.0
+                for j in range(low, high):
+                    value += q.inner[line + j - low] * x[j, c]
+                rate[i, c] += value
+            if e:
+                before = q.first[e - 1]
+                for j in range(before, low):
+                    rate[low, c] += q.above[e, j - before] * x[j, c]
 
 
 @njit(error_model="numpy")

@@ -39,7 +39,8 @@ from trajectories.laddersum import (
 
 Array = NDArray[np.float64]
 
-# ladders that together weigh less than this are left out; an energy per spin changes by no more
+# left-out ladders, and left-out coherences with their lower neighbours, together weigh less than
+# this; an energy per spin changes by no more
 WEIGHT_TAIL = 1e-13
 
 # a fixed limit to the work: at 20 ms a ladder, a minute
@@ -128,7 +129,8 @@ def _smaller_first(battery: CollectiveBattery) -> CoupledBasis:
     """The basis with the smaller ensemble in the battery's place, where nothing cancels."""
     small = min(battery.n_battery, battery.n_charger)
     large = max(battery.n_battery, battery.n_charger)
-    return coupled_basis(small, large, WEIGHT_TAIL)
+    # sqrt(p_k p_{k-1}) <= p_k sqrt(2 N_large), from the ratio of neighbouring weights
+    return coupled_basis(small, large, WEIGHT_TAIL / np.sqrt(2.0 * large))
 
 
 def _difference(basis: CoupledBasis) -> int:
@@ -159,12 +161,25 @@ def level_chain(grid: Grid, nbar: float) -> Chain:
     scale = max(grid.L, 1.0)
     m = grid.m / scale
     down, up = (nbar + 1.0) * m * (grid.n + 1.0), nbar * grid.n * ((grid.m + 1.0) / scale)
+    height = _thermal_height(grid.L, nbar)
+    offset = np.array([height, 4.0 * nbar * (grid.L - 2.0 * height) / scale]) / scale
     return Chain(
         blocks=assemble(grid, down, up, np.zeros_like(m)),
-        start=np.stack([m, 4.0 * m * ((grid.n + 1.0) / scale)], axis=1),
+        start=np.stack([m, 4.0 * m * ((grid.n + 1.0) / scale)], axis=1) - offset,
+        offset=offset,
         factor=np.array([1.0, 0.25 * scale]),
         size=np.ones_like(m),
     )
+
+
+def _thermal_height(L: float, nbar: float) -> float:
+    """Mean m with weights (nbar/(nbar+1))^m, m = 0 ... L; then <J^+J^-> is nbar (L - 2 m)."""
+    if nbar == 0.0:
+        return 0.0
+    if nbar > L + 1.0:  # an infinite temperature: nearly all alike, and any constant will do
+        return 0.5 * L
+    with np.errstate(over="ignore"):
+        return float(nbar - (L + 1.0) / np.expm1((L + 1.0) * np.log1p(1.0 / nbar)))
 
 
 def _coherence_family(battery: CollectiveBattery, basis: CoupledBasis) -> LadderFamily:
@@ -193,10 +208,12 @@ def coherence_chain(grid: Grid, nbar: float) -> Chain:
     down = np.where(inside, (nbar + 1.0) * (n + 1.0) * ((m - 1.0) / scale), 0.0)
     up = np.where(inside, nbar * (n - 1.0) * ((m + 1.0) / scale), 0.0)
     growth = np.where(inside, (0.5 * (m - n) - (2.0 * nbar + 1.0)) / scale, 0.0)
+    largest = 0.5 + (2.0 * nbar + 1.0) / scale
     return Chain(
         blocks=assemble(grid, down, up, growth),
-        start=np.stack([inside.astype(float), growth], axis=1),
-        factor=np.array([1.0, scale]),
+        start=np.stack([inside.astype(float), growth / largest], axis=1),
+        offset=np.zeros(2),
+        factor=np.array([1.0, scale * largest]),
         size=2.0 * np.sqrt(n * m) / scale,
     )
 

@@ -33,6 +33,10 @@ NODE_TOLERANCE = 1e-12
 # what is left then, e^-12, is small enough for the convergence assumed from the singular points
 FALL = 12.0
 
+# what evolves fades at least like exp(-L t/2) once the burst is over at L t < 2 ln L; so much
+# later nothing is left of it, and later times only add to integrals of constants
+FADED = 100.0
+
 # ladders summed at a time, so that memory stays below 50 MB however many there are
 CHUNK = 1 << 16
 
@@ -50,14 +54,19 @@ class Chain:
     blocks : Blocks
         In units of gamma L.
     start : ndarray (points, columns)
+        Less `offset`.
+    offset : ndarray (columns,)
+        Constants, which the generator leaves alone. With the steady values here, what is evolved
+        fades away, and late times keep their digits.
     factor : ndarray (columns,)
-        The functions wanted are `factor` times what `start` becomes, so that `start` is of size 1.
+        The functions wanted are `factor` times the sum of both, so that `start` is of size 1.
     size : ndarray (points,)
         Weight of a point in the error: no weighted value ever grows beyond its start's largest.
     """
 
     blocks: Blocks
     start: Array
+    offset: Array
     factor: Array
     size: Array
 
@@ -250,7 +259,11 @@ def _evolve(
     chain: Chain, grid: Grid, readings: Array, taus: Array
 ) -> tuple[Array, Array, float]:
     scale = max(grid.L, 1.0)
+    faded = 2.0 * np.log(scale + 1.0) + FADED
     values, integrals, error = propagate_readings(
-        chain.blocks, chain.start, readings, chain.size, taus * scale
+        chain.blocks, chain.start, readings, chain.size, np.minimum(taus * scale, faded)
     )
-    return values * chain.factor, integrals * (chain.factor / scale), error
+    constant = readings.sum(axis=1)[:, None] * chain.offset
+    values = (values + constant) * chain.factor
+    integrals = integrals * (chain.factor / scale) + taus[:, None, None] * constant * chain.factor
+    return values, integrals, error
