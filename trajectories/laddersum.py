@@ -162,9 +162,7 @@ def sum_over_ladders(family: LadderFamily, taus: Array) -> LadderSum:
     """
     rows, columns = family.weight.shape[0], family.chain(ladder_grid(2)).factor.size
     shape = (taus.size, rows, columns)
-    running = _Running(
-        np.zeros(shape), np.zeros(shape), np.zeros(shape[:2]), np.zeros(rows)
-    )
+    running = _Running(np.zeros(shape), np.zeros(shape), np.zeros(shape[:2]), np.zeros(rows))
     total = np.abs(family.weight).sum(axis=1)
     heaviest = int(np.argmax(np.abs(family.weight).sum(axis=0))) if family.k.size else 0
     for a, b, nodes in panels(family, float(taus[-1])):
@@ -255,9 +253,7 @@ def _grid_error(family: LadderFamily, taus: Array, node: float, k: float) -> Arr
     return np.abs(seen[0] - seen[1]).max()
 
 
-def _evolve(
-    chain: Chain, grid: Grid, readings: Array, taus: Array
-) -> tuple[Array, Array, float]:
+def _evolve(chain: Chain, grid: Grid, readings: Array, taus: Array) -> tuple[Array, Array, float]:
     scale = max(grid.L, 1.0)
     faded = 2.0 * np.log(scale + 1.0) + FADED
     values, integrals, error = propagate_readings(

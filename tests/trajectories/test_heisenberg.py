@@ -1,0 +1,216 @@
+"""Exact averages at any size against integer chains, closed forms and the large-N law."""
+
+import mpmath
+import numpy as np
+import pytest
+
+from nvmodel import CollectiveBattery, InputError
+from trajectories.angular import coupled_basis, lowering_squared
+from trajectories.chains import pair_chains, propagate
+from trajectories.grids import Blocks, Grid, ladder_grid, reading_weights
+from trajectories.gridsteps import propagate_readings
+from trajectories.heisenberg import coherence_chain, heisenberg_averages, level_chain
+
+
+def times_through_burst(n_battery: int, n_charger: int, count: int = 40) -> np.ndarray:
+    rate = max(abs(n_charger - n_battery), np.sqrt(n_charger))
+    return np.linspace(0.0, (np.log(n_battery + n_charger) + 10.0) / rate, count)
+
+
+def from_density_matrix(battery: CollectiveBattery, times: np.ndarray) -> dict[str, np.ndarray]:
+    """The same averages in the Schroedinger picture, every rung of every ladder kept."""
+    basis = coupled_basis(battery.n_battery, battery.n_charger)
+    chains = pair_chains(basis, battery.occupation, furthest=1)
+    amplitude = np.sqrt(basis.weight) * (-1.0) ** np.arange(basis.n_ladders)
+    M, J, inside = chains.M[:, None], basis.J[chains.first], chains.inside(basis)
+    same = (chains.first == chains.second) & inside
+    start = np.zeros(chains.loss.shape)
+    start[round(basis.J[-1] - basis.m_start)] = amplitude[chains.first] * amplitude[chains.second]
+    emission = np.where(same, (battery.occupation + 1.0) * lowering_squared(J, M), 0.0)
+    states, photons, _ = propagate(chains, start, times, emission)
+    coupling = 2.0 * basis.coupling[chains.first] * np.sqrt(np.maximum(J**2 - M**2, 0.0))
+    battery_z = np.where(same, M * basis.diagonal[chains.first], np.where(inside, coupling, 0.0))
+    b = np.tensordot(states, battery_z, 2)
+    total = np.tensordot(states, np.where(same, M, 0.0), 2)
+    return {
+        "battery_energy": b / battery.n_battery + 0.5,
+        "charger_energy": (total - b) / battery.n_charger + 0.5,
+        "emission_rate": np.tensordot(states, emission, 2),
+        "emitted_photons": photons,
+    }
+
+
+@pytest.mark.parametrize("nbar", [0.0, 0.05, 0.5, 5.0])
+@pytest.mark.parametrize(
+    ("n_battery", "n_charger"),
+    [(1, 1), (1, 5), (5, 1), (2, 3), (10, 10), (10, 50), (50, 10), (100, 200), (20, 1000)],
+)
+def test_agrees_with_every_rung_of_the_density_matrix(n_battery, n_charger, nbar):
+    battery = CollectiveBattery(n_battery, n_charger, nbar=nbar)
+    times = times_through_burst(n_battery, n_charger)
+    result = heisenberg_averages(battery, times)
+    expected = from_density_matrix(battery, times)
+    N = n_battery + n_charger
+    # both sides step with an error of some 1e-12; 1e-10 leaves room for a hundred steps of it
+    for name, scale in (
+        ("battery_energy", 1.0),
+        ("charger_energy", 1.0),
+        ("emission_rate", N**2 * (nbar + 1.0)),
+        ("emitted_photons", N * (nbar + 1.0) * (1.0 + nbar)),
+    ):
+        difference = np.abs(getattr(result, name) - expected[name]).max()
+        assert difference < 1e-10 * scale, name
+    assert result.error_estimate < 1e-10
+
+
+def every_rung(L: int) -> Grid:
+    n = np.arange(L + 1.0)
+    return Grid(float(L), n, n[::-1], np.arange(L + 2), np.zeros(L + 1), *ladder_grid(1)[-2:])
+
+
+@pytest.mark.parametrize("chain", [level_chain, coherence_chain])
+@pytest.mark.parametrize(("nbar", "L"), [(0.0, 20_000), (0.5, 20_000), (5.0, 5_000)])
+def test_doubling_grid_agrees_with_all_rungs(chain, nbar, L):
+    taus = np.linspace(0.0, 2.0 * np.log(L) + 10.0, 30)
+    rungs = np.array([1.0, 7.0, 150.0, 1111.0])
+    seen = []
+    for grid in (ladder_grid(L), every_rung(L)):
+        on_grid = chain(grid, nbar)
+        readings = reading_weights(grid, rungs, np.eye(4), from_top=True)
+        values, integrals, _ = propagate_readings(
+            on_grid.blocks, on_grid.start, readings, on_grid.size, taus
+        )
+        size = (readings @ on_grid.size)[:, None]
+        seen.append((values * size, integrals * size))
+    # the all-rung chain's rounding grows like 1e-16 nbar L per e-fold
+    np.testing.assert_allclose(seen[0][0], seen[1][0], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(seen[0][1], seen[1][1], rtol=0, atol=3e-9)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("nbar", [0.0, 0.5])
+def test_doubling_grid_agrees_with_all_rungs_of_six_hundred_thousand(nbar):
+    test_doubling_grid_agrees_with_all_rungs(level_chain, nbar, 400_000)
+
+
+def dense(blocks: Blocks) -> np.ndarray:
+    matrix = np.zeros((blocks.below.size,) * 2)
+    for e in range(blocks.first.size - 1):
+        low, high = blocks.first[e], blocks.first[e + 1]
+        part = blocks.inner[blocks.start[e] : blocks.start[e + 1]]
+        matrix[low:high, low:high] = part.reshape(high - low, -1)
+        if high < matrix.shape[0]:
+            matrix[low:high, high] += blocks.below[low:high]
+        if e:
+            before = blocks.first[e - 1]
+            matrix[low, before:low] += blocks.above[e, : low - before]
+    return matrix
+
+
+@pytest.mark.parametrize("nbar", [0.0, 0.05, 0.5, 5.0, 50.0, 1e4])
+@pytest.mark.parametrize("L", [300, 10**4, 10**6, 10**9])
+def test_no_mode_on_the_grid_grows(nbar, L):
+    # one-sided reading at the joints grows where absorption counts, two-sided reading elsewhere
+    eigenvalues = np.linalg.eigvals(dense(level_chain(ladder_grid(L), nbar).blocks))
+    # 0 belongs to constants; eigenvalues of this matrix carry rounding of its largest entries
+    assert eigenvalues.real.max() < 1e-10 * (1.0 + nbar)
+
+
+def large_n_law(n_battery: int, n_charger: int, nbar: float, times: np.ndarray) -> np.ndarray:
+    """A burst of linear growth from noise and a classical pulse, with its first correction."""
+    D, R = n_charger - n_battery, n_charger / n_battery
+    mu = nbar + R / (R - 1.0)
+    a = D / mu * np.exp(-D * times)
+    F = np.array([float(1 - mpmath.mpf(x) * mpmath.exp(x) * mpmath.e1(x)) for x in a])
+    return F * (1.0 - 2.0 * np.sqrt(a / (D * mu)) * R / (R - 1.0))
+
+
+@pytest.mark.parametrize("nbar", [0.0, 0.5])
+def test_residual_of_the_large_n_law_falls_like_one_over_n(nbar):
+    residual = []
+    for n_battery in (10**4, 10**5, 10**6):
+        n_charger = 5 * n_battery
+        D = n_charger - n_battery
+        times = (np.log(D) + np.linspace(-3.0, 6.0, 40)) / D
+        battery = CollectiveBattery(n_battery, n_charger, nbar=nbar)
+        exact = heisenberg_averages(battery, times).battery_energy
+        residual.append(np.abs(exact - large_n_law(n_battery, n_charger, nbar, times)).max())
+    orders = np.log10(np.array(residual[:-1]) / residual[1:])
+    np.testing.assert_allclose(orders, 1.0, atol=0.15)  # corrections of order log(N)/N remain
+
+
+@pytest.mark.parametrize("nbar", [0.0, 0.5, 5.0])
+def test_large_n_law_holds_at_1e16_spins(nbar):
+    n_battery, n_charger = 10**15, 9 * 10**15
+    D = n_charger - n_battery
+    times = (np.log(D) + np.linspace(-3.0, 30.0, 100)) / D
+    result = heisenberg_averages(CollectiveBattery(n_battery, n_charger, nbar=nbar), times)
+    law = large_n_law(n_battery, n_charger, nbar, times)
+    # the law's own residual is 1e-15 here; what is left is ours, and we promise 1e-8
+    difference = np.abs(result.battery_energy - law).max()
+    assert difference < 1e-9
+    assert difference < 10 * result.error_estimate < 1e-8
+
+
+@pytest.mark.parametrize(
+    ("n_battery", "n_charger"),
+    [(1, 1), (3, 15), (1000, 1100), (10**6, 2 * 10**6), (10**15, 10**16)],
+)
+def test_ends_in_the_dark_states(n_battery, n_charger):
+    battery = CollectiveBattery(n_battery, n_charger)
+    late = heisenberg_averages(battery, [1e3 / max(n_charger - n_battery, 1)])
+    basis = coupled_basis(n_battery, n_charger)
+    k, D = np.arange(basis.n_ladders), n_charger - n_battery
+    dark = (n_battery - k) / n_battery * ((D + k + 1.0) / (D + 2.0 * k + 2.0))
+    # 1e-12: the weights left out, 1e-13, and their rounding
+    assert late.battery_energy[0] == pytest.approx(basis.weight @ dark, abs=1e-12)
+    # relative to the burst's N^2 photons per unit of time
+    assert abs(late.emission_rate[0]) < 1e-14 * (n_battery + n_charger) ** 2
+
+
+@pytest.mark.parametrize("nbar", [0.0, 0.5, 5.0])
+@pytest.mark.parametrize(
+    ("n_battery", "n_charger"), [(30, 40), (4000, 1000), (10**9, 10**9 + 10**8), (1, 10**16)]
+)
+def test_photons_account_for_the_energy_and_power_for_the_battery(n_battery, n_charger, nbar):
+    battery = CollectiveBattery(n_battery, n_charger, nbar=nbar, gamma=2.0)
+    # Gauss and Legendre's nodes integrate the power over the whole burst
+    end = times_through_burst(n_battery, n_charger)[-1] / 2.0
+    node, weight = np.polynomial.legendre.leggauss(200)
+    times = np.append(0.5 * end * (node + 1.0), end)
+    result = heisenberg_averages(battery, times)
+    work = 0.5 * end * weight @ result.power[:-1]
+    assert work == pytest.approx(result.battery_energy[-1], abs=1e-9)
+    lost = n_charger * (1.0 - result.charger_energy) - n_battery * result.battery_energy
+    balance = result.emitted_photons - result.absorbed_photons - lost
+    assert np.abs(balance).max() < 1e-10 * (1.0 + nbar) * (n_battery + n_charger)
+    assert result.battery_energy[0] >= -1e-11
+    assert np.all(result.emission_rate >= -1e-10 * (n_battery + n_charger) ** 2)
+
+
+def test_start_late_and_sparse_times():
+    battery = CollectiveBattery(10**15, 5 * 10**15, nbar=0.5)
+    result = heisenberg_averages(battery, [0.0, 1e-30, 1e-13, 1.0, 1e6])
+    assert result.battery_energy[0] == pytest.approx(0.0, abs=1e-14)
+    assert result.battery_energy[-1] == pytest.approx(1.0, abs=1e-14)
+    # thermal ladders of 4e15 rungs: nbar (nbar + 1) L photons per unit of time
+    assert result.emission_rate[-1] == pytest.approx(0.75 * 4e15, rel=1e-6)
+
+
+def test_error_estimate_covers_the_difference_between_two_ways_of_stepping():
+    battery = CollectiveBattery(10**7, 2 * 10**7, nbar=0.5)
+    times = times_through_burst(10**7, 2 * 10**7, 31)
+    coarse, fine = (
+        heisenberg_averages(battery, t) for t in (times, np.linspace(0, times[-1], 601))
+    )
+    difference = np.abs(coarse.battery_energy - fine.battery_energy[::20]).max()
+    assert difference < coarse.error_estimate + fine.error_estimate < 1e-9
+
+
+def test_refuses_what_it_cannot_do():
+    with pytest.raises(InputError, match="battery_start"):
+        heisenberg_averages(CollectiveBattery(1, 5, battery_start="thermal"), [0.0])
+    with pytest.raises(InputError, match="take R further from 1"):
+        heisenberg_averages(CollectiveBattery(10**12, 10**12), [1e-6])
+    with pytest.raises(InputError, match=r"times\[1\]"):
+        heisenberg_averages(CollectiveBattery(1, 5), [1.0, 0.5])
