@@ -71,7 +71,7 @@ def ladder_grid(L: float, points: int = POINTS) -> Grid:
 
     >>> ladder_grid(3).n
     array([0., 1., 2., 3.])
-    >>> ladder_grid(10**16).n.size < 1500
+    >>> ladder_grid(10**16).n.size < 2000
     True
     """
     angle = np.pi * np.arange(points + 1) / points

@@ -105,7 +105,7 @@ def heisenberg_averages(battery: CollectiveBattery, times: ArrayLike) -> Average
     >>> battery = CollectiveBattery(n_battery=10**15, n_charger=5 * 10**15)
     >>> late = heisenberg_averages(battery, [0.0, 1e-14, 1e-13])
     >>> print(late.battery_energy.round(9) + 0.0)
-    [0.         0.98076541 1.        ]
+    [0.         0.94853685 1.        ]
     """
     if battery.battery_start != "down":
         raise InputError("battery_start", battery.battery_start, 'must be "down" at this size')
