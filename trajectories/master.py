@@ -12,6 +12,7 @@ from nvmodel.solution import Distribution, Reading, Solution
 from nvmodel.times import output_times
 from trajectories.angular import CoupledBasis, coupled_basis, lowering_squared
 from trajectories.chains import Chains, pair_chains, propagate
+from trajectories.heisenberg import heisenberg_averages
 from trajectories.readout import (
     FROM_ENTANGLEMENT,
     FROM_POPULATIONS,
@@ -39,6 +40,8 @@ AVAILABLE = ENERGIES + FROM_POPULATIONS + FROM_ENTANGLEMENT
 
 # doubles held at once for the states at several output times (256 MB)
 BATCH = 1 << 25
+# above this many unknowns energies come from the adjoint equation, whose cost grows like log N
+MANY_UNKNOWNS = 100_000
 # unknowns of one state; six work arrays of this size are held (1.5 GB)
 MOST_UNKNOWNS = 32_000_000
 # above this many products the table of populations takes minutes: left to those who ask
@@ -50,7 +53,9 @@ def evolve(
 ) -> Solution:
     r"""Averages over the charging, exact to about 1e-10, at any temperature.
 
-    Solves :math:`\dot\rho=\gamma(\bar n+1)D[J^-]\rho+\gamma\bar nD[J^+]\rho` (Quach and Munro 2020,
+    Energies and photon numbers of up to 1e16 spins, for R away from 1, come from the adjoint
+    equation (`trajectories.heisenberg`); `provenance` says which solver was used. Otherwise
+    solves :math:`\dot\rho=\gamma(\bar n+1)D[J^-]\rho+\gamma\bar nD[J^+]\rho` (Quach and Munro 2020,
     Eq. (2); D the standard dissipator) in the coupled basis |J,M>, where it is a set of independent
     tridiagonal chains in M, one for each pair of ladders (J, J').
 
@@ -85,6 +90,8 @@ def evolve(
     basis = coupled_basis(battery.n_battery, battery.n_charger)
     names = requested(observables, default=_default_observables(basis), available=AVAILABLE)
     all_pairs = any(name in FROM_POPULATIONS + FROM_ENTANGLEMENT for name in names)
+    if not all_pairs and _unknowns(basis, all_pairs) > MANY_UNKNOWNS:
+        return _at_any_size(battery, t, names)
     _refuse_too_large(battery, basis, all_pairs)
     chains = pair_chains(basis, battery.occupation, basis.n_ladders if all_pairs else 1)
     operators = linear_observables(basis, chains, battery.occupation)
@@ -115,6 +122,18 @@ def evolve(
         distributions={} if ladder is None else {"populations": population_distribution(ladder)},
     )
     return Solution(t, reading, {"solver": "master equation", "error_estimate": error})
+
+
+def _at_any_size(battery: CollectiveBattery, t: Array, names: tuple[str, ...]) -> Solution:
+    found = heisenberg_averages(battery, t)
+    values = {name: getattr(found, name) for name in names if hasattr(found, name)}
+    values |= derived(names, battery, found.battery_energy, None)
+    provenance = {
+        "solver": "Heisenberg equation on doubling grids",
+        "error_estimate": found.error_estimate,
+        "ladders": found.ladders,
+    }
+    return Solution(t, Reading({name: values[name] for name in names}), provenance)
 
 
 def population_distribution(ladder: Array) -> Distribution:
@@ -173,9 +192,14 @@ def _default_observables(basis: CoupledBasis) -> tuple[str, ...]:
     return ENERGIES + (FROM_POPULATIONS if products <= CHEAP_POPULATIONS else ())
 
 
-def _refuse_too_large(battery: CollectiveBattery, basis: CoupledBasis, all_pairs: bool) -> None:
+def _unknowns(basis: CoupledBasis, all_pairs: bool) -> float:
     K = basis.n_ladders
-    unknowns = (K * (K + 1) // 2 if all_pairs else 2 * K - 1) * (2 * basis.J[-1] + 1)
+    chains = K * (K + 1) // 2 if all_pairs else 2 * K - 1
+    return float(chains * (2 * basis.J[-1] + 1))
+
+
+def _refuse_too_large(battery: CollectiveBattery, basis: CoupledBasis, all_pairs: bool) -> None:
+    unknowns = _unknowns(basis, all_pairs)
     if unknowns > MOST_UNKNOWNS:
         raise InputError(
             "n_battery, n_charger",

@@ -90,7 +90,7 @@ def test_doubling_grid_agrees_with_all_rungs(chain, nbar, L):
 
 @pytest.mark.long
 @pytest.mark.parametrize("nbar", [0.0, 0.5])
-def test_doubling_grid_agrees_with_all_rungs_of_six_hundred_thousand(nbar):
+def test_doubling_grid_agrees_with_all_rungs_of_four_hundred_thousand(nbar):
     test_doubling_grid_agrees_with_all_rungs(level_chain, nbar, 400_000)
 
 

@@ -4,7 +4,7 @@ import qutip
 
 from nvmodel import CollectiveBattery, InputError
 from tests.systems import one_excitation_energy
-from trajectories import evolve
+from trajectories import evolve, master, steady_state
 from trajectories.fewspins import measure, to_qutip
 from trajectories.master import AVAILABLE
 
@@ -139,3 +139,27 @@ def test_what_cannot_be_held_is_refused():
         evolve(CollectiveBattery(2, 5, nbar=0.5, battery_start="thermal"), [1.0])
     with pytest.raises(InputError, match="not available here"):
         evolve(CollectiveBattery(2, 5), [1.0], ["daemonic_ergotropy"])
+
+
+@pytest.mark.parametrize("nbar", [0.0, 0.5])
+def test_the_method_chosen_by_size_makes_no_difference(nbar, monkeypatch):
+    battery, times = CollectiveBattery(20, 60, nbar=nbar), np.linspace(0.0, 0.3, 16)
+    names = master.ENERGIES
+    small = evolve(battery, times, names)
+    monkeypatch.setattr(master, "MANY_UNKNOWNS", 0)
+    large = evolve(battery, times, names)
+    assert small.provenance["solver"] != large.provenance["solver"]
+    for name in names:
+        # 1e-9: both are within 1e-10 in states; rates carry up to 80^2/4 times that
+        np.testing.assert_allclose(large[name], small[name], atol=1e-9 * 1600, err_msg=name)
+
+
+def test_sixteen_decades_from_one_function():
+    for exponent in (2, 9, 16):
+        n_battery = 10**exponent // 6
+        battery = CollectiveBattery(n_battery, 5 * n_battery, nbar=0.5)
+        late = 100.0 / n_battery
+        solution = evolve(battery, [0.0, late], ["battery_energy", "open_work"])
+        steady = steady_state(battery)["battery_energy"][0]
+        # 1e-8 a spin is promised
+        assert solution["battery_energy"][1] == pytest.approx(steady, abs=1e-8)
