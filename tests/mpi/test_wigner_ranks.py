@@ -1,17 +1,29 @@
-"""Truncated Wigner runs through `runs.distribute`, started by mpirun: the same bits."""
+"""Truncated Wigner runs through `runs.distribute`, started by mpirun: the same bits, always."""
 
+import subprocess
 import sys
 
 from tests.mpi import launch
 from tests.mpi.launch import needs_mpi
 
 SCRIPT = """
-import hashlib
+import hashlib, os, signal, sys
+from pathlib import Path
 import numpy as np
 from mpi4py import MPI
 import meanfield
 from nvmodel import CollectiveBattery, Lorentzian, Resonator, ResonatorBattery, SpinEnsemble
-from runs.distribute import distribute
+from runs.checkpoint import read_tallies, write_tallies
+from runs.distribute import Job, distribute_all
+
+class Keeper:
+    due = True
+    def __init__(self, dies):
+        self.dies = dies
+    def keep(self, found, goals):
+        write_tallies(Path("kept"), "study", found, goals)
+        if self.dies and sum(s.runs for s in found if s is not None) > 150:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 spins = dict(coupling=0.1, t1_s=9.0, t2_s=3.0, line=Lorentzian(0.05))
 broad = ResonatorBattery(
@@ -19,26 +31,50 @@ broad = ResonatorBattery(
     charger=SpinEnsemble(number=900, **spins),
     resonator=Resonator(1.0, linewidth_fwhm_hz=0.3),
 )
-jobs = [(CollectiveBattery(10, 50, nbar=0.5), np.linspace(0, 1, 21)), (broad, np.linspace(0, 3, 7))]
-digest = hashlib.sha256()
-for model, times in jobs:
-    solution = distribute(meanfield.sample, model, times, 1500, 7, MPI.COMM_WORLD)
-    if solution is not None:
-        assert solution.runs == 1500
+jobs = [
+    Job(meanfield.sample, broad, np.linspace(0, 3, 7), 200, 7),
+    Job(meanfield.sample, CollectiveBattery(10, 50, nbar=0.5), np.linspace(0, 1, 21), 1500, 7),
+]
+comm = MPI.COMM_WORLD
+kept = read_tallies(Path("kept"), "study") if "resume" in sys.argv and comm.rank == 0 else None
+keeper = Keeper("die" in sys.argv) if "keep" in sys.argv and comm.rank == 0 else None
+outcome = distribute_all(jobs, comm, kept=kept, keeper=keeper)
+if comm.rank == 0:
+    digest = hashlib.sha256()
+    for solution in outcome.solutions:
         for name in solution.values:
             digest.update(solution[name].tobytes() + solution.errors[name].tobytes())
         for d in solution.distributions.values():
             digest.update(np.ascontiguousarray(d.weight).tobytes())
-if MPI.COMM_WORLD.rank == 0:
-    print("digest", digest.hexdigest())
+    print("digest", [s.runs for s in outcome.solutions], digest.hexdigest())
 """
 
 
+def answer(ranks, *arguments, cwd):
+    program = [sys.executable, "-c", SCRIPT]
+    return subprocess.run(
+        launch.command(ranks, *arguments, program=program),
+        cwd=cwd,
+        env=launch.ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+
+
+def digest(found):
+    assert found.returncode == 0, found.stderr
+    (line,) = [x for x in found.stdout.splitlines() if x.startswith("digest")]
+    return line
+
+
 @needs_mpi
-def test_the_same_bits_for_one_two_and_three_ranks(tmp_path):
-    digests = set()
-    for ranks in (1, 2, 3):
-        answer = launch.run(ranks, cwd=tmp_path, program=[sys.executable, "-c", SCRIPT])
-        assert answer.returncode == 0, answer.stderr
-        digests.update(line for line in answer.stdout.splitlines() if line.startswith("digest"))
-    assert len(digests) == 1
+def test_the_same_bits_for_any_ranks_and_after_a_kill(tmp_path):
+    expected = digest(answer(1, cwd=tmp_path))
+    assert "[200, 1500]" in expected
+    for ranks in (2, 3):
+        assert digest(answer(ranks, cwd=tmp_path)) == expected
+    killed = answer(2, "keep", "die", cwd=tmp_path)
+    assert killed.returncode != 0
+    assert "digest" not in killed.stdout
+    assert digest(answer(3, "resume", cwd=tmp_path)) == expected
