@@ -3,13 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from meanfield.cumulants import evolve
 from meanfield.moments import System, is_broadened, system_of
 from meanfield.paths import normals_per_step, step_of
+from meanfield.summaries import summarise_runs
 from meanfield.tally import WignerTally, available, study_of
 from meanfield.walk import (
     BATTERY_ENERGY,
@@ -49,7 +52,7 @@ def sample(
     seed: int,
     first: int = 0,
     observables: Iterable[str] | None = None,
-    records: None = None,
+    records: Literal["summary"] | None = None,
     classes: int = 31,
 ) -> Solution:
     """Single runs `first` to `first + runs - 1` of the study fixed by model, times and seed.
@@ -68,8 +71,8 @@ def sample(
         order, and merged, with the same bits.
     observables : iterable of str, optional
         Names from `nvmodel.OBSERVABLES`. Default: all there are for the model.
-    records
-        Reserved.
+    records : "summary", optional
+        Also give `Solution.records`, one row a run; see `meanfield.summaries`.
     classes : int
         Frequency classes of each ensemble that has a line or a spread of couplings. Checked, as
         the step is: `provenance["class_error"]`, `provenance["step_error"]`.
@@ -96,8 +99,8 @@ def sample(
     runs = whole_number("runs", runs, least=1, most=MOST_RUNS)
     first = whole_number("first", first, least=0, most=MOST_RUNS - runs)
     seed = whole_number("seed", seed, least=0, most=2**64 - 1)
-    if records is not None:
-        raise InputError("records", records, "not available yet; must be left out")
+    if records not in (None, "summary"):
+        raise InputError("records", records, 'must be "summary", or left out')
     classes = whole_number("classes", classes, least=1)
     control = controlled_plan(model, tuple(t.tolist()), classes)
     plan, system = control.plan, control.plan.system
@@ -105,7 +108,10 @@ def sample(
     identity = (model, control.times, classes, plan.steps, seed)
     study = study_of(identity, system, t, names, control.warnings)
     tally: WignerTally | None = None
+    rows = []
     for start, found in simulate(plan, seed, first, runs):
+        if records == "summary":
+            rows.append(summarise_runs(system, t, start, found))
         part = WignerTally.of(study, start, found)
         tally = part if tally is None else tally.merge(part)
     assert tally is not None
@@ -117,7 +123,8 @@ def sample(
         "steps": sum(plan.steps),
         "step_error": control.error,
     }
-    return Solution(t, tally, provenance)
+    table = pd.concat(rows, ignore_index=True) if rows else None
+    return Solution(t, tally, provenance, table)
 
 
 @dataclass(frozen=True, eq=False)

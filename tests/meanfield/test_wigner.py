@@ -359,6 +359,24 @@ def test_counts_read_from_a_file_go_on_as_if_never_stopped(tmp_path):
         whole.with_counts(one.tally.spans, counts | {"bursts": counts["bursts"][:2]})
 
 
+def test_a_row_for_every_run():
+    times = np.linspace(0.0, 1.0, 11)
+    solution = meanfield.sample(SMALL, times, runs=300, seed=3, first=5, records="summary")
+    rows = solution.records
+    assert rows.run.tolist() == list(range(5, 305))
+    # means are kept to 1e-9 of their bounds
+    np.testing.assert_allclose(rows.final_energy.mean(), solution["battery_energy"][-1], atol=1e-8)
+    mean = solution["emitted_photons"][-1]
+    np.testing.assert_allclose(rows.emitted_photons.mean(), mean, rtol=1e-5)
+    assert rows.burst_time.notna().sum() == solution.tally.burst_delay[0]
+    # the same row whatever it is asked with
+    alone = meanfield.sample(SMALL, times, runs=1, seed=3, first=77, records="summary").records
+    assert alone.iloc[0].equals(rows.iloc[72])
+    reached = rows.time_to_25.dropna()
+    assert reached.isin(times).all()
+    assert (rows.time_to_50.dropna() >= rows.time_to_25[rows.time_to_50.notna()]).all()
+
+
 def test_too_few_classes_are_told():
     line = Lorentzian(fwhm_hz=1.0)
     model = alone(10_000, line=line, coupling=0.05)

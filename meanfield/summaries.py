@@ -1,0 +1,38 @@
+"""One line a run: what single runs differ in, for tables of all of them."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from meanfield.moments import BATTERY, CHARGER, System
+from meanfield.walk import BATTERY_ENERGY, CHARGER_ENERGY, LEFT, Runs
+
+Array = NDArray[np.float64]
+
+CHARGE_LEVELS = (0.25, 0.5, 0.75)  # of a run's battery energy per spin, in hbar omega
+
+
+def summarise_runs(system: System, times: Array, first: int, found: Runs) -> pd.DataFrame:
+    """A row for each of the runs first, first + 1, ...
+
+    Columns: ``run``; ``final_energy`` per battery spin at the last time (per charger spin without a
+    battery); ``emitted_photons`` until then, a real number here; ``burst_time``, when the inversion
+    of all spins first is <= 0; with a battery ``time_to_25``, ``time_to_50``, ``time_to_75``, the
+    first output time at which its energy reaches that percentage of hbar omega. NaN: not until
+    the last time.
+    """
+    with_battery = system.size(BATTERY) > 0
+    assert with_battery or system.size(CHARGER) > 0
+    energy = found.rows[BATTERY_ENERGY if with_battery else CHARGER_ENERGY]
+    columns = {
+        "run": np.arange(first, first + found.delay.size),
+        "final_energy": energy[-1],
+        "emitted_photons": (system.nbar + 1.0) * system.total * found.rows[LEFT, -1],
+        "burst_time": np.where(np.isfinite(found.delay), found.delay, np.nan),
+    }
+    if with_battery:
+        for level in CHARGE_LEVELS:
+            reached = energy >= level
+            when = np.where(reached.any(axis=0), times[reached.argmax(axis=0)], np.nan)
+            columns[f"time_to_{100 * level:.0f}"] = when
+    return pd.DataFrame(columns)
