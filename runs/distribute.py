@@ -84,14 +84,17 @@ class Job:
     observables: tuple[str, ...] | None = None
     precision: Precision | None = None
     parts: Parts | None = None
+    block_runs: int | None = None
 
     @property
     def block(self) -> int:
         """Runs in a block: a function of the model alone, so that no machine changes it."""
+        if self.block_runs is not None:
+            return self.block_runs
         if isinstance(self.model, CollectiveBattery):
             spins = self.model.n_battery + self.model.n_charger
             return max(1, min(1024, (1 << 20) // spins))
-        return 16
+        return 64
 
     def make(self, start: int, stop: int) -> Solution:
         """The runs start ... stop - 1; their rows, where wanted, go straight to a file."""

@@ -32,6 +32,7 @@ class Engine:
     evolve: Average
     steady: Average
     sample: Sample
+    block_runs: int | None
 
 
 def engine_of(definition: RunDefinition) -> Engine:
@@ -44,6 +45,7 @@ def engine_of(definition: RunDefinition) -> Engine:
             lambda model, times, names: trajectories.evolve(_collective(model), times, names),
             lambda model, times, names: trajectories.steady_state(_collective(model), names),
             trajectories.sample,
+            None,
         )
     classes: Any = {} if definition.classes is None else {"classes": definition.classes}
     order = 2 if definition.order is None else definition.order
@@ -56,6 +58,8 @@ def engine_of(definition: RunDefinition) -> Engine:
         ),
         _no_steady_state,
         partial(meanfield.sample, **classes),
+        # the work of a path does not grow with the number of spins
+        256,
     )
 
 

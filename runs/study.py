@@ -167,6 +167,7 @@ def _single_runs(
             names,
             definition.precision,
             parts,
+            engine.block_runs,
         )
         for point, parts in zip(points, _parts(definition, points, campaign), strict=True)
     ]
