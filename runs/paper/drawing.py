@@ -76,11 +76,13 @@ def draw_panel(axis: Axes, panel: Panel, data: pd.DataFrame) -> None:
         axis.set_yscale("log")
     elif panel.points and panel.x in ("n_battery", "ratio"):
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if panel.y_label == r"$dE_B^{ss}/d(k_BT)$":
+    if any(layer.y == "energy_slope" for layer in panel.layers):  # its sign is the point
         axis.axhline(0.0, color="0.6", lw=0.6, zorder=0)
     axis.set_xlabel(panel.x_label)
     axis.set_ylabel(panel.y_label)
-    crowded = len(panel.layers) > 1  # beside the letter above the axes, in two rows
+    crowded = (
+        len(panel.layers) > 1
+    )  # above the letter, curves in one row and quantities in the next
     axis.legend(
         handles=_handles(panel),
         frameon=False,
@@ -89,8 +91,8 @@ def draw_panel(axis: Axes, panel: Panel, data: pd.DataFrame) -> None:
         columnspacing=0.9,
         labelspacing=0.25,
         borderaxespad=0.2,
-        loc="lower right" if crowded else "best",
-        bbox_to_anchor=(1.03, 1.0) if crowded else None,
+        loc="lower center" if crowded else "best",
+        bbox_to_anchor=(0.5, 1.1) if crowded else None,
         ncols=3 if crowded else 1,
     )
 

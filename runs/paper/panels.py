@@ -137,7 +137,7 @@ PANELS = (
     ),
     Panel(
         *("4", "b", _one("charging", "battery_energy"), "log_negativity", "n_battery", _SIZES),
-        *(NEGATIVITY, ENERGY),
+        *(NEGATIVITY, r"$E_B\ \ (\hbar\omega)$"),
     ),
     Panel(
         *("4", "c", _one("size", "log_negativity"), "n_battery", "ratio", (2, 3, 5)),
