@@ -174,8 +174,8 @@ def _two_goes_both_ways(evidence: Evidence) -> Measured:
         once = once and int(np.diff(rising).sum()) == 1 and not rising[0]
         turns[start] = _lowest(curve)
     numbers = (
-        f"dE_ss/dT changes sign at T = {turns['down']:.3f}: E_ss falls below and rises above (started thermal: "
-        f"{turns['thermal']:.3f})"
+        f"dE_ss/dT changes sign at T = {turns['down']:.3f}: E_ss falls below and "
+        f"rises above (started thermal: {turns['thermal']:.3f})"
     )
     return Measured(numbers, judged(once))
 

@@ -3,10 +3,13 @@
 import hashlib
 import subprocess
 
+import pytest
+
 from tests.mpi.launch import ENVIRONMENT, command, needs_mpi
 
 
 @needs_mpi
+@pytest.mark.long
 def test_a_figure_is_the_same_bytes_on_any_number_of_ranks(tmp_path):
     digests = set()
     for ranks in (1, 2):
