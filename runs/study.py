@@ -138,11 +138,12 @@ def _averages(
         if method != "sample"
     ]
     times, engine = definition.times_array(), engine_of(definition)
+    # once a method, not once a point: it makes all the points to look at the first
+    names = {m: observables_of(definition, m) for m in definition.methods if m != "sample"}
     mine: dict[tuple[int, Method], Solution] = {}
     for i, method in tasks[rank_of(comm) :: size_of(comm)]:
-        names = observables_of(definition, method)
         average = engine.steady if method == "steady" else engine.evolve
-        mine[i, method] = average(points[i].model, times, names)
+        mine[i, method] = average(points[i].model, times, names[method])
     if comm is None:
         return mine
     parts = comm.gather(mine, root=0)
