@@ -16,9 +16,9 @@ from nvmodel import CollectiveBattery
 from trajectories.fewspins import to_qutip
 
 SYSTEMS = [  # model, last time, our runs, QuTiP's runs
-    (CollectiveBattery(1, 5), 2.0, 400_000, 60),
-    (CollectiveBattery(2, 10), 2.0, 400_000, 60),
-    (CollectiveBattery(10, 50), 2.0, 200_000, 12),
+    (CollectiveBattery(1, 5), 2.0, 400_000, 400),
+    (CollectiveBattery(2, 10), 2.0, 400_000, 400),
+    (CollectiveBattery(10, 50), 2.0, 200_000, 60),
     (CollectiveBattery(10, 50, nbar=0.5), 2.0, 20_000, 0),
 ]
 ALTERNATIONS = int(sys.argv[1]) if len(sys.argv) > 1 else 5

@@ -113,9 +113,14 @@ def log_unit(x: Any) -> Any:
 
 @njit(inline="always")
 def exp_clamped(x: Any) -> Any:
-    """exp(min(max(x, -700), 700)), to 2 ulp: 2^n times the power series of the rest."""
+    """exp(min(max(x, -700), 700)), to 2 ulp."""
     x = x if x > -700.0 else -700.0
-    x = x if x < 700.0 else 700.0
+    return exp_bounded(x if x < 700.0 else 700.0)
+
+
+@njit(inline="always")
+def exp_bounded(x: Any) -> Any:
+    """exp(x) for x between -700 and 700, to 2 ulp: 2^n times the power series of the rest."""
     # adding 1.5 2^52 rounds to a whole number and leaves it in the low bits
     shifted = x * 1.4426950408889634 + _ROUNDER
     n = shifted - _ROUNDER
@@ -134,11 +139,11 @@ def exp_clamped(x: Any) -> Any:
 def fill_exponential(seed: Any, domain: Any, run: Any, block: Any, out: Any) -> None:
     """Fill `out` (a multiple of 4 long) with unit-mean exponential numbers, -ln(uniform)."""
     fill_uniform(seed, domain, run, block, out)
-    to_exponential(out)
+    to_exponential(out, out.size)
 
 
 @njit(inline="always")
-def to_exponential(uniform: Any) -> None:
-    """Turn uniform numbers into unit-mean exponential ones in place."""
-    for j in range(uniform.size):
+def to_exponential(uniform: Any, count: Any) -> None:
+    """Turn the first `count` of some uniform numbers into unit-mean exponential ones in place."""
+    for j in range(count):
         uniform[j] = -log_unit(uniform[j])

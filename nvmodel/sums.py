@@ -62,8 +62,7 @@ def add_row(values: Any, scale: Any, total: Any, low: Any, high: Any) -> Any:
     clipped = 0
     for i in range(values.size):
         add_value(values[i], scale, total, low, high, i)
-    for i in range(values.size):
-        clipped += 1 if is_clipped(values[i], scale) else 0
+        clipped += not abs(values[i] * scale) <= FULL + 0.5
     return clipped
 
 

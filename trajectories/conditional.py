@@ -20,7 +20,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from nvmodel.battery import CollectiveBattery
-from nvmodel.streams import exp_clamped
+from nvmodel.streams import exp_bounded
 from trajectories.angular import CoupledBasis, coupled_basis, lowering_squared
 from trajectories.starts import starts
 from trajectories.walks import walk_tables
@@ -109,7 +109,7 @@ def normalise_amplitudes(logs: Any, damping: Any, taus: Any, c: Any, work: Any) 
         for i in range(T):
             # below e^-80 nothing counts, and squares would fade into slow denormals
             x = c[k, i] - work[0, i]
-            c[k, i] = exp_clamped(x if x > -80.0 else -80.0)
+            c[k, i] = exp_bounded(x if x > -80.0 else -80.0)
             work[1, i] += c[k, i] * c[k, i]
     for i in range(T):
         work[1, i] = 1.0 / np.sqrt(work[1, i])
@@ -125,25 +125,28 @@ def expectations(c: Any, M: Any, J: Any, g: Any, f: Any, sign: Any, nbar: Any, o
     The same matrix elements as in `readout.linear_observables`, for pure states at one M.
     """
     K, T = c.shape
+    # three sums over ladders: of g, of a_J(M)^2 - M = J(J+1) - M^2, and of their product
     for i in range(T):
         for o in range(4):
             out[o, i] = 0.0
     for k in range(K):
         for i in range(T):
             w = c[k, i] * c[k, i]
-            down = (J[k] + M[i]) * (J[k] - M[i] + 1.0) * (nbar + 1.0) * w
-            up = (J[k] - M[i]) * (J[k] + M[i] + 1.0) * nbar * w
-            out[0, i] += g[k] * M[i] * w
-            out[1, i] += g[k] * (up - down)
-            out[2, i] += down
-            out[3, i] += up
+            q = (J[k] - M[i]) * (J[k] + M[i]) + J[k]
+            out[0, i] += g[k] * w
+            out[1, i] += g[k] * w * q
+            out[2, i] += w * q
         if k > 0:
             for i in range(T):
                 span = (J[k] - M[i]) * (J[k] + M[i])
                 span = span if span > 0.0 else 0.0
-                x = 2.0 * f[k] * np.sqrt(span) * sign[k] * c[k, i] * c[k - 1, i]
-                out[0, i] += x
-                out[1, i] += x * (M[i] - (2.0 * nbar + 1.0))
+                out[3, i] += f[k] * np.sqrt(span) * sign[k] * c[k, i] * c[k - 1, i]
+    for i in range(T):
+        g_mean, g_q, q_mean, across = out[0, i], out[1, i], out[2, i], 2.0 * out[3, i]
+        out[0, i] = g_mean * M[i] + across
+        out[1, i] = across * (M[i] - (2.0 * nbar + 1.0)) - g_q - (2.0 * nbar + 1.0) * M[i] * g_mean
+        out[2, i] = (nbar + 1.0) * (q_mean + M[i])
+        out[3, i] = nbar * (q_mean - M[i])
 
 
 @njit(cache=True, error_model="numpy")

@@ -75,14 +75,14 @@ def count_decays(
         fill_uniform(seed, QUANTUM_JUMPS, run, 0, draws)
         k = draw_ladder(draws[0], cumulative)
         ladders[k] += 1
-        to_exponential(draws)
+        to_exponential(draws, DRAWS)
         above, below = J[k] + m_start, J[k] - m_start  # J + M and J - M
         photons = round(above)
         tau, block, position, n = 0.0, DRAWS // WORDS, 1, 0
         while n < photons:
             if position == DRAWS:
                 fill_uniform(seed, QUANTUM_JUMPS, run, block, draws)
-                to_exponential(draws)
+                to_exponential(draws, DRAWS)
                 block += DRAWS // WORDS
                 position = 0
             tau += draws[position] / ((above - n) * (below + n + 1.0))
@@ -130,12 +130,12 @@ def walk(
     only_down = fall[k, 0] == 1.0
     end = DRAWS if only_down else DRAWS // 2
     position, block = (1, DRAWS // WORDS) if only_down else (end, 1)
-    to_exponential(draws[:end])
+    to_exponential(draws, end)
     tau, jumps = 0.0, 0
     while True:
         if position == end:
             fill_uniform(seed, QUANTUM_JUMPS, run, block, draws)
-            to_exponential(draws[:end])
+            to_exponential(draws, end)
             position, block = 0, block + DRAWS // WORDS
         tau += draws[position] / rate[k, height]
         if not tau <= tau_last:
