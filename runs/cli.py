@@ -111,17 +111,15 @@ def replay(
     point: Annotated[int, typer.Option(help="Number of the sweep's point, from 0.")] = 0,
 ) -> None:
     """Make one run again, to the bit, with its photons and its conditional state."""
+    from runs.replay import DRAWN, save_replay
     from runs.replay import replay as again
-    from runs.replay import save_replay
     from runs.store import load
 
     one = again(load(folder), run, point)
     console = Console()
-    console.print(
-        f"run {run}: {one.jump_times.size} photons, E_B = {one.battery_energy[-1]:.6g} and "
-        f"ergotropy {one.ergotropy[-1]:.6g} at the last time",
-        highlight=False,
-    )
+    last = one.states.iloc[-1]
+    known = ", ".join(f"{name} {last[name]:.6g}" for name in DRAWN if name in last)
+    console.print(f"run {run}, {len(one.jumps)} jumps; at the last time: {known}", highlight=False)
     for path in save_replay(one, folder / "replay", f"point-{point}-run-{run}"):
         console.print(str(path), highlight=False, soft_wrap=True)
 

@@ -1,5 +1,7 @@
 """One run of a result again, to the bit, with all it knows: as table and figure."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
@@ -7,6 +9,7 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
@@ -14,53 +17,73 @@ from matplotlib.figure import Figure
 import trajectories
 from nvmodel import CollectiveBattery
 from nvmodel.refusal import InputError, whole_number
+from runs.definition import RunDefinition
+from runs.engines import engine_of
+from runs.models import Model
 from runs.store import Result
-from trajectories import SingleRun
+
+DRAWN = ("battery_energy", "charger_energy", "ergotropy")
 
 
-def replay(result: Result, run: int, point: int) -> SingleRun:
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """One run.
+
+    Attributes
+    ----------
+    run : int
+    states : DataFrame
+        A row an output time: observables, and with the quantum engine M and the populations of
+        the battery's excitations.
+    jumps : DataFrame
+        Time and direction (-1 emitted, +1 absorbed) of every photon; empty for classical paths.
+    """
+
+    run: int
+    states: pd.DataFrame
+    jumps: pd.DataFrame
+
+
+def replay(result: Result, run: int, point: int) -> Replay:
     """Run number `run` of point number `point` of a study, with its whole record."""
     definition = result.study.definition
     if definition.runs is None:
         raise InputError("folder", definition.title, "holds no single runs")
-    if definition.engine != "quantum":
-        raise InputError(
-            "folder", definition.title, 'runs of the semiclassical engine: set "single_runs"'
-        )
     points = definition.points()
     whole_number("--point", point, least=0, most=len(points) - 1)
     last = definition.first + definition.runs - 1
     whole_number("--run", run, least=definition.first, most=last)
-    return trajectories.single_run(
-        _collective(points[point].model), definition.times_array(), definition.seed, run
-    )
+    model = points[point].model
+    if definition.engine == "quantum":
+        assert isinstance(model, CollectiveBattery)  # that engine takes no other
+        return _quantum(definition, model, run)
+    return _semiclassical(definition, model, run)
 
 
-def _collective(model: object) -> CollectiveBattery:
-    assert isinstance(model, CollectiveBattery)  # the quantum engine takes no other
-    return model
-
-
-def save_replay(one: SingleRun, folder: Path, name: str) -> list[Path]:
-    """Write jumps, states and a figure; the paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    jumps = pd.DataFrame({"time": one.jump_times, "direction": one.directions})
-    states = pd.DataFrame(
-        {
-            "time": one.times,
-            "M": one.M,
-            "battery_energy": one.battery_energy,
-            "charger_energy": one.charger_energy,
-            "ergotropy": one.ergotropy,
-            "emitted_photons": one.emitted_photons,
-            "absorbed_photons": one.absorbed_photons,
-        }
-    )
+def _quantum(definition: RunDefinition, battery: CollectiveBattery, run: int) -> Replay:
+    one = trajectories.single_run(battery, definition.times_array(), definition.seed, run)
+    states = pd.DataFrame({"time": one.times, "M": one.M})
+    for name in (*DRAWN, "emitted_photons", "absorbed_photons"):
+        states[name] = getattr(one, name)
     for q in range(one.populations.shape[1]):
         states[f"population_{q}"] = one.populations[:, q]
+    jumps = pd.DataFrame({"time": one.jump_times, "direction": one.directions})
+    return Replay(run, states, jumps)
+
+
+def _semiclassical(definition: RunDefinition, model: Model, run: int) -> Replay:
+    engine, times = engine_of(definition), definition.times_array()
+    one = engine.sample(model, times, runs=1, seed=definition.seed, first=run)
+    states = pd.DataFrame({"time": times, **one.values})
+    return Replay(run, states, pd.DataFrame({"time": [], "direction": []}))
+
+
+def save_replay(one: Replay, folder: Path, name: str) -> list[Path]:
+    """Write jumps, states and a figure; the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}-{kind}" for kind in ("jumps.parquet", "states.parquet")]
-    jumps.to_parquet(paths[0], index=False)
-    states.to_parquet(paths[1], index=False)
+    one.jumps.to_parquet(paths[0], index=False)
+    one.states.to_parquet(paths[1], index=False)
     figure = draw_replay(one)
     for ending in ("png", "svg"):
         paths.append(folder / f"{name}.{ending}")
@@ -69,30 +92,36 @@ def save_replay(one: SingleRun, folder: Path, name: str) -> list[Path]:
     return paths
 
 
-def draw_replay(one: SingleRun) -> Figure:
-    """Energy and ergotropy above, populations below, photons as ticks between."""
+def draw_replay(one: Replay) -> Figure:
+    """Energies and ergotropy with photons as ticks; below, the populations where there are any."""
+    populations = [name for name in one.states if str(name).startswith("population_")]
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
-        figure, (above, below) = plt.subplots(
-            2, 1, figsize=(5.0, 5.0), sharex=True, layout="constrained"
+        figure, axes = plt.subplots(
+            1 + bool(populations),
+            1,
+            figsize=(5.0, 2.7 * (1 + bool(populations))),
+            sharex=True,
+            squeeze=False,
+            layout="constrained",
         )
-        blue, orange, green = sns.color_palette("colorblind", 3)
-        above.plot(one.times, one.battery_energy, color=blue, label="battery energy")
-        above.plot(one.times, one.charger_energy, color=orange, ls="--", label="charger energy")
-        above.plot(one.times, one.ergotropy, color=green, ls="-.", label="ergotropy")
-        for t, direction in zip(one.jump_times, one.directions, strict=True):
+        above, times = axes[0, 0], one.states["time"].to_numpy()
+        shown = [name for name in DRAWN if name in one.states]
+        styles: Iterable[str] = ("-", "--", "-.")
+        for name, style in zip(shown, styles, strict=False):
+            above.plot(times, one.states[name], ls=style, label=name.replace("_", " "))
+        for t, direction in zip(one.jumps["time"], one.jumps["direction"], strict=True):
             above.axvline(t, 0.0, 0.06, color="black" if direction < 0 else "red", lw=0.6)
         above.set_ylabel("ħω per spin")
-        above.set_title(f"run {one.run}: {one.jump_times.size} photons", loc="left")
+        above.set_title(f"run {one.run}", loc="left")
         above.legend(frameon=False)
-        image = below.pcolormesh(
-            one.times,
-            range(one.populations.shape[1]),
-            one.populations.T,
-            cmap="viridis",
-            shading="nearest",
-        )
-        figure.colorbar(image, ax=below, label="probability")
-        below.set_ylabel("battery excitations")
-        below.set_xlabel(r"$\gamma t$")
+        if populations:
+            below = axes[1, 0]
+            values = one.states[populations].to_numpy().T
+            image = below.pcolormesh(
+                times, np.arange(len(populations)), values, cmap="viridis", shading="nearest"
+            )
+            figure.colorbar(image, ax=below, label="probability")
+            below.set_ylabel("battery excitations")
+        axes[-1, 0].set_xlabel("time")
         sns.despine(figure)
         return figure

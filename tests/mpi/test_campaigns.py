@@ -194,6 +194,19 @@ def test_replay_gives_a_run_again(study):
     assert "--run = 500" in answer.stderr
 
 
+def test_a_classical_path_is_replayed_to_the_bit(study):
+    text = DEFINITION.replace("400_000", "300").replace("[run]", '[run]\nengine = "semiclassical"')
+    (study / "d.toml").write_text(text + "single_runs = 2\n")
+    answer = launch.run(0, "run", "d.toml", "--out", "out", cwd=study)
+    assert answer.returncode == 0, answer.stderr
+    launch.run(0, "replay", "out", "--run", "1", "--point", "2", cwd=study)
+    replayed = pd.read_parquet(study / "out" / "replay" / "point-2-run-1-states.parquet")
+    runs = pd.read_parquet(study / "out" / "single_runs.parquet")
+    stored = runs[(runs.n_battery == 4) & (runs.nbar == 0.0) & (runs.run == 1)]
+    stored = stored[stored.observable == "battery_energy"]
+    assert replayed.battery_energy.tolist() == stored.value.tolist()
+
+
 @needs_mpi
 def test_doctor_says_what_it_sees(tmp_path):
     answer = launch.run(2, "doctor", cwd=tmp_path)
