@@ -15,17 +15,11 @@ from nvmodel.solution import Solution
 from nvmodel.sums import MOST_RUNS
 from nvmodel.times import output_times
 from trajectories.angular import clebsch_gordan
-from trajectories.conditional import (
-    BATTERY_Z,
-    expectations,
-    normalise_amplitudes,
-    trace_record,
-    unravelling,
-)
+from trajectories.conditional import BATTERY_Z, unravelling
 from trajectories.decays import MOST_CELLS, DecayTally, histogram_cells
+from trajectories.recording import follow, kernel_tables, room_for_path
 from trajectories.records import RecordTally
 from trajectories.summaries import summarise_runs
-from trajectories.walks import walk
 
 Array = NDArray[np.float64]
 
@@ -163,46 +157,19 @@ def single_run(battery: CollectiveBattery, times: ArrayLike, seed: int, run: int
     _refuse_too_large(battery)
     tables = unravelling(battery)
     basis, taus = tables.basis, t * battery.gamma
-    K, T = basis.n_ladders, t.size
-    size = 1024
-    while True:
-        jump_taus, directions = np.empty(size), np.empty(size, dtype=np.int8)
-        jumps, drawn = walk(
-            np.uint64(seed),
-            run,
-            tables.cumulative,
-            basis.J,
-            tables.m_starts,
-            tables.rate,
-            tables.fall,
-            taus[-1],
-            jump_taus,
-            directions,
-        )
-        if jumps <= size:
-            break
-        size = jumps
-    start = drawn // K
-    M, emitted, absorbed = np.empty(T), np.empty(T), np.empty(T)
-    logs, c, out = np.empty((K, T)), np.empty((K, T)), np.empty((4, T))
-    trace_record(
-        jump_taus,
-        directions,
-        jumps,
+    path = room_for_path(basis.n_ladders, t.size)
+    jump_taus, directions, jumps, _ = follow(
+        np.uint64(seed),
+        run,
+        kernel_tables(tables, battery),
         taus,
-        tables.m_starts[start],
-        tables.log_start[start],
-        tables.log_bond,
-        basis.J[-1],
-        M,
-        emitted,
-        absorbed,
-        logs,
+        np.empty(1024),
+        np.empty(1024, dtype=np.int8),
+        path,
     )
-    normalise_amplitudes(logs, tables.damping, taus, c, np.empty((2, T)))
-    sign = tables.relative_sign
-    expectations(c, M, basis.J, basis.diagonal, basis.coupling, sign, tables.nbar, out)
-    amplitudes = (c * np.cumprod(np.concatenate([[1.0], sign[1:]]))[:, None]).T
+    M, z = path.M, path.means[BATTERY_Z]
+    signs = np.cumprod(np.concatenate([[1.0], tables.relative_sign[1:]]))
+    amplitudes = (path.amplitudes * signs[:, None]).T
     coefficients = clebsch_gordan(basis, M)
     populations = np.einsum("tk,tkm->tm", amplitudes, coefficients) ** 2
     return SingleRun(
@@ -213,11 +180,11 @@ def single_run(battery: CollectiveBattery, times: ArrayLike, seed: int, run: int
         M=M,
         J=basis.J,
         amplitudes=amplitudes,
-        battery_energy=0.5 + out[BATTERY_Z] / battery.n_battery,
-        charger_energy=0.5 + (M - out[BATTERY_Z]) / battery.n_charger,
+        battery_energy=0.5 + z / battery.n_battery,
+        charger_energy=0.5 + (M - z) / battery.n_charger,
         ergotropy=ladder_ergotropy(populations),
-        emitted_photons=emitted,
-        absorbed_photons=absorbed,
+        emitted_photons=path.emitted,
+        absorbed_photons=path.absorbed,
         populations=populations,
     )
 

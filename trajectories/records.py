@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from nvmodel.battery import CollectiveBattery
 from nvmodel.ergotropy import ladder_ergotropy, total_ergotropy_symmetric
 from nvmodel.refusal import InputError
 from nvmodel.solution import Distribution, Reading, RunSpans, same_shapes
-from nvmodel.sums import FULL, ExactSums, add_row, add_value
+from nvmodel.sums import FULL, ExactSums
 from trajectories.angular import CoupledBasis, clebsch_gordan
-from trajectories.conditional import (
-    expectations,
-    normalise_amplitudes,
-    trace_record,
-    unravelling,
-)
+from trajectories.conditional import unravelling
 from trajectories.histograms import ENERGY_BINS, burst_distribution, energy_edges
 from trajectories.readout import FROM_POPULATIONS, derived
-from trajectories.walks import walk
+from trajectories.recording import Sums, add_records, kernel_tables, room_for_path
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -41,42 +35,6 @@ SUMMED = (
 GROUPS = 32  # of runs, i mod 32, for the jackknife of what is not linear in the state
 PHOTON_BINS = 256
 MOST_TABLE = 64_000_000  # doubles of Clebsch-Gordan coefficients held for populations: 512 MB
-
-
-class _Tables(NamedTuple):
-    """`Unravelling` and the models's numbers, as a kernel takes them."""
-
-    n_battery: float
-    n_charger: float
-    nbar: float
-    cumulative: Array
-    m_starts: Array
-    rate: Array
-    fall: Array
-    log_start: Array
-    log_bond: Array
-    damping: Array
-    J: Array
-    diagonal: Array
-    coupling: Array
-    sign: Array
-
-
-class _Sums(NamedTuple):
-    """What a kernel adds to; see `RecordTally`."""
-
-    scale: Array
-    total: Counts
-    low: Counts
-    high: Counts
-    clipped: Counts
-    energy: Counts
-    photons: Counts
-    photon_width: float
-    burst: Counts
-    ladders: Counts
-    populations: Counts
-    daemonic: Counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +91,7 @@ class RecordTally:
             return np.zeros(shape, dtype=np.int64)
 
         rows = T if ladder else 0
-        sums = _Sums(
+        sums = Sums(
             scale=FULL / bounds,
             total=integers(len(SUMMED) + 1, T),
             low=integers(len(SUMMED) + 1, T),
@@ -147,25 +105,17 @@ class RecordTally:
             populations=integers(GROUPS, rows, battery.n_battery + 1),
             daemonic=integers(0),
         )
-        kernel_tables = _Tables(
-            float(battery.n_battery),
-            float(battery.n_charger),
-            tables.nbar,
-            tables.cumulative,
-            tables.m_starts,
-            tables.rate,
-            tables.fall,
-            tables.log_start,
-            tables.log_bond,
-            tables.damping,
-            basis.J,
-            basis.diagonal,
-            basis.coupling,
-            tables.relative_sign,
-        )
         taus = times * battery.gamma
-        _add_records(
-            np.uint64(seed), first, runs, taus, battery.gamma, kernel_tables, coefficients, sums
+        add_records(
+            np.uint64(seed),
+            first,
+            runs,
+            taus,
+            battery.gamma,
+            kernel_tables(tables, battery),
+            coefficients,
+            room_for_path(basis.n_ladders, T),
+            sums,
         )
         moments = tuple(
             ExactSums(
@@ -362,147 +312,3 @@ def _population_table(basis: CoupledBasis) -> Array:
             f"{MOST_TABLE * 8e-9:.2g}; ask for energies only, or use evolve",
         )
     return clebsch_gordan(basis, basis.J[-1] - np.arange(rows))
-
-
-@njit(cache=True, error_model="numpy")
-def _add_records(
-    seed: int,
-    first: int,
-    runs: int,
-    taus: Array,
-    gamma: float,
-    q: _Tables,
-    coefficients: Array,
-    sums: _Sums,
-) -> None:
-    K, T = q.J.size, taus.size
-    jump_taus, directions = np.empty(1024), np.empty(1024, dtype=np.int8)
-    logs, c = np.empty((K, T)), np.empty((K, T))
-    work, out = np.empty((2, T)), np.empty((4, T))
-    M, quantities = np.empty(T), np.empty((7, T))
-    for run in range(first, first + runs):
-        jumps, drawn = _walk(seed, run, q, taus[-1], jump_taus, directions)
-        while jumps > jump_taus.size:
-            jump_taus, directions = np.empty(2 * jumps), np.empty(2 * jumps, dtype=np.int8)
-            jumps, drawn = _walk(seed, run, q, taus[-1], jump_taus, directions)
-        start = drawn // K
-        sums.ladders[drawn % K] += 1
-        trace_record(
-            jump_taus,
-            directions,
-            jumps,
-            taus,
-            q.m_starts[start],
-            q.log_start[start],
-            q.log_bond,
-            q.J[K - 1],
-            M,
-            quantities[5],
-            quantities[6],
-            logs,
-        )
-        normalise_amplitudes(logs, q.damping, taus, c, work)
-        expectations(c, M, q.J, q.diagonal, q.coupling, q.sign, q.nbar, out)
-        for i in range(T):
-            quantities[0, i] = 0.5 + out[0, i] / q.n_battery
-            quantities[1, i] = 0.5 + (M[i] - out[0, i]) / q.n_charger
-            quantities[2, i] = gamma * out[1, i] / q.n_battery
-            quantities[3, i] = gamma * out[2, i]
-            quantities[4, i] = gamma * out[3, i]
-        for o in range(7):
-            sums.clipped[o] += add_row(
-                quantities[o], sums.scale[o], sums.total[o], sums.low[o], sums.high[o]
-            )
-        _add_to_histograms(
-            quantities, M, q.m_starts[start], jump_taus, directions, jumps, taus, sums
-        )
-        if coefficients.size:
-            _add_populations(run, c, M, q, coefficients, sums)
-
-
-@njit(error_model="numpy")
-def _walk(
-    seed: int,
-    run: int,
-    q: _Tables,
-    tau_last: float,
-    jump_taus: Array,
-    directions: NDArray[np.int8],
-) -> tuple[int, int]:
-    return walk(
-        seed, run, q.cumulative, q.J, q.m_starts, q.rate, q.fall, tau_last, jump_taus, directions
-    )
-
-
-@njit(error_model="numpy")
-def _add_to_histograms(
-    quantities: Array,
-    M: Array,
-    m_start: float,
-    jump_taus: Array,
-    directions: NDArray[np.int8],
-    jumps: int,
-    taus: Array,
-    sums: _Sums,
-) -> None:
-    T = taus.size
-    bins = sums.energy.shape[1]
-    for i in range(T):
-        cell = int(quantities[0, i] * bins)
-        sums.energy[i, min(max(cell, 0), bins - 1)] += 1
-    cell = int(quantities[5, T - 1] / sums.photon_width)
-    sums.photons[min(cell, sums.photons.size - 1)] += 1
-    m, j = m_start, 0
-    while m > 0.0 and j < jumps:
-        m += directions[j]
-        j += 1
-    if m <= 0.0:
-        crossed = 0.0 if j == 0 else jump_taus[j - 1]
-        i = 0
-        while taus[i] < crossed:
-            i += 1
-        sums.burst[i] += 1
-
-
-@njit(error_model="numpy")
-def _add_populations(
-    run: int, c: Array, M: Array, q: _Tables, coefficients: Array, sums: _Sums
-) -> None:
-    K, T = c.shape
-    size = coefficients.shape[2]
-    amplitude, p = np.empty(size), np.empty(size)
-    group = run % sums.populations.shape[0]
-    for i in range(T):
-        row = round(q.J[K - 1] - M[i])
-        sign = 1.0
-        for m in range(size):
-            amplitude[m] = 0.0
-        for k in range(K):
-            if k > 0:
-                sign *= q.sign[k]
-            for m in range(size):
-                amplitude[m] += sign * c[k, i] * coefficients[row, k, m]
-        energy = 0.0
-        for m in range(size):
-            p[m] = amplitude[m] * amplitude[m]
-            energy += p[m] * m
-            sums.populations[group, i, m] += np.int64(np.rint(p[m] * FULL))
-        _sort(p)
-        for m in range(size):
-            energy -= p[size - 1 - m] * m
-        work = energy / (size - 1)
-        add_value(work, sums.scale[7], sums.total, sums.low, sums.high, (7, i))
-
-
-@njit(error_model="numpy")
-def _sort(values: Array) -> None:
-    """Shell's sort, ascending, in place: numpy's takes two seconds to compile."""
-    gap = values.size // 2
-    while gap > 0:
-        for i in range(gap, values.size):
-            moving, j = values[i], i
-            while j >= gap and values[j - gap] > moving:
-                values[j] = values[j - gap]
-                j -= gap
-            values[j] = moving
-        gap //= 2

@@ -6,13 +6,15 @@ from numba import njit
 from numpy.typing import NDArray
 
 from nvmodel.battery import CollectiveBattery
-from trajectories.conditional import (
-    expectations,
-    normalise_amplitudes,
-    trace_record,
-    unravelling,
+from trajectories.conditional import unravelling
+from trajectories.recording import (
+    Path,
+    Tables,
+    burst_tau,
+    follow,
+    kernel_tables,
+    room_for_path,
 )
-from trajectories.walks import walk
 
 Array = NDArray[np.float64]
 
@@ -37,26 +39,14 @@ def summarise_runs(
     ([10, 11], [True, True], [4, 4])
     """
     tables = unravelling(battery)
-    basis = tables.basis
     found = np.full((runs, 4 + len(CHARGE_LEVELS)), np.nan)
     _summarise(
         np.uint64(seed),
         first,
         times * battery.gamma,
-        float(battery.n_battery),
-        tables.nbar,
-        tables.cumulative,
-        tables.m_starts,
-        tables.rate,
-        tables.fall,
-        tables.log_start,
-        tables.log_bond,
-        tables.damping,
-        basis.J,
-        basis.diagonal,
-        basis.coupling,
-        tables.relative_sign,
+        kernel_tables(tables, battery),
         np.array(CHARGE_LEVELS),
+        room_for_path(tables.basis.n_ladders, times.size),
         found,
     )
     columns = {
@@ -73,74 +63,20 @@ def summarise_runs(
 
 @njit(cache=True, error_model="numpy")
 def _summarise(
-    seed: int,
-    first: int,
-    taus: Array,
-    n_battery: float,
-    nbar: float,
-    cumulative: Array,
-    m_starts: Array,
-    rate: Array,
-    fall: Array,
-    log_start: Array,
-    log_bond: Array,
-    damping: Array,
-    J: Array,
-    g: Array,
-    f: Array,
-    sign: Array,
-    levels: Array,
-    found: Array,
+    seed: int, first: int, taus: Array, q: Tables, levels: Array, path: Path, found: Array
 ) -> None:
-    K, T = J.size, taus.size
+    last = taus.size - 1
     jump_taus, directions = np.empty(1024), np.empty(1024, dtype=np.int8)
-    logs, c = np.empty((K, T)), np.empty((K, T))
-    work, out, M = np.empty((2, T)), np.empty((4, T)), np.empty(T)
-    emitted, absorbed = np.empty(T), np.empty(T)
     for r in range(found.shape[0]):
-        jumps = jump_taus.size + 1
-        while jumps > jump_taus.size:
-            if jumps > 1025:
-                jump_taus, directions = np.empty(2 * jumps), np.empty(2 * jumps, dtype=np.int8)
-            jumps, drawn = walk(
-                seed,
-                first + r,
-                cumulative,
-                J,
-                m_starts,
-                rate,
-                fall,
-                taus[T - 1],
-                jump_taus,
-                directions,
-            )
-        start = drawn // K
-        trace_record(
-            jump_taus,
-            directions,
-            jumps,
-            taus,
-            m_starts[start],
-            log_start[start],
-            log_bond,
-            J[K - 1],
-            M,
-            emitted,
-            absorbed,
-            logs,
+        jump_taus, directions, jumps, drawn = follow(
+            seed, first + r, q, taus, jump_taus, directions, path
         )
-        normalise_amplitudes(logs, damping, taus, c, work)
-        expectations(c, M, J, g, f, sign, nbar, out)
-        found[r, 0] = 0.5 + out[0, T - 1] / n_battery
-        found[r, 1], found[r, 2] = emitted[T - 1], absorbed[T - 1]
-        m, j = m_starts[start], 0
-        while m > 0.0 and j < jumps:
-            m += directions[j]
-            j += 1
-        if m <= 0.0:
-            found[r, 3] = 0.0 if j == 0 else jump_taus[j - 1]
+        found[r, 0] = 0.5 + path.means[0, last] / q.n_battery
+        found[r, 1], found[r, 2] = path.emitted[last], path.absorbed[last]
+        burst = burst_tau(q.m_starts[drawn // q.J.size], jump_taus, directions, jumps)
+        found[r, 3] = burst if burst < np.inf else np.nan
         level = 0
-        for i in range(T):
-            while level < levels.size and 0.5 + out[0, i] / n_battery >= levels[level]:
+        for i in range(taus.size):
+            while level < levels.size and 0.5 + path.means[0, i] / q.n_battery >= levels[level]:
                 found[r, 4 + level] = taus[i]
                 level += 1
