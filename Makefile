@@ -30,6 +30,9 @@ lint: $(VENV)/dev  ## style, types, layers
 bench: $(VENV)/dev  ## speed beside the peers
 	$(BIN)/python benchmarks/single_runs.py
 	$(BIN)/python benchmarks/averages.py
+	$(BIN)/python benchmarks/any_size.py
+	$(BIN)/python benchmarks/semiclassical.py
+	$(BIN)/python benchmarks/scaling.py
 
 docs: $(VENV)/docs  ## the documentation site, offline
 	$(BIN)/mkdocs build --strict

@@ -204,7 +204,9 @@ def xmds_bench(paths: int = 4000) -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "peer.xmds").write_text(XMDS % {"paths": paths})
         subprocess.run(["xmds2", "peer.xmds"], cwd=folder, check=True, capture_output=True)
-        taken = seconds(lambda: subprocess.run(["./peer"], cwd=folder, check=True))
+        taken = seconds(
+            lambda: subprocess.run(["./peer"], cwd=folder, check=True, capture_output=True)
+        )
         print(f"XMDS2, two spins and a lossy mode, 5000 RK4 steps: {paths / taken:.0f} runs/s")
 
 
