@@ -43,7 +43,7 @@ def quantised(x: Any, scale: Any) -> Any:
 @njit(inline="always")
 def is_clipped(x: Any, scale: Any) -> Any:
     """Whether `quantised` had to cut x off (true for NaN)."""
-    return not abs(np.rint(x * scale)) <= FULL
+    return not abs(x * scale) <= FULL + 0.5
 
 
 @njit(inline="always")
@@ -62,7 +62,7 @@ def add_row(values: Any, scale: Any, total: Any, low: Any, high: Any) -> Any:
     clipped = 0
     for i in range(values.size):
         add_value(values[i], scale, total, low, high, i)
-        clipped += not abs(values[i] * scale) <= FULL + 0.5
+        clipped += is_clipped(values[i], scale)
     return clipped
 
 

@@ -17,24 +17,14 @@ from nvmodel.times import output_times
 from trajectories.angular import clebsch_gordan
 from trajectories.conditional import BATTERY_Z, unravelling
 from trajectories.decays import MOST_CELLS, DecayTally, histogram_cells
+from trajectories.readout import ENERGIES, FROM_POPULATIONS
 from trajectories.recording import follow, kernel_tables, room_for_path
 from trajectories.records import RecordTally
 from trajectories.summaries import summarise_runs
 
 Array = NDArray[np.float64]
 
-CHEAP = (
-    "battery_energy",
-    "charger_energy",
-    "power",
-    "ergotropy_local",
-    "open_work",
-    "emission_rate",
-    "absorption_rate",
-    "emitted_photons",
-    "absorbed_photons",
-)
-AVAILABLE = (*CHEAP, "ergotropy", "ergotropy_total", "daemonic_ergotropy")
+AVAILABLE = (*ENERGIES, *FROM_POPULATIONS, "daemonic_ergotropy")
 MOST_LADDER_STATES = 50_000_000  # elements of the tables of bonds: 400 MB
 
 
@@ -91,7 +81,7 @@ def sample(
     seed = whole_number("seed", seed, least=0, most=(1 << 64) - 1)
     if records not in (None, "summary"):
         raise InputError("records", records, 'must be "summary", or left out')
-    names = requested(observables, default=CHEAP, available=AVAILABLE)
+    names = requested(observables, default=ENERGIES, available=AVAILABLE)
     _refuse_too_large(battery)
     at_zero = battery.occupation == 0.0 and histogram_cells(battery, t.size) <= MOST_CELLS
     tally = DecayTally if at_zero else RecordTally

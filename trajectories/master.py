@@ -14,6 +14,7 @@ from trajectories.angular import CoupledBasis, coupled_basis, lowering_squared
 from trajectories.chains import Chains, pair_chains, propagate
 from trajectories.heisenberg import heisenberg_averages
 from trajectories.readout import (
+    ENERGIES,
     FROM_ENTANGLEMENT,
     FROM_POPULATIONS,
     derived,
@@ -25,17 +26,6 @@ from trajectories.starts import starts
 
 Array = NDArray[np.float64]
 
-ENERGIES = (
-    "battery_energy",
-    "charger_energy",
-    "power",
-    "ergotropy_local",
-    "open_work",
-    "emission_rate",
-    "absorption_rate",
-    "emitted_photons",
-    "absorbed_photons",
-)
 AVAILABLE = ENERGIES + FROM_POPULATIONS + FROM_ENTANGLEMENT
 
 # doubles held at once for the states at several output times (256 MB)

@@ -16,6 +16,18 @@ from trajectories.entanglement import log_negativity, log_negativity_and_rate, t
 
 Array = NDArray[np.float64]
 
+ENERGIES = (
+    "battery_energy",
+    "charger_energy",
+    "power",
+    "ergotropy_local",
+    "open_work",
+    "emission_rate",
+    "absorption_rate",
+    "emitted_photons",
+    "absorbed_photons",
+)
+"""Means of operators and what follows from them: every method has these, cheaply."""
 FROM_POPULATIONS = ("ergotropy", "ergotropy_total")
 FROM_ENTANGLEMENT = ("log_negativity", "entanglement_rate")
 

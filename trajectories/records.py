@@ -87,24 +87,7 @@ class RecordTally:
         coefficients = _population_table(basis) if ladder else np.zeros((0, 0, 0))
         bounds = _bounds(battery, basis, times)
 
-        def integers(*shape: int) -> Counts:
-            return np.zeros(shape, dtype=np.int64)
-
-        rows = T if ladder else 0
-        sums = Sums(
-            scale=FULL / bounds,
-            total=integers(len(SUMMED) + 1, T),
-            low=integers(len(SUMMED) + 1, T),
-            high=integers(len(SUMMED) + 1, T),
-            clipped=integers(len(SUMMED) + 1),
-            energy=integers(T, ENERGY_BINS),
-            photons=integers(PHOTON_BINS),
-            photon_width=photon_width(battery, basis, times),
-            burst=integers(T),
-            ladders=integers(basis.n_ladders),
-            populations=integers(GROUPS, rows, battery.n_battery + 1),
-            daemonic=integers(0),
-        )
+        sums = _no_runs_yet(battery, basis, times, bounds, ladder)
         taus = times * battery.gamma
         add_records(
             np.uint64(seed),
@@ -270,6 +253,32 @@ class RecordTally:
         distributions["populations"] = Distribution.of_values(
             "battery excitations m_B + N_B/2", np.arange(ladder.shape[-1], dtype=float), ladder
         )
+
+
+def _no_runs_yet(
+    battery: CollectiveBattery, basis: CoupledBasis, times: Array, bounds: Array, ladder: bool
+) -> Sums:
+    """Sums and histograms of a study, all zero; without populations unless `ladder`."""
+
+    def integers(*shape: int) -> Counts:
+        return np.zeros(shape, dtype=np.int64)
+
+    T = times.size
+    rows = T if ladder else 0
+    return Sums(
+        scale=FULL / bounds,
+        total=integers(len(SUMMED) + 1, T),
+        low=integers(len(SUMMED) + 1, T),
+        high=integers(len(SUMMED) + 1, T),
+        clipped=integers(len(SUMMED) + 1),
+        energy=integers(T, ENERGY_BINS),
+        photons=integers(PHOTON_BINS),
+        photon_width=photon_width(battery, basis, times),
+        burst=integers(T),
+        ladders=integers(basis.n_ladders),
+        populations=integers(GROUPS, rows, battery.n_battery + 1),
+        daemonic=integers(0),
+    )
 
 
 def photon_width(battery: CollectiveBattery, basis: CoupledBasis, times: Array) -> float:

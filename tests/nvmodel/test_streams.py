@@ -13,6 +13,11 @@ def _uniform(seed, domain, run, block, n):
 
 
 @njit
+def _unit(word):
+    return streams._unit(word)
+
+
+@njit
 def _log(x):
     out = np.empty_like(x)
     for i in range(x.size):
@@ -38,9 +43,10 @@ def test_stream_is_numpys_philox(seed, run):
 
 
 def test_uniform_numbers_never_reach_zero_or_one():
-    # the extreme words, through the same formula
-    assert (0 + 0.5) * 2.0**-52 > 0.0
-    assert ((2**52 - 1) + 0.5) * 2.0**-52 < 1.0
+    """At the extreme words, through the function that is used."""
+    low, high = _unit(np.uint64(0)), _unit(np.uint64(2**64 - 1))
+    assert 0.0 < low < 2.0**-52
+    assert 1.0 - 2.0**-52 < high < 1.0
 
 
 def test_logarithm_to_two_ulp():
