@@ -21,6 +21,7 @@ from scipy.special import ndtri
 from nvmodel.battery import CollectiveBattery
 from nvmodel.ensemble import SpinEnsemble
 from nvmodel.lineshape import line_classes
+from nvmodel.preparation import DickeState, Polarised, Preparation
 from nvmodel.pulse import Drive
 from nvmodel.refusal import InputError
 from nvmodel.resonator import ResonatorBattery
@@ -107,7 +108,10 @@ def system_of(model: object, classes: int) -> System:
 
 @system_of.register
 def _(model: CollectiveBattery, classes: int) -> System:
-    thermal = model.battery_start == "thermal"
+    for field in model.beyond_collective:
+        start = getattr(model, field)
+        if not (field in ("battery_start", "charger_start") and _independent_spins(start)):
+            raise InputError(field, start, "not in the semiclassical engine")
     ones, zeros = np.ones(2), np.zeros(2)
     return System(
         number=np.array([model.n_battery, model.n_charger], dtype=float),
@@ -116,7 +120,12 @@ def _(model: CollectiveBattery, classes: int) -> System:
         decoherence=zeros,
         relaxation=zeros,
         supply=zeros,
-        start=np.array([-1.0 / (2.0 * model.occupation + 1.0) if thermal else -1.0, 1.0]),
+        start=np.array(
+            [
+                _mean_inversion(model.battery_preparation, model.n_battery),
+                _mean_inversion(model.charger_preparation, model.n_charger),
+            ]
+        ),
         ensemble=np.array([BATTERY, CHARGER]),
         kappa=4.0 / model.gamma,
         nbar=model.occupation,
@@ -125,6 +134,16 @@ def _(model: CollectiveBattery, classes: int) -> System:
         drive=None,
         frequency=None,
     )
+
+
+def _independent_spins(start: object) -> bool:
+    return isinstance(start, Polarised) or start in ("down", "up", "thermal")
+
+
+def _mean_inversion(start: Preparation, spins: int) -> float:
+    if isinstance(start, DickeState):
+        return 2.0 * start.excitations / spins - 1.0
+    return 2.0 * start.up - 1.0
 
 
 @system_of.register

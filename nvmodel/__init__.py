@@ -3,7 +3,10 @@
 from nvmodel.battery import CollectiveBattery, thermal_occupation
 from nvmodel.ensemble import SpinEnsemble
 from nvmodel.lineshape import Gaussian, Lorentzian, Multiplet, QGaussian
+from nvmodel.noise import LocalNoise
 from nvmodel.observables import OBSERVABLES, Observable
+from nvmodel.preparation import DickeState, Polarised
+from nvmodel.protocol import Pulse, Stage
 from nvmodel.pulse import Drive
 from nvmodel.refusal import InputError
 from nvmodel.resonator import ApproximationWarning, Resonator, ResonatorBattery
@@ -13,17 +16,22 @@ __all__ = [
     "OBSERVABLES",
     "ApproximationWarning",
     "CollectiveBattery",
+    "DickeState",
     "Distribution",
     "Drive",
     "Gaussian",
     "InputError",
+    "LocalNoise",
     "Lorentzian",
     "Multiplet",
     "Observable",
+    "Polarised",
+    "Pulse",
     "QGaussian",
     "Resonator",
     "ResonatorBattery",
     "Solution",
     "SpinEnsemble",
+    "Stage",
     "thermal_occupation",
 ]

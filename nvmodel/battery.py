@@ -4,9 +4,14 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from nvmodel.refusal import InputError, finite_number, known_name, whole_number
+from nvmodel.noise import LocalNoise
+from nvmodel.preparation import DickeState, Polarised, Preparation, checked_preparation
+from nvmodel.protocol import Protocol, Stage, checked_protocol
+from nvmodel.refusal import InputError, finite_number, known_name, number_between, whole_number
 
 BatteryStart = Literal["down", "thermal"]
+ChargerStart = Literal["up"]
+SILENT = LocalNoise()
 
 
 def thermal_occupation(temperature: float) -> float:
@@ -25,15 +30,15 @@ def thermal_occupation(temperature: float) -> float:
 
 @dataclass(frozen=True)
 class CollectiveBattery:
-    r"""Battery and charger spins that share one reservoir, and nothing else.
+    r"""Battery and charger spins that share one reservoir; and, if asked, what real spins add.
 
-    .. math:: \dot\rho = \gamma(\bar n+1) D[J^-]\rho + \gamma\bar n D[J^+]\rho,\qquad
+    .. math:: \dot\rho = \gamma(\bar n+1) D[J^-]\rho + \gamma\bar n D[J^+]\rho
+              - i[\Delta J_B^z,\rho] + \text{local noise},\qquad
               D[L]\rho = L\rho L^\dagger - \tfrac12\{L^\dagger L,\rho\},
 
     with :math:`J^\pm = J_B^\pm + J_C^\pm` (Quach and Munro 2020, Eq. (2), in the frame that
-    rotates at omega). `gamma` multiplies the standard dissipator D, which is what the paper's
-    appendix and figures use; its Eq. (2) as printed holds twice that. The charger starts with
-    all spins up.
+    rotates with the charger). `gamma` multiplies the standard dissipator D, which is what the
+    paper's appendix and figures use; its Eq. (2) as printed holds twice that.
 
     Parameters
     ----------
@@ -45,9 +50,21 @@ class CollectiveBattery:
         k_B T/(hbar omega), instead of `nbar`.
     gamma : float
         Collective damping rate; its inverse is the unit of time. > 0.
-    battery_start : "down" or "thermal"
-        All battery spins down (the paper's appendix), or in equilibrium with the reservoir
-        (its section II).
+    battery_start : "down", "thermal", DickeState or Polarised
+        All battery spins down (the paper's appendix), in equilibrium with the reservoir
+        (its section II), in a Dicke state, or each up with a given probability.
+    charger_start : "up", DickeState or Polarised
+        All charger spins up unless said otherwise.
+    battery_noise, charger_noise : LocalNoise
+        Of every single spin; none by default.
+    detuning : float
+        omega_B - omega_C, an angular rate in the unit of gamma.
+    protocol : sequence of Stage and Pulse
+        What happens when; empty: one stage that lasts for ever. Outputs at the very time of a pulse
+        or of a new stage are read after it.
+    detector_efficiency : float
+        Probability that an emitted photon is recorded; single runs are conditioned on the
+        record. Averages do not depend on it.
 
     Raises
     ------
@@ -68,14 +85,35 @@ class CollectiveBattery:
     nbar: float | None = None
     temperature: float | None = None
     gamma: float = 1.0
-    battery_start: BatteryStart = "down"
+    battery_start: BatteryStart | Preparation = "down"
+    charger_start: ChargerStart | Preparation = "up"
+    battery_noise: LocalNoise = SILENT
+    charger_noise: LocalNoise = SILENT
+    detuning: float = 0.0
+    protocol: Protocol = ()
+    detector_efficiency: float = 1.0
 
     def __post_init__(self) -> None:
         assign = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
         assign("n_battery", whole_number("n_battery", self.n_battery, least=1))
         assign("n_charger", whole_number("n_charger", self.n_charger, least=1))
         assign("gamma", finite_number("gamma", self.gamma, least=0.0, exclusive=True))
-        known_name("battery_start", self.battery_start, get_args(BatteryStart))
+        for name, spins, known in (
+            ("battery_start", self.n_battery, get_args(BatteryStart)),
+            ("charger_start", self.n_charger, get_args(ChargerStart)),
+        ):
+            start = getattr(self, name)
+            if isinstance(start, str):
+                known_name(name, start, known)
+            else:
+                checked_preparation(name, spins, start)
+        for name in ("battery_noise", "charger_noise"):
+            if not isinstance(getattr(self, name), LocalNoise):
+                raise InputError(name, getattr(self, name), "must be a LocalNoise")
+        assign("detuning", number_between("detuning", self.detuning, -1e15, 1e15))
+        assign("protocol", checked_protocol(self.protocol))
+        efficiency = number_between("detector_efficiency", self.detector_efficiency, 0.0, 1.0)
+        assign("detector_efficiency", efficiency)
         if self.temperature is None:
             nbar = 0.0 if self.nbar is None else finite_number("nbar", self.nbar, least=0.0)
         else:
@@ -101,3 +139,66 @@ class CollectiveBattery:
     def thermal_energy(self) -> float:
         r"""Energy per spin in equilibrium, :math:`\bar n/(2\bar n+1)`, in hbar omega (Eq. (8))."""
         return self.occupation / (2.0 * self.occupation + 1.0)
+
+    @property
+    def battery_preparation(self) -> Preparation:
+        """The battery's start as what every spin does."""
+        if self.battery_start == "down":
+            return DickeState(0)
+        if self.battery_start == "thermal":
+            return Polarised(self.thermal_energy)
+        assert not isinstance(self.battery_start, str)
+        return self.battery_start
+
+    @property
+    def charger_preparation(self) -> Preparation:
+        """The charger's start as what every spin does."""
+        if self.charger_start == "up":
+            return DickeState(self.n_charger)
+        assert not isinstance(self.charger_start, str)
+        return self.charger_start
+
+    @property
+    def stages(self) -> Protocol:
+        """The protocol, one endless stage where none was given."""
+        return self.protocol or (Stage(math.inf),)
+
+    @property
+    def beyond_collective(self) -> tuple[str, ...]:
+        """Names of the fields that leave the paper's model; empty for the paper's model.
+
+        >>> CollectiveBattery(2, 3, detuning=0.1).beyond_collective
+        ('detuning',)
+        """
+        fields = []
+        cold_or_single = self.n_battery == 1 or self.occupation == 0.0
+        if not (
+            self.battery_start == "down" or (self.battery_start == "thermal" and cold_or_single)
+        ):
+            fields.append("battery_start")
+        if self.charger_start != "up":
+            fields.append("charger_start")
+        for name in ("battery_noise", "charger_noise"):
+            if not getattr(self, name).silent:
+                fields.append(name)
+        if self.detuning != 0.0:
+            fields.append("detuning")
+        if self.protocol:
+            fields.append("protocol")
+        if self.detector_efficiency != 1.0:
+            fields.append("detector_efficiency")
+        return tuple(fields)
+
+
+def only_collective(battery: CollectiveBattery, where: str) -> None:
+    """Refuse a battery that `where` does not describe, by the first field that leaves it.
+
+    >>> only_collective(CollectiveBattery(2, 3, detuning=0.1), "the steady state")
+    Traceback (most recent call last):
+        ...
+    nvmodel.refusal.InputError: detuning = 0.1: not in the steady state; use trajectories.evolve ...
+    """
+    for name in battery.beyond_collective:
+        raise InputError(
+            name, getattr(battery, name), f"not in {where}; use trajectories.evolve or sample"
+        )

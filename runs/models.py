@@ -6,46 +6,62 @@ from typing import Any
 
 from nvmodel import (
     CollectiveBattery,
+    DickeState,
     Drive,
     Gaussian,
+    LocalNoise,
     Lorentzian,
+    Polarised,
+    Pulse,
     QGaussian,
     Resonator,
     ResonatorBattery,
     SpinEnsemble,
+    Stage,
 )
 from nvmodel.refusal import InputError, finite_number, known_name, whole_number
 
 Model = CollectiveBattery | ResonatorBattery
 
-COLLECTIVE = (
-    "n_battery",
-    "n_charger",
-    "ratio",
-    "nbar",
-    "temperature",
-    "gamma",
-    "battery_start",
-)
-SPINS = (
-    "number",
-    "coupling_hz",
-    "polarisation",
-    "t1_s",
-    "t2_s",
-    "equilibrium",
-    "coupling_spread",
-    "line",
-)
-LINE = ("shape", "fwhm_hz", "q")
-SHAPES = ("gaussian", "lorentzian", "q-gaussian")
-TABLES = {
+Fields = dict[str, "Fields | None"]  # the fields of a table; None: a value, which may be swept
+ANY_NAME = "*"  # a table whose keys are names of the user's own
+
+NOISE: Fields = dict.fromkeys(("dephasing", "emission", "pumping", "relaxation", "nbar"))
+PREPARATION: Fields = dict.fromkeys(("excitations", "j", "up"))
+PULSE: Fields = dict.fromkeys(("dephase_battery", "dephase_charger"))
+STAGE: Fields = {
+    **dict.fromkeys(("duration", "coupled")),
+    "battery_noise": NOISE,
+    "charger_noise": NOISE,
+    **PULSE,
+}
+COLLECTIVE: Fields = {
+    **dict.fromkeys(("n_battery", "n_charger", "ratio", "nbar", "temperature", "gamma")),
+    "battery_start": PREPARATION,
+    "charger_start": PREPARATION,
+    "battery_noise": NOISE,
+    "charger_noise": NOISE,
+    "detuning": None,
+    "protocol": {ANY_NAME: STAGE},
+    "detector_efficiency": None,
+}
+SPINS: Fields = {
+    **dict.fromkeys(("number", "coupling_hz", "polarisation", "t1_s", "t2_s", "equilibrium")),
+    "coupling_spread": None,
+    "line": dict.fromkeys(("shape", "fwhm_hz", "q")),
+}
+AT_RESONATOR: Fields = {
     "battery": SPINS,
     "charger": SPINS,
-    "resonator": ("frequency_hz", "linewidth_fwhm_hz", "linewidth_hwhm_hz", "temperature_k"),
-    "drive": ("amplitude", "duration_s", "start_s", "shape", "detuning_hz"),
+    "resonator": dict.fromkeys(
+        ("frequency_hz", "linewidth_fwhm_hz", "linewidth_hwhm_hz", "temperature_k")
+    ),
+    "drive": dict.fromkeys(("amplitude", "duration_s", "start_s", "shape", "detuning_hz")),
+    "battery_detuning_hz": None,
+    "charger_detuning_hz": None,
 }
-AT_RESONATOR = (*TABLES, "battery_detuning_hz", "charger_detuning_hz")
+SHAPES = ("gaussian", "lorentzian", "q-gaussian")
+NAMED_STARTS = ("battery_start", "charger_start")  # a name, or a table
 
 
 def flattened(model: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,22 +69,27 @@ def flattened(model: Mapping[str, Any]) -> dict[str, Any]:
 
     >>> flattened({"resonator": {"frequency_hz": 3e9}})
     {'resonator.frequency_hz': 3000000000.0}
+    >>> flattened({"protocol": {"store": {"duration": 2}}})
+    {'protocol.store.duration': 2}
     """
-    known = AT_RESONATOR if "resonator" in model else COLLECTIVE
+    return _leaves("", model, AT_RESONATOR if "resonator" in model else COLLECTIVE)
+
+
+def _leaves(prefix: str, table: Mapping[str, Any], known: Fields) -> dict[str, Any]:
     flat: dict[str, Any] = {}
-    for key, value in model.items():
-        known_key("model.", key, known)
-        if key not in TABLES:
-            flat[key] = value
-            continue
-        for inner, part in _table(f"model.{key}", value).items():
-            known_key(f"model.{key}.", inner, TABLES[key])
-            if inner != "line":
-                flat[f"{key}.{inner}"] = part
-                continue
-            for name, leaf in _table(f"model.{key}.line", part).items():
-                known_key(f"model.{key}.line.", name, LINE)
-                flat[f"{key}.line.{name}"] = leaf
+    for key, value in table.items():
+        if ANY_NAME in known:
+            if "." in key:
+                raise InputError(f"model.{prefix}", key, "must be a name without dots")
+            inner = known[ANY_NAME]
+        else:
+            known_key(f"model.{prefix}", key, tuple(known))
+            inner = known[key]
+        name = f"{prefix}{key}"
+        if inner is None or (key in NAMED_STARTS and not isinstance(value, dict)):
+            flat[name] = value
+        else:
+            flat |= _leaves(f"{name}.", _table(f"model.{name}", value), inner)
     return flat
 
 
@@ -128,7 +149,52 @@ def _collective(fields: dict[str, Any]) -> CollectiveBattery:
         fields["n_charger"] = round(charger)
     if "n_charger" not in fields:
         raise InputError("model.n_charger", None, "must be given, or ratio")
+    for name in NAMED_STARTS:
+        if isinstance(fields.get(name), dict):
+            kind = Polarised if "up" in fields[name] else DickeState
+            fields[name] = _built(f"model.{name}", kind, fields[name])
+    for name in ("battery_noise", "charger_noise"):
+        if name in fields:
+            fields[name] = _noise(f"model.{name}", fields[name])
+    if "protocol" in fields:
+        steps = fields["protocol"].items()
+        fields["protocol"] = tuple(_step(f"model.protocol.{name}", name, f) for name, f in steps)
     return CollectiveBattery(**fields)
+
+
+def _noise(name: str, fields: dict[str, Any]) -> LocalNoise:
+    """Rates as they are, or a relaxation rate with its bath's nbar."""
+    if "relaxation" not in fields and "nbar" not in fields:
+        noise: LocalNoise = _built(name, LocalNoise, fields)
+        return noise
+    for given in ("emission", "pumping"):
+        if given in fields:
+            raise InputError(f"{name}.{given}", fields[given], "give it or relaxation, not both")
+    try:
+        return LocalNoise.thermal(
+            fields.get("relaxation", 0.0), fields.get("nbar", 0.0), fields.get("dephasing", 0.0)
+        )
+    except InputError as error:
+        raise _prefixed(name, str(error)) from None
+
+
+def _step(path: str, name: str, fields: dict[str, Any]) -> Stage | Pulse:
+    """A stage if it has a duration, else a pulse."""
+    if "duration" not in fields:
+        for key in fields:
+            if key not in PULSE:
+                raise InputError(f"{path}.{key}", fields[key], "a stage needs a duration")
+        pulse: Pulse = _built(path, Pulse, {**fields, "name": name})
+        return pulse
+    for key in PULSE:
+        if key in fields:
+            raise InputError(f"{path}.{key}", fields[key], "a pulse has no duration")
+    given = dict(fields)
+    for key in ("battery_noise", "charger_noise"):
+        if key in given:
+            given[key] = _noise(f"{path}.{key}", given[key])
+    stage: Stage = _built(path, Stage, {**given, "name": name})
+    return stage
 
 
 def _spins(name: str, fields: dict[str, Any] | None) -> SpinEnsemble | None:

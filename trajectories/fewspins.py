@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import qutip
 
-from nvmodel.battery import CollectiveBattery
+from nvmodel.battery import CollectiveBattery, only_collective
 from nvmodel.ergotropy import ergotropy_of_matrix
 from nvmodel.refusal import InputError
 
@@ -55,6 +55,7 @@ def to_qutip(battery: CollectiveBattery, omega: float = 0.0) -> FewSpins:
     >>> qutip.expect(few.observables["charger_energy"], few.initial)
     1.0
     """
+    only_collective(battery, "the QuTiP model")
     size = (battery.n_battery + 1) * (battery.n_charger + 1)
     if size > MOST_STATES:
         raise InputError(

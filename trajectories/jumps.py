@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nvmodel.battery import CollectiveBattery
+from nvmodel.battery import CollectiveBattery, only_collective
 from nvmodel.ergotropy import ladder_ergotropy
 from nvmodel.observables import requested
 from nvmodel.refusal import InputError, whole_number
@@ -75,6 +75,7 @@ def sample(
     >>> whole.runs, bool((whole["power"] == sample(battery, [0, 0.2], 1000, 7)["power"]).all())
     (1000, True)
     """
+    only_collective(battery, "sample yet")
     t = output_times(times)
     runs = whole_number("runs", runs, least=1, most=MOST_RUNS)
     first = whole_number("first", first, least=0, most=MOST_RUNS - runs)
@@ -141,6 +142,7 @@ def single_run(battery: CollectiveBattery, times: ArrayLike, seed: int, run: int
     >>> one.directions.tolist(), one.battery_energy.round(6).tolist()  # no photon: the singlet
     ([], [0.175973, 0.5])
     """
+    only_collective(battery, "sample yet")
     t = output_times(times)
     run = whole_number("run", run, least=0, most=MOST_RUNS - 1)
     seed = whole_number("seed", seed, least=0, most=(1 << 64) - 1)

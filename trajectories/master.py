@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nvmodel.battery import CollectiveBattery
+from nvmodel.battery import CollectiveBattery, only_collective
 from nvmodel.observables import requested
 from nvmodel.refusal import InputError
 from nvmodel.solution import Distribution, Reading, Solution
@@ -76,6 +76,7 @@ def evolve(
     >>> print(solution["battery_energy"].round(6))
     [0.099894 0.25    ]
     """
+    only_collective(battery, "evolve yet")
     t = output_times(times)
     basis = coupled_basis(battery.n_battery, battery.n_charger)
     names = requested(observables, default=_default_observables(basis), available=AVAILABLE)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from nvmodel.battery import CollectiveBattery
+from nvmodel.battery import CollectiveBattery, only_collective
 from nvmodel.observables import requested
 from nvmodel.refusal import InputError
 from nvmodel.solution import Distribution, Reading, Solution
@@ -63,6 +63,7 @@ def steady_state(battery: CollectiveBattery, observables: Iterable[str] | None =
     >>> float(1 - steady["battery_energy"][0])  # 1 - (N_C/(N_C + 1))^2
     1.99...e-15
     """
+    only_collective(battery, "the steady state")
     basis = coupled_basis(battery.n_battery, battery.n_charger)
     weight = _ladder_probabilities(battery, basis)
     products = _population_products(battery, basis)

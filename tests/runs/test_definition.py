@@ -1,6 +1,11 @@
-import pytest
+import math
+import re
+import tomllib
 
-from nvmodel import InputError
+import pytest
+import tomli_w
+
+from nvmodel import InputError, LocalNoise, Polarised, Pulse, Stage
 from runs.definition import (
     find_definition,
     parse_definition,
@@ -113,3 +118,61 @@ def test_digest_sees_what_decides_the_numbers():
     one = parse_definition(GOOD)
     assert parse_definition(_with("run.seed", 4)).digest() != one.digest()
     assert parse_definition(GOOD | {"title": "other"}).digest() == one.digest()
+
+
+PROTOCOL = """
+[model]
+n_battery = 4
+n_charger = 20
+battery_start = { up = 0.1 }
+charger_noise = { relaxation = 0.01, nbar = 0.5, dephasing = 0.2 }
+[model.protocol]
+charge = { duration = 3.0 }
+pulse = { dephase_battery = [0.0, 1.0] }
+discharge = { duration = inf, coupled = "battery", battery_noise = { emission = 1.0 } }
+[run]
+method = "evolve"
+times = [0.0, 1.0]
+"""
+
+
+def test_protocols_and_noise_by_tables():
+    definition = parse_definition(tomllib.loads(PROTOCOL))
+    again = parse_definition(tomllib.loads(tomli_w.dumps(definition_content(definition))))
+    assert again == definition
+    assert again.digest() == definition.digest()
+    points = definition.points()
+    assert [point.label for point in points] == [
+        "protocol.pulse.dephase_battery=0.0",
+        "protocol.pulse.dephase_battery=1.0",
+    ]
+    model = points[1].model
+    assert model.battery_start == Polarised(0.1)
+    assert model.charger_noise == LocalNoise.thermal(0.01, 0.5, dephasing=0.2)
+    assert model.protocol == (
+        Stage(3.0, name="charge"),
+        Pulse(1.0, name="pulse"),
+        Stage(math.inf, "battery", battery_noise=LocalNoise(emission=1.0), name="discharge"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("duration = 3.0", "duration = -3.0", "model.protocol.charge.duration = -3.0: must be"),
+        (
+            "duration = 3.0",
+            "durtion = 3.0",
+            "model.protocol.charge.durtion = 'durtion': unknown; did",
+        ),
+        ("duration = 3.0", 'coupled = "both"', "protocol.charge.coupled = 'both': a stage needs"),
+        ("emission = 1.0", "emission = -1", "discharge.battery_noise.emission = -1: must be"),
+        ("nbar = 0.5", "pumping = 0.5", "charger_noise.pumping = 0.5: give it or relaxation"),
+        ("up = 0.1", "up = 2", "model.battery_start.up = 2: must be"),
+        ("up = 0.1", "excitations = 9", "battery_start.excitations = 9: must be"),
+        ("[0.0, 1.0] }", "1, duration = 1.0 }", "pulse.dephase_battery = 1: a pulse has no"),
+    ],
+)
+def test_bad_protocols_are_refused_by_their_path(old, new, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        parse_definition(tomllib.loads(PROTOCOL.replace(old, new)))

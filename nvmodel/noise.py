@@ -1,0 +1,58 @@
+r"""Noise of single spins, which does not ask the other spins.
+
+.. math:: \dot\rho = \sum_n\left(g_\phi D[\sigma^z_n/2]+g_\downarrow D[\sigma^-_n]
+          +g_\uparrow D[\sigma^+_n]\right)\rho
+
+over the spins n of one ensemble (Shammah et al. 2018, Eq. (1), in the same normalisation).
+"""
+
+from dataclasses import dataclass
+
+from nvmodel.refusal import finite_number
+
+
+@dataclass(frozen=True)
+class LocalNoise:
+    r"""Rates of single-spin dephasing, emission and pumping, in the unit of the model's gamma.
+
+    Parameters
+    ----------
+    dephasing : float
+        :math:`g_\phi`, multiplies :math:`D[\sigma^z/2]`: the coherence of a spin decays at
+        :math:`g_\phi/2`. A pure-dephasing time T_phi is ``dephasing = 2/T_phi``.
+    emission, pumping : float
+        :math:`g_\downarrow` and :math:`g_\uparrow`, the rates at which one spin falls and rises.
+
+    Examples
+    --------
+    >>> LocalNoise(dephasing=1.0, emission=0.5).coherence_decay
+    0.75
+    >>> LocalNoise.thermal(relaxation=0.1, nbar=0.5)
+    LocalNoise(dephasing=0.0, emission=0.15000000000000002, pumping=0.05)
+    """
+
+    dephasing: float = 0.0
+    emission: float = 0.0
+    pumping: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("dephasing", "emission", "pumping"):
+            value = finite_number(name, getattr(self, name), least=0.0)
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def thermal(cls, relaxation: float, nbar: float, dephasing: float = 0.0) -> "LocalNoise":
+        """Emission and pumping in the ratio (nbar + 1)/nbar, as a bath of each spin's own gives."""
+        rate = finite_number("relaxation", relaxation, least=0.0)
+        photons = finite_number("nbar", nbar, least=0.0)
+        return cls(dephasing, rate * (photons + 1.0), rate * photons)
+
+    @property
+    def coherence_decay(self) -> float:
+        """Rate at which the coherence of one spin decays, 1/T2."""
+        return 0.5 * (self.dephasing + self.emission + self.pumping)
+
+    @property
+    def silent(self) -> bool:
+        """Whether all rates are zero."""
+        return self.dephasing == self.emission == self.pumping == 0.0

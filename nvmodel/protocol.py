@@ -1,0 +1,102 @@
+"""Timed protocols: stages, each with a generator of its own, and pulses between them."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from nvmodel.noise import LocalNoise
+from nvmodel.refusal import InputError, finite_number, known_name, number_between
+
+Coupled = Literal["both", "battery", "charger", "none"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of time in which nothing is switched.
+
+    Parameters
+    ----------
+    duration : float
+        In the unit of 1/gamma, > 0; infinity for a last stage.
+    coupled : "both", "battery", "charger" or "none"
+        Which ensembles the shared reservoir sees. "both" charges, or holds a charged battery in its
+        dark state; "battery" is a battery disconnected from its charger, in the same reservoir.
+    battery_noise, charger_noise : LocalNoise, optional
+        Default: those of the model.
+    name : str
+        Shown in figures.
+    """
+
+    duration: float
+    coupled: Coupled = "both"
+    battery_noise: LocalNoise | None = None
+    charger_noise: LocalNoise | None = None
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if self.duration != math.inf:
+            duration = finite_number("duration", self.duration, least=0.0, exclusive=True)
+            object.__setattr__(self, "duration", duration)
+        known_name("coupled", self.coupled, get_args(Coupled))
+        for name in ("battery_noise", "charger_noise"):
+            if not isinstance(getattr(self, name), LocalNoise | None):
+                raise InputError(name, getattr(self, name), "must be a LocalNoise")
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """Dephasing of every spin by itself, in no time.
+
+    Parameters
+    ----------
+    dephase_battery, dephase_charger : float
+        Strength s, 0 to 1: the coherence of each spin is multiplied by 1 - s. Nothing happens at 0;
+        at 1 each spin is left as a mixture of up and down.
+    name : str
+        Shown in figures.
+    """
+
+    dephase_battery: float = 0.0
+    dephase_charger: float = 0.0
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("dephase_battery", "dephase_charger"):
+            object.__setattr__(self, name, number_between(name, getattr(self, name), 0.0, 1.0))
+
+
+Protocol = tuple[Stage | Pulse, ...]
+
+
+def checked_protocol(protocol: object) -> Protocol:
+    """Return a protocol as a tuple, refused unless only its last stage lasts for ever."""
+    try:
+        steps: tuple[Any, ...] = tuple(protocol)  # type: ignore[arg-type]
+    except TypeError:
+        raise InputError("protocol", protocol, "must be a list of Stage and Pulse") from None
+    for i, step in enumerate(steps):
+        if not isinstance(step, Stage | Pulse):
+            raise InputError(f"protocol[{i}]", step, "must be a Stage or a Pulse")
+        later = any(isinstance(other, Stage) for other in steps[i + 1 :])
+        if isinstance(step, Stage) and step.duration == math.inf and later:
+            raise InputError(f"protocol[{i}].duration", math.inf, "only the last stage's")
+    return steps
+
+
+def boundaries(protocol: Protocol) -> tuple[tuple[float, str], ...]:
+    """When each stage and pulse begins, with its name.
+
+    >>> boundaries((Stage(2.0, name="charge"), Pulse(1.0, name="pulse"), Stage(1.0, name="hold")))
+    ((0.0, 'charge'), (2.0, 'pulse'), (2.0, 'hold'))
+    """
+    found, now = [], 0.0
+    for step in protocol:
+        found.append((now, step.name))
+        if isinstance(step, Stage):
+            now += step.duration
+    return tuple(found)
+
+
+def total_duration(protocol: Protocol) -> float:
+    """When the last stage ends."""
+    return math.fsum(step.duration for step in protocol if isinstance(step, Stage))
