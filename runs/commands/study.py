@@ -1,0 +1,82 @@
+"""Commands that make single runs and averages: run, merge, replay."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from nvmodel.refusal import InputError, finite_number
+from runs.world import communicator, has_terminal
+
+
+def run(
+    definition: Annotated[str, typer.Argument(help="A TOML file, or a shipped name (charging).")],
+    out: Annotated[Path | None, typer.Option(help="Result folder [results/NAME].")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace an existing result.")] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Start anew instead of going on.")
+    ] = False,
+    extend: Annotated[
+        bool, typer.Option("--extend", help="Carry an existing result on to more runs.")
+    ] = False,
+    time_limit: Annotated[
+        float | None, typer.Option(help="Stop in order after so many seconds.")
+    ] = None,
+    checkpoint_interval: Annotated[float, typer.Option(help="Seconds between checkpoints.")] = 60.0,
+) -> None:
+    """Carry out a run definition; under mpirun, on all ranks.
+
+    An unfinished study is gone on with. SIGTERM, SIGINT, SIGUSR1 and --time-limit stop it in order:
+    it is kept, and the exit status is 3.
+
+    Examples: darkbattery run charging;  mpirun -n 4 darkbattery run my.toml --out results/mine
+    """
+    from runs.execute import Existing, Order, execute
+
+    chosen: list[Existing] = []
+    if replace:
+        chosen.append("replace")
+    if restart:
+        chosen.append("restart")
+    if extend:
+        chosen.append("extend")
+    if len(chosen) > 1:
+        raise InputError("options", [f"--{name}" for name in chosen], "give one of them")
+    if time_limit is not None:
+        finite_number("--time-limit", time_limit, least=0.0, exclusive=True)
+    finite_number("--checkpoint-interval", checkpoint_interval, least=0.0)
+    existing = chosen[0] if chosen else "refuse"
+    comm = communicator()
+    console = Console(force_terminal=has_terminal(comm))
+    execute(Order(definition, out, existing, time_limit, checkpoint_interval), comm, console)
+
+
+def merge(
+    folders: Annotated[list[Path], typer.Argument(help="Result folders of one study.")],
+    out: Annotated[Path, typer.Option(help="Result folder of the whole.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Replace an existing result.")] = False,
+) -> None:
+    """Join results of adjoining ranges of runs (run.first, run.runs), as if made at once."""
+    from runs.execute import merge_results
+
+    merge_results(folders, out, replace, Console())
+
+
+def replay(
+    folder: Annotated[Path, typer.Argument(help="A result folder with single runs.")],
+    run: Annotated[int, typer.Option(help="Index of the run.")],
+    point: Annotated[int, typer.Option(help="Number of the sweep's point, from 0.")] = 0,
+) -> None:
+    """Make one run again, to the bit, with its photons and its conditional state."""
+    from runs.replay import DRAWN, save_replay
+    from runs.replay import replay as again
+    from runs.store import load
+
+    one = again(load(folder), run, point)
+    console = Console()
+    last = one.states.iloc[-1]
+    known = ", ".join(f"{name} {last[name]:.6g}" for name in DRAWN if name in last)
+    console.print(f"run {run}, {len(one.jumps)} jumps; at the last time: {known}", highlight=False)
+    for path in save_replay(one, folder / "replay", f"point-{point}-run-{run}"):
+        console.print(str(path), highlight=False, soft_wrap=True)
