@@ -11,6 +11,7 @@ import typer
 from nvmodel.refusal import InputError
 from runs.commands.machine import doctor
 from runs.commands.paper import paper
+from runs.commands.report import report
 from runs.commands.results import plot, show
 from runs.commands.study import merge, replay, run
 from runs.signals import Stopped
@@ -26,6 +27,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     show,
     replay,
     plot,
+    report,
     paper,
     doctor,
 )

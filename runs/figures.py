@@ -79,15 +79,16 @@ def save_figures(study: Study, folder: Path) -> list[Path]:
     return paths
 
 
-def _time_label(study: Study) -> str:
+def time_label(study: Study) -> str:
     """Seconds with a resonator, whose rates are known; else units of 1/gamma."""
     at_resonator = any(name.startswith("resonator.") for name, _ in study.definition.model)
     return "t (s)" if at_resonator else r"$\gamma t$"
 
 
-def _unit(study: Study, name: str) -> str:
+def observable_unit(study: Study, name: str) -> str:
+    """Unit of an observable; rates per second where the model is in seconds."""
     unit = OBSERVABLES[name].unit
-    return unit.replace("γ", "/s") if _time_label(study) == "t (s)" else unit
+    return unit.replace("γ", "/s") if time_label(study) == "t (s)" else unit
 
 
 def _has_both(timed: pd.DataFrame) -> bool:
@@ -129,8 +130,8 @@ def _draw_observable(
     for value, colour in zip(steady["value"], colours, strict=False):
         axis.axhline(value, color=colour, lw=0.7, ls=":")
     observable = OBSERVABLES[name]
-    axis.set_xlabel(_time_label(study))
-    axis.set_ylabel(f"{observable.symbol}  ({_unit(study, name)})")
+    axis.set_xlabel(time_label(study))
+    axis.set_ylabel(f"{observable.symbol}  ({observable_unit(study, name)})")
     axis.set_title(name.replace("_", " "), fontsize="medium", loc="left")
 
 
@@ -149,7 +150,7 @@ def _draw_deviation(
         known = sampled["error"] > 0
         z = ((sampled["value"] - exact) / sampled["error"])[known]
         axis.plot(z.index, z, color=colour, lw=1)
-    axis.set_xlabel(_time_label(study))
+    axis.set_xlabel(time_label(study))
     axis.set_ylabel("z")
     axis.set_title("battery energy: (sampled − exact)/error", fontsize="medium", loc="left")
 
@@ -174,7 +175,7 @@ def _draw_fan(
             axis.plot(curve["time"], curve["value"], color="black", lw=1.6)
             break
     axis.set_ylim(-0.02, 1.02)
-    axis.set_xlabel(_time_label(study))
+    axis.set_xlabel(time_label(study))
     axis.set_ylabel(f"{OBSERVABLES[name].symbol} of single runs  (ħω)")
     count = energy["run"].nunique()
     title = f"{count} single runs"

@@ -1,0 +1,35 @@
+"""Command: one page about results."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from nvmodel.refusal import InputError
+from runs.world import communicator, on_root
+
+
+def report(
+    folders: Annotated[list[Path], typer.Argument(help="Result folders.")],
+    out: Annotated[Path, typer.Option(help="The page.")] = Path("report.html"),
+    replace: Annotated[bool, typer.Option("--replace", help="Replace an existing page.")] = False,
+) -> None:
+    """Write one self-contained HTML page: question, model, figures, tables, provenance.
+
+    It needs no network. Figures zoom, and say value and error under the pointer.
+
+    Example: darkbattery report results/charging --out charging.html
+    """
+    from runs.report.page import write_report
+    from runs.store import load
+
+    def make() -> None:
+        if out.exists() and not (replace and out.is_file()):
+            raise InputError("--out", str(out), "exists already; give --replace or another name")
+        if not out.absolute().parent.is_dir():
+            raise InputError("--out", str(out), "is in a folder that does not exist")
+        write_report([load(folder) for folder in folders], out)
+        Console().print(str(out), highlight=False, soft_wrap=True)
+
+    on_root(communicator(), make)
