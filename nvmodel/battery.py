@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from nvmodel.display import model_html
 from nvmodel.noise import LocalNoise
 from nvmodel.preparation import DickeState, Polarised, Preparation, checked_preparation
 from nvmodel.protocol import Protocol, Stage, checked_protocol
@@ -129,6 +130,10 @@ class CollectiveBattery:
         """`nbar` as a plain float (the field's type admits None only while constructing)."""
         assert self.nbar is not None
         return self.nbar
+
+    def _repr_html_(self) -> str:
+        # what a notebook shows
+        return model_html(self, [("R", self.ratio)])
 
     @property
     def ratio(self) -> float:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from scipy import constants
 
 from nvmodel.battery import CollectiveBattery, thermal_occupation
+from nvmodel.display import model_html
 from nvmodel.ensemble import SpinEnsemble
 from nvmodel.pulse import Drive
 from nvmodel.refusal import InputError, finite_number, number_between
@@ -171,6 +172,11 @@ class ResonatorBattery:
         for name in ("battery_detuning_hz", "charger_detuning_hz"):
             value = number_between(name, getattr(self, name), -1e15, 1e15)
             object.__setattr__(self, name, value)
+
+    def _repr_html_(self) -> str:
+        # what a notebook shows
+        kappa = self.resonator.kappa
+        return model_html(self, [("kappa (rad/s)", kappa), ("thermal photons", self.nbar)])
 
     @property
     def nbar(self) -> float:

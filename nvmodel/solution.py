@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nvmodel.display import solution_html
 from nvmodel.refusal import InputError, known_name
 
 Array = NDArray[np.float64]
@@ -222,6 +223,10 @@ class Solution:
         kind = "averages" if self.runs is None else f"{self.runs} single runs"
         span = f"{self.times.size} times up to {self.times[-1]:g}"
         return f"<Solution: {kind}, {span}: {', '.join(self.values)}>"
+
+    def _repr_html_(self) -> str:
+        # what a notebook shows
+        return solution_html(self)
 
     def merge(self, other: Solution) -> Solution:
         """As if the runs of both had been sampled together, to the bit; see `Tally`.

@@ -1,0 +1,47 @@
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+
+import trajectories
+from nvmodel import CollectiveBattery, Resonator, ResonatorBattery, SpinEnsemble
+from nvmodel.solution import Reading, Solution
+
+BATTERY = CollectiveBattery(n_battery=2, n_charger=10, nbar=0.5)
+CAVITY = Resonator(frequency_hz=3e9, linewidth_fwhm_hz=1e6, temperature_k=0.1)
+
+
+def _parsed(html):
+    return ElementTree.fromstring(f"<div>{html}</div>")
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        BATTERY,
+        ResonatorBattery(charger=SpinEnsemble(number=10, coupling=1.0), resonator=CAVITY),
+        trajectories.evolve(BATTERY, [0.0, 0.5, 1.0]),
+        trajectories.steady_state(BATTERY),
+        trajectories.sample(BATTERY, [0.0, 0.5], runs=10, seed=1),
+    ],
+    ids=lambda shown: type(shown).__name__,
+)
+def test_notebooks_show_well_formed_tables(shown):
+    page = _parsed(shown._repr_html_())
+    assert len(page.findall(".//td")) >= 4
+
+
+def test_a_line_says_last_value_error_and_largest():
+    single = trajectories.sample(BATTERY, [0.0, 0.2, 2.0], runs=100, seed=1)
+    rows = [[cell.text for cell in row] for row in _parsed(single._repr_html_()).findall(".//tr")]
+    power = next(row for row in rows if row[0] == "power")
+    error = single.errors["power"][-1]
+    assert power[2] == f"{single['power'][-1]:.6g} ± {error:.2g}"
+    assert power[3] == f"{single['power'].max():.6g} at 0.2"
+
+
+def test_text_from_outside_is_not_markup():
+    solution = Solution([0.0], Reading({"<b>": np.zeros(1)}, warnings=("<i>",)))
+    page = _parsed(solution._repr_html_())
+    assert page.find(".//b") is None
+    assert page.find(".//i") is None
