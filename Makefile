@@ -35,7 +35,8 @@ bench: $(VENV)/dev  ## speed beside the peers
 	$(BIN)/python benchmarks/scaling.py
 
 docs: $(VENV)/docs  ## the documentation site, offline
-	$(BIN)/mkdocs build --strict
+	$(BIN)/sphinx-build -q -W --keep-going docs site/html
+	@echo site/html/index.html
 
 clean:
 	rm -rf $(VENV) build dist site *.egg-info
