@@ -9,6 +9,10 @@ from nvmodel.noise import LocalNoise
 from nvmodel.preparation import DickeState, Polarised, Preparation, checked_preparation
 from nvmodel.protocol import Protocol, Stage, checked_protocol
 from nvmodel.refusal import InputError, finite_number, known_name, number_between, whole_number
+from nvmodel.times import MOST_RATE
+
+# above this nbar and nbar + 1 are the same double, and no reservoir is that hot
+MOST_NBAR = 1e15
 
 BatteryStart = Literal["down", "thermal"]
 ChargerStart = Literal["up"]
@@ -46,11 +50,11 @@ class CollectiveBattery:
     n_battery, n_charger : int
         Numbers of spins, each at least 1, in any order of sizes.
     nbar : float
-        Mean thermal photon number of the reservoir, >= 0.
+        Mean thermal photon number of the reservoir, 0 to 1e15.
     temperature : float, optional
         k_B T/(hbar omega), instead of `nbar`.
     gamma : float
-        Collective damping rate; its inverse is the unit of time. > 0.
+        Collective damping rate; its inverse is the unit of time. > 0, at most 1e100.
     battery_start : "down", "thermal", DickeState or Polarised
         All battery spins down (the paper's appendix), in equilibrium with the reservoir
         (its section II), in a Dicke state, or each up with a given probability.
@@ -98,7 +102,9 @@ class CollectiveBattery:
         assign = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
         assign("n_battery", whole_number("n_battery", self.n_battery, least=1))
         assign("n_charger", whole_number("n_charger", self.n_charger, least=1))
-        assign("gamma", finite_number("gamma", self.gamma, least=0.0, exclusive=True))
+        assign(
+            "gamma", finite_number("gamma", self.gamma, least=0.0, exclusive=True, most=MOST_RATE)
+        )
         for name, spins, known in (
             ("battery_start", self.n_battery, get_args(BatteryStart)),
             ("charger_start", self.n_charger, get_args(ChargerStart)),
@@ -116,10 +122,12 @@ class CollectiveBattery:
         efficiency = number_between("detector_efficiency", self.detector_efficiency, 0.0, 1.0)
         assign("detector_efficiency", efficiency)
         if self.temperature is None:
-            nbar = 0.0 if self.nbar is None else finite_number("nbar", self.nbar, least=0.0)
+            nbar = 0.0 if self.nbar is None else self.nbar
+            nbar = finite_number("nbar", nbar, least=0.0, most=MOST_NBAR)
         else:
-            assign("temperature", finite_number("temperature", self.temperature, least=0.0))
-            nbar = thermal_occupation(self.temperature)
+            temperature = finite_number("temperature", self.temperature, least=0.0, most=MOST_NBAR)
+            assign("temperature", temperature)
+            nbar = thermal_occupation(temperature)
             # equal values are let through so that dataclasses.replace works on any field
             if self.nbar is not None and self.nbar != nbar:
                 raise InputError("nbar", self.nbar, "give nbar or temperature, not both")

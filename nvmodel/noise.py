@@ -9,6 +9,7 @@ over the spins n of one ensemble (Shammah et al. 2018, Eq. (1), in the same norm
 from dataclasses import dataclass
 
 from nvmodel.refusal import finite_number
+from nvmodel.times import MOST_RATE
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class LocalNoise:
 
     def __post_init__(self) -> None:
         for name in ("dephasing", "emission", "pumping"):
-            value = finite_number(name, getattr(self, name), least=0.0)
+            value = finite_number(name, getattr(self, name), least=0.0, most=MOST_RATE)
             object.__setattr__(self, name, value)
 
     @classmethod

@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -57,19 +58,27 @@ def whole_number(field: str, value: object, least: int, most: int | None = None)
     return number
 
 
-def finite_number(field: str, value: object, least: float, exclusive: bool = False) -> float:
-    """Return `value` as a finite float not below (or, if exclusive, above) `least`, or refuse it.
+def finite_number(
+    field: str,
+    value: object,
+    least: float,
+    exclusive: bool = False,
+    most: float = sys.float_info.max,
+) -> float:
+    """Return `value` as a float from `least` (if exclusive: above it) to `most`, or refuse it.
 
     >>> finite_number("gamma", 2, least=0.0, exclusive=True)
     2.0
     """
     allowed = f"must be a finite number {'>' if exclusive else '>='} {least:g}"
+    if most < sys.float_info.max:
+        allowed += f", at most {most:g}"
     try:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         raise InputError(field, value, allowed) from None
     is_text = isinstance(value, (str, bytes, bool))
-    if is_text or not math.isfinite(number) or number < least or (exclusive and number == least):
+    if is_text or not least <= number <= most or (exclusive and number == least):
         raise InputError(field, value, allowed)
     return number
 

@@ -7,9 +7,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from nvmodel.refusal import InputError
 
+# in whatever unit: no product of a rate, a time and squares of spin numbers overflows below these
+MOST_TIME = 1e100
+MOST_RATE = 1e100
+
 
 def output_times(times: ArrayLike) -> NDArray[np.float64]:
-    """Return `times` as a float array, refused unless finite, >= 0 and strictly increasing.
+    """Return `times` as a float array, refused unless 0 <= t <= 1e100, strictly increasing.
 
     >>> output_times([0, 0.5, 2])
     array([0. , 0.5, 2. ])
@@ -26,6 +30,7 @@ def output_times(times: ArrayLike) -> NDArray[np.float64]:
         raise InputError("times", times, "must be a one-dimensional list of at least one number")
     _refuse_first(~np.isfinite(array), array, "must be finite")
     _refuse_first(array < 0, array, "must be >= 0")
+    _refuse_first(array > MOST_TIME, array, f"must be at most {MOST_TIME:g}")
     falls = np.flatnonzero(np.diff(array) <= 0)
     if falls.size:
         i = int(falls[0]) + 1

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from nvmodel import CollectiveBattery, InputError, thermal_occupation
+from nvmodel.times import output_times
 
 
 @pytest.mark.parametrize(
@@ -54,3 +55,17 @@ def test_temperature_sets_the_occupation():
 def test_fields_can_be_replaced():
     battery = CollectiveBattery(1, 5, temperature=2.0)
     assert dataclasses.replace(battery, gamma=3.0).nbar == battery.nbar
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("nbar", 1e16), ("nbar", 10**400), ("temperature", 1e300), ("gamma", 1e101)],
+)
+def test_numbers_that_would_overflow_are_refused(field, value):
+    with pytest.raises(InputError, match=f"{field} = .* at most 1e"):
+        CollectiveBattery(n_battery=1, n_charger=5, **{field: value})
+
+
+def test_times_that_would_overflow_are_refused():
+    with pytest.raises(InputError, match=r"times\[1\] = 1e\+101: must be at most 1e\+100"):
+        output_times([0.0, 1e101])
