@@ -22,6 +22,7 @@ from meanfield.paths import (
     normals_per_step,
     step_of,
 )
+from nvmodel.refusal import InputError
 
 Array = NDArray[np.float64]
 
@@ -29,6 +30,8 @@ Array = NDArray[np.float64]
 LANE_CLASSES, FEWEST_LANES, MOST_LANES = 4096, 32, 256
 # normals held at once
 CHUNK = 1 << 16
+# of one run; days for a million runs of the smallest systems
+MOST_STEPS = 1e8
 
 # rows of what is read from a run: energies per spin, dE_B/dt, and per spin of all: rate at which
 # photons leave without the bath's share, their integral, photons in the resonator
@@ -61,7 +64,7 @@ class Plan:
 
 
 def plan_with_step(system: System, times: Array, step: float) -> Plan:
-    """Steps of at most `step` between output times.
+    """Steps of at most `step` between output times; InputError for more than 1e8 of them.
 
     >>> from meanfield.moments import system_of
     >>> from nvmodel import CollectiveBattery
@@ -69,6 +72,10 @@ def plan_with_step(system: System, times: Array, step: float) -> Plan:
     >>> plan_with_step(system, np.array([0.0, 1.0, 1.5]), 0.3).steps
     (0, 4, 2)
     """
+    if times[-1] > MOST_STEPS * step:
+        raise InputError(
+            "times", float(times[-1]), f"needs more than {MOST_STEPS:.0e} steps of {step:.1e}"
+        )
     lengths = np.diff(times, prepend=0.0)
     return Plan(system, times, tuple(int(2 * np.ceil(x / (2.0 * step))) for x in lengths))
 

@@ -1,0 +1,49 @@
+"""The semiclassical engine at the edges: right, or refused in one line, never endless."""
+
+import numpy as np
+import pytest
+
+import meanfield
+from meanfield.stepper import march
+from nvmodel import CollectiveBattery
+from nvmodel.refusal import InputError
+
+NBARS = (0.0, 1e-300, 0.5, 1e6, 1e12)
+SIZES = [(1, 1), (3, 5), (2**53 + 1, 1), (10**15, 5 * 10**15)]
+
+
+@pytest.mark.parametrize("nbar", NBARS)
+@pytest.mark.parametrize("sizes", SIZES)
+def test_nothing_happens_in_no_time(sizes, nbar):
+    battery = CollectiveBattery(*sizes, nbar=nbar)
+    for found in (
+        meanfield.evolve(battery, [0.0, 1e-300]),
+        meanfield.evolve(battery, [0.0, 1e-300], order=1),
+        meanfield.sample(battery, [0.0, 1e-300], runs=2, seed=1),
+    ):
+        # 1e-9: the resolution of sums over paths
+        assert np.abs(found["battery_energy"]).max() < 1e-9
+        assert np.abs(found["charger_energy"] - 1.0).max() < 1e-9
+
+
+@pytest.mark.parametrize("last", [1e9, 1e100])
+def test_times_far_beyond_the_fastest_rate_are_refused(last):
+    battery = CollectiveBattery(n_battery=3, n_charger=5)
+    with pytest.raises(InputError, match=r"times = .* steps of"):
+        meanfield.evolve(battery, [0.0, last])
+    with pytest.raises(InputError, match=r"times = .* steps of"):
+        meanfield.sample(battery, [0.0, last], runs=1, seed=0)
+
+
+def test_hot_moments_settle_where_a_thermal_ladder_does():
+    """A short time for nbar = 1e6, long for its rate: half filled, as the exact solver has it."""
+    found = meanfield.evolve(CollectiveBattery(n_battery=3, n_charger=5, nbar=1e6), [1e-4])
+    assert abs(found["battery_energy"][0] - 0.5) < 1e-5  # exact: 1/2 + O(1/nbar)
+
+
+def test_a_solution_that_diverges_is_refused_where_it_does():
+    def explode(t, y, out):
+        out[:] = y * y  # 1/(1 - t)
+
+    with pytest.raises(InputError, match="diverge at 1:"):
+        list(march(explode, np.ones(1), [2.0], [(slice(0, 1), 1e-3)], 1e-9))
