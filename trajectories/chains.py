@@ -51,8 +51,9 @@ STEP_TOLERANCE = 1e-9
 UNVERIFIED_BELOW = 1e-11
 MOST_UNVERIFIED = 4
 
-# a state that a step of at least 1/gamma moves less than this has arrived: every mode but the
-# steady ones decays at rate gamma or faster. Longer steps would lose digits to rates times step.
+# a state that a step of at least 1/(gamma (2 nbar + 1)) moves less than this has arrived: every
+# mode but the steady ones decays at that rate or faster (a test diagonalises the chains). Longer
+# steps would lose digits to rates times step.
 STATIONARY_STEP = 1.0
 STATIONARY_CHANGE = 1e-13
 
@@ -122,7 +123,7 @@ class Generator(NamedTuple):
 
 
 def propagate(
-    chains: Chains, start: Array, taus: Array, emission: Array
+    chains: Chains, start: Array, taus: Array, emission: Array, slowest: float = 1.0
 ) -> tuple[Array, Array, float]:
     """Propagate `start` (rows, chains) exactly to all `taus` (gamma t, increasing).
 
@@ -133,6 +134,8 @@ def propagate(
     ----------
     emission : ndarray (rows, chains)
         Weights whose sum over the state is integrated along: the number of emitted photons.
+    slowest : float
+        Every mode but the steady ones decays at this rate or faster: 2 nbar + 1.
 
     Returns
     -------
@@ -148,7 +151,10 @@ def propagate(
     )
     fastest_at_start = float(np.max(np.where(start != 0.0, chains.loss, 0.0)))
     first_step = 1.0 / max(fastest_at_start, 1e-300)
-    error = _propagate(generator, POLES, RESIDUES, taus, start, first_step, states, integral)
+    stationary_step = STATIONARY_STEP / slowest
+    error = _propagate(
+        generator, POLES, RESIDUES, taus, start, first_step, stationary_step, states, integral
+    )
     return states, integral, error
 
 
@@ -160,6 +166,7 @@ def _propagate(
     taus: Array,
     start: Array,
     step: float,
+    stationary_step: float,
     states: Array,
     integral: Array,
 ) -> float:
@@ -181,7 +188,7 @@ def _propagate(
             now = taus[i]
         while now < taus[i]:
             left = taus[i] - now
-            step = min(step, 4.0 * STATIONARY_STEP)
+            step = min(step, 4.0 * stationary_step)
             # equal steps to the output time, so that no sliver is left at its end
             h = left / np.ceil(left / step) if left > step else left
             y_next = _step(h, x, y, q, poles, residues, whole, scratch)
@@ -210,7 +217,7 @@ def _propagate(
             _lift_denormals(x)
             y = y_next
             now = taus[i] if h == left else now + h
-            if h >= STATIONARY_STEP and _largest_difference(x, before) < STATIONARY_CHANGE:
+            if h >= stationary_step and _largest_difference(x, before) < STATIONARY_CHANGE:
                 stationary = True
                 y += (taus[i] - now) * _weighted_sum(q.emission, x)
                 now = taus[i]

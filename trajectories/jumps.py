@@ -14,7 +14,7 @@ from nvmodel.refusal import InputError, whole_number
 from nvmodel.solution import Solution
 from nvmodel.sums import MOST_RUNS
 from nvmodel.times import output_times
-from trajectories.angular import clebsch_gordan
+from trajectories.angular import clebsch_gordan, coupled_basis
 from trajectories.conditional import BATTERY_Z, unravelling
 from trajectories.decays import MOST_CELLS, DecayTally, histogram_cells
 from trajectories.readout import ENERGIES, FROM_POPULATIONS
@@ -25,6 +25,7 @@ from trajectories.summaries import summarise_runs
 Array = NDArray[np.float64]
 
 AVAILABLE = (*ENERGIES, *FROM_POPULATIONS, "daemonic_ergotropy")
+MOST_PHOTONS = 1e8  # of one run, which is held as a whole while it is read: 1 GB
 MOST_LADDER_STATES = 50_000_000  # elements of the tables of bonds: 400 MB
 
 
@@ -83,7 +84,7 @@ def sample(
     if records not in (None, "summary"):
         raise InputError("records", records, 'must be "summary", or left out')
     names = requested(observables, default=ENERGIES, available=AVAILABLE)
-    _refuse_too_large(battery)
+    _refuse_too_large(battery, t)
     at_zero = battery.occupation == 0.0 and histogram_cells(battery, t.size) <= MOST_CELLS
     tally = DecayTally if at_zero else RecordTally
     found = tally.count(battery, t, seed, names, first, runs)
@@ -146,7 +147,7 @@ def single_run(battery: CollectiveBattery, times: ArrayLike, seed: int, run: int
     t = output_times(times)
     run = whole_number("run", run, least=0, most=MOST_RUNS - 1)
     seed = whole_number("seed", seed, least=0, most=(1 << 64) - 1)
-    _refuse_too_large(battery)
+    _refuse_too_large(battery, t)
     tables = unravelling(battery)
     basis, taus = tables.basis, t * battery.gamma
     path = room_for_path(basis.n_ladders, t.size)
@@ -181,11 +182,39 @@ def single_run(battery: CollectiveBattery, times: ArrayLike, seed: int, run: int
     )
 
 
-def _refuse_too_large(battery: CollectiveBattery) -> None:
+def thermal_photons(battery: CollectiveBattery, time: float) -> float:
+    r"""About how many photons a run emits and absorbs in equilibrium until `time`.
+
+    On ladder J as many are emitted as absorbed, :math:`(\bar n+1)\langle J^+J^-\rangle` each in
+    1/gamma. With n = nbar: :math:`\langle J^+J^-\rangle` tends to 2 n J/(n+1) in the cold and
+    2 J(J+1)/3 in the heat; their harmonic sum stands in between.
+
+    >>> thermal_photons(CollectiveBattery(n_battery=1, n_charger=2, nbar=0.0), 1e9)
+    0.0
+    """
+    n = battery.occupation
+    if n == 0.0:
+        return 0.0
+    basis = coupled_basis(battery.n_battery, battery.n_charger)
+    J = np.maximum(basis.J, 0.5)  # J = 0 is dark for ever; it has company
+    cold, hot = 2.0 * n * J, (n + 1.0) * 2.0 * J * (J + 1.0) / 3.0
+    rate = float(basis.weight @ (2.0 / (1.0 / cold + 1.0 / hot)) / basis.weight.sum())
+    return rate * battery.gamma * time
+
+
+def _refuse_too_large(battery: CollectiveBattery, times: Array) -> None:
     elements = 60.0 * (battery.n_battery + battery.n_charger)
     if elements > MOST_LADDER_STATES:
         raise InputError(
             "n_battery, n_charger",
             (battery.n_battery, battery.n_charger),
             f"single runs hold at most {MOST_LADDER_STATES // 60} spins in all",
+        )
+    photons = thermal_photons(battery, float(times[-1]))
+    if photons > MOST_PHOTONS:
+        raise InputError(
+            "times",
+            float(times[-1]),
+            f"a single run has about {photons:.1g} photons until then, at most {MOST_PHOTONS:.0g}; "
+            "take shorter times or a colder reservoir",
         )

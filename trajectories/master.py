@@ -158,11 +158,12 @@ def _batches(
     K = basis.n_ladders
     down = lowering_squared(basis.J, chains.M[:, None])
     emission[:, :K] = np.where(chains.inside(basis)[:, :K], (battery.occupation + 1.0) * down, 0.0)
+    slowest = 2.0 * battery.occupation + 1.0
     state, now, photons = _start_state(battery, basis, chains), 0.0, 0.0
     size = max(1, BATCH // state.size)
     for first in range(0, taus.size, size):
         batch = taus[first : first + size]
-        states, counts, error = propagate(chains, state, batch - now, emission)
+        states, counts, error = propagate(chains, state, batch - now, emission, slowest)
         counts += photons
         yield states, counts, error
         state, now, photons = states[-1].copy(), batch[-1], counts[-1]

@@ -302,7 +302,7 @@ def _bounds(battery: CollectiveBattery, basis: CoupledBasis, times: Array) -> Ar
             1.0,
             2.0 * (2.0 * nbar + 1.0) * fastest / battery.n_battery,
             (nbar + 1.0) * fastest,
-            max(nbar, 1e-300) * fastest,
+            max(nbar, 1e-200) * fastest,
             FULL,
             FULL,
             1.0,
