@@ -40,6 +40,14 @@ EQUAL_STEPS = 8
 # the mismatch does not add up: outputs are late or early by at most this fraction of a step
 SAME_STEP = 1e-11
 
+# where rates are 1e25 times the slowest, rounding leaves only tiny steps; others take hundreds
+MOST_STEPS, MOST_STEPS_PER_TIME = 10_000, 10
+TOO_MANY = -1.0  # in place of the error
+
+
+class TooManyStepsError(ArithmeticError):
+    """The last time was not reached within the steps allowed."""
+
 
 def propagate_readings(
     blocks: Blocks, start: Array, readings: Array, size: Array, taus: Array
@@ -63,12 +71,18 @@ def propagate_readings(
     values, integrals : ndarray (T, r, columns)
     error : float
         Estimated largest error of any column at any point at the last time, times `size`.
+
+    Raises
+    ------
+    TooManyStepsError
     """
     shape = (taus.size, readings.shape[0], start.shape[1])
     values, integrals = np.empty(shape), np.empty(shape)
     error = _propagate(
         blocks, POLES, RESIDUES, start, readings, size, np.asarray(taus), values, integrals
     )
+    if error == TOO_MANY:
+        raise TooManyStepsError
     return values, integrals, error
 
 
@@ -93,8 +107,12 @@ def _propagate(
     scale = np.abs(readings).sum(axis=1)
     now, error, step, last = 0.0, 0.0, 0.5, 0.0
     difference, verified, unverified, patience, pause = 1.0, 0.0, 0, 0, PATIENCE
+    steps = 0
     for t in range(taus.size):
         while taus[t] - now > SAME_STEP * max(last, taus[t] - now):
+            steps += 1
+            if steps > MOST_STEPS + MOST_STEPS_PER_TIME * taus.size:
+                return TOO_MANY
             h = _next_step(taus[t] - now, step, last)
             slot, oldest = _slot(h, q, poles, inverse, stored, oldest)
             h = stored[slot]

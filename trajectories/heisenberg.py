@@ -29,6 +29,7 @@ from nvmodel.refusal import InputError
 from nvmodel.times import output_times
 from trajectories.angular import CoupledBasis, coupled_basis
 from trajectories.grids import Grid, assemble
+from trajectories.gridsteps import TooManyStepsError
 from trajectories.laddersum import (
     Chain,
     LadderFamily,
@@ -121,7 +122,15 @@ def heisenberg_averages(battery: CollectiveBattery, times: ArrayLike) -> Average
             f"need {needed} chains, more than {MOST_CHAINS}; take R further from 1, fewer spins, "
             "or shorter times",
         )
-    level, coherence = sum_over_ladders(levels, taus), sum_over_ladders(coherences, taus)
+    try:
+        level, coherence = sum_over_ladders(levels, taus), sum_over_ladders(coherences, taus)
+    except TooManyStepsError:
+        raise InputError(
+            "nbar",
+            battery.occupation,
+            f"too hot for {battery.n_battery} and {battery.n_charger} spins until "
+            f"{times[-1]:g}: rounding leaves only tiny steps",
+        ) from None
     return _averages(battery, times, basis, level, coherence)
 
 

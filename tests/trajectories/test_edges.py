@@ -91,3 +91,10 @@ def test_the_photons_by_which_long_runs_are_refused(nbar):
     exact = np.diff(found["emitted_photons"] + found["absorbed_photons"])[0]
     assert 1 / 3 < thermal_photons(battery, 1e4) / exact < 3.0
     assert thermal_photons(battery, 1e4) < MOST_PHOTONS
+
+
+@pytest.mark.long
+def test_heat_that_leaves_only_tiny_steps_is_refused():
+    hot = CollectiveBattery(n_battery=2**53 + 1, n_charger=1, nbar=1e12)
+    with pytest.raises(InputError, match=r"nbar = .* too hot"):
+        trajectories.evolve(hot, [1e-3], ["battery_energy"])
