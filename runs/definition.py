@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nvmodel.battery import CollectiveBattery
 from nvmodel.observables import OBSERVABLES
 from nvmodel.refusal import InputError, finite_number, known_name, whole_number
 from nvmodel.sums import MOST_RUNS
@@ -25,6 +26,7 @@ RUN_FIELDS = (
     "engine",
     "method",
     "order",
+    "delays",
     "classes",
     "times",
     "observables",
@@ -38,6 +40,8 @@ RUN_FIELDS = (
 ENGINES = ("quantum", "semiclassical")
 PRECISION_FIELDS = ("observable", "absolute", "relative", "times", "min_runs")
 RANGE_FIELDS = ("start", "stop", "points", "spacing")
+TimeUnit = Literal["model", "burst"]
+Delays = Literal["modal", "averaged"]
 SPACINGS = ("linear", "log")
 MOST_POINTS = 10_000
 
@@ -59,7 +63,8 @@ class Point:
 class RunDefinition:
     """A study as its TOML file says it; see docs/definition.md for the fields.
 
-    `model` holds each field of the model table as a tuple of its values.
+    `model` holds each field of the model table as a tuple of its values; `times` are in `time_unit`
+    (see `times_of`).
     """
 
     title: str
@@ -67,8 +72,10 @@ class RunDefinition:
     engine: str
     methods: tuple[Method, ...]
     order: int | None
+    delays: Delays
     classes: int | None
     times: tuple[float, ...]
+    time_unit: TimeUnit
     observables: tuple[str, ...] | None
     runs: int | None
     first: int
@@ -91,9 +98,20 @@ class RunDefinition:
             points.append(Point(labels, build_model(fields)))
         return tuple(points)
 
-    def times_array(self) -> NDArray[np.float64]:
-        """Output times."""
-        return np.array(self.times)
+    def times_of(self, model: Model) -> NDArray[np.float64]:
+        r"""Output times of one model of the sweep, in the model's own unit (1/gamma, or seconds).
+
+        In the unit "burst", 1/(|N_C - N_B| gamma): the time in which a burst grows e-fold, so that
+        equal numbers are equal stages of the charging at every size.
+        """
+        times = np.array(self.times)
+        if self.time_unit == "model":
+            return times
+        if not isinstance(model, CollectiveBattery) or model.n_charger == model.n_battery:
+            raise InputError(
+                "run.times.unit", self.time_unit, "only without a resonator and with R not 1"
+            )
+        return times / (abs(model.n_charger - model.n_battery) * model.gamma)
 
     def digest(self) -> str:
         """Hash of all that decides the numbers (not of the title or what is drawn)."""
@@ -174,8 +192,10 @@ def parse_definition(content: Mapping[str, Any]) -> RunDefinition:
         engine=known_name("run.engine", run.get("engine", "quantum"), ENGINES),
         methods=methods,
         order=_only_semiclassical(run, "order", most=2),
+        delays=_delays(run, methods),
         classes=_only_semiclassical(run, "classes", most=10_000),
         times=_times(run.get("times"), methods),
+        time_unit=_time_unit(run),
         observables=_observables(run.get("observables")),
         runs=runs,
         first=whole_number("run.first", run.get("first", 0), least=0, most=MOST_RUNS - 1),
@@ -187,7 +207,8 @@ def parse_definition(content: Mapping[str, Any]) -> RunDefinition:
     count = int(np.prod([len(values) for _, values in definition.model]))
     if count > MOST_POINTS:
         raise InputError("model", count, f"a sweep has at most {MOST_POINTS} points")
-    definition.points()
+    for point in definition.points():
+        definition.times_of(point.model)
     return definition
 
 
@@ -197,6 +218,18 @@ def _only_semiclassical(run: Mapping[str, Any], name: str, most: int) -> int | N
     if run.get("engine", "quantum") != "semiclassical":
         raise InputError(f"run.{name}", run[name], 'only with engine = "semiclassical"')
     return whole_number(f"run.{name}", run[name], least=1, most=most)
+
+
+def _delays(run: Mapping[str, Any], methods: tuple[Method, ...]) -> Delays:
+    delays = cast(Delays, known_name("run.delays", run.get("delays", "modal"), get_args(Delays)))
+    if delays == "averaged":
+        if run.get("engine", "quantum") != "semiclassical" or run.get("order", 2) != 2:
+            raise InputError(
+                "run.delays", delays, 'only with engine = "semiclassical" and order = 2'
+            )
+        if "evolve" not in methods:
+            raise InputError("run.delays", delays, 'only with method = "evolve"')
+    return delays
 
 
 def _methods(value: Any) -> tuple[Method, ...]:
@@ -214,8 +247,22 @@ def _times(value: Any, methods: tuple[Method, ...]) -> tuple[float, ...]:
             return ()
         raise InputError("run.times", None, "must be given: a list, or start, stop and points")
     if isinstance(value, dict):
-        value = _range("run.times", value, most=1_000_000)
+        span = {name: part for name, part in value.items() if name != "unit"}
+        if set(span) == {"values"}:
+            value = span["values"]
+        else:
+            value = _range("run.times", span, most=1_000_000)
     return tuple(output_times(value).tolist())
+
+
+def _time_unit(run: Mapping[str, Any]) -> TimeUnit:
+    times = run.get("times")
+    given = times.get("unit", "model") if isinstance(times, dict) else "model"
+    unit = cast(TimeUnit, known_name("run.times.unit", given, get_args(TimeUnit)))
+    precision = run.get("precision")
+    if unit == "burst" and isinstance(precision, dict) and precision.get("times") is not None:
+        raise InputError("run.precision.times", precision["times"], 'not with unit = "burst"')
+    return unit
 
 
 def _precision(value: Any) -> Precision | None:

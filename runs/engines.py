@@ -9,6 +9,7 @@ import meanfield
 import trajectories
 from meanfield import readout as mean_readout
 from meanfield import tally as mean_tally
+from meanfield.delay import AVERAGED
 from meanfield.moments import system_of
 from nvmodel.battery import CollectiveBattery
 from nvmodel.refusal import InputError
@@ -49,13 +50,13 @@ def engine_of(definition: RunDefinition) -> Engine:
         )
     classes: Any = {} if definition.classes is None else {"classes": definition.classes}
     order = 2 if definition.order is None else definition.order
+    averaged = definition.delays == "averaged"
+    average: Any = meanfield.delay_average if averaged else partial(meanfield.evolve, order=order)
     return Engine(
         "semiclassical",
         ("evolve", "sample"),
-        _available_semiclassical,
-        lambda model, times, names: meanfield.evolve(
-            model, times, order=order, observables=names, **classes
-        ),
+        partial(_available_semiclassical, averaged),
+        lambda model, times, names: average(model, times, observables=names, **classes),
         _no_steady_state,
         partial(meanfield.sample, **classes),
         # the work of a path does not grow with the number of spins
@@ -79,9 +80,12 @@ def _available_quantum(model: Model, method: Method) -> tuple[str, ...]:
     return names[method]
 
 
-def _available_semiclassical(model: Model, method: Method) -> tuple[str, ...]:
+def _available_semiclassical(averaged: bool, model: Model, method: Method) -> tuple[str, ...]:
     system = system_of(model, 1)
-    return mean_readout.available(system) if method == "evolve" else mean_tally.available(system)
+    if method != "evolve":
+        return mean_tally.available(system)
+    names = mean_readout.available(system)
+    return tuple(name for name in names if name in AVERAGED) if averaged else names
 
 
 def _no_steady_state(model: Any, times: Any, names: Names) -> Solution:

@@ -61,7 +61,7 @@ def replay(result: Result, run: int, point: int) -> Replay:
 
 
 def _quantum(definition: RunDefinition, battery: CollectiveBattery, run: int) -> Replay:
-    one = trajectories.single_run(battery, definition.times_array(), definition.seed, run)
+    one = trajectories.single_run(battery, definition.times_of(battery), definition.seed, run)
     states = pd.DataFrame({"time": one.times, "M": one.M})
     for name in (*DRAWN, "emitted_photons", "absorbed_photons"):
         states[name] = getattr(one, name)
@@ -72,7 +72,7 @@ def _quantum(definition: RunDefinition, battery: CollectiveBattery, run: int) ->
 
 
 def _semiclassical(definition: RunDefinition, model: Model, run: int) -> Replay:
-    engine, times = engine_of(definition), definition.times_array()
+    engine, times = engine_of(definition), definition.times_of(model)
     one = engine.sample(model, times, runs=1, seed=definition.seed, first=run)
     states = pd.DataFrame({"time": times, **one.values})
     return Replay(run, states, pd.DataFrame({"time": [], "direction": []}))

@@ -117,7 +117,11 @@ def definition_content(definition: RunDefinition) -> dict[str, Any]:
         "single_runs": definition.single_runs,
     }
     if definition.times:
-        run["times"] = list(definition.times)
+        times = list(definition.times)
+        scaled = definition.time_unit != "model"
+        run["times"] = {"values": times, "unit": definition.time_unit} if scaled else times
+    if definition.delays != "modal":
+        run["delays"] = definition.delays
     if definition.runs is not None:
         run["runs"] = definition.runs
     for name in ("order", "classes"):

@@ -137,13 +137,14 @@ def _averages(
         for method in definition.methods
         if method != "sample"
     ]
-    times, engine = definition.times_array(), engine_of(definition)
+    engine = engine_of(definition)
     # once a method, not once a point: it makes all the points to look at the first
     names = {m: observables_of(definition, m) for m in definition.methods if m != "sample"}
     mine: dict[tuple[int, Method], Solution] = {}
     for i, method in tasks[rank_of(comm) :: size_of(comm)]:
         average = engine.steady if method == "steady" else engine.evolve
-        mine[i, method] = average(points[i].model, times, names[method])
+        model = points[i].model
+        mine[i, method] = average(model, definition.times_of(model), names[method])
     if comm is None:
         return mine
     parts = comm.gather(mine, root=0)
@@ -161,7 +162,7 @@ def _single_runs(
         Job(
             engine.sample,
             point.model,
-            definition.times_array(),
+            definition.times_of(point.model),
             definition.runs,
             definition.seed,
             definition.first,
@@ -206,8 +207,9 @@ def _unreached(definition: RunDefinition, method: Method, solution: Solution) ->
 def _fans(definition: RunDefinition, points: tuple[Point, ...]) -> pd.DataFrame:
     parts = []
     wanted = ("battery_energy", "charger_energy", "ergotropy", "emitted_photons")
-    engine, times = engine_of(definition), definition.times_array()
+    engine = engine_of(definition)
     for point in points if "sample" in definition.methods else ():
+        times = definition.times_of(point.model)
         offered = engine.available(point.model, "sample")
         names = tuple(name for name in wanted if name in offered)
         for run in range(definition.single_runs):

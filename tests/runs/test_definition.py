@@ -52,6 +52,31 @@ def test_times_evenly_spaced_in_their_logarithm():
     assert definition.times == pytest.approx((0.01, 0.1, 1.0))
 
 
+def test_times_in_units_of_the_burst():
+    """1/(|N_C - N_B| gamma): 4 spins' difference, and gamma = 0.5."""
+    content = _with("run.times", {"stop": 2, "points": 3, "unit": "burst"})
+    content["model"] |= {"gamma": 0.5}
+    definition = parse_definition(content)
+    one, *_, two = definition.points()
+    assert definition.times_of(one.model).tolist() == [0.0, 0.5, 1.0]
+    assert definition.times_of(two.model).tolist() == [0.0, 0.25, 0.5]
+    assert parse_definition(definition_content(definition)) == definition
+    with pytest.raises(InputError, match="R not 1"):
+        parse_definition({**content, "model": {"n_battery": [1, 2], "n_charger": 2}})
+    content["run"]["precision"] = {"observable": "battery_energy", "absolute": 1.0, "times": [1.0]}
+    with pytest.raises(InputError, match=r"run.precision.times"):
+        parse_definition(content)
+
+
+def test_delays_are_of_the_second_order():
+    run = {"method": "evolve", "times": [0.0, 1.0], "delays": "averaged"}
+    definition = parse_definition({**GOOD, "run": {**run, "engine": "semiclassical"}})
+    assert parse_definition(definition_content(definition)) == definition
+    for change in ({}, {"engine": "semiclassical", "order": 1}):
+        with pytest.raises(InputError, match=r"run.delays"):
+            parse_definition({**GOOD, "run": {**run, **change}})
+
+
 def test_a_sweep_by_start_stop_points():
     definition = parse_definition(_with("model.nbar", {"stop": 1.0, "points": 5}))
     swept = dict(definition.model)["nbar"]
