@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from nvmodel.refusal import InputError
+from runs.commands.comparison import compare
 from runs.commands.machine import doctor
 from runs.commands.paper import paper
 from runs.commands.report import report
@@ -27,6 +28,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     show,
     replay,
     plot,
+    compare,
     report,
     paper,
     doctor,

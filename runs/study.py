@@ -242,8 +242,19 @@ def _joined(
 
 def _with_swept(frame: pd.DataFrame, point: Point) -> pd.DataFrame:
     for position, (name, value) in enumerate(point.swept):
-        # mixed whole and real numbers in one sweep are one column of reals
-        shown = float(value) if isinstance(value, (int, float, np.integer)) else value
-        exact = value if isinstance(value, int) and abs(value) < 1 << 62 else shown
-        frame.insert(position, name, exact)
+        frame.insert(position, name, _in_column(value))
     return frame
+
+
+def rows_of(frame: pd.DataFrame, point: Point) -> pd.DataFrame:
+    """The rows of one point of the sweep in one of a study's tables."""
+    here = np.full(len(frame), True)
+    for name, value in point.swept:
+        here &= (frame[name] == _in_column(value)).to_numpy()
+    return frame[here]
+
+
+def _in_column(value: Any) -> Any:
+    # mixed whole and real numbers in one sweep are one column of reals
+    shown = float(value) if isinstance(value, (int, float, np.integer)) else value
+    return value if isinstance(value, int) and abs(value) < 1 << 62 else shown

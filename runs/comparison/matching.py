@@ -1,0 +1,344 @@
+"""Which curves of which results belong over each other; refusals of what is not comparable."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nvmodel import CollectiveBattery
+from nvmodel.refusal import InputError
+from runs.definition import Method, Point, RunDefinition
+from runs.models import Model
+from runs.store import load
+from runs.study import Study, rows_of
+
+# fields of a `CollectiveBattery` that may differ between two comparable ones, or that are compared
+# as ratio and occupation
+SIZES = ("n_battery", "n_charger", "nbar", "temperature", "gamma")
+SAME = 1e-9  # relative: ratios and occupations come from the same numbers by other roads
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A result by the name it is called by.
+
+    `folder` is where the rows of single runs are looked for, if anywhere.
+    """
+
+    name: str
+    study: Study
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What decides whether two models are comparable, and how their times scale.
+
+    Attributes
+    ----------
+    spins : int
+        N = N_B + N_C.
+    ratio : float
+        R = N_C/N_B; infinite without a battery.
+    nbar : float
+    rate : float
+        N gamma, with gamma = 4 g^2/kappa at a resonator.
+    n_battery : int
+    """
+
+    spins: int
+    ratio: float
+    nbar: float
+    rate: float
+    n_battery: int
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """All curves of one point of one result by one method."""
+
+    source: Source
+    point: Point
+    index: int
+    method: Method
+    table: pd.DataFrame
+    distributions: pd.DataFrame
+
+    @property
+    def facts(self) -> Facts:
+        """Of its model."""
+        return facts_of(self.point.model)
+
+    @property
+    def name(self) -> str:
+        """Such as ``jumps: quantum jumps``."""
+        return f"{self.source.name}: {solver_name(self.source.study.definition, self.method)}"
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A series and its reference, with what sets their models apart."""
+
+    reference: Series
+    other: Series
+    notes: tuple[str, ...] = ()
+
+    @property
+    def model(self) -> str:
+        """The point, in words; both where they differ."""
+        one, two = (_size_name(series.facts) for series in (self.reference, self.other))
+        return one if one == two else f"{two} beside {one}"
+
+    @property
+    def same_size(self) -> bool:
+        """Whether both have as many spins."""
+        one, two = self.reference.facts, self.other.facts
+        return (one.n_battery, one.spins) == (two.n_battery, two.spins)
+
+
+def read_sources(folders: Sequence[Path]) -> list[Source]:
+    """Load result folders; names are the folders' last parts, longer where those are equal."""
+    if len(folders) < 2:
+        raise InputError("folders", [str(f) for f in folders], "give at least two results")
+    whole = [folder.resolve() for folder in folders]
+    if len(set(whole)) < len(whole):
+        raise InputError("folders", [str(f) for f in folders], "must be different results")
+    depth = 1
+    while len({folder.parts[-depth:] for folder in whole}) < len(whole):
+        depth += 1
+    return [
+        Source("/".join(path.parts[-depth:]), load(folder).study, folder)
+        for path, folder in zip(whole, folders, strict=True)
+    ]
+
+
+def solver_name(definition: RunDefinition, method: Method) -> str:
+    """What stands behind a method, in the field's words."""
+    if definition.engine == "quantum":
+        return {"steady": "exact steady state", "evolve": "exact", "sample": "quantum jumps"}[
+            method
+        ]
+    if definition.engine == "auto":
+        return f"auto {method}"
+    if method == "sample":
+        return "truncated Wigner"
+    if definition.order == 1:
+        return "first order"
+    return "delay average" if definition.delays == "averaged" else "second order"
+
+
+def facts_of(model: Model) -> Facts:
+    """Sizes and rates of a model.
+
+    >>> facts_of(CollectiveBattery(2, 10, gamma=0.5)).rate
+    6.0
+    """
+    if isinstance(model, CollectiveBattery):
+        spins = model.n_battery + model.n_charger
+        return Facts(spins, model.ratio, model.occupation, spins * model.gamma, model.n_battery)
+    battery = 0 if model.battery is None else model.battery.number
+    charger = model.charger
+    spins = battery + charger.number
+    kappa = model.resonator.kappa
+    gamma = 4.0 * charger.coupling**2 / kappa if kappa > 0.0 else np.inf
+    ratio = charger.number / battery if battery else np.inf
+    return Facts(spins, ratio, model.nbar, spins * gamma, battery)
+
+
+@dataclass(frozen=True, eq=False)
+class Matched:
+    """What belongs together.
+
+    Attributes
+    ----------
+    pairs : list of Pair
+        Each series with its reference: the first result's averages, where it has them.
+    runs : list of Pair
+        Single runs with the reference's single runs, for their distributions.
+    remarks : list of str
+        What was left out.
+    """
+
+    pairs: list[Pair]
+    runs: list[Pair]
+    remarks: list[str]
+
+
+def matched(sources: Sequence[Source], scaled: bool, anyway: bool) -> Matched:
+    """Pair the first result's series with those of the others.
+
+    Points of equal model belong together; without any, points of equal R and temperature do, each
+    with the reference nearest in size. A result's single runs are also paired with its own
+    averages.
+
+    Raises
+    ------
+    InputError
+        Where results have no comparable point or no common observable, unless `anyway`.
+    """
+    reference = _series(sources[0])
+    found_all = Matched(_own_pairs(reference), [], [])
+    for source in sources[1:]:
+        found, left = _pairs_between(reference, _series(source), scaled, anyway)
+        if left:
+            text = f"{left} of {source.name}'s points have no counterpart; left out"
+            found_all.remarks.append(text)
+        _refuse_nothing_common(source, found)
+        found_all.pairs.extend(found)
+        found_all.runs.extend(_of_runs(reference, found))
+    return found_all
+
+
+def reason_against(one: Model, two: Model, scaled: bool) -> tuple[str, Any, str] | None:
+    """Field, value and reason why two models are not comparable; None if they are.
+
+    >>> reason_against(CollectiveBattery(1, 2), CollectiveBattery(1, 5), scaled=False)
+    ('ratio', 5.0, 'the reference has 2.0')
+    """
+    mine, theirs = facts_of(one), facts_of(two)
+    for name in ("ratio", "nbar"):
+        a, b = getattr(mine, name), getattr(theirs, name)
+        if a != b and not abs(a - b) <= SAME * max(abs(a), abs(b)):
+            return name, b, f"the reference has {a}"
+    if isinstance(one, CollectiveBattery) and isinstance(two, CollectiveBattery):
+        for field in fields(CollectiveBattery):
+            a, b = getattr(one, field.name), getattr(two, field.name)
+            if field.name not in SIZES and a != b:
+                return field.name, b, f"the reference has {a}"
+        if one.gamma != two.gamma and not scaled:
+            return "gamma", two.gamma, f"the reference has {one.gamma}; give --scaled"
+    return None
+
+
+def _series(source: Source) -> list[Series]:
+    study, found = source.study, []
+    for index, point in enumerate(study.definition.points()):
+        table = rows_of(study.table, point)
+        distributions = rows_of(study.distributions, point)
+        for method in study.definition.methods:
+            found.append(
+                Series(
+                    source,
+                    point,
+                    index,
+                    method,
+                    table[table["method"] == method],
+                    distributions[distributions["method"] == method],
+                )
+            )
+    return found
+
+
+def _own_pairs(series: list[Series]) -> list[Pair]:
+    by_point = {(one.index, one.method): one for one in series}
+    return [
+        Pair(by_point[one.index, "evolve"], one)
+        for one in series
+        if one.method == "sample" and (one.index, "evolve") in by_point
+    ]
+
+
+def _of_runs(reference: list[Series], pairs: list[Pair]) -> list[Pair]:
+    """Single runs with the single runs of the same reference point."""
+    sampled = {one.index: one for one in reference if one.method == "sample"}
+    return [
+        Pair(sampled[pair.reference.index], pair.other, pair.notes)
+        for pair in pairs
+        if pair.other.method == "sample"
+        and pair.reference.method != "sample"
+        and pair.reference.index in sampled
+    ]
+
+
+def _pairs_between(
+    reference: list[Series], others: list[Series], scaled: bool, anyway: bool
+) -> tuple[list[Pair], int]:
+    """Pairs, and the number of the others' points that have no counterpart."""
+    chosen = {one.index: one for one in reversed(reference) if _leading(one, reference)}
+    exact: dict[int, Series] = {}
+    near: dict[int, list[Series]] = {}
+    refusal: tuple[str, Any, str] | None = None
+    for other in others:
+        for one in chosen.values():
+            reason = reason_against(one.point.model, other.point.model, scaled)
+            if reason is not None:
+                refusal = refusal or reason
+                continue
+            near.setdefault(other.index, []).append(one)
+            if Pair(one, other).same_size:
+                exact[other.index] = one
+    partners = exact or {
+        other.index: _nearest(other, near[other.index]) for other in others if other.index in near
+    }
+    notes: tuple[str, ...] = ()
+    if not partners:
+        assert refusal is not None
+        field, value, why = refusal
+        if not anyway:
+            raise InputError(field, value, f"not comparable: {why} (--anyway compares it)")
+        notes = (f"{field} = {value}: {why}; compared because told so",)
+        order = list(chosen.values())
+        partners = {other.index: order[min(other.index, len(order) - 1)] for other in others}
+    pairs = []
+    for other in others:
+        if other.index in partners:
+            partner = _of_kind(partners[other.index], other, reference)
+            if partner is not None:
+                pairs.append(Pair(partner, other, notes + _differing(partner, other)))
+    points = {other.index for other in others}
+    return pairs, len(points - set(partners))
+
+
+def _leading(one: Series, reference: list[Series]) -> bool:
+    """Whether it is its point's first choice as a reference: averages before single runs."""
+    rank = {"evolve": 0, "sample": 1, "steady": 2}
+    methods = [other.method for other in reference if other.index == one.index]
+    return one.method == min(methods, key=lambda method: rank[method])
+
+
+def _of_kind(leading: Series, other: Series, reference: list[Series]) -> Series | None:
+    """The reference of the same point to compare with: steady states with steady states."""
+    same_point = [one for one in reference if one.index == leading.index]
+    steady = [one for one in same_point if one.method == "steady"]
+    if other.method == "steady":
+        return steady[0] if steady else None
+    return None if leading.method == "steady" else leading
+
+
+def _nearest(other: Series, candidates: list[Series]) -> Series:
+    """The candidate whose size is nearest, by ratio."""
+    return min(candidates, key=lambda one: abs(np.log(one.facts.spins / other.facts.spins)))
+
+
+def _differing(one: Series, other: Series) -> tuple[str, ...]:
+    notes = []
+    models = (one.point.model, other.point.model)
+    if type(models[0]) is type(models[1]) and not isinstance(models[0], CollectiveBattery):
+        for field in fields(models[0]):
+            if getattr(models[0], field.name) != getattr(models[1], field.name):
+                notes.append(f"the models differ in {field.name}")
+    definitions = [series.source.study.definition for series in (one, other)]
+    alike = definitions[0].seed == definitions[1].seed and one.method == other.method == "sample"
+    if alike and definitions[0].engine == definitions[1].engine and models[0] == models[1]:
+        notes.append("the same seed: their single runs are not independent")
+    return tuple(notes)
+
+
+def _refuse_nothing_common(source: Source, pairs: list[Pair]) -> None:
+    for pair in pairs:
+        if set(pair.reference.table["observable"]) & set(pair.other.table["observable"]):
+            return
+    names = sorted(set(source.study.table["observable"]))
+    raise InputError(
+        "observables", names, f"{source.name} has none in common with the reference's methods"
+    )
+
+
+def _size_name(facts: Facts) -> str:
+    """Such as ``N_B = 10, R = 5, nbar = 0``."""
+    if facts.n_battery == 0:
+        return f"N_C = {facts.spins:.6g}, nbar = {facts.nbar:.4g}"
+    return f"N_B = {facts.n_battery:.6g}, R = {facts.ratio:.4g}, nbar = {facts.nbar:.4g}"
