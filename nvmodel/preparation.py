@@ -119,19 +119,13 @@ def dicke_mixture(spins: int, start: Preparation, tail: float = 0.0) -> DickeMix
     for excitations in np.arange(highest, lowest - 1.0, -1.0):
         m = excitations - spins / 2
         ladders = np.arange(spins / 2, abs(m) - 0.25, -1.0)
-        logs = _log_multiplicity(spins, ladders) + special.xlogy(excitations, start.up)
+        logs = log_multiplicities(spins, ladders) + special.xlogy(excitations, start.up)
         p = np.exp(logs + special.xlog1py(spins - excitations, -start.up))
         parts.append(np.column_stack([ladders, np.full(ladders.size, m), p]))
     table = np.concatenate(parts)
     table = table[np.lexsort((-table[:, 1], -table[:, 0]))]
     kept = _without_tail(table[:, 2], share)
     return DickeMixture(table[kept, 0], table[kept, 1], table[kept, 2])
-
-
-def _log_multiplicity(spins: int, j: Array) -> Array:
-    total = special.gammaln(spins + 1.0) + np.log(2.0 * j + 1.0)
-    below = special.gammaln(spins / 2 + j + 2.0) + special.gammaln(spins / 2 - j + 1.0)
-    return np.asarray(total - below)
 
 
 def _without_tail(probability: Array, tail: float) -> NDArray[np.bool_]:
@@ -148,4 +142,15 @@ def log_multiplicity(spins: int, j: float) -> float:
     >>> round(log_multiplicity(4, 1.0), 9)  # ln 3
     1.098612289
     """
-    return float(_log_multiplicity(spins, np.array([float(j)]))[0])
+    return float(log_multiplicities(spins, np.array([float(j)]))[0])
+
+
+def log_multiplicities(spins: int, j: Array) -> Array:
+    """`log_multiplicity` of many j.
+
+    >>> print(np.exp(log_multiplicities(4, np.array([2.0, 1.0, 0.0]))).round(9))
+    [1. 3. 2.]
+    """
+    total = special.gammaln(spins + 1.0) + np.log(2.0 * j + 1.0)
+    below = special.gammaln(spins / 2 + j + 2.0) + special.gammaln(spins / 2 - j + 1.0)
+    return np.asarray(total - below)
