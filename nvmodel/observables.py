@@ -61,6 +61,12 @@ _ALL = (
     Observable("absorption_rate", "$A$", "γ", "gamma nbar <J^- J^+>: photons absorbed per time"),
     Observable("emitted_photons", "$n_\\mathrm{em}$", "1", "photons emitted since the start"),
     Observable("absorbed_photons", "$n_\\mathrm{abs}$", "1", "photons absorbed since the start"),
+    Observable(
+        "local_loss",
+        "$n_\\mathrm{loc}$",
+        "1",
+        "excitations lost by single-spin emission less those gained by pumping, since the start",
+    ),
     Observable("photons", "$n$", "1", "<a^+ a>: photons in the resonator"),
     Observable("output_power", "$P_\\mathrm{out}$", "W", "hbar omega times emitted less absorbed"),
     Observable("battery_energy_joule", "$E_B$", "J", "hbar omega N_B E_B, the whole battery"),

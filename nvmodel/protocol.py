@@ -1,13 +1,17 @@
 """Timed protocols: stages, each with a generator of its own, and pulses between them."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from nvmodel.noise import LocalNoise
 from nvmodel.refusal import InputError, finite_number, known_name, number_between
 
 Coupled = Literal["both", "battery", "charger", "none"]
+SAME_TIME = 1e-12  # relative difference of two times that are meant to be the same
 
 
 @dataclass(frozen=True)
@@ -100,3 +104,50 @@ def boundaries(protocol: Protocol) -> tuple[tuple[float, str], ...]:
 def total_duration(protocol: Protocol) -> float:
     """When the last stage ends."""
     return math.fsum(step.duration for step in protocol if isinstance(step, Stage))
+
+
+def simplified(
+    protocol: Protocol, battery_noise: LocalNoise, charger_noise: LocalNoise
+) -> Protocol:
+    """The same protocol without pulses of strength zero, and equal stages joined.
+
+    The noise of every stage is filled in, from the arguments where it has none of its own.
+
+    >>> quiet = LocalNoise()
+    >>> [step.duration for step in simplified((Stage(1.0), Pulse(), Stage(2.0)), quiet, quiet)]
+    [3.0]
+    """
+    steps: list[Stage | Pulse] = []
+    for step in protocol:
+        if isinstance(step, Pulse):
+            if step.dephase_battery > 0.0 or step.dephase_charger > 0.0:
+                steps.append(step)
+            continue
+        battery, charger = step.battery_noise or battery_noise, step.charger_noise or charger_noise
+        before = steps[-1] if steps else None
+        if isinstance(before, Stage) and (
+            (before.coupled, before.battery_noise, before.charger_noise)
+            == (step.coupled, battery, charger)
+        ):
+            steps[-1] = replace(before, duration=before.duration + step.duration)
+        else:
+            steps.append(replace(step, battery_noise=battery, charger_noise=charger))
+    return tuple(steps)
+
+
+def end_of(time: float) -> float:
+    """Outputs before this belong to the stage that ends at `time`, others are read after it.
+
+    A part in 1e12 earlier: 0.1 + 0.2 and 0.3 are the same time.
+    """
+    return time * (1.0 - SAME_TIME)
+
+
+def refuse_beyond(protocol: Protocol, times: NDArray[np.float64]) -> None:
+    """Refuse output times (rising) after the end of the last stage."""
+    end = total_duration(protocol)
+    if times[-1] > end * (1.0 + SAME_TIME):
+        first = int(np.argmax(times > end * (1.0 + SAME_TIME)))
+        raise InputError(
+            f"times[{first}]", float(times[first]), f"must be <= {end:g}, where the protocol ends"
+        )

@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 ZERO_EIGENVALUE = 1e-14
 
 
-def transpose_blocks(blocks: Array) -> Array:
+def transpose_blocks(blocks: NDArray[Any]) -> NDArray[Any]:
     """Partial transpose over the battery of a state given by its blocks of M.
 
     Parameters
@@ -38,7 +38,7 @@ def transpose_blocks(blocks: Array) -> Array:
     [[[0.5, 0.0], [0.0, 0.0]], [[0.0, -0.5], [-0.5, 0.0]], [[0.0, 0.0], [0.0, 0.5]]]
     """
     rows, size, _ = blocks.shape
-    padded = np.zeros((rows + 1, size, size))
+    padded = np.zeros((rows + 1, size, size), dtype=blocks.dtype)
     padded[:rows] = blocks
     q = np.arange(size)
     # D = M - m_B - m_B' falls with the row index of M and with both excitation numbers
@@ -54,7 +54,7 @@ def log_negativity(transposed: Array) -> float:
     >>> round(log_negativity(transpose_blocks(singlet)), 12)
     1.0
     """
-    return _from_eigenvalues(np.linalg.eigvalsh(transposed))
+    return float(np.log1p(2.0 * negative_part(transposed)) / np.log(2.0))
 
 
 def log_negativity_and_rate(transposed: Array, rate: Array) -> tuple[float, float]:
@@ -67,18 +67,32 @@ def log_negativity_and_rate(transposed: Array, rate: Array) -> tuple[float, floa
 
     which needs no differences: S_B has kinks where an eigenvalue changes its sign.
     """
+    negative, slope = negative_part_and_slope(transposed, rate)
+    # the eigenvalues sum to 1, so the norm is 1 + twice the negative part
+    norm = 1.0 + 2.0 * negative
+    return float(np.log1p(2.0 * negative) / np.log(2.0)), 2.0 * slope / (np.log(2.0) * norm)
+
+
+def negative_part(transposed: NDArray[Any]) -> float:
+    """Sum of the moduli of the negative eigenvalues; of any share of the blocks."""
+    eigenvalues = np.linalg.eigvalsh(transposed)
+    return float(-eigenvalues[eigenvalues < 0.0].sum())
+
+
+def negative_part_and_slope(transposed: NDArray[Any], rate: NDArray[Any]) -> tuple[float, float]:
+    """The same, and its derivative from the right.
+
+    The norm is twice the negative part and the trace, so its derivative is half of what
+    `log_negativity_and_rate` has on top, less half the derivative of the trace.
+    """
     eigenvalues, vectors = np.linalg.eigh(transposed)
-    moved = np.swapaxes(vectors, -1, -2) @ rate @ vectors
+    moved = np.conj(np.swapaxes(vectors, -1, -2)) @ rate @ vectors
     null = np.abs(eigenvalues) <= ZERO_EIGENVALUE
-    diagonal = np.diagonal(moved, axis1=-2, axis2=-1)
+    diagonal = np.real(np.diagonal(moved, axis1=-2, axis2=-1))
     slope = float(np.sum(np.where(null, 0.0, np.sign(eigenvalues)) * diagonal))
     for block in np.flatnonzero(null.any(axis=-1)):
         kernel = moved[block][np.ix_(null[block], null[block])]
         if kernel.any():
             slope += float(np.abs(np.linalg.eigvalsh(kernel)).sum())
-    return _from_eigenvalues(eigenvalues), slope / (np.log(2.0) * float(np.abs(eigenvalues).sum()))
-
-
-def _from_eigenvalues(eigenvalues: NDArray[Any]) -> float:
-    # the eigenvalues sum to 1, so the norm is 1 + twice the negative part: exact when that is small
-    return float(np.log1p(-2.0 * eigenvalues[eigenvalues < 0.0].sum()) / np.log(2.0))
+    negative = float(-eigenvalues[eigenvalues < 0.0].sum())
+    return negative, 0.5 * (slope - float(diagonal.sum()))

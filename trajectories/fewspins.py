@@ -1,35 +1,43 @@
 r"""The same model in QuTiP: few spins, dense operators, no coupled basis.
 
 For cross-checks, and for what the exact solver does not offer. Battery and charger are two large
-spins j_B = N_B/2 and j_C = N_C/2, as long as all noise is collective. The matrices have
-((N_B+1)(N_C+1))^2 elements, and a Liouvillian the square of that.
+spins j_B = N_B/2 and j_C = N_C/2 in the paper's model, with ((N_B+1)(N_C+1))^2 matrix elements;
+otherwise every spin is there by itself, with 4^N. A Liouvillian has the square of that.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import qutip
 
-from nvmodel.battery import CollectiveBattery, only_collective
+from nvmodel.battery import CollectiveBattery
 from nvmodel.ergotropy import ergotropy_of_matrix
+from nvmodel.noise import LocalNoise
+from nvmodel.preparation import Polarised
+from nvmodel.protocol import Stage
 from nvmodel.refusal import InputError
 
 MOST_STATES = 4096
+MOST_SPINS = 10
 
 
 @dataclass(frozen=True, eq=False)
 class FewSpins:
-    """A battery as QuTiP objects, with dims [[N_B + 1, N_C + 1], ...], m falling from +j to -j.
+    """A battery as QuTiP objects, m falling from +j to -j.
 
     Attributes
     ----------
+    factors : tuple of int
+        How many factors of the space are the battery's and the charger's: (1, 1) with dims
+        [[N_B + 1, N_C + 1], ...], or (N_B, N_C) with dims [[2, 2, ...], ...].
     hamiltonian : Qobj
-        omega (J_B^z + J_C^z).
+        omega (J_B^z + J_C^z) + detuning J_B^z.
     collapse : list of Qobj
-        sqrt(gamma (nbar+1)) J^-, and sqrt(gamma nbar) J^+ at nbar > 0.
+        sqrt(gamma (nbar+1)) J^-, and sqrt(gamma nbar) J^+ at nbar > 0; then those of each spin.
     initial : Qobj
         Density matrix of the start.
     observables : dict of str to Qobj
@@ -38,51 +46,125 @@ class FewSpins:
     """
 
     battery: CollectiveBattery
+    factors: tuple[int, int]
     hamiltonian: Any
     collapse: list[Any]
     initial: Any
     observables: dict[str, Any]
 
 
-def to_qutip(battery: CollectiveBattery, omega: float = 0.0) -> FewSpins:
-    """The model as QuTiP operators; omega = 0 is the frame that rotates with the spins.
+class _Ensemble(NamedTuple):
+    """J_z and J^- of one ensemble, and the lowering and z operator of each of its spins."""
 
-    Raises InputError beyond 4096 states (whose density matrix takes 256 MB).
+    z: Any
+    lower: Any
+    single: list[tuple[Any, Any]]
+
+
+def to_qutip(
+    battery: CollectiveBattery, omega: float = 0.0, stage: Stage | None = None
+) -> FewSpins:
+    """The model as QuTiP operators; omega = 0 is the frame that rotates with the charger's spins.
+
+    Parameters
+    ----------
+    stage : Stage, optional
+        The stage of the battery's protocol to take.
+
+    Raises
+    ------
+    InputError
+        Beyond 4096 states (whose density matrix takes 256 MB), or 10 spins where each spin is there
+        by itself; for a protocol without `stage`.
 
     Examples
     --------
     >>> few = to_qutip(CollectiveBattery(n_battery=1, n_charger=1))
     >>> qutip.expect(few.observables["charger_energy"], few.initial)
     1.0
+    >>> to_qutip(CollectiveBattery(1, 2, charger_noise=LocalNoise(dephasing=0.1))).initial.dims
+    [[2, 2, 2], [2, 2, 2]]
     """
-    only_collective(battery, "the QuTiP model")
-    size = (battery.n_battery + 1) * (battery.n_charger + 1)
-    if size > MOST_STATES:
-        raise InputError(
-            "n_battery, n_charger",
-            (battery.n_battery, battery.n_charger),
-            f"span {size} states; QuTiP operators are made for at most {MOST_STATES}",
-        )
-    if battery.battery_start == "thermal" and battery.n_battery > 1:
-        raise InputError("battery_start", "thermal", "needs n_battery = 1: symmetric states only")
-    jb, jc = battery.n_battery / 2, battery.n_charger / 2
-    one_b, one_c = qutip.qeye(battery.n_battery + 1), qutip.qeye(battery.n_charger + 1)
-    z_b, z_c = qutip.tensor(qutip.jmat(jb, "z"), one_c), qutip.tensor(one_b, qutip.jmat(jc, "z"))
-    lower = qutip.tensor(qutip.jmat(jb, "-"), one_c) + qutip.tensor(one_b, qutip.jmat(jc, "-"))
+    if battery.protocol and stage is None:
+        raise InputError("stage", None, "must be one of the stages of battery.protocol")
+    each = stage is not None or any(
+        name != "detector_efficiency" for name in battery.beyond_collective
+    )
+    stage = stage or Stage(math.inf)
+    _refuse_too_large(battery, each)
+    b, c = _each_spin(battery) if each else _large_spins(battery)
+    coupled = [
+        ensemble.lower
+        for ensemble, name in ((b, "battery"), (c, "charger"))
+        if stage.coupled in ("both", name)
+    ]
+    lower = sum(coupled, 0.0 * b.lower)
     down, up = battery.gamma * (battery.occupation + 1.0), battery.gamma * battery.occupation
-    identity = qutip.tensor(one_b, one_c)
+    one = qutip.qeye(b.z.dims[0])
     return FewSpins(
         battery=battery,
-        hamiltonian=omega * (z_b + z_c),
-        collapse=[np.sqrt(down) * lower] + ([np.sqrt(up) * lower.dag()] if up > 0.0 else []),
-        initial=_initial(battery),
+        factors=(battery.n_battery, battery.n_charger) if each else (1, 1),
+        hamiltonian=omega * (b.z + c.z) + battery.detuning * b.z,
+        collapse=[
+            *([np.sqrt(down) * lower] if coupled else []),
+            *([np.sqrt(up) * lower.dag()] if coupled and up > 0.0 else []),
+            *_of_each_spin(stage.battery_noise or battery.battery_noise, b.single),
+            *_of_each_spin(stage.charger_noise or battery.charger_noise, c.single),
+        ],
+        initial=_each_initial(battery) if each else _initial(battery),
         observables={
-            "battery_energy": z_b / battery.n_battery + identity / 2,
-            "charger_energy": z_c / battery.n_charger + identity / 2,
+            "battery_energy": b.z / battery.n_battery + one / 2,
+            "charger_energy": c.z / battery.n_charger + one / 2,
             "emission_rate": down * lower.dag() * lower,
             "absorption_rate": up * lower * lower.dag(),
         },
     )
+
+
+def _refuse_too_large(battery: CollectiveBattery, each: bool) -> None:
+    sizes = (battery.n_battery, battery.n_charger)
+    if each and sum(sizes) > MOST_SPINS:
+        raise InputError(
+            "n_battery, n_charger", sizes, f"at most {MOST_SPINS} spins, each by itself, in QuTiP"
+        )
+    size = (battery.n_battery + 1) * (battery.n_charger + 1)
+    if size > MOST_STATES:
+        raise InputError(
+            "n_battery, n_charger",
+            sizes,
+            f"span {size} states; QuTiP operators are made for at most {MOST_STATES}",
+        )
+
+
+def _large_spins(battery: CollectiveBattery) -> tuple[_Ensemble, _Ensemble]:
+    jb, jc = battery.n_battery / 2, battery.n_charger / 2
+    one_b, one_c = qutip.qeye(battery.n_battery + 1), qutip.qeye(battery.n_charger + 1)
+    z_b, lower_b = (qutip.tensor(qutip.jmat(jb, axis), one_c) for axis in ("z", "-"))
+    z_c, lower_c = (qutip.tensor(one_b, qutip.jmat(jc, axis)) for axis in ("z", "-"))
+    return _Ensemble(z_b, lower_b, []), _Ensemble(z_c, lower_c, [])
+
+
+def _each_spin(battery: CollectiveBattery) -> tuple[_Ensemble, _Ensemble]:
+    spins = battery.n_battery + battery.n_charger
+    single = [
+        (_placed(qutip.sigmam(), site, spins), _placed(qutip.sigmaz() / 2, site, spins))
+        for site in range(spins)
+    ]
+    parts = single[: battery.n_battery], single[battery.n_battery :]
+    b, c = (_Ensemble(sum(z for _, z in part), sum(s for s, _ in part), part) for part in parts)
+    return b, c
+
+
+def _placed(operator: Any, site: int, spins: int) -> Any:
+    return qutip.tensor([operator if i == site else qutip.qeye(2) for i in range(spins)])
+
+
+def _of_each_spin(noise: LocalNoise, single: list[tuple[Any, Any]]) -> list[Any]:
+    operators = []
+    for lower, z in single:
+        rates = ((noise.dephasing, z), (noise.emission, lower), (noise.pumping, lower.dag()))
+        operators += [np.sqrt(rate) * operator for rate, operator in rates if rate > 0.0]
+    return operators
 
 
 def measure(few: FewSpins, state: Any) -> dict[str, float]:
@@ -96,8 +178,8 @@ def measure(few: FewSpins, state: Any) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        Names and units as in `nvmodel.OBSERVABLES`. `ergotropy_total` holds for states symmetric
-        under permutations of the battery's spins, which all states of this space are.
+        Names and units as in `nvmodel.OBSERVABLES`; for states symmetric under permutations of the
+        battery's spins.
     """
     battery = few.battery
     rho = qutip.ket2dm(state) if state.isket else state
@@ -106,13 +188,21 @@ def measure(few: FewSpins, state: Any) -> dict[str, float]:
     values["power"] = float(np.real(qutip.expect(few.observables["battery_energy"], rate)))
     values["open_work"] = values["battery_energy"] - battery.thermal_energy
     values["ergotropy_local"] = max(0.0, 2.0 * values["battery_energy"] - 1.0)
-    reduced = rho.ptrace(0).full()
-    ladder = np.diag(np.arange(battery.n_battery, -1, -1.0)) / battery.n_battery
-    values["ergotropy"] = ergotropy_of_matrix(reduced, ladder)
-    largest = float(np.linalg.eigvalsh(reduced)[-1])
-    values["ergotropy_total"] = values["battery_energy"] - (1.0 - largest) / battery.n_battery
-    transposed = qutip.partial_transpose(rho, [1, 0]).full()
-    change = qutip.partial_transpose(rate, [1, 0]).full()
+    of_battery, of_charger = few.factors
+    reduced = rho.ptrace(list(range(of_battery))).full()
+    if few.factors == (1, 1) and battery.n_battery > 1:
+        ladder = np.diag(np.arange(battery.n_battery, -1, -1.0)) / battery.n_battery
+        values["ergotropy"] = ergotropy_of_matrix(reduced, ladder)
+        largest = float(np.linalg.eigvalsh(reduced)[-1])
+        values["ergotropy_total"] = values["battery_energy"] - (1.0 - largest) / battery.n_battery
+    else:
+        projectors = dicke_projectors(battery.n_battery)
+        levels = sum(m * p for (_, m), p in projectors.items()) / battery.n_battery
+        values["ergotropy"] = _within_irreps(battery.n_battery, reduced, projectors)
+        values["ergotropy_total"] = ergotropy_of_matrix(reduced, levels)
+    mask = [1] * of_battery + [0] * of_charger
+    transposed = qutip.partial_transpose(rho, mask).full()
+    change = qutip.partial_transpose(rate, mask).full()
     eigenvalues, vectors = np.linalg.eigh(transposed)
     norm = float(np.abs(eigenvalues).sum())
     slope = np.real(np.einsum("ji,jk,ki->i", vectors.conj(), change, vectors))
@@ -132,3 +222,49 @@ def _initial(battery: CollectiveBattery) -> Any:
     hot = battery.thermal_energy
     up = qutip.ket2dm(qutip.tensor(qutip.basis(nb + 1, 0), charger))
     return (1.0 - hot) * down + hot * up
+
+
+def dicke_projectors(spins: int) -> dict[tuple[float, float], Any]:
+    """Projectors on the joint eigenspaces (j, m) of J^2 and J_z among all 2^N states.
+
+    >>> {key: round(float(np.trace(p))) for key, p in dicke_projectors(2).items()}
+    {(1.0, 1.0): 1, (1.0, 0.0): 1, (1.0, -1.0): 1, (0.0, 0.0): 1}
+    """
+    total = [
+        sum(_placed(qutip.jmat(0.5, axis), site, spins) for site in range(spins)).full()
+        for axis in "xyz"
+    ]
+    far = spins * (spins + 4.0)  # further apart than any two values of J^2
+    summed = sum(matrix @ matrix for matrix in total) + far * total[2]
+    values, vectors = np.linalg.eigh(summed.real)
+    projectors = {}
+    for j in spins / 2 - np.arange(spins // 2 + 1):
+        for m in j - np.arange(round(2 * j) + 1):
+            space = vectors[:, np.abs(values - j * (j + 1.0) - far * m) < 1e-6]
+            projectors[float(j), float(m)] = space @ space.T
+    return projectors
+
+
+def _within_irreps(spins: int, reduced: Any, projectors: dict[tuple[float, float], Any]) -> float:
+    """Ergotropy of a permutation-symmetric state under unitaries that act within each j."""
+    populations = {key: float(np.trace(p @ reduced).real) for key, p in projectors.items()}
+    work = 0.0
+    for ladder in {j for j, _ in populations}:
+        m = np.array([m for j, m in populations if j == ladder])
+        p = np.array([p for (j, _), p in populations.items() if j == ladder])
+        work += float(p @ m - np.sort(p)[::-1] @ np.sort(m))
+    return work / spins
+
+
+def _each_initial(battery: CollectiveBattery) -> Any:
+    spins = battery.n_battery, battery.n_charger
+    starts = battery.battery_preparation, battery.charger_preparation
+    parts = []
+    for n, start in zip(spins, starts, strict=True):
+        if isinstance(start, Polarised):
+            parts += [qutip.Qobj(np.diag([start.up, 1.0 - start.up]))] * n
+            continue
+        j = n / 2 if start.j is None else start.j
+        projector = dicke_projectors(n)[j, start.excitations - n / 2]
+        parts.append(qutip.Qobj(projector / np.trace(projector), dims=[[2] * n] * 2))
+    return qutip.tensor(parts)

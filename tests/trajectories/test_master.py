@@ -135,8 +135,6 @@ def test_bad_times_are_refused(times, field):
 def test_what_cannot_be_held_is_refused():
     with pytest.raises(InputError, match="GB"):
         evolve(CollectiveBattery(10**9, 2 * 10**9), [1.0], ["ergotropy"])
-    with pytest.raises(InputError, match="thermal"):
-        evolve(CollectiveBattery(2, 5, nbar=0.5, battery_start="thermal"), [1.0])
     with pytest.raises(InputError, match="not available here"):
         evolve(CollectiveBattery(2, 5), [1.0], ["daemonic_ergotropy"])
 

@@ -1,0 +1,73 @@
+r"""Noise of single spins as jumps between Dicke states.
+
+For a state of N spins that is symmetric under their exchange, and q one of z (:math:`\sigma^z/2`),
++ and -, :math:`\sum_n s_q^{(n)}\rho s_q^{(n)\dagger}` is that of exactly three jumps
+:math:`\sqrt c\,T` with :math:`T|j,m\rangle=t\,|j',m+q\rangle`, j' = j, j - 1, j + 1 (Chase and
+Geremia 2008; Shammah et al. 2018, Table II). How many irreps there are of each j is inside c.
+"""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+Operator = Literal["z", "+", "-"]
+
+SHIFT: dict[Operator, int] = {"z": 0, "+": 1, "-": -1}
+"""By how much each operator moves m."""
+
+
+def channel_strength(spins: int, change: int, j: ArrayLike) -> Array:
+    r"""c of the jump j -> j + change, 0 where there is none.
+
+    .. math:: \frac{N/2+1}{2j(j+1)},\quad \frac{N/2+j+1}{2j(2j+1)},\quad
+              \frac{N/2-j}{2(j+1)(2j+1)}\qquad(\text{change}=0,-1,1).
+
+    >>> print(channel_strength(2, 0, [1.0, 0.0]), channel_strength(2, -1, [1.0, 0.5]))
+    [0.5 0. ] [0.5 1.25]
+    """
+    a = np.asarray(j, dtype=float)
+    if change == 1:
+        return np.asarray((spins / 2 - a) / (2.0 * (a + 1.0) * (2.0 * a + 1.0)))
+    above = spins / 2 + 1.0 if change == 0 else spins / 2 + a + 1.0
+    below = 2.0 * a * (a + 1.0 if change == 0 else 2.0 * a + 1.0)
+    return np.asarray(np.where(a > 0.0, above / np.where(a > 0.0, below, 1.0), 0.0))
+
+
+def channel_element(operator: Operator, change: int, j: ArrayLike, m: ArrayLike) -> Array:
+    """t of |j, m> -> |j + change, m + q>, 0 where the target does not exist.
+
+    >>> print(channel_element("-", 0, 1.0, [1.0, 0.0, -1.0]).round(6))
+    [1.414214 1.414214 0.      ]
+    """
+    a, b = np.broadcast_arrays(np.asarray(j, dtype=float), np.asarray(m, dtype=float))
+    sign = 1.0
+    if operator == "z":
+        if change == 0:
+            return b.copy()
+        squared = (a + b) * (a - b) if change == -1 else (a + 1.0) ** 2 - b * b
+    else:
+        # raising m is lowering -m, with the opposite signs outside the diagonal
+        b = b if operator == "-" else -b
+        if change == 0:
+            squared = (a + b) * (a - b + 1.0)
+        elif change == -1:
+            squared = (a + b) * (a + b - 1.0)
+        else:
+            squared = (a - b + 1.0) * (a - b + 2.0)
+        if change != 0:
+            sign = 1.0 if (operator == "+") == (change == -1) else -1.0
+    return sign * np.sqrt(np.maximum(squared, 0.0))
+
+
+def total_rate(operator: Operator, spins: int, m: ArrayLike) -> Array:
+    r""":math:`\sum_n s_q^{(n)\dagger}s_q^{(n)}`: N/4, N/2 - m and N/2 + m for z, + and -.
+
+    >>> print(total_rate("-", 3, [1.5, -1.5]))
+    [3. 0.]
+    """
+    b = np.asarray(m, dtype=float)
+    if operator == "z":
+        return np.full(b.shape, spins / 4)
+    return spins / 2 - b if operator == "+" else spins / 2 + b

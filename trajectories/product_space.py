@@ -1,0 +1,168 @@
+r"""States of battery and charger over their irreps, in the product basis.
+
+A state that is symmetric under exchange within battery and charger is a matrix for every pair
+(j_B, j_C). Without coherence between energies its elements
+:math:`\langle m_B m_C|\rho|m_B' m_C'\rangle` have m_B + m_C = m_B' + m_C' = M, so that there is a
+block for every M. Of the Hermitian blocks one half is stored, m_B >= m_B'. The numbers of irreps
+(multiplicities) are inside: the traces of the blocks add up to one.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+
+class Elements(NamedTuple):
+    """The stored elements, one entry of each array for each: irreps b, c and projections."""
+
+    b: Indices
+    c: Indices
+    mb: Array
+    mc: Array
+    mb2: Array
+    mc2: Array
+
+
+class Located(NamedTuple):
+    """Positions of elements; `flipped` where the mirror image is the one stored."""
+
+    position: Indices
+    flipped: NDArray[np.bool_]
+    valid: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class ProductSpace:
+    """The irreps that are kept and the highest M.
+
+    Attributes
+    ----------
+    jb, jc : ndarray
+        Irreps of battery and charger, falling in steps of one.
+    m_top : float
+        Highest M = m_B + m_C; the lowest is -(j_B + j_C).
+
+    Examples
+    --------
+    >>> space = ProductSpace(np.array([0.5]), np.array([1.0]), 0.5)
+    >>> space.size
+    7
+    >>> print(space.elements.mb, space.elements.mb2)
+    [-0.5  0.5  0.5 -0.5  0.5  0.5 -0.5] [-0.5 -0.5  0.5 -0.5 -0.5  0.5 -0.5]
+    """
+
+    jb: Array
+    jc: Array
+    m_top: float
+
+    @cached_property
+    def _counts(self) -> Indices:
+        """Number of m_B in each (j_B, j_C, M), M falling from m_top."""
+        rows = round(self.m_top + self.jb[0] + self.jc[0]) + 1
+        M = self.m_top - np.arange(rows)
+        b, c = self.jb[:, None, None], self.jc[None, :, None]
+        count = np.minimum(b, M + c) - np.maximum(-b, M - c) + 1.0
+        return np.asarray(np.round(np.maximum(count, 0.0)), dtype=np.int64)
+
+    @cached_property
+    def _offsets(self) -> Indices:
+        sizes = self._counts * (self._counts + 1) // 2
+        ends = np.cumsum(sizes.ravel())
+        return np.asarray((ends - sizes.ravel()).reshape(sizes.shape))
+
+    @cached_property
+    def size(self) -> int:
+        """Number of stored elements."""
+        return int((self._counts * (self._counts + 1) // 2).sum())
+
+    @cached_property
+    def elements(self) -> Elements:
+        """What each position stands for."""
+        sizes = (self._counts * (self._counts + 1) // 2).ravel()
+        cell = np.repeat(np.arange(sizes.size), sizes)
+        local = np.arange(self.size) - self._offsets.ravel()[cell]
+        first = ((np.sqrt(8.0 * local + 1.0) - 1.0) / 2.0).astype(np.int64)
+        # the square root may be off by one in the last place
+        first += (first + 1) * (first + 2) // 2 <= local
+        first -= first * (first + 1) // 2 > local
+        second = local - first * (first + 1) // 2
+        b, c, row = np.unravel_index(cell, self._counts.shape)
+        M = self.m_top - row
+        lowest = np.maximum(-self.jb[b], M - self.jc[c])
+        mb, mb2 = lowest + first, lowest + second
+        return Elements(b, c, mb, M - mb, mb2, M - mb2)
+
+    def locate(
+        self, b: Indices, c: Indices, mb: Array, mc: Array, mb2: Array, mc2: Array
+    ) -> Located:
+        """Where elements stand; position 0 and not valid where there is none."""
+        inside = (b >= 0) & (b < self.jb.size) & (c >= 0) & (c < self.jc.size)
+        b, c = np.where(inside, b, 0), np.where(inside, c, 0)
+        jb, jc, M = self.jb[b], self.jc[c], mb + mc
+        row = np.round(self.m_top - M).astype(np.int64)
+        valid = inside & (row >= 0) & (row < self._counts.shape[2])
+        valid &= (np.abs(mb) <= jb) & (np.abs(mb2) <= jb)
+        valid &= (np.abs(mc) <= jc) & (np.abs(mc2) <= jc)
+        lowest = np.maximum(-jb, M - jc)
+        first = np.round(np.maximum(mb, mb2) - lowest).astype(np.int64)
+        second = np.round(np.minimum(mb, mb2) - lowest).astype(np.int64)
+        start = self._offsets[b, c, np.where(valid, row, 0)]
+        index = np.where(valid, start + first * (first + 1) // 2 + second, 0)
+        return Located(index, mb2 > mb, valid)
+
+    @cached_property
+    def coherence(self) -> Array:
+        """m_B - m_B' >= 0 of each element."""
+        return self.elements.mb - self.elements.mb2
+
+    @cached_property
+    def diagonal(self) -> NDArray[np.bool_]:
+        """Which elements are probabilities."""
+        return self.coherence == 0.0
+
+    def block(self, b: int, c: int) -> slice:
+        """Positions of a pair of irreps."""
+        start = int(self._offsets[b, c, 0])
+        sizes = self._counts[b, c] * (self._counts[b, c] + 1) // 2
+        return slice(start, start + int(sizes.sum()))
+
+    def block_positions(self, b: int, c: int) -> tuple[Indices, Indices, Indices]:
+        """Of each element of a pair of irreps: j_B + j_C - M, m_B + j_B, m_B' + j_B."""
+        part = self.block(b, c)
+        e = self.elements
+        row = self.jb[b] + self.jc[c] - e.mb[part] - e.mc[part]
+        first, second = e.mb[part] + self.jb[b], e.mb2[part] + self.jb[b]
+        whole = np.round([row, first, second]).astype(np.int64)
+        return whole[0], whole[1], whole[2]
+
+    def dense_block(self, state: Array, b: int, c: int) -> NDArray[Any]:
+        """Blocks of M of one pair of irreps, (2 j_B + 2 j_C + 1, 2 j_B + 1, 2 j_B + 1).
+
+        `state` is (1, size), or (2, size) with imaginary parts; the blocks are complex then.
+        """
+        size = round(2.0 * self.jb[b]) + 1
+        shape = (round(2.0 * (self.jb[b] + self.jc[c])) + 1, size, size)
+        row, first, second = self.block_positions(b, c)
+        values = state[0, self.block(b, c)]
+        if len(state) == 2:
+            values = values + 1j * state[1, self.block(b, c)]
+        dense = np.zeros(shape, dtype=values.dtype)
+        dense[row, second, first] = np.conj(values)
+        dense[row, first, second] = values
+        return dense
+
+    def embedded(self, x: Array, larger: "ProductSpace") -> Array:
+        """The state `x` (..., size) in a space that holds this one."""
+        e = self.elements
+        b = np.round(larger.jb[0] - self.jb[e.b]).astype(np.int64)
+        c = np.round(larger.jc[0] - self.jc[e.c]).astype(np.int64)
+        place = larger.locate(b, c, e.mb, e.mc, e.mb2, e.mc2)
+        out = np.zeros((*x.shape[:-1], larger.size))
+        out[..., place.position[place.valid]] = x[..., place.valid]
+        return out
