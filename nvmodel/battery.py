@@ -14,6 +14,9 @@ from nvmodel.times import MOST_RATE
 # above this nbar and nbar + 1 are the same double, and no reservoir is that hot
 MOST_NBAR = 1e15
 
+# a cubic centimetre of diamond at one NV per 100,000 atoms holds as many
+MOST_SPINS = 10**18
+
 BatteryStart = Literal["down", "thermal"]
 ChargerStart = Literal["up"]
 SILENT = LocalNoise()
@@ -48,7 +51,7 @@ class CollectiveBattery:
     Parameters
     ----------
     n_battery, n_charger : int
-        Numbers of spins, each at least 1, in any order of sizes.
+        Numbers of spins, each 1 to 1e18, in any order of sizes.
     nbar : float
         Mean thermal photon number of the reservoir, 0 to 1e15.
     temperature : float, optional
@@ -100,8 +103,8 @@ class CollectiveBattery:
 
     def __post_init__(self) -> None:
         assign = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
-        assign("n_battery", whole_number("n_battery", self.n_battery, least=1))
-        assign("n_charger", whole_number("n_charger", self.n_charger, least=1))
+        for name in ("n_battery", "n_charger"):
+            assign(name, whole_number(name, getattr(self, name), least=1, most=MOST_SPINS))
         assign(
             "gamma", finite_number("gamma", self.gamma, least=0.0, exclusive=True, most=MOST_RATE)
         )

@@ -20,7 +20,10 @@ class InputError(ValueError):
     """
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
-        shown = repr(value)
+        try:
+            shown = repr(value)
+        except (ValueError, RecursionError):  # more than 4300 digits, or nested without end
+            shown = f"({type(value).__name__} too long to show)"
         if len(shown) > 80:
             shown = shown[:77] + "..."
         super().__init__(f"{field} = {shown}: {allowed}".replace("\n", " "))

@@ -2,7 +2,6 @@
 
 import shutil
 import time
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,10 +10,11 @@ import tomli_w
 from rich.console import Console
 
 from nvmodel.refusal import InputError
-from nvmodel.solution import RunSpans, Solution
+from nvmodel.solution import RunSpans, Solution, same_shapes
 from runs.checkpoint import Kept, read_tallies, write_tallies
 from runs.definition import RunDefinition, parse_definition
 from runs.store import DEFINITION, definition_content
+from runs.tomlfile import read_toml
 
 TALLIES = "tallies.bin"
 
@@ -76,8 +76,7 @@ def open_partial(definition: RunDefinition, out: Path, restart: bool) -> list[Ke
             definition.title,
             f"differs from the unfinished study in {folder}; give --restart or another --out",
         )
-    tallies = folder / TALLIES
-    return read_tallies(tallies, definition.study_digest()) if tallies.exists() else None
+    return _tallies(folder, definition) if (folder / TALLIES).exists() else None
 
 
 def extended(definition: RunDefinition, out: Path) -> list[Kept | None]:
@@ -89,7 +88,7 @@ def extended(definition: RunDefinition, out: Path) -> list[Kept | None]:
         raise InputError("--extend", str(out), "holds the runs of another definition")
     if definition.first != known.first:
         raise InputError("run.first", definition.first, f"must be {known.first}, as in {out}")
-    return read_tallies(out / TALLIES, definition.study_digest())
+    return _tallies(out, definition)
 
 
 def merged(folders: Sequence[Path]) -> tuple[RunDefinition, list[Kept | None]]:
@@ -106,7 +105,7 @@ def merged(folders: Sequence[Path]) -> tuple[RunDefinition, list[Kept | None]]:
             raise InputError("DIR", str(folder), f"is another study than {folders[0]}")
         if definition.runs is None:
             raise InputError("DIR", str(folder), "holds no single runs")
-    kept = [read_tallies(folder / TALLIES, definitions[0].study_digest()) for folder in folders]
+    kept = [_tallies(folder, definitions[0]) for folder in folders]
     points = [_merged_point([tallies[j] for tallies in kept]) for j in range(len(kept[0]))]
     for point in points:
         if len(point.spans.spans) != 1:
@@ -123,18 +122,21 @@ def _merged_point(parts: Sequence[Kept | None]) -> Kept:
         if part is None:
             continue
         spans = spans.union(part.spans)
-        arrays = (
-            part.arrays
-            if arrays is None
-            else {name: arrays[name] + part.arrays[name] for name in arrays}
-        )
+        if arrays is None:
+            arrays = part.arrays
+            continue
+        same_shapes(part.arrays, arrays)
+        arrays = {name: arrays[name] + part.arrays[name] for name in arrays}
     return Kept(spans, arrays or {}, len(spans))
 
 
+def _tallies(folder: Path, definition: RunDefinition) -> list[Kept | None]:
+    kept = read_tallies(folder / TALLIES, definition.study_digest())
+    points = len(definition.points())
+    if len(kept) != points:
+        raise InputError("checkpoint", str(folder), f"holds {len(kept)} points, not {points}")
+    return kept
+
+
 def _definition_in(folder: Path) -> RunDefinition:
-    try:
-        content = tomllib.loads((folder / DEFINITION).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError("folder", str(folder), f"holds no study: {reason}") from None
-    return parse_definition(content)
+    return parse_definition(read_toml("study", folder / DEFINITION))

@@ -21,7 +21,10 @@ from numpy.typing import NDArray
 from nvmodel.refusal import InputError
 from nvmodel.solution import RunSpans, Solution
 
-MAGIC = b"darkbattery tallies 1\n"
+FAMILY = b"darkbattery tallies "
+MAGIC = FAMILY + b"1\n"
+# what reading bytes of another meaning raises
+DAMAGED = (ValueError, KeyError, TypeError, AttributeError, EOFError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +76,9 @@ def read_tallies(path: Path, digest: str) -> list[Kept | None]:
         content = path.read_bytes()
     except OSError as error:
         raise InputError("checkpoint", str(path), f"cannot be read: {error.strerror}") from None
+    if content.startswith(FAMILY) and not content.startswith(MAGIC):
+        version = content[len(FAMILY) : len(FAMILY) + 8].split(b"\n")[0].decode("ascii", "replace")
+        raise InputError("checkpoint", str(path), f"has format {version!r}, readable: 1")
     parts = content.removeprefix(MAGIC).split(b"\n", 2)
     if not content.startswith(MAGIC) or len(parts) < 3:
         raise InputError("checkpoint", str(path), "is not a checkpoint, or is cut short")
@@ -81,23 +87,36 @@ def read_tallies(path: Path, digest: str) -> list[Kept | None]:
         raise InputError(
             "checkpoint", str(path), "is damaged: its header does not fit its checksum"
         )
-    known = json.loads(header)
-    if hashlib.sha256(payload).hexdigest() != known["sha256"]:
+    try:
+        known = json.loads(header)
+        study, payload_sum, points = known["study"], known["sha256"], known["points"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise InputError("checkpoint", str(path), "is damaged: no valid header") from None
+    if hashlib.sha256(payload).hexdigest() != payload_sum:
         raise InputError("checkpoint", str(path), "is damaged or cut short: wrong checksum")
-    if known["study"] != digest:
+    if study != digest:
         raise InputError("checkpoint", str(path), "belongs to another definition")
-    return _points(path, known, payload)
+    return _points(path, points, payload)
 
 
-def _points(path: Path, known: dict[str, Any], payload: bytes) -> list[Kept | None]:
+def _points(path: Path, points: list[Any], payload: bytes) -> list[Kept | None]:
     kept: list[Kept | None] = []
     try:
         with np.load(io.BytesIO(payload), allow_pickle=False) as archive:
-            for j, point in enumerate(known["points"]):
+            for j, point in enumerate(points):
                 names = [name for name in archive.files if name.startswith(f"{j}/")]
                 arrays = {name.split("/", 1)[1]: archive[name] for name in names}
-                spans = RunSpans(tuple((int(a), int(b)) for a, b in point["spans"]))
+                spans = _spans(point["spans"])
                 kept.append(Kept(spans, arrays, int(point["goal"])) if len(spans) else None)
-    except (ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (*DAMAGED, OSError, zipfile.BadZipFile) as error:
         raise InputError("checkpoint", str(path), f"cannot be read: {error}") from None
     return kept
+
+
+def _spans(found: list[list[int]]) -> RunSpans:
+    """The spans of a header; ValueError where they overlap, touch or are not in order."""
+    spans = tuple((int(a), int(b)) for a, b in found)
+    bounds = [0, *(bound for span in spans for bound in span)]
+    if any(b <= a for a, b in spans) or bounds != sorted(bounds):
+        raise ValueError("spans of runs out of order")
+    return RunSpans(spans)

@@ -3,7 +3,6 @@
 import hashlib
 import itertools
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import resources
@@ -20,6 +19,7 @@ from nvmodel.sums import MOST_RUNS
 from nvmodel.times import output_times
 from runs.models import Model, build_model, flattened, known_key
 from runs.precision import Precision
+from runs.tomlfile import read_toml
 
 Method = Literal["steady", "evolve", "sample"]
 RUN_FIELDS = (
@@ -153,13 +153,7 @@ def shipped_definitions() -> dict[str, Path]:
 
 def read_definition(path: Path) -> RunDefinition:
     """Read and check a definition; InputError names the field, its value and what is allowed."""
-    try:
-        content = tomllib.loads(path.read_bytes().decode("utf-8"))
-    except OSError as error:
-        raise InputError("definition", str(path), f"cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError("definition", str(path), f"is not TOML: {error}") from None
-    return parse_definition(content)
+    return parse_definition(read_toml("definition", path))
 
 
 def parse_definition(content: Mapping[str, Any]) -> RunDefinition:
@@ -325,8 +319,8 @@ def _table(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _text(name: str, value: Any) -> str:
-    if not isinstance(value, str) or "\n" in value:
-        raise InputError(name, value, "must be one line of text")
+    if not isinstance(value, str) or not value.isprintable():
+        raise InputError(name, value, "must be one line of printable text")
     return value
 
 

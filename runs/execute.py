@@ -157,4 +157,4 @@ def _finish(study: Study, out: Path, record: dict[str, Any], console: Console) -
     shutil.rmtree(partial_folder(out), ignore_errors=True)
     console.print(rich_table(study))
     for warning in study.warnings:
-        console.print(f"warning: {warning}")
+        console.print(f"warning: {warning}", markup=False)

@@ -59,7 +59,7 @@ def draw(study: Study) -> Figure:
                 ncols=min(len(points), 6),
                 frameon=False,
             )
-        figure.suptitle(study.definition.title)
+        figure.suptitle(study.definition.title, parse_math=False)
         sns.despine(figure)
         return figure
 

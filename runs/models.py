@@ -19,6 +19,7 @@ from nvmodel import (
     SpinEnsemble,
     Stage,
 )
+from nvmodel.battery import MOST_SPINS
 from nvmodel.refusal import InputError, finite_number, known_name, whole_number
 
 Model = CollectiveBattery | ResonatorBattery
@@ -141,8 +142,8 @@ def _collective(fields: dict[str, Any]) -> CollectiveBattery:
     if ratio is not None:
         if "n_charger" in fields:
             raise InputError("model.ratio", ratio, "give n_charger or ratio, not both")
-        ratio = finite_number("model.ratio", ratio, least=0.0, exclusive=True)
-        n_battery = whole_number("n_battery", fields["n_battery"], least=1)
+        ratio = finite_number("model.ratio", ratio, least=0.0, exclusive=True, most=MOST_SPINS)
+        n_battery = whole_number("n_battery", fields["n_battery"], least=1, most=MOST_SPINS)
         charger = ratio * n_battery
         if charger != round(charger):
             raise InputError("model.ratio", ratio, f"times n_battery = {n_battery} must be whole")

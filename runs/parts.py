@@ -1,6 +1,7 @@
 """Tables of all single runs as Parquet parts: one file a claim of blocks, nothing in memory."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,10 @@ class Parts:
     def drop_uncounted(self, counted: RunSpans) -> None:
         """Remove parts whose runs are in no checkpoint: they will be made again."""
         for path in self.folder.glob("part-*.parquet"):
-            start, stop = (int(number) for number in path.stem.split("-")[1:])
+            named = re.fullmatch(r"part-(\d+)-(\d+)", path.stem)
+            if named is None:
+                continue  # not one of ours
+            start, stop = int(named[1]), int(named[2])
             if counted.missing_from(start, stop):
                 path.unlink()
         for path in self.folder.glob(".part-*.new"):

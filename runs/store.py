@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import tempfile
-import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,9 +14,11 @@ import pandas as pd
 import tomli_w
 
 from nvmodel.refusal import InputError
+from runs.checksums import verify, write_checksums
 from runs.definition import RunDefinition, parse_definition
 from runs.models import nested
 from runs.study import Study
+from runs.tomlfile import read_toml
 
 DEFINITION = "definition.toml"
 TABLE = "table.parquet"
@@ -25,6 +26,15 @@ DISTRIBUTIONS = "distributions.parquet"
 SINGLE_RUNS = "single_runs.parquet"
 PROVENANCE = "provenance.json"
 FIGURES = "figures"
+FORMAT = 1  # of the folder; another one is refused
+
+COLUMNS = {
+    TABLE: ("method", "time", "observable", "value", "error"),
+    DISTRIBUTIONS: ("method", "distribution", "quantity", "time", "low", "high", "weight"),
+    SINGLE_RUNS: ("run", "time", "observable", "value"),
+}
+SUMMED = (DEFINITION, TABLE, DISTRIBUTIONS, SINGLE_RUNS, PROVENANCE)
+TEXT = ("method", "observable", "distribution", "quantity")
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,30 +91,69 @@ def save(study: Study, provenance: dict[str, Any], folder: Path) -> None:
     study.distributions.to_parquet(folder / DISTRIBUTIONS, index=False)
     if len(study.single_runs):
         study.single_runs.to_parquet(folder / SINGLE_RUNS, index=False)
-    record = {**provenance, "warnings": list(study.warnings)}
+    record = {"format": FORMAT, **provenance, "warnings": list(study.warnings)}
     (folder / PROVENANCE).write_text(json.dumps(record, indent=2) + "\n")
+    write_checksums(folder, SUMMED)
 
 
 def load(folder: Path) -> Result:
-    """Read a result folder; InputError if it is not one, or not whole."""
+    """Read a result folder; InputError if it is not one, not whole, or not as it was written."""
     if not (folder / DEFINITION).is_file():
         raise InputError("result folder", str(folder), f"holds no {DEFINITION}")
+    verify(folder, SUMMED)
+    definition = parse_definition(read_toml("result folder", folder / DEFINITION))
+    record = _record(folder)
+    study = Study(
+        definition=definition,
+        table=_table(folder, TABLE, definition),
+        distributions=_table(folder, DISTRIBUTIONS, definition),
+        single_runs=(
+            _table(folder, SINGLE_RUNS, definition)
+            if (folder / SINGLE_RUNS).exists()
+            else pd.DataFrame()
+        ),
+        warnings=tuple(record["warnings"]),
+    )
+    return Result(study, record)
+
+
+def _record(folder: Path) -> dict[str, Any]:
     try:
-        definition = parse_definition(tomllib.loads((folder / DEFINITION).read_text("utf-8")))
         record = json.loads((folder / PROVENANCE).read_text("utf-8"))
-        study = Study(
-            definition=definition,
-            table=pd.read_parquet(folder / TABLE),
-            distributions=pd.read_parquet(folder / DISTRIBUTIONS),
-            single_runs=_read_single_runs(folder / SINGLE_RUNS),
-            warnings=tuple(record["warnings"]),
-        )
-    except InputError:
-        raise
+    except (ValueError, RecursionError):
+        record = None
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        version = record.get("format") if isinstance(record, dict) else None
+        raise InputError("result folder", str(folder), f"has format {version}, readable: {FORMAT}")
+    needed: dict[str, Any] = {
+        "seed": int,
+        "ranks": int,
+        "wall_seconds": (int, float),
+        "finished_utc": str,
+        "warnings": list,
+    }
+    for name, kind in needed.items():
+        if not isinstance(record.get(name), kind):
+            raise InputError("result folder", str(folder), f"{PROVENANCE} has no valid {name}")
+    return record
+
+
+def _table(folder: Path, name: str, definition: RunDefinition) -> pd.DataFrame:
+    """A table whose columns are those that `name` has, texts and numbers in their places."""
+    try:
+        frame = pd.read_parquet(folder / name)
     except (OSError, ValueError, KeyError, TypeError) as error:
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError("result folder", str(folder), f"cannot be read: {text}") from None
-    return Result(study, record)
+        raise InputError("result folder", str(folder), f"{name} cannot be read: {text}") from None
+    swept = [field for field, values in definition.model if len(values) > 1]
+    expected = [*swept, *COLUMNS[name]]
+    if list(frame.columns) != expected:
+        raise InputError("result folder", str(folder), f"{name} must have the columns {expected}")
+    for column in COLUMNS[name]:
+        kind = pd.api.types.is_string_dtype if column in TEXT else pd.api.types.is_numeric_dtype
+        if len(frame) and not kind(frame[column]):
+            raise InputError("result folder", str(folder), f"{name}: bad values of {column}")
+    return frame
 
 
 def definition_content(definition: RunDefinition) -> dict[str, Any]:
@@ -137,10 +186,6 @@ def definition_content(definition: RunDefinition) -> dict[str, Any]:
     if definition.observables is not None:
         run["observables"] = list(definition.observables)
     return {"title": definition.title, "model": model, "run": run}
-
-
-def _read_single_runs(path: Path) -> pd.DataFrame:
-    return pd.read_parquet(path) if path.exists() else pd.DataFrame()
 
 
 def _umask() -> int:

@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from runs.study import Study
 
@@ -72,12 +74,13 @@ def summarise(study: Study) -> pd.DataFrame:
 def rich_table(study: Study) -> Table:
     """`summarise`, turned so that quantities are rows: fits a terminal for many quantities."""
     summary = summarise(study).set_index("model")
-    table = Table(title=study.definition.title, title_justify="left")
+    # a title is text: square brackets in it are no styles
+    table = Table(title=Text(study.definition.title), title_justify="left")
     table.add_column("")
     for label in summary.index:
-        table.add_column(str(label), justify="right")
+        table.add_column(Text(str(label)), justify="right")
     for name in summary.columns:
-        table.add_row(name, *(_shown(value) for value in summary[name]))
+        table.add_row(name, *(escape(_shown(value)) for value in summary[name]))
     return table
 
 

@@ -16,7 +16,7 @@ def show(folder: Annotated[Path, typer.Argument(help="A result folder.")]) -> No
     console = Console()
     console.print(rich_table(result.study))
     for warning in result.study.warnings:
-        console.print(f"warning: {warning}")
+        console.print(f"warning: {warning}", markup=False)
     record = result.provenance
     console.print(
         f"seed {record['seed']}, {record['ranks']} rank(s), {record['wall_seconds']} s, "

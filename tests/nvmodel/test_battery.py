@@ -11,7 +11,7 @@ from nvmodel.times import output_times
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"n_battery": 0}, "n_battery = 0: must be a whole number >= 1"),
+        ({"n_battery": 0}, "n_battery = 0: must be a whole number, 1 to"),
         ({"n_battery": -1}, "n_battery = -1: must be"),
         ({"n_battery": 2.5}, "n_battery = 2.5: must be"),
         ({"n_battery": True}, "n_battery = True: must be"),

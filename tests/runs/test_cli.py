@@ -47,6 +47,7 @@ def test_run_leaves_a_whole_result(result):
         "distributions.parquet",
         "single_runs.parquet",
         "provenance.json",
+        "SHA256SUMS",
         "tallies.bin",
         "figures",
         "figures/charging.png",
@@ -62,6 +63,7 @@ def test_run_leaves_a_whole_result(result):
     assert record["seed"] == 1
     # nothing about the host: exactly these
     assert set(record) == {
+        "format",
         "definition_sha256",
         "seed",
         "ranks",
