@@ -241,7 +241,7 @@ def assumed(device: Device) -> dict[str, tuple[float, float]]:
     """The fields that rest on an assumption, each with its converted range.
 
     >>> from nvmodel.devices import find_device
-    >>> assumed(find_device("kersten2023"))["q"]
+    >>> assumed(find_device("astner2017"))["q"]
     (1.05, 1.6)
     """
     found = device.quantities.items()
