@@ -162,7 +162,7 @@ ASTNER_2017 = Device(
     "dark states of both, and a coupling increased by the second.",
 )
 
-_MASING = "review of Kersten et al. 2026 in a public repository"
+_MASING = "review of Kersten et al. 2026 in E. Rolph, nv-maser-twin"
 KERSTEN_2026 = Device(
     name="kersten2026",
     title="Self-induced superradiant masing",
