@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nvmodel.classes import Subensemble
 from nvmodel.constants import GYROMAGNETIC, NITROGEN
 from nvmodel.diamond import AXES, Branch, Diamond, Levels, electron_levels, levels
 from nvmodel.refusal import InputError, finite_number, known_name
@@ -188,3 +189,27 @@ def axes_lines(
     """
     a, b, c, d = (lines(diamond, axis, direction, branch) for axis in range(len(AXES)))
     return a, b, c, d
+
+
+def subensembles(
+    diamond: Diamond, direction: ArrayLike, branch: Branch = "lower"
+) -> tuple[Subensemble, ...]:
+    """The lines of all axes as subensembles, for `classes.joint_classes` and `coupled_line`.
+
+    Offsets count from the mean frequency, weighted with share and squared coupling; couplings are
+    matrix elements. An axis that is not driven at all keeps its share with coupling 0.
+
+    >>> diamond = Diamond(field_t=(1e-3, 1e-3, 1e-3), nitrogen=None)
+    >>> parts = subensembles(diamond, direction=(1, -1, 0))
+    >>> print([round(part.offset_hz / 1e6, 1) for part in parts])
+    [-21.0, 12.5, 12.5, 12.5]
+    """
+    found = []
+    for one in axes_lines(diamond, direction, branch):
+        for frequency, strength in zip(one.frequencies_hz, one.strengths, strict=True):
+            found.append((0.25 * float(strength), float(frequency), one.element))
+    share, frequency, element = np.array(found).T
+    weight = share * element**2
+    centre = float(weight @ frequency / weight.sum())
+    rows = zip(share, frequency - centre, element, strict=True)
+    return tuple(Subensemble(*(float(x) for x in row)) for row in rows)
