@@ -85,6 +85,50 @@ _ALL = (
         "mean over single runs of the conditional battery state's ladder ergotropy, per spin",
     ),
     Observable(
+        "energy_variance",
+        "$\\sigma_E^2$",
+        "(ħω)²",
+        "quantum variance of H_B/N_B in the average state: energy_variance_conditional plus "
+        "energy_variance_runs",
+    ),
+    Observable(
+        "energy_variance_conditional",
+        "$\\langle\\sigma_E^2\\rangle_\\mathrm{runs}$",
+        "(ħω)²",
+        "mean over single runs of the quantum variance of H_B/N_B in the conditional state",
+    ),
+    Observable(
+        "energy_variance_runs",
+        "$\\mathrm{Var}\\,E_B$",
+        "(ħω)²",
+        "variance over single runs of the conditional E_B per battery spin",
+    ),
+    Observable(
+        "ergotropy_variance_runs",
+        "$\\mathrm{Var}\\,W$",
+        "(ħω)²",
+        "variance over single runs of the conditional ladder ergotropy per battery spin",
+    ),
+    Observable(
+        "emitted_photons_variance",
+        "$\\mathrm{Var}\\,n_\\mathrm{em}$",
+        "1",
+        "variance of the number of photons emitted since the start",
+    ),
+    Observable("fano_factor", "$F$", "1", "emitted_photons_variance over emitted_photons"),
+    Observable(
+        "recorded_photons",
+        "$n_\\mathrm{rec}$",
+        "1",
+        "photons recorded by the detector since the start: emitted ones times its efficiency",
+    ),
+    Observable(
+        "g2_zero",
+        "$g^{(2)}(0)$",
+        "1",
+        "<J^+ J^+ J^- J^->/<J^+ J^->^2 at equal times: how the emission bunches",
+    ),
+    Observable(
         "capacity", "$\\mathcal{E}$", "ħω", "N_B E_B in the steady state, whole battery (Eq. (7))"
     ),
 )

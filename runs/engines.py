@@ -71,10 +71,9 @@ def _collective(model: Model) -> CollectiveBattery:
 
 
 def _available_quantum(model: Model, method: Method) -> tuple[str, ...]:
-    _collective(model)
     names: dict[Method, tuple[str, ...]] = {
         "steady": steady.AVAILABLE,
-        "evolve": master.AVAILABLE,
+        "evolve": master.available(_collective(model)),
         "sample": jumps.AVAILABLE,
     }
     return names[method]

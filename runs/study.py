@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from nvmodel.battery import CollectiveBattery
 from nvmodel.refusal import InputError
 from nvmodel.solution import Solution
 from runs.checkpoint import Kept
@@ -109,8 +110,7 @@ def observables_of(definition: RunDefinition, method: Method) -> tuple[str, ...]
     engine = engine_of(definition)
     if method not in engine.methods:
         raise InputError("run.method", method, f"not in the {engine.name} engine")
-    model = definition.points()[0].model
-    offered = {m: engine.available(model, m) for m in definition.methods if m in engine.methods}
+    offered = _offered(definition)
     if definition.observables is None:
         return None
     for name in definition.observables:
@@ -126,6 +126,22 @@ def observables_of(definition: RunDefinition, method: Method) -> tuple[str, ...]
             "run.method", method, f"has none of the observables {definition.observables}"
         )
     return names
+
+
+def _offered(definition: RunDefinition) -> dict[Method, tuple[str, ...]]:
+    """What each method has at every point: at some temperatures it may have more."""
+    engine, points = engine_of(definition), definition.points()
+    offered = {}
+    for method in definition.methods:
+        if method not in engine.methods:
+            continue
+        names = engine.available(points[0].model, method)
+        if isinstance(points[0].model, CollectiveBattery):
+            for point in points[1:]:
+                also = engine.available(point.model, method)
+                names = tuple(name for name in names if name in also)
+        offered[method] = names
+    return offered
 
 
 def _averages(

@@ -7,7 +7,7 @@ each interval between output times: whole numbers, added without rounding in any
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -24,10 +24,17 @@ from nvmodel.ergotropy import (
 )
 from nvmodel.refusal import InputError
 from nvmodel.solution import Distribution, Reading, RunSpans, same_shapes
-from trajectories.angular import clebsch_gordan
 from trajectories.conditional import Unravelling, decay_tables, unravelling
+from trajectories.fluctuations import (
+    FLUCTUATIONS,
+    NEED_ERGOTROPY,
+    OVER_RUNS,
+    OverRuns,
+    fluctuations,
+)
 from trajectories.histograms import burst_distribution, energy_edges
-from trajectories.readout import derived
+from trajectories.photonstates import photon_states, populations_by_photons
+from trajectories.readout import FROM_POPULATIONS, derived
 from trajectories.walks import count_decays, interval_table
 
 Array = NDArray[np.float64]
@@ -115,6 +122,10 @@ class DecayTally:
         same_shapes(arrays, self.arrays())
         return replace(self, spans=spans, arrivals=arrays["arrivals"], ladders=arrays["ladders"])
 
+    @property
+    def _taus(self) -> Array:
+        return self.times * self.battery.gamma
+
     def _study(self) -> tuple[Any, ...]:
         return self.battery, self.times.tobytes(), self.seed, self.names
 
@@ -142,17 +153,27 @@ class DecayTally:
             "absorption_rate": np.zeros_like(z),
             "emitted_photons": np.broadcast_to(photons, z.shape),
             "absorbed_photons": np.zeros_like(z),
+            "recorded_photons": np.broadcast_to(photons, z.shape),
         }
-        values, errors = {}, {}
+        values: dict[str, Array] = {}
+        errors: dict[str, Array | None] = {}
         for name, quantity in quantities.items():
             values[name], errors[name] = self._mean_and_error(quantity)
         values |= derived(self.names, self.battery, values["battery_energy"], None)
-        errors["open_work"] = errors["battery_energy"]
+        energy_error = self._mean_and_error(battery_energy)[1]
+        errors["open_work"] = energy_error
         inverted = values["battery_energy"] > 0.5
-        errors["ergotropy_local"] = np.where(inverted, 2.0 * errors["battery_energy"], 0.0)
+        errors["ergotropy_local"] = np.where(inverted, 2.0 * energy_error, 0.0)
         distributions = self._distributions(tables, battery_energy)
-        if {"ergotropy", "ergotropy_total", "daemonic_ergotropy"} & set(self.names):
+        if {*FROM_POPULATIONS, "daemonic_ergotropy"} & set(self.names):
             self._read_populations(tables, values, errors, distributions)
+        if {*FLUCTUATIONS, *OVER_RUNS} & set(self.names):
+            with_ergotropy = bool(set(NEED_ERGOTROPY) & set(self.names))
+            states = photon_states(tables, self._taus, self.occupation > 0, with_ergotropy)
+            over = OverRuns(self.occupation, len(self.spans))
+            found, found_errors = fluctuations(self.names, states, over, self.battery.n_charger)
+            values |= found
+            errors |= found_errors
         return Reading(
             {name: values[name] for name in self.names},
             {name: errors[name] for name in self.names},
@@ -167,7 +188,7 @@ class DecayTally:
             tables.log_start[0],
             tables.log_bond,
             tables.damping,
-            self.times * self.battery.gamma,
+            self._taus,
             basis.J,
             basis.diagonal,
             basis.coupling,
@@ -211,7 +232,7 @@ class DecayTally:
         self,
         tables: Unravelling,
         values: dict[str, Array],
-        errors: dict[str, Array],
+        errors: dict[str, Array | None],
         distributions: dict[str, Distribution],
     ) -> None:
         """Ergotropies of the average state, errors by the infinitesimal jackknife (Efron 1982).
@@ -220,45 +241,24 @@ class DecayTally:
         the variance of the mean influence is the functional's, to first order in 1/runs.
         """
         runs = len(self.spans)
+        active = self.occupation > 0
         ladder = np.zeros((self.times.size, tables.basis.n_battery + 1))
-        daemonic = np.zeros(self.arrivals.shape)
-        for n, p in self._populations_by_photons(tables):
-            ladder += self.occupation[n][:, None] * p
-            if "daemonic_ergotropy" in self.names:
-                daemonic[n] = ladder_ergotropy(p)
+        for n, at, p in populations_by_photons(tables, self._taus, active):
+            ladder[at] += self.occupation[n, at, None] * p
         ladder /= runs
         slopes = {
             "ergotropy": ladder_ergotropy_gradient(ladder),
             "ergotropy_total": total_ergotropy_symmetric_gradient(ladder),
         }
         influence = {name: np.zeros(self.arrivals.shape) for name in slopes}
-        for n, p in self._populations_by_photons(tables):
+        for n, at, p in populations_by_photons(tables, self._taus, active):
             for name, slope in slopes.items():
-                influence[name][n] = np.einsum("tm,tm->t", p, slope)
+                influence[name][n, at] = np.einsum("tm,tm->t", p, slope[at])
         values["ergotropy"] = ladder_ergotropy(ladder)
         values["ergotropy_total"] = total_ergotropy_symmetric(ladder)
         for name in slopes:
             errors[name] = self._mean_and_error(influence[name])[1]
-        values["daemonic_ergotropy"], errors["daemonic_ergotropy"] = self._mean_and_error(daemonic)
         excitations = np.arange(ladder.shape[1], dtype=float)
         distributions["populations"] = Distribution.of_values(
             "battery excitations m_B + N_B/2", excitations, ladder
         )
-
-    def _populations_by_photons(self, tables: Unravelling) -> Iterator[tuple[int, Array]]:
-        """Conditional ladder populations (T, N_B + 1) after n photons, for each n that occurs."""
-        basis = tables.basis
-        taus = self.times * self.battery.gamma
-        signs = np.cumprod(np.concatenate([[1.0], tables.relative_sign[1:]]))
-        present = np.asarray(self.occupation.any(axis=1))
-        logs = tables.log_start[0].copy()
-        for n in range(self.arrivals.shape[0]):
-            M = basis.m_start - n
-            if present[n]:
-                shifted = logs - tables.damping * taus[:, None]
-                c = signs * np.exp(shifted - shifted.max(axis=1, keepdims=True))
-                c /= np.linalg.norm(c, axis=1, keepdims=True)
-                yield n, (c @ clebsch_gordan(basis, np.array([M]))[0]) ** 2
-            row = round(basis.J[-1] - M)
-            if row < tables.log_bond.shape[0]:
-                logs = logs + tables.log_bond[row]

@@ -1,7 +1,7 @@
 """Single charging runs: the quantum-jump unravelling of the collective master equation."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -17,6 +17,7 @@ from nvmodel.times import output_times
 from trajectories.angular import clebsch_gordan, coupled_basis
 from trajectories.conditional import BATTERY_Z, unravelling
 from trajectories.decays import MOST_CELLS, DecayTally, histogram_cells
+from trajectories.fluctuations import FLUCTUATIONS
 from trajectories.readout import ENERGIES, FROM_POPULATIONS
 from trajectories.recording import follow, kernel_tables, room_for_path
 from trajectories.records import RecordTally
@@ -24,7 +25,13 @@ from trajectories.summaries import summarise_runs
 
 Array = NDArray[np.float64]
 
-AVAILABLE = (*ENERGIES, *FROM_POPULATIONS, "daemonic_ergotropy")
+AVAILABLE = (
+    *ENERGIES,
+    *FROM_POPULATIONS,
+    "daemonic_ergotropy",
+    "recorded_photons",
+    *FLUCTUATIONS,
+)
 MOST_PHOTONS = 1e8  # of one run, which is held as a whole while it is read: 1 GB
 MOST_LADDER_STATES = 50_000_000  # elements of the tables of bonds: 400 MB
 
@@ -76,7 +83,8 @@ def sample(
     >>> whole.runs, bool((whole["power"] == sample(battery, [0, 0.2], 1000, 7)["power"]).all())
     (1000, True)
     """
-    only_collective(battery, "sample yet")
+    only_collective(replace(battery, detector_efficiency=1.0), "sample yet")
+    _refuse_missed_photons(battery, records)
     t = output_times(times)
     runs = whole_number("runs", runs, least=1, most=MOST_RUNS)
     first = whole_number("first", first, least=0, most=MOST_RUNS - runs)
@@ -85,7 +93,8 @@ def sample(
         raise InputError("records", records, 'must be "summary", or left out')
     names = requested(observables, default=ENERGIES, available=AVAILABLE)
     _refuse_too_large(battery, t)
-    at_zero = battery.occupation == 0.0 and histogram_cells(battery, t.size) <= MOST_CELLS
+    at_zero = battery.occupation == 0.0 and battery.detector_efficiency == 1.0
+    at_zero = at_zero and histogram_cells(battery, t.size) <= MOST_CELLS
     tally = DecayTally if at_zero else RecordTally
     found = tally.count(battery, t, seed, names, first, runs)
     table = summarise_runs(battery, t, seed, first, runs) if records == "summary" else None
@@ -143,7 +152,7 @@ def single_run(battery: CollectiveBattery, times: ArrayLike, seed: int, run: int
     >>> one.directions.tolist(), one.battery_energy.round(6).tolist()  # no photon: the singlet
     ([], [0.175973, 0.5])
     """
-    only_collective(battery, "sample yet")
+    only_collective(battery, "single_run yet")
     t = output_times(times)
     run = whole_number("run", run, least=0, most=MOST_RUNS - 1)
     seed = whole_number("seed", seed, least=0, most=(1 << 64) - 1)
@@ -200,6 +209,19 @@ def thermal_photons(battery: CollectiveBattery, time: float) -> float:
     cold, hot = 2.0 * n * J, (n + 1.0) * 2.0 * J * (J + 1.0) / 3.0
     rate = float(basis.weight @ (2.0 / (1.0 / cold + 1.0 / hot)) / basis.weight.sum())
     return rate * battery.gamma * time
+
+
+def _refuse_missed_photons(battery: CollectiveBattery, records: str | None) -> None:
+    if battery.detector_efficiency == 1.0:
+        return
+    if battery.occupation > 0.0:
+        raise InputError(
+            "detector_efficiency",
+            battery.detector_efficiency,
+            f"below 1 in single runs at nbar = 0 alone (here {battery.occupation:g})",
+        )
+    if records is not None:
+        raise InputError("records", records, "only with detector_efficiency = 1")
 
 
 def _refuse_too_large(battery: CollectiveBattery, times: Array) -> None:

@@ -12,6 +12,8 @@ from nvmodel.solution import Distribution, Reading, Solution
 from nvmodel.times import output_times
 from trajectories.angular import CoupledBasis, coupled_basis, lowering_squared
 from trajectories.chains import Chains, pair_chains, propagate
+from trajectories.counting import exact_fluctuations, records_follow
+from trajectories.fluctuations import COUNTING, OVER_RUNS
 from trajectories.heisenberg import heisenberg_averages
 from trajectories.protocols import timed_averages
 from trajectories.readout import (
@@ -27,7 +29,10 @@ from trajectories.starts import starts
 
 Array = NDArray[np.float64]
 
-AVAILABLE = (*ENERGIES, *FROM_POPULATIONS, *FROM_ENTANGLEMENT, "local_loss")
+FOR_REAL_SPINS = (*ENERGIES, *FROM_POPULATIONS, *FROM_ENTANGLEMENT, "local_loss")
+AVAILABLE = (*FOR_REAL_SPINS, "energy_variance", "recorded_photons", *COUNTING, *OVER_RUNS)
+
+NEED_POPULATIONS = (*FROM_POPULATIONS, "energy_variance")
 
 # doubles held at once for the states at several output times (256 MB)
 BATCH = 1 << 25
@@ -56,8 +61,10 @@ def evolve(
     times : array_like (T,)
         Strictly increasing, >= 0, in units of 1/gamma's unit.
     observables : iterable of str, optional
-        Names from `nvmodel.OBSERVABLES`. Default: all but the log-negativity and its rate, and
-        without the ergotropies that need populations where those would take minutes.
+        Names from `nvmodel.OBSERVABLES`. Default: energies, photons, ergotropies (these without
+        where populations would take minutes). Log-negativity, variances and photon counting on
+        request; what single runs know beyond the average (the daemonic ergotropy, variances over
+        runs) is exact at nbar = 0 with every photon recorded, and refused otherwise.
 
     Returns
     -------
@@ -80,12 +87,13 @@ def evolve(
     t = output_times(times)
     if not _is_plain_charging(battery):
         default = (*ENERGIES, *FROM_POPULATIONS, "local_loss")
-        return timed_averages(battery, t, requested(observables, default, AVAILABLE))
+        return timed_averages(battery, t, requested(observables, default, FOR_REAL_SPINS))
     basis = coupled_basis(battery.n_battery, battery.n_charger)
     names = requested(observables, default=_default_observables(basis), available=AVAILABLE)
-    all_pairs = any(name in FROM_POPULATIONS + FROM_ENTANGLEMENT for name in names)
+    exact = exact_fluctuations(battery, t, names)
+    all_pairs = any(name in NEED_POPULATIONS + FROM_ENTANGLEMENT for name in names)
     if not all_pairs and _unknowns(basis, all_pairs) > MANY_UNKNOWNS:
-        return _at_any_size(battery, t, names)
+        return _at_any_size(battery, t, names, exact)
     _refuse_too_large(battery, basis, all_pairs)
     chains = pair_chains(basis, battery.occupation, basis.n_ladders if all_pairs else 1)
     operators = linear_observables(basis, chains, battery.occupation)
@@ -97,7 +105,7 @@ def evolve(
             narrow = states[:, :, : weights.shape[1]].reshape(len(states), -1)
             linear[name].append(narrow @ weights.ravel())
         emitted.append(photons)
-        if any(name in FROM_POPULATIONS for name in names):
+        if any(name in NEED_POPULATIONS for name in names):
             found.append(populations(basis, chains, states))
         if any(name in FROM_ENTANGLEMENT for name in names):
             value, rate = entanglement(basis, chains, states, "entanglement_rate" in names)
@@ -107,7 +115,8 @@ def evolve(
     mean = {name: np.concatenate(parts) for name, parts in linear.items()}
     values = _energies(battery, basis, mean, np.concatenate(emitted))
     ladder = np.concatenate(found) if found else None
-    values |= derived(names, battery, values["battery_energy"], ladder)
+    values |= exact
+    values |= derived(names, battery, values["battery_energy"], ladder, values["emitted_photons"])
     values["local_loss"] = np.zeros(t.size)
     if log_neg:
         values["log_negativity"] = np.concatenate(log_neg)
@@ -124,10 +133,24 @@ def _is_plain_charging(battery: CollectiveBattery) -> bool:
     return all(name == "detector_efficiency" for name in battery.beyond_collective)
 
 
-def _at_any_size(battery: CollectiveBattery, t: Array, names: tuple[str, ...]) -> Solution:
+def available(battery: CollectiveBattery) -> tuple[str, ...]:
+    """Names of the observables that `evolve` has for this battery.
+
+    >>> "daemonic_ergotropy" in available(CollectiveBattery(1, 5, nbar=0.5))
+    False
+    """
+    if not _is_plain_charging(battery):
+        return FOR_REAL_SPINS
+    return tuple(name for name in AVAILABLE if records_follow(battery) or name not in OVER_RUNS)
+
+
+def _at_any_size(
+    battery: CollectiveBattery, t: Array, names: tuple[str, ...], exact: dict[str, Array]
+) -> Solution:
     found = heisenberg_averages(battery, t)
     values = {name: getattr(found, name) for name in names if hasattr(found, name)}
-    values |= derived(names, battery, found.battery_energy, None)
+    values |= exact
+    values |= derived(names, battery, found.battery_energy, None, found.emitted_photons)
     values["local_loss"] = np.zeros(t.size)
     provenance = {
         "solver": "Heisenberg equation on doubling grids",

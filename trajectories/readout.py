@@ -130,17 +130,27 @@ def generator_on(chains: Chains, state: Array) -> Array:
 
 
 def derived(
-    names: tuple[str, ...], battery: CollectiveBattery, battery_energy: Array, found: Array | None
+    names: tuple[str, ...],
+    battery: CollectiveBattery,
+    battery_energy: Array,
+    found: Array | None,
+    emitted: Array | None = None,
 ) -> dict[str, Array]:
-    """The observables among `names` that follow from energy and populations alone."""
+    """The observables among `names` that follow from energy, populations, photons alone."""
     values = {}
     if "open_work" in names:
         values["open_work"] = battery_energy - battery.thermal_energy
+    if "recorded_photons" in names and emitted is not None:
+        values["recorded_photons"] = battery.detector_efficiency * emitted
     if "ergotropy_local" in names:
         values["ergotropy_local"] = local_ergotropy(battery_energy)
     if found is not None:
         if "ergotropy" in names:
             values["ergotropy"] = ladder_ergotropy(found)
+        if "energy_variance" in names:
+            levels = np.arange(found.shape[-1]) / battery.n_battery
+            spread = (levels - battery_energy[:, None]) ** 2
+            values["energy_variance"] = np.asarray((found * spread).sum(axis=-1))
         if "ergotropy_total" in names:
             values["ergotropy_total"] = total_ergotropy_symmetric(found)
     return values

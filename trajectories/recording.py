@@ -14,6 +14,15 @@ from trajectories.conditional import (
     normalise_amplitudes,
     trace_record,
 )
+from trajectories.spreads import (
+    EMITTED,
+    ENERGY,
+    ERGOTROPY,
+    QUANTITIES,
+    RECORDED,
+    add_spread,
+    conditional_spreads,
+)
 from trajectories.walks import walk
 
 Array = NDArray[np.float64]
@@ -74,7 +83,12 @@ class Sums(NamedTuple):
     burst: Counts
     ladders: Counts
     populations: Counts
-    daemonic: Counts
+    spread_scale: Array
+    spread_total: Counts
+    spread_low: Counts
+    spread_high: Counts
+    spread_clipped: Counts
+    recorded: Counts
 
 
 class Path(NamedTuple):
@@ -174,7 +188,7 @@ def add_records(
     """Add the runs first ... first + runs - 1 to `sums`."""
     K, T = q.J.size, taus.size
     jump_taus, directions = np.empty(1024), np.empty(1024, dtype=np.int8)
-    quantities = np.empty((7, T))
+    quantities, spread = np.empty((7, T)), np.zeros((QUANTITIES, T))
     for run in range(first, first + runs):
         jump_taus, directions, jumps, drawn = follow(
             seed, run, q, taus, jump_taus, directions, path
@@ -193,13 +207,30 @@ def add_records(
                 quantities[o], sums.scale[o], sums.total[o], sums.low[o], sums.high[o]
             )
         burst = burst_tau(q.m_starts[drawn // K], jump_taus, directions, jumps)
-        _add_to_histograms(quantities, burst, taus, sums)
+        add_to_histograms(quantities, burst, taus, sums)
         if coefficients.size:
-            _add_populations(run, path.amplitudes, path.M, q, coefficients, sums)
+            _add_populations(run, path.amplitudes, path.M, q, coefficients, sums, spread[ERGOTROPY])
+        if sums.spread_total.size:
+            conditional_spreads(
+                path.amplitudes,
+                path.M,
+                path.means[0],
+                q.J,
+                q.diagonal,
+                q.coupling,
+                q.sign,
+                q.n_battery,
+                spread,
+            )
+            spread[ENERGY] = quantities[0]
+            spread[EMITTED] = quantities[5]
+            spread[RECORDED] = quantities[5]
+            add_spread_to(run, spread, sums)
 
 
 @njit(error_model="numpy")
-def _add_to_histograms(quantities: Array, burst: float, taus: Array, sums: Sums) -> None:
+def add_to_histograms(quantities: Array, burst: float, taus: Array, sums: Sums) -> None:
+    """Count one run, given by the rows of `records.SUMMED`, in the histograms."""
     T = taus.size
     bins = sums.energy.shape[1]
     for i in range(T):
@@ -216,12 +247,11 @@ def _add_to_histograms(quantities: Array, burst: float, taus: Array, sums: Sums)
 
 @njit(error_model="numpy")
 def _add_populations(
-    run: int, c: Array, M: Array, q: Tables, coefficients: Array, sums: Sums
+    run: int, c: Array, M: Array, q: Tables, coefficients: Array, sums: Sums, work: Array
 ) -> None:
     K, T = c.shape
     size = coefficients.shape[2]
     amplitude, p = np.empty(size), np.empty(size)
-    group = run % sums.populations.shape[0]
     for i in range(T):
         row = round(q.J[K - 1] - M[i])
         sign = 1.0
@@ -232,16 +262,40 @@ def _add_populations(
                 sign *= q.sign[k]
             for m in range(size):
                 amplitude[m] += sign * c[k, i] * coefficients[row, k, m]
-        energy = 0.0
         for m in range(size):
             p[m] = amplitude[m] * amplitude[m]
-            energy += p[m] * m
-            sums.populations[group, i, m] += np.int64(np.rint(p[m] * FULL))
-        _sort(p)
-        for m in range(size):
-            energy -= p[size - 1 - m] * m
-        work = energy / (size - 1)
-        add_value(work, sums.scale[7], sums.total, sums.low, sums.high, (7, i))
+        work[i] = add_ladder(run, i, p, sums)
+
+
+@njit(error_model="numpy")
+def add_ladder(run: int, i: int, p: Array, sums: Sums) -> float:
+    """Add conditional populations p (N_B + 1,) at time i, sort them; returns their ergotropy."""
+    size = p.size
+    group = run % sums.populations.shape[0]
+    energy = 0.0
+    for m in range(size):
+        energy += p[m] * m
+        sums.populations[group, i, m] += np.int64(np.rint(p[m] * FULL))
+    _sort(p)
+    for m in range(size):
+        energy -= p[size - 1 - m] * m
+    work = energy / (size - 1)
+    add_value(work, sums.scale[7], sums.total, sums.low, sums.high, (7, i))
+    return work
+
+
+@njit(error_model="numpy")
+def add_spread_to(run: int, spread: Array, sums: Sums) -> None:
+    """Add the rows of `trajectories.spreads` of one run."""
+    add_spread(
+        run,
+        spread,
+        sums.spread_scale,
+        sums.spread_total,
+        sums.spread_low,
+        sums.spread_high,
+        sums.spread_clipped,
+    )
 
 
 @njit(error_model="numpy")

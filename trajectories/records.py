@@ -16,9 +16,12 @@ from nvmodel.solution import Distribution, Reading, RunSpans, same_shapes
 from nvmodel.sums import FULL, ExactSums
 from trajectories.angular import CoupledBasis, clebsch_gordan
 from trajectories.conditional import unravelling
+from trajectories.detector import add_detected_runs, detected_states
+from trajectories.fluctuations import FLUCTUATIONS, NEED_ERGOTROPY
 from trajectories.histograms import ENERGY_BINS, burst_distribution, energy_edges
 from trajectories.readout import FROM_POPULATIONS, derived
 from trajectories.recording import Sums, add_records, kernel_tables, room_for_path
+from trajectories.spreads import GROUPS, GroupedSums, spread_bounds
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -32,7 +35,6 @@ SUMMED = (
     "emitted_photons",
     "absorbed_photons",
 )
-GROUPS = 32  # of runs, i mod 32, for the jackknife of what is not linear in the state
 PHOTON_BINS = 256
 MOST_TABLE = 64_000_000  # doubles of Clebsch-Gordan coefficients held for populations: 512 MB
 
@@ -55,6 +57,11 @@ class RecordTally:
         unless an observable needs them.
     daemonic : ExactSums (T,)
         Conditional ladder ergotropy; of no runs unless asked for.
+    spread : GroupedSums
+        For variances and ratios; without times unless an observable needs them.
+    recorded : ndarray of int64 (PHOTON_BINS,)
+        Recorded photons at the last time, in the bins of `photons`; empty unless the detector
+        misses some.
     """
 
     battery: CollectiveBattery
@@ -69,6 +76,8 @@ class RecordTally:
     ladders: Counts
     populations: Counts
     daemonic: ExactSums
+    spread: GroupedSums
+    recorded: Counts
 
     @classmethod
     def count(
@@ -82,24 +91,37 @@ class RecordTally:
     ) -> RecordTally:
         """Make runs first ... first + runs - 1 and add them up."""
         tables = unravelling(battery)
-        basis, T = tables.basis, times.size
-        ladder = any(name in (*FROM_POPULATIONS, "daemonic_ergotropy") for name in names)
-        coefficients = _population_table(basis) if ladder else np.zeros((0, 0, 0))
+        basis = tables.basis
         bounds = _bounds(battery, basis, times)
-
-        sums = _no_runs_yet(battery, basis, times, bounds, ladder)
-        taus = times * battery.gamma
-        add_records(
-            np.uint64(seed),
-            first,
-            runs,
-            taus,
-            battery.gamma,
-            kernel_tables(tables, battery),
-            coefficients,
-            room_for_path(basis.n_ladders, T),
-            sums,
-        )
+        ladder = bool({*FROM_POPULATIONS, *NEED_ERGOTROPY} & set(names))
+        needs_spread = bool({*FLUCTUATIONS, "recorded_photons"} & set(names))
+        spread = GroupedSums.empty(spread_bounds(basis.J), times.size if needs_spread else 0)
+        sums = _no_runs_yet(battery, basis, times, bounds, ladder, spread)
+        if battery.detector_efficiency < 1.0:
+            states = detected_states(battery, tables, times * battery.gamma, ladder)
+            add_detected_runs(
+                np.uint64(seed),
+                first,
+                runs,
+                times * battery.gamma,
+                battery.gamma,
+                kernel_tables(tables, battery),
+                battery.detector_efficiency,
+                states,
+                sums,
+            )
+        else:
+            add_records(
+                np.uint64(seed),
+                first,
+                runs,
+                times * battery.gamma,
+                battery.gamma,
+                kernel_tables(tables, battery),
+                _population_table(basis) if ladder else np.zeros((0, 0, 0)),
+                room_for_path(basis.n_ladders, times.size),
+                sums,
+            )
         moments = tuple(
             ExactSums(
                 runs,
@@ -124,6 +146,8 @@ class RecordTally:
             sums.ladders,
             sums.populations,
             moments[-1],
+            spread,
+            sums.recorded,
         )
 
     def merge(self, other: Any) -> RecordTally:
@@ -143,6 +167,8 @@ class RecordTally:
             self.ladders + other.ladders,
             self.populations + other.populations,
             self.daemonic.merge(other.daemonic),
+            self.spread.merge(other.spread),
+            self.recorded + other.recorded,
         )
 
     def arrays(self) -> dict[str, Counts]:
@@ -158,6 +184,8 @@ class RecordTally:
             "burst": self.burst,
             "ladders": self.ladders,
             "populations": self.populations,
+            **(self.spread.arrays() if self.spread.total.size else {}),
+            **({"recorded": self.recorded} if self.recorded.size else {}),
         }
 
     def with_arrays(self, spans: RunSpans, arrays: Mapping[str, Counts]) -> RecordTally:
@@ -184,6 +212,8 @@ class RecordTally:
             burst=arrays["burst"],
             ladders=arrays["ladders"],
             populations=arrays["populations"],
+            spread=self.spread.with_arrays(arrays) if self.spread.total.size else self.spread,
+            recorded=arrays["recorded"] if self.recorded.size else self.recorded,
         )
 
     def _study(self) -> tuple[Any, ...]:
@@ -202,7 +232,11 @@ class RecordTally:
         distributions = self._distributions()
         if self.populations.size:
             self._read_populations(values, errors, distributions)
-        clipped = sum(int(sums.clipped) for sums in self.moments)
+        if self.spread.total.size:
+            spread, spread_errors = self.spread.read(self.spans, self.battery.n_charger)
+            values |= spread
+            errors |= spread_errors
+        clipped = sum(int(sums.clipped) for sums in self.moments) + int(self.spread.clipped.sum())
         return Reading(
             {name: values[name] for name in self.names},
             {name: errors[name] for name in self.names},
@@ -217,12 +251,17 @@ class RecordTally:
         low = width * np.arange(PHOTON_BINS, dtype=float)
         high = low + width
         high[-1] = np.inf
-        return {
+        found = {
             "battery_energy": Distribution("E_B per spin", edges[:-1], edges[1:], self.energy),
             "emitted_photons": Distribution("photons at the last time", low, high, self.photons),
             "burst_time": burst_distribution(self.times, self.burst),
             "dark_state": Distribution.of_values("J of the ladder", basis.J, self.ladders),
         }
+        if self.recorded.size:
+            found["recorded_photons"] = Distribution(
+                "recorded photons at the last time", low, high, self.recorded
+            )
+        return found
 
     def _read_populations(
         self,
@@ -256,7 +295,12 @@ class RecordTally:
 
 
 def _no_runs_yet(
-    battery: CollectiveBattery, basis: CoupledBasis, times: Array, bounds: Array, ladder: bool
+    battery: CollectiveBattery,
+    basis: CoupledBasis,
+    times: Array,
+    bounds: Array,
+    ladder: bool,
+    spread: GroupedSums,
 ) -> Sums:
     """Sums and histograms of a study, all zero; without populations unless `ladder`."""
 
@@ -277,7 +321,12 @@ def _no_runs_yet(
         burst=integers(T),
         ladders=integers(basis.n_ladders),
         populations=integers(GROUPS, rows, battery.n_battery + 1),
-        daemonic=integers(0),
+        spread_scale=FULL / spread.bounds,
+        spread_total=spread.total,
+        spread_low=spread.low,
+        spread_high=spread.high,
+        spread_clipped=spread.clipped,
+        recorded=integers(PHOTON_BINS if battery.detector_efficiency < 1.0 else 0),
     )
 
 

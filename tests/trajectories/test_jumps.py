@@ -139,7 +139,7 @@ def test_split_runs_merge_to_the_same_bits(battery):
     merged = parts[2].merge(parts[0]).merge(parts[1])
     assert merged.runs == 3000
     for name in whole.values:
-        assert np.array_equal(merged[name], whole[name]), name
+        assert np.array_equal(merged[name], whole[name], equal_nan=True), name
         assert np.array_equal(merged.errors[name], whole.errors[name], equal_nan=True), name
     for name, distribution in whole.distributions.items():
         assert np.array_equal(merged.distributions[name].weight, distribution.weight), name
@@ -152,8 +152,10 @@ def test_both_ways_of_counting_agree_at_zero_temperature():
     histograms = sample(battery, times, 2000, seed=5, observables=names)
     records = Solution(times, RecordTally.count(battery, times, 5, names, 0, 2000))
     for name in names:
-        # the fixed point of the sums: 2^-30 of the bound, up to 100 for rates
-        np.testing.assert_allclose(records[name], histograms[name], atol=1e-7)
+        # the fixed point of the sums: 2^-30 of the bound, up to 100 for rates; pairs of photons,
+        # up to 3e3, are divided by the square of a rate that falls below 1
+        tolerance = 1e-5 if name == "g2_zero" else 1e-7
+        np.testing.assert_allclose(records[name], histograms[name], atol=tolerance, err_msg=name)
     for name in ("battery_energy", "burst_time", "dark_state"):
         assert np.array_equal(
             records.distributions[name].weight, histograms.distributions[name].weight

@@ -6,7 +6,7 @@ from nvmodel import CollectiveBattery, InputError
 from tests.systems import one_excitation_energy
 from trajectories import evolve, master, steady_state
 from trajectories.fewspins import measure, to_qutip
-from trajectories.master import AVAILABLE
+from trajectories.master import available
 
 TIMES = np.array([0.0, 0.02, 0.15, 0.5, 1.5, 4.0])
 
@@ -23,7 +23,7 @@ def _qutip_states(few, times):
 )
 def test_every_observable_against_qutip(nb, nc, nbar):
     battery = CollectiveBattery(nb, nc, nbar=nbar)
-    ours = evolve(battery, TIMES, observables=AVAILABLE)
+    ours = evolve(battery, TIMES, observables=available(battery))
     few = to_qutip(battery)
     for i, state in enumerate(_qutip_states(few, TIMES)):
         for name, value in measure(few, state).items():
@@ -35,7 +35,7 @@ def test_every_observable_against_qutip(nb, nc, nbar):
 
 def test_thermal_start_of_one_spin_against_qutip():
     battery = CollectiveBattery(1, 3, nbar=0.7, battery_start="thermal")
-    ours = evolve(battery, TIMES, observables=AVAILABLE)
+    ours = evolve(battery, TIMES, observables=available(battery))
     assert ours["battery_energy"][0] == pytest.approx(0.7 / 2.4, abs=1e-12)
     few = to_qutip(battery)
     for i, state in enumerate(_qutip_states(few, TIMES)):
@@ -136,7 +136,7 @@ def test_what_cannot_be_held_is_refused():
     with pytest.raises(InputError, match="GB"):
         evolve(CollectiveBattery(10**9, 2 * 10**9), [1.0], ["ergotropy"])
     with pytest.raises(InputError, match="not available here"):
-        evolve(CollectiveBattery(2, 5), [1.0], ["daemonic_ergotropy"])
+        evolve(CollectiveBattery(2, 5), [1.0], ["capacity"])
 
 
 @pytest.mark.parametrize("nbar", [0.0, 0.5])

@@ -1,0 +1,194 @@
+r"""Exact photon counting, without single runs: who has emitted how many photons by when.
+
+The populations of the ladders alone decide it. They are a birth and death chain on each J, whose
+generator Q = L + E + A has the losses L, the emissions E (M to M - 1) and the absorptions A.
+Counting emissions with :math:`e^{s}` tilts it, :math:`Q_s = L + e^{s}E + A` (full counting
+statistics: Levitov and Lesovik 1993; Garrahan and Lesanovsky 2010); its derivatives at s = 0 are
+
+.. math:: \dot p=Qp,\quad \dot q=Qq+Ep,\quad \dot r=Qr+2Eq+Ep,
+
+with q and r the mean and mean square of the photon number, resolved by (J, M). At T = 0 the photon
+number is M_0 - M and p says everything.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import bmat, csr_matrix
+from scipy.sparse.linalg import expm_multiply
+
+from nvmodel.battery import CollectiveBattery
+from nvmodel.refusal import InputError
+from trajectories.angular import CoupledBasis, coupled_basis, lowering_squared
+from trajectories.chains import pair_chains, propagate
+from trajectories.conditional import unravelling
+from trajectories.fluctuations import (
+    COUNTING,
+    NEED_ERGOTROPY,
+    OVER_RUNS,
+    OverRuns,
+    fano_factor,
+    fluctuations,
+    g2_zero,
+)
+from trajectories.photonstates import pair_emission, photon_states
+from trajectories.starts import starts
+
+Array = NDArray[np.float64]
+
+# sparse products of the counting equations at T > 0, in elements: some 30 s
+MOST_WORK = 1e10
+# (photons, times) cells of the exact distribution at T = 0, and elements of all its populations
+MOST_CELLS = 8_000_000
+MOST_POPULATIONS = 4_000_000_000
+# states that are less probable add less than this to any mean
+LEAST_PROBABILITY = 1e-20
+
+
+@dataclass(frozen=True, eq=False)
+class LadderPopulations:
+    """Populations of |J,M> at the output times, (T, rows, K); rows are M from the top down."""
+
+    basis: CoupledBasis
+    M: Array
+    population: Array
+
+
+def ladder_populations(battery: CollectiveBattery, taus: Array) -> LadderPopulations:
+    """The diagonal of the average state in the coupled basis, propagated by itself."""
+    basis = coupled_basis(battery.n_battery, battery.n_charger)
+    cells = (2.0 * basis.J[-1] + 1.0) * basis.n_ladders * taus.size
+    _refuse(battery, cells, 16.0 * MOST_CELLS, "cells of photon counting")
+    chains = pair_chains(basis, battery.occupation, furthest=0)
+    state = np.zeros_like(chains.loss)
+    for start in starts(battery, basis):
+        state[round(chains.M[0] - start.M)] += start.probability * start.amplitude**2
+    states, _, _ = propagate(chains, state, taus, np.zeros_like(state))
+    # rounding leaves -1e-17 where nothing is
+    return LadderPopulations(basis, chains.M, np.maximum(states, 0.0))
+
+
+def photon_probabilities(battery: CollectiveBattery, taus: Array) -> Array:
+    """T = 0: probability of n photons until each time, (photons + 1, T).
+
+    >>> photon_probabilities(CollectiveBattery(1, 1), np.array([0.0, 50.0])).round(6)
+    array([[1. , 0.5],
+           [0. , 0.5]])
+    """
+    ladders = ladder_populations(battery, taus)
+    first = round(ladders.M[0] - ladders.basis.m_start)
+    return np.asarray(ladders.population.sum(axis=2)[:, first:].T)
+
+
+def exact_fluctuations(
+    battery: CollectiveBattery, times: Array, names: tuple[str, ...]
+) -> dict[str, Array]:
+    """Those of COUNTING and OVER_RUNS that are in `names`, exactly.
+
+    OVER_RUNS at T = 0 with every photon recorded; COUNTING at any temperature.
+    """
+    taus = times * battery.gamma
+    over_runs = [name for name in names if name in OVER_RUNS]
+    if over_runs:
+        refuse_unknown_records(battery, over_runs[0])
+    if battery.occupation > 0.0:
+        return _counting_at_temperature(battery, taus, names) if set(COUNTING) & set(names) else {}
+    if not {*COUNTING, *OVER_RUNS} & set(names):
+        return {}
+    probability = photon_probabilities(battery, taus)
+    with_ergotropy = bool(set(NEED_ERGOTROPY) & set(names))
+    if with_ergotropy:
+        elements = float(probability.size) * (battery.n_battery + 1.0)
+        _refuse(battery, elements, MOST_POPULATIONS, "conditional populations")
+    active = probability > LEAST_PROBABILITY
+    states = photon_states(unravelling(battery), taus, active, with_ergotropy)
+    wanted = tuple(name for name in names if name in (*COUNTING, *OVER_RUNS))
+    over = OverRuns(probability, None)
+    return fluctuations(wanted, states, over, battery.n_charger)[0]
+
+
+def records_follow(battery: CollectiveBattery) -> bool:
+    """Whether a run's state follows from its photon number alone: T = 0, no photon missed."""
+    return battery.occupation == 0.0 and battery.detector_efficiency == 1.0
+
+
+def refuse_unknown_records(battery: CollectiveBattery, name: str) -> None:
+    """Refuse what needs single runs, unless the photon number alone decides a run's state."""
+    if not records_follow(battery):
+        raise InputError(
+            "observables",
+            name,
+            "without single runs only at nbar = 0 and detector_efficiency = 1; use sample",
+        )
+
+
+def _counting_at_temperature(
+    battery: CollectiveBattery, taus: Array, names: tuple[str, ...]
+) -> dict[str, Array]:
+    values: dict[str, Array] = {}
+    if "g2_zero" in names:
+        ladders = ladder_populations(battery, taus)
+        J, T = ladders.basis.J, taus.size
+        rate = (ladders.population * lowering_squared(J, ladders.M[:, None])).sum(axis=(1, 2))
+        pairs = np.zeros(T)
+        for row, M in enumerate(ladders.M):
+            pairs += pair_emission(ladders.basis, np.full(T, M), ladders.population[:, row])
+        values["g2_zero"] = g2_zero(pairs, rate, battery.n_charger)
+    if {"emitted_photons_variance", "fano_factor"} & set(names):
+        mean, square = emitted_moments(battery, taus)
+        values["emitted_photons_variance"] = square - mean**2
+        values["fano_factor"] = fano_factor(square - mean**2, mean)
+    return values
+
+
+def emitted_moments(battery: CollectiveBattery, taus: Array) -> tuple[Array, Array]:
+    """Mean and mean square of the number of emitted photons, at any temperature.
+
+    The three equations above as one sparse generator, its exponential applied by truncated Taylor
+    series to rounding (Al-Mohy and Higham 2011).
+    """
+    basis = coupled_basis(battery.n_battery, battery.n_charger)
+    chains = pair_chains(basis, battery.occupation, furthest=0)
+    rows, K = chains.loss.shape
+    size = rows * K
+    # a state of rows and ladders as one vector: the row above is K places before
+    emission = _shifted(chains.gain_above, -K)
+    q = emission + _shifted(chains.gain_below, K)
+    q = (q - csr_matrix((chains.loss.ravel(), (range(size), range(size))), (size, size))).tocsr()
+    _refuse(
+        battery,
+        9.0 * size * 2.0 * float(chains.loss.max()) * float(taus[-1]),
+        MOST_WORK,
+        "operations of photon counting",
+    )
+    generator = bmat([[q, None, None], [emission, q, None], [emission, 2.0 * emission, q]]).tocsr()
+    state = np.zeros((3, rows, K))
+    for start in starts(battery, basis):
+        row = round(chains.M[0] - start.M)
+        state[0, row] += start.probability * start.amplitude**2
+    vector, now = state.ravel(), 0.0
+    trace = -3.0 * float(chains.loss.sum())
+    found = np.empty((taus.size, 2))
+    for i, tau in enumerate(taus):
+        if tau > now:
+            vector = expm_multiply(generator * (tau - now), vector, traceA=trace * (tau - now))
+            now = tau
+        found[i] = vector.reshape(3, -1)[1:].sum(axis=1)
+    return found[:, 0], found[:, 1]
+
+
+def _shifted(gain: Array, shift: int) -> csr_matrix:
+    """The matrix that carries gain[r] into row r from `shift` places further on."""
+    values = gain.ravel()
+    to = np.flatnonzero(values)
+    return csr_matrix((values[to], (to, to + shift)), (values.size, values.size))
+
+
+def _refuse(battery: CollectiveBattery, needed: float, most: float, what: str) -> None:
+    if needed > most:
+        raise InputError(
+            "n_battery, n_charger",
+            (battery.n_battery, battery.n_charger),
+            f"need {needed:.2g} {what}, at most {most:.2g}; take fewer spins or sample",
+        )

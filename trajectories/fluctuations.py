@@ -1,0 +1,137 @@
+r"""How single runs scatter: variances over runs beside quantum variances, and photon statistics.
+
+By the law of total variance the quantum variance of the energy in the average state is the mean of
+the conditional states' variances plus the variance over runs of the conditional mean. The Fano
+factor is the variance of the photon number over its mean (1 for independent photons), and
+
+.. math:: g^{(2)}(0)=\langle J^+J^+J^-J^-\rangle/\langle J^+J^-\rangle^2
+
+(Glauber 1963) says how photons bunch: 2 for thermal light, 1 for a coherent burst.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajectories.photonstates import PhotonStates
+
+Array = NDArray[np.float64]
+
+COUNTING = ("emitted_photons_variance", "fano_factor", "g2_zero")
+OVER_RUNS = (
+    "energy_variance_conditional",
+    "energy_variance_runs",
+    "ergotropy_variance_runs",
+    "daemonic_ergotropy",
+)
+"""What the average state does not know."""
+FLUCTUATIONS = ("energy_variance", *OVER_RUNS[:3], *COUNTING)
+NEED_ERGOTROPY = ("ergotropy_variance_runs", "daemonic_ergotropy")
+
+# fewer photons than this on average have not begun to come
+LEAST_PHOTONS = 1e-9
+# below this part of the emission at the start, gamma (nbar+1) N_C, too few photons still come for a
+# ratio of their moments to mean anything
+LEAST_EMISSION = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class OverRuns:
+    """Means over runs of quantities that depend on photon number and time, (photons + 1, T).
+
+    Attributes
+    ----------
+    weight : ndarray (photons + 1, T)
+        Numbers of runs with n photons, or probabilities.
+    runs : int or None
+        None: probabilities, exact.
+    """
+
+    weight: NDArray[Any]
+    runs: int | None
+
+    def mean(self, quantity: Array) -> Array:
+        """Weighted mean (T,)."""
+        return np.asarray((self.weight * quantity).sum(axis=0) / (self.runs or 1))
+
+    def error(self, influence: Array) -> Array | None:
+        """Standard error of a functional by its influence function (Efron 1982).
+
+        The influence of a run is the derivative of the functional with respect to the run's weight;
+        for a mean it is the quantity itself.
+        """
+        if self.runs is None:
+            return None
+        if self.runs < 2:
+            return np.full(influence.shape[1:], np.nan)
+        square = (self.weight * (influence - self.mean(influence)) ** 2).sum(axis=0)
+        return np.asarray(np.sqrt(square / (self.runs - 1) / self.runs))
+
+    def variance(self, quantity: Array) -> tuple[Array, Array]:
+        """Variance over runs (T,), with runs - 1, and its influence."""
+        square = (quantity - self.mean(quantity)) ** 2
+        if self.runs is None:
+            return self.mean(square), square
+        if self.runs < 2:
+            return np.full(square.shape[1:], np.nan), square
+        return self.mean(square) * (self.runs / (self.runs - 1.0)), square
+
+
+def fluctuations(
+    names: tuple[str, ...], states: PhotonStates, over: OverRuns, n_charger: int
+) -> tuple[dict[str, Array], dict[str, Array | None]]:
+    """Values and standard errors of those of FLUCTUATIONS and OVER_RUNS that are in `names`."""
+    photons = np.arange(over.weight.shape[0], dtype=float)[:, None]
+    values: dict[str, Array] = {}
+    influence: dict[str, Array] = {}
+    quantum = states.energy_variance
+    values["energy_variance_conditional"] = over.mean(quantum)
+    values["energy_variance_runs"], square = over.variance(states.energy)
+    influence |= {"energy_variance_conditional": quantum, "energy_variance_runs": square}
+    influence["energy_variance"] = quantum + square
+    values["energy_variance"] = over.mean(influence["energy_variance"])
+    work = states.ergotropy
+    values["ergotropy_variance_runs"], influence["ergotropy_variance_runs"] = over.variance(work)
+    values["daemonic_ergotropy"], influence["daemonic_ergotropy"] = over.mean(work), work
+    spread, square = over.variance(photons + np.zeros_like(over.weight))
+    values["emitted_photons_variance"], influence["emitted_photons_variance"] = spread, square
+    mean = over.mean(photons)
+    values["fano_factor"] = fano_factor(spread, mean)
+    influence["fano_factor"] = ratio(square - values["fano_factor"] * photons, mean)
+    pairs, rate = over.mean(states.pairs), over.mean(states.emission)
+    values["g2_zero"] = g2_zero(pairs, rate, n_charger)
+    influence["g2_zero"] = ratio(states.pairs, rate**2) - 2.0 * values["g2_zero"] * ratio(
+        states.emission, rate
+    )
+    wanted = [name for name in names if name in values]
+    return (
+        {name: values[name] for name in wanted},
+        {name: over.error(influence[name]) for name in wanted},
+    )
+
+
+def ratio(above: Array, below: Array) -> Array:
+    """above/below, NaN where `below` is 0."""
+    shape = np.broadcast_shapes(np.shape(above), np.shape(below))
+    known = np.broadcast_to(below > 0.0, shape)
+    return np.divide(above, below, out=np.full(shape, np.nan), where=known)
+
+
+def fano_factor(variance: Array, mean: Array) -> Array:
+    """variance/mean over times, NaN before the first photons.
+
+    >>> fano_factor(np.array([0.0, 3.0]), np.array([0.0, 2.0]))
+    array([nan, 1.5])
+    """
+    return np.where(mean > LEAST_PHOTONS, ratio(variance, mean), np.nan)
+
+
+def g2_zero(pairs: Array, rate: Array, n_charger: int) -> Array:
+    """<J^+J^+J^-J^->/<J^+J^->^2 over times, NaN once the emission is over.
+
+    >>> g2_zero(np.array([12.0, 0.0]), np.array([2.0, 1e-5]), n_charger=2)
+    array([ 3., nan])
+    """
+    return np.where(rate > LEAST_EMISSION * n_charger, ratio(pairs, rate**2), np.nan)

@@ -1,0 +1,111 @@
+r"""T = 0: the state after n photons, which depends on n and the time alone; its spreads.
+
+At fixed M = M_0 - n the amplitudes over ladders are
+:math:`c_J\propto c_J(0)\prod_{m<n}a_J(M_0-m)\,e^{-\gamma J(J+1)t/2}` whatever the photons' times
+(see `trajectories.conditional`). A mean over single runs is therefore a sum over n, weighted with
+the numbers of runs that have emitted n photons, or with their exact probabilities.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nvmodel.ergotropy import ladder_ergotropy
+from trajectories.angular import CoupledBasis, clebsch_gordan, lowering_squared
+from trajectories.conditional import Unravelling
+
+Array = NDArray[np.float64]
+Active = NDArray[np.bool_]
+
+
+def amplitudes_by_photons(
+    tables: Unravelling, taus: Array, active: Active
+) -> Iterator[tuple[int, NDArray[np.intp], Array]]:
+    """For each n: the times i at which `active[n, i]`, and amplitudes (times, K) over ladders.
+
+    In Condon and Shortley's phases, normalised.
+    """
+    signs = np.cumprod(np.concatenate([[1.0], tables.relative_sign[1:]]))
+    logs = tables.log_start[0].copy()
+    for n in range(active.shape[0]):
+        at = np.flatnonzero(active[n])
+        if at.size:
+            shifted = logs - tables.damping * taus[at, None]
+            c = signs * np.exp(shifted - shifted.max(axis=1, keepdims=True))
+            yield n, at, c / np.linalg.norm(c, axis=1, keepdims=True)
+        row = round(tables.basis.J[-1] - (tables.basis.m_start - n))
+        if row < tables.log_bond.shape[0]:
+            logs = logs + tables.log_bond[row]
+
+
+def populations_by_photons(
+    tables: Unravelling, taus: Array, active: Active
+) -> Iterator[tuple[int, NDArray[np.intp], Array]]:
+    """The same with the battery's ladder populations (times, N_B + 1)."""
+    for n, at, c in amplitudes_by_photons(tables, taus, active):
+        M = np.array([tables.basis.m_start - n])
+        yield n, at, (c @ clebsch_gordan(tables.basis, M)[0]) ** 2
+
+
+def battery_z_spread(basis: CoupledBasis, M: Array, c: Array) -> tuple[Array, Array]:
+    r"""Mean and variance of J_B^z in the states :math:`\sum_J c_J|J,M\rangle`, (S, K) -> (S,).
+
+    The variance is the squared length of :math:`(J_B^z-\langle J_B^z\rangle)\psi`: nothing cancels.
+    """
+    m = M[:, None]
+    span = np.sqrt(np.maximum(basis.J[1:] ** 2 - m * m, 0.0)) * basis.coupling[1:]
+    z = m * basis.diagonal * c
+    z[:, 1:] += span * c[:, :-1]
+    z[:, :-1] += span * c[:, 1:]
+    mean = (c * z).sum(axis=1)
+    return mean, ((z - mean[:, None] * c) ** 2).sum(axis=1)
+
+
+def pair_emission(basis: CoupledBasis, M: Array, weight: Array) -> Array:
+    r"""<J^+ J^+ J^- J^-> of states with `weight` (S, K) on the ladders at M (S,)."""
+    m = M[:, None]
+    return np.asarray(
+        (weight * lowering_squared(basis.J, m) * lowering_squared(basis.J, m - 1.0)).sum(axis=1)
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class PhotonStates:
+    """What is read from the state after n photons, (photons + 1, T); 0 where not asked for.
+
+    Attributes
+    ----------
+    energy, energy_variance : ndarray
+        Of H_B/N_B: mean and quantum variance.
+    emission, pairs : ndarray
+        <J^+ J^-> and <J^+ J^+ J^- J^->.
+    ergotropy : ndarray
+        Over the ladder, per spin.
+    """
+
+    energy: Array
+    energy_variance: Array
+    emission: Array
+    pairs: Array
+    ergotropy: Array
+
+
+def photon_states(
+    tables: Unravelling, taus: Array, active: Active, with_ergotropy: bool
+) -> PhotonStates:
+    """Read the states where `active` (photons + 1, T)."""
+    found = PhotonStates(*(np.zeros(active.shape) for _ in range(5)))
+    basis = tables.basis
+    for n, at, c in amplitudes_by_photons(tables, taus, active):
+        M = np.full(at.size, basis.m_start - n)
+        mean, variance = battery_z_spread(basis, M, c)
+        found.energy[n, at] = 0.5 + mean / basis.n_battery
+        found.energy_variance[n, at] = variance / basis.n_battery**2
+        found.emission[n, at] = (c**2 * lowering_squared(basis.J, M[:, None])).sum(axis=1)
+        found.pairs[n, at] = pair_emission(basis, M, c**2)
+        if with_ergotropy:
+            populations = (c @ clebsch_gordan(basis, M[:1])[0]) ** 2
+            found.ergotropy[n, at] = ladder_ergotropy(populations)
+    return found
