@@ -72,7 +72,7 @@ def _collective(model: Model) -> CollectiveBattery:
 
 def _available_quantum(model: Model, method: Method) -> tuple[str, ...]:
     names: dict[Method, tuple[str, ...]] = {
-        "steady": steady.AVAILABLE,
+        "steady": steady.available(_collective(model)),
         "evolve": master.available(_collective(model)),
         "sample": jumps.AVAILABLE,
     }

@@ -41,13 +41,20 @@ def dark_state_weights(n_battery: int, n_charger: int) -> dict[Fraction, Fractio
     return weights
 
 
-def steady_energy_zero_temperature(n_battery: int, n_charger: int) -> Fraction:
-    """Exact E_ss at T = 0: sum over J of p_J (1/2 + <J,-J|J_B^z|J,-J>/N_B)."""
+def dark_state_energies(n_battery: int, n_charger: int) -> dict[Fraction, Fraction]:
+    """E_J = 1/2 + <J,-J|J_B^z|J,-J>/N_B of each dark state, by the projection theorem."""
     jb, jc = Fraction(n_battery, 2), Fraction(n_charger, 2)
-    energy = Fraction(0)
-    for j, weight in dark_state_weights(n_battery, n_charger).items():
+    energies = {}
+    for j in dark_state_weights(n_battery, n_charger):
         share = Fraction(0)
-        if j > 0:  # projection theorem
+        if j > 0:
             share = (j * (j + 1) + jb * (jb + 1) - jc * (jc + 1)) / (2 * j * (j + 1))
-        energy += weight * (Fraction(1, 2) - j * share / n_battery)
-    return energy
+        energies[j] = Fraction(1, 2) - j * share / n_battery
+    return energies
+
+
+def steady_energy_zero_temperature(n_battery: int, n_charger: int) -> Fraction:
+    """Exact E_ss at T = 0: sum over J of p_J E_J."""
+    energies = dark_state_energies(n_battery, n_charger)
+    weights = dark_state_weights(n_battery, n_charger)
+    return sum((weights[j] * energies[j] for j in weights), Fraction(0))

@@ -6,6 +6,7 @@ states make it depend on the start.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +17,16 @@ from nvmodel.refusal import InputError
 from nvmodel.solution import Distribution, Reading, Solution
 from trajectories.angular import CoupledBasis, coupled_basis
 from trajectories.chains import pair_chains
+from trajectories.endstates import EMISSION, light_in_the_end, scatter_in_the_end
+from trajectories.fluctuations import OVER_RUNS
 from trajectories.readout import FROM_POPULATIONS, derived, entanglement, populations
 from trajectories.starts import starts
 
 Array = NDArray[np.float64]
 
 ENERGIES = ("battery_energy", "charger_energy", "capacity", "ergotropy_local", "open_work")
-AVAILABLE = (*ENERGIES, *FROM_POPULATIONS, "log_negativity")
+SCATTER = ("energy_variance", *OVER_RUNS)
+AVAILABLE = (*ENERGIES, *FROM_POPULATIONS, "log_negativity", *SCATTER, *EMISSION)
 
 # products in the table of populations: above the first it is left to those who ask (a second),
 # above the other it is refused (minutes)
@@ -50,7 +54,8 @@ def steady_state(battery: CollectiveBattery, observables: Iterable[str] | None =
         needed stay below 2e7.
     observables : iterable of str, optional
         Default: energies, capacity, open work, local ergotropy; the other ergotropies where
-        populations fit. ``log_negativity`` on request.
+        populations fit. On request ``log_negativity``, the light still emitted, and how single
+        runs scatter in the end (with every photon recorded).
 
     Returns
     -------
@@ -63,7 +68,8 @@ def steady_state(battery: CollectiveBattery, observables: Iterable[str] | None =
     >>> float(1 - steady["battery_energy"][0])  # 1 - (N_C/(N_C + 1))^2
     1.99...e-15
     """
-    only_collective(battery, "the steady state")
+    # averages do not depend on who looks
+    only_collective(replace(battery, detector_efficiency=1.0), "the steady state")
     basis = coupled_basis(battery.n_battery, battery.n_charger)
     weight = _ladder_probabilities(battery, basis)
     products = _population_products(battery, basis)
@@ -79,7 +85,8 @@ def steady_state(battery: CollectiveBattery, observables: Iterable[str] | None =
     if weight.size <= 1_000_000:
         distributions["dark_state"] = Distribution.of_values("J of the ladder", basis.J, weight)
     ladder = None
-    if any(name in FROM_POPULATIONS or name == "log_negativity" for name in names):
+    needs_states = {*FROM_POPULATIONS, "log_negativity", *SCATTER, *EMISSION} & set(names)
+    if needs_states:
         if products > MOST_POPULATIONS:
             raise InputError(
                 "observables",
@@ -89,6 +96,7 @@ def steady_state(battery: CollectiveBattery, observables: Iterable[str] | None =
             )
         chains = pair_chains(basis, battery.occupation, furthest=0)
         state = weight * _equilibrium(basis, chains.M, battery.occupation)
+        _add_single_runs(battery, basis, chains.M, state / weight.sum(), names, values)
         ladder = populations(basis, chains, state[None])
         quantity = "battery excitations m_B + N_B/2"
         excitations = np.arange(battery.n_battery + 1.0)
@@ -98,6 +106,35 @@ def steady_state(battery: CollectiveBattery, observables: Iterable[str] | None =
     values |= derived(names, battery, values["battery_energy"], ladder)
     reading = Reading({name: values[name] for name in names}, distributions=distributions)
     return Solution([np.inf], reading, {"solver": "closed form"})
+
+
+def available(battery: CollectiveBattery) -> tuple[str, ...]:
+    """Names of the observables that `steady_state` has for this battery.
+
+    >>> "daemonic_ergotropy" in available(CollectiveBattery(1, 5, detector_efficiency=0.5))
+    False
+    """
+    perfect = battery.detector_efficiency == 1.0
+    return tuple(name for name in AVAILABLE if perfect or name not in OVER_RUNS)
+
+
+def _add_single_runs(
+    battery: CollectiveBattery,
+    basis: CoupledBasis,
+    M: Array,
+    weight: Array,
+    names: tuple[str, ...],
+    values: dict[str, Array],
+) -> None:
+    over_runs = [name for name in names if name in OVER_RUNS]
+    if over_runs and battery.detector_efficiency < 1.0:
+        raise InputError("observables", over_runs[0], "needs detector_efficiency = 1; use sample")
+    found: dict[str, float] = {}
+    if set(SCATTER) & set(names):
+        found |= scatter_in_the_end(basis, M, weight, names)
+    if set(EMISSION) & set(names):
+        found |= light_in_the_end(basis, M, weight, battery.occupation, battery.gamma)
+    values |= {name: np.array([value]) for name, value in found.items()}
 
 
 def _ladder_probabilities(battery: CollectiveBattery, basis: CoupledBasis) -> Array:

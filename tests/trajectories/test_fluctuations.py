@@ -6,8 +6,8 @@ import qutip
 from scipy.linalg import expm
 
 from nvmodel import CollectiveBattery, InputError
-from tests.systems import one_excitation_energy
-from trajectories import evolve, sample
+from tests.systems import dark_state_energies, dark_state_weights, one_excitation_energy
+from trajectories import evolve, sample, steady_state
 from trajectories.counting import photon_probabilities
 from trajectories.fewspins import to_qutip
 from trajectories.fluctuations import COUNTING, FLUCTUATIONS, OVER_RUNS
@@ -167,3 +167,36 @@ def test_one_run_has_no_variance():
         np.testing.assert_allclose(
             one["energy_variance"], one["energy_variance_conditional"], atol=2e-9
         )
+
+
+@pytest.mark.parametrize("battery", [*COLD, *WARM], ids=str)
+def test_scatter_in_the_end(battery):
+    """Closed forms against the evolution to late times, and against single runs there."""
+    names = ("energy_variance", *OVER_RUNS)
+    steady = steady_state(battery, (*names, "g2_zero"))
+    late = evolve(battery, [60.0], ["energy_variance", "g2_zero"])
+    # 1e-9: what is left after e^-60, and the rounding of the evolution
+    assert steady["energy_variance"][0] == pytest.approx(late["energy_variance"][0], abs=1e-9)
+    if battery.occupation > 0.0:
+        assert steady["g2_zero"][0] == pytest.approx(late["g2_zero"][0], rel=1e-9)
+        # the record has told the ladders apart by then
+        runs = sample(battery, [60.0], 4000, seed=17, observables=names)
+        for name in names:
+            # 4.5 sigma; 1e-8 is the fixed point
+            off = abs(runs[name][0] - steady[name][0])
+            assert off < 4.5 * runs.errors[name][0] + 1e-8, name
+    else:
+        exact = evolve(battery, [60.0], OVER_RUNS)
+        for name in OVER_RUNS:
+            assert steady[name][0] == pytest.approx(exact[name][0], abs=1e-9), name
+
+
+def test_variance_over_dark_states_in_whole_numbers():
+    """sum_J p_J (E_J - E)^2 for (3, 9), from whole numbers (tests.systems)."""
+    energies = dark_state_energies(3, 9)
+    weights = dark_state_weights(3, 9)
+    mean = sum(weights[j] * energies[j] for j in weights)
+    variance = sum(weights[j] * (energies[j] - mean) ** 2 for j in weights)
+    steady = steady_state(CollectiveBattery(3, 9), ["energy_variance_runs"])
+    # 1e-14: a few roundings
+    assert steady["energy_variance_runs"][0] == pytest.approx(float(variance), rel=1e-14)
