@@ -11,7 +11,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from nvmodel.solution import Solution
 
 LINE_SECONDS = 15.0  # between plain lines
-ERROR_SECONDS = 1.0  # between estimates of the error
+ERROR_SECONDS = 1.0  # between estimates of the error, at least
+ERROR_SHARE = 0.05  # of the time may be spent on them: large tallies take seconds to read
 
 
 class Reporter:
@@ -21,14 +22,16 @@ class Reporter:
         self._console, self._bar = console, bar
         self._task = None if bar is None else bar.add_task("preparing", total=None)
         self._started = self._last_line = time.perf_counter()
-        self._last_error, self._note = -np.inf, ""
+        self._next_error, self._note = -np.inf, ""
 
     def update(self, done: int, total: int, mine: Solution | None) -> None:
         """Show `done` of `total` runs; the error is scaled from `mine`, this rank's share."""
         now = time.perf_counter()
         rate = done / max(now - self._started, 1e-9)
-        if mine is not None and now - self._last_error > ERROR_SECONDS:
-            self._note, self._last_error = _error_note(mine, done), now
+        if mine is not None and now > self._next_error:
+            self._note = _error_note(mine, done)
+            after = time.perf_counter()
+            self._next_error = after + max(ERROR_SECONDS, (after - now) / ERROR_SHARE)
         text = f"{done:,} of {total:,} runs, {rate:,.0f} runs/s{self._note}"
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, total=total, completed=done, description=text)

@@ -5,18 +5,54 @@ ladders apart in the long run, and it wanders over the |J,M> of one ladder with 
 probabilities. Means over runs are sums over these states.
 """
 
+from dataclasses import replace
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from nvmodel.ergotropy import ladder_ergotropy
-from trajectories.angular import CoupledBasis, clebsch_gordan, lowering_squared
+from trajectories.angular import (
+    CoupledBasis,
+    clebsch_gordan,
+    coupled_basis,
+    lowering_squared,
+)
 from trajectories.fluctuations import NEED_ERGOTROPY, g2_zero
 from trajectories.photonstates import pair_emission
 
 Array = NDArray[np.float64]
 
+
+class DarkStates(NamedTuple):
+    """Where runs end at T = 0: J, p_J, energy and ladder ergotropy per spin, each (K,)."""
+
+    J: Array
+    probability: Array
+    energy: Array
+    ergotropy: Array
+
+
 EMISSION = ("emission_rate", "absorption_rate", "g2_zero")
 CHUNK = 2_000_000  # elements of Clebsch-Gordan coefficients at a time: 16 MB
+
+
+def dark_states(n_battery: int, n_charger: int) -> DarkStates:
+    """The dark states |J,-J> that runs end in at T = 0, from the lowest J on.
+
+    A run that has emitted n photons in all is in J = n - (N_C - N_B)/2.
+
+    >>> dark = dark_states(1, 5)
+    >>> print(dark.J, dark.probability.round(6), dark.energy.round(6), dark.ergotropy.round(6))
+    [2. 3.] [0.833333 0.166667] [0.833333 0.      ] [0.666667 0.      ]
+    """
+    basis = coupled_basis(n_battery, n_charger)
+    energy = 0.5 - basis.J * basis.diagonal / n_battery
+    work = np.empty_like(energy)
+    for k, J in enumerate(basis.J):
+        alone = replace(basis, J=basis.J[k : k + 1])
+        work[k] = ladder_ergotropy(clebsch_gordan(alone, np.array([-J]))[0, 0] ** 2)
+    return DarkStates(basis.J, basis.weight, energy, work)
 
 
 def scatter_in_the_end(
