@@ -1,19 +1,24 @@
 """The command line. Under mpirun every rank runs this; only rank 0 speaks."""
 
+import inspect
 import os
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Any
+from importlib import metadata
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from nvmodel.refusal import InputError
+from runs.commands.checking import check, init
 from runs.commands.comparison import compare
 from runs.commands.machine import doctor
 from runs.commands.paper import paper
 from runs.commands.report import report
 from runs.commands.results import plot, show
+from runs.commands.speech import Loudness, ask_for
 from runs.commands.study import merge, replay, run
 from runs.signals import Stopped
 from runs.world import communicator, rank_of
@@ -23,6 +28,8 @@ STOPPED = 3  # in order, before the end: the same command goes on
 
 # in the order in which --help lists them
 COMMANDS: tuple[Callable[..., None], ...] = (
+    init,
+    check,
     run,
     merge,
     show,
@@ -34,20 +41,69 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     doctor,
 )
 
+EXIT_STATUSES = """Exit status: 0 done; 1 a fault of ours, with a trace; 2 bad input, one line on
+standard error; 3 stopped in order before the end, and the same command goes on."""
+
+
+class EverywhereGroup(TyperGroup):
+    """Takes --quiet and --verbose before the command's name and after it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Move them to the front, as far as "--"."""
+        end = args.index("--") if "--" in args else len(args)
+        global_ = [a for a in args[:end] if a in ("-q", "--quiet", "-v", "--verbose")]
+        rest = [a for a in args[:end] if a not in global_]
+        return super().parse_args(ctx, [*global_, *rest, *args[end:]])
+
+
 app = typer.Typer(
     name="darkbattery",
-    help="Charge a quantum battery through dark states: exactly and run by run.",
+    cls=EverywhereGroup,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def described(command: Callable[..., None]) -> tuple[str, str]:
+    """What a command's docstring says, and its examples, line by line."""
+    text, _, examples = inspect.cleandoc(command.__doc__ or "").partition("Examples:\n")
+    lines = [line.strip() for line in examples.splitlines() if line.strip()]
+    return text.strip(), "\n\n".join(["Examples:", *lines])
+
+
 for _command in COMMANDS:
-    app.command()(_command)
+    _help, _examples = described(_command)
+    app.command(help=_help, epilog=_examples)(_command)
 
 
-@app.callback()
-def _commands() -> None:
+def _tell_version(asked: bool) -> None:
+    if not asked:
+        return
+    try:
+        version = metadata.version("darkbattery")
+    except metadata.PackageNotFoundError:
+        version = "of a source tree, not installed"
+    print(f"darkbattery {version}")  # noqa: T201
+    raise typer.Exit
+
+
+@app.callback(epilog=EXIT_STATUSES)
+def _commands(
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and refusals.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Also say what is done, and trace refusals.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="The version.")
+    ] = False,
+) -> None:
     """Charge a quantum battery through dark states: exactly and run by run."""
+    if quiet and verbose:
+        raise InputError("options", ["--quiet", "--verbose"], "give one of them")
+    ask_for(Loudness(quiet, verbose))
 
 
 def main() -> None:
@@ -60,6 +116,8 @@ def main() -> None:
             sys.stdout, sys.stderr = silent, silent
         app(standalone_mode=True)
     except InputError as error:
+        if {"-v", "--verbose"} & set(sys.argv):
+            traceback.print_exc()
         print(f"darkbattery: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(BAD_INPUT)
     except Stopped:

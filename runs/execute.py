@@ -156,5 +156,7 @@ def _finish(study: Study, out: Path, record: dict[str, Any], console: Console) -
                 shutil.move(partial_folder(out) / RECORDS, aside / RECORDS)
     shutil.rmtree(partial_folder(out), ignore_errors=True)
     console.print(rich_table(study))
+    # never kept to itself: numbers outside a solver's validity are not handed out in silence
+    teller = Console(stderr=True) if console.quiet else console
     for warning in study.warnings:
-        console.print(f"warning: {warning}", markup=False)
+        teller.print(f"warning: {warning}", markup=False)

@@ -114,14 +114,7 @@ def heisenberg_averages(battery: CollectiveBattery, times: ArrayLike) -> Average
     taus = times * battery.gamma
     basis = _smaller_first(battery)
     levels, coherences = _level_family(battery, basis), _coherence_family(battery, basis)
-    needed = chains_needed(levels, taus[-1]) + chains_needed(coherences, taus[-1])
-    if needed > MOST_CHAINS:
-        raise InputError(
-            "n_battery, n_charger",
-            (battery.n_battery, battery.n_charger),
-            f"need {needed} chains, more than {MOST_CHAINS}; take R further from 1, fewer spins, "
-            "or shorter times",
-        )
+    _needed(battery, levels, coherences, taus[-1])
     try:
         level, coherence = sum_over_ladders(levels, taus), sum_over_ladders(coherences, taus)
     except TooManyStepsError:
@@ -132,6 +125,30 @@ def heisenberg_averages(battery: CollectiveBattery, times: ArrayLike) -> Average
             f"{times[-1]:g}: rounding leaves only tiny steps",
         ) from None
     return _averages(battery, times, basis, level, coherence)
+
+
+def chains_at(battery: CollectiveBattery, last: float) -> int:
+    """How many chains `heisenberg_averages` evolves up to the time `last`: 20 ms each, about.
+
+    Raises InputError as it does.
+    """
+    basis = _smaller_first(battery)
+    families = _level_family(battery, basis), _coherence_family(battery, basis)
+    return _needed(battery, *families, last * battery.gamma)
+
+
+def _needed(
+    battery: CollectiveBattery, levels: LadderFamily, coherences: LadderFamily, last_tau: float
+) -> int:
+    needed = chains_needed(levels, last_tau) + chains_needed(coherences, last_tau)
+    if needed > MOST_CHAINS:
+        raise InputError(
+            "n_battery, n_charger",
+            (battery.n_battery, battery.n_charger),
+            f"need {needed} chains, more than {MOST_CHAINS}; take R further from 1, fewer spins, "
+            "or shorter times",
+        )
+    return needed
 
 
 def _smaller_first(battery: CollectiveBattery) -> CoupledBasis:

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from runs.commands.speech import console_of
 
 
 def compare(
@@ -16,8 +17,10 @@ def compare(
 ) -> None:
     """Results of any engine over each other: what agrees within what.
 
-    Examples: darkbattery compare exact wigner;  darkbattery compare small large --scaled --out both
+    Examples:
+    darkbattery compare exact wigner
+    darkbattery compare small large --scaled --out both
     """
     from runs.comparison.command import compare_results
 
-    compare_results(folders, out, scaled, anyway, replace, Console())
+    compare_results(folders, out, scaled, anyway, replace, console_of())

@@ -1,12 +1,16 @@
 """The command that looks at the machine: doctor."""
 
-from rich.console import Console
-
+from runs.commands.speech import console_of
 from runs.world import communicator
 
 
 def doctor() -> None:
-    """Say which MPI, ranks, cores, threads and versions are used, and warn of usual mistakes."""
+    """Say which MPI, ranks, cores, threads and versions are used, and warn of usual mistakes.
+
+    Examples:
+    darkbattery doctor
+    mpirun -n 2 darkbattery doctor
+    """
     from rich.table import Table
 
     from runs.doctor import examine
@@ -15,7 +19,7 @@ def doctor() -> None:
     table = Table(show_header=False)
     for fact in facts:
         table.add_row(*fact)
-    console = Console()
+    console = console_of()
     console.print(table)
     for warning in warnings:
         console.print(f"warning: {warning}", soft_wrap=True)

@@ -4,26 +4,28 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from runs.world import communicator, has_terminal
+from runs.commands.speech import console_of
+from runs.world import communicator
 
 
 def paper(
     figure: Annotated[int | None, typer.Option(help="Only this figure, 2 to 6.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Result folder [results/paper].")] = None,
+    out: Annotated[Path | None, typer.Option(help="Result folder (results/paper).")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace an existing result.")] = False,
 ) -> None:
     """Every figure, equation and claim of the paper, each claim with a verdict.
 
-    Examples: darkbattery paper;  darkbattery paper --figure 5 --out results/fig5
+    Examples:
+    darkbattery paper
+    darkbattery paper --figure 5 --out results/fig5
     """
     from runs.paper.command import RECORD, layouts_of, make_paper
     from runs.store import refuse_unusable
     from runs.world import on_root
 
     comm = communicator()
-    console = Console(force_terminal=has_terminal(comm))
+    console = console_of(comm)
     folder = out if out is not None else Path("results/paper")
 
     def prepare() -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from nvmodel.refusal import InputError
+from runs.commands.speech import console_of
 from runs.world import communicator, on_root
 
 
@@ -19,7 +19,8 @@ def report(
 
     It needs no network. Figures zoom, and say value and error under the pointer.
 
-    Example: darkbattery report results/charging --out charging.html
+    Examples:
+    darkbattery report results/charging --out charging.html
     """
     from runs.report.page import write_report
     from runs.store import load
@@ -30,6 +31,6 @@ def report(
         if not out.absolute().parent.is_dir():
             raise InputError("--out", str(out), "is in a folder that does not exist")
         write_report([load(folder) for folder in folders], out)
-        Console().print(str(out), highlight=False, soft_wrap=True)
+        console_of().print(str(out), highlight=False, soft_wrap=True)
 
     on_root(communicator(), make)

@@ -4,16 +4,21 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from runs.commands.speech import console_of
 
 
 def show(folder: Annotated[Path, typer.Argument(help="A result folder.")]) -> None:
-    """Print a result as a table for people."""
+    """Print a result as a table for people.
+
+    Examples:
+    darkbattery show results/charging
+    """
     from runs.store import load
     from runs.summary import rich_table
 
     result = load(folder)
-    console = Console()
+    console = console_of()
     console.print(rich_table(result.study))
     for warning in result.study.warnings:
         console.print(f"warning: {warning}", markup=False)
@@ -26,9 +31,13 @@ def show(folder: Annotated[Path, typer.Argument(help="A result folder.")]) -> No
 
 
 def plot(folder: Annotated[Path, typer.Argument(help="A result folder.")]) -> None:
-    """Draw the figures of a result again."""
+    """Draw the figures of a result again.
+
+    Examples:
+    darkbattery plot results/charging
+    """
     from runs.figures import save_figures
     from runs.store import FIGURES, load
 
     for path in save_figures(load(folder).study, folder / FIGURES):
-        Console().print(str(path), highlight=False, soft_wrap=True)
+        console_of().print(str(path), highlight=False, soft_wrap=True)

@@ -7,12 +7,13 @@ import typer
 from rich.console import Console
 
 from nvmodel.refusal import InputError, finite_number
-from runs.world import communicator, has_terminal
+from runs.commands.speech import console_of, loudness
+from runs.world import communicator, on_root, size_of
 
 
 def run(
     definition: Annotated[str, typer.Argument(help="A TOML file, or a shipped name (charging).")],
-    out: Annotated[Path | None, typer.Option(help="Result folder [results/NAME].")] = None,
+    out: Annotated[Path | None, typer.Option(help="Result folder (results/NAME).")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace an existing result.")] = False,
     restart: Annotated[
         bool, typer.Option("--restart", help="Start anew instead of going on.")
@@ -30,7 +31,9 @@ def run(
     An unfinished study is gone on with. SIGTERM, SIGINT, SIGUSR1 and --time-limit stop it in order:
     it is kept, and the exit status is 3.
 
-    Examples: darkbattery run charging;  mpirun -n 4 darkbattery run my.toml --out results/mine
+    Examples:
+    darkbattery run charging
+    mpirun -n 4 darkbattery run my.toml --out results/mine
     """
     from runs.execute import Existing, Order, execute
 
@@ -48,7 +51,9 @@ def run(
     finite_number("--checkpoint-interval", checkpoint_interval, least=0.0)
     existing = chosen[0] if chosen else "refuse"
     comm = communicator()
-    console = Console(force_terminal=has_terminal(comm))
+    console = console_of(comm)
+    if loudness().verbose:
+        on_root(comm, lambda: _announce(definition, size_of(comm), console))
     execute(Order(definition, out, existing, time_limit, checkpoint_interval), comm, console)
 
 
@@ -57,10 +62,14 @@ def merge(
     out: Annotated[Path, typer.Option(help="Result folder of the whole.")],
     replace: Annotated[bool, typer.Option("--replace", help="Replace an existing result.")] = False,
 ) -> None:
-    """Join results of adjoining ranges of runs (run.first, run.runs), as if made at once."""
+    """Join results of adjoining ranges of runs (run.first, run.runs), as if made at once.
+
+    Examples:
+    darkbattery merge results/first results/second --out results/both
+    """
     from runs.execute import merge_results
 
-    merge_results(folders, out, replace, Console())
+    merge_results(folders, out, replace, console_of())
 
 
 def replay(
@@ -68,15 +77,40 @@ def replay(
     run: Annotated[int, typer.Option(help="Index of the run.")],
     point: Annotated[int, typer.Option(help="Number of the sweep's point, from 0.")] = 0,
 ) -> None:
-    """Make one run again, to the bit, with its photons and its conditional state."""
+    """Make one run again, to the bit, with its photons and its conditional state.
+
+    Examples:
+    darkbattery replay results/charging --run 7
+    darkbattery replay results/charging --run 7 --point 2
+    """
     from runs.replay import DRAWN, save_replay
     from runs.replay import replay as again
     from runs.store import load
 
     one = again(load(folder), run, point)
-    console = Console()
+    console = console_of()
     last = one.states.iloc[-1]
     known = ", ".join(f"{name} {last[name]:.6g}" for name in DRAWN if name in last)
     console.print(f"run {run}, {len(one.jumps)} jumps; at the last time: {known}", highlight=False)
     for path in save_replay(one, folder / "replay", f"point-{point}-run-{run}"):
         console.print(str(path), highlight=False, soft_wrap=True)
+
+
+def _announce(name: str, ranks: int, console: Console) -> None:
+    """What is about to be done, with what."""
+    from runs.definition import find_definition, read_definition
+    from runs.provenance import surroundings
+
+    path = find_definition(name)
+    definition = read_definition(path)
+    facts = {
+        "definition": path.absolute(),
+        "study": definition.study_digest()[:16],
+        "engine": definition.engine,
+        "methods": ", ".join(definition.methods),
+        "points": len(definition.points()),
+        "ranks": ranks,
+        "versions": ", ".join(f"{n} {v}" for n, v in surroundings()["versions"].items()),
+    }
+    for fact, value in facts.items():
+        console.print(f"{fact}: {value}", highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,65 @@
+"""Commands before a study: init writes a definition, check says what one will take."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nvmodel.refusal import whole_number
+from runs.commands.speech import console_of
+from runs.world import communicator, on_root, size_of
+
+
+def init(
+    question: Annotated[
+        str | None, typer.Argument(help="Which; without one, all of them are listed.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The file (QUESTION.toml).")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace an existing file.")] = False,
+) -> None:
+    """Write a commented run definition for a question, to be changed to your own.
+
+    Examples:
+    darkbattery init
+    darkbattery init power --out my.toml
+    """
+    from runs.questions import QUESTIONS, write_question
+
+    comm = communicator()
+    console = console_of(comm)
+    if question is None:
+        for name, asked in QUESTIONS.items():
+            console.print(f"{name:12}  {asked}", highlight=False, markup=False, soft_wrap=True)
+        return
+    path = on_root(comm, lambda: write_question(question, out, replace))
+    console.print(str(path), highlight=False, soft_wrap=True)
+
+
+def check(
+    definition: Annotated[str, typer.Argument(help="A TOML file, or a shipped name (charging).")],
+    ranks: Annotated[
+        int | None, typer.Option(help="How many ranks it is meant for (those that ask).")
+    ] = None,
+) -> None:
+    """Read a definition and say what it will take, without running it: time and memory of a rank.
+
+    Seconds hold within a factor of three on a machine like this one. What a solver cannot hold is
+    refused with the reason.
+
+    Examples:
+    darkbattery check charging
+    darkbattery check my.toml --ranks 64
+    """
+    from runs.cost import estimate
+    from runs.cost_table import cost_table
+    from runs.definition import find_definition, read_definition
+
+    comm = communicator()
+    console = console_of(comm)
+    count = size_of(comm) if ranks is None else whole_number("--ranks", ranks, least=1)
+
+    def tell() -> None:
+        read = read_definition(find_definition(definition))
+        console.print(cost_table(read, estimate(read), count))
+
+    on_root(comm, tell)

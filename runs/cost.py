@@ -1,0 +1,213 @@
+"""What a definition will take before it is run: time, memory and files, from short trials.
+
+Exact averages go by their number of unknowns and steps, with this machine's speed measured on a
+small one. All else is tried with few runs, or few output times, and carried on along a line. Sweeps
+are tried at a few of their points. Seconds hold within a factor of three (a test says so); the
+start of the program, compiling and drawing come on top, some ten seconds.
+"""
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+import trajectories
+from nvmodel import CollectiveBattery
+from runs.definition import Method, Point, RunDefinition
+from runs.engines import Engine, engine_of
+from runs.study import observables_of
+from trajectories.cost import evolve_work, steady_products
+
+TRIAL_SECONDS = 0.3  # a trial that lasts as long tells enough
+MOST_TRIALS = 5  # points of a sweep that are tried
+SECONDS_PER_PRODUCT = 1e-8
+ROW_BYTES = 12.0  # of the tables' Parquet, about; a row of records 80
+RECORD_BYTES = 80.0
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One method of a definition, all its points together.
+
+    Attributes
+    ----------
+    method : str
+    seconds : float
+        On one core, all points one after the other.
+    longest : float
+        Seconds of the longest piece that is not divided between ranks.
+    bytes : float
+        Memory of a rank beyond the program's own.
+    """
+
+    method: Method
+    seconds: float
+    longest: float
+    bytes: float
+
+    def on_ranks(self, ranks: int) -> float:
+        """Seconds on so many ranks with a core each."""
+        return max(self.longest, self.seconds / ranks)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a definition will take.
+
+    Attributes
+    ----------
+    costs : tuple of Cost
+    program_bytes : float
+        What every rank needs for the program itself.
+    disk_bytes : float
+        Of the result folder without figures, an upper bound.
+    """
+
+    costs: tuple[Cost, ...]
+    program_bytes: float
+    disk_bytes: float
+
+    @property
+    def rank_bytes(self) -> float:
+        """Memory of one rank."""
+        return self.program_bytes + sum(cost.bytes for cost in self.costs)
+
+
+def estimate(definition: RunDefinition) -> Estimate:
+    """Try a definition; InputError where one of its points is more than a solver can hold."""
+    engine, points = engine_of(definition), definition.points()
+    names = {method: observables_of(definition, method) for method in definition.methods}
+    program = _peak_bytes()
+    costs = tuple(
+        _cost(definition, engine, points, method, names[method]) for method in definition.methods
+    )
+    rows = len(points) * max(len(definition.times), 1) * 10 * len(definition.methods)
+    disk = ROW_BYTES * rows
+    if definition.records is not None and definition.runs is not None:
+        disk += RECORD_BYTES * definition.runs * len(points)
+    return Estimate(costs, program, disk)
+
+
+def _cost(
+    definition: RunDefinition,
+    engine: Engine,
+    points: tuple[Point, ...],
+    method: Method,
+    names: tuple[str, ...] | None,
+) -> Cost:
+    one: Callable[[Point], tuple[float, float]]
+    if method == "sample":
+        one = lambda point: _sampled(definition, engine, point, names)  # noqa: E731
+    elif method == "steady":
+        one = lambda point: _steady(point, names)  # noqa: E731
+    else:
+        one = lambda point: _evolved(definition, engine, point, names)  # noqa: E731
+    tried = np.unique(np.linspace(0, len(points) - 1, MOST_TRIALS).astype(int))
+    found = np.array([one(points[i]) for i in tried])
+    seconds, memory = (
+        np.interp(np.arange(len(points)), tried, column) for column in np.maximum(found, 1e-6).T
+    )
+    if method == "sample":  # divided by blocks; every rank holds the tallies of all points
+        return Cost(method, float(seconds.sum()), 0.0, float(memory.sum()))
+    return Cost(method, float(seconds.sum()), float(seconds.max()), float(memory.max()))
+
+
+def _sampled(
+    definition: RunDefinition, engine: Engine, point: Point, names: tuple[str, ...] | None
+) -> tuple[float, float]:
+    assert definition.runs is not None
+    times, size = definition.times_of(point.model), 0.0
+
+    def some(runs: int) -> None:
+        nonlocal size
+        found = engine.sample(
+            point.model,
+            times,
+            runs=runs,
+            seed=definition.seed,
+            first=definition.first,
+            observables=names,
+            records=definition.records,
+        )
+        assert found.tally is not None
+        size = 8.0 * sum(array.size for array in found.tally.arrays().values())
+
+    before = _peak_bytes()
+    seconds = carried_on(some, definition.runs)
+    # this rank's sum, a block's, and one on the way to another rank
+    return seconds, max(3.0 * size, _peak_bytes() - before)
+
+
+def _steady(point: Point, names: tuple[str, ...] | None) -> tuple[float, float]:
+    assert isinstance(point.model, CollectiveBattery)  # the only model that method takes
+    products = steady_products(point.model, names)
+    trajectories.steady_state(point.model, ["battery_energy"])  # refused if too large
+    return 0.01 + SECONDS_PER_PRODUCT * products, 8.0 * products / (point.model.n_battery + 1.0)
+
+
+def _evolved(
+    definition: RunDefinition, engine: Engine, point: Point, names: tuple[str, ...] | None
+) -> tuple[float, float]:
+    times, model = definition.times_of(point.model), point.model
+
+    def some(count: int) -> None:
+        engine.evolve(model, times[:count], names)
+
+    if not (isinstance(model, CollectiveBattery) and engine.name == "quantum" and _is_plain(model)):
+        before = _peak_bytes()
+        return carried_on(some, times.size), _peak_bytes() - before
+    work = evolve_work(model, float(times[-1]), times.size, names)
+    seconds = work.sweeps * seconds_per_sweep()
+    if names is not None and {"log_negativity", "entanglement_rate"} & set(names):
+        seconds = max(seconds, carried_on(some, times.size))
+    return seconds, work.bytes
+
+
+def _is_plain(model: CollectiveBattery) -> bool:
+    """Whether the model has nothing but the shared reservoir, whose cost is known."""
+    return model.battery_noise.silent and model.charger_noise.silent and not model.protocol
+
+
+def seconds_per_sweep() -> float:
+    """Seconds for an unknown and a step on this machine: a battery of 10 and 50, tried."""
+    battery, times = CollectiveBattery(n_battery=10, n_charger=50), np.linspace(0.0, 2.0, 101)
+    trajectories.evolve(battery, times[:1])
+    started = time.perf_counter()
+    trajectories.evolve(battery, times)
+    return (time.perf_counter() - started) / evolve_work(battery, 2.0, 101).sweeps
+
+
+def carried_on(action: Callable[[int], None], most: int) -> float:
+    """Seconds that ``action(most)`` will take, from ``action`` of smaller numbers.
+
+    The first call, which compiles and makes tables, is counted once, and is no part of the line.
+    """
+    started = time.perf_counter()
+    action(1)
+    once = time.perf_counter() - started
+    trials = []
+    number = 1
+    while True:
+        started = time.perf_counter()
+        action(number)
+        seconds = time.perf_counter() - started
+        trials.append((number, seconds))
+        if number == most or seconds > TRIAL_SECONDS:
+            break
+        number = min(most, 4 * number)
+    once = max(0.0, once - trials[0][1])
+    if number == most:
+        return once + seconds
+    if len(trials) == 1:
+        return once + seconds * most / number
+    before, shorter = trials[-2]
+    slope = max(0.0, (seconds - shorter) / (number - before))
+    return once + seconds + slope * (most - number)
+
+
+def _peak_bytes() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak) if sys.platform == "darwin" else 1024.0 * peak

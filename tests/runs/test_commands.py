@@ -1,0 +1,245 @@
+"""The command line as people expect one: help, version, loudness, colours, init, check."""
+
+import os
+import pty
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nvmodel import InputError
+from runs.cli import COMMANDS, EXIT_STATUSES, app, described, main
+from runs.cost import carried_on, estimate
+from runs.definition import find_definition, parse_definition, read_definition
+from runs.questions import QUESTIONS, write_question
+from runs.study import run_study
+
+PROGRAM = [sys.executable, "-c", "from runs.cli import main; main()"]
+ESCAPE = "\x1b["
+
+
+def called(monkeypatch, capsys, *arguments):
+    """Status, standard output and error of the command line in this process."""
+    monkeypatch.setattr(sys, "argv", ["darkbattery", *map(str, arguments)])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    said = capsys.readouterr()
+    return exit_.value.code or 0, said.out, said.err
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c.__name__)
+def test_every_command_has_examples_that_it_would_take(command, monkeypatch, capsys):
+    _, examples = described(command)
+    lines = [line for line in examples.split("\n\n") if "darkbattery" in line]
+    assert lines
+    status, out, _ = called(monkeypatch, capsys, command.__name__, "--help")
+    assert status == 0
+    import typer.main
+
+    group = typer.main.get_command(app)
+    for line in lines:
+        assert " ".join(line.split()) in " ".join(out.split())
+        words = line.split()
+        name, *rest = words[words.index("darkbattery") + 1 :]
+        assert name == command.__name__
+        # parses: each option is known and every argument is there
+        context = group.commands[name].make_context(name, rest)
+        assert not context.args
+
+
+def test_help_tells_the_exit_statuses_and_version_the_version(monkeypatch, capsys):
+    status, out, _ = called(monkeypatch, capsys, "--help")
+    assert status == 0
+    assert " ".join(EXIT_STATUSES.split()) in " ".join(out.split())
+    status, out, _ = called(monkeypatch, capsys, "--version")
+    assert status == 0
+    assert re.fullmatch(r"darkbattery \S.*\n", out)
+    assert called(monkeypatch, capsys, "--nonsense")[0] == 2
+    assert called(monkeypatch, capsys, "-q", "-v", "doctor")[0] == 2
+
+
+SMALL = """
+title = "small"
+[model]
+n_battery = 1
+n_charger = 5
+[run]
+method = "evolve"
+times = [0.0, 1.0]
+"""
+# beyond its validity, with a warning
+LOUD = SMALL.replace("[run]", '[run]\nengine = "semiclassical"').replace(
+    "n_charger = 5", "n_charger = 1"
+)
+
+
+def test_quiet_and_verbose_before_and_after_the_command(tmp_path, monkeypatch, capsys):
+    (tmp_path / "small.toml").write_text(SMALL)
+    monkeypatch.chdir(tmp_path)
+    status, out, err = called(monkeypatch, capsys, "run", "small.toml", "--out", "a", "--quiet")
+    assert (status, out, err) == (0, "", "")
+    status, out, err = called(monkeypatch, capsys, "-q", "show", "a")
+    assert (status, out, err) == (0, "", "")
+    status, out, err = called(monkeypatch, capsys, "run", "small.toml", "--out", "a", "-q")
+    assert (status, out) == (2, "")  # a refusal is told
+    assert err.count("\n") == 1
+    status, out, err = called(monkeypatch, capsys, "run", "small.toml", "--out", "b", "-v")
+    assert status == 0
+    assert "versions: " in out
+    status, out, err = called(monkeypatch, capsys, "run", "small.toml", "--out", "b", "-v")
+    assert status == 2
+    assert "Traceback" in err
+    assert err.splitlines()[-1].startswith("darkbattery: --out = 'b': exists already")
+
+
+def test_quiet_keeps_no_warning_to_itself(tmp_path, monkeypatch, capsys):
+    """Order 2 from one spin each leaves its bounds; the loud run says the same on its output."""
+    (tmp_path / "loud.toml").write_text(LOUD)
+    monkeypatch.chdir(tmp_path)
+    _, out, _ = called(monkeypatch, capsys, "run", "loud.toml", "--out", "a")
+    told = [line for line in out.splitlines() if line.startswith("warning:")]
+    status, out, err = called(monkeypatch, capsys, "run", "loud.toml", "--out", "b", "-q")
+    assert (status, out) == (0, "")
+    assert err.splitlines()[: len(told)] == told
+
+
+def _on_a_terminal(*arguments):
+    """What a program says to a terminal."""
+    ours, theirs = pty.openpty()
+    environment = {k: v for k, v in os.environ.items() if k != "NO_COLOR"} | {
+        "TERM": "xterm-256color"
+    }
+    process = subprocess.Popen(
+        [*PROGRAM, *arguments], stdout=theirs, stderr=theirs, stdin=theirs, env=environment
+    )
+    os.close(theirs)
+    said = b""
+    try:
+        while part := os.read(ours, 4096):
+            said += part
+    except OSError:  # Linux says so that the other end is closed
+        pass
+    os.close(ours)
+    assert process.wait(60) == 0
+    return said.decode()
+
+
+def test_colours_only_on_terminals():
+    assert ESCAPE in _on_a_terminal("check", "paper/size")
+    piped = subprocess.run(
+        [*PROGRAM, "check", "paper/size"], capture_output=True, text=True, check=True
+    )
+    assert ESCAPE not in piped.stdout + piped.stderr
+
+
+# ---- init
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_init_writes_a_definition_that_runs(question, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    status, out, _ = called(monkeypatch, capsys, "init", question)
+    assert (status, out) == (0, f"{question}.toml\n")
+    text = Path(f"{question}.toml").read_text()
+    assert text.startswith(f"# {QUESTIONS[question]}\n")
+    read_definition(Path(f"{question}.toml"))
+    assert text.count("#") >= 4
+    status, _, err = called(monkeypatch, capsys, "init", question)
+    assert status == 2
+    assert "exists already" in err
+    assert called(monkeypatch, capsys, "init", question, "--replace")[0] == 0
+
+
+def test_init_lists_its_questions_and_refuses_others(tmp_path, monkeypatch, capsys):
+    _, out, _ = called(monkeypatch, capsys, "init")
+    assert [line.split()[0] for line in out.splitlines()] == list(QUESTIONS)
+    with pytest.raises(InputError, match="did you mean 'power'"):
+        write_question("pwer", None, False)
+    with pytest.raises(InputError, match="folder that does not exist"):
+        write_question("power", tmp_path / "no" / "x.toml", False)
+
+
+# ---- check
+
+
+def test_carried_on_is_a_line_from_trials():
+    """Fixed times an action: a start of 20 ms and 1 ms each gives 3.02 s for 3000."""
+    calls = []
+
+    def action(number):
+        calls.append(number)
+        time.sleep(0.02 + 0.001 * number)
+
+    seconds = carried_on(action, 3000)
+    assert max(calls) < 3000
+    # 30 %: sleeping lasts longer on a busy machine
+    assert 0.9 < seconds / 3.02 < 1.3
+
+
+def _study(**changes):
+    model = {"n_battery": [4, 8, 12], "ratio": 5}
+    run = {"method": "evolve", "times": {"stop": 1.0, "points": 201}}
+    return parse_definition({"model": model | changes.pop("model", {}), "run": run | changes})
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        _study(model={"nbar": 0.3, "n_battery": [8, 10, 12, 14]}),
+        _study(method="sample", runs=60_000),
+        _study(method="sample", runs=2_000, model={"nbar": 0.5}),
+        _study(engine="semiclassical", method="sample", runs=1500, model={"n_battery": 1000}),
+    ],
+    ids=["exact", "cold runs", "warm runs", "paths"],
+)
+def test_the_estimate_holds_within_a_factor_of_three(definition):
+    run_study(parse_definition(_tiny(definition)))  # compiled
+    told = sum(cost.seconds for cost in estimate(definition).costs)
+    started = time.perf_counter()
+    run_study(definition)
+    took = time.perf_counter() - started
+    assert 1 / 3 < told / took < 3, (told, took)
+
+
+def _tiny(definition):
+    from runs.store import definition_content
+
+    content = definition_content(definition)
+    content["run"] |= {"times": [0.0, 0.1]} | ({"runs": 2} if definition.runs else {})
+    content["model"]["n_battery"] = 2
+    return content
+
+
+def test_memory_of_a_large_study_is_that_of_its_arrays():
+    """(60, 300), populations: six arrays of the unknowns and the states of a batch of times."""
+    found = estimate(_study(model={"n_battery": 60}, observables=["ergotropy"]))
+    unknowns = 61 * 62 / 2 * 361
+    assert 8 * 6 * unknowns < found.costs[0].bytes < 8 * (20 * unknowns + 2**25)
+    assert found.rank_bytes > found.costs[0].bytes
+
+
+def test_check_refuses_what_no_solver_holds(tmp_path, monkeypatch, capsys):
+    huge = SMALL.replace("n_battery = 1", "n_battery = 100_000").replace("= 5", "= 900_000")
+    for text, said in (
+        (huge + 'observables = ["ergotropy"]', "unknowns"),
+        (huge.replace('"evolve"', '"sample"\nruns = 10'), "at most 833333 spins"),
+    ):
+        (tmp_path / "huge.toml").write_text(text)
+        status, _, err = called(monkeypatch, capsys, "check", tmp_path / "huge.toml")
+        assert status == 2
+        assert said in err
+
+
+def test_check_tells_a_table_and_runs_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    status, out, _ = called(monkeypatch, capsys, "check", "charging", "--ranks", "4")
+    assert status == 0
+    assert "200,000 runs" in out
+    assert "on 4 rank(s)" in out
+    assert not list(tmp_path.iterdir())
+    assert called(monkeypatch, capsys, "check", "charging", "--ranks", "0")[0] == 2
+    assert np.isfinite(estimate(read_definition(find_definition("charging"))).rank_bytes)
