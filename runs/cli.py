@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from nvmodel.refusal import InputError
 from runs.commands.checking import check, init
 from runs.commands.comparison import compare
+from runs.commands.devices import devices
 from runs.commands.machine import doctor
 from runs.commands.paper import paper
 from runs.commands.report import report
@@ -38,6 +39,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     compare,
     report,
     paper,
+    devices,
     doctor,
 )
 

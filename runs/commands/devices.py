@@ -1,0 +1,36 @@
+"""The command that shows published devices: devices."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from nvmodel.refusal import InputError
+
+
+def devices(
+    name: Annotated[str | None, typer.Argument(help="One of them; none lists all.")] = None,
+    checks: Annotated[
+        bool, typer.Option("--checks", help="Compare what was measured with what is computed.")
+    ] = False,
+) -> None:
+    """Published devices: every number with unit, convention, source and status.
+
+    Examples: darkbattery devices;  darkbattery devices putz2014;  darkbattery devices --checks
+    """
+    from nvmodel.devices import find_device
+    from runs.devices import comparison_table, data_sheet, derived, overview
+
+    console = Console()
+    if checks:
+        if name is not None:
+            raise InputError("--checks", name, "takes no name: all devices are compared")
+        console.print(comparison_table())
+        return
+    if name is None:
+        console.print(overview())
+        return
+    device = find_device(name)
+    console.print(data_sheet(device))
+    for line in derived(device):
+        console.print(line, highlight=False, soft_wrap=True)

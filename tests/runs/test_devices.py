@@ -1,0 +1,86 @@
+"""`darkbattery devices`, and the documented comparisons with experiments."""
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from nvmodel.devices import DEVICES, find_device
+from nvmodel.refusal import InputError
+from runs.cli import app
+from runs.devices import derived
+from runs.experiments import comparisons
+
+# published to so many digits, or with so much assumed
+TOLERANCE = {
+    "D at 300 K": 2e-4,
+    "dD/dT, 280 to 330 K": 0.05,
+    "hyperfine splitting, 14N": 0.01,
+    "hyperfine splitting, 15N": 0.01,
+    "line at 9.4 mT": 0.002,
+    "spins in the ground state": 0.005,
+    "Rabi splitting": 0.03,
+    "decay rate, FWHM": 0.05,
+    "decay rate over its maximum": 0.15,
+    "splitting, two crystals over one": 0.05,
+    "line at 1.4 mT along [111]": 0.002,
+    "photon stored after": 0.02,
+    "and retrieved after": 0.05,
+    "with probability": 0.4,
+    "cooperativity": 0.05,
+    "effective width Gamma": 0.01,
+    "inversion at threshold": 0.02,
+}
+
+
+def shown(*arguments):
+    return CliRunner(env={"COLUMNS": "200"}).invoke(app, ["devices", *arguments])
+
+
+def test_all_devices_are_listed():
+    answer = shown()
+    assert answer.exit_code == 0
+    assert all(name in answer.output for name in DEVICES)
+    assert "12 of 12" in answer.output
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_a_data_sheet_shows_every_number_with_its_status(name):
+    answer = shown(name)
+    assert answer.exit_code == 0
+    device = find_device(name)
+    for field, quantity in device.quantities.items():
+        row = next(line for line in answer.output.splitlines() if f"│ {field} " in line)
+        assert quantity.status in row
+        assert f"{quantity.converted:.6g}" in row
+        assert quantity.convention in row or quantity.convention == "plain"
+
+
+def test_a_misspelt_device_is_refused():
+    answer = shown("putz2015")
+    assert isinstance(answer.exception, InputError)
+    assert "did you mean 'putz2014'" in str(answer.exception)
+    assert isinstance(shown("putz2014", "--checks").exception, InputError)
+
+
+def test_comparisons_hold():
+    rows = comparisons()
+    assert {row.device for row in rows} > {"putz2014", "krimer2014", "astner2017", "kersten2026"}
+    for row in rows:
+        assert np.isfinite(row.found), row
+        if row.published:
+            assert abs(row.found / row.published - 1.0) < TOLERANCE[row.quantity], row
+    widths = [row.found for row in rows if row.device == "krimer2014"]
+    # protected lines narrow towards kappa/2, Lorentzian ones stay
+    assert widths[0] > 2.0 * widths[2] > 4.0 * widths[4] > 4.0 * 0.4
+    np.testing.assert_allclose(widths[1::2], (0.8 + 9.4 + 0.064) / 2.0, rtol=0.01)
+    dark, bright = (
+        row.found for row in rows if row.device == "astner2017" and row.published is None
+    )
+    assert dark < bright / 3.0
+
+
+def test_what_follows_from_a_sheet():
+    lines = derived(find_device("kersten2026"))
+    # C = 14.6 times the inversion 0.4
+    assert any("inverted as given: 5.83 " in line for line in lines)
+    assert any("g_0/2pi: 1.51 Hz" in line for line in lines)
