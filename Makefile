@@ -36,6 +36,7 @@ bench: $(VENV)/dev  ## speed beside the peers
 	$(BIN)/python benchmarks/any_size.py
 	$(BIN)/python benchmarks/semiclassical.py
 	$(BIN)/python benchmarks/scaling.py
+	$(BIN)/python benchmarks/classes.py
 
 docs: $(VENV)/docs  ## the documentation site, offline
 	$(BIN)/sphinx-build -q -W --keep-going docs site/html
