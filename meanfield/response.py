@@ -22,6 +22,7 @@ from scipy.optimize import brentq, minimize_scalar
 from nvmodel.classes import line_quadrature
 from nvmodel.ensemble import SpinEnsemble
 from nvmodel.lineresponse import line_response
+from nvmodel.refusal import InputError
 from nvmodel.resonator import ResonatorBattery
 from nvmodel.times import output_times
 
@@ -34,6 +35,11 @@ SEARCHED = 2001
 
 def transmission(model: ResonatorBattery, detuning_hz: ArrayLike) -> Amplitudes:
     """Amplitude t at probe frequencies minus the resonator's (Hz); |t|^2 = 1 without spins.
+
+    Raises
+    ------
+    InputError
+        For spins with neither a line nor a finite T2, whose absorption is infinite.
 
     Examples
     --------
@@ -138,9 +144,13 @@ def photon_amplitude(model: ResonatorBattery, times: ArrayLike, classes: int = 3
 
 def _at_rest(model: ResonatorBattery) -> Iterator[tuple[SpinEnsemble, float]]:
     """Each ensemble with the centre of its line, rad/s from the resonator."""
+    centres = [(model.charger, model.charger_detuning_hz)]
     if model.battery is not None:
-        yield model.battery, 2.0 * math.pi * model.battery_detuning_hz
-    yield model.charger, 2.0 * math.pi * model.charger_detuning_hz
+        centres.insert(0, (model.battery, model.battery_detuning_hz))
+    for spins, centre in centres:
+        if spins.line is None and math.isinf(spins.coherence_time):
+            raise InputError("t2_s", spins.t2_s, "must be finite for spins without a line")
+        yield spins, 2.0 * math.pi * centre
 
 
 def _span(model: ResonatorBattery) -> float:

@@ -17,6 +17,7 @@ from nvmodel import (
     SpinEnsemble,
 )
 from nvmodel.devices import find_device, resonator_battery, with_value
+from nvmodel.refusal import InputError
 
 MHZ = 2.0 * math.pi * 1e6
 CAVITY = Resonator(frequency_hz=2.7e9, linewidth_fwhm_hz=1e6)
@@ -239,3 +240,11 @@ def test_a_photon_stored_in_the_triplet_of_kubo_2011():
         a.append(a[-1] - dt * (0.5 * model.resonator.kappa * a[-1] + g2 * back))
     # Euler's first order at half a nanosecond
     np.testing.assert_allclose(np.array(a) ** 2, kept[:300], atol=0.02)
+
+
+def test_spins_without_any_width_are_refused():
+    model = ResonatorBattery(SpinEnsemble(number=10, coupling=1.0), CAVITY)
+    with pytest.raises(InputError, match="t2_s"):
+        transmission(model, 0.0)
+    with pytest.raises(InputError, match="t2_s"):
+        photon_amplitude(model, [0.0, 1.0])
