@@ -17,7 +17,7 @@ from nvmodel.refusal import InputError, finite_number, known_name
 
 Array = NDArray[np.float64]
 
-BRANCHES = ("lower", "upper")
+BRANCHES: tuple[Branch, ...] = ("lower", "upper")
 # shares above which `TwoLevel.doubts` speaks
 SMALL = 0.05
 # transitions weaker than this share of the strongest are no lines
@@ -96,7 +96,8 @@ def two_level(
     >>> print(round(pair.frequency_hz / 1e6, 1), round(pair.element, 3), pair.doubts(10e6))
     2749.5 0.567 ()
     """
-    upper = 1 + BRANCHES.index(known_name("branch", branch, BRANCHES))
+    known_name("branch", branch, BRANCHES)
+    upper = 1 + BRANCHES.index(branch)
     found = electron_levels(diamond, axis)
     strength = np.abs(found.elements(direction)) ** 2
     energies, third = found.energies_hz, 3 - upper
@@ -146,7 +147,8 @@ def lines(diamond: Diamond, axis: int, direction: ArrayLike, branch: Branch = "l
     >>> print((np.diff(found.frequencies_hz) / 1e6).round(2), found.strengths.round(3))
     [2.15 2.14] [0.333 0.333 0.333]
     """
-    upper = 1 + BRANCHES.index(known_name("branch", branch, BRANCHES))
+    known_name("branch", branch, BRANCHES)
+    upper = 1 + BRANCHES.index(branch)
     found: Levels = levels(diamond, axis)
     _refuse_overlap(diamond, axis)
     count = found.energies_hz.size // 3

@@ -15,6 +15,7 @@ from nvmodel.refusal import InputError
 from runs.commands.checking import check, init
 from runs.commands.comparison import compare
 from runs.commands.devices import devices
+from runs.commands.diamond import diamond
 from runs.commands.machine import doctor
 from runs.commands.paper import paper
 from runs.commands.report import report
@@ -40,6 +41,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     report,
     paper,
     devices,
+    diamond,
     doctor,
 )
 

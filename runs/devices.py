@@ -1,4 +1,4 @@
-"""Published devices as tables for people."""
+"""Published devices and NV centres as tables for people."""
 
 import math
 from dataclasses import replace
@@ -8,9 +8,14 @@ from rich.table import Table
 from meanfield.linear import threshold_cooperativity
 from nvmodel.datasheet import Device, Quantity
 from nvmodel.devices import DEVICES
+from nvmodel.diamond import AXES, Branch, Diamond, zero_field_splitting
+from nvmodel.refusal import InputError
 from nvmodel.resonator import ResonatorBattery
 from nvmodel.split import resonator_battery
+from nvmodel.twolevel import BRANCHES, lines, two_level
 from runs.experiments import comparisons
+
+AXIS_NAMES = ("[1 1 1]", "[1 -1 -1]", "[-1 1 -1]", "[-1 -1 1]")
 
 
 def overview() -> Table:
@@ -78,6 +83,45 @@ def derived(device: Device) -> list[str]:
     if device.note:
         lines.append(f"note: {device.note}")
     return lines
+
+
+def transitions(
+    diamond: Diamond, direction: tuple[float, float, float], bandwidth_hz: float
+) -> tuple[Table, list[str]]:
+    """Both transitions of the four axes, and what speaks against two levels, one line each."""
+    table = Table(title=f"D = {zero_field_splitting(diamond.temperature_k) / 1e6:.2f} MHz")
+    table.add_column("axis")
+    table.add_column("to the")
+    for column in ("f (MHz)", "|<e|n.S|g>|", "polarised", "hyperfine (MHz)"):
+        table.add_column(column, justify="right")
+    remarks = []
+    for axis in range(len(AXES)):
+        for branch in BRANCHES:
+            pair = two_level(diamond, axis, direction, branch)
+            table.add_row(
+                AXIS_NAMES[axis],
+                f"{branch} level",
+                f"{pair.frequency_hz / 1e6:.3f}",
+                f"{pair.element:.4f}",
+                f"{pair.polarisation:.3g}",
+                _hyperfine(diamond, axis, direction, branch) if pair.element > 0.0 else "",
+            )
+            for doubt in pair.doubts(bandwidth_hz):
+                remarks.append(f"not two levels, {AXIS_NAMES[axis]} {branch}: {doubt}")
+    return table, remarks
+
+
+def _hyperfine(
+    diamond: Diamond, axis: int, direction: tuple[float, float, float], branch: Branch
+) -> str:
+    """Lines with more than a hundredth of the strength, from the mean."""
+    try:
+        found = lines(diamond, axis, direction, branch)
+    except InputError:  # lines of m_s = +-1 overlap, as they do without a field
+        return "overlap"
+    centre = float(found.frequencies_hz @ found.strengths)
+    strong = found.frequencies_hz[found.strengths > 0.01] - centre
+    return " ".join(f"{x / 1e6:+.2f}" for x in strong) if strong.size > 1 else ""
 
 
 def comparison_table() -> Table:
