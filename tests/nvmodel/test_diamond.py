@@ -180,6 +180,15 @@ def test_two_levels_hold_in_a_field_and_fail_without():
     assert skew.doubts(1e6)[0].startswith("m_s mixed")
 
 
+def test_the_neighbour_may_start_in_the_upper_level():
+    # 2 gamma B = D - gamma B: m_s = -1 to +1 at the frequency of 0 to -1, allowed by strain alone
+    field = zero_field_splitting(300.0) / (3.0 * GYROMAGNETIC.value)
+    diamond = Diamond(field_t=tuple(field * AXES[0]), strain=Strain(m_x_hz=20e6))
+    pair = two_level(diamond, 0, direction=AXES[0] + 0.3 * np.array([1.0, -1.0, 0.0]))
+    assert pair.neighbour_hz < 2 * MHZ
+    assert 0.0 < pair.neighbour_strength < 0.1
+
+
 def test_a_longitudinal_field_does_not_drive():
     pair = two_level(Diamond(field_t=tuple(5e-3 * AXES[3])), 3, direction=AXES[3])
     assert pair.element < 1e-9
