@@ -42,7 +42,7 @@ class StageReadout:
         """Sparse rows: battery, charger, power, emission, absorption."""
         g, n = self.generator, self.generator.space.size
         e, diagonal = g.space.elements, g.space.diagonal
-        tail = np.zeros((g.parts - 1) * n + INTEGRALS)
+        tail = np.zeros((g.parts - 1) * n)
         battery = np.concatenate([np.where(diagonal, e.mb, 0.0) / self.battery.n_battery, tail])
         charger = np.concatenate([np.where(diagonal, e.mc, 0.0) / self.battery.n_charger, tail])
         rates = [np.concatenate([rate, tail]) for rate in (g.emission, g.absorption)]
@@ -51,7 +51,7 @@ class StageReadout:
 
     def linear(self, vector: Array) -> dict[str, float]:
         """Energies, rates and counts of one vector."""
-        found = [*(self._weights @ vector), *vector[-INTEGRALS:]]
+        found = [*(self._weights @ vector[:-INTEGRALS]), *vector[-INTEGRALS:]]
         means = dict(zip(LINEAR, map(float, found), strict=True))
         means["battery_energy"] += 0.5
         means["charger_energy"] += 0.5
@@ -78,10 +78,10 @@ class StageReadout:
         are distinguishable, so that its trace norm counts once, whatever their number.
         """
         space, parts = self.generator.space, self.generator.parts
-        state = vector[: parts * space.size].reshape(parts, -1)
+        state = vector[:-INTEGRALS].reshape(parts, -1)
         negative, slope = 0.0, np.nan
         if with_rate:
-            change = (self.generator.matrix @ vector)[: parts * space.size].reshape(parts, -1)
+            change = (self.generator.matrix @ vector[:-INTEGRALS]).reshape(parts, -1)
             slope = 0.0
         for b in range(space.jb.size):
             for c in range(space.jc.size):

@@ -99,22 +99,18 @@ class Generator:
 
     @cached_property
     def matrix(self) -> Any:
-        """Sparse (CSR) matrix of the whole vector."""
-        n = self.space.size
+        """Sparse (CSR) matrix of the elements, all but the integrals."""
         real, imaginary = _assembled(self.space, self.rates, self.parts == 2)
-        integrals = sparse.csr_matrix(np.vstack([self.emission, self.absorption, self.local_loss]))
         if self.parts == 1:
-            return sparse.bmat([[real, None], [integrals, _empty(INTEGRALS)]], format="csr")
+            return real
         turning = sparse.diags(self.rates.detuning * self.space.coherence)
-        nothing = sparse.csr_matrix((INTEGRALS, n))
-        return sparse.bmat(
-            [
-                [real, turning, None],
-                [-turning, imaginary, None],
-                [integrals, nothing, _empty(INTEGRALS)],
-            ],
-            format="csr",
-        )
+        return sparse.bmat([[real, turning], [-turning, imaginary]], format="csr")
+
+    @cached_property
+    def counting(self) -> Array:
+        """Rates of the integrals as rows over the elements, (3, parts * size)."""
+        rows = np.vstack([self.emission, self.absorption, self.local_loss])
+        return np.hstack([rows, np.zeros((INTEGRALS, (self.parts - 1) * self.space.size))])
 
     @cached_property
     def emission(self) -> Array:

@@ -20,50 +20,69 @@ Array = NDArray[np.float64]
 DIMENSIONS = 30
 # Euclidean norm of the whole vector, over all steps to the last output time
 TOLERANCE = 1e-12
+# no step can do better
+ROUNDING = 1e-15
+# a state that changes by less than this, relative to the largest rate and to its own size, has
+# arrived: this is the rounding of one product with A
+STATIONARY = 2e-16
 
 
 class Projection(NamedTuple):
-    """A on the space of y, A y, ...: orthonormal vectors, the small matrix, |y| and |A v_last|."""
+    """A on the space of y, A y, ..., with rows for the integrals behind.
+
+    `small` has the orthonormal vectors first; where the space goes on, the corrected scheme's one
+    more; last the integrals. `drift` is |A v_last|, 0 where the space is invariant.
+    """
 
     vectors: Array
     small: Array
     norm: float
-    last: float
-    exact: bool
+    drift: float
 
 
-def krylov_states(matrix: Any, start: Array, spans: Array) -> Iterator[Array]:
-    """exp(span matrix) start for all `spans` (rising, >= 0), one after the other.
+def krylov_states(matrix: Any, counting: Array, start: Array, spans: Array) -> Iterator[Array]:
+    """exp(span matrix) start, and integrals, for all `spans` (rising, >= 0), one after the other.
 
+    Parameters
+    ----------
+    matrix : sparse (n, n)
+    counting : ndarray (k, n)
+        Rows w of the integrals, d/dt = w y.
+    start : ndarray (n + k,)
+        y and behind it the integrals so far.
+
+    Examples
+    --------
     >>> from scipy.sparse import csr_matrix
-    >>> decay = csr_matrix([[-1.0, 0.0], [1.0, 0.0]])
-    >>> [round(float(x[0]), 9) for x in krylov_states(decay, np.array([1.0, 0.0]), np.array([1.0]))]
-    [0.367879441]
+    >>> decay, left = csr_matrix([[-1.0]]), np.array([[1.0]])
+    >>> at = np.array([1.0])
+    >>> [x.round(9).tolist() for x in krylov_states(decay, left, np.array([1.0, 0.0]), at)]
+    [[0.367879441, 0.632120559]]
     """
-    state, now, step, i = start, 0.0, 0.0, 0
-    while i < spans.size and spans[i] <= 0.0:
-        yield state.copy()
-        i += 1
-    end = float(spans[-1])
+    n = matrix.shape[0]
+    state, counted = start[:n], start[n:]
+    largest = float(abs(matrix).sum(axis=1).max()) if matrix.nnz else 0.0
+    now, step, end, i = 0.0, 1.0 / max(largest, 1e-300), float(spans[-1]), 0
     while i < spans.size:
-        projection = _arnoldi(matrix, state)
-        guess = step if step > 0.0 else 1.0 / max(float(np.abs(projection.small).max()), 1e-300)
-        step = _longest_step(projection, guess, end - now, end)
+        projection = _arnoldi(matrix, counting, state, STATIONARY * largest)
+        step = _longest_step(projection, step, end - now, end)
         reached = end if step == end - now else now + step
         while i < spans.size and spans[i] <= reached:
-            yield _at(projection, float(spans[i]) - now)
+            y, count = _at(projection, float(spans[i]) - now, len(counting))
+            yield np.concatenate([y, counted + count])
             i += 1
         if i < spans.size:
-            state, now = _at(projection, step), reached
+            state, count = _at(projection, step, len(counting))
+            counted, now = counted + count, reached
 
 
-def _arnoldi(matrix: Any, state: Array) -> Projection:
-    size = min(DIMENSIONS, state.size)
+def _arnoldi(matrix: Any, counting: Array, state: Array, stationary: float) -> Projection:
+    most = min(DIMENSIONS, state.size)
     norm = float(np.linalg.norm(state))
-    vectors = np.empty((size + 1, state.size))
-    small = np.zeros((size + 2, size + 2))
+    vectors = np.empty((most + 1, state.size))
+    small = np.zeros((most + 1, most + 1))
     vectors[0] = state / norm
-    for k in range(size):
+    for k in range(most):
         new = matrix @ vectors[k]
         before = vectors[: k + 1]
         scale = float(np.linalg.norm(new))
@@ -73,28 +92,41 @@ def _arnoldi(matrix: Any, state: Array) -> Projection:
             small[: k + 1, k] += overlap
             new -= overlap @ before
         rest = float(np.linalg.norm(new))
-        if rest <= 1e-15 * scale:
-            return Projection(vectors[: k + 1], small[: k + 1, : k + 1], norm, 0.0, True)
+        if rest <= max(1e-15 * scale, stationary):
+            return _with_integrals(vectors[: k + 1], small[: k + 1, : k + 1], counting, norm, 0.0)
         small[k + 1, k] = rest
         vectors[k + 1] = new / rest
-    small[size + 1, size] = 1.0
-    last = float(np.linalg.norm(matrix @ vectors[size]))
-    return Projection(vectors, small, norm, last, False)
+    drift = float(np.linalg.norm(matrix @ vectors[most]))
+    return _with_integrals(vectors, small, counting, norm, drift)
 
 
-def _at(projection: Projection, span: float) -> Array:
-    column = expm(span * projection.small)[: len(projection.vectors), 0]
-    return np.asarray((projection.norm * column) @ projection.vectors)
+def _with_integrals(
+    vectors: Array, small: Array, counting: Array, norm: float, drift: float
+) -> Projection:
+    size = len(vectors) + (drift > 0.0)
+    whole = np.zeros((size + len(counting), size + len(counting)))
+    whole[: len(vectors), : len(vectors)] = small
+    if drift > 0.0:
+        whole[size - 1, size - 2] = 1.0
+    whole[size:, : len(vectors)] = counting @ vectors.T
+    return Projection(vectors, whole, norm, drift)
+
+
+def _at(projection: Projection, span: float, integrals: int) -> tuple[Array, Array]:
+    if span <= 0.0:
+        return projection.norm * projection.vectors[0], np.zeros(integrals)
+    column = projection.norm * expm(span * projection.small)[:, 0]
+    return column[: len(projection.vectors)] @ projection.vectors, column[-integrals:]
 
 
 def _error(projection: Projection, step: float) -> float:
-    if projection.exact:
+    if projection.drift == 0.0:
         return 0.0
-    size = len(projection.vectors) - 1
+    size = len(projection.vectors)
     column = np.abs(expm(step * projection.small)[:, 0]) * projection.norm
     if not np.isfinite(column).all():
         return np.inf
-    one, two = float(column[size]), float(column[size + 1]) * projection.last
+    one, two = float(column[size - 1]), float(column[size]) * projection.drift
     if one > 10.0 * two:
         return two
     return one * two / (one - two) if one > two else one
@@ -102,10 +134,13 @@ def _error(projection: Projection, step: float) -> float:
 
 def _longest_step(projection: Projection, guess: float, left: float, end: float) -> float:
     """A step whose error keeps within its share of the tolerance, and hardly a longer one."""
-    power = 1.0 / (len(projection.vectors) - 1) if len(projection.vectors) > 1 else 1.0
+    if projection.drift == 0.0:
+        return left
+    power = 1.0 / (len(projection.vectors) - 1)
     step, best = min(guess, left), 0.0
     while step > 1e-16 * end:
-        error, allowed = _error(projection, step), TOLERANCE * step / end
+        error = _error(projection, step)
+        allowed = max(TOLERANCE * step / end, ROUNDING * projection.norm)
         factor = 0.9 * (allowed / max(error, 1e-300)) ** power
         if error > allowed:
             if best > 0.0:

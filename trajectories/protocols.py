@@ -101,7 +101,7 @@ def _states(generator: Generator, vector: Array, spans: Array) -> Iterator[Array
         return iter(())
     if applies(generator):
         return collective_states(generator, vector, spans)
-    return krylov_states(generator.matrix, vector, spans)
+    return krylov_states(generator.matrix, generator.counting, vector, spans)
 
 
 def _start(battery: CollectiveBattery, parts: int) -> tuple[ProductSpace, Array]:
@@ -148,12 +148,12 @@ def _reached(space: ProductSpace, step: Stage | Pulse, battery: CollectiveBatter
 def _embedded(vector: Array, space: ProductSpace, larger: ProductSpace, parts: int) -> Array:
     if larger.size == space.size:
         return vector
-    state = space.embedded(vector[: parts * space.size].reshape(parts, -1), larger)
+    state = space.embedded(vector[:-INTEGRALS].reshape(parts, -1), larger)
     return np.concatenate([state.ravel(), vector[-INTEGRALS:]])
 
 
 def _pulsed(space: ProductSpace, vector: Array, pulse: Pulse, parts: int) -> Array:
-    state = vector[: parts * space.size].reshape(parts, -1)
+    state = vector[:-INTEGRALS].reshape(parts, -1)
     if pulse.dephase_battery > 0.0:
         state = dephased(space, state, pulse.dephase_battery, True)
     if pulse.dephase_charger > 0.0:
