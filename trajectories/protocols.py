@@ -28,9 +28,9 @@ Array = NDArray[np.float64]
 # weight of the states of a mixed start that may be left out
 START_TAIL = 1e-14
 # unknowns and bytes for each: chains hold a few vectors, Krylov spaces 31, and the sparse matrix
-MOST_UNKNOWNS = 4_000_000
-MOST_NOISY_UNKNOWNS = 1_000_000
-BYTES, NOISY_BYTES = 500, 1800
+MOST_UNKNOWNS = 3_000_000
+MOST_NOISY_UNKNOWNS = 2_000_000
+BYTES, NOISY_BYTES = 800, 1000
 
 
 def timed_averages(battery: CollectiveBattery, times: Array, names: tuple[str, ...]) -> Solution:
