@@ -13,7 +13,9 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from nvmodel.battery import CollectiveBattery
 from nvmodel.observables import OBSERVABLES
+from nvmodel.protocol import boundaries
 from runs.study import Study
 from runs.summary import curves
 
@@ -50,6 +52,8 @@ def draw(study: Study) -> Figure:
             _draw_deviation(axes[len(shown)], points, study, colours)
         for i, (label, runs) in enumerate(fans):
             _draw_fan(axes[len(shown) + compared + i], label, runs, points[i][1], study, colours[i])
+        for axis in axes[:n_panels]:
+            _draw_boundaries(axis, study)
         for axis in axes[n_panels:]:
             axis.set_axis_off()
         if points and points[0][0]:
@@ -133,6 +137,33 @@ def _draw_observable(
     axis.set_xlabel(time_label(study))
     axis.set_ylabel(f"{observable.symbol}  ({observable_unit(study, name)})")
     axis.set_title(name.replace("_", " "), fontsize="medium", loc="left")
+
+
+def _draw_boundaries(axis: Axes, study: Study) -> None:
+    """Where a protocol switches, with the names of its stages and pulses; not where it is swept."""
+    models = [point.model for point in study.definition.points()]
+    found = {boundaries(m.protocol) for m in models if isinstance(m, CollectiveBattery)}
+    if len(found) != 1:
+        return
+    low, high = axis.get_xlim()
+    times = study.definition.times
+    names: dict[float, list[str]] = {}
+    for time, name in found.pop():
+        if times[0] <= time < times[-1]:
+            names.setdefault(time, []).append(name)
+    for time, here in names.items():
+        axis.axvline(time, color="0.6", lw=0.7, ls="--", zorder=0)
+        axis.text(
+            time + 0.01 * (high - low),
+            0.98,
+            ", ".join(filter(None, here)),
+            transform=axis.get_xaxis_transform(),
+            rotation="vertical",
+            va="top",
+            fontsize="x-small",
+            color="0.4",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5},
+        )
 
 
 def _draw_deviation(

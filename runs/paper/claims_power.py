@@ -1,10 +1,10 @@
-"""Section IV: the power of charging, the rate convention, and discharging."""
+"""Section IV: the power of charging, and the rate convention."""
 
 import numpy as np
 import pandas as pd
 
 from runs.paper.appendix import PRINTED, derived_equations
-from runs.paper.claims import Claim, Measured, Verdict, judged, power_law, smallest_step
+from runs.paper.claims import Claim, Measured, judged, power_law, smallest_step
 from runs.paper.evidence import Evidence
 
 # peaks are read from parabolas through points within 3e-3 of the top
@@ -109,10 +109,6 @@ def _as_printed(evidence: Evidence) -> Measured:
     return Measured(numbers, judged(fits(2.0) and appendix == 2))
 
 
-def _left(evidence: Evidence) -> Measured:
-    return Measured("needs the model of single-spin noise", Verdict.LEFT)
-
-
 POWER_CLAIMS = (
     Claim(
         "P_max is proportional to N_B",
@@ -149,19 +145,5 @@ POWER_CLAIMS = (
         "both peaks within 75 to 105 percent of the last axis labels of Figs. 5(a), 5(b), and "
         "twice the standard dissipator's rate in Eq. (18)",
         _as_printed,
-    ),
-    Claim(
-        "superradiant discharge",
-        "Sec. IV",
-        "Without its charger the battery discharges faster the more spins it has",
-        "left to the local-noise model",
-        _left,
-    ),
-    Claim(
-        "dephased discharge",
-        "Sec. IV",
-        "Dephased first, the battery discharges at the single-spin rate",
-        "left to the local-noise model",
-        _left,
     ),
 )

@@ -10,6 +10,7 @@ from rich.table import Table
 from runs.paper.appendix import OCCUPATIONS, STARTS, compare, equation_32, steady_populations
 from runs.paper.claims import Claim, Verdict, judged
 from runs.paper.claims_appendix import APPENDIX_CLAIMS
+from runs.paper.claims_discharge import DISCHARGE_CLAIMS
 from runs.paper.claims_energy import ENERGY_CLAIMS
 from runs.paper.claims_entanglement import ENTANGLEMENT_CLAIMS
 from runs.paper.claims_ergotropy import ERGOTROPY_CLAIMS
@@ -21,6 +22,7 @@ CLAIMS: tuple[Claim, ...] = (
     *ENERGY_CLAIMS,
     *ERGOTROPY_CLAIMS,
     *POWER_CLAIMS,
+    *DISCHARGE_CLAIMS,
     *ENTANGLEMENT_CLAIMS,
     *TEMPERATURE_CLAIMS,
     *APPENDIX_CLAIMS,
