@@ -35,9 +35,8 @@ def test_rows_of_the_page_made_again(name, mark, left_out, points):
     assert len(page) == len(definition.points())
     for i in points:
         model = definition.points()[i].model
-        made = sample(
-            model, definition.times_array(), definition.runs, definition.seed, records="summary"
-        )
+        times = definition.times_of(model)
+        made = sample(model, times, definition.runs, definition.seed, records="summary")
         line, _ = charging_line(model, made.records)
         assert page[i] == [cell for key, cell in line.items() if key not in left_out]
 
