@@ -22,7 +22,7 @@ from scipy.optimize import brentq, minimize_scalar
 from nvmodel.classes import line_quadrature
 from nvmodel.ensemble import SpinEnsemble
 from nvmodel.lineresponse import line_response
-from nvmodel.refusal import InputError
+from nvmodel.refusal import InputError, finite_number
 from nvmodel.resonator import ResonatorBattery
 from nvmodel.times import output_times
 
@@ -52,6 +52,8 @@ def transmission(model: ResonatorBattery, detuning_hz: ArrayLike) -> Amplitudes:
     [0.    0.512]
     """
     delta = 2.0 * math.pi * np.atleast_1d(np.asarray(detuning_hz, dtype=float))
+    if not np.isfinite(delta).all():
+        raise InputError("detuning_hz", detuning_hz, "must be finite")
     half = 0.5 * model.resonator.kappa
     denominator: Amplitudes = half - 1j * delta.astype(np.complex128)
     for spins, centre in _at_rest(model):
@@ -96,7 +98,9 @@ def transmission_peaks(model: ResonatorBattery, span_hz: float | None = None) ->
     >>> print(round((high.detuning_hz - low.detuning_hz) / 1e6, 1), "MHz")  # published: 19.2
     19.5 MHz
     """
-    span = _span(model) if span_hz is None else span_hz
+    span = _span(model)
+    if span_hz is not None:
+        span = finite_number("span_hz", span_hz, least=0.0, exclusive=True)
     grid = np.linspace(-span, span, SEARCHED)
     power = np.abs(transmission(model, grid)) ** 2
     inner = np.flatnonzero((power[1:-1] > power[:-2]) & (power[1:-1] >= power[2:])) + 1

@@ -195,6 +195,9 @@ class Device:
         lines = (2, 3) if self.hyperfine_hz is not None else (1,)
         if self.hyperfine_lines not in lines:
             raise InputError("hyperfine_lines", self.hyperfine_lines, f"must be one of {lines}")
+        if self.q is not None:
+            for q in (*self.q.range, self.q.converted):
+                QGaussian(1.0, q)
 
     @property
     def quantities(self) -> dict[str, Quantity]:

@@ -112,7 +112,8 @@ class Diamond:
                 "field_t", self.field_t, f"must be in tesla, at most {HIGHEST_FIELD:g} T"
             )
         zero_field_splitting(self.temperature_k)
-        if self.nitrogen is not None and self.nitrogen not in NITROGEN:
+        whole = isinstance(self.nitrogen, int) and not isinstance(self.nitrogen, bool)
+        if self.nitrogen is not None and not (whole and self.nitrogen in NITROGEN):
             raise InputError("nitrogen", self.nitrogen, "must be 14, 15 or None")
         if not isinstance(self.strain, Strain):
             raise InputError("strain", self.strain, "must be a Strain")

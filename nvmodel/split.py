@@ -50,6 +50,8 @@ def resonator_battery(
     >>> model.charger.number / model.battery.number
     3.0
     """
+    if not isinstance(device, Device):
+        raise InputError("device", device, "must be a Device: find_device(name) gives one")
     number = _numbers(device, ratio, fractions, crystals)
     down = device.polarisation.converted if battery_polarisation is None else battery_polarisation
     up = device.inversion.converted if charger_polarisation is None else charger_polarisation

@@ -248,3 +248,11 @@ def test_spins_without_any_width_are_refused():
         transmission(model, 0.0)
     with pytest.raises(InputError, match="t2_s"):
         photon_amplitude(model, [0.0, 1.0])
+
+
+def test_probes_must_be_numbers():
+    model = two_crystals(0.0)
+    with pytest.raises(InputError, match="detuning_hz"):
+        transmission(model, [0.0, math.nan])
+    with pytest.raises(InputError, match="span_hz"):
+        transmission_peaks(model, span_hz=-1.0)

@@ -75,6 +75,14 @@ def test_a_battery_from_every_device(name, ratio):
     assert model.charger.polarisation == device.inversion.converted
 
 
+@pytest.mark.parametrize("name", DEVICES)
+def test_every_end_of_every_assumed_range_makes_a_model(name):
+    device = find_device(name)
+    for field, ends in assumed(device).items():
+        for value in ends:
+            resonator_battery(with_value(device, field, value), ratio=5.0)
+
+
 def test_published_numbers_agree_among_themselves():
     # Putz 2014: Q = 3060 and 0.4 MHz HWHM; about 12 Hz a spin and an order of magnitude of spins
     np.testing.assert_allclose(2.6899e9 / PUTZ.linewidth_fwhm_hz.converted, 3060, rtol=0.1)
@@ -170,6 +178,9 @@ WIDTH = Quantity(1e6, "Hz", "FWHM", "a test", "read")
         (lambda: with_value(PUTZ, "hyperfine_hz", 1.0), "field"),
         (lambda: with_value(PUTZ, "temperature_k", -1.0), "temperature_k"),
         (lambda: with_value(PUTZ, "spins", 0.0), "spins"),
+        (lambda: with_value(PUTZ, "q", 1.0), "q"),
+        (lambda: with_value(PUTZ, "q", 3.0), "q"),
+        (lambda: resonator_battery("putz2014", 1.0), "device"),
         (lambda: resonator_battery(PUTZ), "ratio, fractions, crystals"),
         (lambda: resonator_battery(PUTZ, 2.0, fractions=(0.5, 0.5)), "ratio, fractions, crystals"),
         (lambda: resonator_battery(PUTZ, 0.0), "ratio"),

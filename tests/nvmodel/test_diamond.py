@@ -218,6 +218,8 @@ def test_all_strength_of_the_nuclear_lines_is_the_electrons():
         ({"temperature_k": -1.0}, "temperature_k"),
         ({"temperature_k": 501.0}, "temperature_k"),
         ({"nitrogen": 13}, "nitrogen"),
+        ({"nitrogen": [14]}, "nitrogen"),
+        ({"nitrogen": True}, "nitrogen"),
         ({"strain": 7e6}, "strain"),
     ],
 )
