@@ -135,6 +135,22 @@ def simplified(
     return tuple(steps)
 
 
+def begun(protocol: Protocol, time: float) -> Protocol:
+    """The steps that have begun at `time`.
+
+    >>> begun((Stage(1.0, name="charge"), Pulse(1.0), Stage(1.0, "none")), 0.5)[-1].name
+    'charge'
+    """
+    now, steps = 0.0, []
+    for step in protocol:
+        if time < end_of(now):
+            break
+        steps.append(step)
+        if isinstance(step, Stage):
+            now += step.duration
+    return tuple(steps)
+
+
 def end_of(time: float) -> float:
     """Outputs before this belong to the stage that ends at `time`, others are read after it.
 

@@ -1,4 +1,4 @@
-"""Exact averages: the collective master equation, solved chain by chain."""
+"""Exact averages: the collective master equation, solved chain by chain; and all that leaves it."""
 
 from collections.abc import Iterable, Iterator
 
@@ -55,6 +55,11 @@ def evolve(
     Eq. (2); D the standard dissipator) in the coupled basis |J,M>, where it is a set of independent
     tridiagonal chains in M, one for each pair of ladders (J, J').
 
+    A battery that leaves the paper's model (`CollectiveBattery.beyond_collective`: noise of single
+    spins, a detuning, other starts, a protocol) is solved over the irreps of its ensembles, see
+    `trajectories.protocols`. `ergotropy` is then that of unitaries within each irrep of the battery,
+    `ergotropy_total` that of all of its 2^N_B-dimensional space.
+
     Parameters
     ----------
     battery : CollectiveBattery
@@ -70,19 +75,25 @@ def evolve(
     -------
     Solution
         Deterministic. `distributions["populations"]` holds the battery's ladder populations
-        where an ergotropy was computed; `provenance["error_estimate"]` the estimated largest error
+        where an ergotropy was computed, and `distributions["irreps"]` the probabilities of its
+        irreps where there are several; `provenance["error_estimate"]` the estimated largest error
         of a matrix element.
 
     Raises
     ------
     InputError
-        For bad times or names, a thermal start of more than one spin, or a system too large.
+        For bad times or names, times beyond the protocol's end, or a system too large (with the
+        number of unknowns and their memory).
 
     Examples
     --------
     >>> solution = evolve(CollectiveBattery(n_battery=1, n_charger=1), [1.0, 20.0])
     >>> print(solution["battery_energy"].round(6))
     [0.099894 0.25    ]
+    >>> from nvmodel import LocalNoise
+    >>> dephased = CollectiveBattery(1, 1, battery_noise=LocalNoise(dephasing=1.0))
+    >>> print(evolve(dephased, [1.0, 20.0])["battery_energy"].round(6))  # the dark state leaks
+    [0.084898 0.003873]
     """
     t = output_times(times)
     if not _is_plain_charging(battery):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nvmodel.battery import CollectiveBattery
 from nvmodel.irreps import Irreps
 from nvmodel.preparation import DickeMixture, dicke_mixture
-from nvmodel.protocol import Pulse, Stage, end_of, refuse_beyond, simplified
+from nvmodel.protocol import Protocol, Pulse, Stage, begun, end_of, refuse_beyond, simplified
 from nvmodel.refusal import InputError
 from nvmodel.solution import Reading, Solution
 from trajectories.block_readout import Readings, StageReadout
@@ -27,9 +27,11 @@ Array = NDArray[np.float64]
 
 # weight of the states of a mixed start that may be left out
 START_TAIL = 1e-14
-# unknowns and bytes for each: chains hold a few vectors, Krylov spaces 31, and the sparse matrix
+# unknowns, and bytes for each as measured: chains hold the states at several times, noisy stages
+# 31 vectors and a sparse matrix
 MOST_UNKNOWNS = 3_000_000
 MOST_NOISY_UNKNOWNS = 2_000_000
+MOST_SPINS = 20_000
 BYTES, NOISY_BYTES = 800, 1000
 
 
@@ -43,55 +45,48 @@ def timed_averages(battery: CollectiveBattery, times: Array, names: tuple[str, .
     """
     steps = simplified(battery.stages, battery.battery_noise, battery.charger_noise)
     refuse_beyond(steps, times)
+    steps = begun(steps, float(times[-1]))
     parts = 2 if battery.detuning != 0.0 else 1
-    space, vector = _start(battery, parts)
-    readings = Readings(battery, names, Irreps.all_of(battery.n_battery))
-    now, done, largest = 0.0, 0, space.size
-    stages = [step for step in steps if isinstance(step, Stage)]
-    rates = Rates.of(battery, stages[0] if stages else Stage(np.inf))
-    for step in steps:
-        larger = _reached(space, step, battery)
-        _refuse_too_large(battery, larger, parts, step)
-        vector, space = _embedded(vector, space, larger, parts), larger
-        largest = max(largest, space.size)
+    start, vector = _start(battery, parts)
+    spaces = _spaces(battery, start, steps, parts)
+    readings = Readings(battery, names, Irreps(battery.n_battery, spaces[-1].jb))
+    stages = [step for step in steps if isinstance(step, Stage)] or [Stage(np.inf)]
+    rates, now, done = Rates.of(battery, stages[0]), 0.0, 0
+    for step, before, space in zip(steps, spaces, spaces[1:], strict=False):
+        vector = _embedded(vector, before, space, parts)
         if isinstance(step, Pulse):
             vector = _pulsed(space, vector, step, parts)
             continue
         rates = Rates.of(battery, step)
-        end = now + step.duration
-        here = times[done:][times[done:] < end_of(end)]
-        vector = _through(
-            StageReadout(battery, readings.irreps, Generator(space, rates, parts)),
-            vector,
-            here - now,
-            step.duration,
-            readings,
-        )
-        now, done = end, done + here.size
-        if done == times.size:
-            break
+        readout = StageReadout(battery, readings.irreps, Generator(space, rates, parts))
+        here = int(np.count_nonzero(times[done:] < end_of(now + step.duration)))
+        spans = np.maximum(times[done : done + here] - now, 0.0)
+        now, done = now + step.duration, done + here
+        vector = _through(readout, vector, spans, step.duration, readings, done == times.size)
     if done < times.size:  # at the very end of the protocol, behind its last pulse
-        readings.add(StageReadout(battery, readings.irreps, Generator(space, rates, parts)), vector)
+        generator = Generator(spaces[-1], rates, parts)
+        readings.add(StageReadout(battery, readings.irreps, generator), vector)
     provenance = {
         "solver": "master equation over irreps",
         "error_estimate": TOLERANCE * len(steps),
-        "unknowns": largest * parts,
+        "unknowns": max(space.size for space in spaces) * parts,
     }
     return Solution(times, Reading(readings.values(), {}, readings.distributions()), provenance)
 
 
 def _through(
-    readout: StageReadout, vector: Array, spans: Array, duration: float, readings: Readings
+    readout: StageReadout,
+    vector: Array,
+    spans: Array,
+    duration: float,
+    readings: Readings,
+    last: bool,
 ) -> Array:
-    """Read a stage at its output times and return the vector at its end."""
-    last = spans.size if duration == np.inf else spans.size + 1
-    spans = np.maximum(spans, 0.0)
-    if duration != np.inf:
-        spans = np.append(spans, duration)
-    states = _states(readout.generator, vector, spans)
-    for i, state in enumerate(states):
+    """Read a stage at its output times and return the vector at its end, if more is to come."""
+    whole = spans if last else np.append(spans, duration)
+    for i, state in enumerate(_states(readout.generator, vector, whole)):
         vector = state
-        if i < last - (duration != np.inf):
+        if i < spans.size:
             readings.add(readout, state)
     return vector
 
@@ -105,6 +100,13 @@ def _states(generator: Generator, vector: Array, spans: Array) -> Iterator[Array
 
 
 def _start(battery: CollectiveBattery, parts: int) -> tuple[ProductSpace, Array]:
+    sizes = (battery.n_battery, battery.n_charger)
+    if max(sizes) > MOST_SPINS:
+        raise InputError(
+            "n_battery, n_charger",
+            sizes,
+            f"at most {MOST_SPINS} spins each outside the paper's model; take trajectories.sample",
+        )
     b = dicke_mixture(battery.n_battery, battery.battery_preparation, START_TAIL)
     c = dicke_mixture(battery.n_charger, battery.charger_preparation, START_TAIL)
     space = ProductSpace(_ladders(b), _ladders(c), float(b.m.max() + c.m.max()))
@@ -126,6 +128,17 @@ def _start(battery: CollectiveBattery, parts: int) -> tuple[ProductSpace, Array]
 def _ladders(mixture: DickeMixture) -> Array:
     highest, lowest = float(mixture.j.max()), float(mixture.j.min())
     return np.asarray(highest - np.arange(round(highest - lowest) + 1))
+
+
+def _spaces(
+    battery: CollectiveBattery, start: ProductSpace, steps: Protocol, parts: int
+) -> list[ProductSpace]:
+    """The start's space, then that of each step; refused before anything is computed."""
+    spaces = [start]
+    for step in steps:
+        spaces.append(_reached(spaces[-1], step, battery))
+        _refuse_too_large(battery, spaces[-1], parts, step)
+    return spaces
 
 
 def _reached(space: ProductSpace, step: Stage | Pulse, battery: CollectiveBattery) -> ProductSpace:
@@ -167,12 +180,15 @@ def _refuse_too_large(
     noisy = isinstance(step, Stage) and Rates.of(battery, step).local
     noisy = noisy or battery.detuning != 0.0
     most, each = (MOST_NOISY_UNKNOWNS, NOISY_BYTES) if noisy else (MOST_UNKNOWNS, BYTES)
-    unknowns = space.size * parts
+    # every irrep and M has one unknown at least, but for a corner
+    cells = space.jb.size * space.jc.size * (space.m_top + space.jb[0] + space.jc[0] + 1.0) / 4
+    unknowns = parts * (float(space.size) if cells < most else cells)
     if unknowns > most:
+        over = "" if cells < most else "over "
         raise InputError(
             "n_battery, n_charger",
             (battery.n_battery, battery.n_charger),
-            f"need {unknowns:.2g} unknowns ({unknowns * each * 1e-9:.2g} GB) over "
+            f"need {over}{unknowns:.2g} unknowns ({unknowns * each * 1e-9:.2g} GB) over "
             f"{space.jb.size} x {space.jc.size} irreps, at most {most:.2g}; take fewer spins, or "
             "trajectories.sample",
         )

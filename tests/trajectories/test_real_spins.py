@@ -329,3 +329,27 @@ def test_the_end_of_the_protocol_is_part_of_it():
     # a mixture of product states
     assert s["log_negativity"][1] == pytest.approx(0.0, abs=1e-12)
     assert s["charger_energy"][1] == pytest.approx(s["charger_energy"][0], abs=1e-12)
+
+
+def test_large_systems_are_refused_before_they_are_built():
+    loud = LocalNoise(dephasing=1.0)
+    for battery in (
+        CollectiveBattery(10**9, 5, battery_noise=loud),
+        CollectiveBattery(20_000, 20_000, charger_noise=loud),
+        CollectiveBattery(60, 100, battery_noise=loud, charger_noise=loud),
+    ):
+        with pytest.raises(InputError, match="sample"):
+            evolve(battery, [1.0])
+
+
+def test_a_protocol_is_followed_no_further_than_asked():
+    """The last stage would not fit, but no output is asked of it."""
+    loud = LocalNoise(dephasing=1.0)
+    last = Stage(1.0, battery_noise=loud, charger_noise=loud)
+    battery = CollectiveBattery(60, 100, protocol=(Stage(1.0), last))
+    s = evolve(battery, [0.01], ["battery_energy"])
+    plain = evolve(CollectiveBattery(60, 100), [0.01], ["battery_energy"])
+    # 1e-9: both are within 1e-10
+    assert s["battery_energy"][0] == pytest.approx(plain["battery_energy"][0], abs=1e-9)
+    with pytest.raises(InputError, match="GB"):
+        evolve(battery, [0.01, 1.5], ["battery_energy"])
