@@ -57,8 +57,8 @@ def evolve(
 
     A battery that leaves the paper's model (`CollectiveBattery.beyond_collective`: noise of single
     spins, a detuning, other starts, a protocol) is solved over the irreps of its ensembles, see
-    `trajectories.protocols`. `ergotropy` is then that of unitaries within each irrep of the battery,
-    `ergotropy_total` that of all of its 2^N_B-dimensional space.
+    `trajectories.protocols`. `ergotropy` is then that of unitaries within each irrep of the
+    battery, `ergotropy_total` that of all of its 2^N_B-dimensional space.
 
     Parameters
     ----------
