@@ -61,14 +61,28 @@ def summarise(study: Study) -> pd.DataFrame:
                 peak = series["power"].loc[series["power"].value.idxmax()]
                 row[f"P_max {method}"] = peak.value
                 row[f"at t {method}"] = peak.time
-        for source in (exact, steady):
-            if "ergotropy" in source:
-                row["W_end exact"] = source["ergotropy"].value.iloc[-1]
-                break
-        if "ergotropy" in sampled:
-            row["W_end sampled"] = sampled["ergotropy"].value.iloc[-1]
+        row |= _ergotropies(exact, steady, sampled)
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _ergotropies(
+    exact: dict[str, pd.DataFrame],
+    steady: dict[str, pd.DataFrame],
+    sampled: dict[str, pd.DataFrame],
+) -> dict[str, float]:
+    """Of the average state (W), and of the state that each run's record tells (W_d, daemonic)."""
+    row = {}
+    for symbol, name in (("W", "ergotropy"), ("W_d", "daemonic_ergotropy")):
+        for source in (exact, steady):
+            if name in source:
+                row[f"{symbol}_end exact"] = source[name].value.iloc[-1]
+                break
+        if name in sampled:
+            last = sampled[name].iloc[-1]
+            row[f"{symbol}_end sampled"] = last.value
+            row[f"{symbol} +-"] = last.error
+    return row
 
 
 def rich_table(study: Study) -> Table:
