@@ -167,8 +167,8 @@ def _evolved(
 
 
 def _is_plain(model: CollectiveBattery) -> bool:
-    """Whether the model has nothing but the shared reservoir, whose cost is known."""
-    return model.battery_noise.silent and model.charger_noise.silent and not model.protocol
+    """Whether the model is the paper's, whose cost is known; averages do not see a detector."""
+    return set(model.beyond_collective) <= {"detector_efficiency"}
 
 
 def seconds_per_sweep() -> float:
