@@ -11,26 +11,29 @@ with q and r the mean and mean square of the photon number, resolved by (J, M). 
 number is M_0 - M and p says everything.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import bmat, csr_matrix
 from scipy.sparse.linalg import expm_multiply
 
-from nvmodel.battery import CollectiveBattery
+from nvmodel.battery import CollectiveBattery, only_collective
 from nvmodel.refusal import InputError
+from nvmodel.times import output_times
 from trajectories.angular import CoupledBasis, coupled_basis, lowering_squared
 from trajectories.chains import pair_chains, propagate
 from trajectories.conditional import unravelling
 from trajectories.fluctuations import (
     COUNTING,
+    LEAST_EMISSION,
     NEED_ERGOTROPY,
     OVER_RUNS,
     OverRuns,
     fano_factor,
     fluctuations,
     g2_zero,
+    ratio,
 )
 from trajectories.photonstates import pair_emission, photon_states
 from trajectories.starts import starts
@@ -176,6 +179,38 @@ def emitted_moments(battery: CollectiveBattery, taus: Array) -> tuple[Array, Arr
             now = tau
         found[i] = vector.reshape(3, -1)[1:].sum(axis=1)
     return found[:, 0], found[:, 1]
+
+
+def second_order_coherence(battery: CollectiveBattery, time: float, delays: Array) -> Array:
+    r"""How a photon at `time` goes with one a delay later, at any temperature.
+
+    .. math:: g^{(2)}(t,\tau)=\frac{\langle J^+(t)\,J^+J^-(t+\tau)\,J^-(t)\rangle}
+              {\langle J^+J^-\rangle(t)\,\langle J^+J^-\rangle(t+\tau)}
+
+    by the regression theorem (Lax 1963): the populations after an emission at t, propagated on. A
+    late `time` gives the steady state's. Delays are >= 0 and increasing; NaN once the emission is
+    over.
+
+    Examples
+    --------
+    >>> second_order_coherence(CollectiveBattery(1, 9), 0.0, np.array([0.0])).round(6)
+    array([1.777778])
+    """
+    only_collective(replace(battery, detector_efficiency=1.0), "second_order_coherence")
+    t = output_times([time])
+    taus = output_times(delays) * battery.gamma
+    ladders = ladder_populations(battery, t * battery.gamma)
+    basis, now = ladders.basis, ladders.population[0]
+    chains = pair_chains(basis, battery.occupation, furthest=0)
+    down = np.where(chains.inside(basis), lowering_squared(basis.J, chains.M[:, None]), 0.0)
+    after = np.zeros_like(now)
+    after[1:] = (down * now)[:-1]
+    nothing = np.zeros_like(now)
+    rate = float((down * now).sum())
+    later = (propagate(chains, now, taus, nothing)[0] * down).sum(axis=(1, 2))
+    pairs = (propagate(chains, after, taus, nothing)[0] * down).sum(axis=(1, 2))
+    lit = (later > LEAST_EMISSION * battery.n_charger) & (rate > LEAST_EMISSION * battery.n_charger)
+    return np.where(lit, ratio(pairs, rate * later), np.nan)
 
 
 def _shifted(gain: Array, shift: int) -> csr_matrix:

@@ -218,11 +218,13 @@ class DecayTally:
         before = np.zeros(self.times.size, dtype=np.int64)
         before[0] = len(self.spans)
         arrived = self.arrivals[halfway] if halfway > 0 else before
+        first_photon = burst_distribution(self.times, self.arrivals[1])
         photons = np.arange(self.arrivals.shape[0], dtype=float)
         return {
             "battery_energy": Distribution("E_B per spin", edges[:-1], edges[1:], weight),
             "emitted_photons": Distribution.of_values("photons", photons, self.occupation.T),
             "burst_time": burst_distribution(self.times, arrived),
+            "first_photon_time": replace(first_photon, quantity="time of the first photon"),
             "dark_state": Distribution.of_values(
                 "J of the final dark state", tables.basis.J, self.ladders
             ),

@@ -6,7 +6,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from nvmodel.battery import CollectiveBattery
-from trajectories.conditional import unravelling
+from trajectories.conditional import BATTERY_Z_RATE, unravelling
 from trajectories.recording import (
     Path,
     Tables,
@@ -28,9 +28,10 @@ def summarise_runs(
 
     Columns: ``run``; ``final_energy`` (conditional, per battery spin, at the last time);
     ``emitted_photons`` and ``absorbed_photons`` until then; ``burst_time``, when the total J^z
-    first is <= 0; ``time_to_25``, ``time_to_50``, ``time_to_75``, the first output time at which
-    the conditional battery energy reaches that percentage of hbar omega. NaN: not until the last
-    time.
+    first is <= 0; ``peak_power`` and ``peak_power_time``, the conditional battery power per spin
+    where it is largest among the output times, and when; ``time_to_25``, ``time_to_50``,
+    ``time_to_75``, the first output time at which the conditional battery energy reaches that
+    percentage of hbar omega. NaN: not until the last time.
 
     Examples
     --------
@@ -39,7 +40,7 @@ def summarise_runs(
     ([10, 11], [True, True], [4, 4])
     """
     tables = unravelling(battery)
-    found = np.full((runs, 4 + len(CHARGE_LEVELS)), np.nan)
+    found = np.full((runs, 6 + len(CHARGE_LEVELS)), np.nan)
     _summarise(
         np.uint64(seed),
         first,
@@ -55,9 +56,11 @@ def summarise_runs(
         "emitted_photons": found[:, 1].astype(np.int64),
         "absorbed_photons": found[:, 2].astype(np.int64),
         "burst_time": found[:, 3] / battery.gamma,
+        "peak_power": found[:, 4] * battery.gamma / battery.n_battery,
+        "peak_power_time": found[:, 5] / battery.gamma,
     }
     for i, level in enumerate(CHARGE_LEVELS):
-        columns[f"time_to_{100 * level:.0f}"] = found[:, 4 + i] / battery.gamma
+        columns[f"time_to_{100 * level:.0f}"] = found[:, 6 + i] / battery.gamma
     return pd.DataFrame(columns)
 
 
@@ -75,8 +78,10 @@ def _summarise(
         found[r, 1], found[r, 2] = path.emitted[last], path.absorbed[last]
         burst = burst_tau(q.m_starts[drawn // q.J.size], jump_taus, directions, jumps)
         found[r, 3] = burst if burst < np.inf else np.nan
+        peak = np.argmax(path.means[BATTERY_Z_RATE])
+        found[r, 4], found[r, 5] = path.means[BATTERY_Z_RATE, peak], taus[peak]
         level = 0
         for i in range(taus.size):
             while level < levels.size and 0.5 + path.means[0, i] / q.n_battery >= levels[level]:
-                found[r, 4 + level] = taus[i]
+                found[r, 6 + level] = taus[i]
                 level += 1

@@ -1,0 +1,205 @@
+r"""Waiting times: until a run's first photon, and between successive ones.
+
+Counts of photons that a detector records, whatever the observer makes of them, so any temperature
+and any efficiency will do. At T = 0 with every photon recorded it is known exactly: on ladder J the
+n-th photon waits exponentially, with the rate :math:`\lambda_J(n)=\gamma a_J(M_0-n)^2`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numba import njit
+from numpy.typing import ArrayLike, NDArray
+
+from nvmodel.battery import CollectiveBattery, only_collective
+from nvmodel.refusal import InputError, finite_number, whole_number
+from nvmodel.solution import Distribution, RunSpans
+from nvmodel.sums import MOST_RUNS
+from nvmodel.times import output_times
+from trajectories.angular import lowering_squared
+from trajectories.conditional import unravelling
+from trajectories.detector import thin
+from trajectories.recording import Tables, kernel_tables
+from trajectories.walks import walk
+
+Array = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class WaitingTimes:
+    """Counts over a set of runs; adding them is exact.
+
+    Attributes
+    ----------
+    spans : RunSpans
+        Which runs.
+    edges : ndarray (bins + 1,)
+        Of the bins, low <= wait < high.
+    first : ndarray of int64 (bins,)
+        Runs by the time of their first recorded photon; runs without one are in no bin.
+    between : ndarray of int64 (bins,)
+        Pairs of successive recorded photons by the time between them.
+    """
+
+    battery: CollectiveBattery
+    until: float
+    seed: int
+    spans: RunSpans
+    edges: Array
+    first: Counts
+    between: Counts
+
+    def merge(self, other: WaitingTimes) -> WaitingTimes:
+        """The counts of both sets of runs; refused if they overlap or are of different studies."""
+        if self._study() != other._study():
+            raise InputError("merge", other, "not the same study")
+        return replace(
+            self,
+            spans=self.spans.union(other.spans),
+            first=self.first + other.first,
+            between=self.between + other.between,
+        )
+
+    def distributions(self) -> dict[str, Distribution]:
+        """Both as `Distribution`: ``first_photon_time`` and ``waiting_time``."""
+        low, high = self.edges[:-1], self.edges[1:]
+        return {
+            "first_photon_time": Distribution("time of the first photon", low, high, self.first),
+            "waiting_time": Distribution("time between photons", low, high, self.between),
+        }
+
+    def _study(self) -> tuple[CollectiveBattery, float, int, bytes]:
+        return self.battery, self.until, self.seed, self.edges.tobytes()
+
+
+def waiting_times(
+    battery: CollectiveBattery,
+    edges: ArrayLike,
+    until: float,
+    runs: int,
+    seed: int,
+    first: int = 0,
+) -> WaitingTimes:
+    """Waits in the runs first ... first + runs - 1 of the study with this seed, up to `until`.
+
+    They are the runs that `trajectories.sample` makes, and the photons that its observer records.
+
+    Parameters
+    ----------
+    edges : array_like (bins + 1,)
+        Strictly increasing, >= 0, in units of 1/gamma's unit.
+    until : float
+        Later photons do not count.
+
+    Raises InputError as `sample` does.
+
+    Examples
+    --------
+    >>> battery = CollectiveBattery(n_battery=1, n_charger=1)
+    >>> waits = waiting_times(battery, [0.0, 1.0, 9.0], until=9.0, runs=1000, seed=1)
+    >>> print(waits.first.sum(), waits.between.sum())  # half the runs emit their one photon
+    507 0
+    """
+    only_collective(replace(battery, detector_efficiency=1.0), "waiting_times yet")
+    bins = output_times(edges)
+    if bins.size < 2:
+        raise InputError("edges", edges, "must be at least two")
+    until = finite_number("until", until, least=0.0, exclusive=True)
+    runs = whole_number("runs", runs, least=1, most=MOST_RUNS)
+    first = whole_number("first", first, least=0, most=MOST_RUNS - runs)
+    seed = whole_number("seed", seed, least=0, most=(1 << 64) - 1)
+    counts = np.zeros((2, bins.size - 1), dtype=np.int64)
+    _count_waits(
+        np.uint64(seed),
+        first,
+        runs,
+        kernel_tables(unravelling(battery), battery),
+        battery.detector_efficiency,
+        until * battery.gamma,
+        bins * battery.gamma,
+        counts,
+    )
+    spans = RunSpans(((first, first + runs),))
+    return WaitingTimes(battery, until, seed, spans, bins, counts[0], counts[1])
+
+
+@njit(cache=True, error_model="numpy")
+def _count_waits(
+    seed: int,
+    first: int,
+    runs: int,
+    q: Tables,
+    efficiency: float,
+    last: float,
+    edges: Array,
+    counts: Counts,
+) -> None:
+    jump_taus, directions = np.empty(1024), np.empty(1024, dtype=np.int8)
+    clicks = np.empty(1024)
+    for run in range(first, first + runs):
+        jumps, _ = walk(
+            seed, run, q.cumulative, q.J, q.m_starts, q.rate, q.fall, last, jump_taus, directions
+        )
+        if jumps > jump_taus.size:
+            jump_taus, directions = np.empty(2 * jumps), np.empty(2 * jumps, dtype=np.int8)
+            clicks = np.empty(2 * jumps)
+            jumps, _ = walk(
+                seed,
+                run,
+                q.cumulative,
+                q.J,
+                q.m_starts,
+                q.rate,
+                q.fall,
+                last,
+                jump_taus,
+                directions,
+            )
+        emitted = 0
+        for j in range(jumps):
+            if directions[j] < 0:
+                jump_taus[emitted] = jump_taus[j]
+                emitted += 1
+        seen = thin(seed, run - 1, jump_taus, emitted, efficiency, clicks)
+        for j in range(seen):
+            wait = clicks[j] - clicks[j - 1] if j > 0 else clicks[0]
+            cell = np.searchsorted(edges, wait, side="right") - 1
+            if 0 <= cell < edges.size - 1:
+                counts[min(j, 1), cell] += 1
+
+
+def exact_waits(battery: CollectiveBattery, waits: ArrayLike) -> tuple[Array, Array]:
+    r"""T = 0, every photon recorded, for ever: how many waits of a run exceed each of `waits`.
+
+    .. math:: \sum_Jp_J e^{-\lambda_J(0)t},\qquad
+              \sum_Jp_J\sum_{0<n<J+M_0}e^{-\lambda_J(n)t}
+
+    for the first photon and for those between successive ones.
+
+    Examples
+    --------
+    >>> first, between = exact_waits(CollectiveBattery(1, 2), [0.0, 90.0])
+    >>> print(first.round(6), between.round(6))  # the second photon comes in a third of the runs
+    [1. 0.] [0.333333 0.      ]
+    """
+    if battery.occupation > 0.0 or battery.detector_efficiency < 1.0:
+        raise InputError(
+            "nbar, detector_efficiency",
+            (battery.occupation, battery.detector_efficiency),
+            "waits are exact at nbar = 0 and detector_efficiency = 1; use waiting_times",
+        )
+    only_collective(battery, "exact_waits")
+    basis, taus = unravelling(battery).basis, np.asarray(waits, dtype=float) * battery.gamma
+    first, between = np.zeros(taus.shape), np.zeros(taus.shape)
+    for n in range(round(basis.J[-1] + basis.m_start)):
+        rate = lowering_squared(basis.J, basis.m_start - n)
+        # a dark ladder has no next photon
+        survive = (basis.weight * (rate > 0.0)) @ np.exp(-np.outer(rate, taus))
+        if n == 0:
+            first += survive
+        else:
+            between += survive
+    return first, between
