@@ -20,6 +20,7 @@ from scipy.sparse.linalg import expm_multiply
 
 from nvmodel.battery import CollectiveBattery, only_collective
 from nvmodel.refusal import InputError
+from nvmodel.solution import Distribution, Reading
 from nvmodel.times import output_times
 from trajectories.angular import CoupledBasis, coupled_basis, lowering_squared
 from trajectories.chains import pair_chains, propagate
@@ -84,21 +85,20 @@ def photon_probabilities(battery: CollectiveBattery, taus: Array) -> Array:
     return np.asarray(ladders.population.sum(axis=2)[:, first:].T)
 
 
-def exact_fluctuations(
-    battery: CollectiveBattery, times: Array, names: tuple[str, ...]
-) -> dict[str, Array]:
+def exact_fluctuations(battery: CollectiveBattery, times: Array, names: tuple[str, ...]) -> Reading:
     """Those of COUNTING and OVER_RUNS that are in `names`, exactly.
 
-    OVER_RUNS at T = 0 with every photon recorded; COUNTING at any temperature.
+    OVER_RUNS at T = 0 with every photon recorded; COUNTING at any temperature. At T = 0 with the
+    probabilities of the numbers of ``emitted_photons``.
     """
     taus = times * battery.gamma
     over_runs = [name for name in names if name in OVER_RUNS]
     if over_runs:
         refuse_unknown_records(battery, over_runs[0])
     if battery.occupation > 0.0:
-        return _counting_at_temperature(battery, taus, names) if set(COUNTING) & set(names) else {}
+        return Reading(_counting_at_temperature(battery, taus, names))
     if not {*COUNTING, *OVER_RUNS} & set(names):
-        return {}
+        return Reading({})
     probability = photon_probabilities(battery, taus)
     with_ergotropy = bool(set(NEED_ERGOTROPY) & set(names))
     if with_ergotropy:
@@ -108,7 +108,10 @@ def exact_fluctuations(
     states = photon_states(unravelling(battery), taus, active, with_ergotropy)
     wanted = tuple(name for name in names if name in (*COUNTING, *OVER_RUNS))
     over = OverRuns(probability, None)
-    return fluctuations(wanted, states, over, battery.n_charger)[0]
+    values, _ = fluctuations(wanted, states, over, battery.n_charger)
+    photons = np.arange(probability.shape[0], dtype=float)
+    counted = Distribution.of_values("photons", photons, probability.T)
+    return Reading(values, distributions={"emitted_photons": counted})
 
 
 def records_follow(battery: CollectiveBattery) -> bool:

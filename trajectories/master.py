@@ -126,15 +126,18 @@ def evolve(
     mean = {name: np.concatenate(parts) for name, parts in linear.items()}
     values = _energies(battery, basis, mean, np.concatenate(emitted))
     ladder = np.concatenate(found) if found else None
-    values |= exact
+    values |= exact.values
     values |= derived(names, battery, values["battery_energy"], ladder, values["emitted_photons"])
     values["local_loss"] = np.zeros(t.size)
     if log_neg:
         values["log_negativity"] = np.concatenate(log_neg)
         values["entanglement_rate"] = battery.gamma * np.concatenate(log_neg_rate)
+    distributions = dict(exact.distributions)
+    if ladder is not None:
+        distributions["populations"] = population_distribution(ladder)
     reading = Reading(
         values={name: values[name] for name in names},
-        distributions={} if ladder is None else {"populations": population_distribution(ladder)},
+        distributions=distributions,
     )
     return Solution(t, reading, {"solver": "master equation", "error_estimate": error})
 
@@ -156,11 +159,11 @@ def available(battery: CollectiveBattery) -> tuple[str, ...]:
 
 
 def _at_any_size(
-    battery: CollectiveBattery, t: Array, names: tuple[str, ...], exact: dict[str, Array]
+    battery: CollectiveBattery, t: Array, names: tuple[str, ...], exact: Reading
 ) -> Solution:
     found = heisenberg_averages(battery, t)
     values = {name: getattr(found, name) for name in names if hasattr(found, name)}
-    values |= exact
+    values |= exact.values
     values |= derived(names, battery, found.battery_energy, None, found.emitted_photons)
     values["local_loss"] = np.zeros(t.size)
     provenance = {
@@ -168,7 +171,8 @@ def _at_any_size(
         "error_estimate": found.error_estimate,
         "ladders": found.ladders,
     }
-    return Solution(t, Reading({name: values[name] for name in names}), provenance)
+    reading = Reading({name: values[name] for name in names}, distributions=exact.distributions)
+    return Solution(t, reading, provenance)
 
 
 def population_distribution(ladder: Array) -> Distribution:

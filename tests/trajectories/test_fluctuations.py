@@ -144,6 +144,8 @@ def test_probabilities_of_photon_numbers():
     # 1e-12: rounding of the propagation
     np.testing.assert_allclose(probability.sum(axis=0), 1.0, atol=1e-12)
     assert probability[0, 0] == pytest.approx(1.0, abs=1e-12)
+    told = evolve(CollectiveBattery(3, 9), [0.2], ["fano_factor"]).distributions["emitted_photons"]
+    np.testing.assert_allclose(told.weight[0], probability[:, 1], atol=1e-12)
     found = sample(CollectiveBattery(3, 9), [0.2], 20_000, seed=1).distributions["emitted_photons"]
     expected = 20_000 * probability[:, 1]
     often = expected > 25
