@@ -62,8 +62,8 @@ MOST_TABLE = 64_000_000  # doubles: 512 MB
 PIECE = 200.0
 # the Poisson weights left out; the relative error of what is kept is no larger
 POISSON_TAIL = 1e-17
-# Probability of photon numbers that are dropped from the mixture. It can be wrong by no more, since
-# that is how often a run is there.
+# Probability of a ladder and photon number that is dropped from the mixture, which is wrong by no
+# more, since that is how often a run is there.
 LEAST_WEIGHT = 1e-25
 
 
@@ -225,7 +225,7 @@ def filter_record(
     """
     K, photons = rate.shape
     pi = np.zeros((K, photons))
-    work = np.empty((3, K, photons))
+    work = np.empty((4, K, photons))
     for k in range(K):
         pi[k, 0] = weight[k]
     low, high, now, seen = 0, 0, 0.0, 0
@@ -254,14 +254,17 @@ def filter_record(
 def _unseen(
     pi: Array, low: int, high: int, rate: Array, missed: float, tau: float, work: Array
 ) -> tuple[int, int]:
-    """Let `tau` pass without a recorded photon; only low <= n <= high are occupied."""
+    """Let `tau` pass without a recorded photon; occupied are low <= n <= high."""
     K, photons = pi.shape
     left = tau
     while left > 0.0:
         fastest = 0.0
         for k in range(K):
+            reached = False
             for n in range(low, photons):
-                fastest = max(fastest, rate[k, n])
+                reached = reached or pi[k, n] > 0.0
+                if reached:
+                    fastest = max(fastest, rate[k, n])
         if fastest == 0.0:
             break
         step = min(left, PIECE / fastest)
@@ -285,13 +288,14 @@ def _piece(
 ) -> int:
     r"""pi = sum over m of Poisson(m; x) B^m pi, with B = 1 + (generator)/fastest."""
     K, photons = pi.shape
-    term, following, total = work[0], work[1], work[2]
+    term, following, total, scaled = work[0], work[1], work[2], work[3]
     poisson = np.exp(-x)
     for k in range(K):
         for n in range(low, photons):
             term[k, n] = pi[k, n] if n <= high else 0.0
             following[k, n] = 0.0
             total[k, n] = poisson * term[k, n]
+            scaled[k, n] = rate[k, n] / fastest
     m = 0
     # what is left of a Poisson distribution beyond m > x is below a geometric series
     while m < x or poisson * x / (m + 1.0 - x) > POISSON_TAIL:
@@ -299,10 +303,10 @@ def _piece(
         poisson *= x / m
         high = min(high + 1, photons - 1) if missed > 0.0 else high
         for k in range(K):
-            following[k, low] = term[k, low] * (1.0 - rate[k, low] / fastest)
+            following[k, low] = term[k, low] * (1.0 - scaled[k, low])
             for n in range(low + 1, high + 1):
-                stays = term[k, n] * (1.0 - rate[k, n] / fastest)
-                following[k, n] = stays + missed * term[k, n - 1] * (rate[k, n - 1] / fastest)
+                arrives = missed * scaled[k, n - 1] * term[k, n - 1]
+                following[k, n] = term[k, n] * (1.0 - scaled[k, n]) + arrives
             for n in range(low, high + 1):
                 total[k, n] += poisson * following[k, n]
         term, following = following, term
@@ -314,32 +318,21 @@ def _piece(
 
 @njit(error_model="numpy")
 def _normalise(pi: Array, low: int, high: int) -> tuple[int, int]:
-    """Divide by the sum; drop photon numbers of negligible weight at both ends."""
+    """Divide by the sum, drop what is negligible; the first and last n that are occupied."""
     K = pi.shape[0]
     total = 0.0
     for k in range(K):
         for n in range(low, high + 1):
             total += pi[k, n]
+    first, last = high, low
     for k in range(K):
         for n in range(low, high + 1):
             pi[k, n] /= total
-    while low < high and _weight(pi, low) < LEAST_WEIGHT:
-        for k in range(K):
-            pi[k, low] = 0.0
-        low += 1
-    while high > low and _weight(pi, high) < LEAST_WEIGHT:
-        for k in range(K):
-            pi[k, high] = 0.0
-        high -= 1
-    return low, high
-
-
-@njit(error_model="numpy")
-def _weight(pi: Array, n: int) -> float:
-    weight = 0.0
-    for k in range(pi.shape[0]):
-        weight += pi[k, n]
-    return weight
+            if pi[k, n] < LEAST_WEIGHT:
+                pi[k, n] = 0.0
+            else:
+                first, last = min(first, n), max(last, n)
+    return first, last
 
 
 @njit(error_model="numpy")
