@@ -5,8 +5,16 @@ Its contract is the quantum engine's: `evolve(model, times, order=2)` and
 """
 
 from meanfield.cumulants import evolve
-from meanfield.delay import delay_average
+from meanfield.delay import BurstDelay, delay_average, expected_delay
 from meanfield.linear import growth_rate, threshold_cooperativity
 from meanfield.wigner import sample
 
-__all__ = ["delay_average", "evolve", "growth_rate", "sample", "threshold_cooperativity"]
+__all__ = [
+    "BurstDelay",
+    "delay_average",
+    "evolve",
+    "expected_delay",
+    "growth_rate",
+    "sample",
+    "threshold_cooperativity",
+]

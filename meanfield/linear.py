@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from meanfield.moments import System, is_broadened, system_of
 from nvmodel.battery import CollectiveBattery
-from nvmodel.lineshape import lorentzian_overlap
+from nvmodel.estimates import estimates
 from nvmodel.refusal import InputError
 from nvmodel.resonator import ResonatorBattery
 
@@ -71,19 +71,7 @@ def threshold_cooperativity(model: ResonatorBattery) -> float:
     """
     if not isinstance(model, ResonatorBattery):
         raise InputError("model", model, "must be a ResonatorBattery: a reservoir has no threshold")
-    kappa, found = model.resonator.kappa, 0.0
-    sides = (
-        (model.battery, -1.0, model.battery_detuning_hz),
-        (model.charger, 1.0, model.charger_detuning_hz),
-    )
-    for spins, sign, centre in sides:
-        if spins is not None:
-            # the line is counted from its own centre, the resonator lies at minus the detuning
-            resonator = -2.0 * np.pi * centre
-            overlap = lorentzian_overlap(spins.line, spins.decoherence_rate, resonator)
-            strength = 2.0 * spins.collective_coupling**2 / kappa
-            found += sign * spins.polarisation * strength * overlap
-    return float(found)
+    return estimates(model).net_cooperativity
 
 
 def mean_delay_shift(rate: float) -> float:

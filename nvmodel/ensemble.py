@@ -91,6 +91,14 @@ class SpinEnsemble:
         """1/T1, per second."""
         return 1.0 / self.t1_s
 
+    @property
+    def half_width(self) -> float:
+        """Half the distance between the quartiles of the line, rad/s; 0 without a line."""
+        if self.line is None:
+            return 0.0
+        low, high = self.line.quantile([0.25, 0.75])
+        return float(high - low) / 2.0
+
 
 def _lifetime(field: str, value: object) -> float:
     if value == math.inf:

@@ -197,7 +197,7 @@ class ResonatorBattery:
         slow_resonator = 2.0 * fast / kappa
         # (lambda + kappa/2) lambda = g^2 N_net
         growth = 4.0 * fast / (kappa + math.sqrt(kappa * kappa + 16.0 * fast))
-        widths = [_half_width(spins) for spins in (battery, charger)]
+        widths = [spins.half_width for spins in (battery, charger)]
         detunings = (self.battery_detuning_hz, self.charger_detuning_hz)
         rates = [spins.relaxation_rate for spins in (battery, charger)]
         decoherence = [spins.decoherence_rate for spins in (battery, charger)]
@@ -255,14 +255,6 @@ class ResonatorBattery:
             nbar=self.nbar,
             gamma=4.0 * self.charger.coupling**2 / self.resonator.kappa,
         )
-
-
-def _half_width(spins: SpinEnsemble) -> float:
-    """Half the distance between the quartiles of the line, rad/s."""
-    if spins.line is None:
-        return 0.0
-    low, high = spins.line.quantile([0.25, 0.75])
-    return float(high - low) / 2.0
 
 
 def _of_type(field: str, value: object, kind: type) -> None:

@@ -1,0 +1,1 @@
+"""`darkbattery plan`: what an experiment would see, from its data sheet."""

@@ -1,0 +1,313 @@
+r"""What one model would do: the burst that charges the battery, and how long the energy stays.
+
+Everything is read from one modal run (second-order cumulants) over the burst and the dephasing after
+it. "Charged" is the moment of the largest battery energy. The dephased ensemble that is left then
+no longer evolves collectively: its energy goes to equilibrium at 1/T1 and at the rate at which
+single spins emit through the resonator.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import constants
+
+import meanfield
+from meanfield.delay import BurstDelay, averaged, expected_delay
+from meanfield.linear import growth_rate, mean_delay_shift
+from meanfield.moments import is_broadened, system_of
+from nvmodel import ResonatorBattery, Solution
+from nvmodel.estimates import Estimates, estimates
+from nvmodel.refusal import InputError
+
+Array = NDArray[np.float64]
+
+# of the rise of the battery's energy: reaching it ends the charging time
+CHARGED = 0.99
+# outputs in 1/(2 lambda): what the average over the delay needs
+SPACING = 0.1
+# of the expected delay, and lifetimes of field and coherence: the window of the burst
+BURST_DELAYS, DECAYS = 1.35, 8.0
+STORAGE_TIMES = 120
+# a window is doubled until the battery's energy moves by less than that in its last tenth
+SETTLED, MOST_DOUBLINGS = 0.002, 3
+# beyond so many lifetimes of the field and bursts the dephasing is not followed
+MOST_PERIODS, MOST_BURSTS = 3e4, 30.0
+UNFOLLOWED = "coherence outlives the time that was followed: no storage time"
+# classes are doubled until energies of K and K/2 classes differ by less, in hbar omega
+CLASS_ERROR, FEWEST, MOST = 0.005, 32, 128
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """Numbers for an experiment; energies in J, times in s, powers in W; NaN where there is none.
+
+    Attributes
+    ----------
+    estimates : Estimates
+    growth_rate : float
+        lambda (rad/s); <= 0: no burst, and the battery is not charged.
+    delay : BurstDelay or None
+        Expected before solving.
+    energy, gained, ergotropy : float
+        Per battery spin, in hbar omega: stored when charged, its rise since the start, and what
+        single-spin rotations can extract (`ergotropy_local`).
+    initial_joule : float
+        In charger, battery and resonator at the start.
+    energy_joule, gained_joule, ergotropy_joule : float
+        Stored, gained and extractable, of the whole battery.
+    peak_power, mean_peak_power : float
+        Largest dE/dt of the whole battery: of the modal run, and of the average over runs.
+    charging_time, charging_spread : float
+        Mean and standard deviation over runs of the time at which 99 % of the rise is reached.
+    left_joule, resonator_joule, out_joule : float
+        When charged: in the charger, in the resonator, and net sent out since the start.
+    supplied_joule : float
+        Net from what T1 leads to, since the start.
+    kept : float
+        Share of the rise that is left once the ensembles have dephased.
+    storage_time : float
+        From charged on, until the excess of the battery's energy over equilibrium is 1/e of it.
+    balance : float
+        What the bookkeeping misses, per spin in hbar omega: the solver's error.
+    classes : int
+    class_error : float
+        Difference to half as many classes, in hbar omega; NaN where not asked for.
+    warnings : tuple of str
+    curve : Solution or None
+        The modal run.
+    """
+
+    estimates: Estimates
+    growth_rate: float
+    delay: BurstDelay | None
+    energy: float
+    gained: float
+    ergotropy: float
+    initial_joule: float
+    energy_joule: float
+    gained_joule: float
+    ergotropy_joule: float
+    peak_power: float = 0.0
+    mean_peak_power: float = 0.0
+    charging_time: float = math.nan
+    charging_spread: float = math.nan
+    left_joule: float = math.nan
+    resonator_joule: float = math.nan
+    out_joule: float = 0.0
+    supplied_joule: float = 0.0
+    kept: float = math.nan
+    storage_time: float = math.nan
+    balance: float = 0.0
+    classes: int = 1
+    class_error: float = math.nan
+    warnings: tuple[str, ...] = ()
+    curve: Solution | None = None
+
+    @property
+    def bursts(self) -> bool:
+        """Whether the start is unstable."""
+        return self.growth_rate > 0.0
+
+
+def forecast(model: ResonatorBattery, classes: int | None = None) -> Forecast:
+    """Solve one model.
+
+    Parameters
+    ----------
+    model : ResonatorBattery
+    classes : int, optional
+        Frequency classes. Default: doubled until energies hold to 0.005 hbar omega.
+
+    Raises
+    ------
+    InputError
+        Without a battery, with a drive, or with a resonator that nothing leaves.
+    """
+    if model.battery is None:
+        raise InputError("model.battery", None, "must be given: a plan charges a battery")
+    if model.drive is not None:
+        raise InputError("model.drive", model.drive, "must be absent: a plan charges in the dark")
+    rates, growth = estimates(model), growth_rate(model)
+    if growth <= 0.0:
+        return _without_burst(model, rates, growth)
+    if not is_broadened(model):
+        return _solved(model, rates, growth, 1)
+    if classes is not None:
+        return _solved(model, rates, growth, classes)
+    coarse = _solved(model, rates, growth, FEWEST // 2)
+    K = FEWEST
+    while True:
+        fine = _solved(model, rates, growth, K)
+        error = max(
+            abs(fine.energy - coarse.energy),
+            abs(fine.kept * fine.gained - coarse.kept * coarse.gained),
+        )
+        if error < CLASS_ERROR or K >= MOST:
+            return _with_error(fine, error)
+        coarse, K = fine, 2 * K
+
+
+def perfect(model: ResonatorBattery) -> ResonatorBattery:
+    """The same numbers, couplings and resonator; no line, no decoherence, all spins polarised."""
+    assert model.battery is not None
+
+    def ideal(spins):  # type: ignore[no-untyped-def]
+        return replace(
+            spins, polarisation=1.0, t1_s=math.inf, t2_s=math.inf, line=None, coupling_spread=0.0
+        )
+
+    return replace(
+        model,
+        battery=ideal(model.battery),
+        charger=ideal(model.charger),
+        battery_detuning_hz=0.0,
+        charger_detuning_hz=0.0,
+    )
+
+
+def equilibrium_energy(model: ResonatorBattery) -> float:
+    """Energy of a battery spin that its surroundings lead to, in hbar omega."""
+    assert model.battery is not None
+    z = model.battery.equilibrium
+    return 0.5 * (1.0 + (-1.0 / (2.0 * model.nbar + 1.0) if z is None else z))
+
+
+def _quantum(model: ResonatorBattery) -> float:
+    return constants.h * model.resonator.frequency_hz
+
+
+def _without_burst(model: ResonatorBattery, rates: Estimates, growth: float) -> Forecast:
+    assert model.battery is not None
+    energy = 0.5 * (1.0 - model.battery.polarisation)
+    joule = _quantum(model) * model.battery.number
+    ergotropy = max(0.0, 2.0 * energy - 1.0)
+    charger = 0.5 * (1.0 + model.charger.polarisation) * model.charger.number
+    initial = model.battery.number * energy + charger + model.nbar
+    return Forecast(
+        rates,
+        growth,
+        None,
+        energy=energy,
+        gained=0.0,
+        ergotropy=ergotropy,
+        initial_joule=_quantum(model) * initial,
+        energy_joule=joule * energy,
+        gained_joule=0.0,
+        ergotropy_joule=joule * ergotropy,
+        left_joule=_quantum(model) * charger,
+        resonator_joule=_quantum(model) * model.nbar,
+    )
+
+
+def _with_error(found: Forecast, error: float) -> Forecast:
+    warnings = found.warnings
+    if error >= CLASS_ERROR:
+        warnings += (
+            f"stored energy with {found.classes // 2} and {found.classes} classes differs by "
+            f"{error:.2g} hbar omega",
+        )
+    return replace(found, class_error=error, warnings=warnings)
+
+
+def _dephasing_rate(model: ResonatorBattery) -> float:
+    """Rate at which dark states are lost to decoherence and to the line, rad/s."""
+    assert model.battery is not None
+    ensembles = (model.battery, model.charger)
+    return min(spins.decoherence_rate + spins.half_width for spins in ensembles)
+
+
+def _solved(model: ResonatorBattery, rates: Estimates, growth: float, classes: int) -> Forecast:
+    assert model.battery is not None
+    delay = expected_delay(model)
+    curve, burst, followed = _modal_run(model, growth, delay, classes)
+    energy, quantum, N_B = curve["battery_energy"], _quantum(model), model.battery.number
+    full = int(energy.argmax())
+    rise = energy - energy[0]
+    mean = averaged(curve, curve.times[:burst], growth, observables=["power"])
+    out = curve["emitted_photons"] - curve["absorbed_photons"]
+    held = N_B * energy + model.charger.number * curve["charger_energy"] + curve["photons"]
+    # excitations held and sent out, less those at the start and what the solver lost
+    solver = curve["excitation_balance"] * (N_B + model.charger.number)
+    supplied = held - held[0] + out - solver
+    ergotropy = float(curve["ergotropy_local"][full])
+    return Forecast(
+        rates,
+        growth,
+        delay,
+        energy=float(energy[full]),
+        gained=float(rise[full]),
+        ergotropy=ergotropy,
+        initial_joule=quantum * float(held[0]),
+        energy_joule=quantum * N_B * float(energy[full]),
+        gained_joule=quantum * N_B * float(rise[full]),
+        ergotropy_joule=quantum * N_B * ergotropy,
+        peak_power=quantum * N_B * float(curve["power"].max()),
+        mean_peak_power=quantum * N_B * float(mean["power"].max()),
+        charging_time=_first_reached(curve.times, rise, full) + mean_delay_shift(growth),
+        charging_spread=delay.spread,
+        left_joule=float(curve["charger_energy_joule"][full]),
+        resonator_joule=quantum * float(curve["photons"][full]),
+        out_joule=quantum * float(out[full]),
+        supplied_joule=quantum * float(supplied[full]),
+        kept=float(rise[-1] / rise[full]) if rise[full] > 0.0 else math.nan,
+        storage_time=_storage_time(model, rates, curve, full) if followed else math.nan,
+        balance=float(np.abs(curve["excitation_balance"]).max()),
+        classes=classes,
+        warnings=curve.warnings + (() if followed else (UNFOLLOWED,)),
+        curve=curve,
+    )
+
+
+def _modal_run(
+    model: ResonatorBattery, growth: float, delay: BurstDelay, classes: int
+) -> tuple[Solution, int, bool]:
+    """The run over burst and dephasing; how many of its times are the burst's; whether it ended.
+
+    The last time is that at which nothing more changes, unless that is too far to go.
+    """
+    system = system_of(model, classes)
+    end = BURST_DELAYS * delay.mean + DECAYS / model.resonator.kappa
+    burst = np.linspace(0.0, end, int(2.0 * growth * end / SPACING) + 2)
+    dephasing = _dephasing_rate(model)
+    rest = DECAYS / dephasing if dephasing > 0.0 else 0.0
+    longest = MOST_PERIODS / model.resonator.kappa + MOST_BURSTS * end
+    followed = rest <= longest
+    rest = min(rest, longest)
+    for attempt in range(MOST_DOUBLINGS + 1):
+        after = end + rest * (np.arange(STORAGE_TIMES) + 1.0) / STORAGE_TIMES
+        times = np.concatenate([burst, after]) if rest > 0.0 else burst
+        curve = meanfield.evolve(system, times)
+        last = curve["battery_energy"][times >= 0.9 * times[-1]]
+        if not followed or np.ptp(last) < SETTLED or attempt == MOST_DOUBLINGS:
+            break
+        rest = 2.0 * rest + end
+    return curve, burst.size, followed
+
+
+def _first_reached(times: Array, rise: Array, full: int) -> float:
+    """When 99 % of the rise is first there."""
+    goal = CHARGED * rise[full]
+    i = int(np.argmax(rise >= goal))
+    if i == 0:
+        return float(times[0])
+    return float(np.interp(goal, rise[i - 1 : i + 1], times[i - 1 : i + 1]))
+
+
+def _storage_time(model: ResonatorBattery, rates: Estimates, curve: Solution, full: int) -> float:
+    assert model.battery is not None
+    excess = curve["battery_energy"] - equilibrium_energy(model)
+    goal = excess[full] / math.e
+    below = np.flatnonzero(excess[full:] <= goal)
+    if below.size:
+        i = full + int(below[0])
+        when = np.interp(-goal, -excess[i - 1 : i + 1], curve.times[i - 1 : i + 1])
+        return float(when - curve.times[full])
+    rate = model.battery.relaxation_rate
+    if _dephasing_rate(model) > 0.0:
+        rate += rates.single_spin_rate * (2.0 * model.nbar + 1.0)
+    if rate == 0.0:
+        return math.inf
+    waited = float(curve.times[-1] - curve.times[full])
+    return waited + math.log(float(excess[-1]) / goal) / rate

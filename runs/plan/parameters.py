@@ -1,0 +1,230 @@
+"""The parameters of an experiment that a plan reads, varies and blames, by name."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from nvmodel import Multiplet, ResonatorBattery, SpinEnsemble
+from nvmodel.estimates import estimates
+from nvmodel.refusal import InputError, finite_number, known_name
+
+Change = Callable[[ResonatorBattery, float], ResonatorBattery]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One number of a `ResonatorBattery`.
+
+    Attributes
+    ----------
+    name, unit, meaning : str
+    read : callable
+        Its value in a model; None where the model has none.
+    change : callable
+        The model with another value; raises InputError for one that cannot be.
+    independent : bool
+        Whether it is a property of the device; others are combinations of these.
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    read: Callable[[ResonatorBattery], float | None]
+    change: Change
+    independent: bool = True
+
+
+def parameter(name: str) -> Parameter:
+    """The parameter of that name, or a refusal with the nearest."""
+    return PARAMETERS[known_name("--vary", name, PARAMETERS)]
+
+
+def both(model: ResonatorBattery, change: Callable[[SpinEnsemble], SpinEnsemble]) -> Any:
+    """The model with `change` applied to battery and charger."""
+    battery = None if model.battery is None else change(model.battery)
+    return replace(model, battery=battery, charger=change(model.charger))
+
+
+def split(model: ResonatorBattery, ratio: float) -> ResonatorBattery:
+    """The same spins, shared so that there are `ratio` in the charger for one in the battery."""
+    ratio = finite_number("ratio", ratio, least=0.0, exclusive=True)
+    battery = _battery(model)
+    total = battery.number + model.charger.number
+    charger = round(total * (ratio / (1.0 + ratio)))
+    if not 0 < charger < total:
+        raise InputError("ratio", ratio, f"leaves no spin on one side of {total}")
+    return replace(
+        model,
+        battery=replace(battery, number=total - charger),
+        charger=replace(model.charger, number=charger),
+    )
+
+
+def _battery(model: ResonatorBattery) -> SpinEnsemble:
+    if model.battery is None:
+        raise InputError("model.battery", None, "must be given: a plan charges a battery")
+    return model.battery
+
+
+def _total(model: ResonatorBattery) -> float:
+    return float(_battery(model).number + model.charger.number)
+
+
+def _with_total(model: ResonatorBattery, value: float) -> ResonatorBattery:
+    value = finite_number("spins", value, least=2.0)
+    factor = value / _total(model)
+    return both(model, lambda spins: replace(spins, number=max(1, round(spins.number * factor))))
+
+
+def _with_coupling(model: ResonatorBattery, value: float) -> ResonatorBattery:
+    value = finite_number("coupling_hz", value, least=0.0, exclusive=True)
+    return _scaled_coupling(model, 2.0 * math.pi * value / model.charger.coupling)
+
+
+def _scaled_coupling(model: ResonatorBattery, factor: float) -> ResonatorBattery:
+    return both(model, lambda spins: replace(spins, coupling=spins.coupling * factor))
+
+
+def _with_cooperativity(model: ResonatorBattery, value: float) -> ResonatorBattery:
+    value = finite_number("cooperativity", value, least=0.0, exclusive=True)
+    now = estimates(model).cooperativity
+    if not math.isfinite(now):
+        raise InputError("cooperativity", value, "needs a line or a T2: it is infinite without")
+    return _scaled_coupling(model, math.sqrt(value / now))
+
+
+def _with_resonator(model: ResonatorBattery, **fields: Any) -> ResonatorBattery:
+    return replace(model, resonator=replace(model.resonator, **fields))
+
+
+def _line_width(model: ResonatorBattery) -> float | None:
+    line: Any = model.charger.line
+    if line is None:
+        return None
+    return float(line.line.fwhm_hz if isinstance(line, Multiplet) else line.fwhm_hz)
+
+
+def _with_line_width(model: ResonatorBattery, value: float) -> ResonatorBattery:
+    value = finite_number("line_fwhm_hz", value, least=0.0, exclusive=True)
+    now = _line_width(model)
+    if now is None:
+        raise InputError("line_fwhm_hz", value, "the model has no line: give it a shape first")
+    return both(model, lambda spins: _broader(spins, value / now))
+
+
+def _broader(spins: SpinEnsemble, factor: float) -> SpinEnsemble:
+    line: Any = spins.line
+    if line is None:
+        return spins
+    if isinstance(line, Multiplet):
+        part: Any = line.line
+        return replace(spins, line=replace(line, line=replace(part, fwhm_hz=part.fwhm_hz * factor)))
+    return replace(spins, line=replace(line, fwhm_hz=line.fwhm_hz * factor))
+
+
+def _with_t2(model: ResonatorBattery, value: float) -> ResonatorBattery:
+    return both(model, lambda spins: replace(spins, t2_s=value))
+
+
+def _with_t1(model: ResonatorBattery, value: float) -> ResonatorBattery:
+    return both(model, lambda spins: replace(spins, t1_s=value))
+
+
+def _with_polarisation(model: ResonatorBattery, value: float) -> ResonatorBattery:
+    return replace(model, battery=replace(_battery(model), polarisation=value))
+
+
+def _with_inversion(model: ResonatorBattery, value: float) -> ResonatorBattery:
+    return replace(model, charger=replace(model.charger, polarisation=value))
+
+
+def _with_spread(model: ResonatorBattery, value: float) -> ResonatorBattery:
+    return both(model, lambda spins: replace(spins, coupling_spread=value))
+
+
+_ALL = (
+    Parameter("spins", "1", "spins of battery and charger together", _total, _with_total),
+    Parameter(
+        "coupling_hz",
+        "Hz",
+        "g/2pi of one charger spin; the battery's in proportion",
+        lambda model: model.charger.coupling / (2.0 * math.pi),
+        _with_coupling,
+    ),
+    Parameter(
+        "resonator_fwhm_hz",
+        "Hz",
+        "kappa/2pi",
+        lambda model: model.resonator.kappa / (2.0 * math.pi),
+        lambda model, value: _with_resonator(
+            model, linewidth_fwhm_hz=value, linewidth_hwhm_hz=None
+        ),
+    ),
+    Parameter(
+        "line_fwhm_hz",
+        "Hz",
+        "width of the charger's line (of each hyperfine component); the battery's in proportion",
+        _line_width,
+        _with_line_width,
+    ),
+    Parameter(
+        "t2_s", "s", "T2 of both ensembles", lambda m: m.charger.coherence_time, _with_t2
+    ),
+    Parameter("t1_s", "s", "T1 of both ensembles", lambda m: m.charger.t1_s, _with_t1),
+    Parameter(
+        "polarisation",
+        "1",
+        "of the battery, which starts down",
+        lambda model: _battery(model).polarisation,
+        _with_polarisation,
+    ),
+    Parameter(
+        "inversion",
+        "1",
+        "polarisation of the charger, which starts up",
+        lambda model: model.charger.polarisation,
+        _with_inversion,
+    ),
+    Parameter(
+        "coupling_spread",
+        "1",
+        "standard deviation over mean of the couplings",
+        lambda model: model.charger.coupling_spread,
+        _with_spread,
+    ),
+    Parameter(
+        "temperature_k",
+        "K",
+        "of the resonator's surroundings",
+        lambda model: model.resonator.temperature_k,
+        lambda model, value: _with_resonator(model, temperature_k=value),
+    ),
+    Parameter(
+        "ratio",
+        "1",
+        "N_C/N_B at constant N_C + N_B",
+        lambda model: model.charger.number / _battery(model).number,
+        split,
+        independent=False,
+    ),
+    Parameter(
+        "cooperativity",
+        "1",
+        "C of all spins aligned, set by the couplings",
+        lambda model: estimates(model).cooperativity,
+        _with_cooperativity,
+        independent=False,
+    ),
+)
+
+PARAMETERS = {one.name: one for one in _ALL}
+"""All parameters by name; where two are varied, the later in this order is set last."""
+
+
+def changed(model: ResonatorBattery, values: dict[str, float]) -> ResonatorBattery:
+    """The model with several parameters set, in the order of `PARAMETERS`."""
+    for name, one in PARAMETERS.items():
+        if name in values:
+            model = one.change(model, values[name])
+    return model
