@@ -21,7 +21,7 @@ from runs.execute import Order, execute
 from runs.fluctuations_page import draw, fill
 from runs.parts import point_folder
 from runs.store import load
-from runs.world import communicator, rank_of
+from runs.world import communicator, has_terminal, rank_of
 from trajectories.endstates import dark_states
 
 Array = NDArray[np.float64]
@@ -279,7 +279,7 @@ def _panels(folder: Path) -> dict[str, Any]:
 def main(out: Path, page: Path) -> None:
     """Carry out, tabulate, draw, and refresh `page`."""
     comm = communicator()
-    console = Console()
+    console = Console(force_terminal=has_terminal(comm), quiet=rank_of(comm) != 0)
     carry_out(out, comm, console)
     if rank_of(comm) == 0:
         found = tables(out)
