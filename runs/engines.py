@@ -12,12 +12,13 @@ from meanfield import tally as mean_tally
 from meanfield.delay import AVERAGED
 from meanfield.moments import system_of
 from nvmodel.battery import CollectiveBattery
+from nvmodel.dicke import DickeBattery
 from nvmodel.refusal import InputError
 from nvmodel.solution import Solution
 from runs.definition import Method, RunDefinition
 from runs.distribute import Sample
 from runs.models import Model
-from trajectories import jumps, master, steady
+from trajectories import dicke, jumps, master, steady
 
 Names = tuple[str, ...] | None
 Average = Callable[[Any, Any, Names], Solution]
@@ -43,7 +44,7 @@ def engine_of(definition: RunDefinition) -> Engine:
             "quantum",
             ("steady", "evolve", "sample"),
             _available_quantum,
-            lambda model, times, names: trajectories.evolve(_collective(model), times, names),
+            _evolve_quantum,
             lambda model, times, names: trajectories.steady_state(_collective(model), names),
             trajectories.sample,
             None,
@@ -64,13 +65,23 @@ def engine_of(definition: RunDefinition) -> Engine:
     )
 
 
+def _evolve_quantum(model: Model, times: Any, names: Names) -> Solution:
+    if isinstance(model, DickeBattery):
+        return dicke.evolve_dicke(model, times, names)
+    return trajectories.evolve(_collective(model), times, names)
+
+
 def _collective(model: Model) -> CollectiveBattery:
+    if isinstance(model, DickeBattery):
+        raise InputError("run.method", "steady or sample", 'a closed Dicke battery has "evolve"')
     if not isinstance(model, CollectiveBattery):
         raise InputError("run.engine", "quantum", 'has no resonator: use engine = "semiclassical"')
     return model
 
 
 def _available_quantum(model: Model, method: Method) -> tuple[str, ...]:
+    if isinstance(model, DickeBattery) and method == "evolve":
+        return dicke.AVAILABLE
     names: dict[Method, tuple[str, ...]] = {
         "steady": steady.available(_collective(model)),
         "evolve": master.available(_collective(model)),

@@ -20,9 +20,10 @@ from nvmodel import (
     Stage,
 )
 from nvmodel.battery import MOST_SPINS
+from nvmodel.dicke import DickeBattery
 from nvmodel.refusal import InputError, finite_number, known_name, whole_number
 
-Model = CollectiveBattery | ResonatorBattery
+Model = CollectiveBattery | ResonatorBattery | DickeBattery
 
 Fields = dict[str, "Fields | None"]  # the fields of a table; None: a value, which may be swept
 ANY_NAME = "*"  # a table whose keys are names of the user's own
@@ -61,6 +62,7 @@ AT_RESONATOR: Fields = {
     "battery_detuning_hz": None,
     "charger_detuning_hz": None,
 }
+CLOSED: Fields = {"dicke": dict.fromkeys(("n_battery", "coupling", "arrangement"))}
 SHAPES = ("gaussian", "lorentzian", "q-gaussian")
 NAMED_STARTS = ("battery_start", "charger_start")  # a name, or a table
 
@@ -73,7 +75,10 @@ def flattened(model: Mapping[str, Any]) -> dict[str, Any]:
     >>> flattened({"protocol": {"store": {"duration": 2}}})
     {'protocol.store.duration': 2}
     """
-    return _leaves("", model, AT_RESONATOR if "resonator" in model else COLLECTIVE)
+    for name, fields in (("resonator", AT_RESONATOR), ("dicke", CLOSED)):
+        if name in model:
+            return _leaves("", model, fields)
+    return _leaves("", model, COLLECTIVE)
 
 
 def _leaves(prefix: str, table: Mapping[str, Any], known: Fields) -> dict[str, Any]:
@@ -113,6 +118,9 @@ def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
 def build_model(fields: Mapping[str, Any]) -> Model:
     """The model of one point of a sweep, from flattened fields."""
     tables = nested(fields)
+    if "dicke" in tables:
+        dicke: DickeBattery = _built("model.dicke", DickeBattery, tables["dicke"])
+        return dicke
     if "resonator" not in tables:
         return _collective(tables)
     charger = _spins("charger", tables.get("charger"))

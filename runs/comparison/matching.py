@@ -1,5 +1,6 @@
 """Which curves of which results belong over each other; refusals of what is not comparable."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nvmodel import CollectiveBattery
+from nvmodel.dicke import DickeBattery
 from nvmodel.refusal import InputError
 from runs.definition import Method, Point, RunDefinition
 from runs.models import Model
@@ -139,6 +141,9 @@ def facts_of(model: Model) -> Facts:
     if isinstance(model, CollectiveBattery):
         spins = model.n_battery + model.n_charger
         return Facts(spins, model.ratio, model.occupation, spins * model.gamma, model.n_battery)
+    if isinstance(model, DickeBattery):
+        pace = model.coupling * math.sqrt(model.spins_each)
+        return Facts(model.n_battery, math.inf, 0.0, pace, model.n_battery)
     battery = 0 if model.battery is None else model.battery.number
     charger = model.charger
     spins = battery + charger.number

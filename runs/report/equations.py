@@ -3,6 +3,7 @@
 from latex2mathml.converter import convert
 
 from nvmodel import CollectiveBattery
+from nvmodel.dicke import DickeBattery
 from runs.models import Model
 
 COLLECTIVE = r"\dot\rho = \gamma(\bar n+1)\,D[J^-]\rho + \gamma\bar n\,D[J^+]\rho"
@@ -16,9 +17,13 @@ RESONATOR = (
     r" + \sum_k g_k(a^\dagger\sigma^-_k+\sigma^+_k a)"
 )
 
+DICKE = r"H/\hbar\omega = a^\dagger a + J_z + 2\lambda J_x(a^\dagger+a)"
+
 
 def equation(model: Model) -> str:
     """MathML of the model's equation of motion."""
+    if isinstance(model, DickeBattery):
+        return convert(DICKE, display="block")
     if not isinstance(model, CollectiveBattery):
         return convert(RESONATOR, display="block")
     text = COLLECTIVE
@@ -35,6 +40,11 @@ def explanation(model: Model) -> str:
         return (
             "J± = J_B± + J_C± of battery and charger, γ the collective rate, n̄ the reservoir's "
             "photons (Quach and Munro 2020, Eq. (2); D is the standard dissipator)."
+        )
+    if isinstance(model, DickeBattery):
+        return (
+            "N spins, all down, and a resonator with N photons, closed (Ferraro et al. 2018); in "
+            "parallel, one photon and one resonator for each spin."
         )
     return (
         "Spins k of battery and charger at one resonator mode a, whose energy decays at κ "

@@ -1,0 +1,1 @@
+"""Batteries that others compare with, beside the dark-state battery: definitions and a figure."""
