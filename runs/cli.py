@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -70,10 +71,19 @@ app = typer.Typer(
 
 
 def described(command: Callable[..., None]) -> tuple[str, str]:
-    """What a command's docstring says, and its examples, line by line."""
-    text, _, examples = inspect.cleandoc(command.__doc__ or "").partition("Examples:\n")
-    lines = [line.strip() for line in examples.splitlines() if line.strip()]
-    return text.strip(), "\n\n".join(["Examples:", *lines])
+    """What a command's docstring says, and its examples, line by line.
+
+    They follow "Examples:", on lines of their own or one after the other with ";" between them.
+    """
+    text, _, examples = re.split(
+        r"^(Examples?:)", inspect.cleandoc(command.__doc__ or ""), maxsplit=1, flags=re.MULTILINE
+    )
+    if examples.startswith("\n"):
+        lines = examples.split("\n")
+    else:
+        lines = " ".join(examples.split()).split(";")
+    shown = [line.strip() for line in lines if line.strip()]
+    return text.strip(), "\n\n".join(["Examples:", *shown])
 
 
 for _command in COMMANDS:

@@ -16,6 +16,7 @@ from runs.comparison.differences import Curve, overlay
 from runs.comparison.distances import Cumulative, binned, critical_distance, two_samples
 from runs.comparison.matching import Source
 from runs.definition import parse_definition
+from runs.provenance import provenance
 from runs.store import save
 from runs.study import Campaign, run_study
 
@@ -211,7 +212,7 @@ def test_on_the_command_line(tmp_path, monkeypatch, capsys):
         definition = parse_definition(tomllib.loads(text))
         (tmp_path / name).mkdir()
         study = run_study(definition, campaign=Campaign(folder=tmp_path / name))
-        save(study, {}, tmp_path / name)
+        save(study, provenance(definition, 1, 0.0), tmp_path / name)
 
     monkeypatch.chdir(tmp_path)
 
