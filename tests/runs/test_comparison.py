@@ -123,6 +123,7 @@ def test_scaled_times_bring_sizes_together():
         ({"n_battery": 2, "ratio": 2}, "ratio = 2.0"),
         ({"n_battery": 2, "ratio": 5, "nbar": 0.5}, "nbar = 0.5"),
         ({"n_battery": 2, "ratio": 5, "gamma": 2.0}, "gamma = 2.0"),
+        ({"n_battery": 2, "ratio": 5, "detuning": 0.1}, "detuning = 0.1"),
     ],
 )
 def test_what_is_unlike_is_refused_unless_told_so(exact, model, field):
