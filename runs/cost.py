@@ -13,13 +13,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 import trajectories
 from nvmodel import CollectiveBattery
+from runs.choice import Choice, chosen, observables_of
 from runs.definition import Method, Point, RunDefinition
-from runs.engines import Engine, engine_of
-from runs.study import observables_of
+from runs.engines import engine_of
 from trajectories.cost import evolve_work, steady_products
+
+Array = NDArray[np.float64]
 
 TRIAL_SECONDS = 0.3  # a trial that lasts as long tells enough
 MOST_TRIALS = 5  # points of a sweep that are tried
@@ -78,12 +81,11 @@ class Estimate:
 
 def estimate(definition: RunDefinition) -> Estimate:
     """Try a definition; InputError where one of its points is more than a solver can hold."""
-    engine, points = engine_of(definition), definition.points()
-    names = {method: observables_of(definition, method) for method in definition.methods}
+    points = definition.points()
+    for method in definition.methods:
+        observables_of(definition, method)
     program = _peak_bytes()
-    costs = tuple(
-        _cost(definition, engine, points, method, names[method]) for method in definition.methods
-    )
+    costs = tuple(_cost(definition, points, method) for method in definition.methods)
     rows = len(points) * max(len(definition.times), 1) * 10 * len(definition.methods)
     disk = ROW_BYTES * rows
     if definition.records is not None and definition.runs is not None:
@@ -91,22 +93,15 @@ def estimate(definition: RunDefinition) -> Estimate:
     return Estimate(costs, program, disk)
 
 
-def _cost(
-    definition: RunDefinition,
-    engine: Engine,
-    points: tuple[Point, ...],
-    method: Method,
-    names: tuple[str, ...] | None,
-) -> Cost:
-    one: Callable[[Point], tuple[float, float]]
-    if method == "sample":
-        one = lambda point: _sampled(definition, engine, point, names)  # noqa: E731
-    elif method == "steady":
-        one = lambda point: _steady(point, names)  # noqa: E731
-    else:
-        one = lambda point: _evolved(definition, engine, point, names)  # noqa: E731
+def _cost(definition: RunDefinition, points: tuple[Point, ...], method: Method) -> Cost:
+    one = {"sample": _sampled, "steady": _steady, "evolve": _evolved}[method]
     tried = np.unique(np.linspace(0, len(points) - 1, MOST_TRIALS).astype(int))
-    found = np.array([one(points[i]) for i in tried])
+    found = np.array(
+        [
+            one(chosen(definition, points[i], method), definition.times_of(points[i].model))
+            for i in tried
+        ]
+    )
     seconds, memory = (
         np.interp(np.arange(len(points)), tried, column) for column in np.maximum(found, 1e-6).T
     )
@@ -115,21 +110,19 @@ def _cost(
     return Cost(method, float(seconds.sum()), float(seconds.max()), float(memory.max()))
 
 
-def _sampled(
-    definition: RunDefinition, engine: Engine, point: Point, names: tuple[str, ...] | None
-) -> tuple[float, float]:
+def _sampled(choice: Choice, times: Array) -> tuple[float, float]:
+    definition, engine, size = choice.definition, engine_of(choice.definition), 0.0
     assert definition.runs is not None
-    times, size = definition.times_of(point.model), 0.0
 
     def some(runs: int) -> None:
         nonlocal size
         found = engine.sample(
-            point.model,
+            choice.model,
             times,
             runs=runs,
             seed=definition.seed,
             first=definition.first,
-            observables=names,
+            observables=choice.observables,
             records=definition.records,
         )
         assert found.tally is not None
@@ -141,17 +134,16 @@ def _sampled(
     return seconds, max(3.0 * size, _peak_bytes() - before)
 
 
-def _steady(point: Point, names: tuple[str, ...] | None) -> tuple[float, float]:
-    assert isinstance(point.model, CollectiveBattery)  # the only model that method takes
-    products = steady_products(point.model, names)
-    trajectories.steady_state(point.model, ["battery_energy"])  # refused if too large
-    return 0.01 + SECONDS_PER_PRODUCT * products, 8.0 * products / (point.model.n_battery + 1.0)
+def _steady(choice: Choice, times: Array) -> tuple[float, float]:
+    model, names = choice.model, choice.observables
+    assert isinstance(model, CollectiveBattery)  # the only model that method takes
+    products = steady_products(model, names)
+    trajectories.steady_state(model, ["battery_energy"])  # refused if too large
+    return 0.01 + SECONDS_PER_PRODUCT * products, 8.0 * products / (model.n_battery + 1.0)
 
 
-def _evolved(
-    definition: RunDefinition, engine: Engine, point: Point, names: tuple[str, ...] | None
-) -> tuple[float, float]:
-    times, model = definition.times_of(point.model), point.model
+def _evolved(choice: Choice, times: Array) -> tuple[float, float]:
+    engine, model, names = engine_of(choice.definition), choice.model, choice.observables
 
     def some(count: int) -> None:
         engine.evolve(model, times[:count], names)

@@ -37,7 +37,7 @@ RUN_FIELDS = (
     "records",
     "single_runs",
 )
-ENGINES = ("quantum", "semiclassical")
+ENGINES = ("quantum", "semiclassical", "auto")
 PRECISION_FIELDS = ("observable", "absolute", "relative", "times", "min_runs")
 RANGE_FIELDS = ("start", "stop", "points", "spacing")
 TimeUnit = Literal["model", "burst"]

@@ -19,6 +19,7 @@ from runs.campaign import (
     partial_folder,
 )
 from runs.checkpoint import Kept, write_tallies
+from runs.choice import choice_lines, observables_of
 from runs.definition import RunDefinition, find_definition, read_definition
 from runs.figures import save_figures
 from runs.parts import RECORDS, Parts, point_folder
@@ -26,7 +27,7 @@ from runs.progress import reporter
 from runs.provenance import provenance
 from runs.signals import Stopped, stop_on_signals
 from runs.store import FIGURES, refuse_unusable, save, written_aside
-from runs.study import Campaign, Study, observables_of, run_study
+from runs.study import Campaign, Study, run_study
 from runs.summary import rich_table
 from runs.world import on_root, rank_of, size_of
 
@@ -110,6 +111,8 @@ def _prepare(order: Order, console: Console) -> _Prepared:
     definition = read_definition(path)
     for method in definition.methods:
         observables_of(definition, method)
+    for line in choice_lines(definition):
+        console.print(line, highlight=False, soft_wrap=True)
     out = order.out if order.out is not None else Path("results") / path.stem
     samples = "sample" in definition.methods
     if order.existing == "extend":

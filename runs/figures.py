@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from nvmodel.battery import CollectiveBattery
 from nvmodel.observables import OBSERVABLES
 from nvmodel.protocol import boundaries
+from runs.choice import exact_averages
 from runs.study import Study
 from runs.summary import curves
 
@@ -31,7 +32,7 @@ def draw(study: Study) -> Figure:
         observables = [str(n) for n in study.table["observable"].unique()]
         timed = study.table[np.isfinite(study.table["time"])]
         shown = [n for n in observables if n in set(timed["observable"])][:MOST_PANELS]
-        compared = study.definition.engine == "quantum" and _has_both(timed)
+        compared = exact_averages(study.definition) and _has_both(timed)
         points = curves(study, timed)
         fans = curves(study, study.single_runs)[:MOST_CURVES] if len(study.single_runs) else []
         n_panels = len(shown) + compared + len(fans)

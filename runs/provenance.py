@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from runs.choice import choice_lines
 from runs.definition import RunDefinition
 
 PACKAGES = ("darkbattery", "numpy", "scipy", "numba", "pandas", "pyarrow", "mpi4py")
@@ -14,7 +15,9 @@ PACKAGES = ("darkbattery", "numpy", "scipy", "numba", "pandas", "pyarrow", "mpi4
 
 def provenance(definition: RunDefinition, ranks: int, wall_seconds: float) -> dict[str, Any]:
     """A record that goes with every result."""
+    choices = choice_lines(definition)
     return {
+        **({"engines": choices} if choices else {}),
         "definition_sha256": definition.digest(),
         "seed": definition.seed,
         "ranks": ranks,

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 import trajectories
 from nvmodel import CollectiveBattery
 from nvmodel.refusal import InputError, whole_number
+from runs.choice import chosen
 from runs.definition import RunDefinition
 from runs.engines import engine_of
 from runs.models import Model
@@ -53,11 +54,10 @@ def replay(result: Result, run: int, point: int) -> Replay:
     whole_number("--point", point, least=0, most=len(points) - 1)
     last = definition.first + definition.runs - 1
     whole_number("--run", run, least=definition.first, most=last)
-    model = points[point].model
-    if definition.engine == "quantum":
-        assert isinstance(model, CollectiveBattery)  # that engine takes no other
-        return _quantum(definition, model, run)
-    return _semiclassical(definition, model, run)
+    one = chosen(definition, points[point], "sample")
+    if isinstance(one.model, CollectiveBattery) and one.definition.engine == "quantum":
+        return _quantum(one.definition, one.model, run)
+    return _semiclassical(one.definition, one.model, run)
 
 
 def _quantum(definition: RunDefinition, battery: CollectiveBattery, run: int) -> Replay:

@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from nvmodel.battery import CollectiveBattery
-from nvmodel.refusal import InputError
 from nvmodel.solution import Solution
 from runs.checkpoint import Kept
+from runs.choice import chosen, engine_name, observables_of
 from runs.definition import Method, Point, RunDefinition
 from runs.distribute import Job, Keeper, Progress, Stop, distribute_all
 from runs.engines import engine_of
@@ -99,49 +98,14 @@ def run_study(
             warnings=tuple(
                 f"{point.label or 'model'}, {method}: {warning}"
                 for point, method, solution in ordered
-                for warning in (*solution.warnings, *_unreached(definition, method, solution))
+                for warning in (
+                    *solution.warnings,
+                    *_unreached(definition, method, solution),
+                    *_approximate(definition, point, method),
+                )
             ),
             sampled=tuple(s for _, method, s in ordered if method == "sample"),
         )
-
-
-def observables_of(definition: RunDefinition, method: Method) -> tuple[str, ...] | None:
-    """Those of the asked observables that a method has; refused if none has one of them."""
-    engine = engine_of(definition)
-    if method not in engine.methods:
-        raise InputError("run.method", method, f"not in the {engine.name} engine")
-    offered = _offered(definition)
-    if definition.observables is None:
-        return None
-    for name in definition.observables:
-        if not any(name in names for names in offered.values()):
-            raise InputError(
-                "run.observables",
-                name,
-                f"no method of this definition has it ({', '.join(definition.methods)})",
-            )
-    names = tuple(name for name in definition.observables if name in offered[method])
-    if not names:
-        raise InputError(
-            "run.method", method, f"has none of the observables {definition.observables}"
-        )
-    return names
-
-
-def _offered(definition: RunDefinition) -> dict[Method, tuple[str, ...]]:
-    """What each method has at every point: at some temperatures it may have more."""
-    engine, points = engine_of(definition), definition.points()
-    offered = {}
-    for method in definition.methods:
-        if method not in engine.methods:
-            continue
-        names = engine.available(points[0].model, method)
-        if isinstance(points[0].model, CollectiveBattery):
-            for point in points[1:]:
-                also = engine.available(point.model, method)
-                names = tuple(name for name in names if name in also)
-        offered[method] = names
-    return offered
 
 
 def _averages(
@@ -153,14 +117,14 @@ def _averages(
         for method in definition.methods
         if method != "sample"
     ]
-    engine = engine_of(definition)
-    # once a method, not once a point: it makes all the points to look at the first
-    names = {m: observables_of(definition, m) for m in definition.methods if m != "sample"}
+    for method in definition.methods:
+        observables_of(definition, method)
     mine: dict[tuple[int, Method], Solution] = {}
     for i, method in tasks[rank_of(comm) :: size_of(comm)]:
+        one = chosen(definition, points[i], method)
+        engine, times = engine_of(one.definition), definition.times_of(points[i].model)
         average = engine.steady if method == "steady" else engine.evolve
-        model = points[i].model
-        mine[i, method] = average(model, definition.times_of(model), names[method])
+        mine[i, method] = average(one.model, times, one.observables)
     if comm is None:
         return mine
     parts = comm.gather(mine, root=0)
@@ -173,20 +137,8 @@ def _single_runs(
     if "sample" not in definition.methods:
         return {} if rank_of(comm) == 0 else None
     assert definition.runs is not None
-    names, engine = observables_of(definition, "sample"), engine_of(definition)
     jobs = [
-        Job(
-            engine.sample,
-            point.model,
-            definition.times_of(point.model),
-            definition.runs,
-            definition.seed,
-            definition.first,
-            names,
-            definition.precision,
-            parts,
-            engine.block_runs,
-        )
+        _job(definition, point, parts)
         for point, parts in zip(points, _parts(definition, points, campaign), strict=True)
     ]
     outcome = distribute_all(
@@ -200,6 +152,24 @@ def _single_runs(
     if outcome is None:
         return None
     return {(i, "sample"): solution for i, solution in enumerate(outcome.solutions)}
+
+
+def _job(definition: RunDefinition, point: Point, parts: Parts | None) -> Job:
+    assert definition.runs is not None
+    one = chosen(definition, point, "sample")
+    engine = engine_of(one.definition)
+    return Job(
+        engine.sample,
+        one.model,
+        definition.times_of(point.model),
+        definition.runs,
+        definition.seed,
+        definition.first,
+        one.observables,
+        definition.precision,
+        parts,
+        engine.block_runs,
+    )
 
 
 def _parts(
@@ -220,18 +190,26 @@ def _unreached(definition: RunDefinition, method: Method, solution: Solution) ->
     return (f"precision of {precision.observable} not reached in {solution.runs} runs",)
 
 
+def _approximate(definition: RunDefinition, point: Point, method: Method) -> tuple[str, ...]:
+    """A warning where the engine was chosen for the user and is not exact."""
+    one = chosen(definition, point, method)
+    if not one.error:
+        return ()
+    return (f"{engine_name(one.definition, method)}: {one.reason}; expect {one.error}",)
+
+
 def _fans(definition: RunDefinition, points: tuple[Point, ...]) -> pd.DataFrame:
     parts = []
     wanted = ("battery_energy", "charger_energy", "ergotropy", "emitted_photons")
-    engine = engine_of(definition)
     for point in points if "sample" in definition.methods else ():
-        times = definition.times_of(point.model)
-        offered = engine.available(point.model, "sample")
+        choice = chosen(definition, point, "sample")
+        engine, times = engine_of(choice.definition), definition.times_of(point.model)
+        offered = engine.available(choice.model, "sample")
         names = tuple(name for name in wanted if name in offered)
         for run in range(definition.single_runs):
             # the ergotropy of one run's average state is that of its conditional state
             one = engine.sample(
-                point.model, times, runs=1, seed=definition.seed, first=run, observables=names
+                choice.model, times, runs=1, seed=definition.seed, first=run, observables=names
             )
             for name in names:
                 part = pd.DataFrame(

@@ -8,6 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from runs.choice import exact_averages
+from runs.definition import RunDefinition
 from runs.study import Study
 
 
@@ -37,8 +39,8 @@ def summarise(study: Study) -> pd.DataFrame:
     are called modal: at order 2 they are the single run at the most probable delay.
     """
     rows = []
-    quantum = study.definition.engine == "quantum"
-    averages = "exact" if quantum else "modal"
+    quantum = exact_averages(study.definition)
+    averages = "exact" if quantum else averages_name(study.definition)
     for label, part in curves(study, study.table):
         row: dict[str, Any] = {"model": label or study.definition.title}
         exact, sampled = _series(part, "evolve"), _series(part, "sample")
@@ -83,6 +85,13 @@ def _ergotropies(
             row[f"{symbol}_end sampled"] = last.value
             row[f"{symbol} +-"] = last.error
     return row
+
+
+def averages_name(definition: RunDefinition) -> str:
+    """What averages of the semiclassical engine are averages of."""
+    if definition.engine == "auto":
+        return "averages"
+    return "averaged" if definition.delays == "averaged" else "modal"
 
 
 def rich_table(study: Study) -> Table:

@@ -57,7 +57,7 @@ class Distance:
 
 def distance_rows(pair: Pair, scaled: bool) -> list[dict[str, object]]:
     """One row a distribution that both have: from rows of runs, else at the worst and last time."""
-    rows = _from_rows(pair, scaled)
+    rows = run_distance_rows(pair, scaled)
     for name in _common_names(pair):
         found = _over_time(pair, name, scaled)
         for time, distance in found:
@@ -121,7 +121,8 @@ def read_rows(series: Series) -> pd.DataFrame | None:
     return pd.read_parquet(folder) if folder.is_dir() else None
 
 
-def _from_rows(pair: Pair, scaled: bool) -> list[dict[str, object]]:
+def run_distance_rows(pair: Pair, scaled: bool) -> list[dict[str, object]]:
+    """One row a column of the rows of single runs, with means and deviations; none without rows."""
     one, two = read_rows(pair.reference), read_rows(pair.other)
     if one is None or two is None:
         return []

@@ -12,7 +12,8 @@ import pandas as pd
 from nvmodel import CollectiveBattery
 from nvmodel.dicke import DickeBattery
 from nvmodel.refusal import InputError
-from runs.definition import Method, Point, RunDefinition
+from runs.choice import chosen, engine_name
+from runs.definition import Method, Point
 from runs.models import Model
 from runs.store import load
 from runs.study import Study, rows_of
@@ -77,7 +78,8 @@ class Series:
     @property
     def name(self) -> str:
         """Such as ``jumps: quantum jumps``."""
-        return f"{self.source.name}: {solver_name(self.source.study.definition, self.method)}"
+        one = chosen(self.source.study.definition, self.point, self.method)
+        return f"{self.source.name}: {engine_name(one.definition, self.method)}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,21 +117,6 @@ def read_sources(folders: Sequence[Path]) -> list[Source]:
         Source("/".join(path.parts[-depth:]), load(folder).study, folder)
         for path, folder in zip(whole, folders, strict=True)
     ]
-
-
-def solver_name(definition: RunDefinition, method: Method) -> str:
-    """What stands behind a method, in the field's words."""
-    if definition.engine == "quantum":
-        return {"steady": "exact steady state", "evolve": "exact", "sample": "quantum jumps"}[
-            method
-        ]
-    if definition.engine == "auto":
-        return f"auto {method}"
-    if method == "sample":
-        return "truncated Wigner"
-    if definition.order == 1:
-        return "first order"
-    return "delay average" if definition.delays == "averaged" else "second order"
 
 
 def facts_of(model: Model) -> Facts:

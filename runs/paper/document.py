@@ -26,7 +26,7 @@ def refresh(result: Path, page: Path) -> None:
         content = markdown(table) + "\n"
         if name == "claims":
             content = f"{len(table)} claims: {tally(table)}.\n\n{content}"
-        text = _replaced(text, name, content)
+        text = replaced(text, name, content)
     page.write_text(text, encoding="utf-8")
     figures = page.parent / "figures"
     figures.mkdir(exist_ok=True)
@@ -43,7 +43,8 @@ def documented_verdicts(page: Path) -> dict[str, str]:
     return {row[0]: row[-1] for row in rows[2:]}
 
 
-def _replaced(text: str, name: str, content: str) -> str:
+def replaced(text: str, name: str, content: str) -> str:
+    """`text` with other content between the marks of that name; refused without them."""
     pattern = re.compile(_MARKED.format(name=name), re.DOTALL)
     if not pattern.search(text):
         raise InputError("page", name, "has no such marks")

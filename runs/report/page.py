@@ -83,7 +83,8 @@ def _question(definition: RunDefinition, points: Sequence[Point]) -> str:
     swept = [name for name, values in definition.model if len(values) > 1]
     over = f", for {len(points)} values of {', '.join(swept)}" if swept else ""
     span = f", up to t = {definition.times[-1]:g}" if definition.times else ""
-    return f"{definition.engine.capitalize()} description: {asked}{over}{span}."
+    kind = "Automatically chosen" if definition.engine == "auto" else definition.engine.capitalize()
+    return f"{kind} description: {asked}{over}{span}."
 
 
 def _figure(anchor: str, chart: Chart) -> dict[str, str]:

@@ -1,0 +1,314 @@
+"""`engine = "auto"`: which engine answers for a point and a method, why, and with what error."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+import meanfield
+from meanfield import readout, tally
+from meanfield.delay import AVERAGED, MOST_TABULATED, SPACING
+from meanfield.moments import system_of
+from nvmodel.battery import CollectiveBattery
+from nvmodel.refusal import InputError
+from nvmodel.resonator import ResonatorBattery
+from runs.definition import Method, Point, RunDefinition
+from runs.engines import Names, engine_of
+from runs.models import Model
+from runs.regimes.expected import expected_error, read_map
+from trajectories import jumps, master, steady
+from trajectories.reach import averages_in_reach, runs_in_reach
+from trajectories.readout import ENERGIES
+
+Array = NDArray[np.float64]
+
+
+# whose errors are told where nothing is asked for by name; by whether there is a battery
+MAIN = {True: ("battery_energy", "power"), False: ("charger_energy", "emission_rate")}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The engine of one point and method.
+
+    Attributes
+    ----------
+    definition : RunDefinition
+        With its engine settled (and order and delays, where that is the semiclassical one).
+    model : CollectiveBattery or ResonatorBattery
+        What the engine gets: the resonator eliminated where that is good.
+    observables : tuple of str or None
+    reason : str
+        In words; empty where the definition names its engine.
+    error : str
+        What to expect; empty where the answer is exact.
+    """
+
+    definition: RunDefinition
+    model: Model
+    observables: Names
+    reason: str = ""
+    error: str = ""
+
+    @property
+    def exact_averages(self) -> bool:
+        """Whether the quantum engine answers."""
+        return self.definition.engine == "quantum"
+
+
+@dataclass(frozen=True)
+class _Reduced:
+    """A model without its resonator, or why that is not to be had."""
+
+    battery: CollectiveBattery | None
+    error: str
+    why_not: str
+
+
+@lru_cache(maxsize=4096)
+def chosen(definition: RunDefinition, point: Point, method: Method) -> Choice:
+    """The engine that answers for `method` at `point`: a function of the definition alone.
+
+    Exact wherever that is within reach; never an approximation in silence.
+
+    Raises
+    ------
+    InputError
+        Where no engine gives any of the observables asked for.
+    """
+    asked = definition.observables
+    if definition.engine != "auto":
+        return Choice(definition, point.model, observables_of(definition, method))
+    times = definition.times_of(point.model)
+    reduced = _reduced(point.model)
+    quantum = replace(definition, engine="quantum", order=None, classes=None, delays="modal")
+    if reduced.battery is not None:
+        within = _in_reach(reduced.battery, times, method, definition.runs)
+        missing = _not_covered(asked, within, point.model, method)
+        names = None if asked is None else tuple(name for name in asked if name in within)
+        if within and not missing and names != ():
+            reason = "exact at this size" if method != "sample" else "quantum jumps at this size"
+            return Choice(quantum, reduced.battery, names, reason, reduced.error)
+        why = _why_not_exact(method, within, missing)
+    else:
+        why = reduced.why_not
+    return _semiclassical(definition, point, method, why)
+
+
+@lru_cache(maxsize=64)
+def observables_of(definition: RunDefinition, method: Method) -> Names:
+    """Those of the asked observables that a method has; refused if none has one of them.
+
+    With `engine = "auto"` those of the first point, after a look at all of them.
+    """
+    if definition.engine == "auto":
+        return _observables_of_auto(definition, method)
+    engine = engine_of(definition)
+    if method not in engine.methods:
+        raise InputError("run.method", method, f"not in the {engine.name} engine")
+    offered = _offered_everywhere(definition)
+    if definition.observables is None:
+        return None
+    _refuse_unoffered(definition, offered.values())
+    names = tuple(name for name in definition.observables if name in offered[method])
+    if not names:
+        raise InputError(
+            "run.method", method, f"has none of the observables {definition.observables}"
+        )
+    return names
+
+
+def choice_lines(definition: RunDefinition) -> list[str]:
+    """What was chosen, one line for all points alike; empty unless the engine is "auto"."""
+    if definition.engine != "auto":
+        return []
+    found: dict[tuple[str, ...], list[str]] = {}
+    for method in definition.methods:
+        for point in definition.points():
+            one = chosen(definition, point, method)
+            key = (method, engine_name(one.definition, method), one.reason, one.error)
+            found.setdefault(key, []).append(point.label)
+    lines = []
+    for (kind, name, reason, error), labels in found.items():
+        where = f" at {_short(labels)}" if any(labels) else ""
+        expected = f"; expect {error}" if error else ""
+        lines.append(f"{kind}{where}: {name}: {reason}{expected}")
+    return lines
+
+
+def exact_averages(definition: RunDefinition) -> bool:
+    """Whether all averages of a definition come from the quantum engine."""
+    if definition.engine != "auto":
+        return definition.engine == "quantum"
+    timed = [method for method in definition.methods if method == "evolve"]
+    points = definition.points() if timed else ()
+    return all(chosen(definition, point, "evolve").exact_averages for point in points)
+
+
+def engine_name(definition: RunDefinition, method: Method) -> str:
+    """What stands behind a method of a settled definition, in the field's words."""
+    if definition.engine == "quantum":
+        names = {"steady": "exact steady state", "evolve": "exact", "sample": "quantum jumps"}
+        return names[method]
+    if method == "sample":
+        return "truncated Wigner"
+    if definition.order == 1:
+        return "first order"
+    return "delay average" if definition.delays == "averaged" else "second order"
+
+
+def _observables_of_auto(definition: RunDefinition, method: Method) -> Names:
+    for point in definition.points():
+        found = {m: chosen(definition, point, m).observables for m in definition.methods}
+        _refuse_unoffered(definition, (names or () for names in found.values()))
+    return chosen(definition, definition.points()[0], method).observables
+
+
+def _refuse_unoffered(definition: RunDefinition, offered: Iterable[tuple[str, ...]]) -> None:
+    known = {name for names in offered for name in names}
+    for name in definition.observables or ():
+        if name not in known:
+            raise InputError(
+                "run.observables",
+                name,
+                f"no method of this definition has it ({', '.join(definition.methods)})",
+            )
+
+
+def _offered_everywhere(definition: RunDefinition) -> dict[Method, tuple[str, ...]]:
+    """What each method has at every point: at some temperatures it may have more."""
+    engine, points = engine_of(definition), definition.points()
+    offered = {}
+    for method in definition.methods:
+        if method not in engine.methods:
+            continue
+        names = engine.available(points[0].model, method)
+        if isinstance(points[0].model, CollectiveBattery):
+            for point in points[1:]:
+                also = engine.available(point.model, method)
+                names = tuple(name for name in names if name in also)
+        offered[method] = names
+    return offered
+
+
+def _reduced(model: Model) -> _Reduced:
+    if isinstance(model, CollectiveBattery):
+        return _Reduced(model, "", "")
+    try:
+        battery = model.eliminate_resonator()
+    except InputError as error:
+        reason = str(error).split(": ", 1)[1]
+        return _Reduced(None, "", reason)
+    size = model.elimination_error()
+    text = f"errors up to {100.0 * size.total:.2g} % from the resonator's elimination"
+    return _Reduced(battery, f"{text} ({size.cause})", "")
+
+
+def _in_reach(
+    battery: CollectiveBattery, times: Array, method: Method, runs: int | None
+) -> tuple[str, ...]:
+    if method == "steady":
+        return steady.available(battery)
+    if battery.beyond_collective:  # no other engine has these: its own limits speak
+        return master.available(battery) if method == "evolve" else jumps.AVAILABLE
+    if method == "evolve":
+        return averages_in_reach(battery, times)
+    assert runs is not None
+    return runs_in_reach(battery, times, runs)
+
+
+def _not_covered(
+    asked: Names, within: Iterable[str], model: Model, method: Method
+) -> tuple[str, ...]:
+    """What is asked for, not exactly within reach, but had from the semiclassical engine."""
+    wanted = ENERGIES if asked is None else asked
+    offered = _offered(model, method)
+    return tuple(name for name in wanted if name in offered and name not in within)
+
+
+def _offered(model: Model, method: Method) -> tuple[str, ...]:
+    """What the semiclassical engine has of a model; nothing where it refuses it."""
+    if method == "steady":
+        return ()
+    try:
+        system = system_of(model, 1)
+    except InputError:
+        return ()
+    return readout.available(system) if method == "evolve" else tally.available(system)
+
+
+def _why_not_exact(method: Method, within: tuple[str, ...], missing: tuple[str, ...]) -> str:
+    if within:
+        return f"{', '.join(missing)} not exactly within reach at this size"
+    if method == "sample":
+        return "too many spins, photons or runs for quantum jumps"
+    return "too many ladders J for the exact solver"
+
+
+def _semiclassical(definition: RunDefinition, point: Point, method: Method, why: str) -> Choice:
+    if method == "steady":
+        raise InputError("run.method", method, f"only exactly, and not here: {why}")
+    model, times = point.model, definition.times_of(point.model)
+    offered = _offered(model, method)
+    asked = definition.observables
+    names = None if asked is None else tuple(name for name in asked if name in offered)
+    if not offered or names == ():
+        raise InputError("run.engine", "auto", f"no engine answers for {method}: {why}")
+    driven = isinstance(model, ResonatorBattery) and model.drive is not None
+    averaged = not driven and _has_delays(model, times) and set(names or ()) <= set(AVERAGED)
+    settled = replace(
+        definition,
+        engine="semiclassical",
+        order=1 if driven else 2,
+        delays="averaged" if method == "evolve" and averaged else "modal",
+    )
+    return Choice(settled, model, names, why, _expected(settled, model, method, names))
+
+
+def _has_delays(model: Model, times: Array) -> bool:
+    rate = 2.0 * meanfield.growth_rate(model)
+    return rate > 0.0 and (float(times[-1]) * rate + 4.0) / SPACING < MOST_TABULATED
+
+
+def _expected(settled: RunDefinition, model: Model, method: Method, names: Names) -> str:
+    """The worst error of the asked observables, as the map of docs/regimes.md has it."""
+    if settled.order == 1 and method == "evolve":
+        return "no fluctuations: good for driven systems far above the noise"
+    kind = {"truncated Wigner": "wigner", "delay average": "delay", "second order": "second"}[
+        engine_name(settled, method)
+    ]
+    battery, charger = _sizes(model)
+    spins, ratio = battery + charger, charger / battery if battery else np.inf
+    found = {
+        name: expected_error(read_map(), kind, name, spins, ratio, model.nbar or 0.0)
+        for name in (names or MAIN[battery > 0])
+    }
+    known = {name: one for name, one in found.items() if one is not None}
+    if not known:
+        return "an error that was not studied for these observables"
+    name, worst = max(known.items(), key=lambda item: item[1].error)
+    beyond = " beyond the statistical ones" if method == "sample" else ""
+    place = f"{name}, measured at N = {worst.spins:.2g}"
+    text = f"errors up to {100.0 * worst.error:.2g} %{beyond} ({place})"
+    if isinstance(model, ResonatorBattery):
+        return text + ", measured without resonator and line; and see class_error, step_error"
+    return text if worst.covered else text + ", outside the R and nbar studied: a guide only"
+
+
+def _sizes(model: Model) -> tuple[int, int]:
+    if isinstance(model, CollectiveBattery):
+        return model.n_battery, model.n_charger
+    return 0 if model.battery is None else model.battery.number, model.charger.number
+
+
+def _short(labels: list[str]) -> str:
+    """Some points by their labels, all others counted.
+
+    >>> _short(["n=1", "n=2", "n=3", "n=4"])
+    'n=1 ... n=4 (4 points)'
+    """
+    if len(labels) < 3:
+        return " and ".join(labels)
+    return f"{labels[0]} ... {labels[-1]} ({len(labels)} points)"

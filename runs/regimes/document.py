@@ -1,0 +1,33 @@
+"""Brings docs/regimes.md and the map up to date: `python -m runs.regimes.document RESULT PAGE`.
+
+The tables stand in the page between marks; the map of errors beside this file is replaced by the
+result's.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from runs.paper.document import replaced
+from runs.paper.table import markdown
+from runs.regimes.command import FIGURES, TABLES
+from runs.regimes.expected import MAP
+
+
+def refresh(result: Path, page: Path, package: Path = Path(__file__).parent) -> None:
+    """Put the tables of a result of `darkbattery regimes` into `page`, its PNGs beside it."""
+    text = page.read_text(encoding="utf-8")
+    for path in sorted((result / TABLES).glob("*.parquet")):
+        text = replaced(text, path.stem, markdown(pd.read_parquet(path)) + "\n")
+    page.write_text(text, encoding="utf-8")
+    figures = page.parent / "figures"
+    figures.mkdir(exist_ok=True)
+    for drawing in sorted((result / FIGURES).glob("*.png")):
+        shutil.copyfile(drawing, figures / drawing.name)
+    shutil.copyfile(result / MAP, package / MAP)
+
+
+if __name__ == "__main__":
+    refresh(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,96 @@
+"""What is exactly within reach: which observables a method gives of a battery, before it is asked.
+
+The limits are those by which the solvers refuse, and a limit of patience.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nvmodel.battery import CollectiveBattery
+from nvmodel.refusal import InputError
+from trajectories.angular import CoupledBasis, coupled_basis
+from trajectories.fluctuations import COUNTING, FLUCTUATIONS, OVER_RUNS
+from trajectories.heisenberg import chains_at
+from trajectories.jumps import AVAILABLE, MOST_LADDER_STATES, MOST_PHOTONS, thermal_photons
+from trajectories.master import (
+    CHEAP_POPULATIONS,
+    MANY_UNKNOWNS,
+    MOST_UNKNOWNS,
+    NEED_POPULATIONS,
+    available,
+)
+from trajectories.readout import FROM_ENTANGLEMENT, FROM_POPULATIONS
+from trajectories.records import MOST_TABLE
+
+Array = NDArray[np.float64]
+
+PATIENCE_SECONDS = 600.0  # of one core, for one model
+# measured on one core: (10, 50) spins at nbar = 0.5 take 1.8e-7 s a jump, (1000, 5000) 5e-8 s
+SECONDS_PER_JUMP = 2e-7
+# dense eigenvalues of a matrix of this size cubed, per second of one core
+EIGENVALUE_RATE = 1e9
+
+
+def averages_in_reach(battery: CollectiveBattery, times: Array) -> tuple[str, ...]:
+    """Observables that `trajectories.evolve` gives in minutes at most; none for a refusal.
+
+    >>> averages_in_reach(CollectiveBattery(10**15, 5 * 10**15), np.array([1e-15]))[:2]
+    ('battery_energy', 'charger_energy')
+    >>> "ergotropy" in averages_in_reach(CollectiveBattery(10, 50), np.array([1.0]))
+    True
+    """
+    basis = _basis(battery)
+    if basis is None:
+        return ()
+    K, rows = float(basis.n_ladders), 2.0 * float(basis.J[-1]) + 1.0
+    pairs = K * (K + 1.0) / 2.0
+    few = (2.0 * K - 1.0) * rows <= MANY_UNKNOWNS
+    small = pairs * rows <= MOST_UNKNOWNS
+    beyond: set[str] = set()
+    if not small or pairs * rows * (battery.n_battery + 1.0) > CHEAP_POPULATIONS:
+        beyond |= {*NEED_POPULATIONS, *COUNTING, *OVER_RUNS}
+    eigenvalues = times.size * rows * (battery.n_battery + 1.0) ** 3
+    if not small or eigenvalues > PATIENCE_SECONDS * EIGENVALUE_RATE:
+        beyond |= set(FROM_ENTANGLEMENT)
+    if not (few or _by_heisenberg(battery, float(times[-1]))):
+        beyond |= set(available(battery)) - {*NEED_POPULATIONS, *FROM_ENTANGLEMENT}
+    return tuple(name for name in available(battery) if name not in beyond)
+
+
+def runs_in_reach(battery: CollectiveBattery, times: Array, runs: int) -> tuple[str, ...]:
+    """Observables that so many quantum-jump runs give within `PATIENCE_SECONDS` of one core.
+
+    >>> runs_in_reach(CollectiveBattery(10**6, 5 * 10**6), np.array([1e-6]), runs=1)
+    ()
+    """
+    spins = battery.n_battery + battery.n_charger
+    if 60.0 * spins > MOST_LADDER_STATES:
+        return ()
+    photons = thermal_photons(battery, float(times[-1]))
+    jumps = battery.n_charger + 2.0 * photons
+    if photons > MOST_PHOTONS or runs * jumps * SECONDS_PER_JUMP > PATIENCE_SECONDS:
+        return ()
+    basis = _basis(battery)
+    if basis is None:
+        return ()
+    rows = 2.0 * float(basis.J[-1]) + 1.0
+    if rows * basis.n_ladders * (battery.n_battery + 1.0) > MOST_TABLE:
+        needing = (*FROM_POPULATIONS, "daemonic_ergotropy", *FLUCTUATIONS)
+        return tuple(name for name in AVAILABLE if name not in needing)
+    return AVAILABLE
+
+
+def _by_heisenberg(battery: CollectiveBattery, last: float) -> bool:
+    if battery.battery_start != "down":
+        return False
+    try:
+        return chains_at(battery, last) > 0
+    except InputError:
+        return False
+
+
+def _basis(battery: CollectiveBattery) -> CoupledBasis | None:
+    try:
+        return coupled_basis(battery.n_battery, battery.n_charger)
+    except InputError:  # too many ladders: R too near 1 for this size
+        return None
