@@ -92,10 +92,15 @@ def expected_delay(model: CollectiveBattery | ResonatorBattery) -> BurstDelay:
     >>> print([round(4000 * t, 3) for t in (delay.mean, delay.spread)])  # exact: 8.645, 1.284
     [8.648, 1.283]
     """
-    rate = 2.0 * growth_rate(model)
-    if rate <= 0.0:
+    growth = growth_rate(model)
+    if growth <= 0.0:
         raise InputError("model", model, "must burst: below threshold there is no delay")
-    system = system_of(model, 1)
+    return delay_of_growth(model, growth)
+
+
+def delay_of_growth(model: CollectiveBattery | ResonatorBattery, growth: float) -> BurstDelay:
+    """`expected_delay` where the growth rate lambda > 0 is known already."""
+    system, rate = system_of(model, 1), 2.0 * growth
     net = float(system.number @ system.start)
     up = float(system.number @ (1.0 + system.start)) / 2.0
     # a net inversion in coupling may be none in number
@@ -153,8 +158,8 @@ def averaged(
     Parameters
     ----------
     modal : Solution
-        From `meanfield.evolve`, from time 0 on, with at least some ten times in each 1/growth; later
-        times than its last count as the last.
+        From `meanfield.evolve`, from time 0 on, with some four times or more in each 1/(2 growth);
+        later times than its last count as the last.
     times : array_like (T,)
     growth : float
         lambda, from `growth_rate`.

@@ -25,6 +25,7 @@ Array = NDArray[np.float64]
 # classes of the dense problem that finds the root, and of the sum that refines it
 COARSE, FINE = 101, 20_001
 NEWTON_STEPS = 50
+ROUNDING = 1e-12
 
 
 def growth_rate(model: CollectiveBattery | ResonatorBattery | System) -> float:
@@ -94,7 +95,9 @@ def _largest_root(system: System) -> complex:
     else:
         field = -1j * system.field_detuning - 0.5 * system.kappa
         matrix = np.block([[np.full((1, 1), field), -1j * strength[None]], [gain[:, None], spins]])
-    values = np.linalg.eigvals(matrix)
+    values = np.linalg.eigvals(matrix).astype(complex)
+    # a mode that neither grows nor decays is left with rounding of either sign
+    values.real[np.abs(values.real) < ROUNDING * np.abs(values).max()] = 0.0
     return complex(values[np.argmax(values.real)])
 
 

@@ -1,14 +1,14 @@
 r"""What data sheets let one say about a `ResonatorBattery` before anything is solved.
 
-With the collective couplings :math:`g_i\sqrt{N_i}`, the energy decay rate kappa of the resonator, the
-line rho and the homogeneous half width Gamma = 1/T2 of each ensemble:
+With the collective couplings :math:`g_i\sqrt{N_i}`, the energy decay rate kappa of the resonator,
+the line rho and the homogeneous half width Gamma = 1/T2 of each ensemble:
 
 .. math:: C_i = \frac{2g_i^2N_i}{\kappa}\int\rho_i(w)\frac{\Gamma_i}{\Gamma_i^2+w^2}dw,\qquad
           \gamma = \frac{4g^2}{\kappa},\qquad
           \Gamma_{SR} = \frac4\kappa(g_C^2N_Cp_C - g_B^2N_Bp_B)
 
-C is :math:`4g^2N/\kappa\gamma_\perp` where the line is a Lorentzian of FWHM gamma_perp in all (Tavis
-and Cummings 1968; Bonifacio, Schwendimann and Haake 1971 for the rates).
+(Bonifacio, Schwendimann and Haake 1971). C is :math:`4g^2N/\kappa\gamma_\perp` where the line is a
+Lorentzian of FWHM gamma_perp in all.
 """
 
 import math
@@ -39,6 +39,10 @@ class Estimates:
         gamma, at which one charger spin emits through the resonator.
     superradiant_rate : float
         Gamma_SR: the net inversion's; <= 0 without one.
+    ideal_growth : float
+        The growth rate lambda without broadening or decoherence, from
+        :math:`(\lambda+\kappa/2)\lambda=\kappa\Gamma_{SR}/4`; half of Gamma_SR in a bad cavity. 0
+        without net inversion.
     half_width : float
         Half the distance between the quartiles of the broader line.
     decoherence_rate : float
@@ -52,6 +56,7 @@ class Estimates:
     thermal_photons: float
     single_spin_rate: float
     superradiant_rate: float
+    ideal_growth: float
     half_width: float
     decoherence_rate: float
 
@@ -111,6 +116,7 @@ def estimates(model: ResonatorBattery) -> Estimates:
         thermal_photons=model.nbar,
         single_spin_rate=4.0 * model.charger.coupling**2 / kappa,
         superradiant_rate=4.0 * net / kappa,
+        ideal_growth=0.5 * (math.sqrt(0.25 * kappa**2 + 4.0 * max(net, 0.0)) - 0.5 * kappa),
         half_width=max(spins.half_width for spins, _, _ in sides),
         decoherence_rate=max(spins.decoherence_rate for spins, _, _ in sides),
     )
