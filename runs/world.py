@@ -2,12 +2,13 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import Any, TypeVar
 
 from nvmodel.refusal import InputError
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 # set by the launchers of Open MPI, of PMIx and PMI, of MPICH's Hydra and of Slurm's srun
@@ -81,3 +82,29 @@ def on_root(comm: Any, action: Callable[[], T]) -> T:
     if refusal is not None:
         raise refusal
     return result
+
+
+def spread(comm: Any, function: Callable[[S], T], items: Sequence[S]) -> list[T]:
+    """`function` of every item, shared out over the ranks; all results in order on every rank.
+
+    A refusal on any rank is raised on all of them, the first in order, so that none waits.
+
+    >>> spread(None, abs, [-1, 2])
+    [1, 2]
+    """
+    if comm is None:
+        return [function(item) for item in items]
+    mine: list[tuple[T | None, Exception | None]] = []
+    for item in items[comm.Get_rank() :: comm.Get_size()]:
+        try:
+            mine.append((function(item), None))
+        except (InputError, OSError) as error:
+            mine.append((None, error))
+    parts = comm.allgather(mine)
+    found: list[Any] = []
+    for i in range(len(items)):
+        result, refusal = parts[i % len(parts)][i // len(parts)]
+        if refusal is not None:
+            raise refusal
+        found.append(result)
+    return found

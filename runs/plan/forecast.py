@@ -1,8 +1,8 @@
 r"""What one model would do: the burst that charges the battery, and how long the energy stays.
 
-Everything is read from one modal run (second-order cumulants) over the burst and the dephasing after
-it. "Charged" is the moment of the largest battery energy. The dephased ensemble that is left then
-no longer evolves collectively: its energy goes to equilibrium at 1/T1 and at the rate at which
+Everything is read from one modal run (second-order cumulants) over the burst and the dephasing
+after it. "Charged" is the moment of the largest battery energy. The dephased ensemble that is left
+then no longer evolves collectively: its energy goes to equilibrium at 1/T1 and at the rate at which
 single spins emit through the resonator.
 """
 
@@ -14,29 +14,30 @@ from numpy.typing import NDArray
 from scipy import constants
 
 import meanfield
-from meanfield.delay import BurstDelay, averaged, expected_delay
+from meanfield.delay import BurstDelay, averaged, delay_of_growth
 from meanfield.linear import growth_rate, mean_delay_shift
 from meanfield.moments import is_broadened, system_of
 from nvmodel import ResonatorBattery, Solution
 from nvmodel.estimates import Estimates, estimates
 from nvmodel.refusal import InputError
+from runs.plan.window import (
+    FEWEST,
+    UNSETTLED,
+    Window,
+    dephasing_rate,
+    is_too_slow,
+    most_classes,
+    settling_window,
+    window,
+)
 
 Array = NDArray[np.float64]
 
 # of the rise of the battery's energy: reaching it ends the charging time
 CHARGED = 0.99
-# outputs in 1/(2 lambda): what the average over the delay needs
-SPACING = 0.1
-# of the expected delay, and lifetimes of field and coherence: the window of the burst
-BURST_DELAYS, DECAYS = 1.35, 8.0
-STORAGE_TIMES = 120
-# a window is doubled until the battery's energy moves by less than that in its last tenth
-SETTLED, MOST_DOUBLINGS = 0.002, 3
-# beyond so many lifetimes of the field and bursts the dephasing is not followed
-MOST_PERIODS, MOST_BURSTS = 3e4, 30.0
-UNFOLLOWED = "coherence outlives the time that was followed: no storage time"
 # classes are doubled until energies of K and K/2 classes differ by less, in hbar omega
-CLASS_ERROR, FEWEST, MOST = 0.005, 32, 128
+CLASS_ERROR, MOST = 0.005, 64
+MARGINAL = "so little above threshold that nothing comes of it before a delay that is not followed"
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +69,16 @@ class Forecast:
     kept : float
         Share of the rise that is left once the ensembles have dephased.
     storage_time : float
-        From charged on, until the excess of the battery's energy over equilibrium is 1/e of it.
+        From charged on, until the excess of the battery's energy over equilibrium stays below 1/e
+        of its value then; NaN where there is no excess.
     balance : float
         What the bookkeeping misses, per spin in hbar omega: the solver's error.
     classes : int
     class_error : float
         Difference to half as many classes, in hbar omega; NaN where not asked for.
     warnings : tuple of str
+    rest : float or None
+        How long the run went on after the burst.
     curve : Solution or None
         The modal run.
     """
@@ -103,6 +107,7 @@ class Forecast:
     classes: int = 1
     class_error: float = math.nan
     warnings: tuple[str, ...] = ()
+    rest: float | None = None
     curve: Solution | None = None
 
     @property
@@ -111,7 +116,9 @@ class Forecast:
         return self.growth_rate > 0.0
 
 
-def forecast(model: ResonatorBattery, classes: int | None = None) -> Forecast:
+def forecast(
+    model: ResonatorBattery, classes: int | None = None, rest: float | None = None
+) -> Forecast:
     """Solve one model.
 
     Parameters
@@ -119,6 +126,8 @@ def forecast(model: ResonatorBattery, classes: int | None = None) -> Forecast:
     model : ResonatorBattery
     classes : int, optional
         Frequency classes. Default: doubled until energies hold to 0.005 hbar omega.
+    rest : float, optional
+        How long to go on after the burst, s. Default: until energies settle.
 
     Raises
     ------
@@ -132,21 +141,31 @@ def forecast(model: ResonatorBattery, classes: int | None = None) -> Forecast:
     rates, growth = estimates(model), growth_rate(model)
     if growth <= 0.0:
         return _without_burst(model, rates, growth)
+    if is_too_slow(model, growth):
+        delay = delay_of_growth(model, growth)
+        marginal = replace(_without_burst(model, rates, growth), delay=delay)
+        return replace(marginal, warnings=(f"{MARGINAL} ({delay.mean:.2g} s)",))
+    chosen = (
+        settling_window(model, rates, growth)
+        if rest is None
+        else window(model, rates, growth, rest)
+    )
     if not is_broadened(model):
-        return _solved(model, rates, growth, 1)
+        return _solved(model, rates, growth, chosen, 1)
     if classes is not None:
-        return _solved(model, rates, growth, classes)
-    coarse = _solved(model, rates, growth, FEWEST // 2)
+        return _with_classes(model, rates, growth, chosen, classes)
     K = FEWEST
+    coarse = _with_classes(model, rates, growth, chosen, K)
     while True:
-        fine = _solved(model, rates, growth, K)
+        fine = _with_classes(model, rates, growth, chosen, 2 * K)
         error = max(
             abs(fine.energy - coarse.energy),
             abs(fine.kept * fine.gained - coarse.kept * coarse.gained),
         )
+        K *= 2
         if error < CLASS_ERROR or K >= MOST:
             return _with_error(fine, error)
-        coarse, K = fine, 2 * K
+        coarse = fine
 
 
 def perfect(model: ResonatorBattery) -> ResonatorBattery:
@@ -211,21 +230,29 @@ def _with_error(found: Forecast, error: float) -> Forecast:
     return replace(found, class_error=error, warnings=warnings)
 
 
-def _dephasing_rate(model: ResonatorBattery) -> float:
-    """Rate at which dark states are lost to decoherence and to the line, rad/s."""
-    assert model.battery is not None
-    ensembles = (model.battery, model.charger)
-    return min(spins.decoherence_rate + spins.half_width for spins in ensembles)
+def _with_classes(
+    model: ResonatorBattery, rates: Estimates, growth: float, chosen: Window, classes: int
+) -> Forecast:
+    """With more classes where so few diverge, as a wide spread of couplings can do."""
+    for K in (classes, 2 * classes, 4 * classes):
+        try:
+            return _solved(model, rates, growth, chosen, most_classes(model, K))
+        except InputError as error:
+            if error.field != "times":  # that is where it diverges
+                raise
+    raise InputError("model", model, f"its second-order equations diverge, with {K} classes too")
 
 
-def _solved(model: ResonatorBattery, rates: Estimates, growth: float, classes: int) -> Forecast:
+def _solved(
+    model: ResonatorBattery, rates: Estimates, growth: float, chosen: Window, classes: int
+) -> Forecast:
     assert model.battery is not None
-    delay = expected_delay(model)
-    curve, burst, followed = _modal_run(model, growth, delay, classes)
+    delay = delay_of_growth(model, growth)
+    curve = meanfield.evolve(system_of(model, classes), chosen.times)
     energy, quantum, N_B = curve["battery_energy"], _quantum(model), model.battery.number
     full = int(energy.argmax())
     rise = energy - energy[0]
-    mean = averaged(curve, curve.times[:burst], growth, observables=["power"])
+    mean = averaged(curve, chosen.burst, growth, observables=["power"])
     out = curve["emitted_photons"] - curve["absorbed_photons"]
     held = N_B * energy + model.charger.number * curve["charger_energy"] + curve["photons"]
     # excitations held and sent out, less those at the start and what the solver lost
@@ -252,38 +279,13 @@ def _solved(model: ResonatorBattery, rates: Estimates, growth: float, classes: i
         out_joule=quantum * float(out[full]),
         supplied_joule=quantum * float(supplied[full]),
         kept=float(rise[-1] / rise[full]) if rise[full] > 0.0 else math.nan,
-        storage_time=_storage_time(model, rates, curve, full) if followed else math.nan,
+        storage_time=_storage_time(model, rates, curve, full),
         balance=float(np.abs(curve["excitation_balance"]).max()),
         classes=classes,
-        warnings=curve.warnings + (() if followed else (UNFOLLOWED,)),
+        warnings=curve.warnings + (() if chosen.settled else (UNSETTLED,)),
+        rest=chosen.rest,
         curve=curve,
     )
-
-
-def _modal_run(
-    model: ResonatorBattery, growth: float, delay: BurstDelay, classes: int
-) -> tuple[Solution, int, bool]:
-    """The run over burst and dephasing; how many of its times are the burst's; whether it ended.
-
-    The last time is that at which nothing more changes, unless that is too far to go.
-    """
-    system = system_of(model, classes)
-    end = BURST_DELAYS * delay.mean + DECAYS / model.resonator.kappa
-    burst = np.linspace(0.0, end, int(2.0 * growth * end / SPACING) + 2)
-    dephasing = _dephasing_rate(model)
-    rest = DECAYS / dephasing if dephasing > 0.0 else 0.0
-    longest = MOST_PERIODS / model.resonator.kappa + MOST_BURSTS * end
-    followed = rest <= longest
-    rest = min(rest, longest)
-    for attempt in range(MOST_DOUBLINGS + 1):
-        after = end + rest * (np.arange(STORAGE_TIMES) + 1.0) / STORAGE_TIMES
-        times = np.concatenate([burst, after]) if rest > 0.0 else burst
-        curve = meanfield.evolve(system, times)
-        last = curve["battery_energy"][times >= 0.9 * times[-1]]
-        if not followed or np.ptp(last) < SETTLED or attempt == MOST_DOUBLINGS:
-            break
-        rest = 2.0 * rest + end
-    return curve, burst.size, followed
 
 
 def _first_reached(times: Array, rise: Array, full: int) -> float:
@@ -298,16 +300,25 @@ def _first_reached(times: Array, rise: Array, full: int) -> float:
 def _storage_time(model: ResonatorBattery, rates: Estimates, curve: Solution, full: int) -> float:
     assert model.battery is not None
     excess = curve["battery_energy"] - equilibrium_energy(model)
+    if excess[full] <= 0.0:
+        return math.nan  # its surroundings hold more
     goal = excess[full] / math.e
-    below = np.flatnonzero(excess[full:] <= goal)
-    if below.size:
-        i = full + int(below[0])
+    if excess[-1] <= goal:
+        # the last time it falls below: a swing of the field may take it there and back
+        i = int(np.flatnonzero(excess > goal)[-1]) + 1
         when = np.interp(-goal, -excess[i - 1 : i + 1], curve.times[i - 1 : i + 1])
         return float(when - curve.times[full])
     rate = model.battery.relaxation_rate
-    if _dephasing_rate(model) > 0.0:
+    if dephasing_rate(model) > 0.0:
         rate += rates.single_spin_rate * (2.0 * model.nbar + 1.0)
     if rate == 0.0:
         return math.inf
     waited = float(curve.times[-1] - curve.times[full])
     return waited + math.log(float(excess[-1]) / goal) / rate
+
+
+def numbers(
+    model: ResonatorBattery, classes: int | None = None, rest: float | None = None
+) -> Forecast:
+    """`forecast` without its curve: what travels between ranks."""
+    return replace(forecast(model, classes, rest), curve=None)

@@ -168,9 +168,7 @@ _ALL = (
         _line_width,
         _with_line_width,
     ),
-    Parameter(
-        "t2_s", "s", "T2 of both ensembles", lambda m: m.charger.coherence_time, _with_t2
-    ),
+    Parameter("t2_s", "s", "T2 of both ensembles", lambda m: m.charger.coherence_time, _with_t2),
     Parameter("t1_s", "s", "T1 of both ensembles", lambda m: m.charger.t1_s, _with_t1),
     Parameter(
         "polarisation",

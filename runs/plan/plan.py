@@ -1,0 +1,126 @@
+"""All that a plan says about one subject, found on all ranks."""
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+from nvmodel import ResonatorBattery
+from runs.plan.forecast import Forecast, forecast, numbers, perfect
+from runs.plan.ladder import ladder_ergotropy, perfect_ladder_ergotropy
+from runs.plan.regimes import Regime, regimes
+from runs.plan.sensitivity import Sensitivities, sensitivities
+from runs.plan.subject import Subject, Variant, corner, variants
+from runs.plan.window import BRIEF
+from runs.world import spread
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """What one uncertain quantity decides: its range, and the forecasts at its ends."""
+
+    field: str
+    status: str
+    low: float
+    high: float
+    at_low: Forecast
+    at_high: Forecast
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The answer.
+
+    Attributes
+    ----------
+    subject : Subject
+    forecast, perfect : Forecast
+        Of the model, and of equal, fully polarised spins without decoherence at its resonator.
+    ladder, perfect_ladder : float
+        Ergotropy over the ladder, per spin; NaN where not defined.
+    regimes : tuple of Regime
+    sensitivities : Sensitivities
+    uncertainties : tuple of Uncertainty
+    corners : tuple of Forecast
+        With every uncertain quantity at its better end, and at its worse; empty where none is.
+    """
+
+    subject: Subject
+    forecast: Forecast
+    perfect: Forecast
+    ladder: float
+    perfect_ladder: float
+    regimes: tuple[Regime, ...]
+    sensitivities: Sensitivities
+    uncertainties: tuple[Uncertainty, ...]
+    corners: tuple[Forecast, ...]
+
+    def spanned(self) -> tuple[Forecast, ...]:
+        """Every forecast that the ranges allow and that was made."""
+        ends = [end for one in self.uncertainties for end in (one.at_low, one.at_high)]
+        return (self.forecast, *ends, *self.corners)
+
+
+def make_plan(subject: Subject, comm: Any = None) -> Plan:
+    """Solve the subject, its perfect ensemble, its variants, on all ranks; the Plan on every rank.
+
+    Linear algebra runs on one thread, so that any number of ranks gives the same bits.
+    """
+    with threadpool_limits(limits=1):
+        ideal, ends = perfect(subject.model), variants(subject)
+        own, best = spread(comm, forecast, [subject.model, ideal])
+        # what differs a little settles in the same time
+        brief = partial(numbers, classes=BRIEF, rest=own.rest)
+        others = spread(comm, brief, [end.model for end in ends])
+        uncertainties = _paired(ends, others)
+        corners = spread(comm, brief, _corners(subject, uncertainties))
+        return Plan(
+            subject,
+            own,
+            best,
+            ladder_ergotropy(subject.model),
+            perfect_ladder_ergotropy(ideal),
+            regimes(subject.model, own),
+            sensitivities(subject.model, comm, rest=own.rest),
+            uncertainties,
+            tuple(corners),
+        )
+
+
+def _paired(ends: list[Variant], found: list[Forecast]) -> tuple[Uncertainty, ...]:
+    return tuple(
+        Uncertainty(
+            ends[i].field, ends[i].status, ends[i].value, ends[i + 1].value, *found[i : i + 2]
+        )
+        for i in range(0, len(ends), 2)
+    )
+
+
+def _corners(subject: Subject, uncertainties: tuple[Uncertainty, ...]) -> list[ResonatorBattery]:
+    if not uncertainties:
+        return []
+    better, worse = {}, {}
+    for one in uncertainties:
+        rising = _score(one.at_high) >= _score(one.at_low)
+        better[one.field] = one.high if rising else one.low
+        worse[one.field] = one.low if rising else one.high
+    return [corner(subject, better), corner(subject, worse)]
+
+
+def _score(one: Forecast) -> float:
+    """What is gained; below threshold how far from it, which is less than any gain."""
+    if one.bursts:
+        return one.gained
+    return min(0.0, one.estimates.net_cooperativity - 1.0)
+
+
+def finite_range(values: list[float]) -> tuple[float, float]:
+    """Smallest and largest, leaving out what is not there.
+
+    >>> finite_range([2.0, math.nan, 1.0])
+    (1.0, 2.0)
+    """
+    there = [value for value in values if not math.isnan(value)]
+    return (min(there), max(there)) if there else (math.nan, math.nan)

@@ -1,0 +1,91 @@
+"""Which engine holds where: the questions that decide it, with the numbers that answer them."""
+
+import math
+from dataclasses import dataclass
+
+from nvmodel import ResonatorBattery
+from nvmodel.resonator import SMALL_ELIMINATION_ERROR
+from runs.plan.forecast import Forecast
+
+# second order errs by 1/N: below so many spins the quantum engine is the one to ask
+FEW_SPINS = 1000
+
+
+@dataclass(frozen=True)
+class Regime:
+    """One question, the number that answers it, and what follows."""
+
+    question: str
+    measure: str
+    answer: str
+
+
+def regimes(model: ResonatorBattery, found: Forecast) -> tuple[Regime, ...]:
+    """All questions for one model and its forecast."""
+    return (
+        _threshold(found),
+        _elimination(model),
+        _field(found),
+        _broadening(found),
+        _size(model),
+        _spread(found),
+    )
+
+
+def _threshold(found: Forecast) -> Regime:
+    C = found.estimates.net_cooperativity
+    if found.bursts:
+        measure = f"C = {C:.3g}, growth {found.growth_rate:.3g} rad/s"
+        return Regime("inversion above threshold?", measure, "yes: it bursts by itself")
+    if found.estimates.superradiant_rate <= 0.0:
+        answer = "no: fewer spins point up than down, weighted by g^2; raise R or the inversion"
+    else:
+        answer = "no: no burst, and the battery is not charged"
+    return Regime("inversion above threshold?", f"C = {C:.3g} of 1", answer)
+
+
+def _elimination(model: ResonatorBattery) -> Regime:
+    error = model.elimination_error()
+    measure = f"estimated error {error.total:.2g}, most from {error.cause}"
+    if error.total <= SMALL_ELIMINATION_ERROR:
+        answer = "yes: the quantum engine holds, without the resonator"
+    else:
+        answer = "no: semiclassical engine, with the resonator"
+    return Regime("resonator eliminable?", measure, answer)
+
+
+def _field(found: Forecast) -> Regime:
+    ratio = found.estimates.bad_cavity
+    answer = "field follows the spins" if ratio > 2.0 else "energy swings back from the field"
+    return Regime("bad cavity?", f"kappa/(g sqrt N) = {ratio:.3g}", answer)
+
+
+def _broadening(found: Forecast) -> Regime:
+    question, rate = "broadening against growth?", found.estimates.ideal_growth
+    if rate == 0.0:
+        return Regime(question, "no net inversion", "-")
+    width = found.estimates.half_width + found.estimates.decoherence_rate
+    measure = f"{width:.3g} against {rate:.3g} rad/s without"
+    if width < 0.1 * rate:
+        return Regime(question, measure, "narrow: spins emit as one")
+    if width < rate:
+        return Regime(question, measure, "comparable: the line's wings are left behind")
+    return Regime(question, measure, "broad: only spins near the centre emit together")
+
+
+def _size(model: ResonatorBattery) -> Regime:
+    assert model.battery is not None
+    least = min(model.battery.number, model.charger.number)
+    answer = "second order holds to 1/N" if least >= FEW_SPINS else "few spins: quantum engine"
+    return Regime("many spins?", f"{least:.3g} in the smaller ensemble", answer)
+
+
+def _spread(found: Forecast) -> Regime:
+    question = "do runs differ?"
+    if found.delay is None:
+        return Regime(question, "no burst", "-")
+    relative = found.delay.spread / found.delay.mean
+    measure = f"delay {found.delay.mean:.3g} s +- {100.0 * relative:.2g} %"
+    if not math.isfinite(relative):
+        return Regime(question, "no delay", "-")
+    return Regime(question, measure, "curves are the modal run's; means are smeared by that")

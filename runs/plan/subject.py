@@ -1,0 +1,116 @@
+"""What is planned: a published device or a file, as a `ResonatorBattery`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nvmodel import ResonatorBattery
+from nvmodel.devices import DEVICES, Device, find_device, resonator_battery, with_value
+from nvmodel.refusal import InputError, finite_number, known_name
+from runs.definition import find_definition, shipped_definitions
+from runs.models import build_model, flattened, known_key
+from runs.plan.parameters import split
+from runs.tomlfile import read_toml
+
+# charger spins for each battery spin of a device unless said otherwise
+RATIO = 5.0
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model and where it comes from.
+
+    Attributes
+    ----------
+    name, title : str
+    model : ResonatorBattery
+    device : Device or None
+        None for a file.
+    ratio : float or None
+        The one asked for; None: the file's own.
+    """
+
+    name: str
+    title: str
+    model: ResonatorBattery
+    device: Device | None
+    ratio: float | None
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The model with one uncertain quantity of its device at an end of its range."""
+
+    field: str
+    status: str
+    value: float
+    model: ResonatorBattery
+
+
+def find_subject(name: str, ratio: float | None = None) -> Subject:
+    """A device by its name, or a TOML file with a [model] at a resonator, or a shipped one.
+
+    Raises
+    ------
+    InputError
+        For a name that is none of these, a file whose model has a list, no resonator or no battery,
+        and a ratio that is not positive.
+    """
+    if ratio is not None:
+        ratio = finite_number("--ratio", ratio, least=0.0, exclusive=True)
+    if name in DEVICES:
+        device = find_device(name)
+        ratio = RATIO if ratio is None else ratio
+        model = resonator_battery(device, ratio=ratio)
+        return Subject(name, device.title, model, device, ratio)
+    if not Path(name).is_file():
+        known_name("plan", name, [*DEVICES, *shipped_definitions()])
+    title, model = _from_file(find_definition(name))
+    if ratio is not None:
+        model = split(model, ratio)
+    return Subject(Path(name).stem, title, model, None, ratio)
+
+
+def variants(subject: Subject) -> list[Variant]:
+    """Both ends of every quantity with a range, which every assumed one has; none for a file."""
+    if subject.device is None:
+        return []
+    found = []
+    for field, quantity in subject.device.quantities.items():
+        low, high = quantity.range
+        for end in (low, high) if low < high else ():
+            model = corner(subject, {field: end})
+            found.append(Variant(field, quantity.status, end, model))
+    return found
+
+
+def corner(subject: Subject, values: dict[str, float]) -> ResonatorBattery:
+    """The model of the device with several of its quantities replaced."""
+    assert subject.device is not None
+    device = subject.device
+    for field, value in values.items():
+        device = with_value(device, field, value)
+    return resonator_battery(device, ratio=subject.ratio)
+
+
+def _from_file(path: Path) -> tuple[str, ResonatorBattery]:
+    content = read_toml("plan", path)
+    for key in content:
+        known_key("", key, ("title", "model", "run"))
+    fields = flattened(_table(content))
+    for name, value in fields.items():
+        if isinstance(value, (list, dict)):
+            raise InputError(f"model.{name}", value, "a plan has one model: use --vary for sweeps")
+    model = build_model(fields)
+    if not isinstance(model, ResonatorBattery):
+        raise InputError("model.resonator", None, "must be a table: a plan needs frequencies")
+    if model.battery is None:
+        raise InputError("model.battery", None, "must be a table: a plan charges a battery")
+    return str(content.get("title", path.stem)), model
+
+
+def _table(content: dict[str, Any]) -> dict[str, Any]:
+    value = content.get("model")
+    if not isinstance(value, dict):
+        raise InputError("model", value, "must be a table: [model]")
+    return value

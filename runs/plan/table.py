@@ -1,0 +1,186 @@
+"""A plan in tables: tidy ones for files, and those for people."""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+
+import pandas as pd
+from rich.table import Table
+
+from runs.plan.forecast import Forecast
+from runs.plan.parameters import PARAMETERS
+from runs.plan.plan import Plan, finite_range
+from runs.plan.sensitivity import OBJECTIVES
+
+Reader = Callable[[Forecast], float]
+
+_MHZ = 2.0e6 * math.pi
+QUANTITIES: tuple[tuple[str, str, Reader], ...] = (
+    ("g sqrt N/2pi", "MHz", lambda f: f.estimates.collective_coupling / _MHZ),
+    ("kappa/(g sqrt N)", "1", lambda f: f.estimates.bad_cavity),
+    ("thermal photons", "1", lambda f: f.estimates.thermal_photons),
+    ("cooperativity C, aligned", "1", lambda f: f.estimates.cooperativity),
+    ("C of the net inversion", "1", lambda f: f.estimates.net_cooperativity),
+    ("superradiant rate", "1/s", lambda f: f.estimates.superradiant_rate),
+    ("growth rate", "1/s", lambda f: f.growth_rate),
+    ("delay of the burst", "s", lambda f: math.nan if f.delay is None else f.delay.mean),
+    ("its spread over runs", "s", lambda f: math.nan if f.delay is None else f.delay.spread),
+    ("charging time", "s", lambda f: f.charging_time),
+    ("stored energy per spin", "ħω", lambda f: f.energy),
+    ("gained energy per spin", "ħω", lambda f: f.gained),
+    ("ergotropy per spin, local", "ħω", lambda f: f.ergotropy),
+    ("at the start, everywhere", "J", lambda f: f.initial_joule),
+    ("stored energy", "J", lambda f: f.energy_joule),
+    ("gained energy", "J", lambda f: f.gained_joule),
+    ("ergotropy, local", "J", lambda f: f.ergotropy_joule),
+    ("left in the charger", "J", lambda f: f.left_joule),
+    ("in the resonator", "J", lambda f: f.resonator_joule),
+    ("sent out", "J", lambda f: f.out_joule),
+    ("supplied by T1", "J", lambda f: f.supplied_joule),
+    ("peak power, modal run", "W", lambda f: f.peak_power),
+    ("peak power, mean over runs", "W", lambda f: f.mean_peak_power),
+    ("kept after dephasing", "1", lambda f: f.kept),
+    ("storage time", "s", lambda f: f.storage_time),
+)
+LADDER = "ergotropy per spin, ladder"
+
+
+def summary(plan: Plan) -> pd.DataFrame:
+    """Columns quantity, unit, value, low, high (over the ranges of its quantities), perfect."""
+    spanned = plan.spanned()
+    rows = []
+    for name, unit, read in QUANTITIES:
+        low, high = finite_range([read(one) for one in spanned])
+        rows.append((name, unit, read(plan.forecast), low, high, read(plan.perfect)))
+        if name == "ergotropy per spin, local":
+            nothing = (math.nan, math.nan)
+            rows.append((LADDER, unit, plan.ladder, *nothing, plan.perfect_ladder))
+    return pd.DataFrame(rows, columns=["quantity", "unit", "value", "low", "high", "perfect"])
+
+
+def curves(plan: Plan) -> pd.DataFrame:
+    """The modal runs: ensemble ("device", "perfect"), time, observable, value, error."""
+    parts = []
+    for name, one in (("device", plan.forecast), ("perfect", plan.perfect)):
+        if one.curve is not None:
+            frame = one.curve.to_dataframe()
+            frame.insert(0, "ensemble", name)
+            parts.append(frame)
+    columns = ["ensemble", "time", "observable", "value", "error"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def sensitivity_table(plan: Plan) -> pd.DataFrame:
+    """Columns parameter, unit, value, objective, elasticity, needed."""
+    rows = [asdict(one) for one in plan.sensitivities.found]
+    columns = ["name", "unit", "value", "elasticity", "needed"]
+    frame = pd.DataFrame(rows, columns=columns).rename(columns={"name": "parameter"})
+    frame.insert(3, "objective", plan.sensitivities.objective)
+    return frame
+
+
+def uncertainty_table(plan: Plan) -> pd.DataFrame:
+    """One row an uncertain quantity: its range, and what would be at its ends."""
+    rows = []
+    for one in plan.uncertainties:
+        row: dict[str, object] = {
+            "field": one.field,
+            "status": one.status,
+            "low": one.low,
+            "high": one.high,
+        }
+        for end, found in (("low", one.at_low), ("high", one.at_high)):
+            row |= {
+                f"bursts_at_{end}": found.bursts,
+                f"cooperativity_at_{end}": found.estimates.net_cooperativity,
+                f"energy_at_{end}": found.energy,
+                f"ergotropy_at_{end}": found.ergotropy,
+                f"warnings_at_{end}": "; ".join(found.warnings),
+            }
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def rich_summary(plan: Plan) -> Table:
+    """`summary` for people."""
+    table = Table(title=_title(plan), title_justify="left")
+    for column in ("", "", "value", "over the ranges", "perfect"):
+        table.add_column(column, justify="left" if column == "" else "right")
+    ranged = bool(plan.uncertainties)
+    for row in summary(plan).itertuples():
+        span = f"{shown(row.low)} .. {shown(row.high)}" if ranged and row.low == row.low else ""
+        if row.low == row.high:
+            span = ""
+        unit = "" if row.unit == "1" else row.unit
+        table.add_row(row.quantity, unit, shown(row.value), span, shown(row.perfect))
+    return table
+
+
+def rich_regimes(plan: Plan) -> Table:
+    """Which engine holds where."""
+    table = Table(title="Which description holds", title_justify="left", show_header=False)
+    for one in plan.regimes:
+        table.add_row(one.question, one.measure, one.answer)
+    return table
+
+
+def rich_sensitivities(plan: Plan) -> Table:
+    """Elasticities, the most limiting first."""
+    title = f"Elasticities of the {OBJECTIVES[plan.sensitivities.objective]}"
+    table = Table(title=title, title_justify="left")
+    threshold = plan.sensitivities.objective == "cooperativity"
+    for column in ("parameter", "value", "elasticity", *(["needed"] if threshold else [])):
+        table.add_column(column, justify="left" if column == "parameter" else "right")
+    for one in plan.sensitivities.found:
+        cells = [one.name, f"{shown(one.value)} {_unit(one.unit)}", f"{one.elasticity:+.2f}"]
+        if threshold:
+            cells.append(
+                f"{shown(one.needed)} {_unit(one.unit)}" if one.needed == one.needed else "-"
+            )
+        table.add_row(*cells)
+    return table
+
+
+def verdict(plan: Plan) -> str:
+    """What limits, in a sentence."""
+    limiting = plan.sensitivities.limiting
+    if limiting is None:
+        return "No parameter of the device matters."
+    objective = OBJECTIVES[plan.sensitivities.objective]
+    more = "more" if limiting.elasticity > 0.0 else "less"
+    text = f"{limiting.name} limits most ({PARAMETERS[limiting.name].meaning}): 1 % {more} of it "
+    text += f"raises the {objective} by {abs(limiting.elasticity):.2g} %."
+    if limiting.needed == limiting.needed:
+        text += f" Threshold at {shown(limiting.needed)} {_unit(limiting.unit)}".rstrip() + "."
+    return text
+
+
+def burst_count(plan: Plan) -> str:
+    """How many of the forecasts within the ranges burst; empty without such ranges."""
+    spanned = plan.spanned()
+    if len(spanned) == 1:
+        return ""
+    count = sum(one.bursts for one in spanned)
+    return (
+        f"ranges: {len(plan.uncertainties)} quantities, one at a time and all at their "
+        f"better and worse ends; {count} of {len(spanned)} forecasts burst"
+    )
+
+
+def shown(value: float) -> str:
+    """Three digits; nothing there is a dash.
+
+    >>> shown(1.23456e-9), shown(float("nan")), shown(float("inf"))
+    ('1.23e-09', '-', 'inf')
+    """
+    return "-" if math.isnan(value) else f"{value:.3g}"
+
+
+def _title(plan: Plan) -> str:
+    ratio = PARAMETERS["ratio"].read(plan.subject.model)
+    assert ratio is not None
+    return f"{plan.subject.title}, R = {ratio:.4g}"
+
+
+def _unit(unit: str) -> str:
+    return "" if unit == "1" else unit

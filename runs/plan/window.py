@@ -1,0 +1,107 @@
+"""How long a run has to be: the burst in fine steps, then until nothing changes any more."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+import meanfield
+from meanfield.delay import delay_of_growth
+from meanfield.moments import is_broadened, system_of
+from nvmodel import ResonatorBattery
+from nvmodel.estimates import Estimates
+from nvmodel.refusal import InputError
+
+Array = NDArray[np.float64]
+
+# classes to start with, which also find the window; and of the many runs beside the main one
+FEWEST, BRIEF = 16, 20
+# outputs in 1/(2 lambda), by which the burst grows e-fold, and in 1/(g sqrt N), by which it rings
+GROWTH_SPACING, RING_SPACING = 0.25, 0.35
+# the window of the burst: so many expected delays and e-folds of its growth
+BURST_DELAYS, FOLDS = 1.1, 12.0
+# what follows: so many times of dephasing or lifetimes of the field, at so many times
+DEPHASINGS, DECAYS, LATER = 8.0, 4.0, 180
+# what follows is taken so much longer if energies still change by 0.01 in its last third
+SETTLED, LONGER = 0.01, 4.0
+# but not longer than so many lifetimes of the field and bursts
+MOST_PERIODS, MOST_BURSTS = 1e4, 30.0
+# a burst that takes longer than so many times of dephasing is not followed
+MOST_DEPHASINGS = 1000.0
+UNSETTLED = "energies still change at the end of the time that was followed"
+
+
+@dataclass(frozen=True)
+class Window:
+    """Times of a run, s: finely over the burst, then coarsely; and whether energies settle."""
+
+    burst: Array
+    after: Array
+    settled: bool
+
+    @property
+    def times(self) -> Array:
+        """All of them."""
+        return np.concatenate([self.burst, self.after])
+
+    @property
+    def rest(self) -> float:
+        """How long the run goes on after the burst, s."""
+        return float(self.after[-1] - self.burst[-1])
+
+
+def is_too_slow(model: ResonatorBattery, growth: float) -> bool:
+    """Whether the model is so close to threshold that its burst is not followed."""
+    return _burst_end(model, growth) * dephasing_rate(model) > MOST_DEPHASINGS
+
+
+def settling_window(model: ResonatorBattery, rates: Estimates, growth: float) -> Window:
+    """As long as energies go on changing, as a run with few classes tells, which costs little."""
+    system = system_of(model, most_classes(model, FEWEST))
+    first = window(model, rates, growth, _first_rest(model))
+    longer = window(model, rates, growth, LONGER * first.rest)
+    for one in (first, longer):
+        if not one.settled:  # too long to be followed
+            return one
+        coarse = np.concatenate([one.burst[::8], one.after])
+        try:
+            found = meanfield.evolve(system, coarse, observables=["battery_energy"])
+        except InputError:  # it diverges
+            return replace(first, settled=False)
+        if np.ptp(found["battery_energy"][-LATER // 3 :]) < SETTLED:
+            return one
+    return replace(longer, settled=False)
+
+
+def window(model: ResonatorBattery, rates: Estimates, growth: float, rest: float) -> Window:
+    """The burst, and `rest` seconds after it, unless that is too long to be followed."""
+    end = _burst_end(model, growth)
+    spacing = max(2.0 * growth / GROWTH_SPACING, rates.collective_coupling / RING_SPACING)
+    longest = MOST_PERIODS / model.resonator.kappa + MOST_BURSTS * end
+    after = end + min(rest, longest) * np.arange(1.0, LATER + 1.0) / LATER
+    return Window(np.linspace(0.0, end, int(spacing * end) + 2), after, rest < longest)
+
+
+def _burst_end(model: ResonatorBattery, growth: float) -> float:
+    return BURST_DELAYS * delay_of_growth(model, growth).mean + FOLDS / (2.0 * growth)
+
+
+def _first_rest(model: ResonatorBattery) -> float:
+    rest = DECAYS / model.resonator.kappa
+    dephasing = dephasing_rate(model)
+    return max(rest, DEPHASINGS / dephasing) if dephasing > 0.0 else rest
+
+
+def most_classes(model: ResonatorBattery, classes: int) -> int:
+    """So many, but not more than spins, and one without anything to divide."""
+    assert model.battery is not None
+    if not is_broadened(model):
+        return 1
+    return min(classes, model.battery.number, model.charger.number)
+
+
+def dephasing_rate(model: ResonatorBattery) -> float:
+    """Rate at which dark states are lost to decoherence and to the line, rad/s."""
+    assert model.battery is not None
+    ensembles = (model.battery, model.charger)
+    return min(spins.decoherence_rate + spins.half_width for spins in ensembles)
