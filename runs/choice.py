@@ -12,6 +12,7 @@ from meanfield import readout, tally
 from meanfield.delay import AVERAGED, MOST_TABULATED, SPACING
 from meanfield.moments import system_of
 from nvmodel.battery import CollectiveBattery
+from nvmodel.dicke import DickeBattery
 from nvmodel.refusal import InputError
 from nvmodel.resonator import ResonatorBattery
 from runs.definition import Method, Point, RunDefinition
@@ -23,7 +24,7 @@ from trajectories.reach import averages_in_reach, runs_in_reach
 from trajectories.readout import ENERGIES
 
 Array = NDArray[np.float64]
-
+WithReservoir = CollectiveBattery | ResonatorBattery
 
 # whose errors are told where nothing is asked for by name; by whether there is a battery
 MAIN = {True: ("battery_energy", "power"), False: ("charger_energy", "emission_rate")}
@@ -81,12 +82,14 @@ def chosen(definition: RunDefinition, point: Point, method: Method) -> Choice:
     asked = definition.observables
     if definition.engine != "auto":
         return Choice(definition, point.model, observables_of(definition, method))
-    times = definition.times_of(point.model)
-    reduced = _reduced(point.model)
+    times, model = definition.times_of(point.model), point.model
     quantum = replace(definition, engine="quantum", order=None, classes=None, delays="modal")
+    if isinstance(model, DickeBattery):
+        return Choice(quantum, model, observables_of(quantum, method), "closed: solved exactly")
+    reduced = _reduced(model)
     if reduced.battery is not None:
         within = _in_reach(reduced.battery, times, method, definition.runs)
-        missing = _not_covered(asked, within, point.model, method)
+        missing = _not_covered(asked, within, model, method)
         names = None if asked is None else tuple(name for name in asked if name in within)
         if within and not missing and names != ():
             reason = "exact at this size" if method != "sample" else "quantum jumps at this size"
@@ -94,7 +97,7 @@ def chosen(definition: RunDefinition, point: Point, method: Method) -> Choice:
         why = _why_not_exact(method, within, missing)
     else:
         why = reduced.why_not
-    return _semiclassical(definition, point, method, why)
+    return _semiclassical(definition, model, method, why)
 
 
 @lru_cache(maxsize=64)
@@ -193,7 +196,7 @@ def _offered_everywhere(definition: RunDefinition) -> dict[Method, tuple[str, ..
     return offered
 
 
-def _reduced(model: Model) -> _Reduced:
+def _reduced(model: WithReservoir) -> _Reduced:
     if isinstance(model, CollectiveBattery):
         return _Reduced(model, "", "")
     try:
@@ -220,7 +223,7 @@ def _in_reach(
 
 
 def _not_covered(
-    asked: Names, within: Iterable[str], model: Model, method: Method
+    asked: Names, within: Iterable[str], model: WithReservoir, method: Method
 ) -> tuple[str, ...]:
     """What is asked for, not exactly within reach, but had from the semiclassical engine."""
     wanted = ENERGIES if asked is None else asked
@@ -228,7 +231,7 @@ def _not_covered(
     return tuple(name for name in wanted if name in offered and name not in within)
 
 
-def _offered(model: Model, method: Method) -> tuple[str, ...]:
+def _offered(model: WithReservoir, method: Method) -> tuple[str, ...]:
     """What the semiclassical engine has of a model; nothing where it refuses it."""
     if method == "steady":
         return ()
@@ -247,10 +250,12 @@ def _why_not_exact(method: Method, within: tuple[str, ...], missing: tuple[str, 
     return "too many ladders J for the exact solver"
 
 
-def _semiclassical(definition: RunDefinition, point: Point, method: Method, why: str) -> Choice:
+def _semiclassical(
+    definition: RunDefinition, model: WithReservoir, method: Method, why: str
+) -> Choice:
     if method == "steady":
         raise InputError("run.method", method, f"only exactly, and not here: {why}")
-    model, times = point.model, definition.times_of(point.model)
+    times = definition.times_of(model)
     offered = _offered(model, method)
     asked = definition.observables
     names = None if asked is None else tuple(name for name in asked if name in offered)
@@ -267,12 +272,12 @@ def _semiclassical(definition: RunDefinition, point: Point, method: Method, why:
     return Choice(settled, model, names, why, _expected(settled, model, method, names))
 
 
-def _has_delays(model: Model, times: Array) -> bool:
+def _has_delays(model: WithReservoir, times: Array) -> bool:
     rate = 2.0 * meanfield.growth_rate(model)
     return rate > 0.0 and (float(times[-1]) * rate + 4.0) / SPACING < MOST_TABULATED
 
 
-def _expected(settled: RunDefinition, model: Model, method: Method, names: Names) -> str:
+def _expected(settled: RunDefinition, model: WithReservoir, method: Method, names: Names) -> str:
     """The worst error of the asked observables, as the map of docs/regimes.md has it."""
     if settled.order == 1 and method == "evolve":
         return "no fluctuations: good for driven systems far above the noise"
@@ -297,7 +302,7 @@ def _expected(settled: RunDefinition, model: Model, method: Method, names: Names
     return text if worst.covered else text + ", outside the R and nbar studied: a guide only"
 
 
-def _sizes(model: Model) -> tuple[int, int]:
+def _sizes(model: WithReservoir) -> tuple[int, int]:
     if isinstance(model, CollectiveBattery):
         return model.n_battery, model.n_charger
     return 0 if model.battery is None else model.battery.number, model.charger.number

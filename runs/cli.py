@@ -19,8 +19,8 @@ from runs.commands.devices import devices
 from runs.commands.diamond import diamond
 from runs.commands.machine import doctor
 from runs.commands.paper import paper
-from runs.commands.regimes import regimes
 from runs.commands.plan import plan
+from runs.commands.regimes import regimes
 from runs.commands.report import report
 from runs.commands.results import plot, show
 from runs.commands.speech import Loudness, ask_for

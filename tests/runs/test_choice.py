@@ -170,3 +170,9 @@ def test_order_and_classes_belong_to_the_named_engine():
     for name in ("order", "classes"):
         with pytest.raises(InputError, match=rf"run.{name}"):
             _definition({"n_battery": 1, "ratio": 5}, **{name: 1})
+
+
+def test_a_closed_battery_is_solved_exactly():
+    one = _choice({"dicke": {"n_battery": 2, "coupling": 0.1}})
+    assert one.definition.engine == "quantum"
+    assert one.reason.startswith("closed")
