@@ -1,7 +1,8 @@
 """The quantum engine: exact averages and quantum-jump single runs."""
 
-from trajectories.jumps import SingleRun, sample, single_run
+from trajectories.jumps import sample, single_run
 from trajectories.master import evolve
+from trajectories.single import SingleRun
 from trajectories.steady import steady_state
 
 __all__ = ["SingleRun", "evolve", "sample", "single_run", "steady_state"]

@@ -183,11 +183,15 @@ def _clebsch_gordan(jb: float, jc: float, J: Array, M: Array, out: Array) -> Non
             off[s] = np.sqrt((jb - b) * (jb + b + 1) * (jc + c) * (jc - c + 1))
         for k in range(J.size):
             if abs(M[i]) <= J[k]:
-                _known_eigenvector(diag, off, J[k] * (J[k] + 1), out[i, k, first : first + size])
+                known_eigenvector(diag, off, J[k] * (J[k] + 1), out[i, k, first : first + size])
 
 
 @njit(cache=True, error_model="numpy")
-def _known_eigenvector(diag: Array, off: Array, eigenvalue: float, v: Array) -> None:
+def known_eigenvector(diag: Array, off: Array, eigenvalue: float, v: Array) -> None:
+    """Fill v (n,) with the normalised eigenvector of a tridiagonal matrix, its end positive.
+
+    `off[s]` couples s and s + 1 and is not zero; the eigenvalue is known to rounding.
+    """
     n = diag.size
     if n == 1:
         v[0] = 1.0

@@ -1,22 +1,73 @@
 """Bins of the distributions over single runs; they depend on the definition alone."""
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from nvmodel.solution import Distribution
 
+Array = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
 ENERGY_BINS = 100
+PHOTON_BINS = 256
 
 
-def energy_edges() -> NDArray[np.float64]:
+def energy_edges() -> Array:
     """Edges of the bins for energies per spin, 0 ... 1 in hbar omega."""
     return np.linspace(0.0, 1.0, ENERGY_BINS + 1)
 
 
-def burst_distribution(times: NDArray[np.float64], arrived: NDArray[np.int64]) -> Distribution:
+def burst_distribution(times: Array, arrived: Counts) -> Distribution:
     """Time at which the total J^z of a run first is <= 0, between output times.
 
     Runs that are not there at the last output time are in no bin.
     """
     low = np.concatenate([[0.0], times[:-1]])
     return Distribution("time of the burst", low, times, arrived)
+
+
+def photon_distribution(width: float, counts: Counts) -> Distribution:
+    """Emitted photons at the last time, in bins `width` wide; the last one is open."""
+    low = width * np.arange(counts.size, dtype=float)
+    high = low + width
+    high[-1] = np.inf
+    return Distribution("photons at the last time", low, high, counts)
+
+
+@njit(error_model="numpy")
+def count_run(
+    battery_energy: Array,
+    emitted: float,
+    burst: float,
+    times: Array,
+    energies: Counts,
+    photons: Counts,
+    photon_width: float,
+    bursts: Counts,
+) -> None:
+    """Put a run into the histograms: its energies (T,), last photon number, and burst time."""
+    T, bins = times.size, energies.shape[1]
+    for i in range(T):
+        cell = int(battery_energy[i] * bins)
+        energies[i, min(max(cell, 0), bins - 1)] += 1
+    photons[min(int(emitted / photon_width), photons.size - 1)] += 1
+    if burst <= times[T - 1]:
+        i = 0
+        while times[i] < burst:
+            i += 1
+        bursts[i] += 1
+
+
+@njit(error_model="numpy")
+def sort_ascending(values: Array) -> None:
+    """Shell's sort, in place: numpy's takes two seconds to compile."""
+    gap = values.size // 2
+    while gap > 0:
+        for i in range(gap, values.size):
+            moving, j = values[i], i
+            while j >= gap and values[j - gap] > moving:
+                values[j] = values[j - gap]
+                j -= gap
+            values[j] = moving
+        gap //= 2

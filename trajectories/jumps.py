@@ -1,15 +1,15 @@
 """Single charging runs: the quantum-jump unravelling of the collective master equation."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nvmodel.battery import CollectiveBattery, only_collective
+from nvmodel.battery import CollectiveBattery
 from nvmodel.ergotropy import ladder_ergotropy
 from nvmodel.observables import requested
+from nvmodel.protocol import refuse_beyond
 from nvmodel.refusal import InputError, whole_number
 from nvmodel.solution import Solution
 from nvmodel.sums import MOST_RUNS
@@ -18,9 +18,13 @@ from trajectories.angular import clebsch_gordan, coupled_basis
 from trajectories.conditional import BATTERY_Z, unravelling
 from trajectories.decays import MOST_CELLS, DecayTally, histogram_cells
 from trajectories.fluctuations import FLUCTUATIONS
+from trajectories.noisy_records import NoisyTally
+from trajectories.noisy_replay import follow_noisy_run, summarise_noisy_runs
 from trajectories.readout import ENERGIES, FROM_POPULATIONS
 from trajectories.recording import follow, kernel_tables, room_for_path
 from trajectories.records import RecordTally
+from trajectories.single import SingleRun
+from trajectories.stages import has_local_noise, without_idle_switching
 from trajectories.summaries import summarise_runs
 
 Array = NDArray[np.float64]
@@ -32,6 +36,7 @@ AVAILABLE = (
     "recorded_photons",
     *FLUCTUATIONS,
 )
+AVAILABLE_WITH_NOISE = (*ENERGIES, *FROM_POPULATIONS, "daemonic_ergotropy", "local_loss")
 MOST_PHOTONS = 1e8  # of one run, which is held as a whole while it is read: 1 GB
 MOST_LADDER_STATES = 50_000_000  # elements of the tables of bonds: 400 MB
 
@@ -83,14 +88,17 @@ def sample(
     >>> whole.runs, bool((whole["power"] == sample(battery, [0, 0.2], 1000, 7)["power"]).all())
     (1000, True)
     """
-    only_collective(replace(battery, detector_efficiency=1.0), "sample yet")
-    _refuse_missed_photons(battery, records)
     t = output_times(times)
     runs = whole_number("runs", runs, least=1, most=MOST_RUNS)
     first = whole_number("first", first, least=0, most=MOST_RUNS - runs)
     seed = whole_number("seed", seed, least=0, most=(1 << 64) - 1)
     if records not in (None, "summary"):
         raise InputError("records", records, 'must be "summary", or left out')
+    refuse_beyond(battery.stages, t)
+    battery = without_idle_switching(battery)
+    if _beyond_collective(battery):
+        return _sample_beyond(battery, t, runs, seed, first, observables, records)
+    _refuse_missed_photons(battery, records)
     names = requested(observables, default=ENERGIES, available=AVAILABLE)
     _refuse_too_large(battery, t)
     at_zero = battery.occupation == 0.0 and battery.detector_efficiency == 1.0
@@ -99,46 +107,6 @@ def sample(
     found = tally.count(battery, t, seed, names, first, runs)
     table = summarise_runs(battery, t, seed, first, runs) if records == "summary" else None
     return Solution(t, found, {"solver": "quantum jumps", "seed": seed}, table)
-
-
-@dataclass(frozen=True, eq=False)
-class SingleRun:
-    """One run with its whole record and its conditional state.
-
-    Attributes
-    ----------
-    run : int
-        Its index in the study.
-    jump_times : ndarray (jumps,)
-    directions : ndarray of int8 (jumps,)
-        -1 for a photon emitted, +1 for one absorbed.
-    times : ndarray (T,)
-    M : ndarray (T,)
-        Total projection.
-    J : ndarray (K,)
-        Ladders.
-    amplitudes : ndarray (T, K)
-        The conditional state is sum_J amplitudes[t, J] |J, M[t]>, in Condon and Shortley's phases.
-    battery_energy, charger_energy, ergotropy : ndarray (T,)
-        Of the conditional state, per spin; ladder ergotropy.
-    emitted_photons, absorbed_photons : ndarray (T,)
-    populations : ndarray (T, N_B + 1)
-        Of the battery's excitations.
-    """
-
-    run: int
-    jump_times: Array
-    directions: NDArray[np.int8]
-    times: Array
-    M: Array
-    J: Array
-    amplitudes: Array
-    battery_energy: Array
-    charger_energy: Array
-    ergotropy: Array
-    emitted_photons: Array
-    absorbed_photons: Array
-    populations: Array
 
 
 def single_run(battery: CollectiveBattery, times: ArrayLike, seed: int, run: int) -> SingleRun:
@@ -152,10 +120,15 @@ def single_run(battery: CollectiveBattery, times: ArrayLike, seed: int, run: int
     >>> one.directions.tolist(), one.battery_energy.round(6).tolist()  # no photon: the singlet
     ([], [0.175973, 0.5])
     """
-    only_collective(battery, "single_run yet")
     t = output_times(times)
     run = whole_number("run", run, least=0, most=MOST_RUNS - 1)
     seed = whole_number("seed", seed, least=0, most=(1 << 64) - 1)
+    refuse_beyond(battery.stages, t)
+    battery = without_idle_switching(battery)
+    if battery.detector_efficiency != 1.0:
+        raise InputError("detector_efficiency", battery.detector_efficiency, "must be 1 here")
+    if battery.beyond_collective:
+        return follow_noisy_run(battery, t, seed, run)
     _refuse_too_large(battery, t)
     tables = unravelling(battery)
     basis, taus = tables.basis, t * battery.gamma
@@ -178,7 +151,10 @@ def single_run(battery: CollectiveBattery, times: ArrayLike, seed: int, run: int
         run=run,
         jump_times=jump_taus[:jumps] / battery.gamma,
         directions=directions[:jumps],
+        processes=(directions[:jumps] > 0).astype(np.int8),
         times=t,
+        battery_j=np.full(t.size, battery.n_battery / 2),
+        charger_j=np.full(t.size, battery.n_charger / 2),
         M=M,
         J=basis.J,
         amplitudes=amplitudes,
@@ -189,6 +165,35 @@ def single_run(battery: CollectiveBattery, times: ArrayLike, seed: int, run: int
         absorbed_photons=path.absorbed,
         populations=populations,
     )
+
+
+def _beyond_collective(battery: CollectiveBattery) -> bool:
+    return any(name != "detector_efficiency" for name in battery.beyond_collective)
+
+
+def _sample_beyond(
+    battery: CollectiveBattery,
+    times: Array,
+    runs: int,
+    seed: int,
+    first: int,
+    observables: Iterable[str] | None,
+    records: str | None,
+) -> Solution:
+    """`sample` of checked input, with what the paper's model lacks."""
+    if battery.detector_efficiency != 1.0:
+        raise InputError(
+            "detector_efficiency",
+            battery.detector_efficiency,
+            f"must be 1 with {', '.join(battery.beyond_collective[:-1])}",
+        )
+    default = (*ENERGIES, "local_loss") if has_local_noise(battery) else ENERGIES
+    names = requested(observables, default=default, available=AVAILABLE_WITH_NOISE)
+    found = NoisyTally.count(battery, times, seed, names, first, runs)
+    table = None
+    if records == "summary":
+        table = summarise_noisy_runs(battery, times, seed, first, runs)
+    return Solution(times, found, {"solver": "quantum jumps", "seed": seed}, table)
 
 
 def thermal_photons(battery: CollectiveBattery, time: float) -> float:

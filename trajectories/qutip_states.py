@@ -13,7 +13,7 @@ import numpy as np
 import qutip
 from numpy.typing import ArrayLike, NDArray
 
-from nvmodel.battery import CollectiveBattery
+from nvmodel.battery import CollectiveBattery, only_collective
 from nvmodel.irreps import (
     Irreps,
     ladder_ergotropy_of_irreps,
@@ -25,8 +25,8 @@ from nvmodel.times import output_times
 from trajectories.angular import CoupledBasis, clebsch_gordan, coupled_basis
 from trajectories.chains import pair_chains
 from trajectories.fewspins import MOST_STATES
-from trajectories.jumps import SingleRun
 from trajectories.master import _batches
+from trajectories.single import SingleRun
 
 Array = NDArray[np.float64]
 
@@ -47,7 +47,7 @@ def conditional_states(battery: CollectiveBattery, one: SingleRun) -> list[Any]:
     Raises
     ------
     InputError
-        Beyond 4096 states.
+        Beyond 4096 states, and with anything beyond the collective model.
 
     Examples
     --------
@@ -58,6 +58,7 @@ def conditional_states(battery: CollectiveBattery, one: SingleRun) -> list[Any]:
     >>> print(round(abs(late.overlap(qutip.singlet_state())), 6))
     1.0
     """
+    only_collective(battery, "conditional_states, which take j_B = N_B/2 and j_C = N_C/2")
     basis = _small_basis(battery)
     coefficients = clebsch_gordan(basis, one.M)
     kets = []

@@ -50,17 +50,23 @@ def summarise_runs(
         room_for_path(tables.basis.n_ladders, times.size),
         found,
     )
+    found[:, 4] = found[:, 4] * battery.gamma / battery.n_battery
+    return table_of_rows(found, first, rate=battery.gamma)
+
+
+def table_of_rows(found: Array, first: int, rate: float) -> pd.DataFrame:
+    """The rows of runs first, first + 1, ... as a table, its times in units of 1/rate."""
     columns = {
-        "run": np.arange(first, first + runs),
+        "run": np.arange(first, first + found.shape[0]),
         "final_energy": found[:, 0],
         "emitted_photons": found[:, 1].astype(np.int64),
         "absorbed_photons": found[:, 2].astype(np.int64),
-        "burst_time": found[:, 3] / battery.gamma,
-        "peak_power": found[:, 4] * battery.gamma / battery.n_battery,
-        "peak_power_time": found[:, 5] / battery.gamma,
+        "burst_time": found[:, 3] / rate,
+        "peak_power": found[:, 4],
+        "peak_power_time": found[:, 5] / rate,
     }
     for i, level in enumerate(CHARGE_LEVELS):
-        columns[f"time_to_{100 * level:.0f}"] = found[:, 6 + i] / battery.gamma
+        columns[f"time_to_{100 * level:.0f}"] = found[:, 6 + i] / rate
     return pd.DataFrame(columns)
 
 

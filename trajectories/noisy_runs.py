@@ -1,0 +1,399 @@
+"""One run with single-spin noise, detuning, a protocol or any start, jump by jump."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from nvmodel.streams import QUANTUM_JUMPS, WORDS, fill_uniform, log_unit
+from trajectories.local_noise import (
+    BATTERY,
+    CHARGER,
+    DOWN,
+    EDGE,
+    INNER,
+    INNER_WITH_ARRAYS,
+    SIZE,
+    TWO_M,
+    UP,
+    Amplitudes,
+    Array,
+    Integers,
+    Roots,
+    State,
+    Z,
+    collective_jump,
+    ensemble_jump,
+    local_jump,
+)
+from trajectories.means import brightness, means
+from trajectories.nojump import (
+    BATTERY_ONLY,
+    BOTH,
+    DEPHASING,
+    EMISSION,
+    LADDERS,
+    PUMPING,
+    SERIES,
+    Frame,
+    Generator,
+    begin_ladders,
+    begin_rotated,
+    evolve_ladders,
+    evolve_rotated,
+    waiting_time,
+)
+from trajectories.product_states import battery_populations, dephase_fully, draw_start
+from trajectories.series import series_until
+
+DRAWS = 16  # random numbers made at once
+# the quantities that are read, in the order of the tally
+(
+    BATTERY_ENERGY,
+    CHARGER_ENERGY,
+    POWER,
+    EMISSION_RATE,
+    ABSORPTION_RATE,
+    EMITTED,
+    ABSORBED,
+    LOCAL_LOSS,
+) = range(8)
+QUANTITIES = 8
+PROCESSES = (
+    "collective emission",
+    "collective absorption",
+    "battery dephasing",
+    "battery emission",
+    "battery pumping",
+    "charger dephasing",
+    "charger emission",
+    "charger pumping",
+    "battery measured",
+    "charger measured",
+)
+"""What a jump of a record is; `measured` is a dephasing pulse of full strength."""
+EXCITATIONS = np.array([-1, 1, 0, -1, 1, 0, -1, 1, 0, 0], dtype=np.int8)
+
+
+class Plan(NamedTuple):
+    """A battery and its protocol in a kernel's form; step s is a pulse where `dose[s]` > 0.
+
+    Attributes
+    ----------
+    end : ndarray (S,)
+        When a stage ends; of a pulse, when it comes.
+    pulse : ndarray of bool (S,)
+    way, coupled : ndarray of int64 (S,)
+    noise : ndarray (S, 6)
+    dose : ndarray (S, 2)
+        Dephasing rate times time of a pulse; infinite at full strength.
+    cumulative, log_ways : pairs of ndarray (N + 1,)
+    two_j : ndarray of int64 (2,)
+    turn : ndarray (1,)
+        2i times the detuning; real, and 0, where there is none.
+    """
+
+    spins: Array
+    gamma: float
+    nbar: float
+    detuning: float
+    turn: Amplitudes
+    end: Array
+    pulse: NDArray[np.bool_]
+    way: Integers
+    coupled: Integers
+    noise: Array
+    dose: Array
+    cumulative: Any
+    log_ways: Any
+    two_j: Integers
+    table: Roots
+
+
+class Draws(NamedTuple):
+    """The random numbers of a run, in order; cursor: position in `numbers`, and the next block."""
+
+    numbers: Array
+    cursor: Integers
+
+
+class Course(NamedTuple):
+    """What a run has seen and what was read from it.
+
+    Attributes
+    ----------
+    now : ndarray (2,)
+        Time, and the time at which the total J^z first was <= 0.
+    counts : ndarray of int64 (5,)
+        Output times read, jumps, photons emitted and absorbed, excitations lost to single spins.
+    quantities : ndarray (8, T)
+    at : ndarray of int64 (T, 5)
+        `State.at` at the output times.
+    amplitudes : ndarray (T or 0, room)
+    populations : ndarray (T or 0, room)
+        Of m_B, from the lowest m_B that is possible on.
+    lowest : ndarray (T or 0,)
+    """
+
+    now: Array
+    counts: Integers
+    quantities: Array
+    at: Integers
+    amplitudes: Amplitudes
+    populations: Array
+    lowest: Array
+
+
+TIME, BURST = 0, 1
+READ, JUMPS, N_EMITTED, N_ABSORBED, N_LOST = range(5)
+
+
+@njit(inline="always")
+def _refill(draws: Any, seed: Any, run: Any) -> None:
+    fill_uniform(seed, QUANTUM_JUMPS, run, draws.cursor[1], draws.numbers)
+    draws.cursor[0] = 0
+    draws.cursor[1] += DRAWS // WORDS
+
+
+@njit(inline="always")
+def four_draws(draws: Any, seed: Any, run: Any) -> Any:
+    """The next four random numbers."""
+    if draws.cursor[0] == DRAWS:
+        _refill(draws, seed, run)
+    i = draws.cursor[0]
+    draws.cursor[0] += 4
+    return draws.numbers[i : i + 4]
+
+
+@njit(cache=True, error_model="numpy")
+def follow(
+    seed: int,
+    run: int,
+    plan: Plan,
+    times: Array,
+    state: State,
+    frame: Frame,
+    draws: Draws,
+    course: Course,
+    jump_times: Array,
+    processes: NDArray[np.int8],
+) -> None:
+    """Make one run and read it at all output times, into `course`.
+
+    The record is written as far as its arrays reach; longer: call again with longer ones.
+    """
+    draws.cursor[0], draws.cursor[1] = DRAWS, 0
+    for i in range(course.counts.size):
+        course.counts[i] = 0
+    course.now[TIME] = 0.0
+    u = four_draws(draws, seed, run)
+    draw_start(state, plan.cumulative, plan.log_ways, plan.two_j, u, plan.table)
+    course.now[BURST] = np.inf if state.at[TWO_M] > 0 else 0.0
+    for s in range(plan.end.size):
+        if plan.pulse[s]:
+            _pulse(seed, run, plan, s, state, draws, course, jump_times, processes)
+        elif _stage(seed, run, plan, s, times, state, frame, draws, course, jump_times, processes):
+            return
+
+
+@njit(**INNER_WITH_ARRAYS)
+def _stage(
+    seed: int,
+    run: int,
+    plan: Plan,
+    s: int,
+    times: Array,
+    state: State,
+    frame: Frame,
+    draws: Draws,
+    course: Course,
+    jump_times: Array,
+    processes: NDArray[np.int8],
+) -> bool:
+    """Follow a stage to its end; True where the last output time was read before."""
+    g, end, table = generator(plan, s), plan.end[s], plan.table
+    now, counts = course.now, course.counts
+    while True:
+        u = four_draws(draws, seed, run)
+        due, budget = np.inf, u[0]
+        if g.way != SERIES:
+            if g.way == LADDERS:
+                begin_ladders(g, state, frame, table)
+            else:
+                begin_rotated(g, s, state, frame, table)
+            due = now[TIME] + waiting_time(g, state, frame, u[0], -log_unit(u[1]))
+        jumped = False
+        while not jumped:
+            stop = min(end, times[counts[READ]])
+            if g.way == SERIES:
+                passed, budget = series_until(g, state, frame, stop - now[TIME], budget, table)
+                jumped = budget >= 1.0
+                now[TIME] = now[TIME] + passed if jumped else stop
+            else:
+                jumped = due <= stop
+                passed = min(due, stop) - now[TIME]
+                if g.way == LADDERS:
+                    evolve_ladders(g, state, frame, passed, table)
+                else:
+                    evolve_rotated(g, s, state, frame, passed, table)
+                now[TIME] = min(due, stop)
+            if not jumped:
+                if not stop < end:
+                    return False
+                _read(g, state, plan, course)
+                if counts[READ] == times.size:
+                    return True
+        process = _jump(g, state, u[2], u[3], table)
+        if process >= 0:
+            _note(process, state, course, jump_times, processes)
+
+
+@njit(inline="always")
+def generator(plan: Any, s: Any) -> Any:
+    """What stage s does."""
+    return Generator(
+        plan.way[s],
+        plan.coupled[s],
+        plan.noise[s],
+        plan.spins,
+        plan.gamma,
+        plan.nbar,
+        plan.detuning,
+        plan.turn[0],
+    )
+
+
+@njit(**INNER)
+def _note(
+    process: int, state: State, course: Course, jump_times: Array, processes: NDArray[np.int8]
+) -> None:
+    now, counts = course.now, course.counts
+    if counts[JUMPS] < jump_times.size:
+        jump_times[counts[JUMPS]] = now[TIME]
+        processes[counts[JUMPS]] = process
+    counts[JUMPS] += 1
+    if process == 0:
+        counts[N_EMITTED] += 1
+    elif process == 1:
+        counts[N_ABSORBED] += 1
+    else:
+        counts[N_LOST] -= EXCITATIONS[process]
+    if state.at[TWO_M] <= 0 and now[BURST] == np.inf:
+        now[BURST] = now[TIME]
+
+
+@njit(**INNER)
+def _jump(g: Generator, state: State, u: float, v: float, table: Roots) -> int:
+    """Draw a process with u and its channel with v, and let it happen; -1 where none can."""
+    noise = g.noise
+    sharp = noise[1] == 0.0 and noise[2] == 0.0 and noise[4] == 0.0 and noise[5] == 0.0
+    if g.coupled == BOTH and sharp:
+        z, emission, absorption = 0.0, brightness(g, state, table), 0.0
+        if g.nbar > 0.0:
+            absorption = g.gamma * g.nbar * (emission - 0.5 * state.at[TWO_M])
+        emission = g.gamma * (g.nbar + 1.0) * (emission + 0.5 * state.at[TWO_M])
+    else:
+        z, _, emission, absorption = means(g, state, table)
+    z_c = 0.5 * state.at[TWO_M] - z
+    half_b, half_c = 0.5 * g.spins[0], 0.5 * g.spins[1]
+    # in the order of PROCESSES; the rates of sum rules, without noise's coefficients
+    totals = (
+        emission,
+        absorption,
+        0.5 * half_b,
+        half_b + z,
+        half_b - z,
+        0.5 * half_c,
+        half_c + z_c,
+        half_c - z_c,
+    )
+    total = emission + absorption
+    for i in range(6):
+        total += noise[i] * totals[i + 2]
+    left, process = u * total, -1
+    for i in range(8):
+        rate = totals[i] if i < 2 else noise[i - 2] * totals[i]
+        if rate > 0.0:
+            process = i
+            left -= rate
+            if left < 0.0:
+                break
+    if process < 0:
+        return -1
+    if process < 2:
+        happened = _photon(g, state, DOWN if process == 0 else UP, table)
+    else:
+        which = (process - 2) // 3
+        kind = (process - 2) % 3
+        q = Z if kind == DEPHASING else (DOWN if kind == EMISSION else UP)
+        happened = local_jump(state, which, q, round(g.spins[which]), totals[process], v, table)
+    return process if happened else -1
+
+
+@njit(**INNER)
+def _photon(g: Generator, state: State, q: int, table: Roots) -> bool:
+    if g.coupled == BOTH:
+        return collective_jump(state, q, table)
+    return ensemble_jump(state, BATTERY if g.coupled == BATTERY_ONLY else CHARGER, q, table)
+
+
+@njit(**INNER_WITH_ARRAYS)
+def _read(g: Generator, state: State, plan: Plan, course: Course) -> None:
+    """Read the state at the next output time."""
+    i, q, at = course.counts[READ], course.quantities, state.at
+    z, z_rate, emission, absorption = means(g, state, plan.table)
+    half_b, half_c = 0.5 * g.spins[0], 0.5 * g.spins[1]
+    local = g.noise[PUMPING] * (half_b - z) - g.noise[EMISSION] * (half_b + z)
+    q[BATTERY_ENERGY, i] = (half_b + z) / g.spins[0]
+    q[CHARGER_ENERGY, i] = (half_c + 0.5 * at[TWO_M] - z) / g.spins[1]
+    q[POWER, i] = (z_rate + local) / g.spins[0]
+    q[EMISSION_RATE, i] = emission
+    q[ABSORPTION_RATE, i] = absorption
+    q[EMITTED, i] = course.counts[N_EMITTED]
+    q[ABSORBED, i] = course.counts[N_ABSORBED]
+    q[LOCAL_LOSS, i] = course.counts[N_LOST]
+    for k in range(at.size):
+        course.at[i, k] = at[k]
+    if course.amplitudes.size:
+        for k in range(at[SIZE]):
+            course.amplitudes[i, k] = state.c[EDGE + k]
+    if course.populations.size:
+        course.lowest[i] = battery_populations(state, plan.table, course.populations[i])
+    course.counts[READ] += 1
+
+
+@njit(**INNER_WITH_ARRAYS)
+def _pulse(
+    seed: int,
+    run: int,
+    plan: Plan,
+    s: int,
+    state: State,
+    draws: Draws,
+    course: Course,
+    jump_times: Array,
+    processes: NDArray[np.int8],
+) -> None:
+    """Dephase each ensemble by its dose, in no time: so many jumps, or m_B found."""
+    full = (plan.dose[s, 0] == np.inf, plan.dose[s, 1] == np.inf)
+    for which in range(2):
+        if full[which] or plan.dose[s, which] == 0.0:
+            continue
+        rate, passed = 0.25 * plan.spins[which], 0.0
+        while True:
+            u = four_draws(draws, seed, run)
+            passed -= log_unit(u[0]) / rate
+            if passed > plan.dose[s, which]:
+                break
+            spins = round(plan.spins[which])
+            # as a variable: a literal would compile the kernel a second time
+            if local_jump(state, which, np.int64(Z), spins, rate, u[1], plan.table):
+                _note(2 + 3 * which, state, course, jump_times, processes)
+    if full[0] or full[1]:
+        u = four_draws(draws, seed, run)
+        room = np.empty(state.c.size)
+        dephase_fully(state, full, plan.log_ways, u, room, plan.table)
+        for which in range(2):
+            if full[which]:
+                _note(8 + which, state, course, jump_times, processes)

@@ -1,0 +1,192 @@
+"""A battery and its protocol as a list of steps: what is switched when, and how to evolve."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from scipy import stats
+
+from nvmodel.battery import CollectiveBattery
+from nvmodel.noise import LocalNoise
+from nvmodel.preparation import DickeState, Preparation
+from nvmodel.protocol import Pulse, Stage, end_of, simplified
+from nvmodel.refusal import InputError
+from trajectories.local_noise import Array, State, empty_state, roots
+from trajectories.noisy_runs import DRAWS, QUANTITIES, Course, Draws, Plan
+from trajectories.nojump import (
+    BATTERY_ONLY,
+    BOTH,
+    CHARGER_ONLY,
+    LADDERS,
+    NONE,
+    ROTATED,
+    SERIES,
+    Frame,
+    empty_frame,
+)
+from trajectories.product_states import log_binomials
+
+MOST_ROTATED = 2001  # amplitudes: 32 MB for one set of eigenvectors
+COUPLED = {"both": BOTH, "battery": BATTERY_ONLY, "charger": CHARGER_ONLY, "none": NONE}
+
+
+def without_idle_switching(battery: CollectiveBattery) -> CollectiveBattery:
+    """The same battery; without a protocol where that switches nothing.
+
+    Examples
+    --------
+    >>> idle = (Stage(1.0), Pulse(0.0), Stage(math.inf))
+    >>> without_idle_switching(CollectiveBattery(2, 3, protocol=idle)).beyond_collective
+    ()
+    """
+    if not battery.protocol:
+        return battery
+    steps = simplified(battery.protocol, battery.battery_noise, battery.charger_noise)
+    if not steps:
+        return replace(battery, protocol=())
+    only = steps[0]
+    if len(steps) > 1 or not isinstance(only, Stage) or only.coupled != "both":
+        # names are for figures alone
+        return replace(battery, protocol=tuple(replace(step, name="") for step in steps))
+    assert only.battery_noise is not None
+    assert only.charger_noise is not None
+    return replace(
+        battery,
+        battery_noise=only.battery_noise,
+        charger_noise=only.charger_noise,
+        protocol=(),
+    )
+
+
+def has_local_noise(battery: CollectiveBattery) -> bool:
+    """Whether single spins have noise of their own at any time."""
+    found = [battery.battery_noise, battery.charger_noise]
+    for step in battery.protocol:
+        if isinstance(step, Stage):
+            found += [n for n in (step.battery_noise, step.charger_noise) if n is not None]
+    return not all(noise.silent for noise in found)
+
+
+def plan(battery: CollectiveBattery) -> Plan:
+    """A battery in the form that the kernels take."""
+    steps = list(battery.stages)
+    if not isinstance(steps[-1], Stage):
+        # what is read after a last pulse is read in the stage that it ended
+        stages = [step for step in steps if isinstance(step, Stage)]
+        steps.append(replace(stages[-1], duration=math.inf) if stages else Stage(math.inf))
+    size, now = len(steps), 0.0
+    end, pulse = np.empty(size), np.zeros(size, dtype=bool)
+    way, coupled = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
+    noise, dose = np.zeros((size, 6)), np.zeros((size, 2))
+    for s, step in enumerate(steps):
+        if isinstance(step, Pulse):
+            pulse[s], end[s] = True, now
+            dose[s] = _dose(step.dephase_battery), _dose(step.dephase_charger)
+            continue
+        now += step.duration
+        end[s] = end_of(now)
+        coupled[s] = COUPLED[step.coupled]
+        own = step.battery_noise or battery.battery_noise
+        others = step.charger_noise or battery.charger_noise
+        noise[s] = [*_rates(own), *_rates(others)]
+        way[s] = _way(step, battery.detuning, own, others)
+    end[-1] = math.inf
+    sides = (
+        (battery.n_battery, battery.battery_preparation),
+        (battery.n_charger, battery.charger_preparation),
+    )
+    detuned = battery.detuning != 0.0
+    return Plan(
+        np.array([float(battery.n_battery), float(battery.n_charger)]),
+        battery.gamma,
+        battery.occupation,
+        battery.detuning,
+        np.array([2j * battery.detuning]) if detuned else np.zeros(1),
+        end,
+        pulse,
+        way,
+        coupled,
+        noise,
+        dose,
+        tuple(_cumulative(spins, start) for spins, start in sides),
+        tuple(log_binomials(spins) for spins, _ in sides),
+        np.array([_two_j(spins, start) for spins, start in sides]),
+        roots(battery.n_battery + battery.n_charger),
+    )
+
+
+def _dose(strength: float) -> float:
+    """Rate times time of a pulse that multiplies the coherence of a spin by 1 - strength."""
+    return math.inf if strength == 1.0 else -2.0 * math.log1p(-strength)
+
+
+def _rates(noise: LocalNoise) -> tuple[float, float, float]:
+    return noise.dephasing, noise.emission, noise.pumping
+
+
+def _way(stage: Stage, detuning: float, battery: LocalNoise, charger: LocalNoise) -> int:
+    if stage.coupled != "both":
+        return ROTATED
+    if detuning != 0.0:
+        return SERIES
+    equal = battery.emission - battery.pumping == charger.emission - charger.pumping
+    return LADDERS if equal else ROTATED
+
+
+def _cumulative(spins: int, start: Preparation) -> Array:
+    """Cumulative probability of 0, 1, ... N spins up."""
+    k = np.arange(spins + 1)
+    if isinstance(start, DickeState):
+        return np.where(k >= start.excitations, 1.0, 0.0)
+    found = np.asarray(stats.binom.cdf(k, spins, start.up), dtype=float)
+    found[-1] = 1.0
+    return found
+
+
+def _two_j(spins: int, start: Preparation) -> int:
+    if not isinstance(start, DickeState):
+        return -1
+    return spins if start.j is None else round(2.0 * start.j)
+
+
+def empty_state_of(battery: CollectiveBattery) -> State:
+    """Room for any state of a battery."""
+    return empty_state(battery.n_battery, battery.n_charger, battery.detuning != 0.0)
+
+
+def empty_frame_of(battery: CollectiveBattery, steps: Plan) -> Frame:
+    """Room for the eigenvectors that the stages need."""
+    room = min(battery.n_battery, battery.n_charger) + 1
+    rotated = bool((steps.way == ROTATED).any())
+    if rotated and room > MOST_ROTATED:
+        raise InputError(
+            "n_battery, n_charger",
+            (battery.n_battery, battery.n_charger),
+            f"the smaller must be below {MOST_ROTATED} where a stage disconnects an ensemble or "
+            "where emission less pumping differs between battery and charger",
+        )
+    return empty_frame(battery.n_battery, battery.n_charger, battery.detuning != 0.0, rotated)
+
+
+def empty_draws() -> Draws:
+    """No random numbers yet."""
+    return Draws(np.empty(DRAWS), np.zeros(2, dtype=np.int64))
+
+
+def empty_course(
+    battery: CollectiveBattery, n_times: int, amplitudes: bool, populations: bool
+) -> Course:
+    """Room for what is read from a run; for amplitudes and populations where asked."""
+    room = min(battery.n_battery, battery.n_charger) + 1
+    kept, read = n_times if amplitudes else 0, n_times if populations else 0
+    return Course(
+        np.zeros(2),
+        np.zeros(5, dtype=np.int64),
+        np.zeros((QUANTITIES, n_times)),
+        np.zeros((n_times, 5), dtype=np.int64),
+        np.zeros((kept, room), dtype=empty_state_of(battery).c.dtype),
+        np.zeros((read, room)),
+        np.zeros(read),
+    )
