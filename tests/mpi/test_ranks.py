@@ -40,6 +40,38 @@ def test_the_same_bytes_for_one_two_and_three_ranks(tmp_path):
     assert len(digests) == 1
 
 
+NOISY = """
+title = "noisy"
+[model]
+n_battery = 2
+n_charger = 3
+nbar = 0.2
+battery_noise = { dephasing = 1.0, emission = 0.3 }
+[model.protocol]
+charge = { duration = 0.5 }
+pulse = { dephase_battery = 1.0 }
+discharge = { duration = inf, coupled = "battery" }
+[run]
+method = ["sample"]
+times = [0.1, 0.5, 1.5]
+observables = ["battery_energy", "ergotropy_total", "local_loss", "daemonic_ergotropy"]
+runs = 3000
+seed = 3
+"""
+
+
+@needs_mpi
+def test_the_same_bytes_with_local_noise_and_a_protocol(tmp_path):
+    (tmp_path / "d.toml").write_text(NOISY)
+    found = set()
+    for ranks in (1, 2):
+        answer = launch.run(ranks, "run", "d.toml", "--out", f"out{ranks}", cwd=tmp_path)
+        assert answer.returncode == 0, answer.stderr
+        names = ("table.parquet", "distributions.parquet")
+        found.add(tuple((tmp_path / f"out{ranks}" / name).read_bytes() for name in names))
+    assert len(found) == 1
+
+
 @needs_mpi
 @pytest.mark.parametrize("ranks", [1, 2, 3])
 def test_bad_input_is_refused_once_and_all_ranks_leave(tmp_path, ranks):
