@@ -36,6 +36,7 @@ lint: $(VENV)/dev  ## style, types, layers
 
 bench: $(VENV)/dev  ## speed beside the peers
 	$(BIN)/python benchmarks/single_runs.py
+	$(BIN)/python benchmarks/local_noise.py
 	$(BIN)/python benchmarks/averages.py
 	$(BIN)/python benchmarks/any_size.py
 	$(BIN)/python benchmarks/semiclassical.py

@@ -85,7 +85,7 @@ def _available_quantum(model: Model, method: Method) -> tuple[str, ...]:
     names: dict[Method, tuple[str, ...]] = {
         "steady": steady.available(_collective(model)),
         "evolve": master.available(_collective(model)),
-        "sample": jumps.AVAILABLE,
+        "sample": jumps.available(_collective(model)),
     }
     return names[method]
 

@@ -37,7 +37,8 @@ class Replay:
         A row an output time: observables, and with the quantum engine M and the populations of
         the battery's excitations.
     jumps : DataFrame
-        Time and direction (-1 emitted, +1 absorbed) of every photon; empty for classical paths.
+        Time, direction (-1 emitted, +1 absorbed, 0 dephased) and process of every jump; empty for
+        classical paths.
     """
 
     run: int
@@ -67,8 +68,9 @@ def _quantum(definition: RunDefinition, battery: CollectiveBattery, run: int) ->
         states[name] = getattr(one, name)
     for q in range(one.populations.shape[1]):
         states[f"population_{q}"] = one.populations[:, q]
-    jumps = pd.DataFrame({"time": one.jump_times, "direction": one.directions})
-    return Replay(run, states, jumps)
+    processes = [trajectories.PROCESSES[process] for process in one.processes]
+    jumps = {"time": one.jump_times, "direction": one.directions, "process": processes}
+    return Replay(run, states, pd.DataFrame(jumps))
 
 
 def _semiclassical(definition: RunDefinition, model: Model, run: int) -> Replay:
@@ -110,7 +112,8 @@ def draw_replay(one: Replay) -> Figure:
         for name, style in zip(shown, styles, strict=False):
             above.plot(times, one.states[name], ls=style, label=name.replace("_", " "))
         for t, direction in zip(one.jumps["time"], one.jumps["direction"], strict=True):
-            above.axvline(t, 0.0, 0.06, color="black" if direction < 0 else "red", lw=0.6)
+            colour = {-1: "black", 0: "lightgrey", 1: "red"}[int(direction)]
+            above.axvline(t, 0.0, 0.06, color=colour, lw=0.6)
         above.set_ylabel("ħω per spin")
         above.set_title(f"run {one.run}", loc="left")
         above.legend(frameon=False)

@@ -2,7 +2,8 @@
 
 from trajectories.jumps import sample, single_run
 from trajectories.master import evolve
+from trajectories.noisy_runs import PROCESSES
 from trajectories.single import SingleRun
 from trajectories.steady import steady_state
 
-__all__ = ["SingleRun", "evolve", "sample", "single_run", "steady_state"]
+__all__ = ["PROCESSES", "SingleRun", "evolve", "sample", "single_run", "steady_state"]

@@ -27,36 +27,12 @@ def burst_distribution(times: Array, arrived: Counts) -> Distribution:
     return Distribution("time of the burst", low, times, arrived)
 
 
-def photon_distribution(width: float, counts: Counts) -> Distribution:
-    """Emitted photons at the last time, in bins `width` wide; the last one is open."""
+def photon_distribution(quantity: str, width: float, counts: Counts) -> Distribution:
+    """Numbers of photons in bins `width` wide; the last one is open."""
     low = width * np.arange(counts.size, dtype=float)
     high = low + width
     high[-1] = np.inf
-    return Distribution("photons at the last time", low, high, counts)
-
-
-@njit(error_model="numpy")
-def count_run(
-    battery_energy: Array,
-    emitted: float,
-    burst: float,
-    times: Array,
-    energies: Counts,
-    photons: Counts,
-    photon_width: float,
-    bursts: Counts,
-) -> None:
-    """Put a run into the histograms: its energies (T,), last photon number, and burst time."""
-    T, bins = times.size, energies.shape[1]
-    for i in range(T):
-        cell = int(battery_energy[i] * bins)
-        energies[i, min(max(cell, 0), bins - 1)] += 1
-    photons[min(int(emitted / photon_width), photons.size - 1)] += 1
-    if burst <= times[T - 1]:
-        i = 0
-        while times[i] < burst:
-            i += 1
-        bursts[i] += 1
+    return Distribution(quantity, low, high, counts)
 
 
 @njit(error_model="numpy")

@@ -24,7 +24,7 @@ from trajectories.readout import ENERGIES, FROM_POPULATIONS
 from trajectories.recording import follow, kernel_tables, room_for_path
 from trajectories.records import RecordTally
 from trajectories.single import SingleRun
-from trajectories.stages import has_local_noise, without_idle_switching
+from trajectories.stages import without_idle_switching
 from trajectories.summaries import summarise_runs
 
 Array = NDArray[np.float64]
@@ -59,6 +59,8 @@ def sample(
     Parameters
     ----------
     battery : CollectiveBattery
+        With local noise, detuning, a protocol or any start, runs are followed through the irreps
+        (j_B, j_C) of both ensembles; see `trajectories.noisy_runs`.
     times : array_like (T,)
         As for `evolve`.
     runs : int
@@ -77,8 +79,9 @@ def sample(
     -------
     Solution
         With standard errors. `distributions`: ``battery_energy`` (conditional, at every time),
-        ``emitted_photons``, ``burst_time`` (total J^z first <= 0), ``dark_state`` (final J), and
-        ``populations`` where asked for. Merging disjoint ranges gives the same bits as one call.
+        ``emitted_photons``, ``burst_time`` (total J^z first <= 0), ``dark_state`` (final J, where
+        it is conserved), and ``populations`` where asked for. Merging disjoint ranges gives the
+        same bits as one call.
 
     Examples
     --------
@@ -167,6 +170,16 @@ def single_run(battery: CollectiveBattery, times: ArrayLike, seed: int, run: int
     )
 
 
+def available(battery: CollectiveBattery) -> tuple[str, ...]:
+    """Observables that `sample` has for this battery.
+
+    >>> "local_loss" in available(CollectiveBattery(2, 3, detuning=1.0))
+    True
+    """
+    beyond = _beyond_collective(without_idle_switching(battery))
+    return AVAILABLE_WITH_NOISE if beyond else AVAILABLE
+
+
 def _beyond_collective(battery: CollectiveBattery) -> bool:
     return any(name != "detector_efficiency" for name in battery.beyond_collective)
 
@@ -187,7 +200,7 @@ def _sample_beyond(
             battery.detector_efficiency,
             f"must be 1 with {', '.join(battery.beyond_collective[:-1])}",
         )
-    default = (*ENERGIES, "local_loss") if has_local_noise(battery) else ENERGIES
+    default = (*ENERGIES, "local_loss")
     names = requested(observables, default=default, available=AVAILABLE_WITH_NOISE)
     found = NoisyTally.count(battery, times, seed, names, first, runs)
     table = None

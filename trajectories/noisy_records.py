@@ -189,7 +189,7 @@ class NoisyTally:
         width = photon_width(self.battery, self.times)
         found = {
             "battery_energy": Distribution("E_B per spin", edges[:-1], edges[1:], self.energy),
-            "emitted_photons": photon_distribution(width, self.photons),
+            "emitted_photons": photon_distribution("photons at the last time", width, self.photons),
             "burst_time": burst_distribution(self.times, self.burst),
         }
         if self.ladders.size:

@@ -11,12 +11,10 @@ from nvmodel.irreps import Irreps
 from nvmodel.protocol import Stage
 from nvmodel.refusal import InputError
 from nvmodel.sums import FULL, add_row, add_value
-from trajectories.histograms import ENERGY_BINS, PHOTON_BINS, count_run, sort_ascending
+from trajectories.histograms import ENERGY_BINS, PHOTON_BINS, sort_ascending
 from trajectories.local_noise import EDGE, LOW, SIZE, TWO_JB, Array, State, weight
 from trajectories.noisy_runs import (
-    BATTERY_ENERGY,
     BURST,
-    EMITTED,
     Course,
     Draws,
     Plan,
@@ -24,6 +22,7 @@ from trajectories.noisy_runs import (
     four_draws,
 )
 from trajectories.nojump import Frame
+from trajectories.recording import add_to_histograms
 from trajectories.spreads import GROUPS
 
 Counts = NDArray[np.int64]
@@ -152,16 +151,7 @@ def add_runs(
             sums.clipped[o] += add_row(
                 quantities[o], sums.scale[o], sums.total[o], sums.low[o], sums.high[o]
             )
-        count_run(
-            quantities[BATTERY_ENERGY],
-            quantities[EMITTED, times.size - 1],
-            course.now[BURST],
-            times,
-            sums.energy,
-            sums.photons,
-            sums.photon_width,
-            sums.burst,
-        )
+        add_to_histograms(quantities, course.now[BURST], times, sums)
         if sums.ladders.size:
             u = four_draws(draws, seed, run)[0]
             k = 0

@@ -1,6 +1,6 @@
 """The kernels that follow records and add up what they say; see `trajectories.records`."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -14,6 +14,7 @@ from trajectories.conditional import (
     normalise_amplitudes,
     trace_record,
 )
+from trajectories.histograms import sort_ascending
 from trajectories.spreads import (
     EMITTED,
     ENERGY,
@@ -229,8 +230,8 @@ def add_records(
 
 
 @njit(error_model="numpy")
-def add_to_histograms(quantities: Array, burst: float, taus: Array, sums: Sums) -> None:
-    """Count one run, given by the rows of `records.SUMMED`, in the histograms."""
+def add_to_histograms(quantities: Array, burst: float, taus: Array, sums: Any) -> None:
+    """Count one run, given by the rows of `records.SUMMED`, in the histograms of any tally."""
     T = taus.size
     bins = sums.energy.shape[1]
     for i in range(T):
@@ -276,7 +277,7 @@ def add_ladder(run: int, i: int, p: Array, sums: Sums) -> float:
     for m in range(size):
         energy += p[m] * m
         sums.populations[group, i, m] += np.int64(np.rint(p[m] * FULL))
-    _sort(p)
+    sort_ascending(p)
     for m in range(size):
         energy -= p[size - 1 - m] * m
     work = energy / (size - 1)
@@ -296,17 +297,3 @@ def add_spread_to(run: int, spread: Array, sums: Sums) -> None:
         sums.spread_high,
         sums.spread_clipped,
     )
-
-
-@njit(error_model="numpy")
-def _sort(values: Array) -> None:
-    """Shell's sort, ascending, in place: numpy's takes two seconds to compile."""
-    gap = values.size // 2
-    while gap > 0:
-        for i in range(gap, values.size):
-            moving, j = values[i], i
-            while j >= gap and values[j - gap] > moving:
-                values[j] = values[j - gap]
-                j -= gap
-            values[j] = moving
-        gap //= 2

@@ -17,8 +17,15 @@ from nvmodel.sums import FULL, ExactSums
 from trajectories.angular import CoupledBasis, clebsch_gordan
 from trajectories.conditional import unravelling
 from trajectories.detector import add_detected_runs, detected_states
+from trajectories.exact_moments import jackknife_error, moment_arrays, moments_from
 from trajectories.fluctuations import FLUCTUATIONS, NEED_ERGOTROPY
-from trajectories.histograms import ENERGY_BINS, burst_distribution, energy_edges
+from trajectories.histograms import (
+    ENERGY_BINS,
+    PHOTON_BINS,
+    burst_distribution,
+    energy_edges,
+    photon_distribution,
+)
 from trajectories.readout import FROM_POPULATIONS, derived
 from trajectories.recording import Sums, add_records, kernel_tables, room_for_path
 from trajectories.spreads import GROUPS, GroupedSums, spread_bounds
@@ -35,7 +42,6 @@ SUMMED = (
     "emitted_photons",
     "absorbed_photons",
 )
-PHOTON_BINS = 256
 MOST_TABLE = 64_000_000  # doubles of Clebsch-Gordan coefficients held for populations: 512 MB
 
 
@@ -175,10 +181,7 @@ class RecordTally:
         """All sums and histograms; the daemonic sums are the last of the moments."""
         moments = (*self.moments, self.daemonic)
         return {
-            "total": np.array([sums.total for sums in moments]),
-            "square_low": np.array([sums.square_low for sums in moments]),
-            "square_high": np.array([sums.square_high for sums in moments]),
-            "clipped": np.array([sums.clipped for sums in moments], dtype=np.int64),
+            **moment_arrays(moments),
             "energy": self.energy,
             "photons": self.photons,
             "burst": self.burst,
@@ -191,17 +194,7 @@ class RecordTally:
     def with_arrays(self, spans: RunSpans, arrays: Mapping[str, Counts]) -> RecordTally:
         """The same study with other counts."""
         same_shapes(arrays, self.arrays())
-        moments = tuple(
-            replace(
-                sums,
-                count=len(spans),
-                total=arrays["total"][o],
-                square_low=arrays["square_low"][o],
-                square_high=arrays["square_high"][o],
-                clipped=int(arrays["clipped"][o]),
-            )
-            for o, sums in enumerate((*self.moments, self.daemonic))
-        )
+        moments = moments_from((*self.moments, self.daemonic), len(spans), arrays)
         return replace(
             self,
             spans=spans,
@@ -248,18 +241,15 @@ class RecordTally:
         basis = unravelling(self.battery).basis
         edges = energy_edges()
         width = photon_width(self.battery, basis, self.times)
-        low = width * np.arange(PHOTON_BINS, dtype=float)
-        high = low + width
-        high[-1] = np.inf
         found = {
             "battery_energy": Distribution("E_B per spin", edges[:-1], edges[1:], self.energy),
-            "emitted_photons": Distribution("photons at the last time", low, high, self.photons),
+            "emitted_photons": photon_distribution("photons at the last time", width, self.photons),
             "burst_time": burst_distribution(self.times, self.burst),
             "dark_state": Distribution.of_values("J of the ladder", basis.J, self.ladders),
         }
         if self.recorded.size:
-            found["recorded_photons"] = Distribution(
-                "recorded photons at the last time", low, high, self.recorded
+            found["recorded_photons"] = photon_distribution(
+                "recorded photons at the last time", width, self.recorded
             )
         return found
 
@@ -273,20 +263,12 @@ class RecordTally:
         total = self.populations.sum(axis=0)
         # each run's populations sum to 2^30 up to rounding: normalised again
         ladder = total / total.sum(axis=-1, keepdims=True)
-        counts = self.populations.sum(axis=-1, keepdims=True)
-        present = np.flatnonzero(counts[:, -1, 0])
         for name, functional in (
             ("ergotropy", ladder_ergotropy),
             ("ergotropy_total", total_ergotropy_symmetric),
         ):
             values[name] = functional(ladder)
-            if present.size < 2:
-                errors[name] = np.full(self.times.size, np.nan)
-                continue
-            rest = total - self.populations[present]
-            left_out = functional(rest / rest.sum(axis=-1, keepdims=True))
-            spread = ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0)
-            errors[name] = np.sqrt(spread * (present.size - 1) / present.size)
+            errors[name] = jackknife_error(self.populations, functional)
         values["daemonic_ergotropy"] = self.daemonic.mean()
         errors["daemonic_ergotropy"] = self.daemonic.standard_error()
         distributions["populations"] = Distribution.of_values(

@@ -22,7 +22,7 @@ class SingleRun:
         Change of the number of excitations: -1 for a photon emitted, +1 for one absorbed, 0 where
         spins dephase.
     processes : ndarray of int8 (jumps,)
-        What each jump was, by its place in `trajectories.noisy_runs.PROCESSES`; 0 and 1 are
+        What each jump was, by its place in `trajectories.PROCESSES`; 0 and 1 are
         collective emission and absorption.
     times : ndarray (T,)
     battery_j, charger_j : ndarray (T,)

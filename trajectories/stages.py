@@ -60,15 +60,6 @@ def without_idle_switching(battery: CollectiveBattery) -> CollectiveBattery:
     )
 
 
-def has_local_noise(battery: CollectiveBattery) -> bool:
-    """Whether single spins have noise of their own at any time."""
-    found = [battery.battery_noise, battery.charger_noise]
-    for step in battery.protocol:
-        if isinstance(step, Stage):
-            found += [n for n in (step.battery_noise, step.charger_noise) if n is not None]
-    return not all(noise.silent for noise in found)
-
-
 def plan(battery: CollectiveBattery) -> Plan:
     """A battery in the form that the kernels take."""
     steps = list(battery.stages)
