@@ -6,7 +6,7 @@ RANKS ?= 2
 MPIRUN := OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 PATH="$(CURDIR)/$(BIN):$$PATH" \
 	mpirun --oversubscribe -n $(RANKS)
 
-.PHONY: demo paper fluctuations regimes test test-all lint bench docs clean
+.PHONY: demo paper gallery fluctuations regimes test test-all lint bench docs clean
 
 demo: $(VENV)/demo  ## the main job: charge three batteries under MPI and draw them
 	$(MPIRUN) $(BIN)/darkbattery run charging --out results/charging --replace
@@ -21,6 +21,9 @@ fluctuations: $(VENV)/demo  ## how single runs scatter, and the page that shows 
 regimes: $(VENV)/demo  ## where the semiclassical engine may be used; the page and the map of errors
 	$(MPIRUN) $(BIN)/darkbattery regimes --out results/regimes --replace
 	$(BIN)/python -m runs.regimes.document results/regimes docs/regimes.md
+
+gallery: $(VENV)/demo  ## the figures of the docs' gallery, and its page
+	$(MPIRUN) $(BIN)/python -m runs.gallery results/gallery docs/gallery.md
 
 test: $(VENV)/dev  ## the tests, with mpirun -n 1, 2, 3
 	$(BIN)/pytest -n 2 -m "not long"
