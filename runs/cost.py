@@ -167,25 +167,25 @@ def seconds_per_sweep() -> float:
     """Seconds for an unknown and a step on this machine: a battery of 10 and 50, tried."""
     battery, times = CollectiveBattery(n_battery=10, n_charger=50), np.linspace(0.0, 2.0, 101)
     trajectories.evolve(battery, times[:1])
-    started = time.perf_counter()
+    started = time.process_time()
     trajectories.evolve(battery, times)
-    return (time.perf_counter() - started) / evolve_work(battery, 2.0, 101).sweeps
+    return (time.process_time() - started) / evolve_work(battery, 2.0, 101).sweeps
 
 
 def carried_on(action: Callable[[int], None], most: int) -> float:
-    """Seconds that ``action(most)`` will take, from ``action`` of smaller numbers.
+    """Seconds of a core that ``action(most)`` will take, from ``action`` of smaller numbers.
 
     The first call, which compiles and makes tables, is counted once, and is no part of the line.
     """
-    started = time.perf_counter()
+    started = time.process_time()
     action(1)
-    once = time.perf_counter() - started
+    once = time.process_time() - started
     trials = []
     number = 1
     while True:
-        started = time.perf_counter()
+        started = time.process_time()
         action(number)
-        seconds = time.perf_counter() - started
+        seconds = time.process_time() - started
         trials.append((number, seconds))
         if number == most or seconds > TRIAL_SECONDS:
             break

@@ -172,12 +172,13 @@ def test_carried_on_is_a_line_from_trials():
 
     def action(number):
         calls.append(number)
-        time.sleep(0.02 + 0.001 * number)
+        until = time.process_time() + 0.02 + 0.001 * number
+        while time.process_time() < until:
+            pass
 
     seconds = carried_on(action, 3000)
     assert max(calls) < 3000
-    # 30 %: sleeping lasts longer on a busy machine
-    assert 0.9 < seconds / 3.02 < 1.3
+    assert 0.9 < seconds / 3.02 < 1.1
 
 
 def _study(**changes):
@@ -199,9 +200,10 @@ def _study(**changes):
 def test_the_estimate_holds_within_a_factor_of_three(definition):
     run_study(parse_definition(_tiny(definition)))  # compiled
     told = sum(cost.seconds for cost in estimate(definition).costs)
-    started = time.perf_counter()
+    # of a core, which other programs do not lengthen
+    started = time.process_time()
     run_study(definition)
-    took = time.perf_counter() - started
+    took = time.process_time() - started
     assert 1 / 3 < told / took < 3, (told, took)
 
 
