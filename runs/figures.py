@@ -61,7 +61,7 @@ def draw(study: Study) -> Figure:
             figure.legend(
                 *axes[0].get_legend_handles_labels(),
                 loc="outside lower center",
-                ncols=min(len(points), 6),
+                ncols=_legend_columns(points, figure),
                 frameon=False,
             )
         figure.suptitle(study.definition.title, parse_math=False)
@@ -84,16 +84,37 @@ def save_figures(study: Study, folder: Path) -> list[Path]:
     return paths
 
 
+def _legend_columns(points: list[tuple[str, pd.DataFrame]], figure: Figure) -> int:
+    """As many as the figure's width holds of the longest label: some 14 letters an inch."""
+    longest = max(len(label) for label, _ in points) + 6  # the line before it
+    return max(1, min(len(points), 6, int(14.0 * figure.get_figwidth() / longest)))
+
+
 def time_label(study: Study) -> str:
-    """Seconds with a resonator, whose rates are known; else units of 1/gamma."""
-    at_resonator = any(name.startswith("resonator.") for name, _ in study.definition.model)
-    return "t (s)" if at_resonator else r"$\gamma t$"
+    """Seconds with a resonator; 1/omega of a closed battery; else units of 1/gamma, or gamma's."""
+    names = {name.partition(".")[0] for name, _ in study.definition.model}
+    if "resonator" in names:
+        return "t (s)"
+    if "dicke" in names:
+        return r"$\omega t$"
+    return "t" if "gamma" in names else r"$\gamma t$"
 
 
 def observable_unit(study: Study, name: str) -> str:
-    """Unit of an observable; rates per second where the model is in seconds."""
-    unit = OBSERVABLES[name].unit
-    return unit.replace("γ", "/s") if time_label(study) == "t (s)" else unit
+    """Unit of an observable, its rates in the unit of `time_label`."""
+    rate = {"t (s)": "/s", r"$\omega t$": "ω", "t": "/[t]"}.get(time_label(study), "γ")
+    return OBSERVABLES[name].unit.replace("γ", rate)
+
+
+def _time_axis(axis: Axes, study: Study) -> None:
+    """Label, and a logarithmic scale where the output times are spaced so."""
+    axis.set_xlabel(time_label(study))
+    times = np.array(study.definition.times)
+    if times.size > 2 and times[0] > 0.0:
+        ratios = times[1:] / times[:-1]
+        # far from even spacing, and even in the logarithm
+        if times[-1] > 30.0 * times[0] and np.ptp(ratios) < 1e-6 * ratios[0]:
+            axis.set_xscale("log")
 
 
 def _has_both(timed: pd.DataFrame) -> bool:
@@ -135,7 +156,7 @@ def _draw_observable(
     for value, colour in zip(steady["value"], colours, strict=False):
         axis.axhline(value, color=colour, lw=0.7, ls=":")
     observable = OBSERVABLES[name]
-    axis.set_xlabel(time_label(study))
+    _time_axis(axis, study)
     axis.set_ylabel(f"{observable.symbol}  ({observable_unit(study, name)})")
     axis.set_title(name.replace("_", " "), fontsize="medium", loc="left")
 
@@ -182,7 +203,7 @@ def _draw_deviation(
         known = sampled["error"] > 0
         z = ((sampled["value"] - exact) / sampled["error"])[known]
         axis.plot(z.index, z, color=colour, lw=1)
-    axis.set_xlabel(time_label(study))
+    _time_axis(axis, study)
     axis.set_ylabel("z")
     axis.set_title("battery energy: (sampled − exact)/error", fontsize="medium", loc="left")
 
@@ -207,7 +228,7 @@ def _draw_fan(
             axis.plot(curve["time"], curve["value"], color="black", lw=1.6)
             break
     axis.set_ylim(-0.02, 1.02)
-    axis.set_xlabel(time_label(study))
+    _time_axis(axis, study)
     axis.set_ylabel(f"{OBSERVABLES[name].symbol} of single runs  (ħω)")
     count = energy["run"].nunique()
     title = f"{count} single runs"

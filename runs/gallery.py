@@ -35,15 +35,16 @@ PICTURES = (
     Picture(
         "discharge",
         "Store, dephase, discharge",
-        "The charger is disconnected at the last line but one; dephasing the battery first slows "
-        "the discharge, and leaves a share of the energy dark for ever.",
+        "The charger is disconnected at the last line; dephasing the battery just before slows the "
+        "discharge, and leaves a share of the energy dark for ever.",
     ),
     Picture(
         "superconducting",
         "A few transmons",
-        "Charged within a microsecond and held until T1 and T2 break the dark state. Above some "
-        "50 mK photons of the refrigerator come and go through the resonator; what the battery "
-        "holds hardly changes. Seeing each photon is worth most while the record is short.",
+        "Charged within a microsecond and held until T1 and T2 break the dark state. At 100 mK "
+        "photons of the refrigerator come and go through the resonator; what the battery holds "
+        "hardly changes. Who sees every photon and every jump of a single spin can extract work "
+        "(daemonic ergotropy) long after the average state has none to give.",
     ),
     Picture(
         "nv_battery",
