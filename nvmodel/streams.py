@@ -15,6 +15,10 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Words = NDArray[np.uint64]
 
 QUANTUM_JUMPS = 1
 TRUNCATED_WIGNER = 2
@@ -73,8 +77,8 @@ def philox_block(seed: Any, domain: Any, run: Any, block: Any) -> tuple[Any, Any
 
 
 @njit(inline="always")
-def _unit(word: Any) -> Any:
-    # 52 bits at the middle of their cell: never 0, never 1
+def unit(word: Any) -> Any:
+    """A word as a number in (0, 1): 52 bits at the middle of their cell, never 0, never 1."""
     return (np.float64(word >> np.uint64(12)) + 0.5) * 2.0**-52
 
 
@@ -83,10 +87,10 @@ def fill_uniform(seed: Any, domain: Any, run: Any, block: Any, out: Any) -> None
     """Fill `out` (a multiple of 4 long) with uniform numbers in (0, 1) from block `block` on."""
     for j in range(out.size // WORDS):
         a, b, c, d = philox_block(seed, domain, run, block + j)
-        out[4 * j] = _unit(a)
-        out[4 * j + 1] = _unit(b)
-        out[4 * j + 2] = _unit(c)
-        out[4 * j + 3] = _unit(d)
+        out[4 * j] = unit(a)
+        out[4 * j + 1] = unit(b)
+        out[4 * j + 2] = unit(c)
+        out[4 * j + 3] = unit(d)
 
 
 @njit(inline="always")
@@ -136,15 +140,22 @@ def exp_bounded(x: Any) -> Any:
     return p * _float_of((_bits_of(shifted) + 1023) << 52)
 
 
-@njit(inline="always")
-def fill_exponential(seed: Any, domain: Any, run: Any, block: Any, out: Any) -> None:
-    """Fill `out` (a multiple of 4 long) with unit-mean exponential numbers, -ln(uniform)."""
-    fill_uniform(seed, domain, run, block, out)
-    to_exponential(out, out.size)
+@njit(error_model="numpy")
+def fill_words(seed: int, domain: int, run: int, block: int, words: Words, count: int) -> None:
+    """The first `count` words (a multiple of 4) of run `run` from block `block` on."""
+    for j in range(count // WORDS):
+        a, b, c, d = philox_block(seed, domain, run, block + j)
+        words[4 * j] = a
+        words[4 * j + 1] = b
+        words[4 * j + 2] = c
+        words[4 * j + 3] = d
 
 
-@njit(inline="always")
-def to_exponential(uniform: Any, count: Any) -> None:
-    """Turn the first `count` of some uniform numbers into unit-mean exponential ones in place."""
+@njit(error_model="numpy")
+def to_exponential(words: Words, count: int, out: Array) -> None:
+    """Unit-mean exponential numbers, -ln(uniform), of the first `count` words.
+
+    A loop of its own, so that it runs in vector registers: 1.5 ns a number instead of 6.
+    """
     for j in range(count):
-        uniform[j] = -log_unit(uniform[j])
+        out[j] = -log_unit(unit(words[j]))

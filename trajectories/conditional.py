@@ -13,7 +13,7 @@ All arrays run over output times in their last axis, which the inner loops follo
 """
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numba import njit
@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 from nvmodel.battery import CollectiveBattery
 from nvmodel.streams import exp_bounded
 from trajectories.angular import CoupledBasis, coupled_basis, lowering_squared
+from trajectories.bonds import FORBIDDEN, Bonds, bonds_of
 from trajectories.starts import starts
 from trajectories.walks import walk_tables
 
 Array = NDArray[np.float64]
 
-FORBIDDEN = -np.inf  # logarithm of an amplitude that is zero
+MOST_WALK_TABLE = 2_000_000  # elements: 16 MB each
 BATTERY_Z, BATTERY_Z_RATE, EMISSION, ABSORPTION = range(4)
 
 
@@ -46,10 +47,6 @@ class Unravelling:
         Logarithms of the starts' amplitudes.
     relative_sign : ndarray (K,)
         Sign of the amplitude times that of the ladder below; it never changes.
-    rate, fall : ndarray (K, levels)
-        Of the walks; see `trajectories.walks.walk_tables`.
-    log_bond : ndarray (rows, K)
-        ln [a_J(M)/a_{J_top}(M)] for M descending from J_top.
     damping : ndarray (K,)
         (2 nbar + 1) [J(J+1) - J_0(J_0+1)]/2.
     """
@@ -60,26 +57,43 @@ class Unravelling:
     m_starts: Array
     log_start: Array
     relative_sign: Array
-    rate: Array
-    fall: Array
-    log_bond: Array
     damping: Array
 
+    @cached_property
+    def bonds(self) -> Bonds:
+        """What the logarithms of amplitudes after a record are made of."""
+        return bonds_of(self.basis, self.m_starts, self.log_start, rising=self.nbar > 0.0)
 
+    @cached_property
+    def walk(self) -> tuple[Array, Array]:
+        """Rates and directions (K, levels) of `walk_tables`, empty where they would be large."""
+        J = self.basis.J
+        if self.nbar == 0.0 or J.size * (2.0 * J[-1] + 1.0) > MOST_WALK_TABLE:
+            return np.zeros((0, 0)), np.zeros((0, 0))
+        return walk_tables(J, self.nbar)
+
+    @cached_property
+    def log_bond(self) -> Array:
+        """ln [a_J(M)/a_{J_top}(M)] for M descending from J_top, (rows, K)."""
+        J = self.basis.J
+        M = J[-1] - np.arange(round(2 * J[-1]) + 1)
+        squares = lowering_squared(J, M[:, None])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log_bond = 0.5 * np.log(squares / squares[:, -1:])
+        log_bond[~(squares > 0.0)] = FORBIDDEN
+        return np.asarray(log_bond)
+
+
+@lru_cache(maxsize=2)
 def unravelling(battery: CollectiveBattery) -> Unravelling:
-    """Prepare the tables for a battery."""
+    """Prepare the tables for a battery; the last ones are remembered for its next block of runs."""
     basis = coupled_basis(battery.n_battery, battery.n_charger)
     mixture = starts(battery, basis)
     probability = np.concatenate([s.probability * s.amplitude**2 for s in mixture])
     J = basis.J
-    M = J[-1] - np.arange(round(2 * J[-1]) + 1)
-    squares = lowering_squared(J, M[:, None])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        log_bond = 0.5 * np.log(squares / squares[:, -1:])
+    with np.errstate(divide="ignore"):
         log_start = np.log(np.abs([s.amplitude for s in mixture]))
-    log_bond[~(squares > 0.0)] = FORBIDDEN
     log_start[~np.isfinite(log_start)] = FORBIDDEN
-    rate, fall = walk_tables(J, battery.occupation)
     return Unravelling(
         basis=basis,
         nbar=battery.occupation,
@@ -87,15 +101,12 @@ def unravelling(battery: CollectiveBattery) -> Unravelling:
         m_starts=np.array([s.M for s in mixture]),
         log_start=log_start,
         relative_sign=np.full(J.size, -1.0),
-        rate=rate,
-        fall=fall,
-        log_bond=log_bond,
         damping=0.5 * (2.0 * battery.occupation + 1.0) * (J * (J + 1.0) - J[0] * (J[0] + 1.0)),
     )
 
 
-@njit(inline="always", cache=True)
-def normalise_amplitudes(logs: Any, damping: Any, taus: Any, c: Any, work: Any) -> None:
+@njit(cache=True, error_model="numpy")
+def normalise_amplitudes(logs: Array, damping: Array, taus: Array, c: Array, work: Array) -> None:
     """c (K, T) = unit vectors with logarithms `logs` (K, T) damped until each time; any scale."""
     K, T = c.shape
     for i in range(T):
@@ -118,8 +129,10 @@ def normalise_amplitudes(logs: Any, damping: Any, taus: Any, c: Any, work: Any) 
             c[k, i] *= work[1, i]
 
 
-@njit(inline="always", cache=True)
-def expectations(c: Any, M: Any, J: Any, g: Any, f: Any, sign: Any, nbar: Any, out: Any) -> None:
+@njit(cache=True, error_model="numpy")
+def expectations(
+    c: Array, M: Array, J: Array, g: Array, f: Array, sign: Array, nbar: float, out: Array
+) -> None:
     r"""out (4, T) = conditional means of J_B^z, its rate, and of the two photon rates.
 
     The same matrix elements as in `readout.linear_observables`, for pure states at one M.
@@ -147,40 +160,6 @@ def expectations(c: Any, M: Any, J: Any, g: Any, f: Any, sign: Any, nbar: Any, o
         out[1, i] = across * (M[i] - (2.0 * nbar + 1.0)) - g_q - (2.0 * nbar + 1.0) * M[i] * g_mean
         out[2, i] = (nbar + 1.0) * (q_mean + M[i])
         out[3, i] = nbar * (q_mean - M[i])
-
-
-@njit(cache=True, error_model="numpy")
-def trace_record(
-    jump_taus: Array,
-    directions: NDArray[np.int8],
-    jumps: int,
-    taus: Array,
-    m_start: float,
-    log_start: Array,
-    log_bond: Array,
-    J_top: float,
-    M: Array,
-    emitted: Array,
-    absorbed: Array,
-    logs: Array,
-) -> None:
-    """Follow a record: M, both photon counts (T,) and log amplitudes (K, T) at output times."""
-    now = log_start.copy()
-    steps, down, i = 0, 0, 0
-    top_row = int(J_top - m_start + 0.5)
-    for j in range(jumps + 1):
-        while i < taus.size and (j == jumps or taus[i] < jump_taus[j]):
-            M[i], emitted[i], absorbed[i] = m_start + steps, down, down + steps
-            for k in range(now.size):
-                logs[k, i] = now[k]
-            i += 1
-        if j < jumps:
-            # the bond is named by its upper end
-            row = top_row - max(steps, steps + directions[j])
-            for k in range(now.size):
-                now[k] += log_bond[row, k]
-            steps += directions[j]
-            down += directions[j] < 0
 
 
 @njit(cache=True, error_model="numpy")

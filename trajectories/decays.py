@@ -35,11 +35,18 @@ from trajectories.fluctuations import (
 from trajectories.histograms import burst_distribution, energy_edges
 from trajectories.photonstates import photon_states, populations_by_photons
 from trajectories.readout import FROM_POPULATIONS, derived
-from trajectories.walks import count_decays, interval_table
+from trajectories.walks import (
+    FEW_PHOTONS,
+    count_few_photons,
+    count_many_photons,
+    interval_table,
+)
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
+# beyond this histogram sums at output times are smaller, and quicker to merge after each block
+FEW_CELLS = 1_000_000
 MOST_CELLS = 8_000_000  # of the arrival histogram: 64 MB, and three times that to read it
 
 
@@ -84,18 +91,13 @@ class DecayTally:
         photons = round(tables.basis.J[-1] + tables.basis.m_start)
         arrivals = np.zeros((photons + 1, taus.size), dtype=np.int64)
         ladders = np.zeros(tables.basis.n_ladders, dtype=np.int64)
-        count_decays(
-            np.uint64(seed),
-            first,
-            runs,
-            tables.cumulative,
-            tables.basis.J,
-            tables.basis.m_start,
-            taus,
-            interval_table(taus),
-            arrivals,
-            ladders,
-        )
+        start = np.uint64(seed), first, runs, tables.cumulative, tables.basis.J
+        if photons < FEW_PHOTONS * taus.size:
+            count_few_photons(
+                *start, tables.basis.m_start, taus, interval_table(taus), arrivals, ladders
+            )
+        else:
+            count_many_photons(*start, tables.basis.m_start, taus, arrivals, ladders)
         spans = RunSpans(((first, first + runs),))
         return cls(battery, times, seed, names, spans, arrivals, ladders)
 

@@ -41,7 +41,6 @@ from trajectories.recording import (
     add_ladder,
     add_spread_to,
     add_to_histograms,
-    burst_tau,
 )
 from trajectories.spreads import (
     EMISSION,
@@ -53,7 +52,7 @@ from trajectories.spreads import (
     RECORDED,
     VARIANCE,
 )
-from trajectories.walks import walk
+from trajectories.walks import photon_times
 
 Array = NDArray[np.float64]
 
@@ -153,19 +152,18 @@ def add_detected_runs(
     sums: Sums,
 ) -> None:
     """Add the runs first ... first + runs - 1 to `sums`, as the observer describes them."""
-    K, T, last = q.J.size, taus.size, taus[taus.size - 1]
-    jump_taus, directions = np.empty(states.rate.shape[1]), np.empty(0, dtype=np.int8)
-    directions = np.empty(jump_taus.size, dtype=np.int8)
-    clicks = np.empty(jump_taus.size)
-    mixture, quantities = np.empty((T, jump_taus.size)), np.empty((7, T))
+    T, last, photons = taus.size, taus[taus.size - 1], states.rate.shape[1]
+    J, m_start = q.bonds.J, q.bonds.m_starts[0]
+    halfway = int(np.ceil(m_start))  # the photon after which M <= 0
+    clicks = np.empty(photons)
+    mixture, quantities = np.empty((T, photons)), np.empty((7, T))
     spread = np.zeros((QUANTITIES, T))
     for run in range(first, first + runs):
-        jumps, drawn = walk(
-            seed, run, q.cumulative, q.J, q.m_starts, q.rate, q.fall, last, jump_taus, directions
-        )
+        ladder, jump_taus = photon_times(seed, run, q.cumulative, J, m_start, last)
+        jumps = jump_taus.size
         recorded = thin(seed, run, jump_taus, jumps, efficiency, clicks)
         filter_record(clicks[:recorded], taus, efficiency, states.rate, states.weight, mixture)
-        sums.ladders[drawn % K] += 1
+        sums.ladders[ladder] += 1
         _read_mixture(mixture, gamma, q, states, quantities, spread)
         emitted, seen = 0, 0
         for i in range(T):
@@ -178,7 +176,9 @@ def add_detected_runs(
             sums.clipped[o] += add_row(
                 quantities[o], sums.scale[o], sums.total[o], sums.low[o], sums.high[o]
             )
-        burst = burst_tau(q.m_starts[0], jump_taus, directions, jumps)
+        burst = 0.0 if halfway <= 0 else np.inf
+        if 0 < halfway <= jumps:
+            burst = jump_taus[halfway - 1]
         add_to_histograms(quantities, burst, taus, sums)
         cell = int(recorded / sums.photon_width)
         sums.recorded[min(cell, sums.recorded.size - 1)] += 1
@@ -359,7 +359,7 @@ def _read_mixture(
             apart = (states.z[n, i] - z) / q.n_battery
             variance += mixture[i, n] * (states.variance[n, i] + apart * apart)
         quantities[0, i] = 0.5 + z / q.n_battery
-        quantities[1, i] = 0.5 + (q.m_starts[0] - photons - z) / q.n_charger
+        quantities[1, i] = 0.5 + (q.bonds.m_starts[0] - photons - z) / q.n_charger
         quantities[2, i] = gamma * z_rate / q.n_battery
         quantities[3, i] = gamma * emission
         quantities[4, i] = 0.0

@@ -15,13 +15,14 @@ from nvmodel.solution import Solution
 from nvmodel.sums import MOST_RUNS
 from nvmodel.times import output_times
 from trajectories.angular import clebsch_gordan, coupled_basis
+from trajectories.bonds import END_BONDS
 from trajectories.conditional import BATTERY_Z, unravelling
-from trajectories.decays import MOST_CELLS, DecayTally, histogram_cells
-from trajectories.fluctuations import FLUCTUATIONS
+from trajectories.decays import FEW_CELLS, MOST_CELLS, DecayTally, histogram_cells
+from trajectories.fluctuations import FLUCTUATIONS, NEED_ERGOTROPY
 from trajectories.noisy_records import NoisyTally
 from trajectories.noisy_replay import follow_noisy_run, summarise_noisy_runs
 from trajectories.readout import ENERGIES, FROM_POPULATIONS
-from trajectories.recording import follow, kernel_tables, room_for_path
+from trajectories.recording import follow, kernel_tables, room_for_path, whole_record
 from trajectories.records import RecordTally
 from trajectories.single import SingleRun
 from trajectories.stages import without_idle_switching
@@ -37,8 +38,9 @@ AVAILABLE = (
     *FLUCTUATIONS,
 )
 AVAILABLE_WITH_NOISE = (*ENERGIES, *FROM_POPULATIONS, "daemonic_ergotropy", "local_loss")
-MOST_PHOTONS = 1e8  # of one run, which is held as a whole while it is read: 1 GB
-MOST_LADDER_STATES = 50_000_000  # elements of the tables of bonds: 400 MB
+MOST_PHOTONS = 1e8  # of one run, so that it ends within seconds
+MOST_SPINS = 1_000_000_000  # a run of so many photons takes seconds, and sums count up to 2^30
+MOST_TABLE = 64_000_000  # elements of the tables of bonds, and of amplitudes: 512 MB
 
 
 def sample(
@@ -104,9 +106,11 @@ def sample(
     _refuse_missed_photons(battery, records)
     names = requested(observables, default=ENERGIES, available=AVAILABLE)
     _refuse_too_large(battery, t)
-    at_zero = battery.occupation == 0.0 and battery.detector_efficiency == 1.0
-    at_zero = at_zero and histogram_cells(battery, t.size) <= MOST_CELLS
-    tally = DecayTally if at_zero else RecordTally
+    ladder = bool({*FROM_POPULATIONS, *NEED_ERGOTROPY, *FLUCTUATIONS} & set(names))
+    cells = histogram_cells(battery, t.size)
+    histograms = battery.occupation == 0.0 and battery.detector_efficiency == 1.0
+    histograms = histograms and cells <= (MOST_CELLS if ladder else FEW_CELLS)
+    tally = DecayTally if histograms else RecordTally
     found = tally.count(battery, t, seed, names, first, runs)
     table = summarise_runs(battery, t, seed, first, runs) if records == "summary" else None
     return Solution(t, found, {"solver": "quantum jumps", "seed": seed}, table)
@@ -135,16 +139,10 @@ def single_run(battery: CollectiveBattery, times: ArrayLike, seed: int, run: int
     _refuse_too_large(battery, t)
     tables = unravelling(battery)
     basis, taus = tables.basis, t * battery.gamma
-    path = room_for_path(basis.n_ladders, t.size)
-    jump_taus, directions, jumps, _ = follow(
-        np.uint64(seed),
-        run,
-        kernel_tables(tables, battery),
-        taus,
-        np.empty(1024),
-        np.empty(1024, dtype=np.int8),
-        path,
-    )
+    path = room_for_path(basis.n_ladders, taus)
+    q = kernel_tables(tables, battery)
+    follow(np.uint64(seed), run, taus, q, q.bonds, path, path.walker, path.trail)
+    jump_taus, directions = whole_record(np.uint64(seed), run, q, float(taus[-1]))
     M, z = path.M, path.means[BATTERY_Z]
     signs = np.cumprod(np.concatenate([[1.0], tables.relative_sign[1:]]))
     amplitudes = (path.amplitudes * signs[:, None]).T
@@ -152,9 +150,9 @@ def single_run(battery: CollectiveBattery, times: ArrayLike, seed: int, run: int
     populations = np.einsum("tk,tkm->tm", amplitudes, coefficients) ** 2
     return SingleRun(
         run=run,
-        jump_times=jump_taus[:jumps] / battery.gamma,
-        directions=directions[:jumps],
-        processes=(directions[:jumps] > 0).astype(np.int8),
+        jump_times=jump_taus / battery.gamma,
+        directions=directions,
+        processes=(directions > 0).astype(np.int8),
         times=t,
         battery_j=np.full(t.size, battery.n_battery / 2),
         charger_j=np.full(t.size, battery.n_charger / 2),
@@ -243,12 +241,22 @@ def _refuse_missed_photons(battery: CollectiveBattery, records: str | None) -> N
 
 
 def _refuse_too_large(battery: CollectiveBattery, times: Array) -> None:
-    elements = 60.0 * (battery.n_battery + battery.n_charger)
-    if elements > MOST_LADDER_STATES:
+    spins = battery.n_battery + battery.n_charger
+    sizes = (battery.n_battery, battery.n_charger)
+    if spins > MOST_SPINS:
+        raise InputError(
+            "n_battery, n_charger", sizes, f"single runs take at most {MOST_SPINS:.0e} spins in all"
+        )
+    K = coupled_basis(*sizes).n_ladders
+    rows = times.size
+    if battery.occupation > 0.0:
+        rows = max(rows, min(spins + 1, 2 * END_BONDS * K))
+    if K * rows > MOST_TABLE:
         raise InputError(
             "n_battery, n_charger",
-            (battery.n_battery, battery.n_charger),
-            f"single runs hold at most {MOST_LADDER_STATES // 60} spins in all",
+            sizes,
+            f"single runs over {K} ladders need a table of {K * rows * 8e-9:.2g} GB, at most "
+            f"{MOST_TABLE * 8e-9:.2g}; take R further from 1, fewer spins or fewer times",
         )
     photons = thermal_photons(battery, float(times[-1]))
     if photons > MOST_PHOTONS:

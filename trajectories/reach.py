@@ -11,7 +11,7 @@ from nvmodel.refusal import InputError
 from trajectories.angular import CoupledBasis, coupled_basis
 from trajectories.fluctuations import COUNTING, FLUCTUATIONS, OVER_RUNS
 from trajectories.heisenberg import chains_at
-from trajectories.jumps import AVAILABLE, MOST_LADDER_STATES, MOST_PHOTONS, thermal_photons
+from trajectories.jumps import AVAILABLE, MOST_PHOTONS, MOST_SPINS, thermal_photons
 from trajectories.master import (
     CHEAP_POPULATIONS,
     MANY_UNKNOWNS,
@@ -60,11 +60,11 @@ def averages_in_reach(battery: CollectiveBattery, times: Array) -> tuple[str, ..
 def runs_in_reach(battery: CollectiveBattery, times: Array, runs: int) -> tuple[str, ...]:
     """Observables that so many quantum-jump runs give within `PATIENCE_SECONDS` of one core.
 
-    >>> runs_in_reach(CollectiveBattery(10**6, 5 * 10**6), np.array([1e-6]), runs=1)
+    >>> runs_in_reach(CollectiveBattery(10**9, 5 * 10**9), np.array([1e-9]), runs=1)
     ()
     """
     spins = battery.n_battery + battery.n_charger
-    if 60.0 * spins > MOST_LADDER_STATES:
+    if spins > MOST_SPINS:
         return ()
     photons = thermal_photons(battery, float(times[-1]))
     jumps = battery.n_charger + 2.0 * photons

@@ -8,12 +8,16 @@ from numpy.typing import NDArray
 
 from nvmodel.battery import CollectiveBattery
 from nvmodel.sums import FULL, add_row, add_value
-from trajectories.conditional import (
-    Unravelling,
-    expectations,
-    normalise_amplitudes,
-    trace_record,
+from trajectories.bonds import (
+    Bonds,
+    Trail,
+    add_ways,
+    follow_crossings,
+    follow_piece,
+    new_trail,
+    read_trail,
 )
+from trajectories.conditional import Unravelling, expectations, normalise_amplitudes
 from trajectories.histograms import sort_ascending
 from trajectories.spreads import (
     EMITTED,
@@ -24,7 +28,17 @@ from trajectories.spreads import (
     add_spread,
     conditional_spreads,
 )
-from trajectories.walks import walk
+from trajectories.walks import (
+    ENDED,
+    PIECE,
+    Walker,
+    interval_table,
+    new_walker,
+    photon_numbers,
+    photon_times,
+    start_walk,
+    walk,
+)
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -37,13 +51,10 @@ class Tables(NamedTuple):
     n_charger: float
     nbar: float
     cumulative: Array
-    m_starts: Array
+    bonds: Bonds
     rate: Array
     fall: Array
-    log_start: Array
-    log_bond: Array
     damping: Array
-    J: Array
     diagonal: Array
     coupling: Array
     sign: Array
@@ -57,13 +68,9 @@ def kernel_tables(tables: Unravelling, battery: CollectiveBattery) -> Tables:
         float(battery.n_charger),
         tables.nbar,
         tables.cumulative,
-        tables.m_starts,
-        tables.rate,
-        tables.fall,
-        tables.log_start,
-        tables.log_bond,
+        tables.bonds,
+        *tables.walk,
         tables.damping,
-        basis.J,
         basis.diagonal,
         basis.coupling,
         tables.relative_sign,
@@ -93,7 +100,7 @@ class Sums(NamedTuple):
 
 
 class Path(NamedTuple):
-    """Room for one record: its jumps, and what is read at the output times."""
+    """Room for one run: how it is made and followed, and what is read at the output times."""
 
     M: Array
     emitted: Array
@@ -102,11 +109,15 @@ class Path(NamedTuple):
     amplitudes: Array
     work: Array
     means: Array
+    numbers: Counts
+    table: Counts
+    walker: Walker
+    trail: Trail
 
 
-def room_for_path(n_ladders: int, n_times: int) -> Path:
-    """Arrays for K ladders and T output times."""
-    K, T = n_ladders, n_times
+def room_for_path(n_ladders: int, taus: Array) -> Path:
+    """Arrays for K ladders and output times gamma t."""
+    K, T = n_ladders, taus.size
     return Path(
         M=np.empty(T),
         emitted=np.empty(T),
@@ -115,6 +126,10 @@ def room_for_path(n_ladders: int, n_times: int) -> Path:
         amplitudes=np.empty((K, T)),
         work=np.empty((2, T)),
         means=np.empty((4, T)),
+        numbers=np.empty(T, dtype=np.int64),
+        table=interval_table(taus),
+        walker=new_walker(),
+        trail=new_trail(K, T, PIECE),
     )
 
 
@@ -122,56 +137,119 @@ def room_for_path(n_ladders: int, n_times: int) -> Path:
 def follow(
     seed: int,
     run: int,
-    q: Tables,
     taus: Array,
-    jump_taus: Array,
-    directions: NDArray[np.int8],
+    q: Tables,
+    bonds: Bonds,
     path: Path,
-) -> tuple[Array, NDArray[np.int8], int, int]:
+    walker: Walker,
+    trail: Trail,
+) -> tuple[float, int]:
     """Make one run and read it at all output times, into `path`.
 
-    Returns the arrays of jumps (longer ones where those given were too short), how many jumps there
-    are, and the index of start and ladder.
+    `bonds` is q's and `walker` and `trail` are path's: taken out once for many runs, because each
+    use of a tuple in a tuple counts a reference to every array in it.
+
+    Returns when the total J^z first was <= 0, infinity if it was not before the last time, and the
+    index of start and ladder.
     """
-    last = taus[taus.size - 1]
-    jumps, drawn = walk(
-        seed, run, q.cumulative, q.J, q.m_starts, q.rate, q.fall, last, jump_taus, directions
-    )
-    if jumps > jump_taus.size:
-        jump_taus, directions = np.empty(2 * jumps), np.empty(2 * jumps, dtype=np.int8)
-        jumps, drawn = walk(
-            seed, run, q.cumulative, q.J, q.m_starts, q.rate, q.fall, last, jump_taus, directions
-        )
-    start = drawn // q.J.size
-    trace_record(
-        jump_taus,
-        directions,
-        jumps,
+    M, logs, J, amplitudes = path.M, path.logs, bonds.J, path.amplitudes
+    if q.nbar > 0.0:
+        burst, drawn = _follow_walk(seed, run, taus, q, bonds, path, walker, trail)
+    else:
+        burst, drawn = _follow_decay(seed, run, taus, q, bonds, path, walker)
+    damping, diagonal, coupling, sign = q.damping, q.diagonal, q.coupling, q.sign
+    work, means = path.work, path.means
+    normalise_amplitudes(logs, damping, taus, amplitudes, work)
+    expectations(amplitudes, M, J, diagonal, coupling, sign, q.nbar, means)
+    return burst, drawn
+
+
+@njit(error_model="numpy")
+def _follow_decay(
+    seed: int, run: int, taus: Array, q: Tables, bonds: Bonds, path: Path, walker: Walker
+) -> tuple[float, int]:
+    M, emitted, absorbed, numbers = path.M, path.emitted, path.absorbed, path.numbers
+    m_start = bonds.m_starts[0]
+    ladder, burst = photon_numbers(
+        seed,
+        run,
+        q.cumulative,
+        bonds.J,
+        m_start,
         taus,
-        q.m_starts[start],
-        q.log_start[start],
-        q.log_bond,
-        q.J[q.J.size - 1],
-        path.M,
-        path.emitted,
-        path.absorbed,
-        path.logs,
+        int(np.ceil(m_start)),
+        walker.words,
+        walker.waits,
+        numbers,
     )
-    normalise_amplitudes(path.logs, q.damping, taus, path.amplitudes, path.work)
-    expectations(path.amplitudes, path.M, q.J, q.diagonal, q.coupling, q.sign, q.nbar, path.means)
-    return jump_taus, directions, jumps, drawn
+    for i in range(taus.size):
+        emitted[i], absorbed[i], M[i] = numbers[i], 0.0, m_start - numbers[i]
+    add_ways(bonds, 0, M, path.logs)
+    return burst, ladder
 
 
-@njit(cache=True, error_model="numpy")
-def burst_tau(m_start: float, jump_taus: Array, directions: NDArray[np.int8], jumps: int) -> float:
-    """When the total J^z of a record first is <= 0; infinity if it never is."""
-    m, j = m_start, 0
-    while m > 0.0 and j < jumps:
-        m += directions[j]
-        j += 1
-    if m > 0.0:
-        return np.inf
-    return 0.0 if j == 0 else jump_taus[j - 1]
+@njit(inline="always")
+def _follow_walk(
+    seed: int,
+    run: int,
+    taus: Array,
+    q: Tables,
+    bonds: Bonds,
+    path: Path,
+    walker: Walker,
+    trail: Trail,
+) -> tuple[float, int]:
+    jump_taus, directions, ended = walker.jump_taus, walker.directions, walker.place
+    M, emitted, absorbed, logs, table = path.M, path.emitted, path.absorbed, path.logs, path.table
+    place, now, rate, fall, J = trail.place, trail.now, q.rate, q.fall, bonds.J
+    burst, m_starts, log_start, last = trail.burst, bonds.m_starts, bonds.log_start, taus[-1]
+    all_tabled = bonds.single.shape[0] == bonds.rows
+
+    drawn = start_walk(seed, run, q.cumulative, J, m_starts, walker)
+    start = drawn // J.size
+    place[0], place[1], place[2] = 0, 0, 0
+    burst[0] = np.inf if m_starts[start] > 0.0 else 0.0
+    for k in range(J.size):
+        now[k] = log_start[start, k]
+    while ended[ENDED] == 0:
+        jumps = walk(seed, run, J, q.nbar, rate, fall, last, walker)
+        if all_tabled:
+            follow_crossings(
+                jump_taus,
+                directions,
+                jumps,
+                ended[ENDED] == 1,
+                taus,
+                bonds,
+                start,
+                place,
+                burst,
+                now,
+                M,
+                emitted,
+                absorbed,
+                logs,
+            )
+        else:
+            follow_piece(jump_taus, directions, jumps, taus, table, bonds, start, trail)
+    if not all_tabled:
+        read_trail(bonds, start, trail, M, emitted, absorbed, logs)
+    return burst[0], drawn
+
+
+def whole_record(seed: Any, run: int, q: Tables, tau_last: float) -> tuple[Array, NDArray[np.int8]]:
+    """All jumps of one run until tau_last: when, and -1 for a photon emitted, +1 absorbed."""
+    J, m_starts = q.bonds.J, q.bonds.m_starts
+    if q.nbar == 0.0:
+        _, taus = photon_times(seed, run, q.cumulative, J, m_starts[0], tau_last)
+        return taus, np.full(taus.size, -1, dtype=np.int8)
+    walker = new_walker()
+    start_walk(seed, run, q.cumulative, J, m_starts, walker)
+    pieces = []
+    while walker.place[ENDED] == 0:
+        jumps = walk(seed, run, J, q.nbar, q.rate, q.fall, tau_last, walker)
+        pieces.append((walker.jump_taus[:jumps].copy(), walker.directions[:jumps].copy()))
+    return np.concatenate([p[0] for p in pieces]), np.concatenate([p[1] for p in pieces])
 
 
 @njit(cache=True, error_model="numpy")
@@ -187,27 +265,24 @@ def add_records(
     sums: Sums,
 ) -> None:
     """Add the runs first ... first + runs - 1 to `sums`."""
-    K, T = q.J.size, taus.size
-    jump_taus, directions = np.empty(1024), np.empty(1024, dtype=np.int8)
+    K, T = q.damping.size, taus.size
     quantities, spread = np.empty((7, T)), np.zeros((QUANTITIES, T))
+    scale, total, low, high, clipped = sums.scale, sums.total, sums.low, sums.high, sums.clipped
+    bonds, walker, trail, ladders = q.bonds, path.walker, path.trail, sums.ladders
+    M, means, emitted, absorbed = path.M, path.means, path.emitted, path.absorbed
     for run in range(first, first + runs):
-        jump_taus, directions, jumps, drawn = follow(
-            seed, run, q, taus, jump_taus, directions, path
-        )
-        sums.ladders[drawn % K] += 1
+        burst, drawn = follow(seed, run, taus, q, bonds, path, walker, trail)
+        ladders[drawn % K] += 1
         for i in range(T):
-            quantities[0, i] = 0.5 + path.means[0, i] / q.n_battery
-            quantities[1, i] = 0.5 + (path.M[i] - path.means[0, i]) / q.n_charger
-            quantities[2, i] = gamma * path.means[1, i] / q.n_battery
-            quantities[3, i] = gamma * path.means[2, i]
-            quantities[4, i] = gamma * path.means[3, i]
-            quantities[5, i] = path.emitted[i]
-            quantities[6, i] = path.absorbed[i]
+            quantities[0, i] = 0.5 + means[0, i] / q.n_battery
+            quantities[1, i] = 0.5 + (M[i] - means[0, i]) / q.n_charger
+            quantities[2, i] = gamma * means[1, i] / q.n_battery
+            quantities[3, i] = gamma * means[2, i]
+            quantities[4, i] = gamma * means[3, i]
+            quantities[5, i] = emitted[i]
+            quantities[6, i] = absorbed[i]
         for o in range(7):
-            sums.clipped[o] += add_row(
-                quantities[o], sums.scale[o], sums.total[o], sums.low[o], sums.high[o]
-            )
-        burst = burst_tau(q.m_starts[drawn // K], jump_taus, directions, jumps)
+            clipped[o] += add_row(quantities[o], scale[o], total[o], low[o], high[o])
         add_to_histograms(quantities, burst, taus, sums)
         if coefficients.size:
             _add_populations(run, path.amplitudes, path.M, q, coefficients, sums, spread[ERGOTROPY])
@@ -215,8 +290,8 @@ def add_records(
             conditional_spreads(
                 path.amplitudes,
                 path.M,
-                path.means[0],
-                q.J,
+                means[0],
+                q.bonds.J,
                 q.diagonal,
                 q.coupling,
                 q.sign,
@@ -232,11 +307,11 @@ def add_records(
 @njit(error_model="numpy")
 def add_to_histograms(quantities: Array, burst: float, taus: Array, sums: Any) -> None:
     """Count one run, given by the rows of `records.SUMMED`, in the histograms of any tally."""
-    T = taus.size
-    bins = sums.energy.shape[1]
+    T, energy = taus.size, sums.energy
+    bins = energy.shape[1]
     for i in range(T):
         cell = int(quantities[0, i] * bins)
-        sums.energy[i, min(max(cell, 0), bins - 1)] += 1
+        energy[i, min(max(cell, 0), bins - 1)] += 1
     cell = int(quantities[5, T - 1] / sums.photon_width)
     sums.photons[min(cell, sums.photons.size - 1)] += 1
     if burst <= taus[T - 1]:
@@ -254,7 +329,7 @@ def _add_populations(
     size = coefficients.shape[2]
     amplitude, p = np.empty(size), np.empty(size)
     for i in range(T):
-        row = round(q.J[K - 1] - M[i])
+        row = round(q.bonds.J[K - 1] - M[i])
         sign = 1.0
         for m in range(size):
             amplitude[m] = 0.0

@@ -125,7 +125,7 @@ class RecordTally:
                 battery.gamma,
                 kernel_tables(tables, battery),
                 _population_table(basis) if ladder else np.zeros((0, 0, 0)),
-                room_for_path(basis.n_ladders, times.size),
+                room_for_path(basis.n_ladders, times * battery.gamma),
                 sums,
             )
         moments = tuple(

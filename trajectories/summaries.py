@@ -7,14 +7,7 @@ from numpy.typing import NDArray
 
 from nvmodel.battery import CollectiveBattery
 from trajectories.conditional import BATTERY_Z_RATE, unravelling
-from trajectories.recording import (
-    Path,
-    Tables,
-    burst_tau,
-    follow,
-    kernel_tables,
-    room_for_path,
-)
+from trajectories.recording import Path, Tables, follow, kernel_tables, room_for_path
 
 Array = NDArray[np.float64]
 
@@ -47,7 +40,7 @@ def summarise_runs(
         times * battery.gamma,
         kernel_tables(tables, battery),
         np.array(CHARGE_LEVELS),
-        room_for_path(tables.basis.n_ladders, times.size),
+        room_for_path(tables.basis.n_ladders, times * battery.gamma),
         found,
     )
     found[:, 4] = found[:, 4] * battery.gamma / battery.n_battery
@@ -74,15 +67,11 @@ def table_of_rows(found: Array, first: int, rate: float) -> pd.DataFrame:
 def _summarise(
     seed: int, first: int, taus: Array, q: Tables, levels: Array, path: Path, found: Array
 ) -> None:
-    last = taus.size - 1
-    jump_taus, directions = np.empty(1024), np.empty(1024, dtype=np.int8)
+    last, bonds, walker, trail = taus.size - 1, q.bonds, path.walker, path.trail
     for r in range(found.shape[0]):
-        jump_taus, directions, jumps, drawn = follow(
-            seed, first + r, q, taus, jump_taus, directions, path
-        )
+        burst, _ = follow(seed, first + r, taus, q, bonds, path, walker, trail)
         found[r, 0] = 0.5 + path.means[0, last] / q.n_battery
         found[r, 1], found[r, 2] = path.emitted[last], path.absorbed[last]
-        burst = burst_tau(q.m_starts[drawn // q.J.size], jump_taus, directions, jumps)
         found[r, 3] = burst if burst < np.inf else np.nan
         peak = np.argmax(path.means[BATTERY_Z_RATE])
         found[r, 4], found[r, 5] = path.means[BATTERY_Z_RATE, peak], taus[peak]

@@ -22,7 +22,7 @@ from trajectories.angular import lowering_squared
 from trajectories.conditional import unravelling
 from trajectories.detector import thin
 from trajectories.recording import Tables, kernel_tables
-from trajectories.walks import walk
+from trajectories.walks import Walker, emission_times, new_walker
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -120,6 +120,7 @@ def waiting_times(
         battery.detector_efficiency,
         until * battery.gamma,
         bins * battery.gamma,
+        new_walker(),
         counts,
     )
     spans = RunSpans(((first, first + runs),))
@@ -135,35 +136,18 @@ def _count_waits(
     efficiency: float,
     last: float,
     edges: Array,
+    walker: Walker,
     counts: Counts,
 ) -> None:
-    jump_taus, directions = np.empty(1024), np.empty(1024, dtype=np.int8)
-    clicks = np.empty(1024)
+    J, m_starts, clicks = q.bonds.J, q.bonds.m_starts, np.empty(1024)
     for run in range(first, first + runs):
-        jumps, _ = walk(
-            seed, run, q.cumulative, q.J, q.m_starts, q.rate, q.fall, last, jump_taus, directions
+        photons = emission_times(
+            seed, run, q.cumulative, J, m_starts, q.nbar, q.rate, q.fall, last, walker
         )
-        if jumps > jump_taus.size:
-            jump_taus, directions = np.empty(2 * jumps), np.empty(2 * jumps, dtype=np.int8)
-            clicks = np.empty(2 * jumps)
-            jumps, _ = walk(
-                seed,
-                run,
-                q.cumulative,
-                q.J,
-                q.m_starts,
-                q.rate,
-                q.fall,
-                last,
-                jump_taus,
-                directions,
-            )
-        emitted = 0
-        for j in range(jumps):
-            if directions[j] < 0:
-                jump_taus[emitted] = jump_taus[j]
-                emitted += 1
-        seen = thin(seed, run - 1, jump_taus, emitted, efficiency, clicks)
+        emitted = photons.size
+        if emitted > clicks.size:
+            clicks = np.empty(2 * emitted)
+        seen = thin(seed, run - 1, photons, emitted, efficiency, clicks)
         for j in range(seen):
             wait = clicks[j] - clicks[j - 1] if j > 0 else clicks[0]
             cell = np.searchsorted(edges, wait, side="right") - 1

@@ -14,7 +14,7 @@ def _uniform(seed, domain, run, block, n):
 
 @njit
 def _unit(word):
-    return streams._unit(word)
+    return streams.unit(word)
 
 
 @njit

@@ -1,0 +1,159 @@
+"""The kernels that draw and follow records, against plain loops and against exact averages."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from nvmodel import CollectiveBattery, InputError
+from trajectories import evolve, sample, single_run
+from trajectories.angular import coupled_basis
+from trajectories.bonds import bonds_of
+from trajectories.conditional import unravelling
+from trajectories.decays import DecayTally
+from trajectories.records import RecordTally
+from trajectories.walks import BATCH, count_few_photons, count_many_photons, interval_table
+
+
+def decay_arguments(battery, taus):
+    tables = unravelling(battery)
+    basis = tables.basis
+    photons = round(basis.J[-1] + basis.m_start)
+    arrivals = np.zeros((photons + 1, taus.size), dtype=np.int64)
+    ladders = np.zeros(basis.n_ladders, dtype=np.int64)
+    return tables.cumulative, basis.J, basis.m_start, taus, arrivals, ladders
+
+
+def philox(seed, run, count):
+    """The uniform numbers of a run, by numpy's own generator."""
+    words = np.random.Philox(
+        key=np.array([seed, 1], dtype=np.uint64), counter=[0, run, 0, 0]
+    ).random_raw(count)
+    return ((words >> np.uint64(12)) + 0.5) * 2.0**-52
+
+
+@pytest.mark.parametrize("sizes", [(1, 5), (3, 2), (10, 50), (40, 90)], ids=str)
+def test_photons_are_those_of_a_plain_loop_over_numpys_stream(sizes):
+    """Number 0 draws the ladder, number n the wait for photon n; three batches at (40, 90)."""
+    taus = np.concatenate([[0.0], np.geomspace(1e-3, 3.0, 30)])
+    cumulative, J, m_start, _, _, _ = decay_arguments(CollectiveBattery(*sizes), taus)
+    expected = np.zeros((round(J[-1] + m_start) + 1, taus.size), dtype=np.int64)
+    for run in range(50):
+        u = philox(9, run, 2 * BATCH)
+        k = int(np.searchsorted(cumulative, u[0]))
+        n = np.arange(round(J[k] + m_start))
+        clock = np.cumsum(-np.log(u[1 + n]) / ((J[k] + m_start - n) * (J[k] - m_start + n + 1)))
+        for photon, tau in enumerate(clock, start=1):
+            if tau <= taus[-1]:
+                expected[photon, np.searchsorted(taus, tau)] += 1
+    for kernel, table in ((count_few_photons, (interval_table(taus),)), (count_many_photons, ())):
+        *start, arrivals, ladders = decay_arguments(CollectiveBattery(*sizes), taus)
+        kernel(np.uint64(9), 0, 50, *start, *table, arrivals, ladders)
+        assert np.array_equal(arrivals, expected)
+        assert ladders.sum() == 50
+
+
+def test_studies_keep_their_bits():
+    """Counts of a study of 2026-11-22, before kernels were vectorised; they are whole numbers."""
+    arrivals = DecayTally.count(
+        CollectiveBattery(10, 50), np.linspace(0.0, 2.0, 101), 1, (), 0, 20_000
+    ).arrivals
+    assert hashlib.sha256(arrivals.tobytes()).hexdigest()[:16] == "5e6ee298c8b8dbbe"
+    thermal = RecordTally.count(
+        CollectiveBattery(10, 50, nbar=0.5), np.linspace(0.0, 2.0, 101), 1, (), 0, 500
+    )
+    found = hashlib.sha256(thermal.moments[5].total.tobytes() + thermal.ladders.tobytes())
+    assert found.hexdigest()[:16] == "838b747990c0c480"
+
+
+@pytest.mark.parametrize(
+    "battery",
+    [
+        CollectiveBattery(2, 700, nbar=0.5),  # middle bonds without a table
+        CollectiveBattery(3, 2, nbar=1.2),
+        CollectiveBattery(1, 300, nbar=0.7, battery_start="thermal"),
+    ],
+    ids=str,
+)
+def test_amplitudes_are_the_product_over_the_record(battery):
+    """Pairs of crossings and the closed form of the way against a product jump by jump."""
+    last = 0.02 if battery.n_charger > 100 else 1.0
+    tables, basis = unravelling(battery), unravelling(battery).basis
+    climbed = 0
+    for run in range(6):
+        one = single_run(battery, [last], seed=2, run=run)
+        M = one.M[0] - one.directions.sum()
+        start = int(np.argmin(np.abs(tables.m_starts - M)))
+        logs = tables.log_start[start].copy()
+        for direction in one.directions:
+            bond = max(M, M + direction)
+            logs += tables.log_bond[round(basis.J[-1] - bond)]
+            M += direction
+            climbed += direction > 0
+        logs -= tables.damping * last * battery.gamma
+        amplitudes = np.exp(logs - logs.max())
+        amplitudes /= np.linalg.norm(amplitudes)
+        # 1e-10: some hundred thousand logarithms of 1e-16 each; e^-80 is put under zeros
+        np.testing.assert_allclose(np.abs(one.amplitudes[0]), amplitudes, atol=1e-10)
+    assert climbed > 5
+
+
+def test_middle_bonds_are_met():
+    """The system above has bonds that only the series serves."""
+    tables = unravelling(CollectiveBattery(2, 700, nbar=0.5))
+    assert tables.bonds.single.shape[0] < tables.bonds.rows
+
+
+def test_the_way_has_a_closed_form():
+    """For all M of a ladder, in the table and as `bonds_of` would compute it on the way."""
+    for sizes in ((4, 9), (9, 4), (5, 5)):
+        basis = coupled_basis(*sizes)
+        tables = unravelling(CollectiveBattery(*sizes))
+        bonds = bonds_of(basis, tables.m_starts, tables.log_start, rising=True)
+        row = round(basis.J[-1] - basis.m_start)
+        sums = tables.log_start[0] + np.cumsum(tables.log_bond[row:-1], axis=0)
+        # 1e-12: a few hundred roundings
+        np.testing.assert_allclose(bonds.ways[0, row + 1 :], sums, atol=1e-12)
+
+
+@pytest.mark.parametrize(("nbar", "runs"), [(0.0, 300), (0.5, 60)])
+def test_runs_of_a_large_system_average_to_the_exact_means(nbar, runs):
+    """120,000 spins: nothing is tabulated, and the exact means are the Heisenberg equation's."""
+    battery = CollectiveBattery(20_000, 100_000, nbar=nbar)
+    assert unravelling(battery).bonds.ways.shape[1] == 0
+    assert unravelling(battery).walk[0].size == 0
+    times = np.array([1.2e-4, 1.4e-4, 1.6e-4])  # the burst is at ln(D^2/N_C)/D = 1.4e-4
+    names = ("battery_energy", "charger_energy", "emitted_photons")
+    exact, ours = evolve(battery, times, names), sample(battery, times, runs=runs, seed=12)
+    for name in names:
+        z = (ours[name] - exact[name]) / ours.errors[name]
+        # nine correlated comparisons: 4 sigma is a false alarm in ten thousand seeds
+        assert np.all(np.abs(z) < 4.0), (name, z)
+
+
+def test_large_systems_split_and_merge_to_the_same_bits():
+    battery, times = CollectiveBattery(20_000, 100_000), [1e-4, 2e-4]
+    whole = sample(battery, times, runs=5, seed=3)
+    merged = sample(battery, times, runs=2, seed=3, first=3).merge(
+        sample(battery, times, runs=3, seed=3)
+    )
+    for name in whole.values:
+        assert np.array_equal(whole[name], merged[name]), name
+
+
+def test_a_run_of_ten_million_spins():
+    """Nothing of its size is held in memory; J_B^z ends at the closed form of its dark state."""
+    one = sample(CollectiveBattery(1_666_667, 8_333_333), [1.0], runs=1, seed=4)
+    j = float(one.distributions["dark_state"].low[one.distributions["dark_state"].weight > 0][0])
+    jb, jc = 1_666_667 / 2, 8_333_333 / 2
+    energy = 0.5 - (j * (j + 1) + jb * (jb + 1) - jc * (jc + 1)) / (2 * j * (j + 1)) * j / (2 * jb)
+    # 2e-9: the fixed point of the sums
+    assert one["battery_energy"][0] == pytest.approx(energy, abs=2e-9)
+    assert one["emitted_photons"][0] == round(j + jc - jb)
+
+
+def test_too_large_systems_are_refused():
+    with pytest.raises(InputError, match="at most 1e\\+09 spins"):
+        sample(CollectiveBattery(10**9, 10**9), [1.0], runs=1, seed=0)
+    with pytest.raises(InputError, match="need a table of"):
+        sample(CollectiveBattery(10**6, 10**6, nbar=0.1), [1e-6], runs=1, seed=0)
