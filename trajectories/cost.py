@@ -12,7 +12,9 @@ from trajectories.master import (
     AVAILABLE,
     BATCH,
     MANY_UNKNOWNS,
+    NEED_POPULATIONS,
     _default_observables,
+    _needs_all_pairs,
     _refuse_too_large,
     _unknowns,
 )
@@ -53,13 +55,14 @@ def evolve_work(
     Raises InputError where `evolve` would for the size.
 
     >>> evolve_work(CollectiveBattery(n_battery=10, n_charger=50), 2.0, 101).sweeps
-    648186.0
+    206241.0
     """
     basis = coupled_basis(battery.n_battery, battery.n_charger)
     names = requested(observables, default=_default_observables(basis), available=AVAILABLE)
-    all_pairs = any(name in FROM_POPULATIONS + FROM_ENTANGLEMENT for name in names)
+    all_pairs = _needs_all_pairs(battery, names)
+    ladder = any(name in NEED_POPULATIONS for name in names)
     unknowns = _unknowns(basis, all_pairs)
-    if not all_pairs and unknowns > MANY_UNKNOWNS:
+    if not all_pairs and not ladder and unknowns > MANY_UNKNOWNS:
         chains = chains_at(battery, last)
         sweeps = chains * CHAIN_SWEEPS * (1.0 + n_times / OUTPUTS_PER_CHAIN)
         return Work("Heisenberg equation", 1e8, sweeps)

@@ -12,9 +12,11 @@ from nvmodel.solution import Distribution, Reading, Solution
 from nvmodel.times import output_times
 from trajectories.angular import CoupledBasis, coupled_basis, lowering_squared
 from trajectories.chains import Chains, pair_chains, propagate
+from trajectories.conditional import unravelling
 from trajectories.counting import exact_fluctuations, records_follow
 from trajectories.fluctuations import COUNTING, OVER_RUNS
 from trajectories.heisenberg import heisenberg_averages
+from trajectories.photonstates import populations_from_photons
 from trajectories.protocols import timed_averages
 from trajectories.readout import (
     ENERGIES,
@@ -102,8 +104,9 @@ def evolve(
     basis = coupled_basis(battery.n_battery, battery.n_charger)
     names = requested(observables, default=_default_observables(basis), available=AVAILABLE)
     exact = exact_fluctuations(battery, t, names)
-    all_pairs = any(name in NEED_POPULATIONS + FROM_ENTANGLEMENT for name in names)
-    if not all_pairs and _unknowns(basis, all_pairs) > MANY_UNKNOWNS:
+    ladder = any(name in NEED_POPULATIONS for name in names)
+    all_pairs = _needs_all_pairs(battery, names)
+    if not all_pairs and not ladder and _unknowns(basis, all_pairs) > MANY_UNKNOWNS:
         return _at_any_size(battery, t, names, exact)
     _refuse_too_large(battery, basis, all_pairs)
     chains = pair_chains(basis, battery.occupation, basis.n_ladders if all_pairs else 1)
@@ -116,8 +119,12 @@ def evolve(
             narrow = states[:, :, : weights.shape[1]].reshape(len(states), -1)
             linear[name].append(narrow @ weights.ravel())
         emitted.append(photons)
-        if any(name in NEED_POPULATIONS for name in names):
-            found.append(populations(basis, chains, states))
+        if ladder:
+            found.append(
+                populations(basis, chains, states)
+                if all_pairs
+                else states[:, :, : basis.n_ladders].sum(axis=2)
+            )
         if any(name in FROM_ENTANGLEMENT for name in names):
             value, rate = entanglement(basis, chains, states, "entanglement_rate" in names)
             log_neg.append(value)
@@ -125,21 +132,32 @@ def evolve(
         error = max(error, batch_error)
     mean = {name: np.concatenate(parts) for name, parts in linear.items()}
     values = _energies(battery, basis, mean, np.concatenate(emitted))
-    ladder = np.concatenate(found) if found else None
+    populated = np.concatenate(found) if found else None
+    if populated is not None and not all_pairs:
+        photons = populated[:, round(chains.M[0] - basis.m_start) :].T
+        populated = populations_from_photons(unravelling(battery), t * battery.gamma, photons)
     values |= exact.values
-    values |= derived(names, battery, values["battery_energy"], ladder, values["emitted_photons"])
+    values |= derived(
+        names, battery, values["battery_energy"], populated, values["emitted_photons"]
+    )
     values["local_loss"] = np.zeros(t.size)
     if log_neg:
         values["log_negativity"] = np.concatenate(log_neg)
         values["entanglement_rate"] = battery.gamma * np.concatenate(log_neg_rate)
     distributions = dict(exact.distributions)
-    if ladder is not None:
-        distributions["populations"] = population_distribution(ladder)
+    if populated is not None:
+        distributions["populations"] = population_distribution(populated)
     reading = Reading(
         values={name: values[name] for name in names},
         distributions=distributions,
     )
     return Solution(t, reading, {"solver": "master equation", "error_estimate": error})
+
+
+def _needs_all_pairs(battery: CollectiveBattery, names: tuple[str, ...]) -> bool:
+    """At T = 0 the blocks of M are pure, and populations follow from the diagonal pairs."""
+    wanted = FROM_ENTANGLEMENT + (NEED_POPULATIONS if battery.occupation > 0.0 else ())
+    return any(name in wanted for name in names)
 
 
 def _is_plain_charging(battery: CollectiveBattery) -> bool:

@@ -19,6 +19,9 @@ from trajectories.conditional import Unravelling
 Array = NDArray[np.float64]
 Active = NDArray[np.bool_]
 
+# photon numbers less probable than this are left out: together below 1e-13 for 1e4 photons
+LEAST_PROBABILITY = 1e-17
+
 
 def amplitudes_by_photons(
     tables: Unravelling, taus: Array, active: Active
@@ -47,6 +50,23 @@ def populations_by_photons(
     for n, at, c in amplitudes_by_photons(tables, taus, active):
         M = np.array([tables.basis.m_start - n])
         yield n, at, (c @ clebsch_gordan(tables.basis, M)[0]) ** 2
+
+
+def populations_from_photons(tables: Unravelling, taus: Array, probability: Array) -> Array:
+    r"""The battery's ladder populations (T, N_B + 1) of the average state at T = 0.
+
+    Every block of M is pure: :math:`\rho(t)=\sum_nP(n,t)|\psi(n,t)\rangle\langle\psi(n,t)|`.
+
+    Parameters
+    ----------
+    probability : ndarray (photons + 1, T)
+        P(n, t).
+    """
+    found = np.zeros((taus.size, tables.basis.n_battery + 1))
+    active = probability > LEAST_PROBABILITY
+    for n, at, p in populations_by_photons(tables, taus, active):
+        found[at] += probability[n, at, None] * p
+    return found
 
 
 def battery_z_spread(basis: CoupledBasis, M: Array, c: Array) -> tuple[Array, Array]:

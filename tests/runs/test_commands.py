@@ -217,8 +217,8 @@ def _tiny(definition):
 
 
 def test_memory_of_a_large_study_is_that_of_its_arrays():
-    """(60, 300), populations: six arrays of the unknowns and the states of a batch of times."""
-    found = estimate(_study(model={"n_battery": 60}, observables=["ergotropy"]))
+    """(60, 300) at nbar = 0.5, populations: six arrays of unknowns, and states of a batch."""
+    found = estimate(_study(model={"n_battery": 60, "nbar": 0.5}, observables=["ergotropy"]))
     unknowns = 61 * 62 / 2 * 361
     assert 8 * 6 * unknowns < found.costs[0].bytes < 8 * (20 * unknowns + 2**25)
     assert found.rank_bytes > found.costs[0].bytes

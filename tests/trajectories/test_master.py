@@ -161,3 +161,19 @@ def test_sixteen_decades_from_one_function():
         steady = steady_state(battery)["battery_energy"][0]
         # 1e-8 a spin is promised
         assert solution["battery_energy"][1] == pytest.approx(steady, abs=1e-8)
+
+
+@pytest.mark.parametrize("sizes", [(3, 7), (6, 4), (5, 5), (12, 60)], ids=str)
+def test_populations_at_zero_temperature_without_coherences(sizes):
+    """From the pure blocks of M, against the master equation with all pairs of ladders."""
+    times = np.linspace(0.0, 1.0, 9)
+    names = ("ergotropy", "ergotropy_total", "energy_variance")
+    pure = evolve(CollectiveBattery(*sizes), times, names)
+    # the log-negativity needs all pairs, and makes evolve read the populations from them
+    pairs = evolve(CollectiveBattery(*sizes), times, (*names, "log_negativity"))
+    for name in names:
+        # 1e-10: what both promise
+        np.testing.assert_allclose(pure[name], pairs[name], atol=1e-10)
+    weights = [s.distributions["populations"].weight for s in (pure, pairs)]
+    np.testing.assert_allclose(weights[0], weights[1], atol=1e-10)
+    np.testing.assert_allclose(weights[0].sum(axis=1), 1.0, atol=1e-10)
