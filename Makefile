@@ -38,7 +38,9 @@ lint: $(VENV)/dev  ## style, types, layers
 	$(BIN)/lint-imports
 
 bench: $(VENV)/dev  ## speed beside the peers
+	$(BIN)/python benchmarks/peers.py
 	$(BIN)/python benchmarks/single_runs.py
+	$(BIN)/python benchmarks/large_runs.py
 	$(BIN)/python benchmarks/local_noise.py
 	$(BIN)/python benchmarks/averages.py
 	$(BIN)/python benchmarks/any_size.py

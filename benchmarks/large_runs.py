@@ -1,0 +1,80 @@
+"""Milliseconds and nanoseconds a jump of single runs of large systems, one core, 101 times.
+
+    python benchmarks/large_runs.py
+
+Beside it, what the parts of a jump cost by themselves: one random number and one logarithm are the
+least that a waiting time needs.
+"""
+
+import math
+import resource
+import time
+from collections.abc import Callable
+
+import numpy as np
+from numba import njit
+
+import trajectories
+from nvmodel import CollectiveBattery
+from nvmodel.streams import fill_words, to_exponential
+
+SYSTEMS = [  # N_B, N_C, nbar, runs
+    (10, 50, 0.0, 200_000),
+    (1000, 5000, 0.0, 4000),
+    (100_000, 500_000, 0.0, 20),
+    (100_000, 500_000, 0.5, 4),
+    (1_666_667, 8_333_333, 0.0, 3),
+    (1_666_667, 8_333_333, 0.5, 1),
+]
+REPEAT = 5
+
+
+@njit(error_model="numpy")
+def numbers(count: int, words: np.ndarray) -> None:
+    """Random words alone."""
+    for run in range(count):
+        fill_words(np.uint64(1), 1, run, 0, words, words.size)
+
+
+@njit(error_model="numpy")
+def logarithms(count: int, words: np.ndarray, waits: np.ndarray) -> None:
+    """Conversion and logarithm alone."""
+    for _ in range(count):
+        to_exponential(words, words.size, waits)
+
+
+def best(work: Callable[[], object]) -> float:
+    """Shortest processor time of a few calls."""
+    found = []
+    for _ in range(REPEAT):
+        started = time.process_time()
+        work()
+        found.append(time.process_time() - started)
+    return min(found)
+
+
+def main() -> None:
+    """Print both tables."""
+    words, waits = np.empty(64, dtype=np.uint64), np.empty(64)
+    numbers(1, words), logarithms(1, words, waits)
+    print(f"one random number {best(lambda: numbers(20_000, words)) / 20_000 / 64 * 1e9:.2f} ns")
+    each = best(lambda: logarithms(20_000, words, waits)) / 20_000 / 64 * 1e9
+    print(f"one logarithm {each:.2f} ns")
+    print("     N_B      N_C  nbar  ms a run   ns a jump  peak/MB")
+    for n_b, n_c, nbar, runs in SYSTEMS:
+        battery = CollectiveBattery(n_b, n_c, nbar=nbar)
+        times = np.linspace(0.0, (math.log((n_c - n_b) ** 2 / n_c) + 10.0) / (n_c - n_b), 101)
+        trajectories.sample(battery, times, runs=1, seed=0)
+        seconds = best(lambda b=battery, t=times, n=runs: trajectories.sample(b, t, n, seed=1))
+        found = trajectories.sample(battery, times, runs=runs, seed=1)
+        photons = found["emitted_photons"][-1] + found["absorbed_photons"][-1]
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(
+            f"{n_b:8} {n_c:8} {nbar:5g} {1e3 * seconds / runs:9.3g} "
+            f"{1e9 * seconds / runs / photons:11.2f} {peak:8.0f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
