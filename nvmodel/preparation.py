@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from nvmodel.refusal import InputError, finite_number, number_between, whole_number
 
@@ -113,8 +113,10 @@ def dicke_mixture(spins: int, start: Preparation, tail: float = 0.0) -> DickeMix
     share = tail / 2.0
     lowest, highest = 0.0, float(spins)
     if share > 0.0:
-        binomial = stats.binom(spins, start.up)
-        lowest, highest = binomial.ppf(share), binomial.isf(share)
+        # Hoeffding 1963: a binomial number is further from its mean with at most this probability
+        reach = np.sqrt(0.5 * spins * np.log(2.0 / share))
+        lowest = max(lowest, np.floor(spins * start.up - reach))
+        highest = min(highest, np.ceil(spins * start.up + reach))
     parts = []
     for excitations in np.arange(highest, lowest - 1.0, -1.0):
         m = excitations - spins / 2

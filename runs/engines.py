@@ -18,7 +18,7 @@ from nvmodel.solution import Solution
 from runs.definition import Method, RunDefinition
 from runs.distribute import Sample
 from runs.models import Model
-from trajectories import dicke, jumps, master, steady
+from trajectories import jumps, master, steady
 
 Names = tuple[str, ...] | None
 Average = Callable[[Any, Any, Names], Solution]
@@ -67,7 +67,9 @@ def engine_of(definition: RunDefinition) -> Engine:
 
 def _evolve_quantum(model: Model, times: Any, names: Names) -> Solution:
     if isinstance(model, DickeBattery):
-        return dicke.evolve_dicke(model, times, names)
+        from trajectories.dicke import evolve_dicke  # QuTiP takes most of a second to import
+
+        return evolve_dicke(model, times, names)
     return trajectories.evolve(_collective(model), times, names)
 
 
@@ -81,6 +83,8 @@ def _collective(model: Model) -> CollectiveBattery:
 
 def _available_quantum(model: Model, method: Method) -> tuple[str, ...]:
     if isinstance(model, DickeBattery) and method == "evolve":
+        from trajectories import dicke
+
         return dicke.AVAILABLE
     names: dict[Method, tuple[str, ...]] = {
         "steady": steady.available(_collective(model)),

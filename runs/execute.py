@@ -21,7 +21,6 @@ from runs.campaign import (
 from runs.checkpoint import Kept, write_tallies
 from runs.choice import choice_lines, observables_of
 from runs.definition import RunDefinition, find_definition, read_definition
-from runs.figures import save_figures
 from runs.parts import RECORDS, Parts, point_folder
 from runs.progress import reporter
 from runs.provenance import provenance
@@ -148,6 +147,8 @@ def _drop_uncounted_parts(
 
 
 def _finish(study: Study, out: Path, record: dict[str, Any], console: Console) -> None:
+    from runs.figures import save_figures  # slow to import, and drawing is rank 0's alone
+
     with written_aside(out) as aside:
         save(study, record, aside)
         save_figures(study, aside / FIGURES)

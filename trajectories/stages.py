@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from nvmodel.battery import CollectiveBattery
 from nvmodel.noise import LocalNoise
@@ -131,7 +131,7 @@ def _cumulative(spins: int, start: Preparation) -> Array:
     k = np.arange(spins + 1)
     if isinstance(start, DickeState):
         return np.where(k >= start.excitations, 1.0, 0.0)
-    found = np.asarray(stats.binom.cdf(k, spins, start.up), dtype=float)
+    found = np.asarray(special.bdtr(k, spins, start.up), dtype=float)
     found[-1] = 1.0
     return found
 

@@ -43,6 +43,7 @@ def test_averages_are_exact_at_any_size(n_battery):
     assert one.error == ""
 
 
+@pytest.mark.long
 def test_reach_is_what_the_solver_accepts():
     """On one side an answer, on the other a refusal: R = 1 needs 10 sqrt(N) ladders."""
     for size, accepted in ((2_000, True), (10**9, False)):

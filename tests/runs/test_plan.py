@@ -175,6 +175,7 @@ def test_a_burst_that_never_seems_to_come_is_not_waited_for():
 # --- what limits
 
 
+@pytest.mark.long
 def test_elasticities_are_those_of_an_independent_difference():
     model, rest = device(10, 14), 4e-7
     found = {one.name: one.elasticity for one in sensitivities(model, classes=16, rest=rest).found}
