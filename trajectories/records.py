@@ -15,7 +15,7 @@ from nvmodel.refusal import InputError
 from nvmodel.solution import Distribution, Reading, RunSpans, same_shapes
 from nvmodel.sums import FULL, ExactSums
 from trajectories.angular import CoupledBasis, clebsch_gordan
-from trajectories.conditional import unravelling
+from trajectories.conditional import Unravelling, unravelling
 from trajectories.detector import add_detected_runs, detected_states
 from trajectories.exact_moments import jackknife_error, moment_arrays, moments_from
 from trajectories.fluctuations import FLUCTUATIONS, NEED_ERGOTROPY
@@ -103,31 +103,7 @@ class RecordTally:
         needs_spread = bool({*FLUCTUATIONS, "recorded_photons"} & set(names))
         spread = GroupedSums.empty(spread_bounds(basis.J), times.size if needs_spread else 0)
         sums = _no_runs_yet(battery, basis, times, bounds, ladder, spread)
-        if battery.detector_efficiency < 1.0:
-            states = detected_states(battery, tables, times * battery.gamma, ladder)
-            add_detected_runs(
-                np.uint64(seed),
-                first,
-                runs,
-                times * battery.gamma,
-                battery.gamma,
-                kernel_tables(tables, battery),
-                battery.detector_efficiency,
-                states,
-                sums,
-            )
-        else:
-            add_records(
-                np.uint64(seed),
-                first,
-                runs,
-                times * battery.gamma,
-                battery.gamma,
-                kernel_tables(tables, battery),
-                _population_table(basis) if ladder else np.zeros((0, 0, 0)),
-                room_for_path(basis.n_ladders, times * battery.gamma),
-                sums,
-            )
+        _add_runs(battery, tables, times, seed, (first, runs), ladder, sums)
         moments = tuple(
             ExactSums(
                 runs,
@@ -274,6 +250,29 @@ class RecordTally:
         distributions["populations"] = Distribution.of_values(
             "battery excitations m_B + N_B/2", np.arange(ladder.shape[-1], dtype=float), ladder
         )
+
+
+def _add_runs(
+    battery: CollectiveBattery,
+    tables: Unravelling,
+    times: Array,
+    seed: int,
+    span: tuple[int, int],
+    ladder: bool,
+    sums: Sums,
+) -> None:
+    """Make `span` = (first, number) of runs, as a detector of the model's efficiency sees them."""
+    basis, taus = tables.basis, times * battery.gamma
+    kernel, (first, runs) = kernel_tables(tables, battery), span
+    key = np.uint64(seed)
+    if battery.detector_efficiency < 1.0:
+        states = detected_states(battery, tables, taus, ladder)
+        eta = battery.detector_efficiency
+        add_detected_runs(key, first, runs, taus, battery.gamma, kernel, eta, states, sums)
+        return
+    coefficients = _population_table(basis) if ladder else np.zeros((0, 0, 0))
+    path = room_for_path(basis.n_ladders, taus)
+    add_records(key, first, runs, taus, battery.gamma, kernel, coefficients, path, sums)
 
 
 def _no_runs_yet(
