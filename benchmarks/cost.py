@@ -1,0 +1,268 @@
+"""Cost against N and R for each engine, beside the least that the work needs: a table, a figure.
+
+    python benchmarks/cost.py [figure.png]
+
+Processor time of one core after compilation, 101 output times until (ln N + 10)/(N_C - N_B), well
+past the burst. Averages: seconds a call. Single runs: seconds that one more run takes, without the
+tables that all runs of a call share. A series ends where its next point would take more than a few
+seconds, or is refused.
+
+The floors are measured in the same run. Quantum single runs: one random number and one logarithm a
+jump. Truncated Wigner: two random numbers and one logarithm a step (a complex Gaussian number).
+Quantum averages: one multiplication and addition for each unknown of the chains at each output
+time, which the doubling grids of large systems undercut by having fewer unknowns. Second-order
+averages have no floor here: their equations do not know the number of spins.
+"""
+
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from large_runs import best, logarithms, numbers
+from threadpoolctl import threadpool_limits
+
+import meanfield
+import trajectories
+from nvmodel import CollectiveBattery, InputError, Solution
+from trajectories.angular import coupled_basis
+
+SIZES = [1, 10, 100, 1000, 10**4, 10**5, 10**6, 10**9, 10**12, 10**15]
+RATIOS = [1.1, 2.0, 5.0, 50.0]
+POINT_SECONDS = 4.0  # longest that a point may be expected to take
+FILL_SECONDS = 0.2  # of processor time in one measurement
+MOST_RUNS = 100_000
+LADDERS_FLOOR = 10**6  # N_B up to which unknowns are counted: all of them, not the tail's
+
+
+@dataclass(frozen=True)
+class Floor:
+    """Seconds of the parts that no solver can do without."""
+
+    number: float
+    logarithm: float
+    multiply_add: float
+
+
+@dataclass(frozen=True)
+class Point:
+    """Seconds a call or a run, and the floor of the same work (nan: none)."""
+
+    seconds: float
+    floor: float
+
+
+@dataclass(frozen=True)
+class Series:
+    """One engine's work: how a point is measured, and whether the cost grows without bound."""
+
+    name: str
+    nbar: float
+    measure: Callable[[CollectiveBattery, Floor], Point]
+    grows: bool = True
+
+
+def output_times(battery: CollectiveBattery) -> np.ndarray:
+    """Past the burst, which is at ln(D^2/N_C)/D for D = N_C - N_B, some 1/sqrt(N_C) at D = 0."""
+    n_b, n_c = battery.n_battery, battery.n_charger
+    rate = max(n_c - n_b, math.sqrt(n_c))
+    return np.linspace(0.0, (math.log(n_b + n_c) + 10.0) / rate, 101)
+
+
+def averages(names: tuple[str, ...], pairs: bool) -> Callable[[CollectiveBattery, Floor], Point]:
+    """`trajectories.evolve` of these observables; `pairs`: from all pairs of ladders."""
+
+    def measure(battery: CollectiveBattery, floor: Floor) -> Point:
+        seconds = called(lambda: trajectories.evolve(battery, output_times(battery), names))
+        least = math.nan
+        if battery.n_battery <= LADDERS_FLOOR:
+            least = 101 * unknowns(battery, pairs) * floor.multiply_add
+        return Point(seconds, least)
+
+    return measure
+
+
+def unknowns(battery: CollectiveBattery, pairs: bool) -> float:
+    """Of the master equation's chains in M, one for each pair of ladders (or neighbours only)."""
+    basis = coupled_basis(battery.n_battery, battery.n_charger)
+    K = basis.n_ladders
+    # a pair has as many values of M as its shorter ladder, which comes first
+    shorter = np.arange(K, 0, -1) if pairs else np.minimum(2, np.arange(K, 0, -1))
+    return float(shorter @ (2.0 * basis.J + 1.0))
+
+
+def second_order(battery: CollectiveBattery, floor: Floor) -> Point:
+    """`meanfield.evolve`."""
+    times = output_times(battery)
+    return Point(called(lambda: meanfield.evolve(battery, times, order=2)), math.nan)
+
+
+def jumps(battery: CollectiveBattery, floor: Floor) -> Point:
+    """`trajectories.sample`."""
+    times = output_times(battery)
+    seconds, found = a_run(lambda runs: trajectories.sample(battery, times, runs=runs, seed=1))
+    photons = found["emitted_photons"][-1] + found["absorbed_photons"][-1]
+    return Point(seconds, photons * (floor.number + floor.logarithm))
+
+
+def wigner(battery: CollectiveBattery, floor: Floor) -> Point:
+    """`meanfield.sample`."""
+    times = output_times(battery)
+    seconds, found = a_run(lambda runs: meanfield.sample(battery, times, runs=runs, seed=1))
+    steps = float(found.provenance["steps"])
+    return Point(seconds, steps * (2.0 * floor.number + floor.logarithm))
+
+
+ALL = [
+    Series("averages: energies", 0.0, averages(("battery_energy",), pairs=False), grows=False),
+    Series("averages: ergotropy", 0.0, averages(("ergotropy",), pairs=False)),
+    Series("averages: ergotropy", 0.5, averages(("ergotropy",), pairs=True)),
+    Series("single runs", 0.0, jumps),
+    Series("single runs", 0.5, jumps),
+    Series("second order", 0.0, second_order),
+    Series("truncated Wigner", 0.0, wigner),
+]
+
+
+def called(work: Callable[[], object]) -> float:
+    """Shortest processor time of three calls, of one if it is long."""
+    found: list[float] = []
+    while not found or (len(found) < 3 and sum(found) < FILL_SECONDS):
+        started = time.process_time()
+        work()
+        found.append(time.process_time() - started)
+    return min(found)
+
+
+def a_run(sample: Callable[[int], Solution]) -> tuple[float, Solution]:
+    """Processor seconds that one more run takes, and the solution of the longest call."""
+
+    def timed(runs: int) -> tuple[float, Solution]:
+        started = time.process_time()
+        found = sample(runs)
+        found.values  # noqa: B018
+        return time.process_time() - started, found
+
+    alone = min(timed(1)[0] for _ in range(2))  # with the tables, which all runs share
+    runs = 2 if alone > FILL_SECONDS else 10
+    while True:
+        seconds, found = timed(runs)
+        more = seconds - alone
+        if more > FILL_SECONDS / 2 or runs == MOST_RUNS:
+            return more / (runs - 1), found
+        wanted = round(runs * FILL_SECONDS / max(more, 1e-4))
+        runs = min(MOST_RUNS, max(2 * runs, min(wanted, 30 * runs)))
+
+
+def measured_floor() -> Floor:
+    """Parts of the work alone."""
+    words, waits = np.empty(64, dtype=np.uint64), np.empty(64)
+    numbers(1, words), logarithms(1, words, waits)
+    one = best(lambda: numbers(20_000, words)) / 20_000 / 64
+    log = best(lambda: logarithms(20_000, words, waits)) / 20_000 / 64
+    a, b = np.ones(100_000), np.ones(100_000)
+    product = best(lambda: [a @ b for _ in range(100)]) / 100 / a.size
+    return Floor(one, log, product)
+
+
+def points(series: Series, ratio: float, floor: Floor) -> Iterator[tuple[int, Point]]:
+    """Measure from small to large while the next is expected within POINT_SECONDS."""
+    before, last = 0.0, 0.0
+    for n_b in SIZES:
+        growth = last / before if series.grows and before else 1.0
+        if last * max(growth, 1.0) > POINT_SECONDS:
+            return
+        battery = CollectiveBattery(n_b, max(n_b + 1, round(n_b * ratio)), nbar=series.nbar)
+        try:
+            found = series.measure(battery, floor)
+        except InputError:
+            return
+        before, last = last, found.seconds
+        yield n_b, found
+
+
+def warm_up(floor: Floor) -> None:
+    """Compile, or load what was compiled."""
+    for series in ALL:
+        for n_b in (1, 100, 1000) if "energies" in series.name else (1, 10):
+            series.measure(CollectiveBattery(n_b, 5 * n_b, nbar=series.nbar), floor)
+
+
+def print_row(series: Series, ratio: float, row: dict[int, Point]) -> None:
+    """A line of the table."""
+    cells = [f"{row[n].seconds:.2g}" if n in row else "" for n in SIZES]
+    print(
+        f"| {series.name} | {series.nbar:g} | {ratio:g} | " + " | ".join(cells) + " |", flush=True
+    )
+
+
+def draw(found: dict[tuple[Series, float], dict[int, Point]], path: str) -> None:
+    """A panel for each series; the floor dotted."""
+    with sns.axes_style("ticks"), sns.plotting_context("paper"):
+        figure, grid = plt.subplots(2, 4, figsize=(12.0, 5.6), layout="constrained", sharey=True)
+        colours = sns.color_palette("colorblind", len(RATIOS))
+        for axis, series in zip(grid.flat, ALL, strict=False):
+            for colour, ratio in zip(colours, RATIOS, strict=True):
+                row = found[series, ratio]
+                n_b = np.array(list(row), dtype=float)
+                axis.loglog(n_b, [p.seconds for p in row.values()], "o-", ms=3, color=colour)
+                axis.loglog(n_b, [p.floor for p in row.values()], ":", color=colour)
+            axis.set_title(f"{series.name}, $\\bar n$ = {series.nbar:g}")
+            axis.set_xlabel("$N_B$")
+        grid[0, 0].set_ylabel("processor time a call (s)")
+        grid[1, 0].set_ylabel("processor time a call or run (s)")
+        key = grid.flat[-1]
+        key.set_axis_off()
+        for colour, ratio in zip(colours, RATIOS, strict=True):
+            key.plot([], [], "o-", ms=3, color=colour, label=f"R = {ratio:g}")
+        key.plot([], [], ":", color="black", label="floor")
+        key.legend(loc="center", frameon=False)
+        sns.despine(figure)
+        figure.savefig(path, dpi=150)
+        plt.close(figure)
+
+
+def main() -> None:
+    """Print both tables, draw the figure."""
+    path = sys.argv[1] if len(sys.argv) > 1 else "cost.png"
+    floor = measured_floor()
+    warm_up(floor)
+    print(
+        f"floors: one random number {floor.number * 1e9:.2f} ns, one logarithm "
+        f"{floor.logarithm * 1e9:.2f} ns, one multiplication and addition "
+        f"{floor.multiply_add * 1e9:.2f} ns"
+    )
+    print("seconds a call (averages) or a run (single runs, truncated Wigner)")
+    print("| work | nbar | R | " + " | ".join(f"{n:.0e}" for n in SIZES) + " |")
+    print("|---" * (3 + len(SIZES)) + "|")
+    found = {}
+    for series in ALL:
+        for ratio in RATIOS:
+            found[series, ratio] = dict(points(series, ratio, floor))
+            print_row(series, ratio, found[series, ratio])
+    print("largest size reached: ratio to the floor")
+    for series in ALL:
+        ends = []
+        for ratio in RATIOS:
+            row = found[series, ratio]
+            known = [n for n, point in row.items() if math.isfinite(point.floor)]
+            if known:
+                end = row[known[-1]]
+                ends.append(f"R = {ratio:g}: {end.seconds / end.floor:.2g} at {known[-1]:.0e}")
+        if ends:
+            print(f"{series.name}, nbar = {series.nbar:g}: {'; '.join(ends)}")
+    draw(found, path)
+    print(f"{path}; {time.process_time():.0f} s of processor time in all")
+
+
+if __name__ == "__main__":
+    with threadpool_limits(limits=1):
+        main()
