@@ -37,7 +37,7 @@ lint: $(VENV)/dev  ## style, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/dev  ## speed beside the peers
+bench: $(VENV)/bench  ## speed beside the peers, cost against size, where the time goes
 	$(BIN)/python benchmarks/peers.py
 	$(BIN)/python benchmarks/single_runs.py
 	$(BIN)/python benchmarks/large_runs.py
@@ -47,6 +47,8 @@ bench: $(VENV)/dev  ## speed beside the peers
 	$(BIN)/python benchmarks/semiclassical.py
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/classes.py
+	$(BIN)/python benchmarks/cost.py docs/figures/cost.png
+	$(BIN)/python benchmarks/profiles.py
 
 docs: $(VENV)/docs  ## the documentation site, offline
 	$(BIN)/sphinx-build -q -W --keep-going docs site/html
@@ -67,6 +69,10 @@ $(VENV)/demo: pyproject.toml | $(BIN)/python
 $(VENV)/dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet -e ".[dev]"
 	touch $@ $(VENV)/demo
+
+$(VENV)/bench: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -e ".[dev,bench]"
+	touch $@ $(VENV)/demo $(VENV)/dev
 
 $(VENV)/docs: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet -e ".[docs]"
