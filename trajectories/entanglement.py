@@ -9,6 +9,7 @@ N_B + N_C + 1 blocks of at most N_B + 1 rows: element (m_B', m_B) of block D is 
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
@@ -41,11 +42,20 @@ def transpose_blocks(blocks: NDArray[Any]) -> NDArray[Any]:
     """
     rows, size, _ = blocks.shape
     transposed = np.zeros((rows + 2 * (size - 1), size, size), dtype=blocks.dtype)
-    for one in range(size):
-        for other in range(size):
-            # D = M - m_B - m_B' falls with the row of M and with both excitation numbers
-            transposed[one + other : one + other + rows, one, other] = blocks[:, other, one]
+    _fill_transposed(np.ascontiguousarray(blocks), transposed)
     return transposed
+
+
+@njit(cache=True, error_model="numpy")
+def _fill_transposed(blocks: Any, transposed: Any) -> None:
+    # written in the order of memory, from a window of rows that stays in the cache
+    rows, size = blocks.shape[0], blocks.shape[1]
+    for d in range(transposed.shape[0]):
+        for one in range(size):
+            # D = M - m_B - m_B' falls with the row of M and with both excitation numbers
+            first = max(0, d - one - rows + 1)
+            for other in range(first, min(size, d - one + 1)):
+                transposed[d, one, other] = blocks[d - one - other, other, one]
 
 
 def log_negativity(transposed: Array) -> float:
