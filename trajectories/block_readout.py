@@ -14,19 +14,11 @@ from nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps, total_ergotropy_o
 from nvmodel.solution import Distribution
 from trajectories.entanglement import negative_part, negative_part_and_slope, transpose_blocks
 from trajectories.generator import INTEGRALS, Generator
+from trajectories.readout import LINEAR
 
 Array = NDArray[np.float64]
 
-LINEAR = (
-    "battery_energy",
-    "charger_energy",
-    "power",
-    "emission_rate",
-    "absorption_rate",
-    "emitted_photons",
-    "absorbed_photons",
-    "local_loss",
-)
+LINEAR_WITH_LOSS = (*LINEAR, "local_loss")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +44,7 @@ class StageReadout:
     def linear(self, vector: Array) -> dict[str, float]:
         """Energies, rates and counts of one vector."""
         found = [*(self._weights @ vector[:-INTEGRALS]), *vector[-INTEGRALS:]]
-        means = dict(zip(LINEAR, map(float, found), strict=True))
+        means = dict(zip(LINEAR_WITH_LOSS, map(float, found), strict=True))
         means["battery_energy"] += 0.5
         means["charger_energy"] += 0.5
         return means
@@ -105,7 +97,9 @@ class Readings:
     battery: CollectiveBattery
     names: tuple[str, ...]
     irreps: Irreps
-    linear: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in LINEAR})
+    linear: dict[str, list[float]] = field(
+        default_factory=lambda: {name: [] for name in LINEAR_WITH_LOSS}
+    )
     populations: list[Array] = field(default_factory=list)
     negativity: list[float] = field(default_factory=list)
     rate: list[float] = field(default_factory=list)

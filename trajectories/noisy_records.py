@@ -27,21 +27,12 @@ from trajectories.histograms import (
 )
 from trajectories.local_noise import Array
 from trajectories.noisy_sums import add_runs, largest, no_runs_yet, photon_width
-from trajectories.readout import FROM_POPULATIONS, derived
+from trajectories.readout import FROM_POPULATIONS, LINEAR, derived
 from trajectories.stages import empty_course, empty_draws, empty_frame_of, empty_state_of, plan
 
 Counts = NDArray[np.int64]
 
-SUMMED = (
-    "battery_energy",
-    "charger_energy",
-    "power",
-    "emission_rate",
-    "absorption_rate",
-    "emitted_photons",
-    "absorbed_photons",
-    "local_loss",
-)
+SUMMED = (*LINEAR, "local_loss")
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,6 +28,16 @@ ENERGIES = (
     "absorbed_photons",
 )
 """Means of operators and what follows from them: every method has these, cheaply."""
+LINEAR = (
+    "battery_energy",
+    "charger_energy",
+    "power",
+    "emission_rate",
+    "absorption_rate",
+    "emitted_photons",
+    "absorbed_photons",
+)
+"""Those of them that are linear in the state, in the order in which tallies keep their sums."""
 FROM_POPULATIONS = ("ergotropy", "ergotropy_total")
 FROM_ENTANGLEMENT = ("log_negativity", "entanglement_rate")
 

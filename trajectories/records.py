@@ -26,22 +26,14 @@ from trajectories.histograms import (
     energy_edges,
     photon_distribution,
 )
-from trajectories.readout import FROM_POPULATIONS, derived
+from trajectories.readout import FROM_POPULATIONS, LINEAR, derived
 from trajectories.recording import Sums, add_records, kernel_tables, room_for_path
 from trajectories.spreads import GROUPS, GroupedSums, spread_bounds
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
-SUMMED = (
-    "battery_energy",
-    "charger_energy",
-    "power",
-    "emission_rate",
-    "absorption_rate",
-    "emitted_photons",
-    "absorbed_photons",
-)
+SUMMED = LINEAR
 MOST_TABLE = 64_000_000  # doubles of Clebsch-Gordan coefficients held for populations: 512 MB
 
 
