@@ -3,41 +3,24 @@
 Run: ``python benchmarks/semiclassical.py``. Peers: the second-order equations on dense complex
 matrices in plain numpy under scipy's DOP853, with its default tolerances and with a relative one of
 1e-6; our own kernel (real and imaginary parts apart) under the same; the truncated Wigner step in
-plain numpy, runs side by side; and XMDS2 where it is installed (Debian package xmds2; Dennis, Hope
-and Johnsson 2013). Numbers are best of a few on a warm start.
+plain numpy, runs side by side; and XMDS2 where it is installed (see `semiclassical_peers.py`).
+Numbers are best of a few on a warm start. `peers.py` compares the results as well.
 """
 
 import math
 import resource
-import shutil
-import subprocess
-import tempfile
 import time
-from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
+from contest import NotInstalledError
 from scipy.integrate import solve_ivp
+from semiclassical_peers import XmdsProgram, dense_rhs, lossless_spins, nv
 
 import meanfield
 from meanfield.equations import coefficients, second_order, second_order_start
 from meanfield.moments import System, system_of
 from meanfield.walk import plan_with_step, simulate
-from nvmodel import CollectiveBattery, QGaussian, Resonator, ResonatorBattery, SpinEnsemble
-
-SPINS = 10**16
-MHZ = 2.0 * math.pi * 1e6
-
-
-def nv(width_hz: float = 5e6, t2_s: float = 1e-6) -> ResonatorBattery:
-    """NV-like numbers: kappa/2pi = 13.8 MHz, g sqrt(N)/2pi = 7 MHz, R = 5."""
-    line = QGaussian(width_hz, q=1.39) if width_hz else None
-    spins = SpinEnsemble(SPINS, coupling=7.0 * MHZ / math.sqrt(SPINS), t2_s=t2_s, line=line)
-    return ResonatorBattery(
-        battery=replace(spins, number=SPINS // 6),
-        charger=replace(spins, number=SPINS - SPINS // 6),
-        resonator=Resonator(frequency_hz=2.87e9, linewidth_fwhm_hz=13.8e6),
-    )
+from nvmodel import CollectiveBattery
 
 
 def seconds(function, *arguments, repeat: int = 2) -> float:
@@ -57,28 +40,6 @@ def second_order_bench() -> None:
         taken = seconds(lambda k=classes: meanfield.evolve(nv(), times, classes=k), repeat=repeat)
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"order 2, {classes} classes each, 5 us: {taken:.2f} s, {memory:.0f} MB at most")
-
-
-def dense_rhs(system: System):
-    """The same equations on full complex matrices, as one would write them."""
-    f, G, D = system.share, system.scaled_coupling, system.detuning
-    gamma, total, kappa = system.decoherence, system.total, system.kappa
-    M = f.size
-
-    def rhs(time: float, y):
-        n, z, A = y[0].real, y[1 : M + 1].real, y[M + 1 : 2 * M + 1]
-        C = y[2 * M + 1 :].reshape(M, M)
-        own = 0.5 * (1.0 + z) - np.diag(C)
-        push = C.T @ (f * G) + G * own / total + G * n * z
-        dA = (1j * (system.field_detuning - D) - kappa / 2 - gamma) * A + 1j * push
-        dC = (1j * (D[:, None] - D) - gamma[:, None] - gamma) * C
-        dC += -1j * np.outer(G * z, A) + 1j * np.outer(A.conj(), G * z)
-        dn = -kappa * (n - system.nbar / total) + 2.0 * (f * G) @ A.imag
-        return np.concatenate([[dn], -4.0 * G * A.imag, dA, dC.ravel()])
-
-    start = np.zeros(1 + 2 * M + M * M, dtype=complex)
-    start[1 : M + 1] = system.start
-    return rhs, start
 
 
 def scipy_bench(classes: int = 101, last: float = 5e-6) -> None:
@@ -133,11 +94,12 @@ def wigner_bench() -> None:
     plan = plan_with_step(broad, np.linspace(0.0, 5e-6, 11), 5.0e-9)
     taken = seconds(lambda: list(simulate(plan, 1, 0, 264)))
     print(f"Wigner, 31+31 classes, {sum(plan.steps)} steps: {taken / 264 * 1e3:.2f} ms a run")
-    lossy = system_of(nv(width_hz=0.0, t2_s=math.inf), 1)
+    lossy = system_of(lossless_spins(), 1)
     plan = plan_with_step(lossy, np.array([2e-6]), 2e-6 / 5000)
     taken = seconds(lambda: list(simulate(plan, 1, 0, 2560)))
     print(f"Wigner, two spins and a lossy mode, {sum(plan.steps)} steps: {2560 / taken:.0f} runs/s")
     numpy_wigner_bench(lossy, 5000, 2560)
+    xmds_bench(lossy)
 
 
 def numpy_wigner_bench(system: System, steps: int, runs: int) -> None:
@@ -166,48 +128,16 @@ def numpy_wigner_bench(system: System, steps: int, runs: int) -> None:
     print(f"  the same by Heun's method in numpy: {runs / taken:.0f} runs/s")
 
 
-# as many operations a step as ours, with numbers of the same size
-XMDS = """<?xml version="1.0" encoding="UTF-8"?>
-<simulation xmds-version="2">
-  <name>peer</name>
-  <features><auto_vectorise/><globals><![CDATA[
-    const real kappa = 87.0, Gb = 17.9, Gc = 40.1, w = 1.0e-7;
-  ]]></globals></features>
-  <driver name="multi-path" paths="%(paths)d"/>
-  <geometry><propagation_dimension>t</propagation_dimension></geometry>
-  <noise_vector name="n" kind="wiener" method="dsfmt" type="complex">
-    <components>xi</components></noise_vector>
-  <vector name="s" type="complex">
-    <components>a bb bc zb zc</components>
-    <initialisation><![CDATA[ a = 1e-8; bb = 1e-8; bc = 1e-8; zb = -1.0; zc = 1.0; ]]>
-    </initialisation></vector>
-  <sequence><integrate algorithm="RK4" interval="2.0" steps="5000">
-    <samples>10</samples>
-    <operators><integration_vectors>s</integration_vectors>
-      <dependencies>n</dependencies><![CDATA[
-        da_dt = -0.5*kappa*a - i*(Gb*bb + Gc*bc) + w*xi;
-        dbb_dt = i*43.9*a*zb;  dbc_dt = i*43.9*a*zc;
-        dzb_dt = -4*43.9*Im(conj(a)*bb);  dzc_dt = -4*43.9*Im(conj(a)*bc);
-      ]]></operators></integrate></sequence>
-  <output><sampling_group initial_sample="yes">
-    <moments>z</moments><dependencies>s</dependencies><![CDATA[ z = zb.Re(); ]]>
-  </sampling_group></output>
-</simulation>
-"""
-
-
-def xmds_bench(paths: int = 4000) -> None:
-    """XMDS2's own compiled program on two spins and a lossy mode, if it is installed."""
-    if shutil.which("xmds2") is None:
-        print("XMDS2: not installed, skipped")
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "peer.xmds").write_text(XMDS % {"paths": paths})
-        subprocess.run(["xmds2", "peer.xmds"], cwd=folder, check=True, capture_output=True)
-        taken = seconds(
-            lambda: subprocess.run(["./peer"], cwd=folder, check=True, capture_output=True)
-        )
-        print(f"XMDS2, two spins and a lossy mode, 5000 RK4 steps: {paths / taken:.0f} runs/s")
+def xmds_bench(lossy: System, runs: int = 12_800) -> None:
+    """XMDS2's own compiled program, path by path and with 64 of them side by side."""
+    for lanes in (1, 64):
+        try:
+            program = XmdsProgram(lossy, np.array([0.0, 2e-6]), 5000, runs, lanes)
+        except NotInstalledError:
+            print("  XMDS2: not installed, skipped")
+            return
+        taken = seconds(program.run)
+        print(f"  the same by XMDS2, SI, {lanes} abreast: {runs / taken:.0f} runs/s")
 
 
 def main() -> None:
@@ -220,7 +150,6 @@ def main() -> None:
     scipy_bench()
     packed_scipy_bench()
     wigner_bench()
-    xmds_bench()
 
 
 if __name__ == "__main__":
