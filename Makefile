@@ -38,7 +38,7 @@ lint: $(VENV)/dev  ## style, types, layers
 	$(BIN)/lint-imports
 
 bench: $(VENV)/bench  ## speed beside the peers, cost against size, where the time goes
-	$(BIN)/python benchmarks/peers.py
+	$(BIN)/python benchmarks/peers.py --page docs/performance.md
 	$(BIN)/python benchmarks/single_runs.py
 	$(BIN)/python benchmarks/large_runs.py
 	$(BIN)/python benchmarks/local_noise.py
