@@ -20,6 +20,7 @@ with its exact decay, a rotation of every spin, half a step of the field. Rotati
 noise before what it surrounds and half after it.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -68,6 +69,8 @@ class Step(NamedTuple):
     relaxes: bool
 
 
+# every batch of runs takes the few lengths of one plan again
+@lru_cache(maxsize=64)
 def step_of(system: System, h: float) -> Step:
     """Precompute a step of length h."""
     half_decay = np.exp(-(0.5 * system.kappa + 1j * system.field_detuning) * 0.5 * h)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from scipy import constants
 
@@ -25,7 +26,7 @@ from meanfield.walk import (
 from nvmodel.ergotropy import ladder_ergotropy, ladder_ergotropy_gradient, local_ergotropy
 from nvmodel.refusal import InputError
 from nvmodel.solution import Distribution, Reading, RunSpans, same_shapes
-from nvmodel.sums import ExactSums
+from nvmodel.sums import FULL, ExactSums, add_value, is_clipped
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -135,14 +136,13 @@ class WignerTally:
     @classmethod
     def of(cls, study: Study, first: int, runs: Runs) -> WignerTally:
         """The tally of runs first, first + 1, ..."""
-        scaled = np.moveaxis(runs.rows / study.bounds[:, None, None], -1, 0)
         energy = runs.rows[BATTERY_ENERGY]
         burst = runs.delay[np.isfinite(runs.delay)]
         interval = np.searchsorted(study.times[:-1], burst)
         return cls(
             study,
             RunSpans(((first, first + runs.delay.size),)),
-            ExactSums.of(scaled, bound=1.0),
+            _sums_over_lanes(runs.rows, study.bounds),
             _counts(np.rint(energy * (study.levels - 1)), study.levels),
             _counts(np.floor(energy * ENERGY_BINS), ENERGY_BINS),
             np.bincount(interval, minlength=study.times.size),
@@ -249,6 +249,27 @@ def _from_limbs(name: str, arrays: Mapping[str, Counts]) -> ExactSums:
         arrays[f"{name}_square_high"],
         clipped,
     )
+
+
+def _sums_over_lanes(rows: Array, bounds: Array) -> ExactSums:
+    """`ExactSums.of` the last axis of `rows` (ROWS, T, runs), each row in units of its bound."""
+    total, low, high = np.zeros((3, *rows.shape[:2]), dtype=np.int64)
+    # one layout, for which there is one compiled kernel: the last lanes may be cut off
+    clipped = _add_lanes(np.ascontiguousarray(rows), bounds, total, low, high)
+    return ExactSums(rows.shape[2], 1.0, total, low, high, clipped)
+
+
+@njit(cache=True, error_model="numpy")
+def _add_lanes(rows: Array, bounds: Array, total: Counts, low: Counts, high: Counts) -> int:
+    clipped = 0
+    for r in range(rows.shape[0]):
+        for t in range(rows.shape[1]):
+            lanes = rows[r, t]
+            for i in range(lanes.size):
+                x = lanes[i] / bounds[r]
+                add_value(x, FULL, total, low, high, (r, t))
+                clipped += is_clipped(x, FULL)
+    return clipped
 
 
 def _counts(place: Array, bins: int) -> Counts:

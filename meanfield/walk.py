@@ -156,7 +156,7 @@ class HalvedNoise(PathNoise):
 def walk(plan: Plan, source: PathNoise, paths: Paths) -> Runs:
     """All steps of the runs side by side in `paths`, read at the output times."""
     system, times = plan.system, plan.times
-    lanes = paths.field.shape[1]
+    lanes, total = paths.field.shape[1], system.total
     rows, now, number = np.empty((ROWS, times.size, lanes)), 0.0, 0
     delay, left = np.full(lanes, np.inf), np.zeros(lanes)
     weights = np.array([system.of(BATTERY), system.of(1 - BATTERY)])
@@ -180,14 +180,14 @@ def walk(plan: Plan, source: PathNoise, paths: Paths) -> Runs:
                     paths,
                     step,
                     _drive(system, start, h, size),
-                    system.total,
+                    total,
                     noise,
                     start,
                     delay,
                     left,
                 )
             now = times[i]
-        _read(paths, step, system.total, system.nbar, weights, local, left, rows[:, i])
+        _read(paths, step, total, system.nbar, weights, local, left, rows[:, i])
     return Runs(rows, delay)
 
 

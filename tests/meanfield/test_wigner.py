@@ -10,6 +10,7 @@ import trajectories
 from meanfield.moments import system_of
 from meanfield.noise import fill_normals, on_circle
 from meanfield.paths import normals_per_step, step_of
+from meanfield.tally import _sums_over_lanes
 from meanfield.walk import (
     BATTERY_ENERGY,
     HalvedNoise,
@@ -30,6 +31,7 @@ from nvmodel import (
     SpinEnsemble,
 )
 from nvmodel.streams import TRUNCATED_WIGNER
+from nvmodel.sums import ExactSums
 
 TWO_PI = 2.0 * np.pi
 SMALL = CollectiveBattery(n_battery=10, n_charger=50, nbar=0.5)
@@ -399,3 +401,18 @@ def test_bad_input_is_refused(options, message):
     arguments = {"runs": 1, "seed": 0} | options
     with pytest.raises(InputError, match=message):
         meanfield.sample(SMALL, [1.0], **arguments)
+
+
+def test_sums_over_lanes_are_exact_sums_to_the_bit():
+    """The kernel against numpy, with values beyond the bounds, NaN, and lanes cut off."""
+    rng = np.random.default_rng(5)
+    bounds = np.array([0.3, 1.0, 7.0, 1e-3, 50.0, 2.0])
+    rows = bounds[:, None, None] * rng.uniform(-1.01, 1.01, (6, 4, 40))
+    rows[2, 1, 3], rows[4, 0, 0] = np.nan, -np.inf
+    rows = rows[:, :, :33]
+    want = ExactSums.of(np.moveaxis(rows / bounds[:, None, None], -1, 0), bound=1.0)
+    found = _sums_over_lanes(rows, bounds)
+    assert (found.count, found.bound, found.clipped) == (33, 1.0, want.clipped)
+    assert found.clipped > 2
+    for name in ("total", "square_low", "square_high"):
+        assert np.array_equal(getattr(found, name), getattr(want, name)), name
