@@ -19,12 +19,13 @@ import sys
 from pathlib import Path
 
 from contest import Contender, Line, Work, compete
-from peers_table import draw, put_between_markers, section
+from peers_table import draw, section
 from quantum_peers import averages_of, runs_of, superradiance_of
 from semiclassical_peers import second_order_of, wigner_of
 from threadpoolctl import threadpool_limits
 
 from nvmodel import CollectiveBattery
+from runs.paper.document import replaced
 
 # solvers of the master equation hold 1e-8 of each step; DOP853 1e-6 of each moment
 QUANTUM_BOUND, MOMENTS_BOUND = 1e-6, 1e-5
@@ -90,6 +91,9 @@ def main() -> None:
     # JAX has no variable for its threads on the CPU: one core is given to the whole process
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    if arguments.page:  # one without marks is refused before the work
+        before = arguments.page.read_text(encoding="utf-8")
+        replaced(before, "peers", "")
     lines: list[Line] = []
     for work in quick_works() if arguments.quick else all_works():
         print(f"# {work.title}", file=sys.stderr, flush=True)
@@ -98,7 +102,7 @@ def main() -> None:
     text = section(lines, arguments.alternations, figure)
     print(text)
     if arguments.page:
-        put_between_markers(arguments.page, text)
+        arguments.page.write_text(replaced(before, "peers", f"\n{text}\n\n"), encoding="utf-8")
         draw(lines, arguments.page.parent / figure)
 
 

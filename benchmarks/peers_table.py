@@ -18,8 +18,6 @@ import numpy as np
 import seaborn as sns
 from contest import Line
 
-BEGIN = "<!-- benchmarks/peers.py: begin -->"
-END = "<!-- benchmarks/peers.py: end -->"
 PACKAGES = ("darkbattery", "numpy", "scipy", "numba", "qutip", "dynamiqs", "jax")
 NOT_EXPRESSED = (
     "pibs 0.1 has no line: its terms are a lossy mode, its coupling to one ensemble of identical\n"
@@ -108,16 +106,6 @@ def xmds_version() -> str:
     said = subprocess.run(["xmds2", "--version"], capture_output=True, text=True)
     words = (said.stdout + said.stderr).split()
     return words[words.index("version") + 1] if "version" in words else "of unknown version"
-
-
-def put_between_markers(page: Path, text: str) -> None:
-    """Replace what stands between the markers of a page."""
-    whole = page.read_text(encoding="utf-8")
-    if whole.count(BEGIN) != 1 or whole.count(END) != 1:
-        raise SystemExit(f"{page}: needs {BEGIN} and {END} once each")
-    before, rest = whole.split(BEGIN)
-    _, after = rest.split(END)
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
 
 
 def draw(lines: list[Line], path: Path) -> None:

@@ -30,7 +30,7 @@ def test_every_script_finds_what_it_imports(benchmark_module, name):
 
 def test_quick_table_of_peers_has_no_failures_and_fills_its_page(tmp_path):
     page = tmp_path / "page.md"
-    begin, end = (f"<!-- benchmarks/peers.py: {word} -->" for word in ("begin", "end"))
+    begin, end = (f"<!-- peers: {word} -->" for word in ("generated", "end"))
     page.write_text(f"before\n\n{begin}\nold\n{end}\n\nafter\n")
     command = [sys.executable, str(FOLDER / "peers.py"), "1", "--quick", "--page", str(page)]
     subprocess.run(command, check=True, capture_output=True, timeout=300)
