@@ -101,7 +101,7 @@ def unravelling(battery: CollectiveBattery) -> Unravelling:
         m_starts=np.array([s.M for s in mixture]),
         log_start=log_start,
         relative_sign=np.full(J.size, -1.0),
-        damping=0.5 * (2.0 * battery.occupation + 1.0) * (J * (J + 1.0) - J[0] * (J[0] + 1.0)),
+        damping=0.5 * (2.0 * battery.occupation + 1.0) * ((J - J[0]) * (J + J[0] + 1.0)),
     )
 
 
