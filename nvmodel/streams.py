@@ -23,6 +23,7 @@ Words = NDArray[np.uint64]
 QUANTUM_JUMPS = 1
 TRUNCATED_WIGNER = 2
 PHOTON_DETECTION = 3
+JUMP_GROUPS = 4
 WORDS = 4  # 64-bit words of one Philox block
 
 _M0, _M1 = np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157)
