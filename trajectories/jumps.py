@@ -19,6 +19,7 @@ from trajectories.bonds import END_BONDS
 from trajectories.conditional import BATTERY_Z, unravelling
 from trajectories.decays import FEW_CELLS, MOST_CELLS, DecayTally, histogram_cells
 from trajectories.fluctuations import FLUCTUATIONS, NEED_ERGOTROPY
+from trajectories.jump_groups import MOST_SINGLE_JUMPS, made_in_groups
 from trajectories.noisy_records import NoisyTally
 from trajectories.noisy_replay import follow_noisy_run, summarise_noisy_runs
 from trajectories.readout import ENERGIES, FROM_POPULATIONS
@@ -37,9 +38,11 @@ AVAILABLE = (
     "recorded_photons",
     *FLUCTUATIONS,
 )
+AVAILABLE_IN_GROUPS = ENERGIES  # sums at so many photons resolve no variances
 AVAILABLE_WITH_NOISE = (*ENERGIES, *FROM_POPULATIONS, "daemonic_ergotropy", "local_loss")
 MOST_PHOTONS = 1e8  # of one run, so that it ends within seconds
-MOST_SPINS = 1_000_000_000  # a run of so many photons takes seconds, and sums count up to 2^30
+MOST_LISTED = 1_000_000_000  # spins whose photons can be followed one by one: takes seconds a run
+MOST_RUNGS = 1 << 53  # of a ladder: heights and halves of them are exact in double precision
 MOST_TABLE = 64_000_000  # elements of the tables of bonds, and of amplitudes: 512 MB
 
 
@@ -56,7 +59,10 @@ def sample(
 
     Every emitted and absorbed photon is seen. Between photons the state evolves with
     :math:`-\tfrac\gamma2[(\bar n+1)J^+J^-+\bar nJ^-J^+]`, which is diagonal in |J,M>, so that
-    waiting times are drawn exactly (Dalibard, Castin and Moelmer 1992; Carmichael 1993).
+    waiting times are drawn exactly (Dalibard, Castin and Moelmer 1992; Carmichael 1993). On ladders
+    of more than 1e7 rungs jumps far from their ends are drawn in groups, with an error that no
+    number of runs shows (`trajectories.jump_groups`; `provenance` says so); energies, rates and
+    photon numbers alone are then available, photon numbers to 1e-9 of the largest.
 
     Parameters
     ----------
@@ -104,8 +110,9 @@ def sample(
     if _beyond_collective(battery):
         return _sample_beyond(battery, t, runs, seed, first, observables, records)
     _refuse_missed_photons(battery, records)
-    names = requested(observables, default=ENERGIES, available=AVAILABLE)
-    _refuse_too_large(battery, t)
+    refuse_too_large(battery, t)
+    in_groups = made_in_groups(battery)
+    names = requested(observables, default=ENERGIES, available=_available_collective(battery))
     ladder = bool({*FROM_POPULATIONS, *NEED_ERGOTROPY, *FLUCTUATIONS} & set(names))
     cells = histogram_cells(battery, t.size)
     histograms = battery.occupation == 0.0 and battery.detector_efficiency == 1.0
@@ -113,7 +120,8 @@ def sample(
     tally = DecayTally if histograms else RecordTally
     found = tally.count(battery, t, seed, names, first, runs)
     table = summarise_runs(battery, t, seed, first, runs) if records == "summary" else None
-    return Solution(t, found, {"solver": "quantum jumps", "seed": seed}, table)
+    solver = "quantum jumps in groups" if in_groups else "quantum jumps"
+    return Solution(t, found, {"solver": solver, "seed": seed}, table)
 
 
 def single_run(battery: CollectiveBattery, times: ArrayLike, seed: int, run: int) -> SingleRun:
@@ -136,7 +144,14 @@ def single_run(battery: CollectiveBattery, times: ArrayLike, seed: int, run: int
         raise InputError("detector_efficiency", battery.detector_efficiency, "must be 1 here")
     if battery.beyond_collective:
         return follow_noisy_run(battery, t, seed, run)
-    _refuse_too_large(battery, t)
+    refuse_too_large(battery, t)
+    if made_in_groups(battery):
+        raise InputError(
+            "n_battery, n_charger",
+            (battery.n_battery, battery.n_charger),
+            f"a record lists every photon: ladders of at most {MOST_SINGLE_JUMPS:.0e} rungs, "
+            "N_C - N_B and a few",
+        )
     tables = unravelling(battery)
     basis, taus = tables.basis, t * battery.gamma
     path = room_for_path(basis.n_ladders, taus)
@@ -174,8 +189,24 @@ def available(battery: CollectiveBattery) -> tuple[str, ...]:
     >>> "local_loss" in available(CollectiveBattery(2, 3, detuning=1.0))
     True
     """
-    beyond = _beyond_collective(without_idle_switching(battery))
-    return AVAILABLE_WITH_NOISE if beyond else AVAILABLE
+    battery = without_idle_switching(battery)
+    beyond = _beyond_collective(battery)
+    return AVAILABLE_WITH_NOISE if beyond else _available_collective(battery)
+
+
+def _available_collective(battery: CollectiveBattery) -> tuple[str, ...]:
+    return AVAILABLE_IN_GROUPS if made_in_groups(battery) else AVAILABLE
+
+
+def refuse_unlisted(battery: CollectiveBattery) -> None:
+    """Refuse what is followed photon by photon for too many of them."""
+    sizes = (battery.n_battery, battery.n_charger)
+    if sum(sizes) > MOST_LISTED:
+        raise InputError(
+            "n_battery, n_charger",
+            sizes,
+            f"every photon is followed: at most {MOST_LISTED:.0e} spins in all",
+        )
 
 
 def _beyond_collective(battery: CollectiveBattery) -> bool:
@@ -240,14 +271,20 @@ def _refuse_missed_photons(battery: CollectiveBattery, records: str | None) -> N
         raise InputError("records", records, "only with detector_efficiency = 1")
 
 
-def _refuse_too_large(battery: CollectiveBattery, times: Array) -> None:
+def refuse_too_large(battery: CollectiveBattery, times: Array) -> None:
+    """Refuse collective runs that memory or time forbids."""
     spins = battery.n_battery + battery.n_charger
     sizes = (battery.n_battery, battery.n_charger)
-    if spins > MOST_SPINS:
+    if battery.detector_efficiency < 1.0:
+        refuse_unlisted(battery)
+    basis = coupled_basis(*sizes)
+    if 2.0 * basis.J[-1] + 1.0 > MOST_RUNGS:
         raise InputError(
-            "n_battery, n_charger", sizes, f"single runs take at most {MOST_SPINS:.0e} spins in all"
+            "n_battery, n_charger",
+            sizes,
+            f"single runs take N_C - N_B up to about {MOST_RUNGS:.1e}: heights stay exact",
         )
-    K = coupled_basis(*sizes).n_ladders
+    K = basis.n_ladders
     rows = times.size
     if battery.occupation > 0.0:
         rows = max(rows, min(spins + 1, 2 * END_BONDS * K))

@@ -11,7 +11,8 @@ from nvmodel.refusal import InputError
 from trajectories.angular import CoupledBasis, coupled_basis
 from trajectories.fluctuations import COUNTING, FLUCTUATIONS, OVER_RUNS
 from trajectories.heisenberg import chains_at
-from trajectories.jumps import AVAILABLE, MOST_PHOTONS, MOST_SPINS, thermal_photons
+from trajectories.jump_groups import made_in_groups
+from trajectories.jumps import AVAILABLE, AVAILABLE_IN_GROUPS, refuse_too_large, thermal_photons
 from trajectories.master import (
     CHEAP_POPULATIONS,
     MANY_UNKNOWNS,
@@ -27,6 +28,8 @@ Array = NDArray[np.float64]
 PATIENCE_SECONDS = 600.0  # of one core, for one model
 # measured on one core: (10, 50) spins at nbar = 0.5 take 1.8e-7 s a jump, (1000, 5000) 5e-8 s
 SECONDS_PER_JUMP = 2e-7
+# a run in groups takes 2 to 6 ms
+JUMPS_BESIDE_GROUPS = 3e4
 # dense eigenvalues of a matrix of this size cubed, per second of one core
 EIGENVALUE_RATE = 1e9
 
@@ -60,19 +63,23 @@ def averages_in_reach(battery: CollectiveBattery, times: Array) -> tuple[str, ..
 def runs_in_reach(battery: CollectiveBattery, times: Array, runs: int) -> tuple[str, ...]:
     """Observables that so many quantum-jump runs give within `PATIENCE_SECONDS` of one core.
 
-    >>> runs_in_reach(CollectiveBattery(10**9, 5 * 10**9), np.array([1e-9]), runs=1)
+    >>> runs_in_reach(CollectiveBattery(10**15, 5 * 10**15), np.array([1e-14]), runs=1)[-1]
+    'absorbed_photons'
+    >>> runs_in_reach(CollectiveBattery(10**15, 5 * 10**15), np.array([1e-14]), runs=10**7)
     ()
     """
-    spins = battery.n_battery + battery.n_charger
-    if spins > MOST_SPINS:
+    try:
+        refuse_too_large(battery, times)
+    except InputError:
         return ()
-    photons = thermal_photons(battery, float(times[-1]))
-    jumps = battery.n_charger + 2.0 * photons
-    if photons > MOST_PHOTONS or runs * jumps * SECONDS_PER_JUMP > PATIENCE_SECONDS:
+    in_groups = made_in_groups(battery)
+    one_by_one = JUMPS_BESIDE_GROUPS if in_groups else battery.n_charger
+    jumps = one_by_one + 2.0 * thermal_photons(battery, float(times[-1]))
+    if runs * jumps * SECONDS_PER_JUMP > PATIENCE_SECONDS:
         return ()
-    basis = _basis(battery)
-    if basis is None:
-        return ()
+    if in_groups:
+        return AVAILABLE_IN_GROUPS
+    basis = coupled_basis(battery.n_battery, battery.n_charger)
     rows = 2.0 * float(basis.J[-1]) + 1.0
     if rows * basis.n_ladders * (battery.n_battery + 1.0) > MOST_TABLE:
         needing = (*FROM_POPULATIONS, "daemonic_ergotropy", *FLUCTUATIONS)

@@ -19,6 +19,7 @@ from trajectories.bonds import (
 )
 from trajectories.conditional import Unravelling, expectations, normalise_amplitudes
 from trajectories.histograms import sort_ascending
+from trajectories.jump_groups import Groups, made_in_groups, new_groups, walk_in_groups
 from trajectories.spreads import (
     EMITTED,
     ENERGY,
@@ -58,6 +59,7 @@ class Tables(NamedTuple):
     diagonal: Array
     coupling: Array
     sign: Array
+    in_groups: bool
 
 
 def kernel_tables(tables: Unravelling, battery: CollectiveBattery) -> Tables:
@@ -74,6 +76,7 @@ def kernel_tables(tables: Unravelling, battery: CollectiveBattery) -> Tables:
         basis.diagonal,
         basis.coupling,
         tables.relative_sign,
+        made_in_groups(battery),
     )
 
 
@@ -113,6 +116,7 @@ class Path(NamedTuple):
     table: Counts
     walker: Walker
     trail: Trail
+    groups: Groups
 
 
 def room_for_path(n_ladders: int, taus: Array) -> Path:
@@ -130,6 +134,7 @@ def room_for_path(n_ladders: int, taus: Array) -> Path:
         table=interval_table(taus),
         walker=new_walker(),
         trail=new_trail(K, T, PIECE),
+        groups=new_groups(),
     )
 
 
@@ -153,7 +158,9 @@ def follow(
     index of start and ladder.
     """
     M, logs, J, amplitudes = path.M, path.logs, bonds.J, path.amplitudes
-    if q.nbar > 0.0:
+    if q.in_groups:
+        burst, drawn = _follow_groups(seed, run, taus, q, bonds, path, trail)
+    elif q.nbar > 0.0:
         burst, drawn = _follow_walk(seed, run, taus, q, bonds, path, walker, trail)
     else:
         burst, drawn = _follow_decay(seed, run, taus, q, bonds, path, walker)
@@ -235,6 +242,28 @@ def _follow_walk(
     if not all_tabled:
         read_trail(bonds, start, trail, M, emitted, absorbed, logs)
     return burst[0], drawn
+
+
+@njit(error_model="numpy")
+def _follow_groups(
+    seed: int, run: int, taus: Array, q: Tables, bonds: Bonds, path: Path, trail: Trail
+) -> tuple[float, int]:
+    drawn = walk_in_groups(
+        seed,
+        run,
+        taus,
+        q.cumulative,
+        q.nbar,
+        q.rate,
+        q.fall,
+        path.table,
+        bonds,
+        path.groups,
+        trail,
+    )
+    start = drawn // bonds.J.size
+    burst = read_trail(bonds, start, trail, path.M, path.emitted, path.absorbed, path.logs)
+    return burst, drawn
 
 
 def whole_record(seed: Any, run: int, q: Tables, tau_last: float) -> tuple[Array, NDArray[np.int8]]:

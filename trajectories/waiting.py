@@ -21,6 +21,7 @@ from nvmodel.times import output_times
 from trajectories.angular import lowering_squared
 from trajectories.conditional import unravelling
 from trajectories.detector import thin
+from trajectories.jumps import refuse_unlisted
 from trajectories.recording import Tables, kernel_tables
 from trajectories.walks import Walker, emission_times, new_walker
 
@@ -104,6 +105,7 @@ def waiting_times(
     507 0
     """
     only_collective(replace(battery, detector_efficiency=1.0), "waiting_times yet")
+    refuse_unlisted(battery)
     bins = output_times(edges)
     if bins.size < 2:
         raise InputError("edges", edges, "must be at least two")

@@ -112,7 +112,9 @@ def test_steady_states_are_exact_or_refused():
         _choice(_resonator(1e3), "steady")
 
 
-def test_a_study_mixes_engines_and_says_which():
+def test_a_study_mixes_engines_and_says_which(monkeypatch):
+    # so many runs in groups of jumps take about 2 s
+    monkeypatch.setattr("trajectories.reach.PATIENCE_SECONDS", 1.0)
     definition = _definition(
         {"n_battery": [10, 10**7], "ratio": 5},
         "sample",
@@ -132,7 +134,11 @@ def test_a_study_mixes_engines_and_says_which():
     times = definition.times_of(model)
     wigner = meanfield.sample(model, times, 300, 4, observables=["battery_energy"])
     jumps = trajectories.sample(
-        CollectiveBattery(10, 50), times * 10**6, 300, 4, observables=["battery_energy"]
+        CollectiveBattery(10, 50),
+        times * 10**6,
+        300,
+        4,
+        observables=["battery_energy"],
     )
     assert last.value[10**7, "sample"] == wigner["battery_energy"][-1]
     assert last.value[10, "sample"] == jumps["battery_energy"][-1]
