@@ -26,6 +26,7 @@ from trajectories.histograms import (
     energy_edges,
     photon_distribution,
 )
+from trajectories.jump_groups import made_in_groups
 from trajectories.readout import FROM_POPULATIONS, LINEAR, derived
 from trajectories.recording import Sums, add_records, kernel_tables, room_for_path
 from trajectories.spreads import GROUPS, GroupedSums, spread_bounds
@@ -184,9 +185,9 @@ class RecordTally:
         """Means, standard errors and distributions."""
         values = {name: sums.mean() for name, sums in zip(SUMMED, self.moments, strict=True)}
         errors: dict[str, Array | None] = {
-            name: sums.standard_error() for name, sums in zip(SUMMED, self.moments, strict=True)
+            name: self._error(sums) for name, sums in zip(SUMMED, self.moments, strict=True)
         }
-        energy_error = self.moments[0].standard_error()
+        energy_error = self._error(self.moments[0])
         values |= derived(self.names, self.battery, values["battery_energy"], None)
         errors["open_work"] = energy_error
         errors["ergotropy_local"] = np.where(values["battery_energy"] > 0.5, 2 * energy_error, 0.0)
@@ -204,6 +205,11 @@ class RecordTally:
             distributions,
             (f"{clipped} values beyond their bound were cut off",) if clipped else (),
         )
+
+    def _error(self, sums: ExactSums) -> Array:
+        """Standard error; of large systems with the rounding of each value, which may exceed it."""
+        rounding = 0.5 * sums.bound / FULL if made_in_groups(self.battery) else 0.0
+        return np.hypot(sums.standard_error(), rounding)
 
     def _distributions(self) -> dict[str, Distribution]:
         basis = unravelling(self.battery).basis
