@@ -25,6 +25,12 @@ SYSTEMS = [  # N_B, N_C, nbar, runs
     (100_000, 500_000, 0.5, 4),
     (1_666_667, 8_333_333, 0.0, 3),
     (1_666_667, 8_333_333, 0.5, 1),
+    (10**9, 5 * 10**9, 0.0, 50),  # in groups from here on
+    (10**12, 5 * 10**12, 0.0, 50),
+    (10**15, 5 * 10**15, 0.0, 50),
+    (10**9, 5 * 10**9, 0.5, 20),
+    (10**12, 5 * 10**12, 0.5, 20),
+    (10**15, 5 * 10**15, 0.5, 20),
 ]
 REPEAT = 5
 
@@ -60,7 +66,7 @@ def main() -> None:
     print(f"one random number {best(lambda: numbers(20_000, words)) / 20_000 / 64 * 1e9:.2f} ns")
     each = best(lambda: logarithms(20_000, words, waits)) / 20_000 / 64 * 1e9
     print(f"one logarithm {each:.2f} ns")
-    print("     N_B      N_C  nbar  ms a run   ns a jump  peak/MB")
+    print("             N_B              N_C  nbar  ms a run   ns a jump  peak/MB")
     for n_b, n_c, nbar, runs in SYSTEMS:
         battery = CollectiveBattery(n_b, n_c, nbar=nbar)
         times = np.linspace(0.0, (math.log((n_c - n_b) ** 2 / n_c) + 10.0) / (n_c - n_b), 101)
@@ -70,8 +76,8 @@ def main() -> None:
         photons = found["emitted_photons"][-1] + found["absorbed_photons"][-1]
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(
-            f"{n_b:8} {n_c:8} {nbar:5g} {1e3 * seconds / runs:9.3g} "
-            f"{1e9 * seconds / runs / photons:11.2f} {peak:8.0f}",
+            f"{n_b:16} {n_c:16} {nbar:5g} {1e3 * seconds / runs:9.3g} "
+            f"{1e9 * seconds / runs / photons:11.2g} {peak:8.0f}",
             flush=True,
         )
 
