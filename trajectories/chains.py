@@ -19,29 +19,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from trajectories.angular import CoupledBasis, lowering_squared
+from trajectories.radau import ORDER, POLES, RESIDUES
 
 Array = NDArray[np.float64]
-
-# Poles z and residues c of the subdiagonal Pade approximant (7, 8) of exp, upper half plane:
-# exp(A) ~ 2 Re sum_j c_j (A - z_j)^-1. Order 15, and it vanishes at infinity, so that rates far
-# above 1/step are damped as they should be. Computed with 60 digits; a test derives them again.
-POLES = np.array(
-    [
-        10.16944600665751510017 + 1.649201796822227690275j,
-        9.406371213690740073796 + 4.969217287623293765419j,
-        7.738688146830548003787 + 8.370879306237982959783j,
-        4.685494632821196822249 + 12.01057859981379025661j,
-    ]
-)
-RESIDUES = np.array(
-    [
-        2612.620846868210661124 - 13549.06014743891967597j,
-        -3848.544415437436624422 + 5690.315433804313028781j,
-        1334.864737460017264722 - 702.4310104980137808108j,
-        -94.94116889079130142402 - 25.47666248176777273375j,
-    ]
-)
-ORDER = 15
 
 # largest accepted difference between one step and two half steps, which themselves are more
 # accurate by 2^15; what is left is far below the rounding of the residues, 1e-13 a step

@@ -1,64 +1,104 @@
 r"""Stepping functions on a ladder's grid in time, and reading numbers from them.
 
-Each step applies the subdiagonal Pade approximant (7, 8) of exp in partial fractions, a sum of
-resolvents of the block tridiagonal generator. It vanishes at infinity, which the stiff modes of
-Chebyshev elements need, and its poles move with the step; rational approximations on a contour
-fixed for all times lose everything here, because the chains are far from normal.
+Steps follow the solution alone. Their lengths are one times powers of two, so that few factorised
+generators serve all, and numbers are read in between from the polynomial of each step
+(`trajectories.radau`): output times cost next to nothing, however many and wherever they are.
+Rational approximations on a contour fixed for all times lose everything here, because the chains
+are far from normal.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from trajectories.chains import ORDER, POLES, RESIDUES
+from trajectories.blocksolve import factorise, solve
 from trajectories.grids import Blocks
+from trajectories.radau import (
+    ERROR_PER_DEFECT,
+    ORDER,
+    POLES,
+    SLOPE_AT_START,
+    STAGES,
+    between_points,
+)
 
 Array = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
+# all lengths are this times a power of two. Readings of a burst keep `READING_TOLERANCE` with this
+# one and miss it with 0.8; five eighths, so that times add up without rounding
+FIRST_STEP = 0.625
+
 # largest accepted difference between one step and two half steps, relative to the largest value
 # the function starts with. Half steps are better by 2^15, so what is left is 3e-14 a step
 STEP_TOLERANCE = 1e-9
+
+# largest accepted error of a reading between the ends of a step, relative to the largest value
+# that the reading can have. Unlike that of the steps it does not add up
+READING_TOLERANCE = 1e-11
 
 # two half steps and one differ by this from rounding alone: the residues times 1e-16, and some.
 # Below it the next few steps of the same size are taken whole
 ROUNDING_SEEN = 1e-12
 MOST_UNVERIFIED = 4
 
-# after a step was refused, this many are taken before a longer one is tried, and twice as many
-# each time that is refused in turn: rounding hides how much longer a step could be
+# after a length was refused, this many steps are taken before a longer one is tried, and twice as
+# many each time that is refused in turn: rounding hides how much longer a step could be
 PATIENCE = 8
 
-# factorised steps kept: a step, its half, and those before the last change of size
-SLOTS = 4
+# errors this much below what is accepted allow to double a step. That of a step grows by 2^16, but
+# a refused step costs little; that of a reading by 2^9
+EASY_STEP, EASY_READING = 0.1, 2.0**-8
 
-# an output time nearer than this many steps is reached in equal steps, so that times at equal
-# distances share factors; on the way to one further off steps only double or halve
-EQUAL_STEPS = 8
-
-# step sizes this close share their factors. Times are counted as if they were the stored size, so
-# the mismatch does not add up: outputs are late or early by at most this fraction of a step
-SAME_STEP = 1e-11
+# factorised steps kept, some 2 MB each
+SLOTS = 6
 
 # where rates are 1e25 times the slowest, rounding leaves only tiny steps; others take hundreds
-MOST_STEPS, MOST_STEPS_PER_TIME = 10_000, 10
-TOO_MANY = -1.0  # in place of the error
+MOST_STEPS = 10_000
+
+# smaller numbers are put to zero: denormals would cost a hundred times a number's time
+SMALLEST = 1e-100
+
+# resolvents to changes of the function at each of the points in time: 2 c_j(c_i)/z_j
+_SHARES = 2.0 * STAGES / POLES
+_END = np.stack([_SHARES[-1].real, -_SHARES[-1].imag], axis=-1)  # on real and imaginary part
 
 
 class TooManyStepsError(ArithmeticError):
     """The last time was not reached within the steps allowed."""
 
 
+@dataclass(frozen=True, eq=False)
+class Readings:
+    """What was read along the way.
+
+    Attributes
+    ----------
+    values, integrals : ndarray (T, r, columns)
+        Readings, and their integrals over tau.
+    step_error : float
+        Estimated largest error of any column at any point at the last time, times `size`.
+    reading_error : ndarray (r, columns)
+        Estimated largest error that reading between the ends of steps adds to `values`.
+    """
+
+    values: Array
+    integrals: Array
+    step_error: float
+    reading_error: Array
+
+
 def propagate_readings(
     blocks: Blocks, start: Array, readings: Array, size: Array, taus: Array
-) -> tuple[Array, Array, float]:
+) -> Readings:
     """Readings of exp(Q tau) applied to each column of `start`, and their integrals over tau.
 
     Parameters
     ----------
     blocks : Blocks
         Q.
-    start : ndarray (points, columns)
+    start : ndarray (points, 2)
     readings : ndarray (r, points)
         Row vectors to be applied to the columns.
     size : ndarray (points,)
@@ -66,287 +106,162 @@ def propagate_readings(
     taus : ndarray (T,)
         Increasing, >= 0.
 
-    Returns
-    -------
-    values, integrals : ndarray (T, r, columns)
-    error : float
-        Estimated largest error of any column at any point at the last time, times `size`.
-
     Raises
     ------
     TooManyStepsError
     """
-    shape = (taus.size, readings.shape[0], start.shape[1])
-    values, integrals = np.empty(shape), np.empty(shape)
-    error = _propagate(
-        blocks, POLES, RESIDUES, start, readings, size, np.asarray(taus), values, integrals
-    )
-    if error == TOO_MANY:
-        raise TooManyStepsError
-    return values, integrals, error
+    shape = (taus.size, start.shape[1], readings.shape[0])
+    values, integrals = np.empty(shape), np.zeros(shape)
+    # the largest value of a reading, of functions whose `size` times value is at most 1
+    largest = np.abs(readings) @ np.divide(1.0, size, where=size > 0.0, out=np.zeros_like(size))
+    accepted = READING_TOLERANCE * largest
+    reading_error = np.zeros(shape[1:])
+    walk = _Walk(blocks, readings, size, start.T.copy())
+    readable = _Length()
+    done = int(np.searchsorted(taus, 0.0, side="right"))
+    values[:done] = (readings @ start).T
+    for _ in range(MOST_STEPS):
+        if done == taus.size:
+            values, integrals = values.swapaxes(1, 2), integrals.swapaxes(1, 2)
+            return Readings(values, integrals, walk.error, reading_error.T)
+        h = _length_towards(taus[done] - walk.now, walk.length.value, readable.value)
+        step = walk.step(h)
+        reached = int(np.searchsorted(taus, walk.now + h, side="right"))
+        if reached > done and not np.all(step.reading_error <= accepted):
+            readable.refuse(h)
+            continue
+        theta = (taus[done:reached] - walk.now) / h
+        if walk.advance(step) and reached > done:
+            values[done:reached], integrals[done:reached] = step.read(theta)
+            reading_error = np.maximum(reading_error, step.reading_error)
+            readable.accept(h, bool(np.all(step.reading_error <= EASY_READING * accepted)))
+            done = reached
+    raise TooManyStepsError
 
 
-@njit(cache=True, error_model="numpy")
-def _propagate(
-    q: Blocks,
-    poles: ComplexArray,
-    residues: ComplexArray,
-    start: Array,
-    readings: Array,
-    size: Array,
-    taus: Array,
-    values: Array,
-    integrals: Array,
-) -> float:
-    inverse = np.empty((SLOTS, poles.size, q.inner.size), np.complex128)
-    stored, oldest = np.zeros(SLOTS), 0
-    x, y = start.copy(), np.zeros((readings.shape[0], start.shape[1]))
-    whole, half, two = x.copy(), x.copy(), x.copy()
-    y_whole, y_half, y_two = y.copy(), y.copy(), y.copy()
-    work = np.empty(x.shape, np.complex128)
-    scale = np.abs(readings).sum(axis=1)
-    now, error, step, last = 0.0, 0.0, 0.5, 0.0
-    difference, verified, unverified, patience, pause = 1.0, 0.0, 0, 0, PATIENCE
-    steps = 0
-    for t in range(taus.size):
-        while taus[t] - now > SAME_STEP * max(last, taus[t] - now):
-            steps += 1
-            if steps > MOST_STEPS + MOST_STEPS_PER_TIME * taus.size:
-                return TOO_MANY
-            h = _next_step(taus[t] - now, step, last)
-            slot, oldest = _slot(h, q, poles, inverse, stored, oldest)
-            h = stored[slot]
-            _step(h, inverse[slot], q, poles, residues, readings, x, y, whole, y_whole, work)
-            if h <= verified and difference < ROUNDING_SEEN and unverified < MOST_UNVERIFIED:
-                unverified, patience = unverified + 1, patience - 1
-                error += difference
-                x, whole, y, y_whole = whole, x, y_whole, y
-            else:
-                slot, oldest = _slot(h / 2, q, poles, inverse, stored, oldest)
-                args = (h / 2, inverse[slot], q, poles, residues, readings)
-                _step(*args, x, y, half, y_half, work)
-                _step(*args, half, y_half, two, y_two, work)
-                difference = _largest_difference(two, whole, size)
-                difference = max(difference, _integral_difference(y_two, y_whole, scale))
-                if difference > STEP_TOLERANCE:
-                    step, pause = h / 2, 2 * pause
-                    patience = pause
-                    continue
-                error += difference * 2.0**-ORDER
-                if h > 1.5 * verified:
-                    pause = PATIENCE
-                verified, unverified, patience = h, 0, patience - 1
-                if difference < 0.1 * STEP_TOLERANCE and patience <= 0:
-                    step = max(step, 2.0 * h)
-                x, two, y, y_two = two, x, y_two, y
-            now += h
-            last = h
-        values[t] = readings @ x
-        integrals[t] = y
-    return error
+def _length_towards(left: float, longest: float, readable: float) -> float:
+    """The longest step that ends before the next output, or one that can be read on the way."""
+    if left > longest:
+        return longest
+    fitting = FIRST_STEP * 2.0 ** np.floor(np.log2(left / FIRST_STEP))
+    return float(min(longest, max(readable, fitting)))
 
 
-@njit(error_model="numpy")
-def _next_step(left: float, step: float, last: float) -> float:
-    """The largest step, equal steps to a near output time, or the last size if it is one."""
-    if left <= step:
-        return left
-    count = np.ceil(left / step)
-    if count > EQUAL_STEPS:
-        return step
-    if 0.4 * step < last <= step:
-        fitting = np.rint(left / last)
-        if abs(left - fitting * last) < SAME_STEP * last:
-            return last
-    return left / count
+@dataclass
+class _Length:
+    """A length of step that is halved where it was refused, and doubled with patience."""
+
+    value: float = FIRST_STEP
+    reached: float = 0.0
+    patience: int = 0
+    pause: int = PATIENCE
+
+    def refuse(self, h: float) -> None:
+        self.value, self.pause = 0.5 * h, 2 * self.pause
+        self.patience = self.pause
+
+    def accept(self, h: float, easily: bool) -> None:
+        if h > self.reached:
+            self.pause = PATIENCE
+        self.reached, self.patience = h, self.patience - 1
+        if easily and self.patience <= 0:
+            self.value = max(self.value, 2.0 * h)
 
 
-@njit(error_model="numpy")
-def _slot(
-    h: float,
-    q: Blocks,
-    poles: ComplexArray,
-    inverse: ComplexArray,
-    stored: Array,
-    oldest: int,
-) -> tuple[int, int]:
-    """The slot that holds the inverses for step h, factorised now if none does."""
-    for s in range(SLOTS):
-        if abs(stored[s] - h) <= SAME_STEP * h:
-            return s, oldest
-    for j in range(poles.size):
-        _factorise(h, poles[j], q, inverse[oldest, j])
-    stored[oldest] = h
-    return oldest, (oldest + 1) % SLOTS
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """A step of length h: the functions (columns, points) at its end, and what is read in it.
 
-
-@njit(error_model="numpy")
-def _largest_difference(a: Array, b: Array, size: Array) -> float:
-    largest = 0.0
-    for i in range(size.size):
-        if size[i] > 0.0:
-            for c in range(a.shape[1]):
-                d = size[i] * abs(a[i, c] - b[i, c])
-                if not d <= largest:  # lets nan through
-                    largest = d
-    return largest
-
-
-@njit(error_model="numpy")
-def _integral_difference(a: Array, b: Array, scale: Array) -> float:
-    """Relative to the integral, or to the reading's largest value over one e-fold."""
-    largest = 0.0
-    for r in range(a.shape[0]):
-        for c in range(a.shape[1]):
-            d = abs(a[r, c] - b[r, c]) / max(scale[r], abs(b[r, c]), 1e-300)
-            if not d <= largest:
-                largest = d
-    return largest
-
-
-@njit(error_model="numpy")
-def _factorise(h: float, z: complex, q: Blocks, inverse: ComplexArray) -> None:
-    """Inverses of the diagonal blocks of h Q - z after elimination from the last block up."""
-    last = q.first.size - 2
-    for e in range(last, -1, -1):
-        size = q.first[e + 1] - q.first[e]
-        a = np.empty((size, size), np.complex128)
-        for i in range(size):
-            for j in range(size):
-                a[i, j] = h * q.inner[q.start[e] + i * size + j]
-            a[i, i] -= z
-        if e < last:
-            corner = inverse[q.start[e + 1]]
-            for i in range(size):
-                below = h * h * q.below[q.first[e] + i]
-                if below != 0.0:
-                    for j in range(size):
-                        a[i, j] -= below * corner * q.above[e + 1, j]
-        _invert(a, inverse[q.start[e] : q.start[e + 1]])
-
-
-@njit(error_model="numpy")
-def _invert(a: ComplexArray, out: ComplexArray) -> None:
-    """Gauss and Jordan's inverse with row exchanges; `a` is used up."""
-    n = a.shape[0]
-    b = np.zeros((n, n), np.complex128)
-    for i in range(n):
-        b[i, i] = 1.0
-    for c in range(n):
-        pivot = c
-        for i in range(c + 1, n):
-            if abs(a[i, c]) > abs(a[pivot, c]):
-                pivot = i
-        if pivot != c:
-            for j in range(n):
-                a[c, j], a[pivot, j] = a[pivot, j], a[c, j]
-                b[c, j], b[pivot, j] = b[pivot, j], b[c, j]
-        scale = 1.0 / a[c, c]
-        for j in range(n):
-            a[c, j] *= scale
-            b[c, j] *= scale
-        for i in range(n):
-            factor = a[i, c]
-            if i != c and factor != 0.0:
-                for j in range(c, n):
-                    a[i, j] -= factor * a[c, j]
-                for j in range(n):
-                    b[i, j] -= factor * b[c, j]
-    for i in range(n):
-        for j in range(n):
-            out[i * n + j] = b[i, j]
-
-
-@njit(error_model="numpy")
-def _step(
-    h: float,
-    inverse: ComplexArray,
-    q: Blocks,
-    poles: ComplexArray,
-    residues: ComplexArray,
-    readings: Array,
-    x: Array,
-    y: Array,
-    out: Array,
-    y_out: Array,
-    work: ComplexArray,
-) -> None:
-    """out = r(h Q) x and the readings' integrals.
-
-    As r(A) x = x + 2 Re sum (c/z) (A - z)^-1 A x, since r(0) = 1: what changes little in a step
-    gets little of the residues' rounding, however many steps there are.
+    `values` and `integrals` (9, columns, r) belong to `POINTS_IN_TIME`.
     """
-    rate = np.zeros_like(x)
-    _apply(q, x, rate)
-    reading = readings @ x
-    out[:] = x
-    y_out[:] = y
-    for j in range(poles.size):
-        share = 2.0 * h * residues[j] / poles[j]
-        _solve(h, inverse[j], q, rate, work)
-        for i in range(x.shape[0]):
-            for c in range(x.shape[1]):
-                out[i, c] += (share * work[i, c]).real
+
+    h: float
+    x: Array
+    values: Array
+    integrals: Array
+    reading_error: Array
+
+    def read(self, theta: Array) -> tuple[Array, Array]:
+        """Readings and integrals at the times theta h from its start."""
+        weights = between_points(theta)
+        return np.tensordot(weights, self.values, 1), np.tensordot(weights, self.integrals, 1)
+
+
+class _Walk:
+    """The functions on their way, with the factorised generators of a few lengths of step."""
+
+    def __init__(self, blocks: Blocks, readings: Array, size: Array, x: Array) -> None:
+        self.blocks, self.readings, self.size, self.x = blocks, readings, size, x
+        self.integrals = np.zeros((x.shape[0], readings.shape[0]))
+        self.reading_scale = np.abs(readings).sum(axis=1)
+        self.now, self.error, self.length = 0.0, 0.0, _Length()
+        self._difference, self._verified, self._unverified = 1.0, 0.0, 0
+        self._factors: dict[float, Array] = {}
+
+    def step(self, h: float) -> _Step:
+        """One step from here."""
+        return self._step_from(h, self.x, self.integrals)
+
+    def advance(self, step: _Step) -> bool:
+        """Take the step, or two halves of it where it is to be verified; False if refused."""
+        h = step.h
+        if (
+            h <= self._verified
+            and self._difference < ROUNDING_SEEN
+            and self._unverified < MOST_UNVERIFIED
+        ):
+            self._unverified += 1
+            self.length.patience -= 1
+            self.error += self._difference
+        else:
+            half = self._step_from(0.5 * h, self.x, self.integrals)
+            two = self._step_from(0.5 * h, half.x, half.integrals[-1])
+            self._difference = self._between(two, step)
+            if not self._difference <= STEP_TOLERANCE:  # nan is refused
+                self.length.refuse(h)
+                return False
+            self.error += self._difference * 2.0**-ORDER
+            self._verified, self._unverified = h, 0
+            self.length.accept(h, self._difference < EASY_STEP * STEP_TOLERANCE)
+            step = two
+        self.x, self.integrals = step.x, step.integrals[-1]
+        self.now += h
+        return True
+
+    def _between(self, two: _Step, one: _Step) -> float:
+        """Relative to the start's largest value, or to that of a reading over one e-fold."""
+        change = np.abs(two.integrals[-1] - one.integrals[-1])
+        scale = np.maximum(self.reading_scale, np.abs(two.integrals[-1]))
+        relative = np.max(change / np.maximum(scale, 1e-300))
+        return float(np.maximum(relative, np.max(self.size * np.abs(two.x - one.x))))
+
+    def _step_from(self, h: float, x: Array, integrals: Array) -> _Step:
+        # r(A) x = x + 2 Re sum (c/z) (A - z)^-1 A x, since r(0) = 1: what changes little in a
+        # step gets little of the residues' rounding, however many steps there are
+        rate, solved = solve(h, self._factorised(h), self.blocks, x)
+        end = x + np.einsum("ps,pcsn->cn", h * _END, solved.reshape(POLES.size, 2, 2, -1))
+        end[np.abs(end) < SMALLEST] = 0.0
+        value, slope = x @ self.readings.T, rate @ self.readings.T
+        parts = (solved @ self.readings.T).reshape(POLES.size, 2, 2, -1)
+        flow = np.asarray(h * (parts[:, :, 0] + 1j * parts[:, :, 1]), complex)
         # an integral is one more row of the generator, with rate 0: its solve is a division
-        for r in range(readings.shape[0]):
-            for c in range(x.shape[1]):
-                flow = 0.0j
-                for i in range(x.shape[0]):
-                    flow += readings[r, i] * work[i, c]
-                y_out[r, c] += (share * (h * flow - reading[r, c]) / poles[j]).real
-    for i in range(x.shape[0]):
-        for c in range(x.shape[1]):
-            if abs(out[i, c]) < 1e-100:  # denormals would cost a hundred times a number's time
-                out[i, c] = 0.0
+        gathered = h * (flow - value) / POLES[:, None, None]
+        values, risen = _along(value, flow), _along(integrals, gathered)
+        defect = np.tensordot(SLOPE_AT_START, values, 1) - h * slope
+        return _Step(h, end, values, risen, ERROR_PER_DEFECT * np.abs(defect))
+
+    def _factorised(self, h: float) -> Array:
+        if h in self._factors:
+            self._factors[h] = self._factors.pop(h)  # the last used comes last
+        else:
+            if len(self._factors) == SLOTS:
+                del self._factors[next(iter(self._factors))]
+            self._factors[h] = factorise(h, self.blocks)
+        return self._factors[h]
 
 
-@njit(error_model="numpy")
-def _apply(q: Blocks, x: Array, rate: Array) -> None:
-    """rate += Q x."""
-    for e in range(q.first.size - 1):
-        low, high = q.first[e], q.first[e + 1]
-        for c in range(x.shape[1]):
-            for i in range(low, high):
-                line = q.start[e] + (i - low) * (high - low)
-                value = q.below[i] * x[high, c] if high < x.shape[0] else 0.0
-                for j in range(low, high):
-                    value += q.inner[line + j - low] * x[j, c]
-                rate[i, c] += value
-            if e:
-                before = q.first[e - 1]
-                for j in range(before, low):
-                    rate[low, c] += q.above[e, j - before] * x[j, c]
-
-
-@njit(error_model="numpy")
-def _solve(h: float, inverse: ComplexArray, q: Blocks, x: Array, s: ComplexArray) -> None:
-    """s = (h Q - z)^-1 x: up through the blocks for their first points, then down for all."""
-    blocks = q.first.size - 1
-    columns = x.shape[1]
-    for i in range(x.shape[0]):
-        for c in range(columns):
-            s[i, c] = x[i, c]
-    for e in range(blocks - 1, 0, -1):
-        low, high, before = q.first[e], q.first[e + 1], q.first[e - 1]
-        for c in range(columns):
-            value = 0.0j
-            for j in range(high - low):
-                value += inverse[q.start[e] + j] * s[low + j, c]
-            for i in range(before, low):
-                s[i, c] -= h * q.below[i] * value
-    temporary = np.empty(q.above.shape[1], np.complex128)
-    for e in range(blocks):
-        low, size = q.first[e], q.first[e + 1] - q.first[e]
-        for c in range(columns):
-            if e:
-                above = 0.0j
-                for j in range(low - q.first[e - 1]):
-                    above += q.above[e, j] * s[q.first[e - 1] + j, c]
-                s[low, c] -= h * above
-            for j in range(size):
-                temporary[j] = s[low + j, c]
-            for i in range(size):
-                value = 0.0j
-                for j in range(size):
-                    value += inverse[q.start[e] + i * size + j] * temporary[j]
-                s[low + i, c] = value
+def _along(start: Array, solved: ComplexArray) -> Array:
+    """What starts from `start` (columns, r), at every point in time, from its resolvents."""
+    flat = solved.reshape(POLES.size, -1)
+    change = _SHARES.real @ flat.real - _SHARES.imag @ flat.imag
+    return np.concatenate([start[None], start + change.reshape(-1, *start.shape)])

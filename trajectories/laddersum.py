@@ -22,7 +22,7 @@ from trajectories.grids import (
     ladder_grid,
     reading_weights,
 )
-from trajectories.gridsteps import propagate_readings
+from trajectories.gridsteps import Readings, propagate_readings
 
 Array = NDArray[np.float64]
 
@@ -117,6 +117,7 @@ class _Running:
     integrals: Array
     node_difference: Array
     grid_error: Array
+    reading_error: Array
     step_error: float = 0.0
     chains: int = field(default=0)
 
@@ -157,12 +158,14 @@ def chains_needed(family: LadderFamily, longest_time: float) -> int:
 def sum_over_ladders(family: LadderFamily, taus: Array) -> LadderSum:
     """S and its integral for each row of weights and each column, at gamma t = `taus`.
 
-    The error estimate adds the differences seen on halving steps, on leaving out one node, and
-    on a coarser grid.
+    The error estimate adds the differences seen on halving steps, on leaving out one node, on a
+    coarser grid, and the error of reading within steps.
     """
     rows, columns = family.weight.shape[0], family.chain(ladder_grid(2)).factor.size
     shape = (taus.size, rows, columns)
-    running = _Running(np.zeros(shape), np.zeros(shape), np.zeros(shape[:2]), np.zeros(rows))
+    running = _Running(
+        np.zeros(shape), np.zeros(shape), np.zeros(shape[:2]), np.zeros(rows), np.zeros(rows)
+    )
     total = np.abs(family.weight).sum(axis=1)
     heaviest = int(np.argmax(np.abs(family.weight).sum(axis=0))) if family.k.size else 0
     for a, b, nodes in panels(family, float(taus[-1])):
@@ -178,6 +181,7 @@ def sum_over_ladders(family: LadderFamily, taus: Array) -> LadderSum:
         running.step_error * amplified
         + np.abs(running.node_difference).max(axis=0)
         + running.grid_error
+        + running.reading_error
     )
     return LadderSum(running.values, running.integrals, error, running.chains)
 
@@ -199,12 +203,13 @@ def _add_chain(
         readings += reading_weights(grid, k, weight, family.from_top)
     interpolated = nodes.size < panel[1] - panel[0]
     used = readings if interpolated else readings[:rows]
-    values, integrals, error = _evolve(chain, grid, used, taus)
-    running.values += values[:, :rows]
-    running.integrals += integrals[:, :rows]
+    found = _evolve(chain, grid, used, taus)
+    running.values += found.values[:, :rows]
+    running.integrals += found.integrals[:, :rows]
     if interpolated:
-        running.node_difference += values[:, rows:, 0]
-    running.step_error = max(running.step_error, error)
+        running.node_difference += found.values[:, rows:, 0]
+    running.step_error = max(running.step_error, found.step_error)
+    running.reading_error += found.reading_error[:rows, 0]
     running.chains += 1
 
 
@@ -249,17 +254,19 @@ def _grid_error(family: LadderFamily, taus: Array, node: float, k: float) -> Arr
     for points in (POINTS, POINTS - FEWER_POINTS):
         grid = ladder_grid(family.d + 2.0 * node, points)
         reading = reading_weights(grid, np.array([k]), np.ones((1, 1)), family.from_top)
-        seen.append(_evolve(family.chain(grid), grid, reading, taus)[0][:, 0, 0])
+        seen.append(_evolve(family.chain(grid), grid, reading, taus).values[:, 0, 0])
     return np.abs(seen[0] - seen[1]).max()
 
 
-def _evolve(chain: Chain, grid: Grid, readings: Array, taus: Array) -> tuple[Array, Array, float]:
+def _evolve(chain: Chain, grid: Grid, readings: Array, taus: Array) -> Readings:
     scale = max(grid.L, 1.0)
     faded = 2.0 * np.log(scale + 1.0) + FADED
-    values, integrals, error = propagate_readings(
+    found = propagate_readings(
         chain.blocks, chain.start, readings, chain.size, np.minimum(taus * scale, faded)
     )
     constant = readings.sum(axis=1)[:, None] * chain.offset
-    values = (values + constant) * chain.factor
-    integrals = integrals * (chain.factor / scale) + taus[:, None, None] * constant * chain.factor
-    return values, integrals, error
+    values = (found.values + constant) * chain.factor
+    grown = taus[:, None, None] * constant * chain.factor
+    integrals = found.integrals * (chain.factor / scale) + grown
+    reading_error = found.reading_error * np.abs(chain.factor)
+    return Readings(values, integrals, found.step_error, reading_error)

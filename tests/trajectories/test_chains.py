@@ -1,29 +1,9 @@
-import warnings
-
-import mpmath
 import numpy as np
 import pytest
 from scipy.linalg import expm
 
 from trajectories.angular import coupled_basis
-from trajectories.chains import POLES, RESIDUES, pair_chains, propagate
-
-
-def test_poles_and_residues_are_those_of_the_pade_approximant():
-    with mpmath.workdps(50), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the library renames its argument order
-        n, m = 7, 8
-        f = mpmath.factorial
-        top = [f(n + m - j) * f(n) / (f(n + m) * f(j) * f(n - j)) for j in range(n + 1)]
-        low = [(-1) ** j * f(n + m - j) * f(m) / (f(n + m) * f(j) * f(m - j)) for j in range(m + 1)]
-        slope = [j * low[j] for j in range(1, m + 1)]
-        roots = mpmath.polyroots(low[::-1], maxsteps=200, extraprec=200)
-        upper = sorted((z for z in roots if z.imag > 0), key=lambda z: z.imag)
-        for z, pole, residue in zip(upper, POLES, RESIDUES, strict=True):
-            c = mpmath.polyval(top[::-1], z) / mpmath.polyval(slope[::-1], z)
-            # the nearest doubles: 1 ulp of the modulus
-            assert abs(z - mpmath.mpc(pole)) < 3e-16 * abs(z)
-            assert abs(c - mpmath.mpc(residue)) < 3e-16 * abs(c)
+from trajectories.chains import pair_chains, propagate
 
 
 @pytest.mark.parametrize("nbar", [0.0, 0.4, 5.0])

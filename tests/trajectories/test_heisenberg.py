@@ -4,8 +4,10 @@ import mpmath
 import numpy as np
 import pytest
 from scipy.integrate import romb
+from scipy.linalg import expm
 
 from nvmodel import CollectiveBattery, InputError
+from trajectories import gridsteps
 from trajectories.angular import coupled_basis, lowering_squared
 from trajectories.chains import pair_chains, propagate
 from trajectories.grids import Blocks, Grid, ladder_grid, reading_weights
@@ -78,11 +80,9 @@ def test_doubling_grid_agrees_with_all_rungs(chain, nbar, L):
     for grid in (ladder_grid(L), every_rung(L)):
         on_grid = chain(grid, nbar)
         readings = reading_weights(grid, rungs, np.eye(4), from_top=True)
-        values, integrals, _ = propagate_readings(
-            on_grid.blocks, on_grid.start, readings, on_grid.size, taus
-        )
+        found = propagate_readings(on_grid.blocks, on_grid.start, readings, on_grid.size, taus)
         size = (readings @ on_grid.size)[:, None]
-        seen.append((values * size, integrals * size))
+        seen.append((found.values * size, found.integrals * size))
     # the all-rung chain's rounding grows like 1e-16 nbar L per e-fold
     np.testing.assert_allclose(seen[0][0], seen[1][0], rtol=0, atol=1e-9)
     np.testing.assert_allclose(seen[0][1], seen[1][1], rtol=0, atol=3e-9)
@@ -140,11 +140,24 @@ def test_residual_of_the_large_n_law_falls_like_one_over_n(nbar):
     np.testing.assert_allclose(orders, 1.0, atol=0.15)  # corrections of order log(N)/N remain
 
 
+def irregular(last: float) -> dict[str, np.ndarray]:
+    """Times that share no step, up to `last`."""
+    near = np.linspace(0.4, 0.4 + 1e-9, 5)
+    clusters = np.concatenate([[0.0, 1e-30], near, np.nextafter(near[-1:], 1.0), [0.7, 1.0]])
+    return {
+        "equal": np.linspace(0.0, last, 100),
+        "logarithmic": np.geomspace(1e-6 * last, last, 100),
+        "random": np.sort(np.random.default_rng(3).random(100)) * last,
+        "clustered": clusters * last,
+    }
+
+
+@pytest.mark.parametrize("spacing", ["equal", "logarithmic", "random", "clustered"])
 @pytest.mark.parametrize("nbar", [0.0, 0.5, 5.0])
-def test_large_n_law_holds_at_1e16_spins(nbar):
+def test_large_n_law_holds_at_1e16_spins(nbar, spacing):
     n_battery, n_charger = 10**15, 9 * 10**15
     D = n_charger - n_battery
-    times = (np.log(D) + np.linspace(-3.0, 30.0, 100)) / D
+    times = irregular((np.log(D) + 30.0) / D)[spacing]
     result = heisenberg_averages(CollectiveBattery(n_battery, n_charger, nbar=nbar), times)
     law = large_n_law(n_battery, n_charger, nbar, times)
     # the law's own residual is 1e-15 here; what is left is ours, and we promise 1e-8
@@ -204,6 +217,45 @@ def test_error_estimate_covers_the_difference_between_two_ways_of_stepping():
     )
     difference = np.abs(coarse.battery_energy - fine.battery_energy[::20]).max()
     assert difference < coarse.error_estimate + fine.error_estimate < 1e-9
+
+
+@pytest.mark.parametrize("nbar", [0.0, 0.5])
+def test_readings_at_any_time_are_those_of_the_matrix_exponential(nbar):
+    grid = ladder_grid(400)
+    chain = level_chain(grid, nbar)
+    readings = reading_weights(grid, np.array([0.0, 7.0, 150.0]), np.eye(3), from_top=True)
+    taus = np.sort(np.random.default_rng(2).random(25)) ** 2 * 20.0
+    taus[0] = 0.0
+    found = propagate_readings(chain.blocks, chain.start, readings, chain.size, taus)
+    matrix = dense(chain.blocks)
+    for tau, values in zip(taus, found.values, strict=True):
+        # 1e-10: what is promised; the exponential's own rounding is 1e-13
+        np.testing.assert_allclose(
+            values, readings @ expm(matrix * tau) @ chain.start, rtol=0, atol=1e-10
+        )
+    assert found.reading_error.max() + found.step_error < 1e-10
+
+
+@pytest.mark.parametrize("chain", [level_chain, coherence_chain])
+def test_reading_error_is_what_the_polynomials_miss(chain, monkeypatch):
+    """With long steps that miss visibly, against short ones."""
+    grid = ladder_grid(10**9)
+    made = chain(grid, 0.5)
+    reading = reading_weights(grid, np.array([3.0]), np.ones((1, 1)), from_top=True)
+    taus = np.sort(np.random.default_rng(4).random(300)) * 40.0
+    seen = []
+    for step_tolerance, reading_tolerance in ((1e-7, 1e-8), (1e-9, 1e-13)):
+        monkeypatch.setattr(gridsteps, "STEP_TOLERANCE", step_tolerance)
+        monkeypatch.setattr(gridsteps, "READING_TOLERANCE", reading_tolerance)
+        monkeypatch.setattr(gridsteps, "EASY_READING", 0.5)
+        seen.append(propagate_readings(made.blocks, made.start, reading, made.size, taus))
+    difference = np.abs(seen[0].values - seen[1].values).max(axis=0)[0]
+    estimate = seen[0].reading_error[0]
+    scale = (reading @ (1.0 / np.where(made.size > 0.0, made.size, np.inf)))[0]
+    assert np.all(estimate > 1e-11 * scale)  # far above rounding: something is measured
+    # the estimate is of leading order, and output times need not meet the largest error
+    assert np.all(difference < 1.2 * estimate)
+    assert np.all(difference > 0.2 * estimate)
 
 
 def test_refuses_what_it_cannot_do():

@@ -1,0 +1,180 @@
+r"""Resolvents :math:`(hQ-z)^{-1}` of a block tridiagonal generator on a ladder's grid.
+
+The blocks of `trajectories.grids.Blocks` have at most 16 rows, and are coupled to the next by one
+column and to the previous by one row. Two functions are solved for at a time, with real and
+imaginary parts apart, so that each number of a matrix is read once and sums over rows fill vector
+registers: for that they may be taken in any order (`reassoc`).
+"""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from trajectories.grids import Blocks
+from trajectories.radau import POLES
+
+Array = NDArray[np.float64]
+
+
+def factorise(h: float, blocks: Blocks) -> Array:
+    """Inverses of the diagonal blocks of hQ - z for each pole z, eliminated from the last one up.
+
+    Returns
+    -------
+    ndarray (poles, 2, inner.size)
+        Real and imaginary parts, in the order of `Blocks.inner`.
+    """
+    factors = np.empty((POLES.size, 2, blocks.inner.size))
+    for pole, factor in zip(POLES, factors, strict=True):
+        _factorise(h, pole.real, pole.imag, blocks, factor)
+    return factors
+
+
+def solve(h: float, factors: Array, blocks: Blocks, x: Array) -> tuple[Array, Array]:
+    """Q x and (hQ - z)^-1 Q x for each pole z.
+
+    Parameters
+    ----------
+    factors : ndarray
+        From `factorise`.
+    x : ndarray (2, points)
+        Two functions.
+
+    Returns
+    -------
+    rate : ndarray (2, points)
+    solved : ndarray (poles, 4, points)
+        Real and imaginary part of the first, and of the second.
+    """
+    rate = np.empty_like(x)
+    _apply(blocks, x, rate)
+    solved = np.empty((POLES.size, 4, x.shape[1]))
+    for factor, out in zip(factors, solved, strict=True):
+        _solve(h, factor[0], factor[1], blocks, rate, out)
+    return rate, solved
+
+
+@njit(cache=True, error_model="numpy")
+def _factorise(h: float, zr: float, zi: float, q: Blocks, factor: Array) -> None:
+    last = q.first.size - 2
+    most = q.above.shape[1]
+    a, b = np.empty((most, most)), np.empty((most, most))
+    pivots = np.empty(most, np.int64)
+    for e in range(last, -1, -1):
+        size, start = q.first[e + 1] - q.first[e], q.start[e]
+        for i in range(size):
+            for j in range(size):
+                a[i, j], b[i, j] = h * q.inner[start + i * size + j], 0.0
+            a[i, i] -= zr
+            b[i, i] -= zi
+        if e < last:
+            cr, ci = factor[0, q.start[e + 1]], factor[1, q.start[e + 1]]
+            for i in range(size):
+                left = h * h * q.below[q.first[e] + i]
+                for j in range(size):
+                    a[i, j] -= left * cr * q.above[e + 1, j]
+                    b[i, j] -= left * ci * q.above[e + 1, j]
+        _invert(a, b, size, pivots)
+        for i in range(size):
+            for j in range(size):
+                factor[0, start + i * size + j] = a[i, j]
+                factor[1, start + i * size + j] = b[i, j]
+
+
+@njit(error_model="numpy")
+def _invert(a: Array, b: Array, n: int, pivots: NDArray[np.int64]) -> None:
+    """The inverse of a + ib in place, by Gauss and Jordan with exchanges of rows."""
+    for c in range(n):
+        pivot, largest = c, -1.0
+        for i in range(c, n):
+            modulus = a[i, c] * a[i, c] + b[i, c] * b[i, c]
+            if modulus > largest:
+                pivot, largest = i, modulus
+        pivots[c] = pivot
+        if pivot != c:
+            for j in range(n):
+                a[c, j], a[pivot, j] = a[pivot, j], a[c, j]
+                b[c, j], b[pivot, j] = b[pivot, j], b[c, j]
+        pr, pi = a[c, c] / largest, -b[c, c] / largest
+        a[c, c], b[c, c] = 1.0, 0.0
+        for j in range(n):
+            a[c, j], b[c, j] = a[c, j] * pr - b[c, j] * pi, a[c, j] * pi + b[c, j] * pr
+        for i in range(n):
+            if i != c:
+                fr, fi = a[i, c], b[i, c]
+                a[i, c], b[i, c] = 0.0, 0.0
+                for j in range(n):
+                    a[i, j] -= fr * a[c, j] - fi * b[c, j]
+                    b[i, j] -= fr * b[c, j] + fi * a[c, j]
+    for c in range(n - 1, -1, -1):
+        pivot = pivots[c]
+        if pivot != c:
+            for i in range(n):
+                a[i, c], a[i, pivot] = a[i, pivot], a[i, c]
+                b[i, c], b[i, pivot] = b[i, pivot], b[i, c]
+
+
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def _apply(q: Blocks, x: Array, rate: Array) -> None:
+    """rate = Q x."""
+    for e in range(q.first.size - 1):
+        low, size = q.first[e], q.first[e + 1] - q.first[e]
+        for i in range(size):
+            row = q.start[e] + i * size
+            one, two = 0.0, 0.0
+            for j in range(size):
+                one += q.inner[row + j] * x[0, low + j]
+                two += q.inner[row + j] * x[1, low + j]
+            if low + size < x.shape[1]:
+                one += q.below[low + i] * x[0, low + size]
+                two += q.below[low + i] * x[1, low + size]
+            rate[0, low + i], rate[1, low + i] = one, two
+        if e:
+            before = q.first[e - 1]
+            for j in range(low - before):
+                rate[0, low] += q.above[e, j] * x[0, before + j]
+                rate[1, low] += q.above[e, j] * x[1, before + j]
+
+
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def _solve(h: float, fr: Array, fi: Array, q: Blocks, x: Array, s: Array) -> None:
+    """s = (hQ - z)^-1 x: up through the blocks for their first points, then down for all."""
+    for i in range(x.shape[1]):
+        s[0, i], s[1, i], s[2, i], s[3, i] = x[0, i], 0.0, x[1, i], 0.0
+    right = np.empty((4, q.above.shape[1]))
+    for e in range(q.first.size - 2, 0, -1):
+        low, size = q.first[e], q.first[e + 1] - q.first[e]
+        _first_rows(1, fr, fi, q.start[e], size, s, low, right)
+        for part in range(4):
+            coupled = h * right[part, 0]
+            for i in range(q.first[e - 1], low):
+                s[part, i] -= q.below[i] * coupled
+    for e in range(q.first.size - 1):
+        low, size = q.first[e], q.first[e + 1] - q.first[e]
+        if e:
+            before = q.first[e - 1]
+            for part in range(4):
+                above = 0.0
+                for j in range(low - before):
+                    above += q.above[e, j] * s[part, before + j]
+                s[part, low] -= h * above
+        _first_rows(size, fr, fi, q.start[e], size, s, low, right)
+        for part in range(4):
+            for i in range(size):
+                s[part, low + i] = right[part, i]
+
+
+@njit(error_model="numpy", fastmath={"reassoc", "contract"})
+def _first_rows(
+    rows: int, fr: Array, fi: Array, start: int, size: int, s: Array, low: int, out: Array
+) -> None:
+    """out = the first rows of an inverse block, applied to s[:, low : low + size]."""
+    for i in range(rows):
+        ar, ai, br, bi = 0.0, 0.0, 0.0, 0.0
+        for j in range(size):
+            f, g = fr[start + i * size + j], fi[start + i * size + j]
+            ar += f * s[0, low + j] - g * s[1, low + j]
+            ai += f * s[1, low + j] + g * s[0, low + j]
+            br += f * s[2, low + j] - g * s[3, low + j]
+            bi += f * s[3, low + j] + g * s[2, low + j]
+        out[0, i], out[1, i], out[2, i], out[3, i] = ar, ai, br, bi
