@@ -14,6 +14,7 @@ from trajectories.grids import Blocks
 from trajectories.radau import POLES
 
 Array = NDArray[np.float64]
+ComplexArray = NDArray[np.complex128]
 
 
 def factorise(h: float, blocks: Blocks) -> Array:
@@ -25,8 +26,7 @@ def factorise(h: float, blocks: Blocks) -> Array:
         Real and imaginary parts, in the order of `Blocks.inner`.
     """
     factors = np.empty((POLES.size, 2, blocks.inner.size))
-    for pole, factor in zip(POLES, factors, strict=True):
-        _factorise(h, pole.real, pole.imag, blocks, factor)
+    _factorise_all(h, POLES, blocks, factors)
     return factors
 
 
@@ -49,12 +49,17 @@ def solve(h: float, factors: Array, blocks: Blocks, x: Array) -> tuple[Array, Ar
     rate = np.empty_like(x)
     _apply(blocks, x, rate)
     solved = np.empty((POLES.size, 4, x.shape[1]))
-    for factor, out in zip(factors, solved, strict=True):
-        _solve(h, factor[0], factor[1], blocks, rate, out)
+    _solve_all(h, factors, blocks, rate, solved)
     return rate, solved
 
 
 @njit(cache=True, error_model="numpy")
+def _factorise_all(h: float, poles: ComplexArray, q: Blocks, factors: Array) -> None:
+    for j in range(poles.size):
+        _factorise(h, poles[j].real, poles[j].imag, q, factors[j])
+
+
+@njit(error_model="numpy")
 def _factorise(h: float, zr: float, zi: float, q: Blocks, factor: Array) -> None:
     last = q.first.size - 2
     most = q.above.shape[1]
@@ -136,7 +141,13 @@ def _apply(q: Blocks, x: Array, rate: Array) -> None:
                 rate[1, low] += q.above[e, j] * x[1, before + j]
 
 
-@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@njit(cache=True, error_model="numpy")
+def _solve_all(h: float, factors: Array, q: Blocks, x: Array, solved: Array) -> None:
+    for j in range(factors.shape[0]):
+        _solve(h, factors[j, 0], factors[j, 1], q, x, solved[j])
+
+
+@njit(error_model="numpy", fastmath={"reassoc", "contract"})
 def _solve(h: float, fr: Array, fi: Array, q: Blocks, x: Array, s: Array) -> None:
     """s = (hQ - z)^-1 x: up through the blocks for their first points, then down for all."""
     for i in range(x.shape[1]):

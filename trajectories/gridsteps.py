@@ -24,7 +24,6 @@ from trajectories.radau import (
 )
 
 Array = NDArray[np.float64]
-ComplexArray = NDArray[np.complex128]
 
 # all lengths are this times a power of two. Readings of a burst keep `READING_TOLERANCE` with this
 # one and miss it with 0.8; five eighths, so that times add up without rounding
@@ -110,19 +109,18 @@ def propagate_readings(
     ------
     TooManyStepsError
     """
-    shape = (taus.size, start.shape[1], readings.shape[0])
-    values, integrals = np.empty(shape), np.zeros(shape)
+    read = np.zeros((taus.size, 2, start.shape[1], readings.shape[0]))
     # the largest value of a reading, of functions whose `size` times value is at most 1
     largest = np.abs(readings) @ np.divide(1.0, size, where=size > 0.0, out=np.zeros_like(size))
     accepted = READING_TOLERANCE * largest
-    reading_error = np.zeros(shape[1:])
+    reading_error = np.zeros(read.shape[2:])
     walk = _Walk(blocks, readings, size, start.T.copy())
     readable = _Length()
     done = int(np.searchsorted(taus, 0.0, side="right"))
-    values[:done] = (readings @ start).T
+    read[:done, 0] = (readings @ start).T
     for _ in range(MOST_STEPS):
         if done == taus.size:
-            values, integrals = values.swapaxes(1, 2), integrals.swapaxes(1, 2)
+            values, integrals = read.transpose(1, 0, 3, 2)
             return Readings(values, integrals, walk.error, reading_error.T)
         h = _length_towards(taus[done] - walk.now, walk.length.value, readable.value)
         step = walk.step(h)
@@ -132,7 +130,7 @@ def propagate_readings(
             continue
         theta = (taus[done:reached] - walk.now) / h
         if walk.advance(step) and reached > done:
-            values[done:reached], integrals[done:reached] = step.read(theta)
+            read[done:reached] = step.read(theta)
             reading_error = np.maximum(reading_error, step.reading_error)
             readable.accept(h, bool(np.all(step.reading_error <= EASY_READING * accepted)))
             done = reached
@@ -172,19 +170,22 @@ class _Length:
 class _Step:
     """A step of length h: the functions (columns, points) at its end, and what is read in it.
 
-    `values` and `integrals` (9, columns, r) belong to `POINTS_IN_TIME`.
+    `path` (9, 2, columns, r) holds readings and their integrals at `POINTS_IN_TIME`.
     """
 
     h: float
     x: Array
-    values: Array
-    integrals: Array
+    path: Array
     reading_error: Array
 
-    def read(self, theta: Array) -> tuple[Array, Array]:
-        """Readings and integrals at the times theta h from its start."""
-        weights = between_points(theta)
-        return np.tensordot(weights, self.values, 1), np.tensordot(weights, self.integrals, 1)
+    @property
+    def integrals(self) -> Array:
+        """At the end."""
+        return self.path[-1, 1]
+
+    def read(self, theta: Array) -> Array:
+        """Readings and integrals (T, 2, columns, r) at the times theta h from its start."""
+        return _combined(between_points(theta), self.path)
 
 
 class _Walk:
@@ -215,7 +216,7 @@ class _Walk:
             self.error += self._difference
         else:
             half = self._step_from(0.5 * h, self.x, self.integrals)
-            two = self._step_from(0.5 * h, half.x, half.integrals[-1])
+            two = self._step_from(0.5 * h, half.x, half.integrals)
             self._difference = self._between(two, step)
             if not self._difference <= STEP_TOLERANCE:  # nan is refused
                 self.length.refuse(h)
@@ -224,14 +225,14 @@ class _Walk:
             self._verified, self._unverified = h, 0
             self.length.accept(h, self._difference < EASY_STEP * STEP_TOLERANCE)
             step = two
-        self.x, self.integrals = step.x, step.integrals[-1]
+        self.x, self.integrals = step.x, step.integrals
         self.now += h
         return True
 
     def _between(self, two: _Step, one: _Step) -> float:
         """Relative to the start's largest value, or to that of a reading over one e-fold."""
-        change = np.abs(two.integrals[-1] - one.integrals[-1])
-        scale = np.maximum(self.reading_scale, np.abs(two.integrals[-1]))
+        change = np.abs(two.integrals - one.integrals)
+        scale = np.maximum(self.reading_scale, np.abs(two.integrals))
         relative = np.max(change / np.maximum(scale, 1e-300))
         return float(np.maximum(relative, np.max(self.size * np.abs(two.x - one.x))))
 
@@ -243,12 +244,15 @@ class _Walk:
         end[np.abs(end) < SMALLEST] = 0.0
         value, slope = x @ self.readings.T, rate @ self.readings.T
         parts = (solved @ self.readings.T).reshape(POLES.size, 2, 2, -1)
-        flow = np.asarray(h * (parts[:, :, 0] + 1j * parts[:, :, 1]), complex)
+        path = np.empty((STAGES.shape[0] + 1, 2, *value.shape))
+        path[0] = value, integrals
+        flow = np.empty((POLES.size, *path.shape[1:]), complex)
+        flow[:, 0] = h * (parts[:, :, 0] + 1j * parts[:, :, 1])
         # an integral is one more row of the generator, with rate 0: its solve is a division
-        gathered = h * (flow - value) / POLES[:, None, None]
-        values, risen = _along(value, flow), _along(integrals, gathered)
-        defect = np.tensordot(SLOPE_AT_START, values, 1) - h * slope
-        return _Step(h, end, values, risen, ERROR_PER_DEFECT * np.abs(defect))
+        flow[:, 1] = h * (flow[:, 0] - value) / POLES[:, None, None]
+        path[1:] = path[0] + _combined(_SHARES.real, flow.real) - _combined(_SHARES.imag, flow.imag)
+        defect = _combined(SLOPE_AT_START[None], path[:, 0])[0] - h * slope
+        return _Step(h, end, path, ERROR_PER_DEFECT * np.abs(defect))
 
     def _factorised(self, h: float) -> Array:
         if h in self._factors:
@@ -260,8 +264,6 @@ class _Walk:
         return self._factors[h]
 
 
-def _along(start: Array, solved: ComplexArray) -> Array:
-    """What starts from `start` (columns, r), at every point in time, from its resolvents."""
-    flat = solved.reshape(POLES.size, -1)
-    change = _SHARES.real @ flat.real - _SHARES.imag @ flat.imag
-    return np.concatenate([start[None], start + change.reshape(-1, *start.shape)])
+def _combined(weights: Array, parts: Array) -> Array:
+    """Sums over the first axis of `parts`."""
+    return np.asarray(weights @ parts.reshape(parts.shape[0], -1)).reshape(-1, *parts.shape[1:])
