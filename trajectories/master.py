@@ -40,6 +40,8 @@ NEED_POPULATIONS = (*FROM_POPULATIONS, "energy_variance")
 BATCH = 1 << 25
 # above this many unknowns energies come from the adjoint equation, whose cost grows like log N
 MANY_UNKNOWNS = 100_000
+# coherences of ladders that start smaller than this are left out, all together less than 1e-11
+NEGLIGIBLE_COHERENCE = 1e-13
 # unknowns of one state; six work arrays of this size are held (1.5 GB)
 MOST_UNKNOWNS = 32_000_000
 # above this many products the table of populations takes minutes: left to those who ask
@@ -109,14 +111,15 @@ def evolve(
     if not all_pairs and not ladder and _unknowns(basis, all_pairs) > MANY_UNKNOWNS:
         return _at_any_size(battery, t, names, exact)
     _refuse_too_large(battery, basis, all_pairs)
-    chains = pair_chains(basis, battery.occupation, basis.n_ladders if all_pairs else 1)
+    furthest = basis.n_ladders if all_pairs else 1
+    chains = pair_chains(basis, battery.occupation, furthest, NEGLIGIBLE_COHERENCE)
     operators = linear_observables(basis, chains, battery.occupation)
     linear: dict[str, list[Array]] = {name: [] for name in operators}
     emitted, found, log_neg, log_neg_rate = [], [], [], []
     error = 0.0
     for states, photons, batch_error in _batches(battery, basis, chains, t * battery.gamma):
+        narrow = states[:, :, : 2 * basis.n_ladders - 1].reshape(len(states), -1)
         for name, weights in operators.items():
-            narrow = states[:, :, : weights.shape[1]].reshape(len(states), -1)
             linear[name].append(narrow @ weights.ravel())
         emitted.append(photons)
         if ladder:

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
+from trajectories import chainsteps
 from trajectories.angular import coupled_basis
 from trajectories.chains import pair_chains, propagate
 
@@ -26,6 +27,50 @@ def test_propagation_against_dense_exponentials(nbar):
     assert np.abs(states[-1][:, ~diagonal]).max() < 1e-12
     kept = states[-1][:, diagonal].sum(axis=0)
     np.testing.assert_allclose(kept, start[:, diagonal].sum(axis=0), atol=1e-11)
+
+
+@pytest.mark.parametrize("nbar", [0.0, 0.4])
+def test_states_read_within_steps_against_dense_exponentials(nbar):
+    basis = coupled_basis(3, 7)
+    chains = pair_chains(basis, nbar, furthest=9)
+    rng = np.random.default_rng(5)
+    start = np.where(chains.inside(basis), rng.random(chains.loss.shape), 0.0)
+    start /= start.sum()
+    taus = np.sort(rng.random(80)) * 0.6  # some ten to a step
+    emission = np.where(chains.first == chains.second, chains.loss, 0.0)
+    states, integral, error = propagate(chains, start, taus, emission)
+    photons = np.zeros(taus.size)
+    for c in range(start.shape[1]):
+        generator = np.diag(-chains.loss[:, c])
+        generator += np.diag(chains.gain_above[1:, c], -1) + np.diag(chains.gain_below[:-1, c], 1)
+        # one more row for the integral
+        counted = np.block([[generator, np.zeros((len(generator), 1))], [emission[:, c], 0.0]])
+        begun = np.append(start[:, c], 0.0)
+        for i, tau in enumerate(taus):
+            exact = expm(counted * tau) @ begun
+            # 2e-11: a state is read to 1e-11, and some rounding
+            np.testing.assert_allclose(states[i, :, c], exact[:-1], atol=2e-11)
+            photons[i] += exact[-1]
+    np.testing.assert_allclose(integral, photons, atol=1e-10)  # rates up to 30 times that
+    assert error < 5e-11
+
+
+@pytest.mark.parametrize("nbar", [0.0, 0.5])
+def test_reading_error_is_what_the_polynomials_miss(nbar, monkeypatch):
+    """With long steps that miss visibly, against short ones."""
+    basis = coupled_basis(20, 100)
+    chains = pair_chains(basis, nbar, furthest=0)
+    start = np.zeros_like(chains.loss)
+    start[round(chains.M[0] - basis.m_start)] = basis.weight
+    taus = np.linspace(0.0, 0.15, 400)
+    seen = []
+    for tolerance in (1e-6, 1e-12):
+        monkeypatch.setattr(chainsteps, "READING_TOLERANCE", tolerance)
+        seen.append(propagate(chains, start, taus, np.zeros_like(start)))
+    difference = np.abs(seen[0][0] - seen[1][0])
+    assert difference.max() < seen[0][2]
+    # the estimate is for the sum over a few chains' elements; it is not far off
+    assert difference.sum(axis=(1, 2)).max() > 0.1 * seen[0][2] > 1e-9
 
 
 def test_integral_counts_what_leaves():

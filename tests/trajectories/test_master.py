@@ -177,3 +177,19 @@ def test_populations_at_zero_temperature_without_coherences(sizes):
     weights = [s.distributions["populations"].weight for s in (pure, pairs)]
     np.testing.assert_allclose(weights[0], weights[1], atol=1e-10)
     np.testing.assert_allclose(weights[0].sum(axis=1), 1.0, atol=1e-10)
+
+
+@pytest.mark.parametrize("sizes", [(12, 60), (20, 40)], ids=str)
+def test_coherences_that_start_small_do_not_matter(sizes, monkeypatch):
+    battery, times = CollectiveBattery(*sizes, nbar=0.3), np.linspace(0.0, 0.4, 9)
+    names = ("ergotropy", "energy_variance", "log_negativity")
+    fewer = evolve(battery, times, names)
+    monkeypatch.setattr(master, "NEGLIGIBLE_COHERENCE", 0.0)
+    whole = evolve(battery, times, names)
+    monkeypatch.setattr(master, "NEGLIGIBLE_COHERENCE", 1e-4)
+    least = evolve(battery, times, names)
+    for name in names:
+        # 1e-11 left out, and the same again for other steps; the negativity sums over a block's
+        # eigenvalues, some 20
+        np.testing.assert_allclose(fewer[name], whole[name], atol=3e-10, err_msg=name)
+    assert np.abs(least["log_negativity"] - whole["log_negativity"]).max() > 1e-6

@@ -1,0 +1,361 @@
+r"""Stepping a few chains of the master equation in time, and reading their states on the way.
+
+Steps of Radau collocation (`trajectories.radau`) follow the solution: where output times lie closer
+than that, states come from the polynomial of the step. Chains are columns side by side, as many as
+the processor's near memory holds with all resolvents of a step.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from trajectories.radau import (
+    ERROR_PER_DEFECT,
+    ORDER,
+    POINTS_IN_TIME,
+    POLES,
+    SLOPE_AT_START,
+    STAGES,
+)
+
+Array = NDArray[np.float64]
+
+# largest accepted difference between one step and two half steps, which themselves are more
+# accurate by 2^15; what is left is far below the rounding of the residues, 1e-13 a step
+STEP_TOLERANCE = 1e-9
+
+# largest accepted error of a state read within a step, summed over its elements. It does not add up
+READING_TOLERANCE = 1e-11
+
+# where halving changed less than this, the next few steps of the same size are taken whole
+UNVERIFIED_BELOW = 1e-11
+MOST_UNVERIFIED = 4
+
+# a state that a step of this many units of the slowest mode's time moves less than the change has
+# arrived: every mode but the steady ones decays at that rate or faster (a test diagonalises the
+# chains). Longer steps would lose digits to rates times step.
+STATIONARY_STEP = 1.0
+STATIONARY_CHANGE = 1e-13
+
+# chains stepped together: with their resolvents 1 MB at 1000 rows
+COLUMNS = 8
+
+# a floor under all magnitudes: tails would fade into denormals, a hundred times slower
+SMALLEST = 1e-100
+
+
+def _weights_of(shares: NDArray[np.complex128], constant: float) -> Array:
+    """Weights of the state and of its resolvents' real and imaginary parts, alternating."""
+    parts = np.stack([2.0 * shares.real, -2.0 * shares.imag], axis=-1)
+    return np.concatenate([[constant], parts.ravel()])
+
+
+def _constant(shares: NDArray[np.complex128], at_zero: float) -> float:
+    """What r(A) = c + 2 Re sum_j c_j (A - z_j)^-1 has as c, if r(0) is known."""
+    return float(at_zero + 2.0 * np.sum((shares / POLES).real))
+
+
+# rows: the weights that give the state at each point in time, and h times its slope at the start
+_AT_POINTS = np.stack(
+    [_weights_of(np.zeros_like(POLES), 1.0), *(_weights_of(c, _constant(c, 1.0)) for c in STAGES)]
+)
+_AT_POINTS[-1, 0] = 0.0  # but for rounding
+_SLOPE = SLOPE_AT_START @ _AT_POINTS
+
+
+class Generator(NamedTuple):
+    """Rates (rows, columns) of some chains, as in `trajectories.chains.Chains`.
+
+    `emission` weights the state in an integral over time; `thermal` says whether any rate is from
+    below.
+    """
+
+    above: Array
+    below: Array
+    loss: Array
+    emission: Array
+    thermal: bool
+
+
+def propagate_columns(
+    q: Generator, start: Array, taus: Array, slowest: float, states: Array, first: int
+) -> tuple[Array, float]:
+    """Write the states at all `taus` to the columns of `states` (T, rows, all) from `first` on.
+
+    Returns
+    -------
+    integral : ndarray (T,)
+        Of the weighted sum.
+    error : float
+        Estimated largest error of any element of any state.
+    """
+    walk = _Walk(q, start, slowest, float(taus[-1]))
+    integral = np.zeros(taus.size)
+    done = 0
+    while True:
+        arrived = np.inf if walk.stationary else walk.now
+        while done < taus.size and taus[done] <= arrived:
+            states[done, :, first : first + start.shape[1]] = walk.x
+            integral[done] = walk.integral_at(taus[done])
+            done += 1
+        if done == taus.size:
+            return integral, walk.error + walk.reading_error
+        h, end = walk.length_to(taus[done])
+        inside = taus[done : np.searchsorted(taus, end)]  # before the end
+        if not walk.solve(h, read=inside.size > 0):
+            continue
+        if inside.size:
+            reading = integral[done : done + inside.size]
+            theta = (inside - walk.now) / h
+            _read(theta, walk.x, walk.solved, walk.gained, states, done, first, reading)
+            reading += walk.y
+        if walk.advance(h, end):
+            done += inside.size
+
+
+class _Walk:
+    """The chains on their way."""
+
+    def __init__(self, q: Generator, start: Array, slowest: float, last: float) -> None:
+        self.q, self.last = q, last
+        self.x = np.where(np.abs(start) < SMALLEST, SMALLEST, start)
+        self.y, self.now, self.error, self.reading_error = 0.0, 0.0, 0.0, 0.0
+        self.stationary = False
+        self._settled = STATIONARY_STEP / slowest
+        self._rise = 0.0
+        self._longest = 1.0 / max(float(np.max(np.where(start != 0.0, q.loss, 0.0))), 1e-300)
+        self._readable, self._verified, self._unverified, self._difference = np.inf, 0.0, 0, 1.0
+        rows, columns = start.shape
+        # the resolvents below a row of zeros, real and imaginary parts alternating, what they add
+        # to the integral, and the factors of an elimination
+        self.solved = np.zeros((2 * POLES.size, rows + 1, columns))
+        self.gained = np.zeros(2 * POLES.size)
+        self._factors = np.zeros((2, rows + 1, columns))
+        self._spare = [np.empty(start.shape) for _ in range(3)]
+
+    def integral_at(self, tau: float) -> float:
+        """At a time that was reached, or later than the state became stationary."""
+        late = tau - self.now
+        return self.y + late * float(np.vdot(self.q.emission, self.x)) if late > 0.0 else self.y
+
+    def length_to(self, output: float) -> tuple[float, float]:
+        """A step: of equal ones to an output further off, onto the next, or one to read several.
+
+        Its length, and the time at its end.
+        """
+        left = output - self.now
+        longest = min(self._longest, 4.0 * self._settled)
+        if left > longest:
+            count = np.ceil(left / longest)
+            return left / count, (output if count == 1 else self.now + left / count)
+        if left >= self._readable:
+            return left, output
+        h = min(longest, self._readable, self.last - self.now)
+        return h, (self.last if h == self.last - self.now else self.now + h)
+
+    def solve(self, h: float, read: bool) -> bool:
+        """Prepare a step; whether it can be read in between, if it is to be."""
+        self._rise = self._step(h, self.x, self._spare[0])
+        q = self.q
+        defect = _defect(h, self.x, q.above, q.below, q.loss, self.solved)
+        missing = ERROR_PER_DEFECT * defect
+        growth = 0.9 * (READING_TOLERANCE / max(missing, 1e-300)) ** (1.0 / (STAGES.shape[0] + 1))
+        self._readable = h * max(0.1, min(4.0, growth))
+        if read:
+            if missing > READING_TOLERANCE and h > 1e-15 * self.last:
+                return False
+            self.reading_error = max(self.reading_error, missing)
+        return True
+
+    def advance(self, h: float, end: float) -> bool:
+        """Take the solved step, or two halves of it if it is to be verified; False if refused."""
+        whole, half, two = self._spare
+        y = self.y + self._rise
+        trusted = h <= self._verified and self._difference < UNVERIFIED_BELOW
+        if trusted and self._unverified < MOST_UNVERIFIED:
+            self._unverified += 1
+            self.error += self._difference
+            reached = whole
+        else:
+            y_two = self._two_halves(h, half, two)
+            change = max(abs(y_two - y) / (1.0 + abs(y_two)), float(np.abs(two - whole).max()))
+            growth = 0.9 * (STEP_TOLERANCE / max(change, 1e-300)) ** (1.0 / (ORDER + 1))
+            if not change <= STEP_TOLERANCE and h > 1e-15 * self.last:
+                self._longest = h * max(0.1, min(0.7, growth))
+                return False
+            self.error += change * 2.0**-ORDER
+            self._longest = max(self._longest, h * min(4.0, growth)) if growth > 1 else h * growth
+            self._verified, self._unverified, self._difference = 1.01 * h, 0, change
+            reached, y = two, y_two
+        np.putmask(reached, np.abs(reached) < SMALLEST, SMALLEST)
+        moved = np.abs(reached - self.x).max() if h >= self._settled else np.inf
+        self.stationary = bool(moved < STATIONARY_CHANGE)
+        self._spare = [array for array in (whole, half, two, self.x) if array is not reached]
+        self.x, self.y, self.now = reached, y, end
+        return True
+
+    def _two_halves(self, h: float, half: Array, two: Array) -> float:
+        y = self.y
+        for source, target in ((self.x, half), (half, two)):
+            y += self._step(0.5 * h, source, target)
+        return y
+
+    def _step(self, h: float, x: Array, out: Array) -> float:
+        """out = r(hQ) x from the resolvents; returns what the integral gains."""
+        q, space = self.q, (self.solved, self._factors, self.gained)
+        return _step(h, x, q.above, q.below, q.loss, q.emission, q.thermal, *space, out)
+
+
+@njit(cache=True, error_model="numpy")
+def _read(
+    theta: Array,
+    x: Array,
+    solved: Array,
+    gains: Array,
+    states: Array,
+    done: int,
+    first: int,
+    gained: Array,
+) -> None:
+    """States and integrals at the times theta h of a step, from its polynomial."""
+    out = np.empty(x.shape)
+    for i in range(theta.size):
+        gained[i] = _take(_between_points(theta[i]), x, solved, gains, out)
+        # loops rather than slices: a slice's checks take seconds to compile
+        for r in range(x.shape[0]):
+            for c in range(x.shape[1]):
+                states[done + i, r, first + c] = out[r, c]
+
+
+@njit(error_model="numpy")
+def _between_points(theta: float) -> Array:
+    """Weights as in `_AT_POINTS`, at the time theta h."""
+    weights = np.zeros(_AT_POINTS.shape[1])
+    for i in range(POINTS_IN_TIME.size):
+        share = 1.0
+        for k in range(POINTS_IN_TIME.size):
+            if k != i:
+                share *= (theta - POINTS_IN_TIME[k]) / (POINTS_IN_TIME[i] - POINTS_IN_TIME[k])
+        for j in range(weights.size):
+            weights[j] += share * _AT_POINTS[i, j]
+    return weights
+
+
+@njit(error_model="numpy")
+def _take(weights: Array, x: Array, s: Array, gains: Array, out: Array) -> float:
+    """out = the state of these weights; returns what the integral has gained."""
+    w0, w1, w2, w3, w4 = weights[0], weights[1], weights[2], weights[3], weights[4]
+    w5, w6, w7, w8 = weights[5], weights[6], weights[7], weights[8]
+    for r in range(x.shape[0]):
+        for c in range(x.shape[1]):
+            first = w1 * s[0, r + 1, c] + w2 * s[1, r + 1, c] + w3 * s[2, r + 1, c]
+            second = w4 * s[3, r + 1, c] + w5 * s[4, r + 1, c] + w6 * s[5, r + 1, c]
+            third = w7 * s[6, r + 1, c] + w8 * s[7, r + 1, c] + w0 * x[r, c]
+            out[r, c] = first + second + third
+    gained = 0.0
+    for j in range(gains.size):
+        gained += weights[j + 1] * gains[j]
+    return gained
+
+
+@njit(cache=True, error_model="numpy")
+def _defect(h: float, x: Array, above: Array, below: Array, loss: Array, s: Array) -> float:
+    """Sum of what h times the polynomial's slope at the start has beside h Q x."""
+    w0, w1, w2, w3, w4 = _SLOPE[0], _SLOPE[1], _SLOPE[2], _SLOPE[3], _SLOPE[4]
+    w5, w6, w7, w8 = _SLOPE[5], _SLOPE[6], _SLOPE[7], _SLOPE[8]
+    rows = x.shape[0]
+    total = np.zeros(x.shape[1])
+    for r in range(rows):
+        up, low = max(r - 1, 0), min(r + 1, rows - 1)  # no rate leads there from beyond the ends
+        for c in range(x.shape[1]):
+            first = w1 * s[0, r + 1, c] + w2 * s[1, r + 1, c] + w3 * s[2, r + 1, c]
+            second = w4 * s[3, r + 1, c] + w5 * s[4, r + 1, c] + w6 * s[5, r + 1, c]
+            third = w7 * s[6, r + 1, c] + w8 * s[7, r + 1, c] + w0 * x[r, c]
+            rate = above[r, c] * x[up, c] + below[r, c] * x[low, c] - loss[r, c] * x[r, c]
+            total[c] += abs(first + second + third - h * rate)
+    return total.sum()
+
+
+@njit(cache=True, error_model="numpy")
+def _step(
+    h: float,
+    x: Array,
+    above: Array,
+    below: Array,
+    loss: Array,
+    emission: Array,
+    thermal: bool,
+    s: Array,
+    factors: Array,
+    gained: Array,
+    out: Array,
+) -> float:
+    """out = r(hQ) x from the resolvents (hQ - z)^-1 x; returns what the integral gains."""
+    for j in range(POLES.size):
+        zr, zi = POLES[j].real, POLES[j].imag
+        if thermal:
+            _solve_tridiagonal(h, x, above, below, loss, zr, zi, s, 2 * j, factors)
+        else:
+            _solve_bidiagonal(h, x, above, loss, zr, zi, s, 2 * j)
+        sr, si = 0.0, 0.0
+        for r in range(x.shape[0]):
+            for c in range(x.shape[1]):
+                sr += emission[r, c] * s[2 * j, r + 1, c]
+                si += emission[r, c] * s[2 * j + 1, r + 1, c]
+        # the integral is one more row of the generator, with rate 0: its own solve is a division
+        norm = h / (zr * zr + zi * zi)
+        gained[2 * j] = (sr * zr + si * zi) * norm
+        gained[2 * j + 1] = (si * zr - sr * zi) * norm
+    return _take(_AT_POINTS[-1], x, s, gained, out)
+
+
+@njit(error_model="numpy")
+def _solve_bidiagonal(
+    h: float, x: Array, above: Array, loss: Array, zr: float, zi: float, s: Array, j: int
+) -> None:
+    """s[j] + i s[j + 1] = (hQ - z)^-1 x below a row of zeros, where nothing climbs."""
+    for r in range(x.shape[0]):
+        for c in range(x.shape[1]):
+            g = h * above[r, c]
+            dr, di = -h * loss[r, c] - zr, -zi
+            nr, ni = x[r, c] - g * s[j, r, c], -g * s[j + 1, r, c]
+            norm = 1.0 / (dr * dr + di * di)
+            s[j, r + 1, c] = (nr * dr + ni * di) * norm
+            s[j + 1, r + 1, c] = (ni * dr - nr * di) * norm
+
+
+@njit(error_model="numpy")
+def _solve_tridiagonal(
+    h: float,
+    x: Array,
+    above: Array,
+    below: Array,
+    loss: Array,
+    zr: float,
+    zi: float,
+    s: Array,
+    j: int,
+    f: Array,
+) -> None:
+    """The same by elimination down the rows, factors kept in f, then back up."""
+    rows, chains = x.shape
+    for r in range(rows):
+        for c in range(chains):
+            g = h * above[r, c]
+            dr = -h * loss[r, c] - zr - g * f[0, r, c]
+            di = -zi - g * f[1, r, c]
+            nr, ni = x[r, c] - g * s[j, r, c], -g * s[j + 1, r, c]
+            norm = 1.0 / (dr * dr + di * di)
+            s[j, r + 1, c] = (nr * dr + ni * di) * norm
+            s[j + 1, r + 1, c] = (ni * dr - nr * di) * norm
+            u = h * below[r, c] * norm
+            f[0, r + 1, c] = u * dr
+            f[1, r + 1, c] = -u * di
+    for r in range(rows - 1, 0, -1):
+        for c in range(chains):
+            sr, si = s[j, r + 1, c], s[j + 1, r + 1, c]
+            fr, fi = f[0, r, c], f[1, r, c]
+            s[j, r, c] -= fr * sr - fi * si
+            s[j + 1, r, c] -= fr * si + fi * sr
