@@ -3,8 +3,13 @@ import pytest
 import qutip
 
 from nvmodel import CollectiveBattery
-from trajectories import evolve
-from trajectories.entanglement import log_negativity, log_negativity_and_rate, transpose_blocks
+from trajectories import entanglement, evolve
+from trajectories.entanglement import (
+    log_negativity,
+    log_negativity_and_rate,
+    negative_part,
+    transpose_blocks,
+)
 
 
 def _random_state(nb, nc, seed):
@@ -60,3 +65,23 @@ def test_a_kernel_counts_with_its_modulus():
     # the block with |0> and the transposed coherence: [[1-t, -t/2], [-t/2, 0]], so second order
     assert value == 0.0
     assert later / t == pytest.approx(rate, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", [float, complex])
+def test_what_is_cut_off_has_no_negative_part(kind, monkeypatch):
+    """Blocks whose weight moves through the excitation numbers and fades at either end."""
+    rng = np.random.default_rng(8)
+    size, count = 40, 150
+    blocks = rng.normal(size=(count, size, size)).astype(kind)
+    if kind is complex:
+        blocks += 1j * rng.normal(size=blocks.shape)
+    centre = np.linspace(-40.0, 80.0, count)[:, None]
+    fading = 10.0 ** (-0.6 * np.abs(np.arange(size) - centre))
+    blocks = (blocks + np.conj(np.swapaxes(blocks, 1, 2))) * fading[:, :, None] * fading[:, None]
+    eigenvalues = np.linalg.eigvalsh(blocks)
+    expected = -eigenvalues[eigenvalues < 0.0].sum()
+    # 1e-13: rounding of moduli that sum up to some hundreds
+    allowed = entanglement.NEGLIGIBLE + 1e-13 * np.abs(eigenvalues).sum()
+    assert abs(negative_part(blocks) - expected) < allowed
+    monkeypatch.setattr(entanglement, "NEGLIGIBLE", 1.0)  # visible, and within the bound
+    assert 1e-8 < abs(negative_part(blocks) - expected) < 1.0
