@@ -4,7 +4,8 @@
 
 Each case runs in a process of its own, so that its peak memory is its own; the column "more" is
 the peak above that of the same process before the case, imports and compiled code loaded. 100
-output times up to well after the burst.
+output times up to well after the burst, equally spaced, then ("log") by equal factors over six
+decades; processor time.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import numpy as np
 
 SIZES = [10.0**e for e in range(2, 17, 2)]
 RATIOS = [1.1, 2.0, 5.0, 50.0]
+EQUAL_SIZES = [1e2, 1e3, 1e4]  # at R = 1 ladders count as sqrt(N)
 OCCUPATIONS = [0.0, 0.5, 5.0]
 
 
@@ -36,14 +38,17 @@ def one_case(n_spins: float, ratio: float, nbar: float) -> dict[str, float]:
     rate = max(n_charger - n_battery, math.sqrt(n_charger))
     times = np.linspace(0.0, (math.log(n_spins) + 10.0) / rate, 100)
     loaded = peak_megabytes()
-    before = time.perf_counter()
+    before = time.process_time()
     result = heisenberg_averages(battery, times)
-    seconds = time.perf_counter() - before
+    between = time.process_time()
+    spread = heisenberg_averages(battery, np.geomspace(1e-6 * times[-1], times[-1], 100))
+    after = time.process_time()
     return {
-        "seconds": seconds,
+        "seconds": between - before,
+        "log": after - between,
         "megabytes": peak_megabytes(),
         "more": peak_megabytes() - loaded,
-        "error": result.error_estimate,
+        "error": max(result.error_estimate, spread.error_estimate),
         "ladders": result.ladders,
         "chains": result.chains,
         "energy": float(result.battery_energy[-1]),
@@ -65,11 +70,17 @@ def main() -> None:
         print(json.dumps(one_case(*arguments.case)))
         return
     sizes = SIZES[::3] if arguments.quick else SIZES
-    print("     N      R  nbar   time/s  peak/MB  more/MB  est.error  ladders  chains  E_B(end)")
+    print(
+        "     N      R  nbar   time/s    log/s  peak/MB  more/MB  est.error  ladders  chains"
+        "  E_B(end)"
+    )
     for ratio in RATIOS:
         for nbar in OCCUPATIONS:
             for size in sizes:
                 print_case(size, ratio, nbar)
+    for nbar in OCCUPATIONS:
+        for size in EQUAL_SIZES:
+            print_case(size, 1.0, nbar)
 
 
 def print_case(size: float, ratio: float, nbar: float) -> None:
@@ -82,8 +93,8 @@ def print_case(size: float, ratio: float, nbar: float) -> None:
         return
     r = json.loads(run.stdout)
     print(
-        f"{start} {r['seconds']:8.2f} {r['megabytes']:8.0f} {r['more']:8.1f} {r['error']:10.1e} "
-        f"{r['ladders']:8.0f} {r['chains']:7.0f}  {r['energy']:.9f}",
+        f"{start} {r['seconds']:8.2f} {r['log']:8.2f} {r['megabytes']:8.0f} {r['more']:8.1f} "
+        f"{r['error']:10.1e} {r['ladders']:8.0f} {r['chains']:7.0f}  {r['energy']:.9f}",
         flush=True,
     )
 

@@ -254,6 +254,16 @@ import trajectories
 from nvmodel import CollectiveBattery
 trajectories.sample(CollectiveBattery(1, 5), [0.0, 1.0], runs=1, seed=1).values
 """
+FIRST_ENERGIES = """
+import trajectories
+from nvmodel import CollectiveBattery
+trajectories.evolve(CollectiveBattery(10**15, 5 * 10**15), [0.0, 1e-14], ["battery_energy"])
+"""
+FIRST_ERGOTROPY = """
+import trajectories
+from nvmodel import CollectiveBattery
+trajectories.evolve(CollectiveBattery(1, 5, nbar=0.5), [0.0, 1.0], ["ergotropy"])
+"""
 COMMAND_LINE = "from runs.cli import main; main()"
 
 
@@ -262,12 +272,14 @@ def compilation() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for title, command in (
             ("import and one single run", ["-c", FIRST_RUN]),
+            ("import and the ergotropy of (1, 5)", ["-c", FIRST_ERGOTROPY]),
+            ("import and energies of 6e15 spins", ["-c", FIRST_ENERGIES]),
             (
                 "darkbattery run charging",
                 ["-c", COMMAND_LINE, "run", "charging", "--out", f"{folder}/out", "--replace"],
             ),
         ):
-            cache = {**os.environ, "NUMBA_CACHE_DIR": f"{folder}/{title.split()[0]}"}
+            cache = {**os.environ, "NUMBA_CACHE_DIR": f"{folder}/{title}"}
             cold, warm = (_processor_seconds(command, cache) for _ in range(2))
             print(f"{title}: {cold:.1f} s with compilation, {warm:.1f} s with compiled kernels")
 

@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 STEP_TOLERANCE = 1e-9
 
 # largest accepted error of a state read within a step, summed over its elements. It does not add up
-READING_TOLERANCE = 1e-11
+READING_TOLERANCE = 1e-12
 
 # where halving changed less than this, the next few steps of the same size are taken whole
 UNVERIFIED_BELOW = 1e-11
