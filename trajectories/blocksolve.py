@@ -26,7 +26,7 @@ def factorise(h: float, blocks: Blocks) -> Array:
         Real and imaginary parts, in the order of `Blocks.inner`.
     """
     factors = np.empty((POLES.size, 2, blocks.inner.size))
-    _factorise_all(h, POLES, blocks, factors)
+    _factorise(h, POLES, blocks, factors)
     return factors
 
 
@@ -49,41 +49,36 @@ def solve(h: float, factors: Array, blocks: Blocks, x: Array) -> tuple[Array, Ar
     rate = np.empty_like(x)
     _apply(blocks, x, rate)
     solved = np.empty((POLES.size, 4, x.shape[1]))
-    _solve_all(h, factors, blocks, rate, solved)
+    _solve(h, factors, blocks, rate, solved)
     return rate, solved
 
 
 @njit(cache=True, error_model="numpy")
-def _factorise_all(h: float, poles: ComplexArray, q: Blocks, factors: Array) -> None:
-    for j in range(poles.size):
-        _factorise(h, poles[j].real, poles[j].imag, q, factors[j])
-
-
-@njit(error_model="numpy")
-def _factorise(h: float, zr: float, zi: float, q: Blocks, factor: Array) -> None:
-    last = q.first.size - 2
-    most = q.above.shape[1]
+def _factorise(h: float, poles: ComplexArray, q: Blocks, factors: Array) -> None:
+    last, most = q.first.size - 2, q.above.shape[1]
     a, b = np.empty((most, most)), np.empty((most, most))
     pivots = np.empty(most, np.int64)
-    for e in range(last, -1, -1):
-        size, start = q.first[e + 1] - q.first[e], q.start[e]
-        for i in range(size):
-            for j in range(size):
-                a[i, j], b[i, j] = h * q.inner[start + i * size + j], 0.0
-            a[i, i] -= zr
-            b[i, i] -= zi
-        if e < last:
-            cr, ci = factor[0, q.start[e + 1]], factor[1, q.start[e + 1]]
+    for pole in range(poles.size):
+        factor = factors[pole]
+        for e in range(last, -1, -1):
+            size, start = q.first[e + 1] - q.first[e], q.start[e]
             for i in range(size):
-                left = h * h * q.below[q.first[e] + i]
                 for j in range(size):
-                    a[i, j] -= left * cr * q.above[e + 1, j]
-                    b[i, j] -= left * ci * q.above[e + 1, j]
-        _invert(a, b, size, pivots)
-        for i in range(size):
-            for j in range(size):
-                factor[0, start + i * size + j] = a[i, j]
-                factor[1, start + i * size + j] = b[i, j]
+                    a[i, j], b[i, j] = h * q.inner[start + i * size + j], 0.0
+                a[i, i] -= poles[pole].real
+                b[i, i] -= poles[pole].imag
+            if e < last:
+                cr, ci = factor[0, q.start[e + 1]], factor[1, q.start[e + 1]]
+                for i in range(size):
+                    left = h * h * q.below[q.first[e] + i]
+                    for j in range(size):
+                        a[i, j] -= left * cr * q.above[e + 1, j]
+                        b[i, j] -= left * ci * q.above[e + 1, j]
+            _invert(a, b, size, pivots)
+            for i in range(size):
+                for j in range(size):
+                    factor[0, start + i * size + j] = a[i, j]
+                    factor[1, start + i * size + j] = b[i, j]
 
 
 @njit(error_model="numpy")
@@ -141,51 +136,40 @@ def _apply(q: Blocks, x: Array, rate: Array) -> None:
                 rate[1, low] += q.above[e, j] * x[1, before + j]
 
 
-@njit(cache=True, error_model="numpy")
-def _solve_all(h: float, factors: Array, q: Blocks, x: Array, solved: Array) -> None:
-    for j in range(factors.shape[0]):
-        _solve(h, factors[j, 0], factors[j, 1], q, x, solved[j])
-
-
-@njit(error_model="numpy", fastmath={"reassoc", "contract"})
-def _solve(h: float, fr: Array, fi: Array, q: Blocks, x: Array, s: Array) -> None:
-    """s = (hQ - z)^-1 x: up through the blocks for their first points, then down for all."""
-    for i in range(x.shape[1]):
-        s[0, i], s[1, i], s[2, i], s[3, i] = x[0, i], 0.0, x[1, i], 0.0
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def _solve(h: float, factors: Array, q: Blocks, x: Array, solved: Array) -> None:
+    """(hQ - z)^-1 x: up through the blocks for their first points, then down for all."""
     right = np.empty((4, q.above.shape[1]))
-    for e in range(q.first.size - 2, 0, -1):
-        low, size = q.first[e], q.first[e + 1] - q.first[e]
-        _first_rows(1, fr, fi, q.start[e], size, s, low, right)
-        for part in range(4):
-            coupled = h * right[part, 0]
-            for i in range(q.first[e - 1], low):
-                s[part, i] -= q.below[i] * coupled
-    for e in range(q.first.size - 1):
-        low, size = q.first[e], q.first[e + 1] - q.first[e]
-        if e:
-            before = q.first[e - 1]
+    for pole in range(factors.shape[0]):
+        fr, fi, s = factors[pole, 0], factors[pole, 1], solved[pole]
+        for i in range(x.shape[1]):
+            s[0, i], s[1, i], s[2, i], s[3, i] = x[0, i], 0.0, x[1, i], 0.0
+        # twice through the blocks, up and then down
+        last = q.first.size - 2
+        for visit in range(2 * last + 1):
+            e = last - visit if visit < last else visit - last
+            low, size = q.first[e], q.first[e + 1] - q.first[e]
+            if visit > last:
+                for part in range(4):
+                    above = 0.0
+                    for j in range(low - q.first[e - 1]):
+                        above += q.above[e, j] * s[part, q.first[e - 1] + j]
+                    s[part, low] -= h * above
+            for i in range(size if visit >= last else 1):
+                row = q.start[e] + i * size
+                ar, ai, br, bi = 0.0, 0.0, 0.0, 0.0
+                for j in range(size):
+                    f, g = fr[row + j], fi[row + j]
+                    ar += f * s[0, low + j] - g * s[1, low + j]
+                    ai += f * s[1, low + j] + g * s[0, low + j]
+                    br += f * s[2, low + j] - g * s[3, low + j]
+                    bi += f * s[3, low + j] + g * s[2, low + j]
+                right[0, i], right[1, i], right[2, i], right[3, i] = ar, ai, br, bi
             for part in range(4):
-                above = 0.0
-                for j in range(low - before):
-                    above += q.above[e, j] * s[part, before + j]
-                s[part, low] -= h * above
-        _first_rows(size, fr, fi, q.start[e], size, s, low, right)
-        for part in range(4):
-            for i in range(size):
-                s[part, low + i] = right[part, i]
-
-
-@njit(error_model="numpy", fastmath={"reassoc", "contract"})
-def _first_rows(
-    rows: int, fr: Array, fi: Array, start: int, size: int, s: Array, low: int, out: Array
-) -> None:
-    """out = the first rows of an inverse block, applied to s[:, low : low + size]."""
-    for i in range(rows):
-        ar, ai, br, bi = 0.0, 0.0, 0.0, 0.0
-        for j in range(size):
-            f, g = fr[start + i * size + j], fi[start + i * size + j]
-            ar += f * s[0, low + j] - g * s[1, low + j]
-            ai += f * s[1, low + j] + g * s[0, low + j]
-            br += f * s[2, low + j] - g * s[3, low + j]
-            bi += f * s[3, low + j] + g * s[2, low + j]
-        out[0, i], out[1, i], out[2, i], out[3, i] = ar, ai, br, bi
+                if visit < last:
+                    coupled = h * right[part, 0]
+                    for i in range(q.first[e - 1], low):
+                        s[part, i] -= q.below[i] * coupled
+                else:
+                    for i in range(size):
+                        s[part, low + i] = right[part, i]

@@ -8,7 +8,7 @@ In :math:`|J,M\rangle` the numbers :math:`\rho_{JM,J'M}` of a pair (J, J') obey
 
 in units of 1/gamma, with :math:`a_J(M)^2=(J+M)(J-M+1)` and :math:`u_J(M)=a_J(M+1)`: tridiagonal
 (bidiagonal at nbar = 0), every pair by itself. All chains are stored as columns of one array whose
-rows are M = J_top, J_top - 1, ..., so that one sweep advances all of them in vector registers.
+rows are M = J_top, J_top - 1, ..., so that one sweep advances several in vector registers.
 """
 
 from dataclasses import dataclass

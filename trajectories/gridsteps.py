@@ -138,10 +138,10 @@ def propagate_readings(
 
 
 def _length_towards(left: float, longest: float, readable: float) -> float:
-    """The longest step that ends before the next output, or one that can be read on the way."""
+    """The longest step that ends before the next output, or one that can be read to its end."""
     if left > longest:
         return longest
-    fitting = FIRST_STEP * 2.0 ** np.floor(np.log2(left / FIRST_STEP))
+    fitting = FIRST_STEP * 2.0 ** (np.ceil(np.log2(left / FIRST_STEP)) - 1.0)
     return float(min(longest, max(readable, fitting)))
 
 
