@@ -20,7 +20,6 @@ with its exact decay, a rotation of every spin, half a step of the field. Rotati
 noise before what it surrounds and half after it.
 """
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +33,9 @@ Array = NDArray[np.float64]
 # rows of the sums kept along with the state, over classes: sum f G beta, sum f G^2 v_z, sum f v_z
 S_REAL, S_IMAG, Q, INVERSION = 0, 1, 2, 3
 SUMS = 4
+# rows of the kernels' own room: three of a rotation, rate of leaving, inversion before the step
+SWING, BEND, KEPT, LEAVING_RATE, BEFORE = range(5)
+SCRATCH = 5
 
 
 class Paths(NamedTuple):
@@ -44,33 +46,54 @@ class Paths(NamedTuple):
     sums: Array
 
 
+class Seen(NamedTuple):
+    """What is noted on the way, each (lanes,): the integral of what left, the time of the burst.
+
+    `scratch` (SCRATCH, lanes) is the kernels' own room.
+    """
+
+    left: Array
+    delay: Array
+    scratch: Array
+
+
 class Step(NamedTuple):
     """The numbers of one step of length h that do not depend on the run."""
 
     h: float
+    # of half a step of the field: its decay, what a constant push gives; the whole step's noise
+    decay: complex
+    force: complex
+    field_noise: float
+    # (2, M) across and along the quantisation axis: decay over half a step, and half of the noise
+    decays: Array
+    noises: Array
     share: Array
     coupling: Array
     detuning: Array
-    # factors of half a step of the field, and its noise
-    decay_real: float
-    decay_imag: float
-    force_real: float
-    force_imag: float
-    field_noise: float
-    # per class: decay over half a step and noise, across and along the quantisation axis
-    across: Array
-    across_noise: Array
-    along: Array
-    along_noise: Array
     equilibrium: Array
+    # classes in an order in which those that turn alike follow each other, and whether one is first
+    order: NDArray[np.int64]
+    leads: NDArray[np.bool_]
+    total: float
     kappa: float
     eliminated: bool
     decoheres: bool
     relaxes: bool
 
 
-# every batch of runs takes the few lengths of one plan again
-@lru_cache(maxsize=64)
+class Steps(NamedTuple):
+    """Steps of one system, of different lengths: `one` of them, and what they differ in."""
+
+    one: Step
+    h: Array
+    decay: NDArray[np.complex128]
+    force: NDArray[np.complex128]
+    field_noise: Array
+    decays: Array
+    noises: Array
+
+
 def step_of(system: System, h: float) -> Step:
     """Precompute a step of length h."""
     half_decay = np.exp(-(0.5 * system.kappa + 1j * system.field_detuning) * 0.5 * h)
@@ -84,25 +107,66 @@ def step_of(system: System, h: float) -> Step:
     equilibrium = np.divide(
         system.supply, relaxation, np.zeros_like(relaxation), where=relaxation > 0
     )
+    order, leads = _alike(system)
+    rates = np.array([system.decoherence, relaxation])
     return Step(
         h=h,
+        decay=complex(half_decay),
+        force=complex(force),
+        field_noise=float(np.sqrt(variance / 2.0)),
+        decays=np.exp(-rates * h / 2.0),
+        noises=0.5 * np.sqrt(_noise(rates, h) / system.number),
         share=system.share,
         coupling=system.scaled_coupling,
         detuning=system.detuning,
-        decay_real=float(half_decay.real),
-        decay_imag=float(half_decay.imag),
-        force_real=float(np.real(force)),
-        force_imag=float(np.imag(force)),
-        field_noise=float(np.sqrt(variance / 2.0)),
-        across=np.exp(-system.decoherence * h / 2.0),
-        across_noise=np.sqrt(_noise(system.decoherence, h) / system.number),
-        along=np.exp(-relaxation * h / 2.0),
-        along_noise=np.sqrt(_noise(relaxation, h) / system.number),
         equilibrium=equilibrium,
+        order=order,
+        leads=leads,
+        total=system.total,
         kappa=system.kappa,
         eliminated=system.eliminated,
         decoheres=bool(system.decoherence.any()),
         relaxes=bool(relaxation.any()),
+    )
+
+
+def _alike(system: System) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Classes ordered by coupling and detuning, and which differ in one from the class before."""
+    motion = np.array([system.detuning, system.coupling])
+    order = np.lexsort(motion).astype(np.int64)
+    changes = (np.diff(motion[:, order], axis=1) != 0.0).any(axis=0)
+    return order, np.concatenate([[True], changes])
+
+
+def steps_of(system: System, lengths: Array) -> Steps:
+    """A step of each length."""
+    steps = [step_of(system, h) for h in lengths.tolist()]
+    different = ("h", "decay", "force", "field_noise", "decays", "noises")
+    return Steps(steps[0], *(np.array([getattr(s, name) for s in steps]) for name in different))
+
+
+@njit(error_model="numpy")
+def step_at(steps: Steps, i: int) -> Step:
+    """Step i of the table."""
+    one = steps.one
+    return Step(
+        steps.h[i],
+        steps.decay[i],
+        steps.force[i],
+        steps.field_noise[i],
+        steps.decays[i],
+        steps.noises[i],
+        one.share,
+        one.coupling,
+        one.detuning,
+        one.equilibrium,
+        one.order,
+        one.leads,
+        one.total,
+        one.kappa,
+        one.eliminated,
+        one.decoheres,
+        one.relaxes,
     )
 
 
@@ -121,121 +185,3 @@ def normals_per_step(step: Step) -> int:
     M = step.share.size
     used = 2 + 2 * M * step.decoheres + M * step.relaxes
     return used + used % 2
-
-
-@njit(cache=True, error_model="numpy")
-def collect(paths: Paths, p: Step) -> None:
-    """Set the sums to those of the spins."""
-    paths.sums[:] = 0.0
-    for k in range(p.share.size):
-        _add(paths.spins[0, k], paths.spins[1, k], paths.spins[2, k], paths.sums, p, k)
-
-
-@njit(cache=True, error_model="numpy")
-def advance(paths: Paths, p: Step, drive: float, noise: Array) -> None:
-    """One step of all lanes; `drive` = eta/sqrt(N) amid the step, `noise` (normals, lanes)."""
-    if p.eliminated:
-        _follow(paths.field[0], paths.field[1], paths.sums, p, noise[0], noise[1])
-    else:
-        _half_field(paths.field[0], paths.field[1], paths.sums, p, drive, noise[0], noise[1])
-    M, row = p.share.size, 2
-    last = row + 2 * M * p.decoheres
-    paths.sums[:] = 0.0
-    for k in range(M):
-        # arrays of one axis, whose elements are known to be neighbours: vector units need that
-        x, y, z = paths.spins[0, k], paths.spins[1, k], paths.spins[2, k]
-        if p.decoheres:
-            _across(x, y, p.across[k], 0.5 * p.across_noise[k], noise[row], noise[row + 1])
-        if p.relaxes:
-            _along(z, p.along[k], 0.5 * p.along_noise[k], p.equilibrium[k], noise[last + k])
-        _rotate(x, y, z, paths.field[0], paths.field[1], p.coupling[k], p.detuning[k], p.h)
-        if p.decoheres:
-            _across(x, y, p.across[k], 0.5 * p.across_noise[k], noise[row], noise[row + 1])
-            row += 2
-        if p.relaxes:
-            _along(z, p.along[k], 0.5 * p.along_noise[k], p.equilibrium[k], noise[last + k])
-        _add(x, y, z, paths.sums, p, k)
-    if not p.eliminated:
-        _half_field(paths.field[0], paths.field[1], paths.sums, p, drive, noise[0], noise[1])
-
-
-@njit(error_model="numpy")
-def _add(x: Array, y: Array, z: Array, sums: Array, p: Step, k: int) -> None:
-    """Add one class to the sums."""
-    f, g = p.share[k], p.coupling[k]
-    s_real, s_imag, q, inversion = sums[S_REAL], sums[S_IMAG], sums[Q], sums[INVERSION]
-    for lane in range(x.size):
-        s_real[lane] += 0.5 * f * g * x[lane]
-        s_imag[lane] -= 0.5 * f * g * y[lane]
-        q[lane] += f * g * g * z[lane]
-        inversion[lane] += f * z[lane]
-
-
-@njit(error_model="numpy")
-def _half_field(
-    re: Array, im: Array, sums: Array, p: Step, drive: float, noise_re: Array, noise_im: Array
-) -> None:
-    """Half a step of alpha under constant spins, and half of the step's noise."""
-    s_real, s_imag = sums[S_REAL], sums[S_IMAG]
-    dr, di, fr, fi = p.decay_real, p.decay_imag, p.force_real, p.force_imag
-    amplitude = 0.5 * p.field_noise
-    for lane in range(re.size):
-        # -i (s + eta)
-        push_re, push_im = s_imag[lane], -(s_real[lane] + drive)
-        a, b = re[lane], im[lane]
-        re[lane] = dr * a - di * b + fr * push_re - fi * push_im + amplitude * noise_re[lane]
-        im[lane] = dr * b + di * a + fr * push_im + fi * push_re + amplitude * noise_im[lane]
-
-
-@njit(error_model="numpy")
-def _follow(re: Array, im: Array, sums: Array, p: Step, noise_re: Array, noise_im: Array) -> None:
-    """The eliminated field, averaged over the step with the spins taken to its middle."""
-    sum_real, sum_imag, q = sums[S_REAL], sums[S_IMAG], sums[Q]
-    c, h, amplitude = 2.0 / p.kappa, p.h, p.field_noise
-    for lane in range(re.size):
-        w_re, w_im = amplitude * noise_re[lane], amplitude * noise_im[lane]
-        a_re = c * h * sum_imag[lane] + w_re
-        a_im = -c * h * sum_real[lane] + w_im
-        # d s = i a sum f G^2 v_z, half of it
-        middle_re = sum_real[lane] - 0.5 * a_im * q[lane]
-        middle_im = sum_imag[lane] + 0.5 * a_re * q[lane]
-        re[lane] = c * middle_im + w_re / h
-        im[lane] = -c * middle_re + w_im / h
-
-
-@njit(error_model="numpy")
-def _across(
-    x: Array, y: Array, factor: float, amplitude: float, noise_x: Array, noise_y: Array
-) -> None:
-    """Half of a step's decay of the transverse spin, and half of its noise."""
-    for lane in range(x.size):
-        x[lane] = factor * x[lane] + amplitude * noise_x[lane]
-        y[lane] = factor * y[lane] + amplitude * noise_y[lane]
-
-
-@njit(error_model="numpy")
-def _along(z: Array, factor: float, amplitude: float, rest: float, noise: Array) -> None:
-    """Half of a step's relaxation towards `rest`, and half of its noise."""
-    for lane in range(z.size):
-        spread = np.sqrt(max(0.0, 1.0 - rest * z[lane]))
-        z[lane] = rest + factor * (z[lane] - rest) + amplitude * spread * noise[lane]
-
-
-@njit(error_model="numpy")
-def _rotate(
-    x: Array, y: Array, z: Array, re: Array, im: Array, coupling: float, detuning: float, h: float
-) -> None:
-    """Turn by (2 Re b, -2 Im b, D) h, as a quaternion from tan t = t(945-105tt+t^4)/(...)."""
-    wz0, gh = 0.5 * h * detuning, h * coupling
-    for lane in range(x.size):
-        wx, wy = gh * re[lane], -gh * im[lane]
-        s = wx * wx + wy * wy + wz0 * wz0
-        scalar = 945.0 - s * (420.0 - 15.0 * s)
-        vector = 945.0 - s * (105.0 - s)
-        wx, wy, wz = wx * vector, wy * vector, wz0 * vector
-        factor = 2.0 / (scalar * scalar + vector * vector * s)
-        a, b, c = x[lane], y[lane], z[lane]
-        cx, cy, cz = wy * c - wz * b, wz * a - wx * c, wx * b - wy * a
-        x[lane] = a + factor * (scalar * cx + wy * cz - wz * cy)
-        y[lane] = b + factor * (scalar * cy + wz * cx - wx * cz)
-        z[lane] = c + factor * (scalar * cz + wx * cy - wy * cx)

@@ -5,7 +5,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from meanfield.moments import BATTERY, CHARGER, System
-from meanfield.walk import BATTERY_ENERGY, CHARGER_ENERGY, LEFT, Runs
+from meanfield.pathreadings import BATTERY_ENERGY, CHARGER_ENERGY, LEFT
+from meanfield.walk import Runs
 
 Array = NDArray[np.float64]
 

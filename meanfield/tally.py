@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from scipy import constants
 
 from meanfield.moments import BATTERY, CHARGER, System
-from meanfield.readout import FROM_ANY, FROM_BATTERY, FROM_RESONATOR
-from meanfield.walk import (
+from meanfield.pathreadings import (
     BATTERY_ENERGY,
     CHARGER_ENERGY,
     LEAVING,
@@ -21,18 +20,20 @@ from meanfield.walk import (
     PHOTONS,
     POWER,
     ROWS,
-    Runs,
 )
+from meanfield.readout import FROM_ANY, FROM_BATTERY, FROM_RESONATOR
+from meanfield.walk import Runs
 from nvmodel.ergotropy import ladder_ergotropy, ladder_ergotropy_gradient, local_ergotropy
 from nvmodel.refusal import InputError
 from nvmodel.solution import Distribution, Reading, RunSpans, same_shapes
-from nvmodel.sums import FULL, ExactSums, add_value, is_clipped
+from nvmodel.sums import BITS, FULL, ExactSums, add_value, is_clipped, quantised
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 MOST_LEVELS = 200
 ENERGY_BINS = 100
+LOW_BITS = (1 << BITS) - 1
 # standard deviations of a fluctuation that still fit: a billion runs have none beyond
 FAR = 8.0
 
@@ -134,19 +135,28 @@ class WignerTally:
     delay: ExactSums
 
     @classmethod
-    def of(cls, study: Study, first: int, runs: Runs) -> WignerTally:
-        """The tally of runs first, first + 1, ..."""
-        energy = runs.rows[BATTERY_ENERGY]
-        burst = runs.delay[np.isfinite(runs.delay)]
-        interval = np.searchsorted(study.times[:-1], burst)
+    def of(cls, study: Study, first: int, batches: Iterable[Runs]) -> WignerTally:
+        """The tally of runs first, first + 1, ..., in batches."""
+        T, runs, clipped = study.times.size, 0, 0
+        total, low, high = np.zeros((3, ROWS, T), dtype=np.int64)
+        nearest = np.zeros((T, study.levels), dtype=np.int64)
+        binned, bursts = np.zeros((T, ENERGY_BINS), dtype=np.int64), np.zeros(T, dtype=np.int64)
+        delay = np.zeros((3, 1), dtype=np.int64)
+        for found in batches:
+            # one layout, for which there is one compiled kernel: the last lanes may be cut off
+            rows = np.ascontiguousarray(found.rows)
+            clipped += _add_lanes(rows, study.bounds, total, low, high)
+            _add_counts(rows[BATTERY_ENERGY], nearest, binned)
+            _add_bursts(found.delay, study.times, bursts, delay)
+            runs += found.delay.size
         return cls(
             study,
-            RunSpans(((first, first + runs.delay.size),)),
-            _sums_over_lanes(runs.rows, study.bounds),
-            _counts(np.rint(energy * (study.levels - 1)), study.levels),
-            _counts(np.floor(energy * ENERGY_BINS), ENERGY_BINS),
-            np.bincount(interval, minlength=study.times.size),
-            ExactSums.of(burst[:, None] / max(study.times[-1], 1e-300), bound=1.0),
+            RunSpans(((first, first + runs),)),
+            ExactSums(runs, 1.0, total, low, high, clipped),
+            nearest,
+            binned,
+            bursts,
+            ExactSums(int(bursts.sum()), 1.0, delay[0], delay[1], delay[2]),
         )
 
     def merge(self, other: WignerTally) -> WignerTally:
@@ -251,31 +261,63 @@ def _from_limbs(name: str, arrays: Mapping[str, Counts]) -> ExactSums:
     )
 
 
-def _sums_over_lanes(rows: Array, bounds: Array) -> ExactSums:
-    """`ExactSums.of` the last axis of `rows` (ROWS, T, runs), each row in units of its bound."""
-    total, low, high = np.zeros((3, *rows.shape[:2]), dtype=np.int64)
-    # one layout, for which there is one compiled kernel: the last lanes may be cut off
-    clipped = _add_lanes(np.ascontiguousarray(rows), bounds, total, low, high)
-    return ExactSums(rows.shape[2], 1.0, total, low, high, clipped)
-
-
 @njit(cache=True, error_model="numpy")
 def _add_lanes(rows: Array, bounds: Array, total: Counts, low: Counts, high: Counts) -> int:
+    """Add the last axis of `rows` (ROWS, T, runs), each row in units of its bound, to the limbs.
+
+    Returns how many values were cut off.
+    """
     clipped = 0
     for r in range(rows.shape[0]):
         for t in range(rows.shape[1]):
-            lanes = rows[r, t]
-            for i in range(lanes.size):
-                x = lanes[i] / bounds[r]
-                add_value(x, FULL, total, low, high, (r, t))
-                clipped += is_clipped(x, FULL)
+            q, below, above, beyond = _limbs_of(rows, r, t, bounds[r])
+            total[r, t] += q
+            low[r, t] += below
+            high[r, t] += above
+            clipped += beyond
     return clipped
 
 
-def _counts(place: Array, bins: int) -> Counts:
-    """How many of each row's places lie in each bin, the outermost taking what is beyond."""
-    inside = np.clip(place, 0, bins - 1).astype(np.int64)
-    return np.array([np.bincount(row, minlength=bins) for row in inside])
+@njit(error_model="numpy")
+def _limbs_of(rows: Array, r: int, t: int, bound: float) -> tuple[Any, Any, Any, int]:
+    """Limbs of one sum, and how many were cut off: in registers, not in arrays."""
+    total = low = high = np.int64(0)
+    clipped, scale = 0, FULL / bound
+    for i in range(rows.shape[2]):
+        x = rows[r, t, i]
+        q = quantised(x, scale)
+        # 32 bits hold q, and vector units have a product of such
+        square = np.int64(np.int32(q)) * np.int64(np.int32(q))
+        total += q
+        low += square & LOW_BITS
+        high += square >> BITS
+        clipped += is_clipped(x, scale)
+    return total, low, high, clipped
+
+
+@njit(cache=True, error_model="numpy")
+def _add_counts(energy: Array, nearest: Counts, binned: Counts) -> None:
+    """Count at each time the runs of `energy` (T, runs) nearest each level, and in each bin.
+
+    The outermost take what is beyond; NaN counts as 0.
+    """
+    last, bins = nearest.shape[1] - 1, binned.shape[1]
+    for t in range(energy.shape[0]):
+        for i in range(energy.shape[1]):
+            e = energy[t, i]
+            e = min(e, 1.0) if e > 0.0 else 0.0
+            nearest[t, np.int64(np.rint(e * last))] += 1
+            binned[t, min(np.int64(e * bins), bins - 1)] += 1
+
+
+@njit(cache=True, error_model="numpy")
+def _add_bursts(delay: Array, times: Array, bursts: Counts, limbs: Counts) -> None:
+    """Count the runs that burst until each time; add when, in units of the last time."""
+    last = max(times[-1], 1e-300)
+    for i in range(delay.size):
+        if delay[i] < np.inf:
+            bursts[np.searchsorted(times[:-1], delay[i])] += 1
+            add_value(delay[i] / last, FULL, limbs[0], limbs[1], limbs[2], 0)
 
 
 def _read_rows(study: Study, sums: ExactSums) -> tuple[dict[str, Array], dict[str, Any]]:

@@ -2,26 +2,25 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from meanfield.moments import BATTERY, System
+from meanfield.moments import System
 from meanfield.noise import fill_normals
+from meanfield.pathreadings import ROWS, Reading, Schedule, follow, reading_of
 from meanfield.paths import (
-    INVERSION,
-    S_IMAG,
-    S_REAL,
+    SCRATCH,
     SUMS,
     Paths,
-    Q,
+    Seen,
     Step,
-    advance,
-    collect,
     normals_per_step,
     step_of,
+    steps_of,
 )
+from meanfield.pathsteps import collect
 from nvmodel.refusal import InputError
 
 Array = NDArray[np.float64]
@@ -32,11 +31,6 @@ LANE_CLASSES, FEWEST_LANES, MOST_LANES = 4096, 32, 256
 CHUNK = 1 << 16
 # of one run; days for a million runs of the smallest systems
 MOST_STEPS = 1e8
-
-# rows of what is read from a run: energies per spin, dE_B/dt, and per spin of all: rate at which
-# photons leave without the bath's share, their integral, photons in the resonator
-BATTERY_ENERGY, CHARGER_ENERGY, POWER, LEAVING, LEFT, PHOTONS = range(6)
-ROWS = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +55,27 @@ class Plan:
     system: System
     times: Array
     steps: tuple[int, ...]
+
+    @cached_property
+    def first_step(self) -> Step:
+        """Of no length: what does not depend on it."""
+        return step_of(self.system, 0.0)
+
+    @cached_property
+    def reading(self) -> Reading:
+        """What readings take."""
+        return reading_of(self.system)
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """The steps as the kernel takes them."""
+        count = np.array(self.steps, dtype=np.int64)
+        start = np.concatenate([[0.0], self.times[:-1]])
+        # times[0] may be 0, before any step
+        length = (self.times - start) / np.maximum(count, 1)
+        different, which = np.unique(length, return_inverse=True)
+        steps = steps_of(self.system, different)
+        return Schedule(count, start, length, which.astype(np.int64), steps)
 
 
 def plan_with_step(system: System, times: Array, step: float) -> Plan:
@@ -155,132 +170,34 @@ class HalvedNoise(PathNoise):
 
 def walk(plan: Plan, source: PathNoise, paths: Paths) -> Runs:
     """All steps of the runs side by side in `paths`, read at the output times."""
-    system, times = plan.system, plan.times
-    lanes, total = paths.field.shape[1], system.total
-    rows, now, number = np.empty((ROWS, times.size, lanes)), 0.0, 0
-    delay, left = np.full(lanes, np.inf), np.zeros(lanes)
-    weights = np.array([system.of(BATTERY), system.of(1 - BATTERY)])
-    local = np.array([system.relaxation, system.supply])
-    step, steps_length = step_of(system, 0.0), 0.0
-    collect(paths, step)
-    for i, count in enumerate(plan.steps):
-        if count:
-            h = (times[i] - now) / count
-            if h != steps_length:
-                step, steps_length = step_of(system, h), h
-            per_step = normals_per_step(step)
-            chunk = max(2, CHUNK // (per_step * lanes) // 2 * 2)
-            for done in range(0, count, chunk):
-                size = min(chunk, count - done)
-                noise = np.empty((size * per_step, lanes))
-                source.fill(system, number, noise)
-                number += size * per_step
-                start = now + done * h
-                _advance_all(
-                    paths,
-                    step,
-                    _drive(system, start, h, size),
-                    total,
-                    noise,
-                    start,
-                    delay,
-                    left,
-                )
-            now = times[i]
-        _read(paths, step, total, system.nbar, weights, local, left, rows[:, i])
-    return Runs(rows, delay)
+    system, schedule = plan.system, plan.schedule
+    lanes, total = paths.field.shape[1], sum(plan.steps)
+    per_step = normals_per_step(plan.first_step)
+    size = max(2, CHUNK // (per_step * lanes) // 2 * 2)
+    noise = np.empty((min(size, total) * per_step, lanes))
+    seen = Seen(np.zeros(lanes), np.full(lanes, np.inf), np.empty((SCRATCH, lanes)))
+    rows = np.empty((ROWS, plan.times.size, lanes))
+    place = np.zeros(2, dtype=np.int64)
+    collect(paths, plan.first_step)
+    for done in range(0, max(total, 1), size):
+        count = min(size, total - done)
+        part = noise[: count * per_step]
+        source.fill(system, done * per_step, part)
+        drive = _drive(plan, place, count)
+        follow(paths, schedule, plan.reading, drive, part, place, seen, rows)
+    return Runs(rows, seen.delay)
 
 
-def _drive(system: System, start: float, h: float, steps: int) -> Array:
-    """eta/sqrt(N) amid each step."""
+def _drive(plan: Plan, place: NDArray[np.int64], steps: int) -> Array:
+    """eta/sqrt(N) amid each of the next steps, from step place[1] of output time place[0] on."""
+    system, schedule, found = plan.system, plan.schedule, np.zeros(steps)
     if system.drive is None:
-        return np.zeros(steps)
-    middles = start + h * (np.arange(steps) + 0.5)
-    return system.drive.field(middles) / np.sqrt(system.total)
-
-
-@njit(cache=True, error_model="numpy")
-def _advance_all(
-    paths: Paths,
-    p: Step,
-    drive: Array,
-    total: float,
-    noise: Array,
-    now: float,
-    delay: Array,
-    left: Array,
-) -> None:
-    per_step = noise.shape[0] // drive.size
-    lanes = left.size
-    before, leaving = np.empty(lanes), np.empty(lanes)
-    inversion = paths.sums[INVERSION]
-    _leaving(paths, p, total, leaving)
-    for i in range(drive.size):
-        for lane in range(lanes):
-            before[lane] = inversion[lane]
-            left[lane] += 0.5 * p.h * leaving[lane]
-        advance(paths, p, drive[i], noise[i * per_step : (i + 1) * per_step])
-        _leaving(paths, p, total, leaving)
-        falls = 0
-        for lane in range(lanes):
-            left[lane] += 0.5 * p.h * leaving[lane]
-            falls += (before[lane] > 0.0) & (inversion[lane] <= 0.0)
-        if falls:
-            _note_falls(before, inversion, now + i * p.h, p.h, delay)
-
-
-@njit(error_model="numpy")
-def _note_falls(before: Array, after: Array, now: float, h: float, delay: Array) -> None:
-    """When the inversion first fell through zero, taken as linear over the step."""
-    for lane in range(delay.size):
-        if before[lane] > 0.0 and after[lane] <= 0.0 and delay[lane] == np.inf:
-            delay[lane] = now + h * before[lane] / (before[lane] - after[lane])
-
-
-@njit(error_model="numpy")
-def _leaving(paths: Paths, p: Step, total: float, out: Array) -> None:
-    """kappa n/N from |alpha|^2 = n + 1/2; or gamma <J^+J^->/N from |S^-|^2 = J^+J^- - J^z."""
-    if p.eliminated:
-        re, im, q = paths.sums[S_REAL], paths.sums[S_IMAG], paths.sums[Q]
-        for lane in range(out.size):
-            square = re[lane] * re[lane] + im[lane] * im[lane]
-            out[lane] = 4.0 / p.kappa * (square + 0.5 * q[lane] / total)
-    else:
-        re, im = paths.field[0], paths.field[1]
-        for lane in range(out.size):
-            out[lane] = p.kappa * (re[lane] * re[lane] + im[lane] * im[lane] - 0.5 / total)
-
-
-@njit(cache=True, error_model="numpy")
-def _read(
-    paths: Paths,
-    p: Step,
-    total: float,
-    nbar: float,
-    weights: Array,
-    local: Array,
-    left: Array,
-    out: Array,
-) -> None:
-    """Fill `out` (ROWS, lanes)."""
-    lanes = left.size
-    _leaving(paths, p, total, out[LEAVING])
-    out[BATTERY_ENERGY], out[CHARGER_ENERGY], out[POWER] = 0.5, 0.5, 0.0
-    for k in range(p.share.size):
-        w, g = weights[0, k], p.coupling[k]
-        for lane in range(lanes):
-            x, y, z = paths.spins[0, k, lane], paths.spins[1, k, lane], paths.spins[2, k, lane]
-            out[BATTERY_ENERGY, lane] += 0.5 * w * z
-            out[CHARGER_ENERGY, lane] += 0.5 * weights[1, k] * z
-            if p.eliminated:
-                # -(4/kappa) Re(s* beta) and the symmetric order's share of spontaneous decay
-                dot = 0.5 * (x * paths.sums[S_REAL, lane] - y * paths.sums[S_IMAG, lane])
-                flow = -4.0 / p.kappa * g * (dot + 0.5 * g * (2.0 * nbar + 1.0) * z / total)
-            else:
-                # -2 g Im(alpha* beta), beta = (x - iy)/2
-                flow = g * (paths.field[0, lane] * y + paths.field[1, lane] * x)
-            out[POWER, lane] += w * (flow + 0.5 * (local[1, k] - local[0, k] * z))
-    for lane in range(lanes):
-        re, im = paths.field[0, lane], paths.field[1, lane]
-        out[PHOTONS, lane] = 0.0 if p.eliminated else re * re + im * im - 0.5 / total
-        out[LEFT, lane] = left[lane]
+        return found
+    (output, first), filled = place.tolist(), 0
+    while filled < steps:
+        until = min(plan.steps[output], first + steps - filled)
+        middles = np.arange(first, until) + 0.5
+        middles = schedule.start[output] + schedule.length[output] * middles
+        found[filled : filled + until - first] = system.drive.field(middles)
+        filled, output, first = filled + until - first, output + 1, 0
+    return found / np.sqrt(system.total)

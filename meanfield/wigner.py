@@ -1,6 +1,6 @@
 """Single runs by the truncated Wigner method: classical spins with vacuum and thermal noise."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -11,15 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from meanfield.cumulants import evolve
 from meanfield.moments import System, is_broadened, system_of
+from meanfield.pathreadings import BATTERY_ENERGY, CHARGER_ENERGY
 from meanfield.paths import normals_per_step, step_of
 from meanfield.summaries import summarise_runs
 from meanfield.tally import WignerTally, available, study_of
 from meanfield.walk import (
-    BATTERY_ENERGY,
-    CHARGER_ENERGY,
     HalvedNoise,
     PathNoise,
     Plan,
+    Runs,
     lanes_for,
     plan_with_step,
     simulate,
@@ -107,14 +107,15 @@ def sample(
     names = requested(observables, default=available(system), available=available(system))
     identity = (model, control.times, classes, plan.steps, seed)
     study = study_of(identity, system, t, names, control.warnings)
-    tally: WignerTally | None = None
-    rows = []
-    for start, found in simulate(plan, seed, first, runs):
-        if records == "summary":
-            rows.append(summarise_runs(system, t, start, found))
-        part = WignerTally.of(study, start, found)
-        tally = part if tally is None else tally.merge(part)
-    assert tally is not None
+    rows: list[pd.DataFrame] = []
+
+    def batches() -> Iterator[Runs]:
+        for start, found in simulate(plan, seed, first, runs):
+            if records == "summary":
+                rows.append(summarise_runs(system, t, start, found))
+            yield found
+
+    tally = WignerTally.of(study, first, batches())
     provenance = {
         "solver": "truncated Wigner",
         "seed": seed,

@@ -9,10 +9,10 @@ import meanfield
 import trajectories
 from meanfield.moments import system_of
 from meanfield.noise import fill_normals, on_circle
+from meanfield.pathreadings import BATTERY_ENERGY
 from meanfield.paths import normals_per_step, step_of
-from meanfield.tally import _sums_over_lanes
+from meanfield.tally import _add_counts, _add_lanes
 from meanfield.walk import (
-    BATTERY_ENERGY,
     HalvedNoise,
     PathNoise,
     Plan,
@@ -404,15 +404,28 @@ def test_bad_input_is_refused(options, message):
 
 
 def test_sums_over_lanes_are_exact_sums_to_the_bit():
-    """The kernel against numpy, with values beyond the bounds, NaN, and lanes cut off."""
+    """The kernel against numpy, with values beyond the bounds and NaN."""
     rng = np.random.default_rng(5)
     bounds = np.array([0.3, 1.0, 7.0, 1e-3, 50.0, 2.0])
     rows = bounds[:, None, None] * rng.uniform(-1.01, 1.01, (6, 4, 40))
     rows[2, 1, 3], rows[4, 0, 0] = np.nan, -np.inf
-    rows = rows[:, :, :33]
-    want = ExactSums.of(np.moveaxis(rows / bounds[:, None, None], -1, 0), bound=1.0)
-    found = _sums_over_lanes(rows, bounds)
-    assert (found.count, found.bound, found.clipped) == (33, 1.0, want.clipped)
-    assert found.clipped > 2
-    for name in ("total", "square_low", "square_high"):
-        assert np.array_equal(getattr(found, name), getattr(want, name)), name
+    found = np.zeros((3, 6, 4), dtype=np.int64)
+    clipped = sum(_add_lanes(part, bounds, *found) for part in np.split(rows, [20], axis=2))
+    want = [ExactSums.of(rows[r].T, bound) for r, bound in enumerate(bounds)]
+    assert clipped == sum(sums.clipped for sums in want)
+    assert clipped > 2
+    for r, sums in enumerate(want):
+        for ours, name in zip(found, ("total", "square_low", "square_high"), strict=True):
+            assert np.array_equal(ours[r], getattr(sums, name)), name
+
+
+def test_energies_are_counted_as_numpy_counts_them():
+    energy = np.random.default_rng(6).uniform(-0.1, 1.1, (3, 50))
+    energy[1, :4] = np.nan, np.inf, -np.inf, 1.0
+    nearest, binned = np.zeros((3, 8), dtype=np.int64), np.zeros((3, 100), dtype=np.int64)
+    _add_counts(energy, nearest, binned)
+    inside = np.clip(np.nan_to_num(energy, nan=0.0), 0.0, 1.0)
+    for t in range(3):
+        levels = np.bincount(np.rint(7 * inside[t]).astype(int), minlength=8)
+        assert np.array_equal(nearest[t], levels)
+        assert np.array_equal(binned[t], np.histogram(inside[t], bins=100, range=(0.0, 1.0))[0])
