@@ -271,14 +271,16 @@ def _angles(field: Array, gh: float, wz: float, angles: Array) -> None:
     from tan t = t(945-105tt+t^4)/(945-420tt+15t^4).
     """
     for lane in range(field.shape[1]):
-        square = field[0, lane] * field[0, lane] + field[1, lane] * field[1, lane]
-        s = gh * gh * square + wz * wz
+        # the field may be huge where h is tiny: its square is not taken alone
+        wx, wy = gh * field[0, lane], gh * field[1, lane]
+        square = wx * wx + wy * wy
+        s = square + wz * wz
         scalar = 945.0 - s * (420.0 - 15.0 * s)
         vector = 945.0 - s * (105.0 - s)
-        factor = 2.0 * gh * vector / (scalar * scalar + vector * vector * s)
-        bend = factor * (gh * vector)
-        angles[SWING, lane] = factor * scalar
-        angles[BEND, lane] = bend
+        factor = 2.0 * vector / (scalar * scalar + vector * vector * s)
+        bend = factor * vector
+        angles[SWING, lane] = gh * factor * scalar
+        angles[BEND, lane] = gh * gh * bend
         angles[KEPT, lane] = 1.0 - bend * square
 
 
