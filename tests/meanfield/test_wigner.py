@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 import meanfield
 import trajectories
@@ -429,3 +430,71 @@ def test_energies_are_counted_as_numpy_counts_them():
         levels = np.bincount(np.rint(7 * inside[t]).astype(int), minlength=8)
         assert np.array_equal(nearest[t], levels)
         assert np.array_equal(binned[t], np.histogram(inside[t], bins=100, range=(0.0, 1.0))[0])
+
+
+def silent_steps(system, h, steps, spins, alpha):
+    """The step as its equations say, one run, in plain numpy with scipy's rotations."""
+    f, G = system.share, system.scaled_coupling
+    rate = 0.5 * system.kappa + 1j * system.field_detuning
+    decay = np.exp(-0.5 * rate * h)
+    across, along = np.exp(-0.5 * system.decoherence * h), np.exp(-0.5 * system.relaxation * h)
+    rest = np.divide(system.supply, system.relaxation, out=0.0 * f, where=system.relaxation > 0)
+
+    def half_field(alpha):
+        push = -1j * (f * G) @ (0.5 * (spins[0] - 1j * spins[1]))
+        return decay * alpha + (1.0 - decay) / rate * push
+
+    def half_local():
+        spins[:2] *= across
+        spins[2] = rest + along * (spins[2] - rest)
+
+    for _ in range(steps):
+        alpha = half_field(alpha)
+        b = G * alpha
+        half_local()
+        about = h * np.array([2.0 * b.real, -2.0 * b.imag, system.detuning])
+        spins[:] = Rotation.from_rotvec(about.T).apply(spins.T).T
+        half_local()
+        alpha = half_field(alpha)
+    return alpha
+
+
+@pytest.mark.parametrize(
+    "kind", [{"t1_s": 9.0, "t2_s": 3.0}, {"t2_s": 3.0}, {"t1_s": 9.0}, {}], ids=str
+)
+@pytest.mark.parametrize("line", [Lorentzian(0.05), None], ids=["line", "resonant"])
+def test_a_step_against_plain_numpy(kind, line):
+    # battery and charger: equal classes, which share a rotation, and with the spread unequal ones
+    for spread, detuning in ((0.0, 0.0), (0.3, 0.05)):
+        spins = {"coupling": 0.02, "line": line, "coupling_spread": spread, **kind}
+        model = ResonatorBattery(
+            battery=SpinEnsemble(number=200, **spins),
+            charger=SpinEnsemble(number=900, **spins),
+            battery_detuning_hz=detuning,
+            resonator=Resonator(1.0, linewidth_fwhm_hz=0.3),
+        )
+        system, lanes, h = system_of(model, 3), 5, 0.05
+        plan = plan_with_step(system, np.array([4 * h]), h)
+        paths = start_of(system, 3, 0, lanes)
+        paths.spins[0] += 0.3
+        start = [array.copy() for array in paths]
+        walk(plan, Silence(3, 0, lanes), paths)
+        for lane in range(lanes):
+            want = start[0][:, :, lane]
+            alpha = silent_steps(system, h, plan.steps[0], want, complex(*start[1][:, lane]))
+            # turns of 0.03 to 1e-5 of the angle, and far closer at small ones
+            np.testing.assert_allclose(paths.spins[:, :, lane], want, atol=1e-9)
+            np.testing.assert_allclose(complex(*paths.field[:, lane]), alpha, atol=1e-9)
+
+
+def test_how_much_noise_is_held_at_once_does_not_matter(monkeypatch):
+    model = alone(10**4, drive=Drive(amplitude=30.0, duration_s=1.0), coupling=2e-2)
+    plan = plan_with_step(system_of(model, 1), np.array([0.0, 0.3, 2.0]), 0.01)
+    (_, whole), *_ = simulate(plan, 3, 0, 40)
+    # pieces of 6 and of 2 steps, most of which end between output times
+    for chunk in (6 * 2 * 40, 1):
+        monkeypatch.setattr("meanfield.walk.CHUNK", chunk)
+        (_, parts), *_ = simulate(plan, 3, 0, 40)
+        assert np.array_equal(whole.rows, parts.rows)
+        assert np.array_equal(whole.delay, parts.delay)
+    assert np.isfinite(whole.delay).any()
