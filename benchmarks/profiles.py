@@ -264,6 +264,13 @@ import trajectories
 from nvmodel import CollectiveBattery
 trajectories.evolve(CollectiveBattery(1, 5, nbar=0.5), [0.0, 1.0], ["ergotropy"])
 """
+FIRST_WARM_RUN = """
+import numpy
+import trajectories
+from nvmodel import CollectiveBattery
+battery = CollectiveBattery(10, 50, nbar=0.5)
+trajectories.sample(battery, numpy.linspace(0.0, 2.0, 101), runs=1, seed=1).values
+"""
 COMMAND_LINE = "from runs.cli import main; main()"
 
 
@@ -272,6 +279,7 @@ def compilation() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for title, command in (
             ("import and one single run", ["-c", FIRST_RUN]),
+            ("import and one run at nbar = 0.5", ["-c", FIRST_WARM_RUN]),
             ("import and the ergotropy of (1, 5)", ["-c", FIRST_ERGOTROPY]),
             ("import and energies of 6e15 spins", ["-c", FIRST_ENERGIES]),
             (

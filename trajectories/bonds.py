@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from nvmodel.streams import log_unit
 from trajectories.angular import CoupledBasis, lowering_squared
-from trajectories.walks import Steps
+from trajectories.walks import INNER, KERNEL, Steps
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -46,8 +46,8 @@ class Bonds(NamedTuple):
     log_start : ndarray (starts, K)
         Logarithms of the starts' amplitudes.
     ways : ndarray (starts, rows, K)
-        ln |amplitudes| after the way from the start to M = J_t, J_t - 1, ...; no rows where that
-        would be too large.
+        ln W: logarithms of amplitudes after the way from the start to M = J_t, J_t - 1, ..., less
+        those of a pair for each jump up; no rows where that would be too large.
     single : ndarray (rows, K)
         ln [a_J(b)/a_{J_t}(b)] for b = J_t, J_t - 1, ...; of large systems both ends only.
     ends : int
@@ -87,7 +87,7 @@ def bonds_of(basis: CoupledBasis, m_starts: Array, log_start: Array, rising: boo
     return Bonds(J, m_starts, log_start, ways, single, ends, rows, gap / scale, scale)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**KERNEL)
 def _fill_ways(m_starts: Array, J: Array, log_start: Array, ways: Array) -> None:
     K = J.size
     for start in range(m_starts.size):
@@ -99,68 +99,17 @@ def _fill_ways(m_starts: Array, J: Array, log_start: Array, ways: Array) -> None
                 if abs(M) > J[k] or abs(m_start) > J[k]:
                     ways[start, row, k] = FORBIDDEN
                     continue
-                now += _step_of_way(J[k + 1], M, m_start)
+                now -= 0.5 * log_unit(_ratio_of_way(J[k + 1], M, m_start))
                 ways[start, row, k] = log_start[start, k] + now
 
 
 @njit(inline="always")
-def _step_of_way(J: Any, M: Any, m_start: Any) -> Any:
-    """ln |amplitude| on ladder J - 1 after the way from m_start to M, less that on ladder J."""
-    half = 0.5 * log_unit(((J + m_start) * (J - M)) / ((J - m_start) * (J + M)))
-    return half if m_start < M else -half
+def _ratio_of_way(J: Any, M: Any, m_start: Any) -> Any:
+    """W(M)^2 on ladder J by that on ladder J - 1.
 
-
-@njit(cache=True, error_model="numpy")
-def follow_crossings(
-    jump_taus: Array,
-    directions: Steps,
-    jumps: int,
-    ended: bool,
-    taus: Array,
-    q: Bonds,
-    start: int,
-    place: Counts,
-    burst: Array,
-    now: Array,
-    M: Array,
-    emitted: Array,
-    absorbed: Array,
-    logs: Array,
-) -> None:
-    """Follow the next jumps of a record, crossing by crossing, where all bonds have a table.
-
-    Parameters
-    ----------
-    place : ndarray of int64 (3,)
-        Next output time, steps up less steps down, jumps down: 0 at first.
-    burst : ndarray (1,)
-        When M first was <= 0; infinity before.
-    now : ndarray (K,)
-        Log amplitudes; at first those of the start.
-    M, emitted, absorbed : ndarray (T,)
-    logs : ndarray (K, T)
-        What is written at the output times that are passed.
+    Above m_start the way is the inverse of the product: each jump up also counts as a pair.
     """
-    single, m_start, K, rows = q.single, q.m_starts[start], now.size, q.rows
-    top_row = int(q.J[K - 1] - m_start + 0.5)
-    i, steps, down = place[0], place[1], place[2]
-    to_burst = int(np.ceil(m_start)) if burst[0] == np.inf else rows
-    for j in range(jumps + int(ended)):
-        while i < taus.size and (j == jumps or taus[i] < jump_taus[j]):
-            M[i], emitted[i], absorbed[i] = m_start + steps, down, down + steps
-            for k in range(K):
-                logs[k, i] = now[k]
-            i += 1
-        if j < jumps:
-            # the bond is named by its upper end
-            row = top_row - max(steps, steps + directions[j])
-            for k in range(K):
-                now[k] += single[row, k]
-            steps += directions[j]
-            down += directions[j] < 0
-            if to_burst + steps <= 0:
-                burst[0], to_burst = jump_taus[j], rows
-    place[0], place[1], place[2] = i, steps, down
+    return ((J + m_start) * (J - M)) / ((J - m_start) * (J + M))
 
 
 class Trail(NamedTuple):
@@ -176,10 +125,10 @@ class Trail(NamedTuple):
         Logarithms of the pairs of crossings that were completed there.
     powers : ndarray (T, POWERS)
         Of y, for those pairs that have no table.
-    place : ndarray of int64 (3,)
-        Of `follow_crossings`; [1] is M less that of the start, where the record was left.
+    place : ndarray of int64 (1,)
+        M less that of the start, where the record was left.
     now : ndarray (K,)
-        Of `follow_crossings`.
+        Logarithms of the pairs so far.
     burst : ndarray (1,)
         When M first was <= 0; infinity before.
     rows, intervals : ndarray of int64 (PIECE,)
@@ -204,7 +153,7 @@ def new_trail(n_ladders: int, n_times: int, piece: int) -> Trail:
         down=np.zeros(n_times, dtype=np.int64),
         pairs=np.zeros((n_times, n_ladders)),
         powers=np.zeros((n_times, POWERS)),
-        place=np.zeros(3, dtype=np.int64),
+        place=np.zeros(1, dtype=np.int64),
         now=np.zeros(n_ladders),
         burst=np.zeros(1),
         rows=np.empty(piece, dtype=np.int64),
@@ -212,7 +161,7 @@ def new_trail(n_ladders: int, n_times: int, piece: int) -> Trail:
     )
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**INNER)
 def follow_piece(
     jump_taus: Array,
     directions: Steps,
@@ -229,7 +178,7 @@ def follow_piece(
     m_start, last = q.m_starts[start], taus[taus.size - 1]
     cells_per_tau = (table.size - 1) / last if last > 0.0 else 0.0
     top_row = int(q.J[q.J.size - 1] - m_start + 0.5)
-    steps, ups = trail.place[1], 0
+    steps, ups = trail.place[0], np.int64(0)  # a literal would be compiled for as well
     to_burst = int(np.ceil(m_start)) if trail.burst[0] == np.inf else q.rows
     for j in range(jumps):
         tau, step = jump_taus[j], directions[j]
@@ -245,11 +194,11 @@ def follow_piece(
         ups += step > 0
         if to_burst + steps <= 0:
             trail.burst[0], to_burst = tau, q.rows
-    trail.place[1] = steps
+    trail.place[0] = steps
     _note_pairs(rows, intervals, ups, q, trail)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _note_pairs(rows: Counts, intervals: Counts, ups: int, q: Bonds, trail: Trail) -> None:
     """Each jump up completes, with one down across the same bond, a pair."""
     single, pairs, powers = q.single, trail.pairs, trail.powers
@@ -269,7 +218,7 @@ def _note_pairs(rows: Counts, intervals: Counts, ups: int, q: Bonds, trail: Trai
                 pairs[i, k] += 2.0 * single[row, k]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**INNER)
 def read_trail(
     q: Bonds,
     start: int,
@@ -304,7 +253,7 @@ def read_trail(
     return trail.burst[0]
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _add_series(d: Array, powers: Array, logs: Array) -> None:
     """Add the sums of ln(1 - y d) to logs, from the powers of y in each interval; clears them."""
     T = powers.shape[0]
@@ -324,9 +273,9 @@ def _add_series(d: Array, powers: Array, logs: Array) -> None:
             powers[i, p] = 0.0
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**KERNEL)
 def add_ways(q: Bonds, start: int, M: Array, logs: Array) -> None:
-    """logs (K, T) = ln |amplitudes| after the way to each M (T,), without pairs of crossings."""
+    """logs (K, T) = ln W at each M (T,): amplitudes without pairs of crossings."""
     J, log_start, ways, m_start = q.J, q.log_start, q.ways, q.m_starts[start]
     K, T = J.size, M.size
     if ways.shape[1] > 0:
@@ -335,12 +284,19 @@ def add_ways(q: Bonds, start: int, M: Array, logs: Array) -> None:
             for k in range(K):
                 logs[k, i] = ways[start, row, k]
         return
+    now, ratio = np.zeros(T), np.empty(T)
     for i in range(T):
         logs[K - 1, i] = log_start[start, K - 1]
-        now = 0.0
-        for k in range(K - 2, -1, -1):
-            if abs(M[i]) > J[k] or abs(m_start) > J[k]:
+    for k in range(K - 2, -1, -1):
+        if abs(m_start) > J[k]:
+            for i in range(T):
                 logs[k, i] = FORBIDDEN
-                continue
-            now += _step_of_way(J[k + 1], M[i], m_start)
-            logs[k, i] = log_start[start, k] + now
+            continue
+        # three short loops: they run in vector registers
+        for i in range(T):
+            # outside, where it may be no number, that of no way at all: 1
+            ratio[i] = _ratio_of_way(J[k + 1], M[i] if abs(M[i]) <= J[k] else m_start, m_start)
+        for i in range(T):
+            now[i] -= 0.5 * log_unit(ratio[i])
+        for i in range(T):
+            logs[k, i] = log_start[start, k] + now[i] if abs(M[i]) <= J[k] else FORBIDDEN

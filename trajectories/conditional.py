@@ -14,6 +14,7 @@ All arrays run over output times in their last axis, which the inner loops follo
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -24,11 +25,13 @@ from nvmodel.streams import exp_bounded
 from trajectories.angular import CoupledBasis, coupled_basis, lowering_squared
 from trajectories.bonds import FORBIDDEN, Bonds, bonds_of
 from trajectories.starts import starts
-from trajectories.walks import walk_tables
+from trajectories.walks import KERNEL
 
 Array = NDArray[np.float64]
+Counts = NDArray[np.int64]
 
-MOST_WALK_TABLE = 2_000_000  # elements: 16 MB each
+GROUP_NUMBERS = 1 << 16  # that are read at once: half a MB
+NOTHING = -40.0  # logarithm of an amplitude whose weight of 1e-35 counts for nothing
 BATTERY_Z, BATTERY_Z_RATE, EMISSION, ABSORPTION = range(4)
 
 
@@ -65,14 +68,6 @@ class Unravelling:
         return bonds_of(self.basis, self.m_starts, self.log_start, rising=self.nbar > 0.0)
 
     @cached_property
-    def walk(self) -> tuple[Array, Array]:
-        """Rates and directions (K, levels) of `walk_tables`, empty where they would be large."""
-        J = self.basis.J
-        if self.nbar == 0.0 or J.size * (2.0 * J[-1] + 1.0) > MOST_WALK_TABLE:
-            return np.zeros((0, 0)), np.zeros((0, 0))
-        return walk_tables(J, self.nbar)
-
-    @cached_property
     def log_bond(self) -> Array:
         """ln [a_J(M)/a_{J_top}(M)] for M descending from J_top, (rows, K)."""
         J = self.basis.J
@@ -105,64 +100,106 @@ def unravelling(battery: CollectiveBattery) -> Unravelling:
     )
 
 
-@njit(cache=True, error_model="numpy")
-def normalise_amplitudes(logs: Array, damping: Array, taus: Array, c: Array, work: Array) -> None:
-    """c (K, T) = unit vectors with logarithms `logs` (K, T) damped until each time; any scale."""
-    K, T = c.shape
-    for i in range(T):
-        work[0, i] = -np.inf
-        work[1, i] = 0.0
-    for k in range(K):
-        for i in range(T):
-            c[k, i] = logs[k, i] - damping[k] * taus[i]
-            work[0, i] = c[k, i] if c[k, i] > work[0, i] else work[0, i]
-    for k in range(K):
-        for i in range(T):
-            # below e^-80 nothing counts, and squares would fade into slow denormals
-            x = c[k, i] - work[0, i]
-            c[k, i] = exp_bounded(x if x > -80.0 else -80.0)
-            work[1, i] += c[k, i] * c[k, i]
-    for i in range(T):
-        work[1, i] = 1.0 / np.sqrt(work[1, i])
-    for k in range(K):
-        for i in range(T):
-            c[k, i] *= work[1, i]
-
-
-@njit(cache=True, error_model="numpy")
-def expectations(
-    c: Array, M: Array, J: Array, g: Array, f: Array, sign: Array, nbar: float, out: Array
+@njit(**KERNEL)
+def normalise_amplitudes(
+    logs: Array, damping: Array, taus: Array, c: Array, work: Array, counted: Counts
 ) -> None:
-    r"""out (4, T) = conditional means of J_B^z, its rate, and of the two photon rates.
+    """c (K, G T) = unit vectors with logarithms `logs` (K, G T) damped until each time; any scale.
 
-    The same matrix elements as in `readout.linear_observables`, for pure states at one M.
+    `counted` (G, K, 2) becomes the first of the times at which a ladder counts, and the one after
+    the last: once the burst is over few ladders do. Elsewhere c stays zero; on entry both are zero,
+    or of another group.
     """
-    K, T = c.shape
-    # three sums over ladders: of g, of a_J(M)^2 - M = J(J+1) - M^2, and of their product
-    for i in range(T):
-        for o in range(4):
-            out[o, i] = 0.0
-    for k in range(K):
+    K, T = damping.size, taus.size
+    for r in range(c.shape[1] // T):
+        a, b = r * T, r * T + T
+        for k in range(K):
+            for i in range(a + counted[r, k, 0], a + counted[r, k, 1]):
+                c[k, i] = 0.0
+        highest, square = work[0, a:b], work[1, a:b]
         for i in range(T):
-            w = c[k, i] * c[k, i]
-            q = (J[k] - M[i]) * (J[k] + M[i]) + J[k]
-            out[0, i] += g[k] * w
-            out[1, i] += g[k] * w * q
-            out[2, i] += w * q
-        if k > 0:
+            highest[i], square[i] = -np.inf, 0.0
+        for k in range(K):
             for i in range(T):
-                span = (J[k] - M[i]) * (J[k] + M[i])
-                span = span if span > 0.0 else 0.0
-                out[3, i] += f[k] * np.sqrt(span) * sign[k] * c[k, i] * c[k - 1, i]
-    for i in range(T):
-        g_mean, g_q, q_mean, across = out[0, i], out[1, i], out[2, i], 2.0 * out[3, i]
-        out[0, i] = g_mean * M[i] + across
-        out[1, i] = across * (M[i] - (2.0 * nbar + 1.0)) - g_q - (2.0 * nbar + 1.0) * M[i] * g_mean
-        out[2, i] = (nbar + 1.0) * (q_mean + M[i])
-        out[3, i] = nbar * (q_mean - M[i])
+                x = logs[k, a + i] - damping[k] * taus[i]
+                highest[i] = x if x > highest[i] else highest[i]
+        for k in range(K):
+            # no early ends: it runs in vector registers
+            first, last = T, 0
+            for i in range(T):
+                above = logs[k, a + i] - damping[k] * taus[i] - highest[i] > NOTHING
+                first = min(first, i if above else T)
+                last = max(last, i + 1 if above else 0)
+            counted[r, k, 0], counted[r, k, 1] = min(first, last), last
+            for i in range(first, last):
+                x = logs[k, a + i] - damping[k] * taus[i] - highest[i]
+                x = exp_bounded(x if x > NOTHING else NOTHING)
+                c[k, a + i] = x
+                square[i] += x * x
+        for i in range(T):
+            square[i] = 1.0 / np.sqrt(square[i])
+        for k in range(K):
+            for i in range(counted[r, k, 0], counted[r, k, 1]):
+                c[k, a + i] *= square[i]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**KERNEL)
+def expectations(
+    c: Array,
+    M: Array,
+    J: Array,
+    g: Array,
+    f: Array,
+    sign: Array,
+    nbar: float,
+    counted: Counts,
+    out: Array,
+) -> None:
+    r"""out (4, G T) = conditional means of J_B^z, its rate, and of the two photon rates.
+
+    The same matrix elements as in `readout.linear_observables`, for pure states at one M; `counted`
+    is that of `normalise_amplitudes`.
+    """
+    T = c.shape[1] // counted.shape[0]
+    for o in range(4):
+        for i in range(c.shape[1]):
+            out[o, i] = 0.0
+    # three sums over ladders: of g, of a_J(M)^2 - M = J(J+1) - M^2, and of their product
+    for r in range(counted.shape[0]):
+        for k in range(J.size):
+            first, last = r * T + counted[r, k, 0], r * T + counted[r, k, 1]
+            for i in range(first, last):
+                w = c[k, i] * c[k, i]
+                q = (J[k] - M[i]) * (J[k] + M[i]) + J[k]
+                out[0, i] += g[k] * w
+                out[1, i] += g[k] * w * q
+                out[2, i] += w * q
+            if k > 0:
+                for i in range(first, last):
+                    span = (J[k] - M[i]) * (J[k] + M[i])
+                    span = span if span > 0.0 else 0.0
+                    out[3, i] += f[k] * np.sqrt(span) * sign[k] * c[k, i] * c[k - 1, i]
+    for i in range(c.shape[1]):
+        out[0, i], out[1, i], out[2, i], out[3, i] = rates_from_sums(
+            out[0, i], out[1, i], out[2, i], 2.0 * out[3, i], M[i], nbar
+        )
+
+
+@njit(inline="always")
+def rates_from_sums(g: Any, g_q: Any, q: Any, across: Any, M: Any, nbar: Any) -> Any:
+    """J_B^z, its rate and both photon rates, from the means of g, g q and q = a_J(M)^2 - M.
+
+    `across` is what neighbouring ladders add to the mean of J_B^z.
+    """
+    warm = 2.0 * nbar + 1.0
+    return (
+        g * M + across,
+        across * (M - warm) - g_q - warm * M * g,
+        (nbar + 1.0) * (q + M),
+        nbar * (q - M),
+    )
+
+
 def decay_tables(
     m_start: float,
     log_start: Array,
@@ -173,31 +210,28 @@ def decay_tables(
     g: Array,
     f: Array,
     sign: Array,
-    present: NDArray[np.bool_],
+    present: Any,
     tables: Array,
 ) -> None:
     """T = 0: tables (3, photons + 1, T) of J_B^z, its rate and the emission after n photons.
 
-    Rows of n that are not `present` are left as they are.
+    Rows of n that are not `present`, of booleans (photons + 1,), are left as they are.
     """
-    K, T = J.size, taus.size
-    now = log_start.copy()
-    logs, c = np.empty((K, T)), np.empty((K, T))
-    work, out, M = np.empty((2, T)), np.empty((4, T)), np.empty(T)
-    for n in range(tables.shape[1]):
-        m = m_start - n
+    K, T, last = J.size, taus.size, tables.shape[1] - 1
+    group = int(np.clip(GROUP_NUMBERS // ((12 + 2 * K) * T), 1, last + 1))
+    logs, M = np.zeros((K, group, T)), np.zeros((group, T))
+    at: list[int] = []
+    c, work, means = np.zeros((K, group * T)), np.empty((2, group * T)), np.empty((4, group * T))
+    counted = np.zeros((group, K, 2), dtype=np.int64)
+    now, top = log_start.copy(), round(J[-1] - m_start)
+    for n in range(last + 1):
         if present[n]:
-            for k in range(K):
-                for i in range(T):
-                    logs[k, i] = now[k]
-            for i in range(T):
-                M[i] = m
-            normalise_amplitudes(logs, damping, taus, c, work)
-            expectations(c, M, J, g, f, sign, 0.0, out)
-            for o in range(3):
-                for i in range(T):
-                    tables[o, n, i] = out[o, i]
-        row = round(J[K - 1] - m)
-        if row < log_bond.shape[0]:
-            for k in range(K):
-                now[k] += log_bond[row, k]
+            logs[:, len(at)], M[len(at)] = now[:, None], m_start - n
+            at.append(n)
+        if len(at) == group or (at and n == last):
+            normalise_amplitudes(logs.reshape(c.shape), damping, taus, c, work, counted)
+            expectations(c, M.ravel(), J, g, f, sign, 0.0, counted, means)
+            tables[:, at] = means[:3].reshape(3, group, T)[:, : len(at)]
+            at = []
+        if top + n < log_bond.shape[0]:
+            now += log_bond[top + n]

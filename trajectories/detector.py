@@ -35,13 +35,9 @@ from nvmodel.sums import add_row
 from trajectories.angular import lowering_squared
 from trajectories.conditional import Unravelling, decay_tables
 from trajectories.photonstates import photon_states, populations_by_photons
-from trajectories.recording import (
-    Sums,
-    Tables,
-    add_ladder,
-    add_spread_to,
-    add_to_histograms,
-)
+from trajectories.photontimes import photon_times
+from trajectories.recording import Tables
+from trajectories.recordsums import Sums, add_ladder, add_spread_to, add_to_histograms
 from trajectories.spreads import (
     EMISSION,
     EMITTED,
@@ -52,7 +48,6 @@ from trajectories.spreads import (
     RECORDED,
     VARIANCE,
 )
-from trajectories.walks import photon_times
 
 Array = NDArray[np.float64]
 
@@ -179,7 +174,16 @@ def add_detected_runs(
         burst = 0.0 if halfway <= 0 else np.inf
         if 0 < halfway <= jumps:
             burst = jump_taus[halfway - 1]
-        add_to_histograms(quantities, burst, taus, sums)
+        add_to_histograms(
+            quantities[0],
+            quantities[5, T - 1],
+            burst,
+            taus,
+            sums.energy,
+            sums.photons,
+            sums.photon_width,
+            sums.burst,
+        )
         cell = int(recorded / sums.photon_width)
         sums.recorded[min(cell, sums.recorded.size - 1)] += 1
         if states.populations.size:

@@ -158,7 +158,7 @@ def _note_group(
     steps = 2 * ups - jumps
     trail.steps[i] += steps
     trail.down[i] += jumps - ups
-    trail.place[1] += steps
+    trail.place[0] += steps
     if ups == 0:
         return
     above = q.J.size - 1 - ladder  # the top ladder's height less this one's
@@ -185,15 +185,13 @@ def _draw_ups(
     return binomial_number(jumps, rising / (rising + falling), seed, run, source)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def walk_in_groups(
     seed: int,
     run: int,
     taus: Array,
     cumulative: Array,
     nbar: float,
-    rate: Array,
-    fall: Array,
     table: Counts,
     q: Bonds,
     groups: Groups,
@@ -201,7 +199,7 @@ def walk_in_groups(
 ) -> int:
     """Make a run and note it in `trail`; returns the index of start and ladder.
 
-    `rate` and `fall` are those of `walks.walk_tables`, `table` that of `walks.interval_table`.
+    `table` is that of `walks.interval_table`.
     """
     walker, source, share, burst = groups.walker, groups.source, groups.share, trail.burst
     place, clock, steps = walker.place, walker.clock, trail.place
@@ -209,7 +207,7 @@ def walk_in_groups(
     rewind(source)
     start, ladder, i, last = drawn // q.J.size, place[LADDER], 0, taus.size - 1
     m_start, top = np.ceil(q.m_starts[start]), 2.0 * q.J[ladder]
-    steps[1] = 0
+    steps[0] = 0
     burst[0] = np.inf if m_start > 0.0 else 0.0
     # pairs of crossings near the ends have a table instead of powers
     fewest = max(FEWEST_RUNGS, 2 * q.ends if nbar > 0.0 else 0)
@@ -218,10 +216,10 @@ def walk_in_groups(
             i += 1
         height, jumps, until = place[HEIGHT], 0, False
         if min(height, top - height) > fewest:
-            to_burst = m_start + steps[1] if burst[0] == np.inf else 0.0
+            to_burst = m_start + steps[0] if burst[0] == np.inf else 0.0
             jumps, until = _next_jumps(height, top, nbar, share, clock[0], taus[i], to_burst)
         if jumps == 0 and not until:
-            made = walk(seed, run, q.J, nbar, rate, fall, taus[last], walker)
+            made = walk(seed, run, q.J, nbar, taus[last], walker)
             follow_piece(walker.jump_taus, walker.directions, made, taus, table, q, start, trail)
             continue
         ups = _draw_ups(height, jumps, top, nbar, seed, run, source)
@@ -231,6 +229,6 @@ def walk_in_groups(
         _note_group(height, ladder, ups, jumps, i, q, trail)
         clock[0], place[HEIGHT] = end, height + 2 * ups - jumps
         place[ENDED] = int(end >= taus[last])
-        if burst[0] == np.inf and m_start + steps[1] <= 0:
+        if burst[0] == np.inf and m_start + steps[0] <= 0:
             burst[0] = end
     return drawn

@@ -22,8 +22,9 @@ from trajectories.fluctuations import FLUCTUATIONS, NEED_ERGOTROPY
 from trajectories.jump_groups import MOST_SINGLE_JUMPS, made_in_groups
 from trajectories.noisy_records import NoisyTally
 from trajectories.noisy_replay import follow_noisy_run, summarise_noisy_runs
+from trajectories.photontimes import whole_record
 from trajectories.readout import ENERGIES, FROM_POPULATIONS
-from trajectories.recording import follow, kernel_tables, room_for_path, whole_record
+from trajectories.recording import follow, groups_of_runs, kernel_tables
 from trajectories.records import RecordTally
 from trajectories.single import SingleRun
 from trajectories.stages import without_idle_switching
@@ -154,9 +155,9 @@ def single_run(battery: CollectiveBattery, times: ArrayLike, seed: int, run: int
         )
     tables = unravelling(battery)
     basis, taus = tables.basis, t * battery.gamma
-    path = room_for_path(basis.n_ladders, taus)
     q = kernel_tables(tables, battery)
-    follow(np.uint64(seed), run, taus, q, q.bonds, path, path.walker, path.trail)
+    _, path = next(groups_of_runs(q, taus, run, 1, states=True))
+    follow(np.uint64(seed), run, taus, q, path)
     jump_taus, directions = whole_record(np.uint64(seed), run, q, float(taus[-1]))
     M, z = path.M, path.means[BATTERY_Z]
     signs = np.cumprod(np.concatenate([[1.0], tables.relative_sign[1:]]))

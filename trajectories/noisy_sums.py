@@ -22,7 +22,7 @@ from trajectories.noisy_runs import (
     four_draws,
 )
 from trajectories.nojump import Frame
-from trajectories.recording import add_to_histograms
+from trajectories.recordsums import add_to_histograms
 from trajectories.spreads import GROUPS
 
 Counts = NDArray[np.int64]
@@ -151,7 +151,16 @@ def add_runs(
             sums.clipped[o] += add_row(
                 quantities[o], sums.scale[o], sums.total[o], sums.low[o], sums.high[o]
             )
-        add_to_histograms(quantities, course.now[BURST], times, sums)
+        add_to_histograms(
+            quantities[0],
+            quantities[5, times.size - 1],
+            course.now[BURST],
+            times,
+            sums.energy,
+            sums.photons,
+            sums.photon_width,
+            sums.burst,
+        )
         if sums.ladders.size:
             u = four_draws(draws, seed, run)[0]
             k = 0

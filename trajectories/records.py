@@ -28,7 +28,8 @@ from trajectories.histograms import (
 )
 from trajectories.jump_groups import made_in_groups
 from trajectories.readout import FROM_POPULATIONS, LINEAR, derived
-from trajectories.recording import Sums, add_records, kernel_tables, room_for_path
+from trajectories.recording import kernel_tables
+from trajectories.recordsums import Sums, add_records
 from trajectories.spreads import GROUPS, GroupedSums, spread_bounds
 
 Array = NDArray[np.float64]
@@ -269,8 +270,7 @@ def _add_runs(
         add_detected_runs(key, first, runs, taus, battery.gamma, kernel, eta, states, sums)
         return
     coefficients = _population_table(basis) if ladder else np.zeros((0, 0, 0))
-    path = room_for_path(basis.n_ladders, taus)
-    add_records(key, first, runs, taus, battery.gamma, kernel, coefficients, path, sums)
+    add_records(key, first, runs, taus, battery.gamma, kernel, coefficients, sums)
 
 
 def _no_runs_yet(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nvmodel.solution import RunSpans
 from nvmodel.sums import FULL, ExactSums, add_row
 from trajectories.fluctuations import fano_factor, g2_zero
+from trajectories.walks import INNER
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -139,7 +140,7 @@ def spread_bounds(J: Array) -> Array:
     return np.array([1.0, 1.0, 1.0, top**2, top**4, FULL, FULL])
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def add_spread(
     run: int,
     quantities: Any,
@@ -157,7 +158,7 @@ def add_spread(
         )
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def conditional_spreads(
     c: Any, M: Any, z: Any, J: Any, g: Any, f: Any, sign: Any, n_battery: Any, out: Any
 ) -> None:

@@ -6,8 +6,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from nvmodel.battery import CollectiveBattery
-from trajectories.conditional import BATTERY_Z_RATE, unravelling
-from trajectories.recording import Path, Tables, follow, kernel_tables, room_for_path
+from trajectories.conditional import BATTERY_Z, BATTERY_Z_RATE, unravelling
+from trajectories.recording import follow, groups_of_runs, kernel_tables
 
 Array = NDArray[np.float64]
 
@@ -32,17 +32,18 @@ def summarise_runs(
     >>> table.run.tolist(), (table.final_energy > 0.8).tolist(), table.emitted_photons.tolist()
     ([10, 11], [True, True], [4, 4])
     """
-    tables = unravelling(battery)
+    taus, tables = times * battery.gamma, unravelling(battery)
+    q = kernel_tables(tables, battery)
     found = np.full((runs, 6 + len(CHARGE_LEVELS)), np.nan)
-    _summarise(
-        np.uint64(seed),
-        first,
-        times * battery.gamma,
-        kernel_tables(tables, battery),
-        np.array(CHARGE_LEVELS),
-        room_for_path(tables.basis.n_ladders, times * battery.gamma),
-        found,
-    )
+    levels = np.array(CHARGE_LEVELS)
+    for start, path in groups_of_runs(q, taus, first, runs):
+        follow(np.uint64(seed), start, taus, q, path)
+        group = found[start - first : start - first + path.burst.size]
+        energies = 0.5 + path.means[BATTERY_Z] / q.n_battery
+        group[:, 1] = path.emitted[taus.size - 1 :: taus.size]
+        group[:, 2] = path.absorbed[taus.size - 1 :: taus.size]
+        group[:, 3] = np.where(path.burst < np.inf, path.burst, np.nan)
+        _summarise(energies, path.means[BATTERY_Z_RATE], taus, levels, group)
     found[:, 4] = found[:, 4] * battery.gamma / battery.n_battery
     return table_of_rows(found, first, rate=battery.gamma)
 
@@ -64,19 +65,16 @@ def table_of_rows(found: Array, first: int, rate: float) -> pd.DataFrame:
 
 
 @njit(cache=True, error_model="numpy")
-def _summarise(
-    seed: int, first: int, taus: Array, q: Tables, levels: Array, path: Path, found: Array
-) -> None:
-    last, bonds, walker, trail = taus.size - 1, q.bonds, path.walker, path.trail
+def _summarise(energies: Array, powers: Array, taus: Array, levels: Array, found: Array) -> None:
+    """Columns of `found` (G, 9) that are read from energies and powers (G T,)."""
+    T = taus.size
     for r in range(found.shape[0]):
-        burst, _ = follow(seed, first + r, taus, q, bonds, path, walker, trail)
-        found[r, 0] = 0.5 + path.means[0, last] / q.n_battery
-        found[r, 1], found[r, 2] = path.emitted[last], path.absorbed[last]
-        found[r, 3] = burst if burst < np.inf else np.nan
-        peak = np.argmax(path.means[BATTERY_Z_RATE])
-        found[r, 4], found[r, 5] = path.means[BATTERY_Z_RATE, peak], taus[peak]
-        level = 0
-        for i in range(taus.size):
-            while level < levels.size and 0.5 + path.means[0, i] / q.n_battery >= levels[level]:
+        found[r, 0] = energies[r * T + T - 1]
+        level, peak = 0, 0
+        for i in range(T):
+            if powers[r * T + i] > powers[r * T + peak]:
+                peak = i
+            while level < levels.size and energies[r * T + i] >= levels[level]:
                 found[r, 6 + level] = taus[i]
                 level += 1
+        found[r, 4], found[r, 5] = powers[r * T + peak], taus[peak]

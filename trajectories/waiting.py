@@ -22,8 +22,9 @@ from trajectories.angular import lowering_squared
 from trajectories.conditional import unravelling
 from trajectories.detector import thin
 from trajectories.jumps import refuse_unlisted
+from trajectories.photontimes import emission_times
 from trajectories.recording import Tables, kernel_tables
-from trajectories.walks import Walker, emission_times, new_walker
+from trajectories.walks import Walker, new_walker
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -143,9 +144,7 @@ def _count_waits(
 ) -> None:
     J, m_starts, clicks = q.bonds.J, q.bonds.m_starts, np.empty(1024)
     for run in range(first, first + runs):
-        photons = emission_times(
-            seed, run, q.cumulative, J, m_starts, q.nbar, q.rate, q.fall, last, walker
-        )
+        photons = emission_times(seed, run, q.cumulative, J, m_starts, q.nbar, last, walker)
         emitted = photons.size
         if emitted > clicks.size:
             clicks = np.empty(2 * emitted)

@@ -7,8 +7,8 @@ the waiting times are drawn from the superposition of ladders, because the no-ju
 jumps never mix them (Dalibard, Castin and Moelmer 1992; Gillespie 1977). What the observer of the
 record knows is then computed from the record alone, never from the drawn J.
 
-Number 0 of a run's stream draws the ladder. At T = 0 number n is the wait for photon n; above, from
-number 4 on, each sixteen are eight waits and eight directions.
+Number 0 of a run's stream draws the ladder. At T = 0 number n is the wait for photon n; above, each
+number from 4 on makes one jump: first its direction, and what is left of the number its wait.
 """
 
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ from nvmodel.streams import (
     WORDS,
     Words,
     fill_words,
+    log_unit,
     philox_block,
     to_exponential,
     unit,
@@ -33,10 +34,14 @@ Steps = NDArray[np.int8]
 
 BATCH = 64  # random numbers made at once: four vectors deep, and they stay in the nearest cache
 ROUND = 16  # a shorter batch is a multiple of this
-HALF = 8  # waits, then directions
+TURN = 32  # jumps made at once at T > 0: what is made beyond the last one is lost
 CELLS_PER_TIME = 4  # of the table that finds the output interval of a jump
 PIECE = 4096  # jumps of a record held at once: they stay in the nearest cache
 FEW_PHOTONS = 1.0  # photons an output time below which photons are counted one by one
+
+# no wrapper for Python around kernels that only kernels call
+KERNEL: dict[str, Any] = {"cache": True, "error_model": "numpy"}
+INNER: dict[str, Any] = {"error_model": "numpy", "no_cpython_wrapper": True}
 
 
 @njit(inline="always")
@@ -48,22 +53,19 @@ def draw_ladder(u: Any, cumulative: Any) -> Any:
     return k
 
 
-@njit(cache=True, error_model="numpy")
 def interval_table(taus: Array) -> Counts:
-    """For equal cells of [0, tau_last]: the first output time not before the cell's start."""
+    """For equal cells of [0, tau_last]: the first output time not before the cell's start.
+
+    >>> interval_table(np.array([0.0, 3.0, 4.0]))
+    array([0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2])
+    """
     cells = CELLS_PER_TIME * taus.size
-    table = np.zeros(cells + 1, dtype=np.int64)
-    i = 0
-    for cell in range(cells + 1):
-        start = taus[-1] * cell / cells
-        while i < taus.size - 1 and taus[i] < start:
-            i += 1
-        table[cell] = i
-    return table
+    starts = taus[-1] * np.arange(cells + 1) / cells
+    return np.asarray(np.minimum(np.searchsorted(taus, starts), taus.size - 1))
 
 
 @njit(inline="always")
-def _decay_waits(
+def decay_waits(
     seed: Any, run: Any, made: Any, above: Any, below: Any, words: Any, waits: Any
 ) -> Any:
     """T = 0: waits for the photons made, made + 1, ... of a run; returns how many.
@@ -79,7 +81,7 @@ def _decay_waits(
     return count
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**INNER)
 def photon_numbers(
     seed: int,
     run: int,
@@ -109,7 +111,7 @@ def photon_numbers(
     marked = np.inf if mark > 0 else 0.0
     made, tau, i = 0, 0.0, 0
     while made <= photons and i < taus.size:
-        count = _decay_waits(seed, run, made, above, below, words, waits)
+        count = decay_waits(seed, run, made, above, below, words, waits)
         if made == 0:
             waits[0] = 0.0  # that number drew the ladder
         end = min(count, photons + 1 - made)
@@ -131,7 +133,7 @@ def photon_numbers(
     return k, marked
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**KERNEL)
 def count_few_photons(
     seed: int,
     first: int,
@@ -166,7 +168,7 @@ def count_few_photons(
         photons = round(above)
         made, tau = 0, 0.0
         while made <= photons:
-            count = _decay_waits(seed, run, made, above, below, words, waits)
+            count = decay_waits(seed, run, made, above, below, words, waits)
             if made == 0:
                 waits[0] = 0.0
             for j in range(1 if made == 0 else 0, min(count, photons + 1 - made)):
@@ -181,7 +183,7 @@ def count_few_photons(
             made += count
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**KERNEL)
 def count_many_photons(
     seed: int,
     first: int,
@@ -213,52 +215,36 @@ def count_many_photons(
             arrivals[n, i] += arrivals[n - 1, i]
 
 
-@njit(cache=True, error_model="numpy")
-def photon_times(
-    seed: int, run: int, cumulative: Array, J: Array, m_start: float, last: float
-) -> tuple[int, Array]:
-    """T = 0: the ladder of one run, and when its photons came, up to `last`."""
-    words, waits = np.empty(BATCH, dtype=np.uint64), np.empty(BATCH)
-    first = philox_block(seed, QUANTUM_JUMPS, run, 0)
-    k = draw_ladder(unit(first[0]), cumulative)
-    above, below = J[k] + m_start, J[k] - m_start
-    photons = round(above)
-    times = np.empty(photons)
-    made, tau = 0, 0.0
-    while made <= photons:
-        count = _decay_waits(seed, run, made, above, below, words, waits)
-        for j in range(1 if made == 0 else 0, min(count, photons + 1 - made)):
-            tau += waits[j]
-            if tau > last:
-                return k, times[: made + j - 1]
-            times[made + j - 1] = tau
-        made += count
-    return k, times
-
-
 class Walker(NamedTuple):
     """A walk at T > 0 that is made in pieces; see `start_walk` and `walk`."""
 
     clock: Array  # (1,): tau of the last jump
-    place: Counts  # (5,): height J + M, ladder, next number of the batch, next block, whether ended
-    words: Words
+    place: Counts  # (4,): height J + M, ladder, next block of random numbers, whether ended
+    words: Words  # a turn's
+    uniforms: Array
+    below: Array  # squares of the two bonds at each jump's height
+    above: Array
+    rises: Steps
     waits: Array
-    turns: Array
     jump_taus: Array  # (pieces of) the record
     directions: Steps
 
 
-HEIGHT, LADDER, POSITION, BLOCK, ENDED = range(5)
+HEIGHT, LADDER, BLOCK, ENDED = range(4)
 
 
 def new_walker(piece: int = PIECE) -> Walker:
-    """Room for a walk in pieces of so many jumps."""
+    """Room for a walk in pieces of so many jumps, rounded up to whole turns."""
+    piece = -(-piece // TURN) * TURN
     return Walker(
         clock=np.zeros(1),
-        place=np.zeros(5, dtype=np.int64),
-        words=np.empty(BATCH, dtype=np.uint64),
-        waits=np.empty(BATCH),
-        turns=np.empty(BATCH // 2),
+        place=np.zeros(4, dtype=np.int64),
+        words=np.empty(TURN, dtype=np.uint64),
+        uniforms=np.empty(TURN),
+        below=np.empty(TURN),
+        above=np.empty(TURN),
+        rises=np.empty(TURN, dtype=np.int8),
+        waits=np.empty(TURN),
         jump_taus=np.empty(piece),
         directions=np.empty(piece, dtype=np.int8),
     )
@@ -275,127 +261,90 @@ def start_walk(
     walker.clock[0] = 0.0
     walker.place[HEIGHT] = int(J[k] + m_starts[start] + 0.5)
     walker.place[LADDER] = k
-    walker.place[POSITION] = BATCH // 2
     walker.place[BLOCK] = 1
     walker.place[ENDED] = 0
     return drawn
 
 
-@njit(inline="always")
-def _turn_batch(seed: Any, run: Any, block: Any, words: Any, waits: Any, turns: Any) -> None:
-    """Make the next waits and directions, from `block` on."""
-    half = words.size // 2
-    for j in range(half // WORDS):
-        # eight numbers are waits, the next eight directions
-        made = block + j // 2 * 4 + j % 2
-        a, b, c, d = philox_block(seed, QUANTUM_JUMPS, run, made)
-        words[4 * j], words[4 * j + 1], words[4 * j + 2], words[4 * j + 3] = a, b, c, d
-        a, b, c, d = philox_block(seed, QUANTUM_JUMPS, run, made + 2)
-        words[half + 4 * j], words[half + 4 * j + 1] = a, b
-        words[half + 4 * j + 2], words[half + 4 * j + 3] = c, d
-    to_exponential(words, half, waits)
-    for j in range(half):
-        turns[j] = unit(words[half + j])
-
-
-@njit(cache=True, error_model="numpy")
-def walk(
-    seed: int,
-    run: int,
-    J: Array,
+@njit(**INNER)
+def _directions(
+    words: Words,
     nbar: float,
-    rate: Array,
-    fall: Array,
-    tau_last: float,
-    walker: Walker,
-) -> int:
+    height: int,
+    top: int,
+    uniforms: Array,
+    below: Array,
+    above: Array,
+    rises: Steps,
+) -> None:
+    """The next jumps from a height J + M on the ladder 2J = `top`: up, or down.
+
+    With s(h) = h (2J - h + 1), the square of the bond below h, a jump falls with probability
+    (nbar+1) s(h) / [(nbar+1) s(h) + nbar s(h+1)]. Both squares after either jump are at hand
+    before it is decided, since second differences of s are -2: the next jump waits for a
+    comparison and a choice only.
+    """
+    warm = nbar + 1.0
+    for j in range(TURN):
+        uniforms[j] = unit(words[j])
+        below[j] = uniforms[j] * nbar
+        above[j] = (1.0 - uniforms[j]) * warm
+    a = np.float64(height) * np.float64(top - height + 1)
+    b = np.float64(height + 1) * np.float64(top - height)
+    for j in range(TURN):
+        falling, rising = above[j], below[j]
+        below[j], above[j] = a, b
+        lower, higher = (a + a - 2.0) - b, (b + b - 2.0) - a
+        up = rising * b >= falling * a
+        rises[j] = up
+        a, b = (b if up else lower), (higher if up else a)
+
+
+@njit(**INNER)
+def _waits(
+    uniforms: Array, nbar: float, below: Array, above: Array, rises: Steps, waits: Array
+) -> None:
+    """Waits for those jumps; a loop of its own, so that it runs in vector registers.
+
+    u < p has made a jump fall, so u/p is uniform and independent of the direction; (1 - u)/(1 - p)
+    is, where it rises.
+    """
+    warm = nbar + 1.0
+    for j in range(TURN):
+        falling, rising = warm * below[j], nbar * above[j]
+        rate, up = falling + rising, rises[j] != 0
+        u = (1.0 - uniforms[j] if up else uniforms[j]) * rate / (rising if up else falling)
+        # rounding can reach 1; NaN, where the rate is 0, makes an infinite wait
+        u = u if u < 1.0 else 1.0 - 2.0**-53
+        waits[j] = -log_unit(u) / rate
+
+
+@njit(**KERNEL)
+def walk(seed: int, run: int, J: Array, nbar: float, tau_last: float, walker: Walker) -> int:
     """T > 0: the next jumps of one run, as many as the walker's arrays hold; returns how many.
 
-    `rate` and `fall` are those of `walk_tables`, or empty: then they are computed on the way.
     The walk has ended, at tau_last, when ``walker.place[ENDED]`` says so.
     """
-    words, waits, turns, place = walker.words, walker.waits, walker.turns, walker.place
+    place, words, uniforms, rises = walker.place, walker.words, walker.uniforms, walker.rises
+    below, above, waits = walker.below, walker.above, walker.waits
     jump_taus, directions = walker.jump_taus, walker.directions
-    tabled = rate.shape[0] > 0
-    k, height, position = place[LADDER], place[HEIGHT], place[POSITION]
-    tau, top = walker.clock[0], 2.0 * J[k]
-    jumps = 0
+    tau, height, block, jumps = walker.clock[0], place[HEIGHT], place[BLOCK], 0
+    top = int(2.0 * J[place[LADDER]])
     while jumps < jump_taus.size:
-        if position == turns.size:
-            _turn_batch(seed, run, place[BLOCK], words, waits, turns)
-            place[BLOCK] += BATCH // WORDS
-            position = 0
-        if tabled:
-            total = rate[k, height]
-            rises = turns[position] > fall[k, height]
-        else:
-            falling = (nbar + 1.0) * (height * (top - height + 1.0))
-            total = falling + nbar * ((height + 1.0) * (top - height))
-            # fall = falling/total without the division, which the next jump would wait for
-            rises = turns[position] * total > falling
-        tau += waits[position] / total
-        if not tau <= tau_last:
-            place[ENDED] = 1
-            return jumps
-        # a sum rather than a choice: a branch here would be mispredicted every other jump
-        step = 2 * int(rises) - 1
-        position += 1
-        height += step
-        jump_taus[jumps] = tau
-        directions[jumps] = step
-        jumps += 1
+        fill_words(seed, QUANTUM_JUMPS, run, block, words, TURN)
+        block += TURN // WORDS
+        _directions(words, nbar, height, top, uniforms, below, above, rises)
+        _waits(uniforms, nbar, below, above, rises, waits)
+        for j in range(TURN):
+            tau += waits[j]
+            if not tau <= tau_last:
+                place[ENDED] = 1
+                return jumps
+            step = 2 * rises[j] - 1
+            jump_taus[jumps] = tau
+            directions[jumps] = step
+            height += step
+            jumps += 1
     walker.clock[0] = tau
-    place[HEIGHT], place[POSITION] = height, position
+    place[HEIGHT], place[BLOCK] = height, block
     return jumps
-
-
-@njit(cache=True, error_model="numpy")
-def emission_times(
-    seed: int,
-    run: int,
-    cumulative: Array,
-    J: Array,
-    m_starts: Array,
-    nbar: float,
-    rate: Array,
-    fall: Array,
-    last: float,
-    walker: Walker,
-) -> Array:
-    """When the photons of one run came, up to `last`, at any temperature."""
-    if nbar == 0.0:
-        return photon_times(seed, run, cumulative, J, m_starts[0], last)[1]
-    jump_taus, directions, place = walker.jump_taus, walker.directions, walker.place
-    times, emitted = np.empty(jump_taus.size), 0
-    start_walk(seed, run, cumulative, J, m_starts, walker)
-    while place[ENDED] == 0:
-        jumps = walk(seed, run, J, nbar, rate, fall, last, walker)
-        if emitted + jumps > times.size:
-            longer = np.empty(2 * (emitted + jumps))
-            for j in range(emitted):
-                longer[j] = times[j]
-            times = longer
-        for j in range(jumps):
-            if directions[j] < 0:
-                times[emitted] = jump_taus[j]
-                emitted += 1
-    return times[:emitted]
-
-
-def walk_tables(J: Array, nbar: float) -> tuple[Array, Array]:
-    """Total rate of jumps, and the probability that the next one is down.
-
-    Returns two arrays (K, levels) over ladders and heights J + M = 0, 1, ...; a state that never
-    jumps has rate 0, and counts as falling: the bottom does so at nbar = 0 alone.
-
-    >>> rate, fall = walk_tables(np.array([0.5]), nbar=0.0)
-    >>> print(rate, fall)
-    [[0. 1.]] [[1. 1.]]
-    """
-    height = np.arange(round(2 * J[-1]) + 1.0)
-    top = 2.0 * J[:, None]
-    falls = (nbar + 1.0) * np.maximum(height * (top - height + 1.0), 0.0)
-    rises = nbar * np.maximum((height + 1.0) * (top - height), 0.0)
-    rate = falls + rises
-    fall = np.divide(falls, rate, out=np.ones_like(rate), where=rate > 0.0)
-    return rate, fall

@@ -9,7 +9,7 @@ from nvmodel import CollectiveBattery, InputError
 from trajectories import evolve, sample, single_run
 from trajectories.conditional import unravelling
 from trajectories.jump_groups import _draw_ups, _group_time, _next_jumps, _rates, new_groups
-from trajectories.recording import follow, kernel_tables, room_for_path
+from trajectories.recording import follow, groups_of_runs, kernel_tables
 from trajectories.variates import new_source, rewind
 from trajectories.waiting import waiting_times
 from trajectories.walks import new_walker, start_walk, walk
@@ -27,14 +27,17 @@ def make_runs(battery, times, seed, runs, in_groups, share=0.125):
     """Emitted photons and conditional energies (runs, T) and the burst times (runs,)."""
     tables = unravelling(battery)
     q = kernel_tables(tables, battery)._replace(in_groups=in_groups)
-    path = room_for_path(tables.basis.n_ladders, times)._replace(groups=new_groups(share))
+    _, path = next(groups_of_runs(q, times, 0, 1))
+    path = path._replace(groups=new_groups(share))
     photons, energy = np.empty((runs, times.size)), np.empty((runs, times.size))
     burst = np.empty(runs)
     for run in range(runs):
-        burst[run], _ = follow(
-            np.uint64(seed), run, times, q, q.bonds, path, path.walker, path.trail
+        follow(np.uint64(seed), run, times, q, path)
+        burst[run], photons[run], energy[run] = (
+            path.burst[0],
+            path.emitted,
+            0.5 + path.means[0] / battery.n_battery,
         )
-        photons[run], energy[run] = path.emitted, 0.5 + path.means[0] / battery.n_battery
     return photons, energy, burst
 
 
@@ -56,15 +59,14 @@ def test_runs_in_groups_are_distributed_as_those_jump_by_jump(sizes, nbar, runs)
 
 
 @njit(error_model="numpy")
-def one_by_one(height, J, nbar, walker, times, ups):
-    """Time and jumps up of as many jumps from this height as the walker holds."""
-    none = np.zeros((0, 0))
+def one_by_one(height, jumps, J, nbar, walker, times, ups):
+    """Time and jumps up of so many jumps from this height; the walker holds them."""
     for run in range(times.size):
         start_walk(np.uint64(1), run, np.ones(1), J, np.zeros(1), walker)
         walker.place[0] = height
-        made = walk(np.uint64(1), run, J, nbar, none, none, np.inf, walker)
-        times[run] = walker.jump_taus[made - 1]
-        ups[run] = (walker.directions[:made] > 0).sum()
+        walk(np.uint64(1), run, J, nbar, np.inf, walker)
+        times[run] = walker.jump_taus[jumps - 1]
+        ups[run] = (walker.directions[:jumps] > 0).sum()
 
 
 @njit(error_model="numpy")
@@ -81,7 +83,7 @@ def test_a_group_is_distributed_as_its_jumps(nbar):
     """Half the way to the end at once: the way's own scatter is then 2 % of the variance."""
     height, jumps, J, draws = 1000, 500, np.array([1e5]), 200_000
     exact, exact_ups = np.empty(draws), np.empty(draws, dtype=np.int64)
-    one_by_one(height, J, nbar, new_walker(jumps), exact, exact_ups)
+    one_by_one(height, jumps, J, nbar, new_walker(jumps), exact, exact_ups)
     found, ups = np.empty(draws), np.empty(draws, dtype=np.int64)
     at_once(height, jumps, 2.0 * J[0], nbar, new_source(), found, ups)
     assert stats.ks_2samp(exact, found).pvalue > LEAST_P

@@ -8,9 +8,10 @@ import pytest
 from nvmodel import CollectiveBattery, InputError
 from trajectories import evolve, sample, single_run
 from trajectories.angular import coupled_basis
-from trajectories.bonds import bonds_of
+from trajectories.bonds import add_ways, bonds_of
 from trajectories.conditional import unravelling
 from trajectories.decays import DecayTally
+from trajectories.recording import groups_of_runs, kernel_tables
 from trajectories.records import RecordTally
 from trajectories.walks import BATCH, count_few_photons, count_many_photons, interval_table
 
@@ -54,7 +55,8 @@ def test_photons_are_those_of_a_plain_loop_over_numpys_stream(sizes):
 
 
 def test_studies_keep_their_bits():
-    """Counts of a study of 2026-11-22, before kernels were vectorised; they are whole numbers."""
+    """Counts of studies, which are whole numbers: at T = 0 of 2026-11-22, before kernels were
+    vectorised; at nbar > 0 of 2026-11-23, since when a jump takes one random number."""
     arrivals = DecayTally.count(
         CollectiveBattery(10, 50), np.linspace(0.0, 2.0, 101), 1, (), 0, 20_000
     ).arrivals
@@ -63,39 +65,85 @@ def test_studies_keep_their_bits():
         CollectiveBattery(10, 50, nbar=0.5), np.linspace(0.0, 2.0, 101), 1, (), 0, 500
     )
     found = hashlib.sha256(thermal.moments[5].total.tobytes() + thermal.ladders.tobytes())
-    assert found.hexdigest()[:16] == "838b747990c0c480"
+    assert found.hexdigest()[:16] == "9e63cac65dfa53d9"
 
 
-@pytest.mark.parametrize(
-    "battery",
-    [
-        CollectiveBattery(2, 700, nbar=0.5),  # middle bonds without a table
-        CollectiveBattery(3, 2, nbar=1.2),
-        CollectiveBattery(1, 300, nbar=0.7, battery_start="thermal"),
-    ],
-    ids=str,
-)
-def test_amplitudes_are_the_product_over_the_record(battery):
+@pytest.mark.parametrize("nbar", [0.5, 3.0])
+@pytest.mark.parametrize("sizes", [(1, 5), (3, 2), (10, 50)], ids=str)
+def test_thermal_jumps_are_those_of_a_plain_loop_over_numpys_stream(sizes, nbar):
+    """A number u below the probability p of falling makes a jump fall, and -ln(u/p) is its wait;
+    above it, a jump up with -ln[(1-u)/(1-p)]."""
+    battery = CollectiveBattery(*sizes, nbar=nbar)
+    tables = unravelling(battery)
+    for run in range(20):
+        one = single_run(battery, [1.0], seed=9, run=run)
+        u = philox(9, run, 4 + 4000)
+        k = int(np.searchsorted(tables.cumulative, u[0]))
+        J, M, tau, jumps = tables.basis.J[k], tables.m_starts[0], 0.0, []
+        for number in u[4:]:
+            falls = (nbar + 1.0) * (J + M) * (J - M + 1.0)
+            rises = nbar * (J - M) * (J + M + 1.0)
+            if J == 0.0:
+                break
+            p = falls / (falls + rises)
+            rest = number / p if number < p else (1.0 - number) / (1.0 - p)
+            tau -= np.log(rest) / (falls + rises)
+            if tau > 1.0:
+                break
+            M += -1.0 if number < p else 1.0
+            jumps.append((tau, -1 if number < p else 1))
+        assert one.directions.tolist() == [direction for _, direction in jumps]
+        # 1e-12: some hundred waits, a rest near 1 has lost four digits
+        np.testing.assert_allclose(one.jump_times, [tau for tau, _ in jumps], rtol=1e-12)
+
+
+BY_LOGARITHMS = [
+    (CollectiveBattery(2, 700, nbar=0.5), np.geomspace(1e-5, 0.02, 12)),  # middle: no table
+    (CollectiveBattery(5, 6, nbar=2.0), np.array([0.01, 0.02, 30.0])),  # damped by e^-1000 at once
+]
+BY_PRODUCTS = [
+    (CollectiveBattery(3, 2, nbar=1.2), np.geomspace(1e-3, 1.0, 12)),
+    (CollectiveBattery(5, 6, nbar=2.0), np.linspace(0.0, 4.0, 60)),
+    (CollectiveBattery(1, 200, nbar=5.0, battery_start="thermal"), np.geomspace(1e-5, 0.02, 12)),
+    (CollectiveBattery(40, 50, nbar=0.5), np.linspace(0.0, 1.0, 30)),  # ladders die out
+]
+
+
+def has_products(battery, times):
+    q = kernel_tables(unravelling(battery), battery)
+    return next(groups_of_runs(q, times * battery.gamma, 0, 1))[1].products is not None
+
+
+def test_both_ways_to_follow_amplitudes_are_met():
+    assert not any(has_products(*case) for case in BY_LOGARITHMS)
+    assert all(has_products(*case) for case in BY_PRODUCTS)
+
+
+@pytest.mark.parametrize(("battery", "times"), BY_LOGARITHMS + BY_PRODUCTS)
+def test_amplitudes_are_the_product_over_the_record(battery, times):
     """Pairs of crossings and the closed form of the way against a product jump by jump."""
-    last = 0.02 if battery.n_charger > 100 else 1.0
     tables, basis = unravelling(battery), unravelling(battery).basis
-    climbed = 0
+    above = 0
     for run in range(6):
-        one = single_run(battery, [last], seed=2, run=run)
-        M = one.M[0] - one.directions.sum()
-        start = int(np.argmin(np.abs(tables.m_starts - M)))
-        logs = tables.log_start[start].copy()
-        for direction in one.directions:
-            bond = max(M, M + direction)
-            logs += tables.log_bond[round(basis.J[-1] - bond)]
-            M += direction
-            climbed += direction > 0
-        logs -= tables.damping * last * battery.gamma
-        amplitudes = np.exp(logs - logs.max())
-        amplitudes /= np.linalg.norm(amplitudes)
-        # 1e-10: some hundred thousand logarithms of 1e-16 each; e^-80 is put under zeros
-        np.testing.assert_allclose(np.abs(one.amplitudes[0]), amplitudes, atol=1e-10)
-    assert climbed > 5
+        one = single_run(battery, times, seed=2, run=run)
+        M = one.M[-1] - one.directions.sum()
+        first, start = M, int(np.argmin(np.abs(tables.m_starts - M)))
+        logs, done = tables.log_start[start].copy(), 0
+        for i, time in enumerate(times):
+            while done < one.jump_times.size and one.jump_times[done] <= time:
+                direction = one.directions[done]
+                logs += tables.log_bond[round(basis.J[-1] - max(M, M + direction))]
+                M += direction
+                done += 1
+            assert one.M[i] == M
+            above += first < M
+            damped = logs - tables.damping * time * battery.gamma
+            amplitudes = np.exp(damped - damped.max())
+            amplitudes /= np.linalg.norm(amplitudes)
+            # 1e-10: some hundred thousand logarithms of 1e-16 each
+            np.testing.assert_allclose(np.abs(one.amplitudes[i]), amplitudes, atol=1e-10)
+    # above the start the way is the inverse of a product; few ladders reach there if N_B << N_C
+    assert above > 0 or battery.n_battery <= 2
 
 
 def test_middle_bonds_are_met():
@@ -114,6 +162,16 @@ def test_the_way_has_a_closed_form():
         sums = tables.log_start[0] + np.cumsum(tables.log_bond[row:-1], axis=0)
         # 1e-12: a few hundred roundings
         np.testing.assert_allclose(bonds.ways[0, row + 1 :], sums, atol=1e-12)
+        if row > 0:
+            up = -np.cumsum(tables.log_bond[row - 1 :: -1], axis=0)[::-1]
+            inside = np.isfinite(bonds.ways[0, :row])
+            assert np.array_equal(inside, np.isfinite(up))
+            climbed = (tables.log_start[0] + up)[inside]
+            np.testing.assert_allclose(bonds.ways[0, :row][inside], climbed, atol=1e-12)
+        # without the table
+        M, logs = basis.J[-1] - np.arange(bonds.rows), np.empty((basis.n_ladders, bonds.rows))
+        add_ways(bonds._replace(ways=bonds.ways[:, :0]), 0, M, logs)
+        np.testing.assert_allclose(logs.T, bonds.ways[0], atol=1e-12)
 
 
 @pytest.mark.parametrize(("nbar", "runs"), [(0.0, 300), (0.5, 60)])
@@ -121,7 +179,6 @@ def test_runs_of_a_large_system_average_to_the_exact_means(nbar, runs):
     """120,000 spins: nothing is tabulated, and the exact means are the Heisenberg equation's."""
     battery = CollectiveBattery(20_000, 100_000, nbar=nbar)
     assert unravelling(battery).bonds.ways.shape[1] == 0
-    assert unravelling(battery).walk[0].size == 0
     times = np.array([1.2e-4, 1.4e-4, 1.6e-4])  # the burst is at ln(D^2/N_C)/D = 1.4e-4
     names = ("battery_energy", "charger_energy", "emitted_photons")
     exact, ours = evolve(battery, times, names), sample(battery, times, runs=runs, seed=12)
