@@ -22,7 +22,10 @@ from nvmodel.refusal import InputError
 from nvmodel.solution import RunSpans, Solution
 
 FAMILY = b"darkbattery tallies "
-MAGIC = FAMILY + b"1\n"
+# raised whenever the same seed makes other runs, or counts come to mean something else: tallies of
+# two such versions must not be added up
+FORMAT = 2
+MAGIC = FAMILY + b"%d\n" % FORMAT
 # what reading bytes of another meaning raises
 DAMAGED = (ValueError, KeyError, TypeError, AttributeError, EOFError)
 
@@ -78,7 +81,11 @@ def read_tallies(path: Path, digest: str) -> list[Kept | None]:
         raise InputError("checkpoint", str(path), f"cannot be read: {error.strerror}") from None
     if content.startswith(FAMILY) and not content.startswith(MAGIC):
         version = content[len(FAMILY) : len(FAMILY) + 8].split(b"\n")[0].decode("ascii", "replace")
-        raise InputError("checkpoint", str(path), f"has format {version!r}, readable: 1")
+        raise InputError(
+            "checkpoint",
+            str(path),
+            f"has format {version!r}, of a version that makes other runs; readable: {FORMAT}",
+        )
     parts = content.removeprefix(MAGIC).split(b"\n", 2)
     if not content.startswith(MAGIC) or len(parts) < 3:
         raise InputError("checkpoint", str(path), "is not a checkpoint, or is cut short")

@@ -41,6 +41,14 @@ def test_another_study_is_refused(written):
         read_tallies(written[0], "other")
 
 
+def test_tallies_of_a_version_with_other_runs_are_refused(written):
+    """The same seed made other runs before: both may not be added up."""
+    path, _ = written
+    path.write_bytes(path.read_bytes().replace(b"tallies 2\n", b"tallies 1\n", 1))
+    with pytest.raises(InputError, match="has format '1', of a version that makes other runs"):
+        read_tallies(path, "study")
+
+
 def test_any_cut_and_any_flipped_byte_is_refused(written):
     """Every length is a cut, and every byte counts: none of 400 damages is read as a number."""
     path, _ = written

@@ -242,7 +242,7 @@ def _tallies_with(header, payload=b""):
     "content",
     [
         b"",
-        b"darkbattery tallies 2\n{}\n\n",
+        b"darkbattery tallies 3\n{}\n\n",
         _tallies_with([]),
         _tallies_with({"study": "x"}),
         _tallies_with(b"{" * 50_000),
