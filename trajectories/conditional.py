@@ -29,6 +29,7 @@ from trajectories.walks import KERNEL
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
+Occupied = NDArray[np.bool_]
 
 GROUP_NUMBERS = 1 << 16  # that are read at once: half a MB
 NOTHING = -40.0  # logarithm of an amplitude whose weight of 1e-35 counts for nothing
@@ -66,6 +67,14 @@ class Unravelling:
     def bonds(self) -> Bonds:
         """What the logarithms of amplitudes after a record are made of."""
         return bonds_of(self.basis, self.m_starts, self.log_start, rising=self.nbar > 0.0)
+
+    def log_amplitudes(self, rows: int) -> Array:
+        """T = 0: ln |amplitudes| after 0, 1, ... rows - 1 photons, (rows, K), before damping."""
+        logs = np.zeros((rows, self.basis.n_ladders))
+        top = round(self.basis.J[-1] - self.basis.m_start)
+        bonds = self.log_bond[top : top + rows - 1]
+        logs[0], logs[1 : len(bonds) + 1] = self.log_start[0], bonds
+        return np.cumsum(logs, axis=0)
 
     @cached_property
     def log_bond(self) -> Array:
@@ -200,38 +209,23 @@ def rates_from_sums(g: Any, g_q: Any, q: Any, across: Any, M: Any, nbar: Any) ->
     )
 
 
-def decay_tables(
-    m_start: float,
-    log_start: Array,
-    log_bond: Array,
-    damping: Array,
-    taus: Array,
-    J: Array,
-    g: Array,
-    f: Array,
-    sign: Array,
-    present: Any,
-    tables: Array,
-) -> None:
-    """T = 0: tables (3, photons + 1, T) of J_B^z, its rate and the emission after n photons.
+def decay_tables(tables: Unravelling, taus: Array, occupied: Occupied) -> Array:
+    """T = 0: J_B^z, its rate and the emission after n photons, (3, photons + 1, T).
 
-    Rows of n that are not `present`, of booleans (photons + 1,), are left as they are.
+    0 where not `occupied`, of booleans (photons + 1, T).
     """
-    K, T, last = J.size, taus.size, tables.shape[1] - 1
-    group = int(np.clip(GROUP_NUMBERS // ((12 + 2 * K) * T), 1, last + 1))
-    logs, M = np.zeros((K, group, T)), np.zeros((group, T))
-    at: list[int] = []
-    c, work, means = np.zeros((K, group * T)), np.empty((2, group * T)), np.empty((4, group * T))
-    counted = np.zeros((group, K, 2), dtype=np.int64)
-    now, top = log_start.copy(), round(J[-1] - m_start)
-    for n in range(last + 1):
-        if present[n]:
-            logs[:, len(at)], M[len(at)] = now[:, None], m_start - n
-            at.append(n)
-        if len(at) == group or (at and n == last):
-            normalise_amplitudes(logs.reshape(c.shape), damping, taus, c, work, counted)
-            expectations(c, M.ravel(), J, g, f, sign, 0.0, counted, means)
-            tables[:, at] = means[:3].reshape(3, group, T)[:, : len(at)]
-            at = []
-        if top + n < log_bond.shape[0]:
-            now += log_bond[top + n]
+    basis, found = tables.basis, np.zeros((3, *occupied.shape))
+    K, logs = basis.n_ladders, tables.log_amplitudes(occupied.shape[0])
+    # by times: late ones have few ladders that count
+    times, photons = np.nonzero(occupied.T)
+    size = GROUP_NUMBERS // (12 + 2 * K)
+    for first in range(0, times.size, size):
+        i, n = times[first : first + size], photons[first : first + size]
+        M, c, work = basis.m_start - n, np.zeros((K, n.size)), np.empty((2, n.size))
+        means, counted = np.empty((4, n.size)), np.zeros((1, K, 2), dtype=np.int64)
+        columns = np.ascontiguousarray(logs[n].T)
+        normalise_amplitudes(columns, tables.damping, taus[i], c, work, counted)
+        matrix = basis.diagonal, basis.coupling, tables.relative_sign
+        expectations(c, M, basis.J, *matrix, 0.0, counted, means)
+        found[:, n, i] = means[:3]
+    return found

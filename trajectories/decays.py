@@ -183,22 +183,7 @@ class DecayTally:
         )
 
     def _conditional(self, tables: Unravelling) -> Array:
-        basis = tables.basis
-        found = np.zeros((3, *self.arrivals.shape))
-        decay_tables(
-            basis.m_start,
-            tables.log_start[0],
-            tables.log_bond,
-            tables.damping,
-            self._taus,
-            basis.J,
-            basis.diagonal,
-            basis.coupling,
-            tables.relative_sign,
-            self.occupation.any(axis=1),
-            found,
-        )
-        return found
+        return decay_tables(tables, self._taus, self.occupation > 0)
 
     def _mean_and_error(self, quantity: Array) -> tuple[Array, Array]:
         """Over runs, of a quantity that depends on photon number and time, (photons + 1, T)."""

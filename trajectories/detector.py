@@ -102,20 +102,7 @@ def detected_states(
             f"{MOST_TABLE * 8e-9:.2g}; take fewer times{' or energies only' if ladder else ''}",
         )
     always = np.ones(shape, dtype=bool)
-    means = np.zeros((3, *shape))
-    decay_tables(
-        basis.m_start,
-        tables.log_start[0],
-        tables.log_bond,
-        tables.damping,
-        taus,
-        basis.J,
-        basis.diagonal,
-        basis.coupling,
-        tables.relative_sign,
-        always.any(axis=1),
-        means,
-    )
+    means = decay_tables(tables, taus, always)
     states = photon_states(tables, taus, always, with_ergotropy=False)
     populations = np.zeros((*shape, basis.n_battery + 1) if ladder else (0, 0, 0))
     if ladder:

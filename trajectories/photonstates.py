@@ -21,6 +21,7 @@ Active = NDArray[np.bool_]
 
 # photon numbers less probable than this are left out: together below 1e-13 for 1e4 photons
 LEAST_PROBABILITY = 1e-17
+AT_ONCE = 1 << 17  # numbers of amplitudes, or of coefficients, that are made at once: 1 MB
 
 
 def amplitudes_by_photons(
@@ -31,25 +32,38 @@ def amplitudes_by_photons(
     In Condon and Shortley's phases, normalised.
     """
     signs = np.cumprod(np.concatenate([[1.0], tables.relative_sign[1:]]))
-    logs = tables.log_start[0].copy()
-    for n in range(active.shape[0]):
-        at = np.flatnonzero(active[n])
-        if at.size:
-            shifted = logs - tables.damping * taus[at, None]
-            c = signs * np.exp(shifted - shifted.max(axis=1, keepdims=True))
-            yield n, at, c / np.linalg.norm(c, axis=1, keepdims=True)
-        row = round(tables.basis.J[-1] - (tables.basis.m_start - n))
-        if row < tables.log_bond.shape[0]:
-            logs = logs + tables.log_bond[row]
+    logs = tables.log_amplitudes(active.shape[0])
+    photons, times = np.nonzero(active)
+    bounds = np.searchsorted(photons, np.arange(active.shape[0] + 1))
+    most = max(1, AT_ONCE // signs.size)
+    n = 0
+    while n < active.shape[0]:
+        # as many n as fit, and one at least
+        end = max(n + 1, int(np.searchsorted(bounds, bounds[n] + most, side="right")) - 1)
+        cells = slice(bounds[n], bounds[end])
+        c = logs[photons[cells]] - tables.damping * taus[times[cells], None]
+        c = signs * np.exp(c - c.max(axis=1, keepdims=True, initial=-np.inf))
+        c /= np.sqrt(np.einsum("ik,ik->i", c, c))[:, None]
+        for one in range(n, end):
+            own = slice(bounds[one], bounds[one + 1])
+            if own.stop > own.start:
+                yield one, times[own], c[own.start - bounds[n] : own.stop - bounds[n]]
+        n = end
 
 
 def populations_by_photons(
     tables: Unravelling, taus: Array, active: Active
 ) -> Iterator[tuple[int, NDArray[np.intp], Array]]:
     """The same with the battery's ladder populations (times, N_B + 1)."""
+    basis = tables.basis
+    block = max(1, AT_ONCE // (basis.n_ladders * (basis.n_battery + 1)))
+    first, coefficients = 0, np.zeros((0, 0, 0))
     for n, at, c in amplitudes_by_photons(tables, taus, active):
-        M = np.array([tables.basis.m_start - n])
-        yield n, at, (c @ clebsch_gordan(tables.basis, M)[0]) ** 2
+        if n >= first + len(coefficients):
+            first = n
+            M = basis.m_start - np.arange(n, min(n + block, active.shape[0]))
+            coefficients = clebsch_gordan(basis, M)
+        yield n, at, (c @ coefficients[n - first]) ** 2
 
 
 def populations_from_photons(tables: Unravelling, taus: Array, probability: Array) -> Array:
