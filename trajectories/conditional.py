@@ -116,40 +116,44 @@ def normalise_amplitudes(
     """c (K, G T) = unit vectors with logarithms `logs` (K, G T) damped until each time; any scale.
 
     `counted` (G, K, 2) becomes the first of the times at which a ladder counts, and the one after
-    the last: once the burst is over few ladders do. Elsewhere c stays zero; on entry both are zero,
-    or of another group.
+    the last: once the burst is over few ladders do. Elsewhere c is zero.
     """
     K, T = damping.size, taus.size
     for r in range(c.shape[1] // T):
-        a, b = r * T, r * T + T
+        a = r * T
+        for i in range(T):
+            work[0, a + i], work[1, a + i] = -np.inf, 0.0
+        # unsigned: an index that might count from the end keeps a loop out of vector registers
+        start, stop = np.uint64(a), np.uint64(a + T)
         for k in range(K):
-            for i in range(a + counted[r, k, 0], a + counted[r, k, 1]):
+            for i in range(start, stop):
+                x = logs[k, i] - damping[k] * taus[i - start]
+                c[k, i] = x
+                work[0, i] = x if x > work[0, i] else work[0, i]
+        for k in range(K):
+            # no early ends, for the same reason
+            first, last = stop, start
+            for i in range(start, stop):
+                above = c[k, i] - work[0, i] > NOTHING
+                first = min(first, np.uint64(i) if above else stop)
+                last = max(last, np.uint64(i + 1) if above else start)
+            first = min(first, last)
+            counted[r, k, 0], counted[r, k, 1] = first - start, last - start
+            for i in range(start, first):
                 c[k, i] = 0.0
-        highest, square = work[0, a:b], work[1, a:b]
-        for i in range(T):
-            highest[i], square[i] = -np.inf, 0.0
-        for k in range(K):
-            for i in range(T):
-                x = logs[k, a + i] - damping[k] * taus[i]
-                highest[i] = x if x > highest[i] else highest[i]
-        for k in range(K):
-            # no early ends: it runs in vector registers
-            first, last = T, 0
-            for i in range(T):
-                above = logs[k, a + i] - damping[k] * taus[i] - highest[i] > NOTHING
-                first = min(first, i if above else T)
-                last = max(last, i + 1 if above else 0)
-            counted[r, k, 0], counted[r, k, 1] = min(first, last), last
+            for i in range(last, stop):
+                c[k, i] = 0.0
             for i in range(first, last):
-                x = logs[k, a + i] - damping[k] * taus[i] - highest[i]
+                x = c[k, i] - work[0, i]
                 x = exp_bounded(x if x > NOTHING else NOTHING)
-                c[k, a + i] = x
-                square[i] += x * x
-        for i in range(T):
-            square[i] = 1.0 / np.sqrt(square[i])
+                c[k, i] = x
+                work[1, i] += x * x
+        for i in range(start, stop):
+            work[1, i] = 1.0 / np.sqrt(work[1, i])
         for k in range(K):
-            for i in range(counted[r, k, 0], counted[r, k, 1]):
-                c[k, a + i] *= square[i]
+            first, last = np.uint64(a + counted[r, k, 0]), np.uint64(a + counted[r, k, 1])
+            for i in range(first, last):
+                c[k, i] *= work[1, i]
 
 
 @njit(**KERNEL)
@@ -173,10 +177,10 @@ def expectations(
     for o in range(4):
         for i in range(c.shape[1]):
             out[o, i] = 0.0
-    # three sums over ladders: of g, of a_J(M)^2 - M = J(J+1) - M^2, and of their product
     for r in range(counted.shape[0]):
         for k in range(J.size):
-            first, last = r * T + counted[r, k, 0], r * T + counted[r, k, 1]
+            # unsigned: an index that might count from the end keeps a loop out of vector registers
+            first, last = np.uint64(r * T + counted[r, k, 0]), np.uint64(r * T + counted[r, k, 1])
             for i in range(first, last):
                 w = c[k, i] * c[k, i]
                 q = (J[k] - M[i]) * (J[k] + M[i]) + J[k]
