@@ -127,6 +127,7 @@ class _Walk:
         self._rise = 0.0
         self._longest = 1.0 / max(float(np.max(np.where(start != 0.0, q.loss, 0.0))), 1e-300)
         self._readable, self._verified, self._unverified, self._difference = np.inf, 0.0, 0, 1.0
+        self._verifies, self._rises, self._change = True, (0.0, 0.0), 0.0
         rows, columns = start.shape
         # the resolvents below a row of zeros, real and imaginary parts alternating, what they add
         # to the integral, and the factors of an elimination
@@ -157,9 +158,15 @@ class _Walk:
 
     def solve(self, h: float, read: bool) -> bool:
         """Prepare a step; whether it can be read in between, if it is to be."""
-        self._rise = self._step(h, self.x, self._spare[0])
         q = self.q
-        defect = _defect(h, self.x, q.above, q.below, q.loss, self.solved)
+        whole, half, two = self._spare
+        trusted = h <= self._verified and self._difference < UNVERIFIED_BELOW
+        self._verifies = not (trusted and self._unverified < MOST_UNVERIFIED)
+        rates = q.above, q.below, q.loss, q.emission, q.thermal
+        space = self.solved, self._factors, self.gained
+        self._rises, self._change, defect = _try_step(
+            h, self.x, *rates, *space, self._verifies, half, two, whole
+        )
         missing = ERROR_PER_DEFECT * defect
         growth = 0.9 * (READING_TOLERANCE / max(missing, 1e-300)) ** (1.0 / (STAGES.shape[0] + 1))
         self._readable = h * max(0.1, min(4.0, growth))
@@ -170,17 +177,15 @@ class _Walk:
         return True
 
     def advance(self, h: float, end: float) -> bool:
-        """Take the solved step, or two halves of it if it is to be verified; False if refused."""
+        """Take the solved step, or two halves of it if it is verified; False if refused."""
         whole, half, two = self._spare
-        y = self.y + self._rise
-        trusted = h <= self._verified and self._difference < UNVERIFIED_BELOW
-        if trusted and self._unverified < MOST_UNVERIFIED:
+        y, y_two = self.y + self._rises[0], self.y + self._rises[1]
+        if not self._verifies:
             self._unverified += 1
             self.error += self._difference
             reached = whole
         else:
-            y_two = self._two_halves(h, half, two)
-            change = max(abs(y_two - y) / (1.0 + abs(y_two)), float(np.abs(two - whole).max()))
+            change = max(abs(y_two - y) / (1.0 + abs(y_two)), self._change)
             growth = 0.9 * (STEP_TOLERANCE / max(change, 1e-300)) ** (1.0 / (ORDER + 1))
             if not change <= STEP_TOLERANCE and h > 1e-15 * self.last:
                 self._longest = h * max(0.1, min(0.7, growth))
@@ -189,23 +194,11 @@ class _Walk:
             self._longest = max(self._longest, h * min(4.0, growth)) if growth > 1 else h * growth
             self._verified, self._unverified, self._difference = 1.01 * h, 0, change
             reached, y = two, y_two
-        np.putmask(reached, np.abs(reached) < SMALLEST, SMALLEST)
         moved = np.abs(reached - self.x).max() if h >= self._settled else np.inf
         self.stationary = bool(moved < STATIONARY_CHANGE)
         self._spare = [array for array in (whole, half, two, self.x) if array is not reached]
         self.x, self.y, self.now = reached, y, end
         return True
-
-    def _two_halves(self, h: float, half: Array, two: Array) -> float:
-        y = self.y
-        for source, target in ((self.x, half), (half, two)):
-            y += self._step(0.5 * h, source, target)
-        return y
-
-    def _step(self, h: float, x: Array, out: Array) -> float:
-        """out = r(hQ) x from the resolvents; returns what the integral gains."""
-        q, space = self.q, (self.solved, self._factors, self.gained)
-        return _step(h, x, q.above, q.below, q.loss, q.emission, q.thermal, *space, out)
 
 
 @njit(cache=True, error_model="numpy")
@@ -253,14 +246,15 @@ def _take(weights: Array, x: Array, s: Array, gains: Array, out: Array) -> float
             first = w1 * s[0, r + 1, c] + w2 * s[1, r + 1, c] + w3 * s[2, r + 1, c]
             second = w4 * s[3, r + 1, c] + w5 * s[4, r + 1, c] + w6 * s[5, r + 1, c]
             third = w7 * s[6, r + 1, c] + w8 * s[7, r + 1, c] + w0 * x[r, c]
-            out[r, c] = first + second + third
+            value = first + second + third
+            out[r, c] = SMALLEST if abs(value) < SMALLEST else value
     gained = 0.0
     for j in range(gains.size):
         gained += weights[j + 1] * gains[j]
     return gained
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _defect(h: float, x: Array, above: Array, below: Array, loss: Array, s: Array) -> float:
     """Sum of what h times the polynomial's slope at the start has beside h Q x."""
     w0, w1, w2, w3, w4 = _SLOPE[0], _SLOPE[1], _SLOPE[2], _SLOPE[3], _SLOPE[4]
@@ -279,6 +273,45 @@ def _defect(h: float, x: Array, above: Array, below: Array, loss: Array, s: Arra
 
 
 @njit(cache=True, error_model="numpy")
+def _try_step(
+    h: float,
+    x: Array,
+    above: Array,
+    below: Array,
+    loss: Array,
+    emission: Array,
+    thermal: bool,
+    s: Array,
+    factors: Array,
+    gained: Array,
+    verifies: bool,
+    half: Array,
+    two: Array,
+    whole: Array,
+) -> tuple[tuple[float, float], float, float]:
+    """A step into `whole` and, if it `verifies`, two halves of it into `two`.
+
+    Returns what the integral gains by either, the largest difference between both, and the defect.
+    The resolvents left are those of the whole step.
+    """
+    by_two, change = 0.0, 0.0
+    if verifies:
+        by_two = _step(0.5 * h, x, above, below, loss, emission, thermal, s, factors, gained, half)
+        by_two += _step(
+            0.5 * h, half, above, below, loss, emission, thermal, s, factors, gained, two
+        )
+    rise = _step(h, x, above, below, loss, emission, thermal, s, factors, gained, whole)
+    if verifies:
+        for r in range(x.shape[0]):
+            for c in range(x.shape[1]):
+                difference = abs(two[r, c] - whole[r, c])
+                # what is not a number stays, and refuses the step
+                if not np.isnan(change) and not difference <= change:
+                    change = difference
+    return (rise, by_two), change, _defect(h, x, above, below, loss, s)
+
+
+@njit(error_model="numpy")
 def _step(
     h: float,
     x: Array,
