@@ -72,7 +72,7 @@ def draw(panels: Mapping[str, Any], path: Path) -> None:
             axes[2].hist(
                 scaled,
                 BINS,
-                (-3.0, 7.0),
+                range=(-3.0, 7.0),
                 density=True,
                 histtype="step",
                 color=colour,
