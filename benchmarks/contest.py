@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nvmodel import Solution
+
 # largest of some 200 correlated differences in standard errors: by chance one contest in 10,000
 STANDARD_ERRORS = 5.0
 
@@ -80,6 +82,21 @@ def sampled(mean: NDArray[np.float64], spread: NDArray[np.float64], runs: int) -
     up to 1, the largest energy a spin: a standard error is at least that.
     """
     return Answer(mean, np.maximum(spread / np.sqrt(runs), np.sqrt(2.0) / runs))
+
+
+def our_sample(sample: Callable[[], Solution], energies: tuple[str, ...], runs: int) -> Ready:
+    """Single runs of ours, all tallies and readings included."""
+
+    def work() -> tuple[Any, Any]:
+        found = sample()
+        return found.values, found.errors
+
+    def read(found: tuple[Any, Any]) -> Answer:
+        values, errors = found
+        spread = np.sqrt(runs) * np.array([errors[name] for name in energies])
+        return sampled(np.array([values[name] for name in energies]), spread, runs)
+
+    return Ready(runs, work, read)
 
 
 def difference(ours: Answer, theirs: Answer) -> float:

@@ -13,7 +13,7 @@ T = 0 or nbar > 0, 101 output times to gamma t = 2.
 
 import numpy as np
 import qutip
-from contest import Answer, Contender, Ready, sampled
+from contest import Answer, Contender, Ready, our_sample, sampled
 from qutip import piqs
 
 import trajectories
@@ -26,18 +26,12 @@ OUR_AVERAGES = 50  # averages made by us at each turn: one takes milliseconds
 
 
 def our_runs(battery: CollectiveBattery, runs: int) -> Ready:
-    """`sample`, tallies and readings included."""
+    """`sample` of both energies."""
 
-    def work():
-        found = trajectories.sample(battery, TIMES, runs=runs, seed=1, observables=ENERGIES)
-        return found.values, found.errors
+    def sample():
+        return trajectories.sample(battery, TIMES, runs=runs, seed=1, observables=ENERGIES)
 
-    def read(found) -> Answer:
-        values, errors = found
-        spread = np.sqrt(runs) * np.array([errors[name] for name in ENERGIES])
-        return sampled(np.array([values[name] for name in ENERGIES]), spread, runs)
-
-    return Ready(runs, work, read)
+    return our_sample(sample, ENERGIES, runs)
 
 
 def qutip_runs(battery: CollectiveBattery, runs: int) -> Ready:

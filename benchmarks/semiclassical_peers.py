@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from contest import Answer, Contender, NotInstalledError, Ready, sampled
+from contest import Answer, Contender, NotInstalledError, Ready, our_sample, sampled
 from scipy.integrate import solve_ivp
 
 import meanfield
@@ -95,19 +95,9 @@ def scipy_second_order(classes: int) -> Ready:
 
 
 def our_wigner(runs: int) -> Ready:
-    """`sample`, all its tallies included."""
+    """`sample` of all that it has."""
     model = lossless_spins(FEW_SPINS)
-
-    def work():
-        found = meanfield.sample(model, FEW_BURST, runs, seed=1)
-        return found.values, found.errors
-
-    def read(found) -> Answer:
-        values, errors = found
-        spread = np.sqrt(runs) * np.array([errors[name] for name in ENERGIES])
-        return sampled(np.array([values[name] for name in ENERGIES]), spread, runs)
-
-    return Ready(runs, work, read)
+    return our_sample(lambda: meanfield.sample(model, FEW_BURST, runs, seed=1), ENERGIES, runs)
 
 
 def xmds_wigner(runs: int, lanes: int) -> Ready:

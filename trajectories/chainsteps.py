@@ -5,7 +5,7 @@ than that, states come from the polynomial of the step. Chains are columns side 
 the processor's near memory holds with all resolvents of a step.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -124,7 +124,6 @@ class _Walk:
         self.y, self.now, self.error, self.reading_error = 0.0, 0.0, 0.0, 0.0
         self.stationary = False
         self._settled = STATIONARY_STEP / slowest
-        self._rise = 0.0
         self._longest = 1.0 / max(float(np.max(np.where(start != 0.0, q.loss, 0.0))), 1e-300)
         self._readable, self._verified, self._unverified, self._difference = np.inf, 0.0, 0, 1.0
         self._verifies, self._rises, self._change = True, (0.0, 0.0), 0.0
@@ -236,17 +235,28 @@ def _between_points(theta: float) -> Array:
     return weights
 
 
+@njit(inline="always")
+def _nine(w: Any) -> Any:
+    """As numbers by themselves, which stay in registers."""
+    return w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8]
+
+
+@njit(inline="always")
+def _weighted(w: Any, x: Any, s: Any, r: Any, c: Any) -> Any:
+    """The state and its resolvents at one place, with these weights."""
+    first = w[1] * s[0, r + 1, c] + w[2] * s[1, r + 1, c] + w[3] * s[2, r + 1, c]
+    second = w[4] * s[3, r + 1, c] + w[5] * s[4, r + 1, c] + w[6] * s[5, r + 1, c]
+    third = w[7] * s[6, r + 1, c] + w[8] * s[7, r + 1, c] + w[0] * x[r, c]
+    return first + second + third
+
+
 @njit(error_model="numpy")
 def _take(weights: Array, x: Array, s: Array, gains: Array, out: Array) -> float:
     """out = the state of these weights; returns what the integral has gained."""
-    w0, w1, w2, w3, w4 = weights[0], weights[1], weights[2], weights[3], weights[4]
-    w5, w6, w7, w8 = weights[5], weights[6], weights[7], weights[8]
+    w = _nine(weights)
     for r in range(x.shape[0]):
         for c in range(x.shape[1]):
-            first = w1 * s[0, r + 1, c] + w2 * s[1, r + 1, c] + w3 * s[2, r + 1, c]
-            second = w4 * s[3, r + 1, c] + w5 * s[4, r + 1, c] + w6 * s[5, r + 1, c]
-            third = w7 * s[6, r + 1, c] + w8 * s[7, r + 1, c] + w0 * x[r, c]
-            value = first + second + third
+            value = _weighted(w, x, s, r, c)
             out[r, c] = SMALLEST if abs(value) < SMALLEST else value
     gained = 0.0
     for j in range(gains.size):
@@ -257,18 +267,14 @@ def _take(weights: Array, x: Array, s: Array, gains: Array, out: Array) -> float
 @njit(error_model="numpy")
 def _defect(h: float, x: Array, above: Array, below: Array, loss: Array, s: Array) -> float:
     """Sum of what h times the polynomial's slope at the start has beside h Q x."""
-    w0, w1, w2, w3, w4 = _SLOPE[0], _SLOPE[1], _SLOPE[2], _SLOPE[3], _SLOPE[4]
-    w5, w6, w7, w8 = _SLOPE[5], _SLOPE[6], _SLOPE[7], _SLOPE[8]
+    w = _nine(_SLOPE)
     rows = x.shape[0]
     total = np.zeros(x.shape[1])
     for r in range(rows):
         up, low = max(r - 1, 0), min(r + 1, rows - 1)  # no rate leads there from beyond the ends
         for c in range(x.shape[1]):
-            first = w1 * s[0, r + 1, c] + w2 * s[1, r + 1, c] + w3 * s[2, r + 1, c]
-            second = w4 * s[3, r + 1, c] + w5 * s[4, r + 1, c] + w6 * s[5, r + 1, c]
-            third = w7 * s[6, r + 1, c] + w8 * s[7, r + 1, c] + w0 * x[r, c]
             rate = above[r, c] * x[up, c] + below[r, c] * x[low, c] - loss[r, c] * x[r, c]
-            total[c] += abs(first + second + third - h * rate)
+            total[c] += abs(_weighted(w, x, s, r, c) - h * rate)
     return total.sum()
 
 

@@ -38,6 +38,8 @@ LINEAR = (
     "absorbed_photons",
 )
 """Those of them that are linear in the state, in the order in which tallies keep their sums."""
+# rows of M that hold less are left out of populations: together below 1e-13 for 1e4 of them
+LEAST_PROBABILITY = 1e-17
 FROM_POPULATIONS = ("ergotropy", "ergotropy_total")
 FROM_ENTANGLEMENT = ("log_negativity", "entanglement_rate")
 
@@ -86,7 +88,7 @@ def populations(basis: CoupledBasis, chains: Chains, states: Array) -> Array:
     """
     mirrored = np.where(chains.first == chains.second, 1.0, 2.0)
     found = np.zeros((states.shape[0], basis.n_battery + 1))
-    occupied = np.flatnonzero(states.any(axis=(0, 2)))
+    occupied = np.flatnonzero(np.abs(states).sum(axis=2).max(axis=0) > LEAST_PROBABILITY)
     for row, coefficients in _coefficients_by_row(basis, chains, occupied):
         weights = mirrored[:, None] * coefficients[chains.first] * coefficients[chains.second]
         found += states[:, row] @ weights

@@ -166,70 +166,26 @@ def groups_of_runs(
 def follow(seed: Any, first: int, taus: Array, q: Tables, path: Path) -> None:
     """Make the runs from `first` on that `path` has room for, and read them, into `path`."""
     bonds = q.bonds
+    start = seed, first, q.nbar, q.cumulative
+    found = path.burst, path.drawn, path.M, path.emitted, path.absorbed
+    if path.products is not None:
+        ladders, states = (bonds.J, bonds.m_starts), (path.means, path.amplitudes)
+        _follow_products(*start, *ladders, taus, path.products, path.walker, *found, *states)
+        means_of_sums(path.means, path.M, q.nbar)
+        return
     if q.in_groups:
-        _follow_groups(
-            seed,
-            first,
-            q.nbar,
-            q.cumulative,
-            bonds,
-            taus,
-            interval_table(taus),
-            path.groups,
-            path.trail,
-            path.burst,
-            path.drawn,
-            path.M,
-            path.emitted,
-            path.absorbed,
-            path.logs,
-        )
-    elif q.nbar == 0.0:
+        table = interval_table(taus)
+        _follow_groups(*start, bonds, taus, table, path.groups, path.trail, *found, path.logs)
+    elif path.trail is not None:
+        table = interval_table(taus)
+        _follow_logs(*start, bonds, taus, table, path.walker, path.trail, *found, path.logs)
+    else:
         m_start = float(bonds.m_starts[0])
         _follow_decays(
             seed, first, q.cumulative, bonds.J, m_start, taus, path.burst, path.drawn, path.emitted
         )
         np.subtract(m_start, path.emitted, out=path.M)
         add_ways(bonds, 0, path.M, path.logs)
-    elif path.products is not None:
-        _follow_products(
-            seed,
-            first,
-            q.nbar,
-            q.cumulative,
-            bonds.J,
-            bonds.m_starts,
-            taus,
-            path.products,
-            path.walker,
-            path.burst,
-            path.drawn,
-            path.M,
-            path.emitted,
-            path.absorbed,
-            path.means,
-            path.amplitudes,
-        )
-        means_of_sums(path.means, path.M, q.nbar)
-        return
-    else:
-        _follow_logs(
-            seed,
-            first,
-            q.nbar,
-            q.cumulative,
-            bonds,
-            taus,
-            interval_table(taus),
-            path.walker,
-            path.trail,
-            path.burst,
-            path.drawn,
-            path.M,
-            path.emitted,
-            path.absorbed,
-            path.logs,
-        )
     c, counted = path.amplitudes, path.counted
     normalise_amplitudes(path.logs, q.damping, taus, c, path.work, counted)
     expectations(c, path.M, bonds.J, q.diagonal, q.coupling, q.sign, q.nbar, counted, path.means)
@@ -357,6 +313,7 @@ def _copy_run(
             logs[k, r * T + i] = own[k, i]
 
 
+# a kernel of its own: drawing groups takes four seconds to compile, which other runs are spared
 @njit(**KERNEL)
 def _follow_groups(
     seed: int,
