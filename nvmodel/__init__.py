@@ -1,5 +1,6 @@
 """What is simulated, and what is measured on it."""
 
+from nvmodel import kernelcache as _before_any_kernel  # isort: skip # noqa: F401
 from nvmodel.battery import CollectiveBattery, thermal_occupation
 from nvmodel.ensemble import SpinEnsemble
 from nvmodel.lineshape import Gaussian, Lorentzian, Multiplet, QGaussian

@@ -13,6 +13,8 @@ from nvmodel.refusal import InputError
 from nvmodel.solution import RunSpans, Solution, same_shapes
 from runs.checkpoint import Kept, read_tallies, write_tallies
 from runs.definition import RunDefinition, parse_definition
+from runs.owner import OWNER
+from runs.parts import RECORDS, Parts, point_folder
 from runs.store import DEFINITION, definition_content
 from runs.tomlfile import read_toml
 
@@ -55,32 +57,72 @@ def partial_folder(out: Path) -> Path:
     return out.with_name(out.name + ".partial")
 
 
-def open_partial(definition: RunDefinition, out: Path, restart: bool) -> list[Kept | None] | None:
-    """Begin, or go on with, the unfinished study of `out`; what it has so far, if anything.
+def open_partial(definition: RunDefinition, out: Path, restart: bool) -> bool:
+    """Begin, or go on with, the unfinished study of `out`; whether it begins.
 
-    Raises InputError where the folder holds another study, or a damaged checkpoint.
+    The folder exists and is owned. Raises InputError where it holds another study.
     """
     folder = partial_folder(out)
-    if restart and folder.exists():
-        if not (folder / DEFINITION).is_file() and any(folder.iterdir()):
+    present = {path.name for path in folder.iterdir()} - {OWNER}
+    if restart and present:
+        if DEFINITION not in present:
             raise InputError("--restart", str(folder), "is not an unfinished study; not removed")
-        shutil.rmtree(folder)
-    if not folder.exists():
-        folder.mkdir(parents=True)
-        (folder / DEFINITION).write_text(tomli_w.dumps(definition_content(definition)))
-        return None
-    known = _definition_in(folder)
-    if known.digest() != definition.digest():
+        clear(folder)
+        present = set()
+    if not present:
+        content = tomli_w.dumps(definition_content(definition))
+        (folder / DEFINITION).write_text(content, encoding="utf-8")
+        return True
+    if not continues(definition, out):
         raise InputError(
             "definition",
             definition.title,
             f"differs from the unfinished study in {folder}; give --restart or another --out",
         )
-    return _tallies(folder, definition) if (folder / TALLIES).exists() else None
+    return False
 
 
-def extended(definition: RunDefinition, out: Path) -> list[Kept | None]:
-    """The tallies of the finished study in `out`, for a definition with more runs of the same."""
+def continues(definition: RunDefinition, out: Path) -> bool:
+    """Whether the unfinished study of `out` is the one of `definition`."""
+    folder = partial_folder(out)
+    if not (folder / DEFINITION).is_file():
+        return False
+    return _definition_in(folder).digest() == definition.digest()
+
+
+def clear(folder: Path) -> None:
+    """Remove everything from the folder of an unfinished study but its owner's lock."""
+    for path in folder.iterdir():
+        if path.name == OWNER:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def kept_so_far(definition: RunDefinition, out: Path) -> list[Kept | None] | None:
+    """What the unfinished study of `out` has, if anything.
+
+    Raises InputError for a damaged checkpoint, and where rows of counted runs are missing.
+    """
+    folder = partial_folder(out)
+    kept = _tallies(folder, definition) if (folder / TALLIES).exists() else None
+    for i in range(len(definition.points())):
+        point = None if kept is None else kept[i]
+        counted = RunSpans(()) if point is None else point.spans
+        parts = Parts(point_folder(folder, i))
+        parts.drop_uncounted(counted)
+        if definition.records is not None:
+            parts.refuse_gaps(counted)
+    return kept
+
+
+def begin_extension(definition: RunDefinition, out: Path) -> None:
+    """Copy the runs of the finished study in `out` into its unfinished one, to go on from there.
+
+    Refused where `out` holds runs of another definition, or more of them than asked for.
+    """
     if not (out / DEFINITION).is_file():
         raise InputError("--extend", str(out), "is not a result folder")
     known = _definition_in(out)
@@ -88,7 +130,15 @@ def extended(definition: RunDefinition, out: Path) -> list[Kept | None]:
         raise InputError("--extend", str(out), "holds the runs of another definition")
     if definition.first != known.first:
         raise InputError("run.first", definition.first, f"must be {known.first}, as in {out}")
-    return _tallies(out, definition)
+    made = max((len(kept.spans) for kept in _tallies(out, definition) if kept), default=0)
+    if definition.runs is not None and definition.runs < made:
+        raise InputError("run.runs", definition.runs, f"must be at least the {made} in {out}")
+    folder = partial_folder(out)
+    if definition.records is not None:
+        if not (out / RECORDS).exists():
+            raise InputError("run.records", definition.records, f"{out} was made without")
+        shutil.copytree(out / RECORDS, folder / RECORDS, dirs_exist_ok=True)
+    shutil.copy2(out / TALLIES, folder / TALLIES)
 
 
 def merged(folders: Sequence[Path]) -> tuple[RunDefinition, list[Kept | None]]:

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import platform
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,7 +58,8 @@ def write_tallies(
     header = json.dumps(
         {"study": digest, "points": points, "sha256": hashlib.sha256(content).hexdigest()}
     ).encode()
-    aside = path.with_name(path.name + ".new")
+    # of this process alone, wherever it runs
+    aside = path.with_name(f"{path.name}.{platform.node()}-{os.getpid()}.new")
     try:
         with aside.open("wb") as file:
             file.write(MAGIC + header + b"\n")

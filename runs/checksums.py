@@ -12,7 +12,7 @@ CHECKSUMS = "SHA256SUMS"
 def write_checksums(folder: Path, names: Iterable[str]) -> None:
     """Write the checksums of those of the files `names` that are there."""
     lines = [f"{_sha256(folder / name)}  {name}\n" for name in names if (folder / name).is_file()]
-    (folder / CHECKSUMS).write_text("".join(lines))
+    (folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
 
 
 def verify(folder: Path, names: Iterable[str]) -> None:

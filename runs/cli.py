@@ -1,5 +1,6 @@
 """The command line. Under mpirun every rank runs this; only rank 0 speaks."""
 
+import functools
 import inspect
 import os
 import re
@@ -18,6 +19,7 @@ from runs.commands.comparison import compare
 from runs.commands.devices import devices
 from runs.commands.diamond import diamond
 from runs.commands.machine import doctor
+from runs.commands.output import forgiving
 from runs.commands.paper import paper
 from runs.commands.plan import plan
 from runs.commands.regimes import regimes
@@ -26,7 +28,7 @@ from runs.commands.results import plot, show
 from runs.commands.speech import Loudness, ask_for
 from runs.commands.study import merge, replay, run
 from runs.signals import Stopped
-from runs.world import communicator, rank_of
+from runs.world import communicator, on_root, rank_of
 
 BAD_INPUT = 2
 STOPPED = 3  # in order, before the end: the same command goes on
@@ -49,6 +51,9 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     diamond,
     doctor,
 )
+
+# these share their work, or look at every rank; all others are rank 0's
+ON_ALL_RANKS = (init, check, run, report, paper, regimes, plan, doctor)
 
 EXIT_STATUSES = """Exit status: 0 done; 1 a fault of ours, with a trace; 2 bad input, one line on
 standard error; 3 stopped in order before the end, and the same command goes on."""
@@ -78,21 +83,34 @@ def described(command: Callable[..., None]) -> tuple[str, str]:
     """What a command's docstring says, and its examples, line by line.
 
     They follow "Examples:", on lines of their own or one after the other with ";" between them.
+    Under `python -OO` there are no docstrings, and nothing to say.
     """
-    text, _, examples = re.split(
-        r"^(Examples?:)", inspect.cleandoc(command.__doc__ or ""), maxsplit=1, flags=re.MULTILINE
+    text, *rest = re.split(
+        r"^Examples?:", inspect.cleandoc(command.__doc__ or ""), maxsplit=1, flags=re.MULTILINE
     )
+    examples = rest[0] if rest else ""
     if examples.startswith("\n"):
         lines = examples.split("\n")
     else:
         lines = " ".join(examples.split()).split(";")
     shown = [line.strip() for line in lines if line.strip()]
-    return text.strip(), "\n\n".join(["Examples:", *shown])
+    return text.strip(), "\n\n".join(["Examples:", *shown]) if shown else ""
+
+
+def on_rank_0(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that knows nothing of ranks, carried out on rank 0 alone."""
+
+    @functools.wraps(command)
+    def alone(*arguments: Any, **options: Any) -> None:
+        on_root(communicator(), lambda: command(*arguments, **options))
+
+    return alone
 
 
 for _command in COMMANDS:
     _help, _examples = described(_command)
-    app.command(help=_help, epilog=_examples)(_command)
+    _shared = _command if _command in ON_ALL_RANKS else on_rank_0(_command)
+    app.command(help=_help, epilog=_examples)(_shared)
 
 
 def _tell_version(asked: bool) -> None:
@@ -127,10 +145,11 @@ def _commands(
 def main() -> None:
     """Entry point: refusals are one line and exit status 2, anything else is a bug with a trace."""
     comm: Any = None
+    sys.stdout, sys.stderr = forgiving(sys.stdout), forgiving(sys.stderr)
     try:
         comm = communicator()
         if rank_of(comm) != 0:
-            silent = open(os.devnull, "w")  # noqa: SIM115 - lives as long as the process
+            silent = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - lives as long as we
             sys.stdout, sys.stderr = silent, silent
         app(standalone_mode=True)
     except InputError as error:

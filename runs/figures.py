@@ -185,6 +185,7 @@ def _draw_boundaries(axis: Axes, study: Study) -> None:
             va="top",
             fontsize="x-small",
             color="0.4",
+            parse_math=False,
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5},
         )
 

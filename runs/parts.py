@@ -1,12 +1,16 @@
 """Tables of all single runs as Parquet parts: one file a claim of blocks, nothing in memory."""
 
+from __future__ import annotations
+
 import os
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from nvmodel.refusal import InputError
 from nvmodel.solution import RunSpans
 
 RECORDS = "records"
@@ -29,15 +33,40 @@ class Parts:
 
     def drop_uncounted(self, counted: RunSpans) -> None:
         """Remove parts whose runs are in no checkpoint: they will be made again."""
-        for path in self.folder.glob("part-*.parquet"):
-            named = re.fullmatch(r"part-(\d+)-(\d+)", path.stem)
-            if named is None:
-                continue  # not one of ours
-            start, stop = int(named[1]), int(named[2])
+        for path, start, stop in self._parts():
             if counted.missing_from(start, stop):
                 path.unlink()
         for path in self.folder.glob(".part-*.new"):
             path.unlink()
+
+    def refuse_gaps(self, counted: RunSpans) -> None:
+        """Raise InputError where rows of `counted` runs are missing."""
+        there = RunSpans(())
+        for _, start, stop in sorted(self._parts(), key=lambda part: part[1]):
+            there = there.union(RunSpans(((start, stop),)))
+        for start, stop in counted.spans:
+            for first, end in there.missing_from(start, stop):
+                raise InputError(
+                    "run.records",
+                    str(self.folder),
+                    f"lacks the rows of runs {first} ... {end - 1}: every rank must see this "
+                    "folder, and nobody else may write there",
+                )
+
+    def copy_into(self, other: Parts) -> None:
+        """Copy all rows into another folder."""
+        other.folder.mkdir(parents=True, exist_ok=True)
+        for path, _, _ in self._parts():
+            shutil.copy2(path, other.folder / path.name)
+
+    def _parts(self) -> list[tuple[Path, int, int]]:
+        """Files of ours, with the runs whose rows they hold."""
+        found = []
+        for path in self.folder.glob("part-*.parquet"):
+            named = re.fullmatch(r"part-(\d+)-(\d+)", path.stem)
+            if named is not None:
+                found.append((path, int(named[1]), int(named[2])))
+        return found
 
 
 def point_folder(root: Path, point: int) -> Path:

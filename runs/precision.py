@@ -36,7 +36,8 @@ class Precision:
     absolute, relative : float, optional
         Target of the standard error, or of it over the modulus of the mean; one of them.
     times : tuple of float, optional
-        Output times at which it must hold; default: the worst of all.
+        Output times at which it must hold; default: the worst of all, but for the start where the
+        target is relative: a value that is 0 there has no relative error.
     min_runs : int
         Never fewer.
 
@@ -70,6 +71,10 @@ class Precision:
         name = "precision.absolute" if self.absolute is not None else "precision.relative"
         finite_number(name, target, least=0.0, exclusive=True)
         whole_number("precision.min_runs", self.min_runs, least=2)
+        if self.relative is not None and 0.0 in (self.times or ()):
+            raise InputError(
+                "precision.times", 0.0, "has no relative error that says anything; give absolute"
+            )
 
     def next_goal(self, found: Solution, most_excitations: int) -> int:
         """Number of runs to have before asking again; no more than there are means: enough.
@@ -101,7 +106,8 @@ class Precision:
 
     def _columns(self, times: Sequence[float] | np.ndarray) -> np.ndarray:
         if self.times is None:
-            return np.arange(len(times))
+            found = np.asarray(times)
+            return np.flatnonzero((found > 0.0) | (self.relative is None))
         columns = []
         for t in self.times:
             near = np.flatnonzero(np.isclose(times, t, rtol=1e-12, atol=0.0))

@@ -8,10 +8,11 @@ from types import FrameType
 
 # what a batch system or a person sends first; SIGUSR1 is Slurm's --signal
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+TIME_LIMIT = "time limit"
 
 
 class Stopped(Exception):  # noqa: N818 - an outcome, not an error
-    """Raised on every rank when the single runs were stopped before their end."""
+    """Raised on every rank when the work was stopped before its end."""
 
 
 class StopRequest:
@@ -19,19 +20,58 @@ class StopRequest:
 
     def __init__(self, time_limit: float | None = None) -> None:
         self._until = None if time_limit is None else time.monotonic() + time_limit
+        self._at_once = False
         self.reason: str | None = None
 
     @property
     def requested(self) -> bool:
         """True from the first signal on, or when the time is over."""
         if self.reason is None and self._until is not None and time.monotonic() > self._until:
-            self.reason = "time limit"
+            self.reason = TIME_LIMIT
         return self.reason is not None
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Within the block a request raises Stopped where it finds the program.
+
+        For work that has no blocks to end after: one long average, a fit. Compiled kernels end
+        first. Blocks may stand within each other.
+        """
+        if self.requested:
+            raise Stopped
+        outer, self._at_once = self._at_once, True
+        self._ring()
+        before = signal.signal(signal.SIGALRM, self._receive)
+        try:
+            yield
+        finally:
+            self._at_once = outer
+            if not outer:
+                signal.setitimer(signal.ITIMER_REAL, 0.0)
+            signal.signal(signal.SIGALRM, before)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Within the block, inside one that ends at once, requests change nothing."""
+        outer, self._at_once = self._at_once, False
+        try:
+            yield
+        finally:
+            self._at_once = outer
+
+    def _ring(self) -> None:
+        """Have the clock send its request."""
+        if self._until is not None:
+            left = max(self._until - time.monotonic(), 1e-3)
+            signal.setitimer(signal.ITIMER_REAL, left)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if self.reason is not None and number == signal.SIGINT:
             raise KeyboardInterrupt  # asked twice: now
-        self.reason = signal.Signals(number).name
+        self.reason = TIME_LIMIT if number == signal.SIGALRM else signal.Signals(number).name
+        if self._at_once:
+            self._at_once = False
+            raise Stopped
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The result folder: written aside, renamed when whole, read back."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ import pandas as pd
 import tomli_w
 
 from nvmodel.refusal import InputError
-from runs.checksums import verify, write_checksums
+from runs.checksums import CHECKSUMS, verify, write_checksums
 from runs.definition import RunDefinition, parse_definition
 from runs.models import nested
 from runs.study import Study
@@ -27,6 +28,7 @@ SINGLE_RUNS = "single_runs.parquet"
 PROVENANCE = "provenance.json"
 FIGURES = "figures"
 FORMAT = 1  # of the folder; another one is refused
+LEAST_SPACE = 1 << 20  # bytes that must be free before a study begins
 
 COLUMNS = {
     TABLE: ("method", "time", "observable", "value", "error"),
@@ -34,6 +36,8 @@ COLUMNS = {
     SINGLE_RUNS: ("run", "time", "observable", "value"),
 }
 SUMMED = (DEFINITION, TABLE, DISTRIBUTIONS, SINGLE_RUNS, PROVENANCE)
+# all that a result folder may hold of ours; what else lies there is a user's
+OWN = frozenset((*SUMMED, CHECKSUMS, FIGURES, "tallies.bin", "records"))
 TEXT = ("method", "observable", "distribution", "quantity")
 
 
@@ -45,54 +49,90 @@ class Result:
     provenance: dict[str, Any]
 
 
-def refuse_unusable(out: Path, replace: bool, mark: str = DEFINITION) -> None:
-    """Refuse a folder that exists (unless replaced) or cannot be written, before any work.
+def usable_folder(out: Path, replace: bool, mark: str = DEFINITION) -> Path:
+    """Where a result may be put, links followed; refused before any work where it can not.
 
-    Only a folder that holds the file `mark` is one of ours and may be replaced.
+    Only a folder that holds the file `mark` is one of ours and may be replaced. A trial beside it
+    is written and renamed, as the result will be.
     """
-    if out.exists() and not replace:
+    if out.is_symlink() and not out.exists():
+        raise InputError("--out", str(out), "is a link to nothing")
+    found = out.resolve()
+    if found.exists() and not replace:
         raise InputError("--out", str(out), "exists already; give --replace or another name")
-    if replace and out.exists() and not (out / mark).is_file():
+    if found.exists() and not (found / mark).is_file():
         raise InputError("--out", str(out), "is not a result folder; it is never replaced")
-    parent = out.absolute().parent
     try:
-        parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=parent):
-            pass
+        found.parent.mkdir(parents=True, exist_ok=True)
+        _try_writing(found)
     except OSError as error:
         raise InputError("--out", str(out), f"cannot be written: {error.strerror}") from None
+    return found
+
+
+def _try_writing(out: Path) -> None:
+    trial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    moved = trial.with_name(trial.name + ".moved")
+    try:
+        with (trial / "trial").open("wb") as file:
+            file.write(bytes(LEAST_SPACE))
+            os.fsync(file.fileno())
+        os.replace(trial, moved)
+    finally:
+        for folder in (trial, moved):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def written_aside(out: Path) -> Iterator[Path]:
-    """A folder beside `out` that takes its place when the block ends, and vanishes if it fails."""
-    out = out.absolute()
+def written_aside(out: Path, replace: bool = False) -> Iterator[Path]:
+    """A folder beside `out` that takes its place when the block ends, and vanishes if it fails.
+
+    What came to stand at `out` meanwhile stays, unless `replace`: the new result then stays beside
+    it, and InputError says where.
+    """
     aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    kept = False
     try:
         yield aside
         aside.chmod(0o777 & ~_umask())
+        if out.exists() and not replace:
+            kept = True
+            raise InputError("--out", str(out), f"came to exist meanwhile; the result is {aside}")
         if out.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
-            os.replace(out, old / out.name)
-            os.replace(aside, out)
+            _rename(out, old / out.name)
+            _rename(aside, out)
             shutil.rmtree(old)
         else:
-            os.replace(aside, out)
+            _rename(aside, out)
     finally:
-        if aside.exists():
+        if aside.exists() and not kept:
             shutil.rmtree(aside)
+
+
+def _rename(folder: Path, to: Path) -> None:
+    """Rename; copy where a file system (an overlay) cannot rename what lies in its lower layer."""
+    try:
+        os.replace(folder, to)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        shutil.copytree(folder, to, symlinks=True)
+        shutil.rmtree(folder)
 
 
 def save(study: Study, provenance: dict[str, Any], folder: Path) -> None:
     """Write everything but the figures into an existing, empty folder."""
-    (folder / DEFINITION).write_text(tomli_w.dumps(definition_content(study.definition)))
+    (folder / DEFINITION).write_text(
+        tomli_w.dumps(definition_content(study.definition)), encoding="utf-8"
+    )
     # the tables hold no time, host or rank: equal studies give equal bytes
     study.table.to_parquet(folder / TABLE, index=False)
     study.distributions.to_parquet(folder / DISTRIBUTIONS, index=False)
     if len(study.single_runs):
         study.single_runs.to_parquet(folder / SINGLE_RUNS, index=False)
     record = {"format": FORMAT, **provenance, "warnings": list(study.warnings)}
-    (folder / PROVENANCE).write_text(json.dumps(record, indent=2) + "\n")
+    (folder / PROVENANCE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     write_checksums(folder, SUMMED)
 
 

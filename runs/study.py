@@ -1,6 +1,7 @@
 """A run definition carried out: its points spread over ranks, its answers in tidy tables."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,15 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from nvmodel.solution import Solution
+from runs.averages import Averages, Key
 from runs.checkpoint import Kept
 from runs.choice import chosen, engine_name, observables_of
 from runs.definition import Method, Point, RunDefinition
-from runs.distribute import Job, Keeper, Progress, Stop, distribute_all
+from runs.distribute import Job, Keeper, Progress, distribute_all
 from runs.engines import engine_of
 from runs.parts import Parts, point_folder
-from runs.signals import Stopped
-from runs.world import rank_of, size_of
+from runs.signals import Stopped, StopRequest
+from runs.world import on_root, rank_of, size_of
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,14 @@ class Campaign:
     keeper : Keeper, optional
     stop : Stop, optional
     folder : Path, optional
-        Where the rows of single runs go, if the definition asks for them.
+        Of the unfinished study: where finished averages are kept, and where the rows of single
+        runs go, if the definition asks for them.
     """
 
     progress: Progress | None = None
     kept: Sequence[Kept | None] | None = None
     keeper: Keeper | None = None
-    stop: Stop | None = None
+    stop: StopRequest | None = None
     folder: Path | None = None
 
 
@@ -79,9 +82,10 @@ def run_study(
     threads would not be the same bits on every machine.
     """
     points = definition.points()
+    campaign = campaign or Campaign()
     with threadpool_limits(limits=1):
-        averages = _averages(definition, points, comm)
-        sampled = _single_runs(definition, points, comm, campaign or Campaign())
+        averages = _averages(definition, points, comm, campaign)
+        sampled = _single_runs(definition, points, comm, campaign)
         if averages is None or sampled is None:
             return None
         solutions = averages | sampled
@@ -109,26 +113,46 @@ def run_study(
 
 
 def _averages(
-    definition: RunDefinition, points: tuple[Point, ...], comm: Any
-) -> dict[tuple[int, Method], Solution] | None:
+    definition: RunDefinition, points: tuple[Point, ...], comm: Any, campaign: Campaign
+) -> dict[Key, Solution] | None:
+    """The averages of every point by every method but `sample`; None but on rank 0.
+
+    Those that an earlier start kept are not made again. Raises Stopped on every rank when one was
+    asked to stop; what all have finished by then is kept.
+    """
+    for method in definition.methods:
+        observables_of(definition, method)
+    averages = Averages(campaign.folder)
+    kept = on_root(comm, averages.kept)
     tasks = [
         (i, method)
         for i in range(len(points))
         for method in definition.methods
-        if method != "sample"
+        if method != "sample" and (i, method) not in kept
     ]
-    for method in definition.methods:
-        observables_of(definition, method)
-    mine: dict[tuple[int, Method], Solution] = {}
-    for i, method in tasks[rank_of(comm) :: size_of(comm)]:
-        one = chosen(definition, points[i], method)
-        engine, times = engine_of(one.definition), definition.times_of(points[i].model)
-        average = engine.steady if method == "steady" else engine.evolve
-        mine[i, method] = average(one.model, times, one.observables)
+    mine: dict[Key, Solution] = {}
+    stopped = False
+    try:
+        with campaign.stop.at_once() if campaign.stop is not None else nullcontext():
+            for i, method in tasks[rank_of(comm) :: size_of(comm)]:
+                mine[i, method] = one = _average(definition, points[i], method)
+                averages.add((i, method), one)
+    except Stopped:
+        stopped = True
+    if stopped or (comm is not None and comm.allreduce(stopped)):
+        averages.flush()
+        raise Stopped
     if comm is None:
-        return mine
+        return kept | mine
     parts = comm.gather(mine, root=0)
-    return None if parts is None else {key: s for part in parts for key, s in part.items()}
+    return None if parts is None else kept | {key: s for part in parts for key, s in part.items()}
+
+
+def _average(definition: RunDefinition, point: Point, method: Method) -> Solution:
+    one = chosen(definition, point, method)
+    engine, times = engine_of(one.definition), definition.times_of(point.model)
+    average = engine.steady if method == "steady" else engine.evolve
+    return average(one.model, times, one.observables)
 
 
 def _single_runs(

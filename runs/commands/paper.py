@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from runs.commands.options import Replace, TimeLimit
 from runs.commands.speech import console_of
 from runs.world import communicator
 
@@ -12,7 +13,8 @@ from runs.world import communicator
 def paper(
     figure: Annotated[int | None, typer.Option(help="Only this figure, 2 to 6.")] = None,
     out: Annotated[Path | None, typer.Option(help="Result folder (results/paper).")] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace an existing result.")] = False,
+    replace: Replace = False,
+    time_limit: TimeLimit = None,
 ) -> None:
     """Every figure, equation and claim of the paper, each claim with a verdict.
 
@@ -20,17 +22,8 @@ def paper(
     darkbattery paper
     darkbattery paper --figure 5 --out results/fig5
     """
-    from runs.paper.command import RECORD, layouts_of, make_paper
-    from runs.store import refuse_unusable
-    from runs.world import on_root
+    from runs.paper.command import Order, make_paper
 
     comm = communicator()
-    console = console_of(comm)
     folder = out if out is not None else Path("results/paper")
-
-    def prepare() -> None:
-        layouts_of(figure)
-        refuse_unusable(folder, replace, mark=RECORD)
-
-    on_root(comm, prepare)
-    make_paper(figure, folder, comm, console)
+    make_paper(Order(figure, folder, replace, time_limit), comm, console_of(comm))

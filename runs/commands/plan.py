@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from runs.commands.options import Replace, TimeLimit
 from runs.commands.speech import console_of
 from runs.world import communicator
 
@@ -21,7 +22,8 @@ def plan(
         typer.Option(help="FIELD=start:stop:points, or with :log; twice for a map of two."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Result folder (results/plan-NAME).")] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace an existing result.")] = False,
+    replace: Replace = False,
+    time_limit: TimeLimit = None,
 ) -> None:
     """From a device's data sheet to joules, watts, storage time, and what limits most.
 
@@ -32,4 +34,5 @@ def plan(
     from runs.plan.command import Order, execute
 
     comm = communicator()
-    execute(Order(name, ratio, tuple(vary or ()), out, replace), comm, console_of(comm))
+    order = Order(name, ratio, tuple(vary or ()), out, replace, time_limit)
+    execute(order, comm, console_of(comm))

@@ -17,7 +17,8 @@ from runs.comparison.drawing import draw, save
 from runs.comparison.matching import Pair, Source, matched, read_sources
 from runs.comparison.statements import statements
 from runs.provenance import surroundings
-from runs.store import refuse_unusable, written_aside
+from runs.signals import stop_on_signals
+from runs.workplace import workplace
 
 RECORD, DIFFERENCES, DISTANCES = "comparison.json", "differences.parquet", "distances.parquet"
 MOST_ROWS = 40  # printed; beyond, the worst model of each pair of methods and observable
@@ -95,20 +96,26 @@ def compare_results(
     console: Console,
 ) -> None:
     """Print a comparison of result folders, and write it into `out` if given."""
-    if out is not None:
-        refuse_unusable(out, replace, mark=RECORD)
-    sources = read_sources(folders)
-    found = compare(sources, scaled, anyway)
+    if out is None:
+        with stop_on_signals() as stop, stop.at_once():
+            _say(compare(read_sources(folders), scaled, anyway), console)
+        return
+    with workplace(out, replace, RECORD, None, None, console) as at:
+        sources = read_sources(folders)
+        found = compare(sources, scaled, anyway)
+        _say(found, console)
+        with at.result() as aside:
+            write(found, sources, aside)
+        console.print(str(at.out), highlight=False, soft_wrap=True)
+
+
+def _say(found: Comparison, console: Console) -> None:
     for table in _tables(found):
         console.print(table)
     for text in found.statements:
         console.print(text, highlight=False)
     for remark in found.remarks:
         console.print(f"note: {remark}", highlight=False)
-    if out is not None:
-        with written_aside(out) as aside:
-            write(found, sources, aside)
-        console.print(str(out.absolute()), highlight=False, soft_wrap=True)
 
 
 def write(found: Comparison, sources: Sequence[Source], folder: Path) -> None:
@@ -125,7 +132,7 @@ def write(found: Comparison, sources: Sequence[Source], folder: Path) -> None:
         "remarks": list(found.remarks),
         **surroundings(),
     }
-    (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")
+    (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 def _tables(found: Comparison) -> list[Table]:

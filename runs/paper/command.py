@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,20 @@ from runs.paper.table import (
     two_spins_table,
 )
 from runs.provenance import surroundings
-from runs.store import written_aside
+from runs.workplace import Workplace, workplace
 from runs.world import size_of
 
 FIGURES, DATA, RECORD = "figures", "data", "paper.json"
+
+
+@dataclass(frozen=True)
+class Order:
+    """The paper, or one of its figures, as asked for."""
+
+    figure: int | None
+    out: Path
+    replace: bool = False
+    time_limit_seconds: float | None = None
 
 
 def layouts_of(figure: int | None) -> tuple[Layout, ...]:
@@ -44,19 +55,27 @@ def layouts_of(figure: int | None) -> tuple[Layout, ...]:
     return tuple(layout for layout in LAYOUTS if layout.figure == str(figure))
 
 
-def make_paper(figure: int | None, out: Path, comm: Any, console: Console) -> None:
-    """Figures, data, appendix and claims into the folder `out`; one figure and its data alone.
+def make_paper(order: Order, comm: Any, console: Console) -> None:
+    """Figures, data, appendix and claims into a folder; one figure and its data alone.
 
-    Carried out on all ranks of `comm`; rank 0 draws, writes and prints.
+    Carried out on all ranks of `comm`; rank 0 draws, writes and prints. Raises Stopped when asked
+    to stop; definitions that are finished by then are not made again.
     """
+    layouts = layouts_of(order.figure)
+    with workplace(order.out, order.replace, RECORD, order.time_limit_seconds, comm, console) as at:
+        _make(order, layouts, at, comm, console)
+
+
+def _make(
+    order: Order, layouts: tuple[Layout, ...], at: Workplace, comm: Any, console: Console
+) -> None:
     started = time.perf_counter()
-    layouts = layouts_of(figure)
-    whole = figure is None
+    whole = order.figure is None
     needed = None if whole else set().union(*(tables_of(one) for one in layouts))
-    evidence = gather(needed, comm)
+    evidence = gather(needed, comm, at)
     if evidence is None:
         return
-    with written_aside(out) as aside:
+    with at.result() as aside:
         for layout in layouts:
             write_figure(layout, evidence, aside)
         if whole:
@@ -70,9 +89,9 @@ def make_paper(figure: int | None, out: Path, comm: Any, console: Console) -> No
             "wall_seconds": round(seconds, 3),
             **surroundings(),
         }
-        (aside / RECORD).write_text(json.dumps(record, indent=2) + "\n")
+        (aside / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     console.print(f"{seconds:.1f} s on {size_of(comm)} rank(s)", highlight=False)
-    console.print(str(out.absolute()), highlight=False, soft_wrap=True)
+    console.print(str(at.out), highlight=False, soft_wrap=True)
 
 
 def write_figure(layout: Layout, evidence: Evidence, folder: Path) -> list[Path]:

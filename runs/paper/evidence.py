@@ -19,6 +19,7 @@ from runs.definition import (
 )
 from runs.paper.peaks import local_peak
 from runs.study import Study, run_study
+from runs.workplace import Workplace
 from runs.world import rank_of, size_of
 
 FOLDER = "paper/"
@@ -73,14 +74,19 @@ def definition_names() -> tuple[str, ...]:
     return tuple(name.removeprefix(FOLDER) for name in shipped if name.startswith(FOLDER))
 
 
-def gather(tables: Iterable[str] | None = None, comm: Any = None) -> Evidence | None:
-    """Carry out what `tables` need (default: everything) on all ranks; None but on rank 0."""
+def gather(
+    tables: Iterable[str] | None = None, comm: Any = None, at: Workplace | None = None
+) -> Evidence | None:
+    """Carry out what `tables` need (default: everything) on all ranks; None but on rank 0.
+
+    Definitions that are finished at the workplace are read there.
+    """
     names = [*definition_names(), *_SOURCES] if tables is None else list(tables)
     sources = sorted({source for name in names for source in _SOURCES.get(name, (name,))})
     definitions = {name: read_definition(find_definition(FOLDER + name)) for name in sources}
     found: dict[str, pd.DataFrame] = {}
     for name, definition in definitions.items():
-        study = run_study(definition, comm)
+        study = run_study(definition, comm) if at is None else at.study(name, definition, comm)
         if study is not None:
             table = wide(study)
             found[name] = with_slope(table) if name in SWEPT_TEMPERATURE else table

@@ -27,7 +27,8 @@ from runs.plan.table import (
     verdict,
 )
 from runs.provenance import surroundings
-from runs.store import FIGURES, refuse_unusable, written_aside
+from runs.store import FIGURES
+from runs.workplace import workplace
 from runs.world import on_root, rank_of, size_of
 
 RECORD = "plan.json"
@@ -42,6 +43,7 @@ class Order:
     vary: tuple[str, ...]
     out: Path | None
     replace: bool
+    time_limit_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -52,23 +54,28 @@ class _Prepared:
 
 
 def execute(order: Order, comm: Any, console: Console) -> None:
-    """Carry out an order on all ranks; rank 0 leaves the result folder and prints the tables."""
+    """Carry out an order on all ranks; rank 0 leaves the result folder and prints the tables.
+
+    Raises Stopped when asked to stop; points of a map that are finished by then are kept.
+    """
     started = time.perf_counter()
     prepared = on_root(comm, lambda: _prepare(order))
-    plan = make_plan(prepared.subject, comm)
-    table = None
-    if prepared.axes:
-        with threadpool_limits(limits=1):
-            table = make_map(prepared.subject.model, prepared.axes, comm)
-    if rank_of(comm) != 0:
-        return
-    seconds = time.perf_counter() - started
-    record = _record(prepared, plan, size_of(comm), seconds)
-    with written_aside(prepared.out) as aside:
-        _write(plan, prepared, table, record, aside)
+    limit = order.time_limit_seconds
+    with workplace(prepared.out, order.replace, RECORD, limit, comm, console) as at:
+        plan = make_plan(prepared.subject, comm)
+        table = None
+        if prepared.axes:
+            with threadpool_limits(limits=1):
+                table = make_map(prepared.subject.model, prepared.axes, comm, at.partial)
+        if rank_of(comm) != 0:
+            return
+        seconds = time.perf_counter() - started
+        record = _record(prepared, plan, size_of(comm), seconds)
+        with at.result() as aside:
+            _write(plan, prepared, table, record, aside)
     _print(plan, console)
     console.print(f"{seconds:.1f} s on {size_of(comm)} rank(s)", highlight=False)
-    console.print(str(prepared.out.absolute()), highlight=False, soft_wrap=True)
+    console.print(str(at.out), highlight=False, soft_wrap=True)
 
 
 def _prepare(order: Order) -> _Prepared:
@@ -77,7 +84,6 @@ def _prepare(order: Order) -> _Prepared:
     axes = parse_axes(order.vary)
     models_of(subject.model, axes)
     out = order.out if order.out is not None else Path("results") / f"plan-{subject.name}"
-    refuse_unusable(out, order.replace, mark=RECORD)
     return _Prepared(subject, axes, out)
 
 

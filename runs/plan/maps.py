@@ -1,9 +1,14 @@
 """Forecasts over one or two parameters, points shared out over the ranks."""
 
+import hashlib
 import itertools
+import json
 import math
+import os
+import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +19,8 @@ from nvmodel.refusal import InputError, finite_number, known_name, whole_number
 from runs.plan.forecast import Forecast, numbers
 from runs.plan.parameters import PARAMETERS, changed
 from runs.plan.window import BRIEF
-from runs.world import spread
+from runs.provenance import surroundings
+from runs.world import on_root, spread
 
 FORM = "must be FIELD=start:stop:points, or FIELD=start:stop:points:log"
 MOST_POINTS = 10_000
@@ -89,21 +95,61 @@ def models_of(model: ResonatorBattery, axes: Sequence[Vary]) -> list[ResonatorBa
     ]
 
 
-def make_map(model: ResonatorBattery, axes: Sequence[Vary], comm: Any = None) -> pd.DataFrame:
-    """One row a point: the axes, whether it bursts, estimates and forecast, on every rank."""
+def make_map(
+    model: ResonatorBattery, axes: Sequence[Vary], comm: Any = None, keep: Path | None = None
+) -> pd.DataFrame:
+    """One row a point: the axes, whether it bursts, estimates and forecast, on every rank.
+
+    Points whose rows an earlier start left in the folder `keep` are not made again.
+    """
     models = models_of(model, axes)
-    found: list[Forecast] = spread(comm, lambda one: numbers(one, BRIEF), models)
+    kept = Kept(keep, models)
+    found = on_root(comm, kept.read)
+    missing = [i for i in range(len(models)) if i not in found]
+    made = spread(comm, lambda i: kept.add(i, _row(models[i])), missing)
+    found |= dict(zip(missing, made, strict=True))
     points = itertools.product(*(axis.values for axis in axes))
     rows = []
-    for point, one in zip(points, found, strict=True):
+    for i, point in enumerate(points):
         row: dict[str, Any] = dict(zip((axis.name for axis in axes), point, strict=True))
         # an axis that is itself an estimate keeps its name
-        estimated = {name: getattr(one.estimates, name) for name in ESTIMATES if name not in row}
-        rows.append(
-            row
-            | {"bursts": one.bursts}
-            | estimated
-            | {name: getattr(one, name) for name in FORECAST}
-            | {"classes": one.classes, "warnings": "; ".join(one.warnings)}
-        )
+        rows.append(row | {name: value for name, value in found[i].items() if name not in row})
     return pd.DataFrame(rows)
+
+
+def _row(model: ResonatorBattery) -> dict[str, Any]:
+    one: Forecast = numbers(model, BRIEF)
+    return (
+        {"bursts": bool(one.bursts)}
+        | {name: float(getattr(one.estimates, name)) for name in ESTIMATES}
+        | {name: float(getattr(one, name)) for name in FORECAST}
+        | {"classes": int(one.classes), "warnings": "; ".join(one.warnings)}
+    )
+
+
+class Kept:
+    """Rows of a map as lines of JSON, a file a process; a line that is not whole is passed over."""
+
+    def __init__(self, folder: Path | None, models: Sequence[ResonatorBattery]) -> None:
+        digest = hashlib.sha256(repr((*models, surroundings()["versions"])).encode()).hexdigest()
+        self._folder, self._name = folder, f"map-{digest[:16]}"
+
+    def read(self) -> dict[int, dict[str, Any]]:
+        """Rows of earlier starts by the number of their point."""
+        found: dict[int, dict[str, Any]] = {}
+        for path in () if self._folder is None else self._folder.glob(f"{self._name}-*.jsonl"):
+            for line in path.read_text("utf-8").splitlines():
+                try:
+                    number, row = json.loads(line)
+                except (ValueError, TypeError):
+                    continue
+                found[int(number)] = row
+        return found
+
+    def add(self, number: int, row: dict[str, Any]) -> dict[str, Any]:
+        """Keep a row; it is handed back."""
+        if self._folder is not None and self._folder.is_dir():
+            name = f"{self._name}-{platform.node()}-{os.getpid()}.jsonl"
+            with (self._folder / name).open("a", encoding="utf-8") as file:
+                file.write(json.dumps([number, row]) + "\n")
+        return row

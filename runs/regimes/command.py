@@ -1,12 +1,15 @@
 """`darkbattery regimes`: carry out, compare, tabulate, draw, print."""
 
 import json
+import shutil
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from runs.owner import OWNER
 from runs.paper.table import rich_numbers, save_table
 from runs.provenance import surroundings
 from runs.regimes.drawing import draw_map, draw_power, save
@@ -14,8 +17,8 @@ from runs.regimes.errors import error_map, written
 from runs.regimes.evidence import carry_out, read_evidence
 from runs.regimes.expected import MAP
 from runs.regimes.tables import all_tables
-from runs.store import written_aside
-from runs.world import on_root, rank_of, size_of
+from runs.workplace import workplace
+from runs.world import rank_of, size_of
 
 FIGURES, TABLES, RESULTS, RECORD = "figures", "tables", "results", "regimes.json"
 PRINTED = {
@@ -25,20 +28,33 @@ PRINTED = {
 }
 
 
-def make_regimes(out: Path, comm: Any, console: Console) -> None:
-    """The crossover study into the folder `out`, on all ranks of `comm`."""
-    started = time.perf_counter()
-    if rank_of(comm) != 0:
-        carry_out(on_root(comm, Path), comm)
-        return
-    with written_aside(out) as aside:
-        carry_out(on_root(comm, lambda: aside / RESULTS), comm)
-        write(aside, console)
-        seconds = time.perf_counter() - started
-        record = {"ranks": size_of(comm), "wall_seconds": round(seconds, 3), **surroundings()}
-        (aside / RECORD).write_text(json.dumps(record, indent=2) + "\n")
-    console.print(f"{seconds:.1f} s on {size_of(comm)} rank(s)", highlight=False)
-    console.print(str(out.absolute()), highlight=False, soft_wrap=True)
+@dataclass(frozen=True)
+class Order:
+    """The study as asked for."""
+
+    out: Path
+    replace: bool = False
+    time_limit_seconds: float | None = None
+
+
+def make_regimes(order: Order, comm: Any, console: Console) -> None:
+    """The crossover study into a folder, on all ranks of `comm`.
+
+    Raises Stopped when asked to stop; definitions that are finished by then are not made again.
+    """
+    with workplace(order.out, order.replace, RECORD, order.time_limit_seconds, comm, console) as at:
+        started = time.perf_counter()
+        carry_out(at, comm)
+        if rank_of(comm) != 0:
+            return
+        with at.result() as aside:
+            shutil.copytree(at.partial, aside / RESULTS, ignore=shutil.ignore_patterns(OWNER))
+            write(aside, console)
+            seconds = time.perf_counter() - started
+            record = {"ranks": size_of(comm), "wall_seconds": round(seconds, 3), **surroundings()}
+            (aside / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        console.print(f"{seconds:.1f} s on {size_of(comm)} rank(s)", highlight=False)
+        console.print(str(at.out), highlight=False, soft_wrap=True)
 
 
 def write(folder: Path, console: Console) -> None:

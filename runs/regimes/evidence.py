@@ -14,10 +14,8 @@ from runs.comparison.distances import run_distance_rows
 from runs.comparison.matching import Pair, Series, Source, matched
 from runs.comparison.statements import error_bound
 from runs.definition import find_definition, read_definition
-from runs.provenance import provenance
-from runs.store import load, save
-from runs.study import Campaign, run_study
-from runs.world import size_of
+from runs.store import load
+from runs.workplace import Workplace
 
 Array = NDArray[np.float64]
 
@@ -58,14 +56,10 @@ class Evidence:
     distances: pd.DataFrame
 
 
-def carry_out(folder: Path, comm: Any = None) -> None:
+def carry_out(at: Workplace, comm: Any = None) -> None:
     """Every definition of the study on all ranks; rank 0 leaves a result folder each."""
     for name in NAMES:
-        definition = read_definition(find_definition(FOLDER + name))
-        study = run_study(definition, comm, Campaign(folder=folder / name))
-        if study is not None:
-            (folder / name).mkdir(parents=True, exist_ok=True)
-            save(study, provenance(definition, size_of(comm), 0.0), folder / name)
+        at.study(name, read_definition(find_definition(FOLDER + name)), comm)
 
 
 def read_evidence(folder: Path) -> Evidence:

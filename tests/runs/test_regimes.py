@@ -29,7 +29,9 @@ from runs.regimes.evidence import (
 )
 from runs.regimes.expected import read_map
 from runs.regimes.tables import all_tables, usable_by_model, usable_table
+from runs.signals import StopRequest
 from runs.study import run_study
+from runs.workplace import Workplace
 
 PAGE = Path(__file__).parents[2] / "docs" / "regimes.md"
 
@@ -186,8 +188,9 @@ def test_a_foreign_folder_is_never_replaced(tmp_path):
 @pytest.mark.long
 def test_the_whole_page(tmp_path):
     """Five minutes: every table, number by number (sampled ones to their last digits)."""
-    carry_out(tmp_path)
-    evidence = read_evidence(tmp_path)
+    partial = tmp_path / "regimes.partial"
+    carry_out(Workplace(tmp_path / "regimes", partial, False, StopRequest()))
+    evidence = read_evidence(partial)
     for name, table in all_tables(evidence, error_map(evidence)).items():
         made = re.split(r"[\s|/()]+", markdown(table))
         for new, old in zip(made, re.split(r"[\s|/()]+", _table(name)), strict=True):
