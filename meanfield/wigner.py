@@ -28,7 +28,7 @@ from meanfield.walk import (
 )
 from nvmodel.battery import CollectiveBattery
 from nvmodel.observables import requested
-from nvmodel.refusal import InputError, whole_number
+from nvmodel.refusal import known_name, whole_number
 from nvmodel.resonator import ResonatorBattery
 from nvmodel.solution import Solution
 from nvmodel.sums import MOST_RUNS
@@ -99,8 +99,8 @@ def sample(
     runs = whole_number("runs", runs, least=1, most=MOST_RUNS)
     first = whole_number("first", first, least=0, most=MOST_RUNS - runs)
     seed = whole_number("seed", seed, least=0, most=2**64 - 1)
-    if records not in (None, "summary"):
-        raise InputError("records", records, 'must be "summary", or left out')
+    if records is not None:
+        known_name("records", records, ("summary",))
     classes = whole_number("classes", classes, least=1)
     control = controlled_plan(model, tuple(t.tolist()), classes)
     plan, system = control.plan, control.plan.system

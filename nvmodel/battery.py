@@ -30,10 +30,12 @@ def thermal_occupation(temperature: float) -> float:
     >>> round(thermal_occupation(1.0), 6)
     0.581977
     """
-    if temperature == 0.0:
+    temperature = finite_number("temperature", temperature, least=0.0)
+    if temperature < 1e-3:  # less than 1e-434, which no double holds
         return 0.0
     inverse = 1.0 / temperature
-    return 0.0 if inverse > 745.0 else 1.0 / math.expm1(inverse)
+    # 1/(e^x - 1) and e^-x differ by less than 1e-300 of it there, and e^x overflows soon
+    return math.exp(-inverse) if inverse > 700.0 else 1.0 / math.expm1(inverse)
 
 
 @dataclass(frozen=True)

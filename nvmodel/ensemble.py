@@ -3,8 +3,10 @@
 import math
 from dataclasses import dataclass
 
+from nvmodel.battery import MOST_SPINS
 from nvmodel.lineshape import LineShape
-from nvmodel.refusal import InputError, finite_number, number_between, whole_number
+from nvmodel.refusal import InputError, finite_number, is_real, number_between, whole_number
+from nvmodel.times import MOST_RATE
 
 
 @dataclass(frozen=True)
@@ -14,7 +16,7 @@ class SpinEnsemble:
     Parameters
     ----------
     number : int
-        Number of spins N, at least 1; 1e16 is taken as 10^16.
+        Number of spins N, 1 to 1e18; 1e16 is taken as 10^16.
     coupling : float
         Root-mean-square coupling g of one spin to the resonator, rad/s (half the vacuum Rabi
         splitting of one spin; the ensemble's is :math:`g\sqrt N`).
@@ -57,7 +59,7 @@ class SpinEnsemble:
 
     def __post_init__(self) -> None:
         assign = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
-        assign("number", whole_number("number", self.number, least=1))
+        assign("number", whole_number("number", self.number, least=1, most=MOST_SPINS))
         assign("coupling", finite_number("coupling", self.coupling, least=0.0, exclusive=True))
         assign("polarisation", number_between("polarisation", self.polarisation, 0.0, 1.0))
         assign("t1_s", _lifetime("t1_s", self.t1_s))
@@ -65,6 +67,8 @@ class SpinEnsemble:
         assign("t2_s", longest if self.t2_s is None else _lifetime("t2_s", self.t2_s))
         if self.coherence_time > longest:
             raise InputError("t2_s", self.t2_s, f"must be at most 2 T1 = {longest:g}")
+        if not (self.line is None or isinstance(self.line, LineShape)):
+            raise InputError("line", self.line, "must be a line shape, or None")
         if self.equilibrium is not None:
             assign("equilibrium", number_between("equilibrium", self.equilibrium, -1.0, 1.0))
         spread = finite_number("coupling_spread", self.coupling_spread, least=0.0)
@@ -101,6 +105,6 @@ class SpinEnsemble:
 
 
 def _lifetime(field: str, value: object) -> float:
-    if value == math.inf:
+    if is_real(value) and value == math.inf:
         return math.inf
-    return finite_number(field, value, least=0.0, exclusive=True)
+    return finite_number(field, value, least=1.0 / MOST_RATE)

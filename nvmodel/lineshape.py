@@ -8,7 +8,7 @@ Widths are full widths at half maximum (FWHM) in Hz, as spectra are quoted.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +22,7 @@ Array = NDArray[np.float64]
 OVERLAP_POINTS = 20_000
 
 
+@runtime_checkable
 class LineShape(Protocol):
     """What a line must know."""
 
@@ -200,6 +201,11 @@ class Multiplet:
     weights: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.line, Gaussian | Lorentzian | QGaussian):
+            raise InputError("line", self.line, "must be a Gaussian, Lorentzian or QGaussian")
+        for name in ("offsets_hz", "weights"):
+            if not isinstance(getattr(self, name), (tuple, list)):
+                raise InputError(name, getattr(self, name), "must be a list of numbers")
         offsets = tuple(number_between("offsets_hz", x, -1e15, 1e15) for x in self.offsets_hz)
         weights = tuple(finite_number("weights", x, 0.0, exclusive=True) for x in self.weights)
         if len(offsets) != len(weights) or not offsets:

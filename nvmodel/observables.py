@@ -147,9 +147,13 @@ def requested(
     """
     if observables is None:
         return tuple(default)
-    if isinstance(observables, str):
+    if isinstance(observables, str) or not isinstance(observables, Iterable):
         raise InputError("observables", observables, "must be a list of names")
-    names = tuple(known_name("observables", name, OBSERVABLES) for name in observables)
+    try:
+        given = tuple(observables)
+    except TypeError:  # an array of no dimensions calls itself iterable
+        raise InputError("observables", observables, "must be a list of names") from None
+    names = tuple(known_name("observables", name, OBSERVABLES) for name in given)
     for name in names:
         if name not in available:
             raise InputError(

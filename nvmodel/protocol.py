@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nvmodel.noise import LocalNoise
-from nvmodel.refusal import InputError, finite_number, known_name, number_between
+from nvmodel.refusal import InputError, finite_number, is_real, known_name, number_between
 
 Coupled = Literal["both", "battery", "charger", "none"]
 SAME_TIME = 1e-12  # relative difference of two times that are meant to be the same
@@ -38,10 +38,11 @@ class Stage:
     name: str = ""
 
     def __post_init__(self) -> None:
-        if self.duration != math.inf:
+        if not (is_real(self.duration) and self.duration == math.inf):
             duration = finite_number("duration", self.duration, least=0.0, exclusive=True)
             object.__setattr__(self, "duration", duration)
         known_name("coupled", self.coupled, get_args(Coupled))
+        _refuse_no_text(self.name)
         for name in ("battery_noise", "charger_noise"):
             if not isinstance(getattr(self, name), LocalNoise | None):
                 raise InputError(name, getattr(self, name), "must be a LocalNoise")
@@ -67,6 +68,12 @@ class Pulse:
     def __post_init__(self) -> None:
         for name in ("dephase_battery", "dephase_charger"):
             object.__setattr__(self, name, number_between(name, getattr(self, name), 0.0, 1.0))
+        _refuse_no_text(self.name)
+
+
+def _refuse_no_text(name: object) -> None:
+    if not isinstance(name, str):
+        raise InputError("name", name, "must be a text")
 
 
 Protocol = tuple[Stage | Pulse, ...]

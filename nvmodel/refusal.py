@@ -4,7 +4,8 @@ import difflib
 import math
 import sys
 from collections.abc import Iterable
-from typing import Any
+from numbers import Integral, Real
+from typing import Any, TypeGuard
 
 
 class InputError(ValueError):
@@ -41,6 +42,15 @@ def _received(field: str, message: str) -> InputError:
     return error
 
 
+def is_real(value: object) -> TypeGuard[float]:
+    """Whether `value` is one real number: of Python or numpy, no boolean, text or array.
+
+    >>> [is_real(one) for one in (2, 2.0, True, "2", [2], 2 + 0j)]
+    [True, True, False, False, False, False]
+    """
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 def whole_number(field: str, value: object, least: int, most: int | None = None) -> int:
     """Return `value` as an int, or refuse it.
 
@@ -50,13 +60,10 @@ def whole_number(field: str, value: object, least: int, most: int | None = None)
     1000
     """
     span = f"a whole number >= {least}" if most is None else f"a whole number, {least} to {most}"
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        if not (isinstance(value, float) and math.isfinite(value) and value == int(value)):
-            raise InputError(field, value, f"must be {span}")
-        number = int(value)
-    else:
-        number = value.__index__()
-    if number < least or (most is not None and number > most):
+    if not is_real(value) or not (isinstance(value, Integral) or math.isfinite(value)):
+        raise InputError(field, value, f"must be {span}")
+    number = int(value)
+    if number != value or number < least or (most is not None and number > most):
         raise InputError(field, value, f"must be {span}")
     return number
 
@@ -76,12 +83,8 @@ def finite_number(
     allowed = f"must be a finite number {'>' if exclusive else '>='} {least:g}"
     if most < sys.float_info.max:
         allowed += f", at most {most:g}"
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        raise InputError(field, value, allowed) from None
-    is_text = isinstance(value, (str, bytes, bool))
-    if is_text or not least <= number <= most or (exclusive and number == least):
+    number = _as_float(field, value, allowed)
+    if not least <= number <= most or (exclusive and number == least):
         raise InputError(field, value, allowed)
     return number
 
@@ -95,7 +98,8 @@ def known_name(field: str, value: object, known: Iterable[str]) -> str:
     names = list(known)
     if isinstance(value, str) and value in names:
         return value
-    near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
+    text = value if isinstance(value, str) else ""
+    near = difflib.get_close_matches(text, names, n=1, cutoff=0.5)
     hint = f"unknown; did you mean {near[0]!r}?" if near else f"unknown; known: {', '.join(names)}"
     raise InputError(field, value, hint)
 
@@ -107,10 +111,16 @@ def number_between(field: str, value: object, least: float, most: float) -> floa
     1.0
     """
     allowed = f"must be a number from {least:g} to {most:g}"
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        raise InputError(field, value, allowed) from None
-    if isinstance(value, (str, bytes, bool)) or not least <= number <= most:
+    number = _as_float(field, value, allowed)
+    if not least <= number <= most:
         raise InputError(field, value, allowed)
     return number
+
+
+def _as_float(field: str, value: object, allowed: str) -> float:
+    if not is_real(value):
+        raise InputError(field, value, allowed)
+    try:
+        return float(value)
+    except OverflowError:
+        raise InputError(field, value, allowed) from None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from scipy import constants
 
-from nvmodel.battery import CollectiveBattery, thermal_occupation
+from nvmodel.battery import MOST_NBAR, CollectiveBattery, thermal_occupation
 from nvmodel.display import model_html
 from nvmodel.ensemble import SpinEnsemble
 from nvmodel.pulse import Drive
@@ -69,6 +69,9 @@ class Resonator:
             if (width := getattr(self, name)) is not None:
                 assign(name, finite_number(name, width, least=0.0))
         assign("temperature_k", finite_number("temperature_k", self.temperature_k, least=0.0))
+        hottest = MOST_NBAR * constants.h * frequency / constants.k
+        if self.temperature_k > hottest:
+            raise InputError("temperature_k", self.temperature_k, f"must be at most {hottest:g}")
 
     @property
     def kappa(self) -> float:
@@ -81,6 +84,8 @@ class Resonator:
     @property
     def nbar(self) -> float:
         """Mean thermal photon number."""
+        if self.temperature_k == 0.0:
+            return 0.0
         return thermal_occupation(
             constants.k * self.temperature_k / (constants.h * self.frequency_hz)
         )
@@ -255,6 +260,23 @@ class ResonatorBattery:
             nbar=self.nbar,
             gamma=4.0 * self.charger.coupling**2 / self.resonator.kappa,
         )
+
+
+def of_the_reservoir(model: object) -> CollectiveBattery:
+    """Return `model` if it is a CollectiveBattery; otherwise say where to go with it.
+
+    >>> of_the_reservoir(CollectiveBattery(n_battery=1, n_charger=2)).n_charger
+    2
+    """
+    if isinstance(model, CollectiveBattery):
+        return model
+    if isinstance(model, ResonatorBattery):
+        raise InputError(
+            "battery",
+            model,
+            "has a resonator: take meanfield.evolve or sample, or eliminate_resonator() first",
+        )
+    raise InputError("battery", model, "must be a CollectiveBattery")
 
 
 def _of_type(field: str, value: object, kind: type) -> None:

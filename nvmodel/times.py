@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nvmodel.refusal import InputError
+from nvmodel.refusal import InputError, is_real
 
 # in whatever unit: no product of a rate, a time and squares of spin numbers overflows below these
 MOST_TIME = 1e100
@@ -22,12 +22,9 @@ def output_times(times: ArrayLike) -> NDArray[np.float64]:
         ...
     nvmodel.refusal.InputError: times[1] = 0.5: must be greater than the time before it (1.0)
     """
-    try:
-        array = np.array(times, dtype=float)
-    except (TypeError, ValueError):
-        raise InputError("times", times, "must be a list of numbers") from None
-    if array.ndim != 1 or array.size == 0:
-        raise InputError("times", times, "must be a one-dimensional list of at least one number")
+    array = listed_numbers("times", times)
+    if array.size == 0:
+        raise InputError("times", times, "must be a list of at least one number")
     _refuse_first(~np.isfinite(array), array, "must be finite")
     _refuse_first(array < 0, array, "must be >= 0")
     _refuse_first(array > MOST_TIME, array, f"must be at most {MOST_TIME:g}")
@@ -41,6 +38,33 @@ def output_times(times: ArrayLike) -> NDArray[np.float64]:
         )
     array.setflags(write=False)
     return array
+
+
+def listed_numbers(field: str, values: object) -> NDArray[np.float64]:
+    """Return a list of numbers as an array, or refuse it.
+
+    numpy by itself would take texts, booleans and masked values as well.
+
+    >>> listed_numbers("waits", (1, 0.5))
+    array([1. , 0.5])
+    """
+    allowed = "must be a list of numbers"
+    if isinstance(values, (list, tuple)):
+        for i, one in enumerate(values):
+            if not is_real(one):
+                raise InputError(f"{field}[{i}]", one, "must be a number")
+    if np.ma.is_masked(values):
+        raise InputError(field, values, f"{allowed}, none of them masked")
+    try:
+        given = np.asarray(values)
+        of_numbers = given.dtype.kind in "iuf" or all(map(is_real, given.ravel()))
+        if given.ndim != 1 or not of_numbers:
+            raise InputError(field, values, allowed)
+        return np.array(given, dtype=float)
+    except (TypeError, ValueError, OverflowError) as error:  # ragged, or beyond all floats
+        if isinstance(error, InputError):
+            raise
+        raise InputError(field, values, allowed) from None
 
 
 def _refuse_first(bad: NDArray[Any], array: NDArray[Any], allowed: str) -> None:

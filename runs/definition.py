@@ -17,7 +17,7 @@ from nvmodel.observables import OBSERVABLES
 from nvmodel.refusal import InputError, finite_number, known_name, whole_number
 from nvmodel.sums import MOST_RUNS
 from nvmodel.times import output_times
-from runs.models import Model, build_model, flattened, known_key
+from runs.models import Model, build_model, flattened, known_key, named_start, shown
 from runs.precision import Precision
 from runs.tomlfile import read_toml
 
@@ -56,7 +56,7 @@ class Point:
     @property
     def label(self) -> str:
         """Such as ``n_battery=2, nbar=0.5``; empty without a sweep."""
-        return ", ".join(f"{name}={value}" for name, value in self.swept)
+        return ", ".join(f"{name}={shown(value)}" for name, value in self.swept)
 
 
 @dataclass(frozen=True)
@@ -168,6 +168,8 @@ def parse_definition(content: Mapping[str, Any]) -> RunDefinition:
     >>> [point.model.n_charger for point in definition.points()]
     [5, 10]
     """
+    if not isinstance(content, Mapping):
+        raise InputError("definition", content, "must be a table")
     _known_keys("", content, ("title", "model", "run"))
     model, run = _table(content, "model"), _table(content, "run")
     fields = flattened(model)
@@ -307,7 +309,7 @@ def _sweep(name: str, value: Any) -> tuple[Any, ...]:
     if isinstance(value, list):
         if not value:
             raise InputError(f"model.{name}", value, "a sweep must have at least one value")
-        return tuple(value)
+        return tuple(named_start(name, one) for one in value)
     return (value,)
 
 

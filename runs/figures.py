@@ -210,6 +210,17 @@ def _draw_deviation(
     axis.set_title("battery energy: (sampled − exact)/error", fontsize="medium", loc="left")
 
 
+def fan_observable(runs: pd.DataFrame) -> str:
+    """What is drawn of single runs: the stored energy where it is kept, else what is kept first.
+
+    >>> fan_observable(pd.DataFrame({"observable": ["power", "charger_energy"]}))
+    'charger_energy'
+    """
+    stored = [str(name) for name in runs["observable"].unique()]
+    energies = [name for name in ("battery_energy", "charger_energy") if name in stored]
+    return (energies or stored)[0]
+
+
 def _draw_fan(
     axis: Axes,
     label: str,
@@ -218,8 +229,8 @@ def _draw_fan(
     study: Study,
     colour: tuple[float, float, float],
 ) -> None:
-    """Conditional energy of the first single runs, and the average over them all."""
-    name = "battery_energy" if "battery_energy" in set(runs["observable"]) else "charger_energy"
+    """One quantity of the first single runs, and the average over them all."""
+    name = fan_observable(runs)
     energy = runs[runs["observable"] == name]
     for _, one in energy.groupby("run"):
         axis.plot(one["time"], one["value"], color=colour, lw=0.6, alpha=0.5)
@@ -229,9 +240,11 @@ def _draw_fan(
         if len(curve):
             axis.plot(curve["time"], curve["value"], color="black", lw=1.6)
             break
-    axis.set_ylim(-0.02, 1.02)
+    if name in ("battery_energy", "charger_energy"):
+        axis.set_ylim(-0.02, 1.02)
     _time_axis(axis, study)
-    axis.set_ylabel(f"{OBSERVABLES[name].symbol} of single runs  (ħω)")
+    unit = observable_unit(study, name)
+    axis.set_ylabel(f"{OBSERVABLES[name].symbol} of single runs  ({unit})")
     count = energy["run"].nunique()
     title = f"{count} single runs"
     axis.set_title(f"{title}, {label}" if label else title, fontsize="medium", loc="left")

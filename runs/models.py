@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 from nvmodel import (
@@ -64,6 +65,7 @@ AT_RESONATOR: Fields = {
 }
 CLOSED: Fields = {"dicke": dict.fromkeys(("n_battery", "coupling", "arrangement"))}
 SHAPES = ("gaussian", "lorentzian", "q-gaussian")
+WHOLE = 1e-15  # relative: some units in the last place of a double
 NAMED_STARTS = ("battery_start", "charger_start")  # a name, or a table
 
 
@@ -152,16 +154,12 @@ def _collective(fields: dict[str, Any]) -> CollectiveBattery:
             raise InputError("model.ratio", ratio, "give n_charger or ratio, not both")
         ratio = finite_number("model.ratio", ratio, least=0.0, exclusive=True, most=MOST_SPINS)
         n_battery = whole_number("n_battery", fields["n_battery"], least=1, most=MOST_SPINS)
-        charger = ratio * n_battery
-        if charger != round(charger):
-            raise InputError("model.ratio", ratio, f"times n_battery = {n_battery} must be whole")
-        fields["n_charger"] = round(charger)
+        fields["n_charger"] = _charger_spins(ratio, n_battery)
     if "n_charger" not in fields:
         raise InputError("model.n_charger", None, "must be given, or ratio")
     for name in NAMED_STARTS:
-        if isinstance(fields.get(name), dict):
-            kind = Polarised if "up" in fields[name] else DickeState
-            fields[name] = _built(f"model.{name}", kind, fields[name])
+        if name in fields:
+            fields[name] = named_start(name, fields[name])
     for name in ("battery_noise", "charger_noise"):
         if name in fields:
             fields[name] = _noise(f"model.{name}", fields[name])
@@ -169,6 +167,57 @@ def _collective(fields: dict[str, Any]) -> CollectiveBattery:
         steps = fields["protocol"].items()
         fields["protocol"] = tuple(_step(f"model.protocol.{name}", name, f) for name, f in steps)
     return CollectiveBattery(**fields)
+
+
+def _charger_spins(ratio: float, n_battery: int) -> int:
+    """`ratio` as it is written, times `n_battery`: whole but for the rounding of a division.
+
+    >>> _charger_spins(0.57, 100), _charger_spins(1 / 3, 9), _charger_spins(1.1, 10**16)
+    (57, 3, 11000000000000000)
+    """
+    exact = Fraction(repr(ratio)) * n_battery
+    charger = round(exact)
+    if abs(charger - exact) > WHOLE * exact:
+        raise InputError("model.ratio", ratio, f"times n_battery = {n_battery} must be whole")
+    return charger
+
+
+def named_start(name: str, value: Any) -> Any:
+    """A start's table as the preparation that it stands for; all else as it is.
+
+    >>> named_start("battery_start", {"excitations": 1})
+    DickeState(excitations=1, j=None)
+    """
+    if name not in NAMED_STARTS or not isinstance(value, dict):
+        return value
+    for key in value:
+        known_key(f"model.{name}.", key, tuple(PREPARATION))
+    if ("up" in value) == ("excitations" in value) or {"up", "j"} <= set(value):
+        raise InputError(f"model.{name}", value, "must hold excitations (and j), or up")
+    return _built(f"model.{name}", Polarised if "up" in value else DickeState, value)
+
+
+def written(value: Any) -> Any:
+    """A value of a sweep as TOML holds it: what `named_start` takes.
+
+    >>> written(DickeState(1)), written(0.5)
+    ({'excitations': 1}, 0.5)
+    """
+    if not isinstance(value, DickeState | Polarised):
+        return value
+    return {name: one for name, one in vars(value).items() if one is not None}
+
+
+def shown(value: Any) -> str:
+    """A value of a sweep in a label or a column of text.
+
+    >>> shown(DickeState(1, j=0.5)), shown(2)
+    ('{ excitations = 1, j = 0.5 }', '2')
+    """
+    table = written(value)
+    if not isinstance(table, dict):
+        return str(value)
+    return "{ " + ", ".join(f"{name} = {one}" for name, one in table.items()) + " }"
 
 
 def _noise(name: str, fields: dict[str, Any]) -> LocalNoise:

@@ -17,7 +17,7 @@ import tomli_w
 from nvmodel.refusal import InputError
 from runs.checksums import CHECKSUMS, verify, write_checksums
 from runs.definition import RunDefinition, parse_definition
-from runs.models import nested
+from runs.models import nested, written
 from runs.study import Study
 from runs.tomlfile import read_toml
 
@@ -198,7 +198,8 @@ def _table(folder: Path, name: str, definition: RunDefinition) -> pd.DataFrame:
 
 def definition_content(definition: RunDefinition) -> dict[str, Any]:
     """The definition as its TOML file holds it: what `parse_definition` takes."""
-    model = nested({name: list(v) if len(v) > 1 else v[0] for name, v in definition.model})
+    values = {name: [written(one) for one in v] for name, v in definition.model}
+    model = nested({name: v if len(v) > 1 else v[0] for name, v in values.items()})
     run: dict[str, Any] = {
         "engine": definition.engine,
         "method": list(definition.methods),

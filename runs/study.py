@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from nvmodel.refusal import is_real
 from nvmodel.solution import Solution
 from runs.averages import Averages, Key
 from runs.checkpoint import Kept
@@ -17,9 +18,13 @@ from runs.choice import chosen, engine_name, observables_of
 from runs.definition import Method, Point, RunDefinition
 from runs.distribute import Job, Keeper, Progress, distribute_all
 from runs.engines import engine_of
+from runs.models import shown
 from runs.parts import Parts, point_folder
 from runs.signals import Stopped, StopRequest
 from runs.world import on_root, rank_of, size_of
+
+# stored of single runs where nothing is asked for by name
+FAN = ("battery_energy", "charger_energy", "ergotropy", "emitted_photons")
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class Study:
     distributions : DataFrame
         Swept fields, method, distribution, quantity, time, low, high, weight.
     single_runs : DataFrame
-        Swept fields, run, time, observable, value: the first few runs one by one.
+        Swept fields, run, time, observable, value: the first few runs that were made, one by one.
     warnings : tuple of str
     sampled : tuple of Solution
         The single runs of each point, with their tallies; empty where read from tables.
@@ -98,7 +103,7 @@ def run_study(
             definition=definition,
             table=_joined(ordered, Solution.to_dataframe),
             distributions=_joined(ordered, Solution.distributions_to_dataframe),
-            single_runs=_fans(definition, points),
+            single_runs=_fans(definition, points, sampled),
             warnings=tuple(
                 f"{point.label or 'model'}, {method}: {warning}"
                 for point, method, solution in ordered
@@ -222,20 +227,29 @@ def _approximate(definition: RunDefinition, point: Point, method: Method) -> tup
     return (f"{engine_name(one.definition, method)}: {one.reason}; expect {one.error}",)
 
 
-def _fans(definition: RunDefinition, points: tuple[Point, ...]) -> pd.DataFrame:
+def _fans(
+    definition: RunDefinition,
+    points: tuple[Point, ...],
+    sampled: dict[tuple[int, Method], Solution],
+) -> pd.DataFrame:
+    """The first `single_runs` of the runs that were made, one by one."""
     parts = []
-    wanted = ("battery_energy", "charger_energy", "ergotropy", "emitted_photons")
-    for point in points if "sample" in definition.methods else ():
+    for i, point in enumerate(points if "sample" in definition.methods else ()):
+        made = sampled[i, "sample"].runs or 0
         choice = chosen(definition, point, "sample")
         engine, times = engine_of(choice.definition), definition.times_of(point.model)
-        offered = engine.available(choice.model, "sample")
-        names = tuple(name for name in wanted if name in offered)
-        for run in range(definition.single_runs):
+        names = choice.observables
+        if names is None:
+            offered = engine.available(choice.model, "sample")
+            names = tuple(name for name in FAN if name in offered)
+        for run in range(definition.first, definition.first + min(definition.single_runs, made)):
             # the ergotropy of one run's average state is that of its conditional state
             one = engine.sample(
                 choice.model, times, runs=1, seed=definition.seed, first=run, observables=names
             )
             for name in names:
+                if np.isnan(one[name]).all():  # a variance over runs, of one run
+                    continue
                 part = pd.DataFrame(
                     {"run": run, "time": times, "observable": name, "value": one[name]}
                 )
@@ -273,6 +287,7 @@ def rows_of(frame: pd.DataFrame, point: Point) -> pd.DataFrame:
 
 
 def _in_column(value: Any) -> Any:
+    if not is_real(value):
+        return shown(value)
     # mixed whole and real numbers in one sweep are one column of reals
-    shown = float(value) if isinstance(value, (int, float, np.integer)) else value
-    return value if isinstance(value, int) and abs(value) < 1 << 62 else shown
+    return value if isinstance(value, int) and abs(value) < 1 << 62 else float(value)

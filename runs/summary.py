@@ -32,10 +32,11 @@ def curves(study: Study, frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def summarise(study: Study) -> pd.DataFrame:
-    """One row a point: stored energy exact and sampled, its z-score, peak power, ergotropy.
+    """One row a point: energy and ergotropies in the end, exact and sampled, and peak power.
 
-    Columns are those for which the study has data: ``E_ss`` from `steady`, ``E_end`` and so on at
-    the last time; z is (sampled - exact)/standard error there. Averages of the semiclassical engine
+    Columns are those for which the study has data. ``_ss`` is the steady state (t = infinity) from
+    `steady`; ``_end`` the last output time, from `evolve` and `sample`. z is (sampled - exact)/
+    standard error of the energy at the last output time. Averages of the semiclassical engine
     are called modal: at order 2 they are the single run at the most probable delay.
     """
     rows = []
@@ -43,43 +44,43 @@ def summarise(study: Study) -> pd.DataFrame:
     averages = "exact" if quantum else averages_name(study.definition)
     for label, part in curves(study, study.table):
         row: dict[str, Any] = {"model": label or study.definition.title}
-        exact, sampled = _series(part, "evolve"), _series(part, "sample")
+        evolved, sampled = _series(part, "evolve"), _series(part, "sample")
         steady = _series(part, "steady")
         if "battery_energy" in steady:
             row["E_ss exact"] = steady["battery_energy"].value.iloc[-1]
-        if "battery_energy" in exact:
-            row[f"E_end {averages}"] = exact["battery_energy"].value.iloc[-1]
+        if "battery_energy" in evolved:
+            row[f"E_end {averages}"] = evolved["battery_energy"].value.iloc[-1]
         if "battery_energy" in sampled:
             last = sampled["battery_energy"].iloc[-1]
             row["E_end sampled"] = last.value
             row["+-"] = last.error
-            known = row.get("E_end exact", row.get("E_ss exact"))
-            if quantum and known is not None and last.error > 0:
-                row["z"] = (last.value - known) / last.error
-        for method, series in ((averages, exact), ("sampled", sampled)):
+            if "E_end exact" in row and last.error > 0:
+                row["z"] = (last.value - row["E_end exact"]) / last.error
+        for method, series in ((averages, evolved), ("sampled", sampled)):
             if "battery_energy" not in series and "charger_energy" in series:
                 row[f"E_C end {method}"] = series["charger_energy"].value.iloc[-1]
             if "power" in series:
                 peak = series["power"].loc[series["power"].value.idxmax()]
                 row[f"P_max {method}"] = peak.value
                 row[f"at t {method}"] = peak.time
-        row |= _ergotropies(exact, steady, sampled)
+        row |= _ergotropies(steady, evolved, sampled, averages)
         rows.append(row)
     return pd.DataFrame(rows)
 
 
 def _ergotropies(
-    exact: dict[str, pd.DataFrame],
     steady: dict[str, pd.DataFrame],
+    evolved: dict[str, pd.DataFrame],
     sampled: dict[str, pd.DataFrame],
+    averages: str,
 ) -> dict[str, float]:
     """Of the average state (W), and of the state that each run's record tells (W_d, daemonic)."""
     row = {}
     for symbol, name in (("W", "ergotropy"), ("W_d", "daemonic_ergotropy")):
-        for source in (exact, steady):
-            if name in source:
-                row[f"{symbol}_end exact"] = source[name].value.iloc[-1]
-                break
+        if name in steady:
+            row[f"{symbol}_ss exact"] = steady[name].value.iloc[-1]
+        if name in evolved:
+            row[f"{symbol}_end {averages}"] = evolved[name].value.iloc[-1]
         if name in sampled:
             last = sampled[name].iloc[-1]
             row[f"{symbol}_end sampled"] = last.value

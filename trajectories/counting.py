@@ -20,6 +20,7 @@ from scipy.sparse.linalg import expm_multiply
 
 from nvmodel.battery import CollectiveBattery, only_collective
 from nvmodel.refusal import InputError
+from nvmodel.resonator import of_the_reservoir
 from nvmodel.solution import Distribution, Reading
 from nvmodel.times import output_times
 from trajectories.angular import CoupledBasis, coupled_basis, lowering_squared
@@ -199,6 +200,7 @@ def second_order_coherence(battery: CollectiveBattery, time: float, delays: Arra
     >>> second_order_coherence(CollectiveBattery(1, 9), 0.0, np.array([0.0])).round(6)
     array([1.777778])
     """
+    battery = of_the_reservoir(battery)
     only_collective(replace(battery, detector_efficiency=1.0), "second_order_coherence")
     t = output_times([time])
     taus = output_times(delays) * battery.gamma

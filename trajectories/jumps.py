@@ -10,7 +10,8 @@ from nvmodel.battery import CollectiveBattery
 from nvmodel.ergotropy import ladder_ergotropy
 from nvmodel.observables import requested
 from nvmodel.protocol import refuse_beyond
-from nvmodel.refusal import InputError, whole_number
+from nvmodel.refusal import InputError, known_name, whole_number
+from nvmodel.resonator import of_the_reservoir
 from nvmodel.solution import Solution
 from nvmodel.sums import MOST_RUNS
 from nvmodel.times import output_times
@@ -100,12 +101,13 @@ def sample(
     >>> whole.runs, bool((whole["power"] == sample(battery, [0, 0.2], 1000, 7)["power"]).all())
     (1000, True)
     """
+    battery = of_the_reservoir(battery)
     t = output_times(times)
     runs = whole_number("runs", runs, least=1, most=MOST_RUNS)
     first = whole_number("first", first, least=0, most=MOST_RUNS - runs)
     seed = whole_number("seed", seed, least=0, most=(1 << 64) - 1)
-    if records not in (None, "summary"):
-        raise InputError("records", records, 'must be "summary", or left out')
+    if records is not None:
+        known_name("records", records, ("summary",))
     refuse_beyond(battery.stages, t)
     battery = without_idle_switching(battery)
     if _beyond_collective(battery):
@@ -136,6 +138,7 @@ def single_run(battery: CollectiveBattery, times: ArrayLike, seed: int, run: int
     >>> one.directions.tolist(), one.battery_energy.round(6).tolist()  # no photon: the singlet
     ([], [0.175973, 0.5])
     """
+    battery = of_the_reservoir(battery)
     t = output_times(times)
     run = whole_number("run", run, least=0, most=MOST_RUNS - 1)
     seed = whole_number("seed", seed, least=0, most=(1 << 64) - 1)

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from nvmodel.battery import CollectiveBattery
 from nvmodel.observables import requested
 from nvmodel.refusal import InputError
+from nvmodel.resonator import of_the_reservoir
 from nvmodel.solution import Distribution, Reading, Solution
 from nvmodel.times import output_times
 from trajectories.angular import CoupledBasis, coupled_basis, lowering_squared
@@ -99,6 +100,7 @@ def evolve(
     >>> print(evolve(dephased, [1.0, 20.0])["battery_energy"].round(6))  # the dark state leaks
     [0.084898 0.003873]
     """
+    battery = of_the_reservoir(battery)
     t = output_times(times)
     if not _is_plain_charging(battery):
         default = (*ENERGIES, *FROM_POPULATIONS, "local_loss")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nvmodel.battery import CollectiveBattery, only_collective
 from nvmodel.observables import requested
 from nvmodel.refusal import InputError
+from nvmodel.resonator import of_the_reservoir
 from nvmodel.solution import Distribution, Reading, Solution
 from trajectories.angular import CoupledBasis, coupled_basis
 from trajectories.chains import pair_chains
@@ -32,6 +33,7 @@ AVAILABLE = (*ENERGIES, *FROM_POPULATIONS, "log_negativity", *SCATTER, *EMISSION
 # above the other it is refused (minutes)
 CHEAP_POPULATIONS = 100_000_000
 MOST_POPULATIONS = 20_000_000_000
+MOST_FOLDS = 750.0  # ln(1 + 1/nbar) of the least nbar that a double holds
 
 
 def steady_state(battery: CollectiveBattery, observables: Iterable[str] | None = None) -> Solution:
@@ -68,6 +70,7 @@ def steady_state(battery: CollectiveBattery, observables: Iterable[str] | None =
     >>> float(1 - steady["battery_energy"][0])  # 1 - (N_C/(N_C + 1))^2
     1.99...e-15
     """
+    battery = of_the_reservoir(battery)
     # averages do not depend on who looks
     only_collective(replace(battery, detector_efficiency=1.0), "the steady state")
     basis = coupled_basis(battery.n_battery, battery.n_charger)
@@ -180,7 +183,8 @@ def mean_excitation(levels: Array, nbar: float) -> Array:
     """
     if nbar == 0.0:
         return np.zeros_like(levels)
-    b = np.log1p(1.0 / nbar)
+    # 1/nbar is infinite for the least of all doubles
+    b = min(np.log1p(1.0 / nbar), MOST_FOLDS)
     y = levels * b
     direct = nbar - levels / np.expm1(np.clip(y, 0.2, 700.0))
     series = (

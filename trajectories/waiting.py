@@ -15,9 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from nvmodel.battery import CollectiveBattery, only_collective
 from nvmodel.refusal import InputError, finite_number, whole_number
+from nvmodel.resonator import of_the_reservoir
 from nvmodel.solution import Distribution, RunSpans
 from nvmodel.sums import MOST_RUNS
-from nvmodel.times import output_times
+from nvmodel.times import listed_numbers, output_times
 from trajectories.angular import lowering_squared
 from trajectories.conditional import unravelling
 from trajectories.detector import thin
@@ -105,6 +106,7 @@ def waiting_times(
     >>> print(waits.first.sum(), waits.between.sum())  # half the runs emit their one photon
     507 0
     """
+    battery = of_the_reservoir(battery)
     only_collective(replace(battery, detector_efficiency=1.0), "waiting_times yet")
     refuse_unlisted(battery)
     bins = output_times(edges)
@@ -170,6 +172,7 @@ def exact_waits(battery: CollectiveBattery, waits: ArrayLike) -> tuple[Array, Ar
     >>> print(first.round(6), between.round(6))  # the second photon comes in a third of the runs
     [1. 0.] [0.333333 0.      ]
     """
+    battery = of_the_reservoir(battery)
     if battery.occupation > 0.0 or battery.detector_efficiency < 1.0:
         raise InputError(
             "nbar, detector_efficiency",
@@ -177,7 +180,7 @@ def exact_waits(battery: CollectiveBattery, waits: ArrayLike) -> tuple[Array, Ar
             "waits are exact at nbar = 0 and detector_efficiency = 1; use waiting_times",
         )
     only_collective(battery, "exact_waits")
-    basis, taus = unravelling(battery).basis, np.asarray(waits, dtype=float) * battery.gamma
+    basis, taus = unravelling(battery).basis, listed_numbers("waits", waits) * battery.gamma
     first, between = np.zeros(taus.shape), np.zeros(taus.shape)
     for n in range(round(basis.J[-1] + basis.m_start)):
         rate = lowering_squared(basis.J, basis.m_start - n)

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import seaborn as sns
 
 from nvmodel.observables import OBSERVABLES
-from runs.figures import BAND, observable_unit, time_label
+from runs.figures import BAND, fan_observable, observable_unit, time_label
 from runs.study import Study
 from runs.summary import curves
 
@@ -129,11 +129,10 @@ def _fans(study: Study) -> Iterator[Chart]:
     """The first single runs one by one, and the average over all."""
     if not len(study.single_runs):
         return
-    available = set(study.single_runs["observable"])
-    name = "battery_energy" if "battery_energy" in available else "charger_energy"
+    name = fan_observable(study.single_runs)
     runs = study.single_runs[study.single_runs["observable"] == name]
     means = dict(curves(study, study.table[study.table["observable"] == name]))
-    for (label, part), colour in list(_coloured(study, runs))[:MOST_FANS]:
+    for (point, part), colour in list(_coloured(study, runs))[:MOST_FANS]:
         figure = go.Figure()
         for run, one in part.groupby("run"):
             figure.add_trace(
@@ -148,14 +147,15 @@ def _fans(study: Study) -> Iterator[Chart]:
                     hovertemplate=f"run {run}, " + "%{x:.4g}: %{y:.6g}",
                 )
             )
-        mean = means[label]
+        mean = means[point]
         mean = mean[mean["method"] == ("evolve" if "evolve" in set(mean["method"]) else "sample")]
         figure.add_trace(_line(mean, "average", "#888888", "solid"))
-        _axes(figure, _html(time_label(study)), f"{_html(OBSERVABLES[name].symbol)} (ħω)")
+        label = f"{_html(OBSERVABLES[name].symbol)} ({observable_unit(study, name)})"
+        _axes(figure, _html(time_label(study)), label)
         last = part[part["time"] == part["time"].max()]
         table = last[["run", "time", "value"]].reset_index(drop=True)
-        title = ", ".join(filter(None, (f"{part['run'].nunique()} single runs", label)))
-        yield Chart(title, "Conditional energy of single runs; grey: the average.", figure, table)
+        title = ", ".join(filter(None, (f"{part['run'].nunique()} single runs", point)))
+        yield Chart(title, "Single runs one by one; grey: the average over all.", figure, table)
 
 
 def _coloured(study: Study, frame: pd.DataFrame) -> Iterator[tuple[tuple[str, pd.DataFrame], str]]:
