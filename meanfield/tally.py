@@ -26,7 +26,7 @@ from meanfield.walk import Runs
 from nvmodel.ergotropy import ladder_ergotropy, ladder_ergotropy_gradient, local_ergotropy
 from nvmodel.refusal import InputError
 from nvmodel.solution import Distribution, Reading, RunSpans, same_shapes
-from nvmodel.sums import BITS, FULL, ExactSums, add_value, is_clipped, quantised
+from nvmodel.sums import BITS, FULL, ExactSums, add_value, is_clipped, quantised, usable_bounds
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -102,12 +102,12 @@ def _bounds(system: System, times: Array) -> Array:
         amplitude = np.sqrt(length + noise) + drive
         photons = amplitude**2
         power = 2.0 * coupling * amplitude * length
-        leaving = max(system.kappa, 1e-300) * photons
+        leaving = system.kappa * photons
     bounds = np.empty(ROWS)
     bounds[[BATTERY_ENERGY, CHARGER_ENERGY]] = 0.5 * (1.0 + length)
     bounds[POWER], bounds[LEAVING], bounds[PHOTONS] = power + local * length, leaving, photons
-    bounds[LEFT] = leaving * max(float(times[-1]), 1e-300)
-    return bounds
+    bounds[LEFT] = leaving * float(times[-1])
+    return usable_bounds(bounds)
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,7 +28,7 @@ from meanfield.walk import (
 )
 from nvmodel.battery import CollectiveBattery
 from nvmodel.observables import requested
-from nvmodel.refusal import known_name, whole_number
+from nvmodel.refusal import InputError, known_name, whole_number
 from nvmodel.resonator import ResonatorBattery
 from nvmodel.solution import Solution
 from nvmodel.sums import MOST_RUNS
@@ -102,6 +102,8 @@ def sample(
     if records is not None:
         known_name("records", records, ("summary",))
     classes = whole_number("classes", classes, least=1)
+    if not isinstance(model, Model | System):
+        raise InputError("model", model, "must be a CollectiveBattery or a ResonatorBattery")
     control = controlled_plan(model, tuple(t.tolist()), classes)
     plan, system = control.plan, control.plan.system
     names = requested(observables, default=available(system), available=available(system))

@@ -59,7 +59,7 @@ class CollectiveBattery:
     temperature : float, optional
         k_B T/(hbar omega), instead of `nbar`.
     gamma : float
-        Collective damping rate; its inverse is the unit of time. > 0, at most 1e100.
+        Collective damping rate; its inverse is the unit of time. 1e-100 to 1e100.
     battery_start : "down", "thermal", DickeState or Polarised
         All battery spins down (the paper's appendix), in equilibrium with the reservoir
         (its section II), in a Dicke state, or each up with a given probability.
@@ -107,9 +107,7 @@ class CollectiveBattery:
         assign = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
         for name in ("n_battery", "n_charger"):
             assign(name, whole_number(name, getattr(self, name), least=1, most=MOST_SPINS))
-        assign(
-            "gamma", finite_number("gamma", self.gamma, least=0.0, exclusive=True, most=MOST_RATE)
-        )
+        assign("gamma", finite_number("gamma", self.gamma, least=1.0 / MOST_RATE, most=MOST_RATE))
         for name, spins, known in (
             ("battery_start", self.n_battery, get_args(BatteryStart)),
             ("charger_start", self.n_charger, get_args(ChargerStart)),

@@ -26,6 +26,16 @@ Integers = NDArray[np.int64]
 BITS = 30
 FULL = float(1 << BITS)  # the integer that stands for the bound
 MOST_RUNS = 1 << 32
+LEAST_BOUND = 1e-290  # 2^30 over it is finite, so that a value of 0 is the integer 0
+
+
+def usable_bounds(bounds: ArrayLike) -> Array:
+    """Bounds that values can be divided by: what is 0 for ever has one as well.
+
+    >>> usable_bounds([1.0, 0.0])
+    array([1.e+000, 1.e-290])
+    """
+    return np.maximum(np.asarray(bounds, dtype=float), LEAST_BOUND)
 
 
 @njit(inline="always")

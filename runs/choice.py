@@ -19,7 +19,7 @@ from runs.definition import Method, Point, RunDefinition
 from runs.engines import Names, engine_of
 from runs.models import Model
 from runs.regimes.expected import expected_error, read_map
-from trajectories import jumps, master, steady
+from trajectories import steady
 from trajectories.reach import averages_in_reach, runs_in_reach
 from trajectories.readout import ENERGIES
 
@@ -91,6 +91,9 @@ def chosen(definition: RunDefinition, point: Point, method: Method) -> Choice:
         within = _in_reach(reduced.battery, times, method, definition.runs)
         missing = _not_covered(asked, within, model, method)
         names = None if asked is None else tuple(name for name in asked if name in within)
+        if not within and not _offered(model, method):  # the method says why it refuses
+            engine_of(quantum).available(reduced.battery, method)
+            return Choice(quantum, reduced.battery, asked)
         if within and not missing and names != ():
             reason = "exact at this size" if method != "sample" else "quantum jumps at this size"
             return Choice(quantum, reduced.battery, names, reason, reduced.error)
@@ -213,9 +216,10 @@ def _in_reach(
     battery: CollectiveBattery, times: Array, method: Method, runs: int | None
 ) -> tuple[str, ...]:
     if method == "steady":
-        return steady.available(battery)
-    if battery.beyond_collective:  # no other engine has these: its own limits speak
-        return master.available(battery) if method == "evolve" else jumps.AVAILABLE
+        try:
+            return steady.available(battery)
+        except InputError:
+            return ()
     if method == "evolve":
         return averages_in_reach(battery, times)
     assert runs is not None

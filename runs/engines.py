@@ -86,12 +86,8 @@ def _available_quantum(model: Model, method: Method) -> tuple[str, ...]:
         from trajectories import dicke
 
         return dicke.AVAILABLE
-    names: dict[Method, tuple[str, ...]] = {
-        "steady": steady.available(_collective(model)),
-        "evolve": master.available(_collective(model)),
-        "sample": jumps.available(_collective(model)),
-    }
-    return names[method]
+    asked = {"steady": steady.available, "evolve": master.available, "sample": jumps.available}
+    return asked[method](_collective(model))
 
 
 def _available_semiclassical(averaged: bool, model: Model, method: Method) -> tuple[str, ...]:

@@ -29,7 +29,9 @@ from nvmodel import (
 from nvmodel.dicke import DickeBattery
 from nvmodel.times import output_times
 from runs.definition import parse_definition
+from trajectories.cost import evolve_work
 from trajectories.counting import second_order_coherence
+from trajectories.reach import averages_in_reach
 from trajectories.waiting import exact_waits, waiting_times
 
 HOSTILE = {
@@ -231,3 +233,77 @@ def test_an_answer_or_one_line(entry):
             assert len(text) < 800, name  # the longest lists all observables
         except Exception as error:  # the fault looked for: which value, and what came out
             raise AssertionError(f"{entry} of {name}: {type(error).__name__}: {error}") from error
+
+
+def test_forms_that_must_work():
+    assert thermal_occupation(0.0014) == pytest.approx(np.exp(-1 / 0.0014), rel=1e-12, abs=0.0)
+    # so cold a reservoir is one at T = 0, in every engine and verb
+    cold = CollectiveBattery(2, 3, temperature=0.0014)
+    still = CollectiveBattery(2, 3)
+    for answer in (
+        lambda b: trajectories.evolve(b, [0.5])["battery_energy"],
+        lambda b: trajectories.steady_state(b)["battery_energy"],
+        lambda b: meanfield.evolve(b, [0.5])["battery_energy"],
+    ):
+        assert answer(cold) == pytest.approx(answer(still), rel=1e-9)  # the integrators' own
+    runs = trajectories.sample(cold, [0.5], 4000, 1)
+    exact = trajectories.evolve(still, [0.5])["battery_energy"]
+    assert abs(runs["battery_energy"] - exact) < 4.0 * runs.errors["battery_energy"]
+
+    def spins(**model):
+        run = {"method": "evolve", "times": [1.0]}
+        points = parse_definition({"model": model, "run": run}).points()
+        return [point.model for point in points]
+
+    ratios = {0.57: 57, 0.29: 29, 1.1: 110, 1 / 4: 25}
+    found = [one.n_charger for one in spins(n_battery=100, ratio=list(ratios))]
+    assert found == list(ratios.values())
+    assert spins(n_battery=3, ratio=1 / 3)[0].n_charger == 1
+    assert spins(n_battery=10**16, ratio=1.1)[0].n_charger == 11 * 10**15
+    with pytest.raises(InputError, match=r"model.ratio = 0.571: times n_battery = 100"):
+        spins(n_battery=100, ratio=0.571)
+    starts = spins(n_battery=2, n_charger=4, battery_start=["down", {"excitations": 1}])
+    assert [one.battery_start for one in starts] == ["down", DickeState(1)]
+
+
+def test_refusals_send_only_where_it_works():
+    with pytest.raises(InputError, match=r"meanfield.evolve or sample, or eliminate_resonator"):
+        trajectories.evolve(AT_RESONATOR, [1.0])
+    stored = (Stage(1.0), Stage(1.0, "none"))
+    for n in (30_000, 10**12):
+        battery = CollectiveBattery(n, 5 * n, protocol=stored)
+        with pytest.raises(InputError, match=r"take fewer spins$"):
+            trajectories.evolve(battery, [1e-9])
+        with pytest.raises(InputError, match="n_battery, n_charger"):
+            trajectories.sample(battery, [1e-9], 1, 1)
+        with pytest.raises(InputError, match="n_battery, n_charger"):
+            trajectories.single_run(battery, [1e-9], 1, 1)
+    followed = CollectiveBattery(30_000, 150_000, charger_start=Polarised(0.9))
+    with pytest.raises(InputError, match=r"or trajectories.sample$"):
+        trajectories.evolve(followed, [1e-9])
+    assert trajectories.sample(followed, [1e-9], 1, 1).runs == 1
+
+
+@pytest.mark.parametrize("name", ["log_negativity", "entanglement_rate"])
+def test_a_negativity_that_no_memory_holds_is_refused_with_its_size(name):
+    battery = CollectiveBattery(1000, 5000)
+    with pytest.raises(InputError, match=r"needs matrices of .* GB"):
+        trajectories.evolve(battery, [1e-4], [name])
+    with pytest.raises(InputError, match=r"needs matrices of .* GB"):
+        evolve_work(battery, 1e-4, 1, [name])  # what `check` asks
+    assert name not in averages_in_reach(battery, np.array([1e-4]))
+
+
+def test_nothing_is_said_to_be_cut_off_that_was_not():
+    """Bounds of what stays 0 must not turn it into 0 times infinity."""
+    for width, times in ((0.0, [0.0, 1e-6]), (1.0, [0.0])):
+        cavity = Resonator(frequency_hz=3e9, linewidth_fwhm_hz=width)
+        model = ResonatorBattery(charger=SPINS, resonator=cavity, battery=SPINS)
+        assert meanfield.sample(model, times, 8, 1).warnings == ()
+    slow = LocalNoise(emission=1e-100)
+    for battery in (
+        CollectiveBattery(2, 3, gamma=1e-100),
+        CollectiveBattery(2, 3, nbar=1e-305),
+        CollectiveBattery(2, 3, gamma=1e-100, battery_noise=slow),
+    ):
+        assert trajectories.sample(battery, [0.0, 1.0], 8, 1).warnings == ()

@@ -18,7 +18,7 @@ from trajectories.master import (
     _refuse_too_large,
     _unknowns,
 )
-from trajectories.readout import FROM_ENTANGLEMENT, FROM_POPULATIONS
+from trajectories.readout import FROM_ENTANGLEMENT, FROM_POPULATIONS, refuse_large_blocks
 
 STEPS_BEFORE_OUTPUTS = 60  # from the fastest rate up to that of the outputs, about
 THERMAL_SWEEP = 2.0  # a tridiagonal solve over a bidiagonal one
@@ -67,6 +67,8 @@ def evolve_work(
         sweeps = chains * CHAIN_SWEEPS * (1.0 + n_times / OUTPUTS_PER_CHAIN)
         return Work("Heisenberg equation", 1e8, sweeps)
     _refuse_too_large(battery, basis, all_pairs)
+    if any(name in FROM_ENTANGLEMENT for name in names):
+        refuse_large_blocks(basis)
     held = 12.0 * unknowns + min(float(BATCH), n_times * unknowns)
     pace = THERMAL_SWEEP if battery.occupation > 0.0 else 1.0
     sweeps = unknowns * (n_times + STEPS_BEFORE_OUTPUTS) * pace

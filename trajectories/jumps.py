@@ -28,7 +28,7 @@ from trajectories.readout import ENERGIES, FROM_POPULATIONS
 from trajectories.recording import follow, groups_of_runs, kernel_tables
 from trajectories.records import RecordTally
 from trajectories.single import SingleRun
-from trajectories.stages import without_idle_switching
+from trajectories.stages import refuse_many_real_spins, without_idle_switching
 from trajectories.summaries import summarise_runs
 
 Array = NDArray[np.float64]
@@ -112,10 +112,12 @@ def sample(
     battery = without_idle_switching(battery)
     if _beyond_collective(battery):
         return _sample_beyond(battery, t, runs, seed, first, observables, records)
-    _refuse_missed_photons(battery, records)
+    known = available(battery)
+    if battery.detector_efficiency < 1.0 and records is not None:
+        raise InputError("records", records, "only with detector_efficiency = 1")
     refuse_too_large(battery, t)
     in_groups = made_in_groups(battery)
-    names = requested(observables, default=ENERGIES, available=_available_collective(battery))
+    names = requested(observables, default=ENERGIES, available=known)
     ladder = bool({*FROM_POPULATIONS, *NEED_ERGOTROPY, *FLUCTUATIONS} & set(names))
     cells = histogram_cells(battery, t.size)
     histograms = battery.occupation == 0.0 and battery.detector_efficiency == 1.0
@@ -147,6 +149,7 @@ def single_run(battery: CollectiveBattery, times: ArrayLike, seed: int, run: int
     if battery.detector_efficiency != 1.0:
         raise InputError("detector_efficiency", battery.detector_efficiency, "must be 1 here")
     if battery.beyond_collective:
+        refuse_many_real_spins(battery)
         return follow_noisy_run(battery, t, seed, run)
     refuse_too_large(battery, t)
     if made_in_groups(battery):
@@ -188,17 +191,17 @@ def single_run(battery: CollectiveBattery, times: ArrayLike, seed: int, run: int
 
 
 def available(battery: CollectiveBattery) -> tuple[str, ...]:
-    """Observables that `sample` has for this battery.
+    """Observables that `sample` has for this battery; InputError where it has no runs of it.
 
     >>> "local_loss" in available(CollectiveBattery(2, 3, detuning=1.0))
     True
     """
     battery = without_idle_switching(battery)
-    beyond = _beyond_collective(battery)
-    return AVAILABLE_WITH_NOISE if beyond else _available_collective(battery)
-
-
-def _available_collective(battery: CollectiveBattery) -> tuple[str, ...]:
+    if _beyond_collective(battery):
+        _refuse_detector_with_noise(battery)
+        refuse_many_real_spins(battery)
+        return AVAILABLE_WITH_NOISE
+    _refuse_detector_in_heat(battery)
     return AVAILABLE_IN_GROUPS if made_in_groups(battery) else AVAILABLE
 
 
@@ -227,14 +230,8 @@ def _sample_beyond(
     records: str | None,
 ) -> Solution:
     """`sample` of checked input, with what the paper's model lacks."""
-    if battery.detector_efficiency != 1.0:
-        raise InputError(
-            "detector_efficiency",
-            battery.detector_efficiency,
-            f"must be 1 with {', '.join(battery.beyond_collective[:-1])}",
-        )
     default = (*ENERGIES, "local_loss")
-    names = requested(observables, default=default, available=AVAILABLE_WITH_NOISE)
+    names = requested(observables, default=default, available=available(battery))
     found = NoisyTally.count(battery, times, seed, names, first, runs)
     table = None
     if records == "summary":
@@ -262,17 +259,22 @@ def thermal_photons(battery: CollectiveBattery, time: float) -> float:
     return rate * battery.gamma * time
 
 
-def _refuse_missed_photons(battery: CollectiveBattery, records: str | None) -> None:
-    if battery.detector_efficiency == 1.0:
-        return
-    if battery.occupation > 0.0:
+def _refuse_detector_with_noise(battery: CollectiveBattery) -> None:
+    if battery.detector_efficiency != 1.0:
+        raise InputError(
+            "detector_efficiency",
+            battery.detector_efficiency,
+            f"must be 1 with {', '.join(battery.beyond_collective[:-1])}",
+        )
+
+
+def _refuse_detector_in_heat(battery: CollectiveBattery) -> None:
+    if battery.detector_efficiency < 1.0 and battery.occupation > 0.0:
         raise InputError(
             "detector_efficiency",
             battery.detector_efficiency,
             f"below 1 in single runs at nbar = 0 alone (here {battery.occupation:g})",
         )
-    if records is not None:
-        raise InputError("records", records, "only with detector_efficiency = 1")
 
 
 def refuse_too_large(battery: CollectiveBattery, times: Array) -> None:

@@ -27,6 +27,7 @@ from trajectories.readout import (
     entanglement,
     linear_observables,
     populations,
+    refuse_large_blocks,
 )
 from trajectories.starts import starts
 
@@ -102,7 +103,7 @@ def evolve(
     """
     battery = of_the_reservoir(battery)
     t = output_times(times)
-    if not _is_plain_charging(battery):
+    if not plain_charging(battery):
         default = (*ENERGIES, *FROM_POPULATIONS, "local_loss")
         return timed_averages(battery, t, requested(observables, default, FOR_REAL_SPINS))
     basis = coupled_basis(battery.n_battery, battery.n_charger)
@@ -113,6 +114,8 @@ def evolve(
     if not all_pairs and not ladder and _unknowns(basis, all_pairs) > MANY_UNKNOWNS:
         return _at_any_size(battery, t, names, exact)
     _refuse_too_large(battery, basis, all_pairs)
+    if any(name in FROM_ENTANGLEMENT for name in names):
+        refuse_large_blocks(basis)
     furthest = basis.n_ladders if all_pairs else 1
     chains = pair_chains(basis, battery.occupation, furthest, NEGLIGIBLE_COHERENCE)
     operators = linear_observables(basis, chains, battery.occupation)
@@ -165,7 +168,7 @@ def _needs_all_pairs(battery: CollectiveBattery, names: tuple[str, ...]) -> bool
     return any(name in wanted for name in names)
 
 
-def _is_plain_charging(battery: CollectiveBattery) -> bool:
+def plain_charging(battery: CollectiveBattery) -> bool:
     """Whether this is the paper's model; a detector does not matter to averages."""
     return all(name == "detector_efficiency" for name in battery.beyond_collective)
 
@@ -176,7 +179,7 @@ def available(battery: CollectiveBattery) -> tuple[str, ...]:
     >>> "daemonic_ergotropy" in available(CollectiveBattery(1, 5, nbar=0.5))
     False
     """
-    if not _is_plain_charging(battery):
+    if not plain_charging(battery):
         return FOR_REAL_SPINS
     return tuple(name for name in AVAILABLE if records_follow(battery) or name not in OVER_RUNS)
 

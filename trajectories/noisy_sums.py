@@ -10,7 +10,7 @@ from nvmodel.battery import CollectiveBattery
 from nvmodel.irreps import Irreps
 from nvmodel.protocol import Stage
 from nvmodel.refusal import InputError
-from nvmodel.sums import FULL, add_row, add_value
+from nvmodel.sums import FULL, add_row, add_value, usable_bounds
 from trajectories.histograms import ENERGY_BINS, PHOTON_BINS, sort_ascending
 from trajectories.local_noise import EDGE, LOW, SIZE, TWO_JB, Array, State, weight
 from trajectories.noisy_runs import (
@@ -114,7 +114,7 @@ def largest(battery: CollectiveBattery) -> Array:
     nbar, half = battery.occupation, 0.5 * (battery.n_battery + battery.n_charger)
     fastest = battery.gamma * (half + 1.0) ** 2
     collective = 2.0 * (2.0 * nbar + 1.0) * fastest / battery.n_battery
-    return np.array(
+    return usable_bounds(
         [
             1.0,
             1.0,

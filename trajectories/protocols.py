@@ -22,6 +22,7 @@ from trajectories.dephasing import dephased
 from trajectories.generator import INTEGRALS, Generator, Rates
 from trajectories.krylov import TOLERANCE, krylov_states
 from trajectories.product_space import ProductSpace
+from trajectories.stages import instead_of_averages
 
 Array = NDArray[np.float64]
 
@@ -74,6 +75,14 @@ def timed_averages(battery: CollectiveBattery, times: Array, names: tuple[str, .
     return Solution(times, Reading(readings.values(), {}, readings.distributions()), provenance)
 
 
+def refuse_large_averages(battery: CollectiveBattery, times: Array) -> None:
+    """Refuse what `timed_averages` refuses for its size, without computing anything."""
+    steps = simplified(battery.stages, battery.battery_noise, battery.charger_noise)
+    parts = 2 if battery.detuning != 0.0 else 1
+    start, _ = _start(battery, parts)
+    _spaces(battery, start, begun(steps, float(times[-1])), parts)
+
+
 def _through(
     readout: StageReadout,
     vector: Array,
@@ -105,7 +114,8 @@ def _start(battery: CollectiveBattery, parts: int) -> tuple[ProductSpace, Array]
         raise InputError(
             "n_battery, n_charger",
             sizes,
-            f"at most {MOST_SPINS} spins each outside the paper's model; take trajectories.sample",
+            f"at most {MOST_SPINS} spins each outside the paper's model; "
+            f"{instead_of_averages(battery)}",
         )
     b = dicke_mixture(battery.n_battery, battery.battery_preparation, START_TAIL)
     c = dicke_mixture(battery.n_charger, battery.charger_preparation, START_TAIL)
@@ -189,6 +199,6 @@ def _refuse_too_large(
             "n_battery, n_charger",
             (battery.n_battery, battery.n_charger),
             f"need {over}{unknowns:.2g} unknowns ({unknowns * each * 1e-9:.2g} GB) over "
-            f"{space.jb.size} x {space.jc.size} irreps, at most {most:.2g}; take fewer spins, or "
-            "trajectories.sample",
+            f"{space.jb.size} x {space.jc.size} irreps, at most {most:.2g}; "
+            f"{instead_of_averages(battery)}",
         )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nvmodel.battery import CollectiveBattery
 from nvmodel.ergotropy import ladder_ergotropy, local_ergotropy, total_ergotropy_symmetric
+from nvmodel.refusal import InputError
 from trajectories.angular import CoupledBasis, clebsch_gordan, lowering_squared
 from trajectories.chains import Chains
 from trajectories.entanglement import log_negativity, log_negativity_and_rate, transpose_blocks
@@ -40,6 +41,8 @@ LINEAR = (
 """Those of them that are linear in the state, in the order in which tallies keep their sums."""
 # rows of M that hold less are left out of populations: together below 1e-13 for 1e4 of them
 LEAST_PROBABILITY = 1e-17
+# elements of a state's blocks in the product basis, held three times for its negativity: 6 GB
+MOST_BLOCKS = 250_000_000
 FROM_POPULATIONS = ("ergotropy", "ergotropy_total")
 FROM_ENTANGLEMENT = ("log_negativity", "entanglement_rate")
 
@@ -116,6 +119,19 @@ def _coefficients_by_row(
         part = rows[start : start + size]
         table = clebsch_gordan(basis, chains.M[part])
         yield from zip(part.tolist(), table, strict=True)
+
+
+def refuse_large_blocks(basis: CoupledBasis) -> None:
+    """Refuse a negativity whose matrices memory does not hold, before any is made."""
+    size = basis.n_battery + 1.0
+    elements = (2.0 * float(basis.J[-1]) + 1.0) * size * size
+    if elements > MOST_BLOCKS:
+        raise InputError(
+            "observables",
+            "log_negativity",
+            f"needs matrices of {elements * 24e-9:.2g} GB at this size, at most "
+            f"{MOST_BLOCKS * 24e-9:.2g}; take fewer spins",
+        )
 
 
 def entanglement(

@@ -13,7 +13,7 @@ from nvmodel.battery import CollectiveBattery
 from nvmodel.ergotropy import ladder_ergotropy, total_ergotropy_symmetric
 from nvmodel.refusal import InputError
 from nvmodel.solution import Distribution, Reading, RunSpans, same_shapes
-from nvmodel.sums import FULL, ExactSums
+from nvmodel.sums import FULL, ExactSums, usable_bounds
 from trajectories.angular import CoupledBasis, clebsch_gordan
 from trajectories.conditional import Unravelling, unravelling
 from trajectories.detector import add_detected_runs, detected_states
@@ -332,7 +332,7 @@ def _bounds(battery: CollectiveBattery, basis: CoupledBasis, times: Array) -> Ar
     half_battery = battery.n_battery / 2 + 1.0
     height = J + basis.m_start + 2.0
     photons = max(FULL, 2.0 ** np.ceil(np.log2(2.0 * (2.0 * nbar + 1.0) * height)))
-    return np.array(
+    return usable_bounds(
         [
             1.0,
             1.0,

@@ -28,6 +28,8 @@ from trajectories.nojump import (
 )
 from trajectories.product_states import log_binomials
 
+MOST_REAL_SPINS = 20_000_000  # in all: tables of some 2 GB
+TABLE_BYTES = 100.0  # a spin
 MOST_ROTATED = 2001  # amplitudes: 32 MB for one set of eigenvectors
 COUPLED = {"both": BOTH, "battery": BATTERY_ONLY, "charger": CHARGER_ONLY, "none": NONE}
 
@@ -142,6 +144,48 @@ def _two_j(spins: int, start: Preparation) -> int:
     return spins if start.j is None else round(2.0 * start.j)
 
 
+def refuse_many_real_spins(battery: CollectiveBattery) -> None:
+    """Refuse runs of real spins whose tables, or whose eigenvectors, memory does not hold."""
+    sizes = (battery.n_battery, battery.n_charger)
+    if sum(sizes) > MOST_REAL_SPINS:
+        raise InputError(
+            "n_battery, n_charger",
+            sizes,
+            f"single runs outside the paper's model need tables of {sum(sizes) * TABLE_BYTES:.2g} "
+            f"bytes, at most {MOST_REAL_SPINS:.0e} spins in all",
+        )
+    own = (battery.battery_noise, battery.charger_noise)
+    stages = [step for step in battery.stages if isinstance(step, Stage)]
+    ways = [
+        _way(step, battery.detuning, step.battery_noise or own[0], step.charger_noise or own[1])
+        for step in stages
+    ]
+    if ROTATED in ways and min(sizes) + 1 > MOST_ROTATED:
+        raise InputError(
+            "n_battery, n_charger",
+            sizes,
+            f"the smaller must be below {MOST_ROTATED} where a stage disconnects an ensemble or "
+            "where emission less pumping differs between battery and charger",
+        )
+
+
+def instead_of_averages(battery: CollectiveBattery) -> str:
+    """Where to go with a battery too large for averages: to single runs, if they hold it.
+
+    >>> instead_of_averages(CollectiveBattery(30_000, 150_000, detuning=0.1))
+    'take fewer spins, or trajectories.sample'
+    >>> stored = CollectiveBattery(30_000, 150_000, protocol=(Stage(1.0), Stage(1.0, "none")))
+    >>> instead_of_averages(stored)
+    'take fewer spins'
+    """
+    try:
+        refuse_many_real_spins(battery)
+    except InputError:
+        return "take fewer spins"
+    runs_too = battery.detector_efficiency == 1.0
+    return "take fewer spins, or trajectories.sample" if runs_too else "take fewer spins"
+
+
 def empty_state_of(battery: CollectiveBattery) -> State:
     """Room for any state of a battery."""
     return empty_state(battery.n_battery, battery.n_charger, battery.detuning != 0.0)
@@ -149,15 +193,7 @@ def empty_state_of(battery: CollectiveBattery) -> State:
 
 def empty_frame_of(battery: CollectiveBattery, steps: Plan) -> Frame:
     """Room for the eigenvectors that the stages need."""
-    room = min(battery.n_battery, battery.n_charger) + 1
     rotated = bool((steps.way == ROTATED).any())
-    if rotated and room > MOST_ROTATED:
-        raise InputError(
-            "n_battery, n_charger",
-            (battery.n_battery, battery.n_charger),
-            f"the smaller must be below {MOST_ROTATED} where a stage disconnects an ensemble or "
-            "where emission less pumping differs between battery and charger",
-        )
     return empty_frame(battery.n_battery, battery.n_charger, battery.detuning != 0.0, rotated)
 
 

@@ -20,7 +20,13 @@ from trajectories.angular import CoupledBasis, coupled_basis
 from trajectories.chains import pair_chains
 from trajectories.endstates import EMISSION, light_in_the_end, scatter_in_the_end
 from trajectories.fluctuations import OVER_RUNS
-from trajectories.readout import FROM_POPULATIONS, derived, entanglement, populations
+from trajectories.readout import (
+    FROM_POPULATIONS,
+    derived,
+    entanglement,
+    populations,
+    refuse_large_blocks,
+)
 from trajectories.starts import starts
 
 Array = NDArray[np.float64]
@@ -33,7 +39,7 @@ AVAILABLE = (*ENERGIES, *FROM_POPULATIONS, "log_negativity", *SCATTER, *EMISSION
 # above the other it is refused (minutes)
 CHEAP_POPULATIONS = 100_000_000
 MOST_POPULATIONS = 20_000_000_000
-MOST_FOLDS = 750.0  # ln(1 + 1/nbar) of the least nbar that a double holds
+MOST_EXPONENT = 750.0  # ln(1 + 1/nbar) of the least nbar that a double holds
 
 
 def steady_state(battery: CollectiveBattery, observables: Iterable[str] | None = None) -> Solution:
@@ -71,13 +77,12 @@ def steady_state(battery: CollectiveBattery, observables: Iterable[str] | None =
     1.99...e-15
     """
     battery = of_the_reservoir(battery)
-    # averages do not depend on who looks
-    only_collective(replace(battery, detector_efficiency=1.0), "the steady state")
+    known = available(battery)
     basis = coupled_basis(battery.n_battery, battery.n_charger)
     weight = _ladder_probabilities(battery, basis)
     products = _population_products(battery, basis)
     default = ENERGIES + (FROM_POPULATIONS if products <= CHEAP_POPULATIONS else ())
-    names = requested(observables, default=default, available=AVAILABLE)
+    names = requested(observables, default=default, available=known)
     battery_energy, charger_energy = _energies(battery, basis, weight)
     values = {
         "battery_energy": np.array([battery_energy]),
@@ -97,6 +102,8 @@ def steady_state(battery: CollectiveBattery, observables: Iterable[str] | None =
                 f"ergotropy and negativity need a table of {products:.1g} products here, at most "
                 f"{MOST_POPULATIONS:.1g}; ask for energies only",
             )
+        if "log_negativity" in names:
+            refuse_large_blocks(basis)
         chains = pair_chains(basis, battery.occupation, furthest=0)
         state = weight * _equilibrium(basis, chains.M, battery.occupation)
         _add_single_runs(battery, basis, chains.M, state / weight.sum(), names, values)
@@ -112,11 +119,13 @@ def steady_state(battery: CollectiveBattery, observables: Iterable[str] | None =
 
 
 def available(battery: CollectiveBattery) -> tuple[str, ...]:
-    """Names of the observables that `steady_state` has for this battery.
+    """Names of the observables that `steady_state` has for this battery; InputError if none.
 
     >>> "daemonic_ergotropy" in available(CollectiveBattery(1, 5, detector_efficiency=0.5))
     False
     """
+    # averages do not depend on who looks
+    only_collective(replace(battery, detector_efficiency=1.0), "the steady state")
     perfect = battery.detector_efficiency == 1.0
     return tuple(name for name in AVAILABLE if perfect or name not in OVER_RUNS)
 
@@ -129,9 +138,6 @@ def _add_single_runs(
     names: tuple[str, ...],
     values: dict[str, Array],
 ) -> None:
-    over_runs = [name for name in names if name in OVER_RUNS]
-    if over_runs and battery.detector_efficiency < 1.0:
-        raise InputError("observables", over_runs[0], "needs detector_efficiency = 1; use sample")
     found: dict[str, float] = {}
     if set(SCATTER) & set(names):
         found |= scatter_in_the_end(basis, M, weight, names)
@@ -183,8 +189,7 @@ def mean_excitation(levels: Array, nbar: float) -> Array:
     """
     if nbar == 0.0:
         return np.zeros_like(levels)
-    # 1/nbar is infinite for the least of all doubles
-    b = min(np.log1p(1.0 / nbar), MOST_FOLDS)
+    b = _boltzmann_exponent(nbar)
     y = levels * b
     direct = nbar - levels / np.expm1(np.clip(y, 0.2, 700.0))
     series = (
@@ -197,13 +202,18 @@ def mean_excitation(levels: Array, nbar: float) -> Array:
     return np.where(y < 0.2, series, direct)
 
 
+def _boltzmann_exponent(nbar: float) -> float:
+    """ln(1 + 1/nbar), hbar omega over k_B T; finite where 1/nbar is not."""
+    return min(float(np.log1p(1.0 / nbar)), MOST_EXPONENT)
+
+
 def _equilibrium(basis: CoupledBasis, M: Array, nbar: float) -> Array:
     """Thermal populations of each ladder, (rows, K), each column summing to 1."""
     height = M[:, None] + basis.J
     inside = (height >= 0.0) & (M[:, None] <= basis.J)
     if nbar == 0.0:
         return np.where(inside & (height == 0.0), 1.0, 0.0)
-    b = np.log1p(1.0 / nbar)
+    b = _boltzmann_exponent(nbar)
     # rows that weigh less than 1e-30 are dropped, so that their coefficients are not computed
     boltzmann = np.where(inside & (height * b < 70.0), np.exp(-np.maximum(height, 0.0) * b), 0.0)
     return boltzmann / boltzmann.sum(axis=0)

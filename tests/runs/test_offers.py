@@ -1,0 +1,153 @@
+"""What is offered is answered, and what is answered is offered: by engines, `auto` and `check`."""
+
+import numpy as np
+import pytest
+
+from nvmodel.observables import OBSERVABLES
+from nvmodel.refusal import InputError
+from runs.choice import chosen
+from runs.cost import estimate
+from runs.definition import parse_definition
+from runs.engines import engine_of
+
+RUNS = 2  # a variance over one run is none
+SPINS = {"number": 40, "coupling_hz": 1.0}
+MODELS = {
+    "plain": {"n_battery": 2, "n_charger": 4},
+    "warm": {"n_battery": 2, "n_charger": 4, "nbar": 0.3},
+    "noisy": {"n_battery": 2, "n_charger": 4, "battery_noise": {"emission": 0.1}},
+    "detuned": {"n_battery": 2, "n_charger": 4, "detuning": 0.3},
+    "protocol": {
+        "n_battery": 2,
+        "n_charger": 4,
+        "protocol": {"charge": {"duration": 0.1}, "store": {"duration": 9.0, "coupled": "none"}},
+    },
+    "idle protocol": {"n_battery": 2, "n_charger": 4, "protocol": {"a": {"duration": 9.0}}},
+    "detector": {"n_battery": 2, "n_charger": 4, "detector_efficiency": 0.5},
+    "warm detector": {"n_battery": 2, "n_charger": 4, "nbar": 0.3, "detector_efficiency": 0.5},
+    "noisy detector": {"n_battery": 2, "n_charger": 4, "detuning": 1, "detector_efficiency": 0.5},
+    "polarised": {"n_battery": 2, "n_charger": 4, "charger_start": {"up": 0.9}},
+    "grouped": {"n_battery": 10**8, "ratio": 5},
+    "fast resonator": {
+        "battery": {"number": 2, "coupling_hz": 1.0},
+        "charger": {"number": 4, "coupling_hz": 1.0},
+        "resonator": {"frequency_hz": 3e9, "linewidth_fwhm_hz": 1e5},
+    },
+    "resonator": {
+        "battery": SPINS,
+        "charger": {**SPINS, "number": 200},
+        "resonator": {"frequency_hz": 3e9, "linewidth_fwhm_hz": 10.0},
+    },
+}
+LAST = {"grouped": 1e-8, "fast resonator": 1.0, "resonator": 0.01}
+
+
+def _definition(model, method, engine, names=None):
+    times = [0.0, LAST.get(model, 0.2)]
+    run = {"engine": engine, "method": method}
+    if method != "steady":
+        run["times"] = times
+    if method == "sample":
+        run |= {"runs": RUNS, "seed": 1}
+    if names is not None:
+        run["observables"] = names
+    return parse_definition({"model": MODELS[model], "run": run})
+
+
+def _answered(choice, times, method):
+    """The names that the engine answers, each asked for alone."""
+    engine = engine_of(choice.definition)
+    found = set()
+    for name in OBSERVABLES:
+        try:
+            if method == "sample":
+                one = engine.sample(choice.model, times, RUNS, 1, observables=(name,))
+            else:
+                ask = engine.steady if method == "steady" else engine.evolve
+                one = ask(choice.model, times, (name,))
+        except InputError:
+            continue
+        assert one[name].shape == (1 if method == "steady" else times.size,)
+        found.add(name)
+    return found
+
+
+@pytest.mark.parametrize("engine", ["quantum", "semiclassical"])
+@pytest.mark.parametrize("method", ["steady", "evolve", "sample"])
+@pytest.mark.parametrize("model", MODELS)
+def test_an_engine_offers_what_it_answers(model, method, engine):
+    definition = _definition(model, method, engine)
+    (point,) = definition.points()
+    one = engine_of(definition)
+    try:
+        offered = set(one.available(point.model, method)) if method in one.methods else set()
+    except InputError:
+        offered = set()
+    times = definition.times_of(point.model)
+    choice = _choice_of(definition, point.model)
+    # so many spins have no populations: offered by the method, refused for the size
+    answered = _answered(choice, times, method)
+    if model == "grouped":
+        assert answered <= offered
+        assert "battery_energy" in answered
+    else:
+        assert offered == answered
+
+
+def _choice_of(definition, model):
+    from runs.choice import Choice
+
+    return Choice(definition, model, None)
+
+
+@pytest.mark.parametrize("method", ["steady", "evolve", "sample"])
+@pytest.mark.parametrize("model", MODELS)
+def test_auto_offers_what_is_answered(model, method):
+    offered = set()
+    for name in OBSERVABLES:
+        definition = _definition(model, method, "auto", [name])
+        (point,) = definition.points()
+        try:
+            choice = chosen(definition, point, method)
+        except InputError:
+            continue
+        engine, times = engine_of(choice.definition), definition.times_of(point.model)
+        if method == "sample":
+            one = engine.sample(choice.model, times, RUNS, 1, observables=choice.observables)
+        else:
+            ask = engine.steady if method == "steady" else engine.evolve
+            one = ask(choice.model, times, choice.observables)
+        assert one[name].size == (1 if method == "steady" else times.size)
+        offered.add(name)
+    # nothing that one of the engines answers is kept back
+    quantum = set()
+    if "resonator" not in model:
+        definition = _definition(model, method, "quantum")
+        (point,) = definition.points()
+        choice = _choice_of(definition, point.model)
+        quantum = _answered(choice, definition.times_of(point.model), method)
+    assert quantum <= offered
+
+
+@pytest.mark.parametrize("model", ["noisy", "protocol", "detector", "plain"])
+def test_check_takes_what_auto_offers(model):
+    for method in ("evolve", "sample"):
+        names = [
+            name for name in OBSERVABLES if _offers(_definition(model, method, "auto", [name]))
+        ]
+        assert estimate(_definition(model, method, "auto", names)).costs[0].seconds > 0.0
+
+
+def _offers(definition):
+    try:
+        chosen(definition, definition.points()[0], definition.methods[0])
+    except InputError:
+        return False
+    return True
+
+
+def test_noisy_runs_have_local_loss_with_auto():
+    definition = _definition("noisy", "sample", "auto", ["local_loss"])
+    (point,) = definition.points()
+    assert chosen(definition, point, "sample").observables == ("local_loss",)
+    np.testing.assert_equal(chosen(definition, point, "sample").definition.engine, "quantum")
