@@ -217,7 +217,7 @@ def _in_reach(
 ) -> tuple[str, ...]:
     if method == "steady":
         try:
-            return steady.available(battery)
+            return steady.in_reach(battery)
         except InputError:
             return ()
     if method == "evolve":

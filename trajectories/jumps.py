@@ -255,7 +255,7 @@ def thermal_photons(battery: CollectiveBattery, time: float) -> float:
     basis = coupled_basis(battery.n_battery, battery.n_charger)
     J = np.maximum(basis.J, 0.5)  # J = 0 is dark for ever; it has company
     cold, hot = 2.0 * n * J, (n + 1.0) * 2.0 * J * (J + 1.0) / 3.0
-    rate = float(basis.weight @ (2.0 / (1.0 / cold + 1.0 / hot)) / basis.weight.sum())
+    rate = float(basis.weight @ (2.0 * cold / (1.0 + cold / hot)) / basis.weight.sum())
     return rate * battery.gamma * time
 
 

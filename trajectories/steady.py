@@ -130,6 +130,24 @@ def available(battery: CollectiveBattery) -> tuple[str, ...]:
     return tuple(name for name in AVAILABLE if perfect or name not in OVER_RUNS)
 
 
+def in_reach(battery: CollectiveBattery) -> tuple[str, ...]:
+    """Those of `available` that `steady_state` does not refuse for their size.
+
+    >>> "ergotropy" in in_reach(CollectiveBattery(10**8, 5 * 10**8))
+    False
+    """
+    known = available(battery)
+    basis = coupled_basis(battery.n_battery, battery.n_charger)
+    beyond: set[str] = set()
+    if _population_products(battery, basis) > MOST_POPULATIONS:
+        beyond |= {*FROM_POPULATIONS, "log_negativity", *SCATTER, *EMISSION}
+    try:
+        refuse_large_blocks(basis)
+    except InputError:
+        beyond.add("log_negativity")
+    return tuple(name for name in known if name not in beyond)
+
+
 def _add_single_runs(
     battery: CollectiveBattery,
     basis: CoupledBasis,
