@@ -22,7 +22,7 @@ from nvmodel.times import output_times
         ({"nbar": -0.1}, "nbar = -0.1: must be"),
         ({"temperature": -1.0}, "temperature = -1.0: must be"),
         ({"nbar": 0.5, "temperature": 1.0}, "nbar = 0.5: give nbar or temperature, not both"),
-        ({"gamma": 0.0}, "gamma = 0.0: must be a finite number > 0"),
+        ({"gamma": 0.0}, "gamma = 0.0: must be a finite number >= 1e-100"),
         ({"gamma": "fast"}, "gamma = 'fast': must be"),
         ({"battery_start": "termal"}, "did you mean 'thermal'?"),
     ],
