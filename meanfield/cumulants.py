@@ -25,6 +25,7 @@ from meanfield.readout import Averages, available, bound_warnings
 from meanfield.readout import observables as all_observables
 from meanfield.stepper import march
 from nvmodel.battery import CollectiveBattery
+from nvmodel.ergotropy import local_ergotropy_of_classes
 from nvmodel.observables import requested
 from nvmodel.refusal import InputError, whole_number
 from nvmodel.resonator import ResonatorBattery
@@ -84,15 +85,34 @@ def evolve(
     >>> print(solution["battery_energy"].round(3))  # exact: 0.694
     [0.    0.724]
     """
+    return evolve_with_classes(model, times, order, observables, classes)[0]
+
+
+@dataclass(frozen=True, eq=False)
+class BatteryClasses:
+    """The battery's classes: the share (K,) of its spins and the inversion (T, K) of each."""
+
+    share: Array
+    inversion: Array
+
+
+def evolve_with_classes(
+    model: CollectiveBattery | ResonatorBattery | System,
+    times: ArrayLike,
+    order: int,
+    observables: Iterable[str] | None,
+    classes: int,
+) -> tuple[Solution, BatteryClasses]:
+    """`evolve`, and what its averages over the battery's classes were taken of."""
     t = output_times(times)
     order = whole_number("order", order, least=1, most=2)
     half = (whole_number("classes", classes, least=1) + 1) // 2
     system = model if isinstance(model, System) else system_of(model, classes)
     names = requested(observables, default=available(system), available=available(system))
-    values, warnings = _values(system, t, order)
+    values, warnings, of_battery = _values(system, t, order)
     provenance = {"solver": SOLVERS[order], "tolerance": TOLERANCE, "classes": classes}
     if is_broadened(model) and classes > 1:
-        coarse, _ = _values(system_of(model, half), t, order)
+        coarse, *_ = _values(system_of(model, half), t, order)
         error = max(
             float(np.abs(values[name] - coarse[name]).max())
             for name in ("battery_energy", "charger_energy")
@@ -102,9 +122,8 @@ def evolve(
             warnings += (
                 f"{half} and {classes} classes differ by {error:.2g} hbar omega: take more classes",
             )
-    return Solution(
-        t, Reading({name: values[name] for name in names}, warnings=warnings), provenance
-    )
+    reading = Reading({name: values[name] for name in names}, warnings=warnings)
+    return Solution(t, reading, provenance), of_battery
 
 
 SOLVERS = {1: "Maxwell-Bloch equations", 2: "second-order cumulants (modal single run)"}
@@ -124,20 +143,25 @@ class _Moment:
     pairs: NDArray[np.complex128]
 
 
-def _values(system: System, times: Array, order: int) -> tuple[dict[str, Array], tuple[str, ...]]:
-    """All observables of a system, and what left its bounds first."""
+def _values(
+    system: System, times: Array, order: int
+) -> tuple[dict[str, Array], tuple[str, ...], BatteryClasses]:
+    """All observables of a system, what left its bounds first, and the battery's classes."""
     moments = _first(system, times) if order == 1 else _second(system, times)
-    found, warnings = _averages(system, times, moments)
+    found, warnings, classes = _averages(system, times, moments)
     # Maxwell's and Bloch's equations have no noise, so nothing is emitted or absorbed by it
     nbar = 0.0 if order == 1 else system.nbar
-    return all_observables(times, found, system, nbar), warnings
+    return all_observables(times, found, system, nbar), warnings, classes
 
 
 def _averages(
     system: System, times: Array, moments: Iterator[_Moment]
-) -> tuple[Averages, tuple[str, ...]]:
+) -> tuple[Averages, tuple[str, ...], BatteryClasses]:
     weights = np.array([system.of(BATTERY), system.of(CHARGER)])
+    mine = system.ensemble == BATTERY
+    share = weights[BATTERY, mine]
     rows: list[list[complex]] = []
+    inversions: list[Array] = []
     warnings: tuple[str, ...] = ()
     for time, m in zip(times, moments, strict=True):
         rows.append(
@@ -145,16 +169,19 @@ def _averages(
                 *(weights @ m.z),
                 *(weights @ m.z_rate),
                 weights[BATTERY] @ m.coherence,
+                local_ergotropy_of_classes(share, m.z[mine], m.coherence[mine]).item(),
                 m.photons,
                 m.leaving,
                 m.left,
                 m.supplied,
             ]
         )
+        inversions.append(m.z[mine])
         warnings = warnings or bound_warnings(float(time), m.z, m.photons, m.pairs)
     columns = np.array(rows, dtype=complex).T
     inversion, rate = columns[:2].real, columns[2:4].real
-    return Averages(inversion, rate, columns[4], *columns[5:].real), warnings
+    found = Averages(inversion, rate, columns[4], *columns[5:].real)
+    return found, warnings, BatteryClasses(share, np.array(inversions))
 
 
 def _second(system: System, times: Array) -> Iterator[_Moment]:

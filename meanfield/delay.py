@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import CubicHermiteSpline, make_interp_spline
 
-from meanfield.cumulants import evolve
+from meanfield.cumulants import BatteryClasses, evolve_with_classes
 from meanfield.linear import growth_rate
 from meanfield.moments import system_of
 from nvmodel.battery import CollectiveBattery
-from nvmodel.ergotropy import local_ergotropy
+from nvmodel.ergotropy import local_ergotropy, local_ergotropy_of_classes
 from nvmodel.observables import requested
 from nvmodel.refusal import InputError
 from nvmodel.resonator import ResonatorBattery
@@ -42,6 +42,7 @@ AVERAGED = (
     "charger_energy",
     "power",
     "ergotropy_local",
+    "ergotropy_rotation",
     "open_work",
     "emission_rate",
     "absorption_rate",
@@ -147,11 +148,16 @@ def delay_average(
             "times", float(t[-1]), f"must end before {MOST_TABULATED * SPACING / rate:.3g}"
         )
     table = np.linspace(0.0, last, count)
-    return averaged(evolve(model, table, classes=classes), t, rate / 2.0, observables)
+    modal, of_battery = evolve_with_classes(model, table, 2, None, classes)
+    return averaged(modal, t, rate / 2.0, observables, of_battery)
 
 
 def averaged(
-    modal: Solution, times: ArrayLike, growth: float, observables: Iterable[str] | None = None
+    modal: Solution,
+    times: ArrayLike,
+    growth: float,
+    observables: Iterable[str] | None = None,
+    classes: BatteryClasses | None = None,
 ) -> Solution:
     """A modal run that is there already, averaged over the delay.
 
@@ -163,14 +169,22 @@ def averaged(
     times : array_like (T,)
     growth : float
         lambda, from `growth_rate`.
+    classes : BatteryClasses, optional
+        Of the modal run; without them there is no ``ergotropy_local``.
     """
     t, rate = output_times(times), 2.0 * growth
     known = [name for name in AVERAGED if name in modal.values]
+    if classes is None:
+        known = [name for name in known if name != "ergotropy_local"]
     names = requested(observables, default=known, available=known)
     found = {name: _average(name, modal, t, rate) for name in names}
-    if "ergotropy_local" in found:  # of the average state
+    # ergotropies are of the average state
+    if "ergotropy_rotation" in found:
         energy = _average("battery_energy", modal, t, rate)
-        found["ergotropy_local"] = local_ergotropy(energy)
+        found["ergotropy_rotation"] = local_ergotropy(energy)
+    if "ergotropy_local" in found:
+        assert classes is not None
+        found["ergotropy_local"] = _average_local_ergotropy(modal, classes, t, rate)
     provenance = dict(modal.provenance) | {
         "solver": "second-order cumulants averaged over the delay",
         "growth_rate": growth,
@@ -180,11 +194,28 @@ def averaged(
     return Solution(t, reading, provenance)
 
 
+def _average_local_ergotropy(
+    modal: Solution, classes: BatteryClasses, times: Array, rate: float
+) -> Array:
+    if classes.share.size == 1:
+        return local_ergotropy(_average("battery_energy", modal, times, rate))
+    inversion = np.empty((times.size, classes.share.size))
+    shifted = _shifted(modal, times, rate)
+    for k, z in enumerate(classes.inversion.T):
+        inversion[:, k] = make_interp_spline(modal.times, z, k=3)(shifted) @ WEIGHT
+    return local_ergotropy_of_classes(classes.share, inversion, np.zeros_like(inversion))
+
+
 def _average(name: str, modal: Solution, times: Array, rate: float) -> Array:
     if name == "battery_energy":
         curve = CubicHermiteSpline(modal.times, modal[name], modal["power"])
     else:
         curve = make_interp_spline(modal.times, modal[name], k=3)
-    shifted = np.clip(times[:, None] + LOG_W / rate, 0.0, modal.times[-1])
-    found: Array = curve(shifted) @ WEIGHT
+    found: Array = curve(_shifted(modal, times, rate)) @ WEIGHT
+    return found
+
+
+def _shifted(modal: Solution, times: Array, rate: float) -> Array:
+    """Times of the modal run that count at each time, (T, LOG_W)."""
+    found: Array = np.clip(times[:, None] + LOG_W / rate, 0.0, modal.times[-1])
     return found

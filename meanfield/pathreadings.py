@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from meanfield.moments import BATTERY, System
 from meanfield.paths import LEAVING_RATE, S_IMAG, S_REAL, Paths, Seen, Step, Steps, step_at
 from meanfield.pathsteps import advance, leaving_field, leaving_spins
+from nvmodel.sums import quantised
 
 Array = NDArray[np.float64]
 
@@ -48,6 +49,26 @@ def reading_of(system: System) -> Reading:
     )
 
 
+class Vectors(NamedTuple):
+    """Sums over runs of the battery's Bloch vectors, class by class.
+
+    Attributes
+    ----------
+    total : ndarray of int64 (GROUPS, T, components, classes)
+        In units of 1/`scale`, over the runs of each group; <sigma_z>, then x and y where kept.
+    classes : ndarray of int64 (classes,)
+        Which of the system's; none where their mean says as much.
+    group : ndarray of int64 (lanes,)
+        Of each run beside the others; -1 for those that do not count.
+    scale : float
+    """
+
+    total: NDArray[np.int64]
+    classes: NDArray[np.int64]
+    group: NDArray[np.int64]
+    scale: float
+
+
 @njit(cache=True, error_model="numpy")
 def follow(
     paths: Paths,
@@ -58,6 +79,7 @@ def follow(
     place: NDArray[np.int64],
     seen: Seen,
     rows: Array,
+    vectors: Vectors,
 ) -> None:
     """As many steps as `drive` has, and the readings between and after them.
 
@@ -76,8 +98,23 @@ def follow(
         if done < plan.steps[i]:
             break
         _read(paths, step, reading, seen, i, rows)
+        if vectors.classes.size:
+            _add_vectors(paths.spins, vectors, i)
         i, done = i + 1, 0
     place[0], place[1] = i, done
+
+
+@njit(error_model="numpy")
+def _add_vectors(spins: Array, vectors: Vectors, i: int) -> None:
+    total, group, scale = vectors.total, vectors.group, vectors.scale
+    for c in range(total.shape[2]):
+        axis = (c + 2) % 3  # z comes first
+        for n in range(vectors.classes.size):
+            k = vectors.classes[n]
+            for lane in range(group.size):
+                if group[lane] >= 0:
+                    # the energies' rows tell of what is cut off
+                    total[group[lane], i, c, n] += quantised(spins[axis, k, lane], scale)
 
 
 @njit(error_model="numpy")

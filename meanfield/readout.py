@@ -11,7 +11,13 @@ from nvmodel.ergotropy import local_ergotropy_bloch
 
 Array = NDArray[np.float64]
 
-FROM_BATTERY = ("battery_energy", "power", "ergotropy_local", "open_work")
+FROM_BATTERY = (
+    "battery_energy",
+    "power",
+    "ergotropy_local",
+    "ergotropy_rotation",
+    "open_work",
+)
 FROM_ANY = (
     "charger_energy",
     "emission_rate",
@@ -35,6 +41,8 @@ class Averages:
         <sigma_z> of battery and charger and its time derivative.
     coherence : ndarray (T,)
         <sigma^-> of the battery, complex; 0 in the phase-invariant sector.
+    local_ergotropy : ndarray (T,)
+        Of the battery's classes, each spin turned by itself.
     photons : ndarray (T,)
     leaving : ndarray (T,)
         kappa n, or what stands for it without a resonator, per time.
@@ -45,6 +53,7 @@ class Averages:
     inversion: Array
     inversion_rate: Array
     coherence: NDArray[np.complex128]
+    local_ergotropy: Array
     photons: Array
     leaving: Array
     left: Array
@@ -90,7 +99,8 @@ def observables(times: Array, found: Averages, system: System, nbar: float) -> d
         "battery_energy": energy[BATTERY],
         "charger_energy": energy[CHARGER],
         "power": 0.5 * found.inversion_rate[BATTERY],
-        "ergotropy_local": local_ergotropy_bloch(found.inversion[BATTERY], found.coherence),
+        "ergotropy_local": found.local_ergotropy,
+        "ergotropy_rotation": local_ergotropy_bloch(found.inversion[BATTERY], found.coherence),
         "open_work": energy[BATTERY] - nbar / (2.0 * nbar + 1.0),
         "emission_rate": emission,
         "absorption_rate": absorption,

@@ -5,7 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from meanfield.moments import BATTERY, CHARGER, System
-from meanfield.pathreadings import BATTERY_ENERGY, CHARGER_ENERGY, LEFT
+from meanfield.pathreadings import BATTERY_ENERGY, CHARGER_ENERGY, LEAVING, LEFT
 from meanfield.walk import Runs
 
 Array = NDArray[np.float64]
@@ -18,7 +18,8 @@ def summarise_runs(system: System, times: Array, first: int, found: Runs) -> pd.
 
     Columns: ``run``; ``final_energy`` per battery spin at the last time (per charger spin without a
     battery); ``emitted_photons`` until then, a real number here; ``burst_time``, when the inversion
-    of all spins first is <= 0; with a battery ``time_to_25``, ``time_to_50``, ``time_to_75``, the
+    of all spins first is <= 0; ``peak_emission_time``, the output time at which most photons leave
+    at once; with a battery ``time_to_25``, ``time_to_50``, ``time_to_75``, the
     first output time at which its energy reaches that percentage of hbar omega. NaN: not until
     the last time.
     """
@@ -30,6 +31,7 @@ def summarise_runs(system: System, times: Array, first: int, found: Runs) -> pd.
         "final_energy": energy[-1],
         "emitted_photons": (system.nbar + 1.0) * system.total * found.rows[LEFT, -1],
         "burst_time": np.where(np.isfinite(found.delay), found.delay, np.nan),
+        "peak_emission_time": times[found.rows[LEAVING].argmax(axis=0)],
     }
     if with_battery:
         for level in CHARGE_LEVELS:

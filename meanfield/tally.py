@@ -22,8 +22,15 @@ from meanfield.pathreadings import (
     ROWS,
 )
 from meanfield.readout import FROM_ANY, FROM_BATTERY, FROM_RESONATOR
-from meanfield.walk import Runs
-from nvmodel.ergotropy import ladder_ergotropy, ladder_ergotropy_gradient, local_ergotropy
+from meanfield.walk import FAR, GROUPS, Runs, kept_vectors, longest_vector
+from nvmodel.ergotropy import (
+    ladder_ergotropy,
+    ladder_ergotropy_gradient,
+    local_ergotropy,
+    local_ergotropy_bloch,
+    local_ergotropy_of_classes,
+)
+from nvmodel.peaks import PEAK, PeakTimes, add_peaks, no_peaks
 from nvmodel.refusal import InputError
 from nvmodel.solution import Distribution, Reading, RunSpans, same_shapes
 from nvmodel.sums import BITS, FULL, ExactSums, add_value, is_clipped, quantised, usable_bounds
@@ -34,13 +41,11 @@ Counts = NDArray[np.int64]
 MOST_LEVELS = 200
 ENERGY_BINS = 100
 LOW_BITS = (1 << BITS) - 1
-# standard deviations of a fluctuation that still fit: a billion runs have none beyond
-FAR = 8.0
 
 
 def available(system: System) -> tuple[str, ...]:
     """Names that can be read from runs of a system."""
-    names = tuple(name for name in FROM_ANY if name != "absorbed_photons")
+    names = (*(name for name in FROM_ANY if name != "absorbed_photons"), PEAK)
     if system.size(BATTERY):
         names = (*FROM_BATTERY, "ergotropy", *names)
     if not system.eliminated:
@@ -86,8 +91,7 @@ def study_of(
 
 
 def _bounds(system: System, times: Array) -> Array:
-    # a class of N_k spins has fluctuations of 1/sqrt(N_k) in each direction
-    length = 1.0 + FAR / np.sqrt(float(system.number.min()))
+    length = longest_vector(system)
     noise = 4.0 * FAR * (system.nbar + 0.5) / system.total
     coupling = float(system.scaled_coupling.max())
     local = float(system.relaxation.max())
@@ -124,6 +128,9 @@ class WignerTally:
     bursts : ndarray of int64 (T,)
         Runs that burst since the output time before.
     delay : ExactSums of shape (1,), in units of the last time, over the runs that burst
+    vectors : ndarray of int64 (GROUPS, T, components, classes)
+        Of `meanfield.pathreadings.Vectors`.
+    peaks : PeakTimes
     """
 
     study: Study
@@ -133,6 +140,8 @@ class WignerTally:
     energies: Counts
     bursts: Counts
     delay: ExactSums
+    vectors: Counts
+    peaks: PeakTimes
 
     @classmethod
     def of(cls, study: Study, first: int, batches: Iterable[Runs]) -> WignerTally:
@@ -142,12 +151,17 @@ class WignerTally:
         nearest = np.zeros((T, study.levels), dtype=np.int64)
         binned, bursts = np.zeros((T, ENERGY_BINS), dtype=np.int64), np.zeros(T, dtype=np.int64)
         delay = np.zeros((3, 1), dtype=np.int64)
+        peaks = no_peaks(T)
+        components, classes = kept_vectors(study.system)
+        vectors = np.zeros((GROUPS, T, components, classes.size), dtype=np.int64)
         for found in batches:
+            vectors += found.vectors
             # one layout, for which there is one compiled kernel: the last lanes may be cut off
             rows = np.ascontiguousarray(found.rows)
             clipped += _add_lanes(rows, study.bounds, total, low, high)
             _add_counts(rows[BATTERY_ENERGY], nearest, binned)
             _add_bursts(found.delay, study.times, bursts, delay)
+            add_peaks(np.ascontiguousarray(rows[LEAVING].T), study.times, peaks)
             runs += found.delay.size
         return cls(
             study,
@@ -157,6 +171,8 @@ class WignerTally:
             binned,
             bursts,
             ExactSums(int(bursts.sum()), 1.0, delay[0], delay[1], delay[2]),
+            vectors,
+            PeakTimes.of(peaks, study.times, runs),
         )
 
     def merge(self, other: WignerTally) -> WignerTally:
@@ -171,12 +187,16 @@ class WignerTally:
             energies=self.energies + other.energies,
             bursts=self.bursts + other.bursts,
             delay=self.delay.merge(other.delay),
+            vectors=self.vectors + other.vectors,
+            peaks=self.peaks.merge(other.peaks),
         )
 
     def read(self) -> Reading:
         """Means, standard errors and distributions."""
         values, errors = _read_rows(self.study, self.rows)
         n = len(self.spans)
+        if self.vectors.size:
+            self._read_vectors(values, errors)
         distributions = {}
         if self.study.system.size(BATTERY):
             values["ergotropy"], errors["ergotropy"] = _read_ladder(self.populations / n, n)
@@ -189,6 +209,7 @@ class WignerTally:
         distributions["burst_time"] = Distribution(
             "time of the burst", low, self.study.times, self.bursts
         )
+        self.peaks.read_into(self.study.times, values, errors, distributions)
         names = self.study.names
         return Reading(
             {name: values[name] for name in names},
@@ -203,6 +224,8 @@ class WignerTally:
             "populations": self.populations,
             "energies": self.energies,
             "bursts": self.bursts,
+            "vectors": self.vectors,
+            **self.peaks.arrays(),
             **_limbs("rows", self.rows),
             **_limbs("delay", self.delay),
         }
@@ -218,6 +241,8 @@ class WignerTally:
             energies=arrays["energies"],
             bursts=arrays["bursts"],
             delay=_from_limbs("delay", arrays),
+            vectors=arrays["vectors"],
+            peaks=self.peaks.with_arrays(len(spans), arrays),
         )
 
     @property
@@ -226,6 +251,28 @@ class WignerTally:
         last = float(self.study.times[-1])
         spread = np.sqrt(self.delay.variance()[0]) * last
         return self.delay.count, float(self.delay.mean()[0] * last), float(spread)
+
+    def _read_vectors(self, values: dict[str, Array], errors: dict[str, Any]) -> None:
+        """Ergotropies of the classes' average vectors, and by a jackknife over groups of runs."""
+        system = self.study.system
+        share = system.of(BATTERY)[kept_vectors(system)[1]]
+        size = self.spans.group_counts(GROUPS)
+        unit = longest_vector(system) / FULL
+        for name, functional in (
+            ("ergotropy_local", _local_of_vectors),
+            ("ergotropy_rotation", _rotation_of_vectors),
+        ):
+            whole = self.vectors.sum(axis=0) * (unit / size.sum())
+            values[name] = functional(share, whole)
+            present = np.flatnonzero(size)
+            if present.size < 2:
+                errors[name] = np.full(self.study.times.size, np.nan)
+                continue
+            rest = (self.vectors.sum(axis=0) - self.vectors[present]) * unit
+            rest /= (size.sum() - size[present])[:, None, None, None]
+            left_out = functional(share, rest)
+            spread = left_out.var(axis=0) * (present.size - 1)
+            errors[name] = np.sqrt(spread)
 
     def _populations(self) -> Distribution:
         size = self.study.system.size(BATTERY)
@@ -339,6 +386,9 @@ def _read_rows(study: Study, sums: ExactSums) -> tuple[dict[str, Array], dict[st
     errors["ergotropy_local"] = np.where(
         values["ergotropy_local"] > 0.0, 2.0 * errors["battery_energy"], 0.0
     )
+    # of alike spins without a drive; else `WignerTally` has both from the classes
+    for entries in (values, errors):
+        entries["ergotropy_rotation"] = entries["ergotropy_local"]
     put("emission_rate", LEAVING, (nbar + 1.0) * total)
     put("emitted_photons", LEFT, (nbar + 1.0) * total)
     if system.eliminated:
@@ -358,6 +408,22 @@ def _read_rows(study: Study, sums: ExactSums) -> tuple[dict[str, Array], dict[st
     put("battery_energy_joule", BATTERY_ENERGY, quantum * system.size(BATTERY))
     put("charger_energy_joule", CHARGER_ENERGY, quantum * system.size(CHARGER))
     return values, errors
+
+
+def _coherence(vectors: Array) -> Array:
+    """|<sigma^->| of vectors (..., components, classes) as `Vectors` has them."""
+    if vectors.shape[-2] == 1:
+        return np.zeros_like(vectors[..., 0, :])
+    return np.asarray(0.5 * np.hypot(vectors[..., 1, :], vectors[..., 2, :]))
+
+
+def _local_of_vectors(share: Array, vectors: Array) -> Array:
+    return local_ergotropy_of_classes(share, vectors[..., 0, :], _coherence(vectors))
+
+
+def _rotation_of_vectors(share: Array, vectors: Array) -> Array:
+    mean = (vectors @ share)[..., None]
+    return local_ergotropy_bloch(mean[..., 0, :], _coherence(mean))[..., 0]
 
 
 def _read_ladder(populations: Array, runs: int) -> tuple[Array, Array]:

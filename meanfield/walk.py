@@ -7,10 +7,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfield.moments import System
+from meanfield.moments import BATTERY, System
 from meanfield.noise import fill_normals
-from meanfield.pathreadings import ROWS, Reading, Schedule, follow, reading_of
+from meanfield.pathreadings import ROWS, Reading, Schedule, Vectors, follow, reading_of
 from meanfield.paths import (
+    INVERSION,
     SCRATCH,
     SUMS,
     Paths,
@@ -22,6 +23,7 @@ from meanfield.paths import (
 )
 from meanfield.pathsteps import collect
 from nvmodel.refusal import InputError
+from nvmodel.sums import FULL
 
 Array = NDArray[np.float64]
 
@@ -31,6 +33,12 @@ LANE_CLASSES, FEWEST_LANES, MOST_LANES = 4096, 32, 256
 CHUNK = 1 << 16
 # of one run; days for a million runs of the smallest systems
 MOST_STEPS = 1e8
+# of the inversion of all spins, a mean over classes
+ROUNDING = 1e-14
+# of runs, i mod 32, for the jackknife of what is not linear in the averages
+GROUPS = 32
+# standard deviations of a fluctuation that still fit: a billion runs have none beyond
+FAR = 8.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +49,14 @@ class Runs:
     ----------
     rows : ndarray (ROWS, T, runs)
     delay : ndarray (runs,)
-        When the inversion of all spins first fell through zero; infinity if it did not.
+        When the inversion of all spins first was <= 0; infinity if it was not.
+    vectors : ndarray of int64 (GROUPS, T, components, classes)
+        Of `meanfield.pathreadings.Vectors`: summed over the runs.
     """
 
     rows: Array
     delay: Array
+    vectors: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,9 +113,10 @@ def simulate(plan: Plan, seed: int, first: int, runs: int) -> Iterator[tuple[int
     """
     lanes = min(runs, lanes_for(plan.system))
     for start in range(first, first + runs, lanes):
-        found = walk(plan, PathNoise(seed, start, lanes), start_of(plan.system, seed, start, lanes))
         valid = min(lanes, first + runs - start)
-        yield start, Runs(found.rows[:, :, :valid], found.delay[:valid])
+        paths = start_of(plan.system, seed, start, lanes)
+        found = walk(plan, PathNoise(seed, start, lanes), paths, valid)
+        yield start, Runs(found.rows[:, :, :valid], found.delay[:valid], found.vectors)
 
 
 def lanes_for(system: System) -> int:
@@ -168,8 +180,35 @@ class HalvedNoise(PathNoise):
         out[:] = pair.reshape(out.shape)
 
 
-def walk(plan: Plan, source: PathNoise, paths: Paths) -> Runs:
-    """All steps of the runs side by side in `paths`, read at the output times."""
+def longest_vector(system: System) -> float:
+    """Of a class: N_k spins have fluctuations of 1/sqrt(N_k) in each direction."""
+    return 1.0 + FAR / np.sqrt(float(system.number.min()))
+
+
+def kept_vectors(system: System) -> tuple[int, NDArray[np.int64]]:
+    """Components and classes of the battery that are summed apart: mean vectors of single spins.
+
+    None where there is one class and no drive: its energy says as much, and without a drive
+    the phase is random.
+    """
+    mine = np.flatnonzero(system.ensemble == BATTERY)
+    driven = system.drive is not None
+    return (3 if driven else 1), (mine if driven or mine.size > 1 else mine[:0])
+
+
+def _vectors(plan: Plan, first: int, lanes: int, valid: int) -> Vectors:
+    components, classes = kept_vectors(plan.system)
+    group = np.where(np.arange(lanes) < valid, (first + np.arange(lanes)) % GROUPS, -1)
+    shape = (GROUPS, plan.times.size, components, classes.size)
+    scale = FULL / longest_vector(plan.system)
+    return Vectors(np.zeros(shape, dtype=np.int64), classes, group, scale)
+
+
+def walk(plan: Plan, source: PathNoise, paths: Paths, valid: int = MOST_LANES) -> Runs:
+    """All steps of the runs side by side in `paths`, read at the output times.
+
+    The vectors are those of the first `valid` runs.
+    """
     system, schedule = plan.system, plan.schedule
     lanes, total = paths.field.shape[1], sum(plan.steps)
     per_step = normals_per_step(plan.first_step)
@@ -177,15 +216,17 @@ def walk(plan: Plan, source: PathNoise, paths: Paths) -> Runs:
     noise = np.empty((min(size, total) * per_step, lanes))
     seen = Seen(np.zeros(lanes), np.full(lanes, np.inf), np.empty((SCRATCH, lanes)))
     rows = np.empty((ROWS, plan.times.size, lanes))
+    vectors = _vectors(plan, source.first, lanes, valid)
     place = np.zeros(2, dtype=np.int64)
     collect(paths, plan.first_step)
+    seen.delay[paths.sums[INVERSION] <= ROUNDING] = 0.0
     for done in range(0, max(total, 1), size):
         count = min(size, total - done)
         part = noise[: count * per_step]
         source.fill(system, done * per_step, part)
         drive = _drive(plan, place, count)
-        follow(paths, schedule, plan.reading, drive, part, place, seen, rows)
-    return Runs(rows, seen.delay)
+        follow(paths, schedule, plan.reading, drive, part, place, seen, rows, vectors)
+    return Runs(rows, seen.delay, vectors.total)
 
 
 def _drive(plan: Plan, place: NDArray[np.int64], steps: int) -> Array:

@@ -82,7 +82,8 @@ def sample(
     Solution
         With standard errors. `distributions`: ``battery_energy`` and ``populations`` (of
         equally spaced energies, at most 201) at every time, ``burst_time`` (inversion of all
-        spins first <= 0). Merging disjoint ranges gives the same bits as one call.
+        spins first <= 0; 0 where it starts so), ``peak_emission_time`` (among the output times).
+        Merging disjoint ranges gives the same bits as one call.
 
     Raises
     ------

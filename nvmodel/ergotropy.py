@@ -103,12 +103,35 @@ def local_ergotropy(energy: ArrayLike) -> Array:
     r"""Ergotropy under products of single-spin unitaries, max(0, 2E - 1), per spin.
 
     Holds for permutation-symmetric states without coherence between energies, whose single-spin
-    state is diag(1-E, E).
+    state is diag(1-E, E). One rotation of all spins then does as well.
 
     >>> local_ergotropy([0.25, 0.75])
     array([0. , 0.5])
     """
     return np.maximum(0.0, 2.0 * np.asarray(energy, dtype=float) - 1.0)
+
+
+def local_ergotropy_of_classes(
+    weight: ArrayLike, inversion: ArrayLike, coherence: ArrayLike
+) -> Array:
+    r"""Ergotropy under products of single-spin unitaries of spins in classes, per spin.
+
+    Each spin is turned down along its own Bloch vector r_k: :math:`W=\sum_kw_k(|r_k|+z_k)/2`, never
+    below `local_ergotropy_bloch` of the mean vector.
+
+    Parameters
+    ----------
+    weight : array_like (K,)
+        Share of each class, w_k; they add up to 1.
+    inversion, coherence : array_like (..., K)
+        <sigma_z> and <sigma^-> (complex) of the spins of each class.
+
+    Examples
+    --------
+    >>> print(local_ergotropy_of_classes([0.5, 0.5], [0.5, -0.5], [0.0, 0.0]))  # their mean has 0
+    0.25
+    """
+    return np.asarray(local_ergotropy_bloch(inversion, coherence) @ np.asarray(weight, dtype=float))
 
 
 def local_ergotropy_bloch(inversion: ArrayLike, coherence: ArrayLike) -> Array:

@@ -16,6 +16,7 @@ class Observable:
     definition: str
 
 
+TIME_UNIT = "1/γ"  # of times; a rate's holds γ
 _ALL = (
     Observable("battery_energy", "$E_B$", "ħω", "<J_B^z>/N_B + 1/2, per battery spin (Eq. (6))"),
     Observable("charger_energy", "$E_C$", "ħω", "<J_C^z>/N_C + 1/2, per charger spin (Eq. (6))"),
@@ -37,8 +38,15 @@ _ALL = (
         "ergotropy_local",
         "$W_\\mathrm{loc}$",
         "ħω",
-        "the same under products of single-spin unitaries: max(0, 2 E_B - 1) for a battery "
-        "without coherence between energies",
+        "the same under products of single-spin unitaries, sum of (|r_k| + z_k)/2 over the spins' "
+        "Bloch vectors r_k; max(0, 2 E_B - 1) for spins all alike without coherence",
+    ),
+    Observable(
+        "ergotropy_rotation",
+        "$W_\\mathrm{rot}$",
+        "ħω",
+        "the same under one rotation of all spins alike, (|r| + z)/2 of their mean Bloch vector r: "
+        "ergotropy_local where spins are all alike, less in a line",
     ),
     Observable(
         "open_work",
@@ -121,6 +129,13 @@ _ALL = (
         "$n_\\mathrm{rec}$",
         "1",
         "photons recorded by the detector since the start: emitted ones times its efficiency",
+    ),
+    Observable(
+        "peak_emission_time",
+        "$t_I$",
+        TIME_UNIT,
+        "time, among the output times so far, at which a run's conditional emission rate was "
+        "largest; mean over single runs",
     ),
     Observable(
         "g2_zero",

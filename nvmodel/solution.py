@@ -118,6 +118,19 @@ class RunSpans:
     def __len__(self) -> int:
         return sum(stop - start for start, stop in self.spans)
 
+    def group_counts(self, groups: int) -> NDArray[np.int64]:
+        """How many runs i are in each group i mod `groups`.
+
+        >>> RunSpans(((0, 33), (64, 65))).group_counts(32)[:3]
+        array([3, 1, 1])
+        """
+        g = np.arange(groups)
+        found = np.zeros(groups, dtype=np.int64)
+        for start, stop in self.spans:
+            # numbers below a bound that are g modulo `groups`
+            found += (stop - g + groups - 1) // groups - (start - g + groups - 1) // groups
+        return found
+
     def union(self, other: RunSpans) -> RunSpans:
         """The runs of both, which must be disjoint."""
         merged: list[tuple[int, int]] = []

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nvmodel.battery import CollectiveBattery
-from nvmodel.observables import OBSERVABLES
+from nvmodel.observables import OBSERVABLES, TIME_UNIT
 from nvmodel.protocol import boundaries
 from runs.choice import exact_averages
 from runs.study import Study
@@ -102,7 +102,10 @@ def time_label(study: Study) -> str:
 
 
 def observable_unit(study: Study, name: str) -> str:
-    """Unit of an observable, its rates in the unit of `time_label`."""
+    """Unit of an observable, its rates and times in the unit of `time_label`."""
+    if OBSERVABLES[name].unit == TIME_UNIT:
+        own = {"t (s)": "s", r"$\omega t$": "1/ω", "t": "[t]"}
+        return own.get(time_label(study), TIME_UNIT)
     rate = {"t (s)": "/s", r"$\omega t$": "ω", "t": "/[t]"}.get(time_label(study), "γ")
     return OBSERVABLES[name].unit.replace("γ", rate)
 

@@ -16,6 +16,7 @@ BOUNDED = (
     "ergotropy",
     "ergotropy_total",
     "ergotropy_local",
+    "ergotropy_rotation",
     "daemonic_ergotropy",
     "open_work",
 )

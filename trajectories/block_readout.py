@@ -120,7 +120,7 @@ class Readings:
         populations = np.array(self.populations)
         energy = found["battery_energy"]
         found["open_work"] = energy - self.battery.thermal_energy
-        found["ergotropy_local"] = local_ergotropy(energy)
+        found["ergotropy_local"] = found["ergotropy_rotation"] = local_ergotropy(energy)
         if "ergotropy" in self.names:
             found["ergotropy"] = ladder_ergotropy_of_irreps(self.irreps, populations)
         if "ergotropy_total" in self.names:

@@ -166,6 +166,7 @@ class DecayTally:
         errors["open_work"] = energy_error
         inverted = values["battery_energy"] > 0.5
         errors["ergotropy_local"] = np.where(inverted, 2.0 * energy_error, 0.0)
+        errors["ergotropy_rotation"] = errors["ergotropy_local"]
         distributions = self._distributions(tables, battery_energy)
         if {*FROM_POPULATIONS, "daemonic_ergotropy"} & set(self.names):
             self._read_populations(tables, values, errors, distributions)

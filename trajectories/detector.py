@@ -29,6 +29,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from nvmodel.battery import CollectiveBattery
+from nvmodel.peaks import add_peak
 from nvmodel.refusal import InputError
 from nvmodel.streams import PHOTON_DETECTION, WORDS, fill_uniform
 from nvmodel.sums import add_row
@@ -139,7 +140,7 @@ def add_detected_runs(
     halfway = int(np.ceil(m_start))  # the photon after which M <= 0
     clicks = np.empty(photons)
     mixture, quantities = np.empty((T, photons)), np.empty((7, T))
-    spread = np.zeros((QUANTITIES, T))
+    spread, times = np.zeros((QUANTITIES, T)), taus / gamma
     for run in range(first, first + runs):
         ladder, jump_taus = photon_times(seed, run, q.cumulative, J, m_start, last)
         jumps = jump_taus.size
@@ -158,6 +159,8 @@ def add_detected_runs(
             sums.clipped[o] += add_row(
                 quantities[o], sums.scale[o], sums.total[o], sums.low[o], sums.high[o]
             )
+        if sums.peaks.last.size:
+            add_peak(quantities[3], times, sums.peaks)
         burst = 0.0 if halfway <= 0 else np.inf
         if 0 < halfway <= jumps:
             burst = jump_taus[halfway - 1]

@@ -22,7 +22,14 @@ from nvmodel.times import output_times
 
 Array = NDArray[np.float64]
 
-AVAILABLE = ("battery_energy", "power", "photons", "ergotropy", "ergotropy_local")
+AVAILABLE = (
+    "battery_energy",
+    "power",
+    "photons",
+    "ergotropy",
+    "ergotropy_local",
+    "ergotropy_rotation",
+)
 MOST_STATES = 20_000
 MOST_TIME = 1e4  # in 1/omega: oscillations are followed one by one
 # highest photon numbers kept: as many that the last of them weighs less than this at all times
@@ -41,7 +48,8 @@ def evolve_dicke(
         Strictly increasing, >= 0, in 1/omega; at most 1e4.
     observables : iterable of str, optional
         Of ``battery_energy``, ``power`` (both per spin), ``photons`` (in all resonators),
-        ``ergotropy`` (of a group's ladder, per spin), ``ergotropy_local``. Default: all.
+        ``ergotropy`` (of a group's ladder, per spin), ``ergotropy_local``,
+        ``ergotropy_rotation`` (the same: spins are alike). Default: all.
 
     Returns
     -------
@@ -77,7 +85,7 @@ def evolve_dicke(
     )
     energy = z / n + 0.5
     values = {"battery_energy": energy, "power": flow / n, "photons": battery.groups * photons}
-    if {"ergotropy", "ergotropy_local"} & set(names):
+    if {"ergotropy", "ergotropy_local", "ergotropy_rotation"} & set(names):
         values |= _ergotropies(states, n)
     provenance = {"solver": "Schroedinger equation", "photons_kept": kept, "overflow": overflow}
     return Solution(t, Reading({name: values[name] for name in names}), provenance)
@@ -124,4 +132,8 @@ def _ergotropies(states: list[Any], n: int) -> dict[str, Array]:
         work.append(ergotropy_of_matrix(reduced.full(), ladder))
         bloch = np.array([qutip.expect(one, reduced).real for one in spin]) * 2.0 / n
         local.append(0.5 * (np.linalg.norm(bloch) + bloch[2]))
-    return {"ergotropy": np.array(work), "ergotropy_local": np.array(local)}
+    return {
+        "ergotropy": np.array(work),
+        "ergotropy_local": np.array(local),
+        "ergotropy_rotation": np.array(local),
+    }

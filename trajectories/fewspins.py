@@ -15,7 +15,7 @@ import numpy as np
 import qutip
 
 from nvmodel.battery import CollectiveBattery
-from nvmodel.ergotropy import ergotropy_of_matrix
+from nvmodel.ergotropy import ergotropy_of_matrix, local_ergotropy_bloch
 from nvmodel.noise import LocalNoise
 from nvmodel.preparation import Polarised
 from nvmodel.protocol import Stage
@@ -187,9 +187,15 @@ def measure(few: FewSpins, state: Any) -> dict[str, float]:
     values = {name: float(np.real(qutip.expect(op, rho))) for name, op in few.observables.items()}
     values["power"] = float(np.real(qutip.expect(few.observables["battery_energy"], rate)))
     values["open_work"] = values["battery_energy"] - battery.thermal_energy
-    values["ergotropy_local"] = max(0.0, 2.0 * values["battery_energy"] - 1.0)
     of_battery, of_charger = few.factors
-    reduced = rho.ptrace(list(range(of_battery))).full()
+    battery_state = rho.ptrace(list(range(of_battery)))
+    reduced = battery_state.full()
+    spin = battery_state.ptrace(0) if of_battery > 1 else battery_state
+    # <sigma^-> of each spin, all being alike
+    lower = qutip.jmat((spin.shape[0] - 1) / 2, "-") / (spin.shape[0] - 1)
+    inversion = 2.0 * values["battery_energy"] - 1.0
+    work = local_ergotropy_bloch(inversion, complex(qutip.expect(lower, spin)))
+    values["ergotropy_local"] = values["ergotropy_rotation"] = float(work)
     if few.factors == (1, 1) and battery.n_battery > 1:
         ladder = np.diag(np.arange(battery.n_battery, -1, -1.0)) / battery.n_battery
         values["ergotropy"] = ergotropy_of_matrix(reduced, ladder)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from nvmodel.battery import CollectiveBattery
 from nvmodel.ergotropy import ladder_ergotropy
 from nvmodel.observables import requested
+from nvmodel.peaks import PEAK
 from nvmodel.protocol import refuse_beyond
 from nvmodel.refusal import InputError, known_name, whole_number
 from nvmodel.resonator import of_the_reservoir
@@ -24,7 +25,7 @@ from trajectories.jump_groups import MOST_SINGLE_JUMPS, made_in_groups
 from trajectories.noisy_records import NoisyTally
 from trajectories.noisy_replay import follow_noisy_run, summarise_noisy_runs
 from trajectories.photontimes import whole_record
-from trajectories.readout import ENERGIES, FROM_POPULATIONS
+from trajectories.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from trajectories.recording import follow, groups_of_runs, kernel_tables
 from trajectories.records import RecordTally
 from trajectories.single import SingleRun
@@ -35,13 +36,26 @@ Array = NDArray[np.float64]
 
 AVAILABLE = (
     *ENERGIES,
+    *FROM_ENERGY,
     *FROM_POPULATIONS,
     "daemonic_ergotropy",
     "recorded_photons",
+    PEAK,
     *FLUCTUATIONS,
 )
-AVAILABLE_IN_GROUPS = ENERGIES  # sums at so many photons resolve no variances
-AVAILABLE_WITH_NOISE = (*ENERGIES, *FROM_POPULATIONS, "daemonic_ergotropy", "local_loss")
+AVAILABLE_IN_GROUPS = (
+    *ENERGIES,
+    *FROM_ENERGY,
+    PEAK,
+)  # sums at so many photons resolve no variances
+AVAILABLE_WITH_NOISE = (
+    *ENERGIES,
+    *FROM_ENERGY,
+    *FROM_POPULATIONS,
+    "daemonic_ergotropy",
+    "local_loss",
+    PEAK,
+)
 MOST_PHOTONS = 1e8  # of one run, so that it ends within seconds
 MOST_LISTED = 1_000_000_000  # spins whose photons can be followed one by one: takes seconds a run
 MOST_RUNGS = 1 << 53  # of a ladder: heights and halves of them are exact in double precision
@@ -89,9 +103,9 @@ def sample(
     -------
     Solution
         With standard errors. `distributions`: ``battery_energy`` (conditional, at every time),
-        ``emitted_photons``, ``burst_time`` (total J^z first <= 0), ``dark_state`` (final J, where
-        it is conserved), and ``populations`` where asked for. Merging disjoint ranges gives the
-        same bits as one call.
+        ``emitted_photons``, ``burst_time`` (total J^z first <= 0; 0 where it starts so),
+        ``dark_state`` (final J, where it is conserved), ``populations`` and ``peak_emission_time``
+        where asked for. Merging disjoint ranges gives the same bits as one call.
 
     Examples
     --------
@@ -121,7 +135,8 @@ def sample(
     ladder = bool({*FROM_POPULATIONS, *NEED_ERGOTROPY, *FLUCTUATIONS} & set(names))
     cells = histogram_cells(battery, t.size)
     histograms = battery.occupation == 0.0 and battery.detector_efficiency == 1.0
-    histograms = histograms and cells <= (MOST_CELLS if ladder else FEW_CELLS)
+    # the table of arrivals does not say which photons are of one run
+    histograms = histograms and PEAK not in names and cells <= (MOST_CELLS if ladder else FEW_CELLS)
     tally = DecayTally if histograms else RecordTally
     found = tally.count(battery, t, seed, names, first, runs)
     table = summarise_runs(battery, t, seed, first, runs) if records == "summary" else None

@@ -21,6 +21,7 @@ from trajectories.photonstates import populations_from_photons
 from trajectories.protocols import timed_averages
 from trajectories.readout import (
     ENERGIES,
+    FROM_ENERGY,
     FROM_ENTANGLEMENT,
     FROM_POPULATIONS,
     derived,
@@ -33,7 +34,7 @@ from trajectories.starts import starts
 
 Array = NDArray[np.float64]
 
-FOR_REAL_SPINS = (*ENERGIES, *FROM_POPULATIONS, *FROM_ENTANGLEMENT, "local_loss")
+FOR_REAL_SPINS = (*ENERGIES, *FROM_ENERGY, *FROM_POPULATIONS, *FROM_ENTANGLEMENT, "local_loss")
 AVAILABLE = (*FOR_REAL_SPINS, "energy_variance", "recorded_photons", *COUNTING, *OVER_RUNS)
 
 NEED_POPULATIONS = (*FROM_POPULATIONS, "energy_variance")

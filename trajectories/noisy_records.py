@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nvmodel.battery import CollectiveBattery
 from nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps, total_ergotropy_of_irreps
+from nvmodel.peaks import PEAK, PeakTimes, no_peaks
 from nvmodel.refusal import InputError
 from nvmodel.solution import Distribution, Reading, RunSpans, same_shapes
 from nvmodel.sums import ExactSums
@@ -50,6 +51,8 @@ class NoisyTally:
     populations : ndarray of int64 (GROUPS, T, positions)
         Sums of 2^30 times the conditional populations over (j_B, m_B), laid out as
         `nvmodel.irreps.Irreps`; empty unless an observable needs them.
+    peaks : PeakTimes
+        Of no times unless asked for.
     """
 
     battery: CollectiveBattery
@@ -63,6 +66,7 @@ class NoisyTally:
     burst: Counts
     ladders: Counts
     populations: Counts
+    peaks: PeakTimes
 
     @classmethod
     def count(
@@ -77,7 +81,8 @@ class NoisyTally:
         """Make runs first ... first + runs - 1 and add them up."""
         ladder = any(name in (*FROM_POPULATIONS, "daemonic_ergotropy") for name in names)
         bounds = largest(battery)
-        sums = no_runs_yet(battery, times, bounds, ladder)
+        peaks = no_peaks(times.size if PEAK in names else 0)
+        sums = no_runs_yet(battery, times, bounds, ladder, peaks)
         steps = plan(battery)
         add_runs(
             np.uint64(seed),
@@ -109,6 +114,7 @@ class NoisyTally:
             sums.burst,
             sums.ladders,
             sums.populations,
+            PeakTimes.of(peaks, times, runs),
         )
 
     def merge(self, other: Any) -> NoisyTally:
@@ -124,6 +130,7 @@ class NoisyTally:
             burst=self.burst + other.burst,
             ladders=self.ladders + other.ladders,
             populations=self.populations + other.populations,
+            peaks=self.peaks.merge(other.peaks),
         )
 
     def arrays(self) -> dict[str, Counts]:
@@ -134,6 +141,7 @@ class NoisyTally:
             "burst": self.burst,
             "ladders": self.ladders,
             "populations": self.populations,
+            **self.peaks.arrays(),
         }
 
     def with_arrays(self, spans: RunSpans, arrays: Mapping[str, Counts]) -> NoisyTally:
@@ -148,6 +156,7 @@ class NoisyTally:
             burst=arrays["burst"],
             ladders=arrays["ladders"],
             populations=arrays["populations"],
+            peaks=self.peaks.with_arrays(len(spans), arrays),
         )
 
     def _study(self) -> tuple[Any, ...]:
@@ -164,7 +173,9 @@ class NoisyTally:
         values |= derived(self.names, self.battery, values["battery_energy"], None)
         errors["open_work"] = energy_error
         errors["ergotropy_local"] = np.where(values["battery_energy"] > 0.5, 2 * energy_error, 0.0)
+        errors["ergotropy_rotation"] = errors["ergotropy_local"]
         distributions = self._distributions()
+        self.peaks.read_into(self.times, values, errors, distributions)
         if self.populations.size:
             self._read_populations(values, errors, distributions)
         clipped = sum(int(sums.clipped) for sums in self.moments)

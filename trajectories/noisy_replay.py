@@ -12,6 +12,7 @@ from trajectories.noisy_runs import (
     BATTERY_ENERGY,
     BURST,
     CHARGER_ENERGY,
+    EMISSION_RATE,
     EMITTED,
     EXCITATIONS,
     JUMPS,
@@ -25,7 +26,7 @@ from trajectories.noisy_runs import (
 from trajectories.nojump import Frame
 from trajectories.single import SingleRun
 from trajectories.stages import empty_course, empty_draws, empty_frame_of, empty_state_of, plan
-from trajectories.summaries import CHARGE_LEVELS, table_of_rows
+from trajectories.summaries import CHARGE_LEVELS, COLUMNS, table_of_rows
 
 
 def follow_noisy_run(battery: CollectiveBattery, times: Array, seed: int, run: int) -> SingleRun:
@@ -91,7 +92,7 @@ def summarise_noisy_runs(
 ) -> pd.DataFrame:
     """A row for each run, as `trajectories.summaries.summarise_runs`, and its ``local_loss``."""
     steps = plan(battery)
-    found = np.full((runs, 6 + len(CHARGE_LEVELS)), np.nan)
+    found = np.full((runs, COLUMNS), np.nan)
     lost = np.zeros(runs, dtype=np.int64)
     _summarise(
         np.uint64(seed),
@@ -136,6 +137,7 @@ def _summarise(
         found[r, 3] = course.now[BURST] if course.now[BURST] < np.inf else np.nan
         peak = np.argmax(q[POWER])
         found[r, 4], found[r, 5] = q[POWER, peak], times[peak]
+        found[r, found.shape[1] - 1] = times[np.argmax(q[EMISSION_RATE])]
         level = 0
         for i in range(times.size):
             while level < levels.size and q[BATTERY_ENERGY, i] >= levels[level]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from nvmodel.battery import CollectiveBattery
 from nvmodel.irreps import Irreps
+from nvmodel.peaks import PeakSums, add_peak
 from nvmodel.protocol import Stage
 from nvmodel.refusal import InputError
 from nvmodel.sums import FULL, add_row, add_value, usable_bounds
@@ -15,6 +16,7 @@ from trajectories.histograms import ENERGY_BINS, PHOTON_BINS, sort_ascending
 from trajectories.local_noise import EDGE, LOW, SIZE, TWO_JB, Array, State, weight
 from trajectories.noisy_runs import (
     BURST,
+    EMISSION_RATE,
     Course,
     Draws,
     Plan,
@@ -45,6 +47,7 @@ class NoisySums(NamedTuple):
     ladders: Counts
     populations: Counts
     offsets: Counts
+    peaks: PeakSums
 
 
 def j_is_conserved(battery: CollectiveBattery) -> bool:
@@ -57,7 +60,9 @@ def j_is_conserved(battery: CollectiveBattery) -> bool:
     )
 
 
-def no_runs_yet(battery: CollectiveBattery, times: Array, bounds: Array, ladder: bool) -> NoisySums:
+def no_runs_yet(
+    battery: CollectiveBattery, times: Array, bounds: Array, ladder: bool, peaks: PeakSums
+) -> NoisySums:
     """Sums and histograms of a study, all zero; without populations unless `ladder`."""
 
     def integers(*shape: int) -> Counts:
@@ -85,6 +90,7 @@ def no_runs_yet(battery: CollectiveBattery, times: Array, bounds: Array, ladder:
         ladders=integers(spins // 2 + 1 if j_is_conserved(battery) else 0),
         populations=integers(GROUPS, T if ladder else 0, positions),
         offsets=Irreps.all_of(battery.n_battery).offsets,
+        peaks=peaks,
     )
 
 
@@ -151,6 +157,8 @@ def add_runs(
             sums.clipped[o] += add_row(
                 quantities[o], sums.scale[o], sums.total[o], sums.low[o], sums.high[o]
             )
+        if sums.peaks.last.size:
+            add_peak(quantities[EMISSION_RATE], times, sums.peaks)
         add_to_histograms(
             quantities[0],
             quantities[5, times.size - 1],

@@ -29,6 +29,8 @@ ENERGIES = (
     "absorbed_photons",
 )
 """Means of operators and what follows from them: every method has these, cheaply."""
+FROM_ENERGY = ("ergotropy_rotation",)
+"""What every method has as well, on request: here it is ergotropy_local, all spins being alike."""
 LINEAR = (
     "battery_energy",
     "charger_energy",
@@ -170,8 +172,9 @@ def derived(
         values["open_work"] = battery_energy - battery.thermal_energy
     if "recorded_photons" in names and emitted is not None:
         values["recorded_photons"] = battery.detector_efficiency * emitted
-    if "ergotropy_local" in names:
-        values["ergotropy_local"] = local_ergotropy(battery_energy)
+    for name in ("ergotropy_local", "ergotropy_rotation"):
+        if name in names:
+            values[name] = local_ergotropy(battery_energy)
     if found is not None:
         if "ergotropy" in names:
             values["ergotropy"] = ladder_ergotropy(found)

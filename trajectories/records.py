@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nvmodel.battery import CollectiveBattery
 from nvmodel.ergotropy import ladder_ergotropy, total_ergotropy_symmetric
+from nvmodel.peaks import PEAK, PeakSums, PeakTimes, no_peaks
 from nvmodel.refusal import InputError
 from nvmodel.solution import Distribution, Reading, RunSpans, same_shapes
 from nvmodel.sums import FULL, ExactSums, usable_bounds
@@ -62,6 +63,8 @@ class RecordTally:
     recorded : ndarray of int64 (PHOTON_BINS,)
         Recorded photons at the last time, in the bins of `photons`; empty unless the detector
         misses some.
+    peaks : PeakTimes
+        Of no times unless asked for.
     """
 
     battery: CollectiveBattery
@@ -78,6 +81,7 @@ class RecordTally:
     daemonic: ExactSums
     spread: GroupedSums
     recorded: Counts
+    peaks: PeakTimes
 
     @classmethod
     def count(
@@ -96,7 +100,8 @@ class RecordTally:
         ladder = bool({*FROM_POPULATIONS, *NEED_ERGOTROPY} & set(names))
         needs_spread = bool({*FLUCTUATIONS, "recorded_photons"} & set(names))
         spread = GroupedSums.empty(spread_bounds(basis.J), times.size if needs_spread else 0)
-        sums = _no_runs_yet(battery, basis, times, bounds, ladder, spread)
+        peaks = no_peaks(times.size if PEAK in names else 0)
+        sums = _no_runs_yet(battery, basis, times, bounds, ladder, spread, peaks)
         _add_runs(battery, tables, times, seed, (first, runs), ladder, sums)
         moments = tuple(
             ExactSums(
@@ -124,6 +129,7 @@ class RecordTally:
             moments[-1],
             spread,
             sums.recorded,
+            PeakTimes.of(peaks, times, runs),
         )
 
     def merge(self, other: Any) -> RecordTally:
@@ -145,6 +151,7 @@ class RecordTally:
             self.daemonic.merge(other.daemonic),
             self.spread.merge(other.spread),
             self.recorded + other.recorded,
+            self.peaks.merge(other.peaks),
         )
 
     def arrays(self) -> dict[str, Counts]:
@@ -159,6 +166,7 @@ class RecordTally:
             "populations": self.populations,
             **(self.spread.arrays() if self.spread.total.size else {}),
             **({"recorded": self.recorded} if self.recorded.size else {}),
+            **self.peaks.arrays(),
         }
 
     def with_arrays(self, spans: RunSpans, arrays: Mapping[str, Counts]) -> RecordTally:
@@ -177,6 +185,7 @@ class RecordTally:
             populations=arrays["populations"],
             spread=self.spread.with_arrays(arrays) if self.spread.total.size else self.spread,
             recorded=arrays["recorded"] if self.recorded.size else self.recorded,
+            peaks=self.peaks.with_arrays(len(spans), arrays),
         )
 
     def _study(self) -> tuple[Any, ...]:
@@ -192,7 +201,9 @@ class RecordTally:
         values |= derived(self.names, self.battery, values["battery_energy"], None)
         errors["open_work"] = energy_error
         errors["ergotropy_local"] = np.where(values["battery_energy"] > 0.5, 2 * energy_error, 0.0)
+        errors["ergotropy_rotation"] = errors["ergotropy_local"]
         distributions = self._distributions()
+        self.peaks.read_into(self.times, values, errors, distributions)
         if self.populations.size:
             self._read_populations(values, errors, distributions)
         if self.spread.total.size:
@@ -280,6 +291,7 @@ def _no_runs_yet(
     bounds: Array,
     ladder: bool,
     spread: GroupedSums,
+    peaks: PeakSums,
 ) -> Sums:
     """Sums and histograms of a study, all zero; without populations unless `ladder`."""
 
@@ -306,6 +318,7 @@ def _no_runs_yet(
         spread_high=spread.high,
         spread_clipped=spread.clipped,
         recorded=integers(PHOTON_BINS if battery.detector_efficiency < 1.0 else 0),
+        peaks=peaks,
     )
 
 

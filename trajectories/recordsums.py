@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from nvmodel.peaks import PeakSums, add_peaks
 from nvmodel.sums import FULL, add_row, add_value
 from trajectories.conditional import BATTERY_Z
 from trajectories.histograms import sort_ascending
@@ -45,6 +46,7 @@ class Sums(NamedTuple):
     spread_high: Counts
     spread_clipped: Counts
     recorded: Counts
+    peaks: PeakSums
 
 
 def add_records(
@@ -69,6 +71,8 @@ def add_records(
         sums.ladders[:] += np.bincount(path.drawn % q.damping.size, minlength=q.damping.size)
         _read_quantities(path, gamma, q)
         quantities = path.quantities
+        if sums.peaks.last.size:
+            add_peaks(quantities[3].reshape(n, taus.size), taus / gamma, sums.peaks)
         _add_means(
             quantities,
             sums.scale,

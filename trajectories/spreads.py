@@ -126,12 +126,7 @@ def group_counts(spans: RunSpans) -> Counts:
     >>> group_counts(RunSpans(((0, 33), (64, 65))))[:3]
     array([3, 1, 1])
     """
-    groups = np.arange(GROUPS)
-    found = np.zeros(GROUPS, dtype=np.int64)
-    for start, stop in spans.spans:
-        # numbers below a bound that are g modulo GROUPS
-        found += (stop - groups + GROUPS - 1) // GROUPS - (start - groups + GROUPS - 1) // GROUPS
-    return found
+    return spans.group_counts(GROUPS)
 
 
 def spread_bounds(J: Array) -> Array:

@@ -21,6 +21,7 @@ from trajectories.chains import pair_chains
 from trajectories.endstates import EMISSION, light_in_the_end, scatter_in_the_end
 from trajectories.fluctuations import OVER_RUNS
 from trajectories.readout import (
+    FROM_ENERGY,
     FROM_POPULATIONS,
     derived,
     entanglement,
@@ -33,7 +34,7 @@ Array = NDArray[np.float64]
 
 ENERGIES = ("battery_energy", "charger_energy", "capacity", "ergotropy_local", "open_work")
 SCATTER = ("energy_variance", *OVER_RUNS)
-AVAILABLE = (*ENERGIES, *FROM_POPULATIONS, "log_negativity", *SCATTER, *EMISSION)
+AVAILABLE = (*ENERGIES, *FROM_ENERGY, *FROM_POPULATIONS, "log_negativity", *SCATTER, *EMISSION)
 
 # products in the table of populations: above the first it is left to those who ask (a second),
 # above the other it is refused (minutes)

@@ -6,12 +6,13 @@ from numba import njit
 from numpy.typing import NDArray
 
 from nvmodel.battery import CollectiveBattery
-from trajectories.conditional import BATTERY_Z, BATTERY_Z_RATE, unravelling
+from trajectories.conditional import BATTERY_Z, BATTERY_Z_RATE, EMISSION, unravelling
 from trajectories.recording import follow, groups_of_runs, kernel_tables
 
 Array = NDArray[np.float64]
 
 CHARGE_LEVELS = (0.25, 0.5, 0.75)  # of the conditional battery energy per spin, in hbar omega
+COLUMNS = 7 + len(CHARGE_LEVELS)  # of a row without its index
 
 
 def summarise_runs(
@@ -24,7 +25,8 @@ def summarise_runs(
     first is <= 0; ``peak_power`` and ``peak_power_time``, the conditional battery power per spin
     where it is largest among the output times, and when; ``time_to_25``, ``time_to_50``,
     ``time_to_75``, the first output time at which the conditional battery energy reaches that
-    percentage of hbar omega. NaN: not until the last time.
+    percentage of hbar omega; ``peak_emission_time``, the output time at which the conditional
+    emission rate is largest. NaN: not until the last time.
 
     Examples
     --------
@@ -34,7 +36,7 @@ def summarise_runs(
     """
     taus, tables = times * battery.gamma, unravelling(battery)
     q = kernel_tables(tables, battery)
-    found = np.full((runs, 6 + len(CHARGE_LEVELS)), np.nan)
+    found = np.full((runs, COLUMNS), np.nan)
     levels = np.array(CHARGE_LEVELS)
     for start, path in groups_of_runs(q, taus, first, runs):
         follow(np.uint64(seed), start, taus, q, path)
@@ -43,7 +45,8 @@ def summarise_runs(
         group[:, 1] = path.emitted[taus.size - 1 :: taus.size]
         group[:, 2] = path.absorbed[taus.size - 1 :: taus.size]
         group[:, 3] = np.where(path.burst < np.inf, path.burst, np.nan)
-        _summarise(energies, path.means[BATTERY_Z_RATE], taus, levels, group)
+        powers, emission = path.means[BATTERY_Z_RATE], path.means[EMISSION]
+        _summarise(energies, powers, emission, taus, levels, group)
     found[:, 4] = found[:, 4] * battery.gamma / battery.n_battery
     return table_of_rows(found, first, rate=battery.gamma)
 
@@ -61,20 +64,26 @@ def table_of_rows(found: Array, first: int, rate: float) -> pd.DataFrame:
     }
     for i, level in enumerate(CHARGE_LEVELS):
         columns[f"time_to_{100 * level:.0f}"] = found[:, 6 + i] / rate
+    columns["peak_emission_time"] = found[:, COLUMNS - 1] / rate
     return pd.DataFrame(columns)
 
 
 @njit(cache=True, error_model="numpy")
-def _summarise(energies: Array, powers: Array, taus: Array, levels: Array, found: Array) -> None:
-    """Columns of `found` (G, 9) that are read from energies and powers (G T,)."""
+def _summarise(
+    energies: Array, powers: Array, emission: Array, taus: Array, levels: Array, found: Array
+) -> None:
+    """Columns of `found` (G, COLUMNS) that are read from energies, powers, emission (G T,)."""
     T = taus.size
     for r in range(found.shape[0]):
         found[r, 0] = energies[r * T + T - 1]
-        level, peak = 0, 0
+        level, peak, brightest = 0, 0, 0
         for i in range(T):
             if powers[r * T + i] > powers[r * T + peak]:
                 peak = i
+            if emission[r * T + i] > emission[r * T + brightest]:
+                brightest = i
             while level < levels.size and energies[r * T + i] >= levels[level]:
                 found[r, 6 + level] = taus[i]
                 level += 1
         found[r, 4], found[r, 5] = powers[r * T + peak], taus[peak]
+        found[r, found.shape[1] - 1] = taus[brightest]

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
-from nvmodel.observables import OBSERVABLES
+from nvmodel.observables import OBSERVABLES, TIME_UNIT
 from nvmodel.refusal import InputError
 from runs.comparison.matching import Pair, Series
 
@@ -70,6 +70,8 @@ def unit_of(observable: str, scaled: bool) -> str:
     ('ħωγ', 'ħω', '')
     """
     unit = OBSERVABLES[observable].unit
+    if unit == TIME_UNIT and scaled:
+        return ""
     unit = unit.replace("γ", "").strip() if scaled else unit
     return "" if unit == "1" else unit
 
@@ -90,7 +92,9 @@ def curve_of(series: Series, observable: str, scaled: bool) -> Curve:
         runs = runs_of(series)
         least = np.sqrt(2.0) / runs * (np.abs(value).max() + error.max() * np.sqrt(runs))
         error = np.maximum(error, least)
-    if "γ" in OBSERVABLES[observable].unit:
+    if OBSERVABLES[observable].unit == TIME_UNIT:
+        value, error = value * factor, error * factor
+    elif "γ" in OBSERVABLES[observable].unit:
         value, error = value / factor, error / factor
     return Curve(time, value, error)
 

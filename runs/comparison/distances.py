@@ -21,8 +21,8 @@ Array = NDArray[np.float64]
 
 LEVEL = 0.01  # of the test that two distributions are one
 # columns of the rows of single runs that are compared; those in units of time are scaled
-ROWS = ("final_energy", "emitted_photons", "burst_time")
-TIMES = ("burst_time",)
+ROWS = ("final_energy", "emitted_photons", "burst_time", "peak_emission_time")
+TIMES = ("burst_time", "peak_emission_time")
 # whose values scale with the number of spins, so that they say nothing across sizes
 EXTENSIVE = ("emitted_photons", "dark_state")
 SAME_EDGE = 1e-9

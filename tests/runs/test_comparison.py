@@ -249,7 +249,12 @@ def test_on_the_command_line(tmp_path, monkeypatch, capsys):
     assert status == 0
     distances = pd.read_parquet(tmp_path / "runs" / "distances.parquet")
     whole = distances[distances["from"] == "runs"].set_index("distribution")
-    assert set(whole.index) == {"final_energy", "emitted_photons", "burst_time"}
+    assert set(whole.index) == {
+        "final_energy",
+        "emitted_photons",
+        "burst_time",
+        "peak_emission_time",
+    }
     rows = [
         pd.read_parquet(tmp_path / name / "records" / "point-0000")["burst_time"].dropna()
         for name in ("jumps", "wigner")
