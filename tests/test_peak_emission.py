@@ -1,4 +1,4 @@
-"""When single runs burst and when they emit most: alike in both engines, and against closed forms."""
+"""When single runs burst and when they emit most, in both engines and in closed form."""
 
 import numpy as np
 import pytest
@@ -101,7 +101,7 @@ def test_emission_peaks_with_gumbel_s_law_in_the_quantum_engine(spins):
 
 def test_emission_peaks_alike_in_both_engines_and_later_than_the_average():
     model = CollectiveBattery(200, 1000)
-    growth, mean, spread, times = gumbel(model)
+    growth, mean, _, times = gumbel(model)
     quantum = trajectories.sample(model, times, 3000, seed=4, observables=[PEAK])
     wigner = meanfield.sample(model, times, 3000, seed=4)
     error = np.hypot(quantum.errors[PEAK][-1], wigner.errors[PEAK][-1])

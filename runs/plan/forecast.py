@@ -1,7 +1,8 @@
 r"""What one model would do: the burst that charges the battery, and how long the energy stays.
 
 Everything is read from one modal run (second-order cumulants) over the burst and the dephasing
-after it. "Charged" is the moment of the largest battery energy. The dephased ensemble that is left
+after it. "Charged" is the moment of the largest battery energy, less what T1 has brought by then:
+that would come without a charger as well. The dephased ensemble that is left
 then no longer evolves collectively: its energy goes to equilibrium at 1/T1 and at the rate at which
 single spins emit through the resonator.
 """
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy import constants
+from scipy.interpolate import CubicHermiteSpline
 
 import meanfield
 from meanfield.delay import BurstDelay, averaged, delay_of_growth
@@ -20,6 +22,7 @@ from meanfield.moments import is_broadened, system_of
 from nvmodel import ResonatorBattery, Solution
 from nvmodel.estimates import Estimates, estimates
 from nvmodel.refusal import InputError
+from runs.plan.lasting import equilibrium_inversion, growth_lasts
 from runs.plan.window import (
     FEWEST,
     UNSETTLED,
@@ -53,11 +56,18 @@ class Forecast:
         Expected before solving.
     energy, gained, ergotropy : float
         Per battery spin, in hbar omega: stored when charged, its rise since the start, and what
-        single-spin rotations can extract (`ergotropy_local`).
+        rotations of every spin by itself can extract (`ergotropy_local`).
+    ergotropy_rotation : float
+        What one rotation of all spins can.
+    given, warmed : float
+        Parts of `gained`: what came through the resonator from the charger, and what came from the
+        surroundings, by T1 or as thermal photons of which more came in than went out.
+    lasts : bool
+        Whether the inversion stays above threshold over the delay.
     initial_joule : float
         In charger, battery and resonator at the start.
-    energy_joule, gained_joule, ergotropy_joule : float
-        Stored, gained and extractable, of the whole battery.
+    energy_joule, gained_joule, given_joule, ergotropy_joule : float
+        Stored, gained, given by the charger and extractable, of the whole battery.
     peak_power, mean_peak_power : float
         Largest dE/dt of the whole battery: of the modal run, and of the average over runs.
     charging_time, charging_spread : float
@@ -67,10 +77,12 @@ class Forecast:
     supplied_joule : float
         Net from what T1 leads to, since the start.
     kept : float
-        Share of the rise that is left once the ensembles have dephased.
+        Share of the rise that is left once the ensembles have dephased; T1's warming left out.
     storage_time : float
         From charged on, until the excess of the battery's energy over equilibrium stays below 1/e
-        of its value then; NaN where there is no excess.
+        of its value then; NaN for the reason in `no_storage`.
+    no_storage : str
+        Why there is no storage time; empty where there is one.
     balance : float
         What the bookkeeping misses, per spin in hbar omega: the solver's error.
     classes : int
@@ -93,6 +105,11 @@ class Forecast:
     energy_joule: float
     gained_joule: float
     ergotropy_joule: float
+    ergotropy_rotation: float = 0.0
+    given: float = 0.0
+    warmed: float = 0.0
+    given_joule: float = 0.0
+    lasts: bool = True
     peak_power: float = 0.0
     mean_peak_power: float = 0.0
     charging_time: float = math.nan
@@ -103,6 +120,7 @@ class Forecast:
     supplied_joule: float = 0.0
     kept: float = math.nan
     storage_time: float = math.nan
+    no_storage: str = ""
     balance: float = 0.0
     classes: int = 1
     class_error: float = math.nan
@@ -112,8 +130,8 @@ class Forecast:
 
     @property
     def bursts(self) -> bool:
-        """Whether the start is unstable."""
-        return self.growth_rate > 0.0
+        """Whether the start is unstable, and stays so until the burst comes."""
+        return self.growth_rate > 0.0 and self.lasts
 
 
 def forecast(
@@ -143,7 +161,12 @@ def forecast(
         return _without_burst(model, rates, growth)
     if is_too_slow(model, growth):
         delay = delay_of_growth(model, growth)
-        marginal = replace(_without_burst(model, rates, growth), delay=delay)
+        marginal = replace(
+            _without_burst(model, rates, growth),
+            delay=delay,
+            lasts=growth_lasts(model, growth, delay),
+            no_storage="the burst is not followed",
+        )
         return replace(marginal, warnings=(f"{MARGINAL} ({delay.mean:.2g} s)",))
     chosen = (
         settling_window(model, rates, growth)
@@ -189,8 +212,7 @@ def perfect(model: ResonatorBattery) -> ResonatorBattery:
 def equilibrium_energy(model: ResonatorBattery) -> float:
     """Energy of a battery spin that its surroundings lead to, in hbar omega."""
     assert model.battery is not None
-    z = model.battery.equilibrium
-    return 0.5 * (1.0 + (-1.0 / (2.0 * model.nbar + 1.0) if z is None else z))
+    return 0.5 * (1.0 + equilibrium_inversion(model, model.battery))
 
 
 def _quantum(model: ResonatorBattery) -> float:
@@ -215,8 +237,10 @@ def _without_burst(model: ResonatorBattery, rates: Estimates, growth: float) -> 
         energy_joule=joule * energy,
         gained_joule=0.0,
         ergotropy_joule=joule * ergotropy,
+        ergotropy_rotation=ergotropy,
         left_joule=_quantum(model) * charger,
         resonator_joule=_quantum(model) * model.nbar,
+        no_storage="nothing was charged",
     )
 
 
@@ -250,8 +274,9 @@ def _solved(
     delay = delay_of_growth(model, growth)
     curve = meanfield.evolve(system_of(model, classes), chosen.times)
     energy, quantum, N_B = curve["battery_energy"], _quantum(model), model.battery.number
-    full = int(energy.argmax())
-    rise = energy - energy[0]
+    rise, heat = energy - energy[0], _heat(model, curve)
+    own = rise - np.maximum(heat, 0.0)
+    full = int(own.argmax())
     mean = averaged(curve, chosen.burst, growth, observables=["power"])
     out = curve["emitted_photons"] - curve["absorbed_photons"]
     held = N_B * energy + model.charger.number * curve["charger_energy"] + curve["photons"]
@@ -259,6 +284,10 @@ def _solved(
     solver = curve["excitation_balance"] * (N_B + model.charger.number)
     supplied = held - held[0] + out - solver
     ergotropy = float(curve["ergotropy_local"][full])
+    # what the thermal field sends in, less what it takes, is not the charger's
+    warmed = float(heat[full]) + max(0.0, -float(out[full])) / N_B
+    given = float(rise[full]) - warmed
+    storage, no_storage = _storage_time(model, rates, curve, full, float(own[full]))
     return Forecast(
         rates,
         growth,
@@ -270,22 +299,37 @@ def _solved(
         energy_joule=quantum * N_B * float(energy[full]),
         gained_joule=quantum * N_B * float(rise[full]),
         ergotropy_joule=quantum * N_B * ergotropy,
+        ergotropy_rotation=float(curve["ergotropy_rotation"][full]),
+        given=given,
+        warmed=warmed,
+        given_joule=quantum * N_B * given,
+        lasts=growth_lasts(model, growth, delay),
         peak_power=quantum * N_B * float(curve["power"].max()),
         mean_peak_power=quantum * N_B * float(mean["power"].max()),
-        charging_time=_first_reached(curve.times, rise, full) + mean_delay_shift(growth),
+        charging_time=_first_reached(curve.times, own, full) + mean_delay_shift(growth),
         charging_spread=delay.spread,
         left_joule=float(curve["charger_energy_joule"][full]),
         resonator_joule=quantum * float(curve["photons"][full]),
         out_joule=quantum * float(out[full]),
         supplied_joule=quantum * float(supplied[full]),
-        kept=float(rise[-1] / rise[full]) if rise[full] > 0.0 else math.nan,
-        storage_time=_storage_time(model, rates, curve, full),
+        kept=float(own[-1] / own[full]) if own[full] > 0.0 else math.nan,
+        storage_time=storage,
+        no_storage=no_storage,
         balance=float(np.abs(curve["excitation_balance"]).max()),
         classes=classes,
         warnings=curve.warnings + (() if chosen.settled else (UNSETTLED,)),
         rest=chosen.rest,
         curve=curve,
     )
+
+
+def _heat(model: ResonatorBattery, curve: Solution) -> Array:
+    """What T1 has brought each battery spin since the start, in hbar omega; negative: taken."""
+    assert model.battery is not None
+    energy = CubicHermiteSpline(curve.times, curve["battery_energy"], curve["power"])
+    held = energy.antiderivative()(curve.times)
+    brought = equilibrium_energy(model) * curve.times - (held - held[0])
+    return np.asarray(model.battery.relaxation_rate * brought)
 
 
 def _first_reached(times: Array, rise: Array, full: int) -> float:
@@ -297,24 +341,29 @@ def _first_reached(times: Array, rise: Array, full: int) -> float:
     return float(np.interp(goal, rise[i - 1 : i + 1], times[i - 1 : i + 1]))
 
 
-def _storage_time(model: ResonatorBattery, rates: Estimates, curve: Solution, full: int) -> float:
+def _storage_time(
+    model: ResonatorBattery, rates: Estimates, curve: Solution, full: int, own: float
+) -> tuple[float, str]:
+    """The time, or NaN and why there is none."""
+    if own <= 0.0:
+        return math.nan, "nothing was charged"
     assert model.battery is not None
     excess = curve["battery_energy"] - equilibrium_energy(model)
     if excess[full] <= 0.0:
-        return math.nan  # its surroundings hold more
+        return math.nan, "its surroundings hold more in each spin"
     goal = excess[full] / math.e
     if excess[-1] <= goal:
         # the last time it falls below: a swing of the field may take it there and back
         i = int(np.flatnonzero(excess > goal)[-1]) + 1
         when = np.interp(-goal, -excess[i - 1 : i + 1], curve.times[i - 1 : i + 1])
-        return float(when - curve.times[full])
+        return float(when - curve.times[full]), ""
     rate = model.battery.relaxation_rate
     if dephasing_rate(model) > 0.0:
         rate += rates.single_spin_rate * (2.0 * model.nbar + 1.0)
     if rate == 0.0:
-        return math.inf
+        return math.inf, ""
     waited = float(curve.times[-1] - curve.times[full])
-    return waited + math.log(float(excess[-1]) / goal) / rate
+    return waited + math.log(float(excess[-1]) / goal) / rate, ""
 
 
 def numbers(

@@ -110,9 +110,9 @@ def _corners(subject: Subject, uncertainties: tuple[Uncertainty, ...]) -> list[R
 
 
 def _score(one: Forecast) -> float:
-    """What is gained; below threshold how far from it, which is less than any gain."""
+    """What the charger gives; below threshold how far from it, which is less than any gain."""
     if one.bursts:
-        return one.gained
+        return one.given
     return min(0.0, one.estimates.net_cooperativity - 1.0)
 
 

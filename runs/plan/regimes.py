@@ -29,6 +29,7 @@ def regimes(model: ResonatorBattery, found: Forecast) -> tuple[Regime, ...]:
         _broadening(found),
         _size(model),
         _spread(found),
+        _storage(found),
     )
 
 
@@ -37,6 +38,11 @@ def _threshold(found: Forecast) -> Regime:
     if found.bursts:
         measure = f"C = {C:.3g}, growth {found.growth_rate:.3g} rad/s"
         return Regime("inversion above threshold?", measure, "yes: it bursts by itself")
+    if found.growth_rate > 0.0:
+        assert found.delay is not None
+        measure = f"C = {C:.3g} at the start, delay {found.delay.mean:.3g} s"
+        answer = "not for long enough: T1 takes the inversion below threshold before the burst"
+        return Regime("inversion above threshold?", measure, answer)
     if found.estimates.superradiant_rate <= 0.0:
         answer = "no: fewer spins point up than down, weighted by g^2; raise R or the inversion"
     else:
@@ -63,7 +69,7 @@ def _field(found: Forecast) -> Regime:
 def _broadening(found: Forecast) -> Regime:
     question, rate = "broadening against growth?", found.estimates.ideal_growth
     if rate == 0.0:
-        return Regime(question, "no net inversion", "-")
+        return Regime(question, "no net inversion", "nothing grows")
     width = found.estimates.half_width + found.estimates.decoherence_rate
     measure = f"{width:.3g} against {rate:.3g} rad/s without"
     if width < 0.1 * rate:
@@ -83,9 +89,19 @@ def _size(model: ResonatorBattery) -> Regime:
 def _spread(found: Forecast) -> Regime:
     question = "do runs differ?"
     if found.delay is None:
-        return Regime(question, "no burst", "-")
+        return Regime(question, "no burst", "no delay that could differ")
     relative = found.delay.spread / found.delay.mean
     measure = f"delay {found.delay.mean:.3g} s +- {100.0 * relative:.2g} %"
     if not math.isfinite(relative):
-        return Regime(question, "no delay", "-")
+        return Regime(question, "no delay", "none that could differ")
     return Regime(question, measure, "curves are the modal run's; means are smeared by that")
+
+
+def _storage(found: Forecast) -> Regime:
+    question = "is it stored?"
+    if found.no_storage:
+        return Regime(question, "no storage time", found.no_storage)
+    share = f"{100.0 * found.kept:.3g} % is left after dephasing"
+    if math.isinf(found.storage_time):
+        return Regime(question, share, "for ever: nothing takes it")
+    return Regime(question, share, f"for {found.storage_time:.3g} s")

@@ -1,8 +1,8 @@
 r"""Which parameter limits: elasticities by finite differences, and what is needed to get there.
 
 The elasticity of F with respect to x is :math:`d\ln F/d\ln x`: one percent more of x makes so many
-percent more of F. F is the ergotropy per battery spin; where that is zero the energy gained per
-battery spin; where nothing bursts the cooperativity of the net inversion.
+percent more of F. F is the ergotropy per battery spin; where that is zero the energy that
+the charger gave per battery spin; where nothing bursts the cooperativity of the net inversion.
 """
 
 import math
@@ -25,7 +25,7 @@ from runs.world import spread
 STEP = 0.05
 OBJECTIVES = {
     "ergotropy": "ergotropy per battery spin",
-    "gained": "energy gained per battery spin",
+    "given": "energy given to a battery spin",
     "cooperativity": "cooperativity of the net inversion",
 }
 # a parameter is looked for at most so many times larger or smaller
@@ -159,6 +159,6 @@ def _steps(model: ResonatorBattery, one: Parameter) -> list[_Step]:
 def _objective(solved: list[Forecast]) -> str:
     if solved and all(one.ergotropy > 0.0 for one in solved):
         return "ergotropy"
-    if solved and all(one.gained > 0.0 for one in solved):
-        return "gained"
+    if solved and all(one.bursts and one.given > 0.0 for one in solved):
+        return "given"
     return "cooperativity"

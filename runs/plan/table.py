@@ -14,6 +14,7 @@ from runs.plan.sensitivity import OBJECTIVES
 
 Reader = Callable[[Forecast], float]
 
+STORAGE = "storage time"
 _MHZ = 2.0e6 * math.pi
 QUANTITIES: tuple[tuple[str, str, Reader], ...] = (
     ("g sqrt N/2pi", "MHz", lambda f: f.estimates.collective_coupling / _MHZ),
@@ -28,10 +29,14 @@ QUANTITIES: tuple[tuple[str, str, Reader], ...] = (
     ("charging time", "s", lambda f: f.charging_time),
     ("stored energy per spin", "ħω", lambda f: f.energy),
     ("gained energy per spin", "ħω", lambda f: f.gained),
+    ("of that from the charger", "ħω", lambda f: f.given),
+    ("and from the surroundings", "ħω", lambda f: f.warmed),
     ("ergotropy per spin, local", "ħω", lambda f: f.ergotropy),
+    ("ergotropy per spin, one rotation", "ħω", lambda f: f.ergotropy_rotation),
     ("at the start, everywhere", "J", lambda f: f.initial_joule),
     ("stored energy", "J", lambda f: f.energy_joule),
     ("gained energy", "J", lambda f: f.gained_joule),
+    ("given by the charger", "J", lambda f: f.given_joule),
     ("ergotropy, local", "J", lambda f: f.ergotropy_joule),
     ("left in the charger", "J", lambda f: f.left_joule),
     ("in the resonator", "J", lambda f: f.resonator_joule),
@@ -40,7 +45,7 @@ QUANTITIES: tuple[tuple[str, str, Reader], ...] = (
     ("peak power, modal run", "W", lambda f: f.peak_power),
     ("peak power, mean over runs", "W", lambda f: f.mean_peak_power),
     ("kept after dephasing", "1", lambda f: f.kept),
-    ("storage time", "s", lambda f: f.storage_time),
+    (STORAGE, "s", lambda f: f.storage_time),
 )
 LADDER = "ergotropy per spin, ladder"
 
@@ -112,7 +117,10 @@ def rich_summary(plan: Plan) -> Table:
         if row.low == row.high:
             span = ""
         unit = "" if row.unit == "1" else row.unit
-        table.add_row(row.quantity, unit, shown(row.value), span, shown(row.perfect))
+        value = shown(row.value)
+        if row.quantity == STORAGE and plan.forecast.no_storage:
+            value = f"none: {plan.forecast.no_storage}"
+        table.add_row(row.quantity, unit, value, span, shown(row.perfect))
     return table
 
 
