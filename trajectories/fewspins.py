@@ -195,7 +195,7 @@ def measure(few: FewSpins, state: Any) -> dict[str, float]:
     lower = qutip.jmat((spin.shape[0] - 1) / 2, "-") / (spin.shape[0] - 1)
     inversion = 2.0 * values["battery_energy"] - 1.0
     work = local_ergotropy_bloch(inversion, complex(qutip.expect(lower, spin)))
-    values["ergotropy_local"] = values["ergotropy_rotation"] = float(work)
+    values["ergotropy_local"] = float(work)
     if few.factors == (1, 1) and battery.n_battery > 1:
         ladder = np.diag(np.arange(battery.n_battery, -1, -1.0)) / battery.n_battery
         values["ergotropy"] = ergotropy_of_matrix(reduced, ladder)

@@ -148,7 +148,7 @@ def measure_piqs(state: Any, spins: int) -> dict[str, float]:
     -------
     dict of str to float
         ``battery_energy``, ``ergotropy`` (unitaries within each j), ``ergotropy_total``,
-        ``ergotropy_local``, ``ergotropy_rotation``.
+        ``ergotropy_local``.
 
     Examples
     --------
@@ -170,13 +170,11 @@ def measure_piqs(state: Any, spins: int) -> dict[str, float]:
     populations = np.concatenate(
         [falling[a:b][::-1] for a, b in zip(irreps.offsets, irreps.offsets[1:], strict=False)]
     )
-    local = float(local_ergotropy_of_irreps(irreps, populations))
     return {
         "battery_energy": float(populations @ irreps.level),
         "ergotropy": float(ladder_ergotropy_of_irreps(irreps, populations)),
         "ergotropy_total": float(total_ergotropy_of_irreps(irreps, populations)),
-        "ergotropy_local": local,
-        "ergotropy_rotation": local,
+        "ergotropy_local": float(local_ergotropy_of_irreps(irreps, populations)),
     }
 
 
