@@ -131,6 +131,7 @@ class WignerTally:
     vectors : ndarray of int64 (GROUPS, T, components, classes)
         Of `meanfield.pathreadings.Vectors`.
     peaks : PeakTimes
+        Of no times unless asked for.
     """
 
     study: Study
@@ -151,7 +152,7 @@ class WignerTally:
         nearest = np.zeros((T, study.levels), dtype=np.int64)
         binned, bursts = np.zeros((T, ENERGY_BINS), dtype=np.int64), np.zeros(T, dtype=np.int64)
         delay = np.zeros((3, 1), dtype=np.int64)
-        peaks = no_peaks(T)
+        peaks = no_peaks(T if PEAK in study.names else 0)
         components, classes = kept_vectors(study.system)
         vectors = np.zeros((GROUPS, T, components, classes.size), dtype=np.int64)
         for found in batches:
@@ -161,7 +162,8 @@ class WignerTally:
             clipped += _add_lanes(rows, study.bounds, total, low, high)
             _add_counts(rows[BATTERY_ENERGY], nearest, binned)
             _add_bursts(found.delay, study.times, bursts, delay)
-            add_peaks(np.ascontiguousarray(rows[LEAVING].T), study.times, peaks)
+            if peaks.last.size:
+                add_peaks(np.ascontiguousarray(rows[LEAVING].T), study.times, peaks)
             runs += found.delay.size
         return cls(
             study,

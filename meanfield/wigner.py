@@ -28,6 +28,7 @@ from meanfield.walk import (
 )
 from nvmodel.battery import CollectiveBattery
 from nvmodel.observables import requested
+from nvmodel.peaks import PEAK
 from nvmodel.refusal import InputError, known_name, whole_number
 from nvmodel.resonator import ResonatorBattery
 from nvmodel.solution import Solution
@@ -70,7 +71,8 @@ def sample(
         Run i draws from a stream fixed by (seed, i) alone: ranges may be sampled apart, in any
         order, and merged, with the same bits.
     observables : iterable of str, optional
-        Names from `nvmodel.OBSERVABLES`. Default: all there are for the model.
+        Names from `nvmodel.OBSERVABLES`. Default: all there are for the model but
+        ``peak_emission_time``.
     records : "summary", optional
         Also give `Solution.records`, one row a run; see `meanfield.summaries`.
     classes : int
@@ -82,7 +84,7 @@ def sample(
     Solution
         With standard errors. `distributions`: ``battery_energy`` and ``populations`` (of
         equally spaced energies, at most 201) at every time, ``burst_time`` (inversion of all
-        spins first <= 0; 0 where it starts so), ``peak_emission_time`` (among the output times).
+        spins first <= 0; 0 where it starts so), ``peak_emission_time`` where asked for.
         Merging disjoint ranges gives the same bits as one call.
 
     Raises
@@ -107,7 +109,9 @@ def sample(
         raise InputError("model", model, "must be a CollectiveBattery or a ResonatorBattery")
     control = controlled_plan(model, tuple(t.tolist()), classes)
     plan, system = control.plan, control.plan.system
-    names = requested(observables, default=available(system), available=available(system))
+    known = available(system)
+    default = tuple(name for name in known if name != PEAK)
+    names = requested(observables, default=default, available=known)
     identity = (model, control.times, classes, plan.steps, seed)
     study = study_of(identity, system, t, names, control.warnings)
     rows: list[pd.DataFrame] = []

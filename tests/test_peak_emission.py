@@ -103,7 +103,7 @@ def test_emission_peaks_alike_in_both_engines_and_later_than_the_average():
     model = CollectiveBattery(200, 1000)
     growth, mean, _, times = gumbel(model)
     quantum = trajectories.sample(model, times, 3000, seed=4, observables=[PEAK])
-    wigner = meanfield.sample(model, times, 3000, seed=4)
+    wigner = meanfield.sample(model, times, 3000, seed=4, observables=[PEAK])
     error = np.hypot(quantum.errors[PEAK][-1], wigner.errors[PEAK][-1])
     # Wigner's delay is late by some 10/N of 1/growth
     assert abs(quantum[PEAK][-1] - wigner[PEAK][-1]) < 4.0 * error + 10.0 / 200 / growth
