@@ -150,7 +150,7 @@ def _count_waits(
         emitted = photons.size
         if emitted > clicks.size:
             clicks = np.empty(2 * emitted)
-        seen = thin(seed, run - 1, photons, emitted, efficiency, clicks)
+        seen = thin(seed, run, photons, emitted, efficiency, clicks)
         for j in range(seen):
             wait = clicks[j] - clicks[j - 1] if j > 0 else clicks[0]
             cell = np.searchsorted(edges, wait, side="right") - 1

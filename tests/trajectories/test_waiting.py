@@ -55,6 +55,17 @@ def test_waits_are_those_of_the_runs():
     )
 
 
+@pytest.mark.parametrize("first", [0, 7])
+def test_waits_count_the_photons_that_the_observer_of_each_run_records(first):
+    """Of every run by itself: a stream read for its neighbour shows in no distribution."""
+    battery, everything = CollectiveBattery(2, 10, detector_efficiency=0.4), [0.0, 1e9]
+    for run in range(first, first + 20):
+        # until 40 every photon has come: the last waits for 1/(N_C - N_B) = 0.1 or less
+        waits = waiting_times(battery, everything, until=40.0, runs=1, seed=6, first=run)
+        seen = sample(battery, [40.0], 1, seed=6, first=run, observables=["recorded_photons"])
+        assert waits.first.sum() + waits.between.sum() == seen["recorded_photons"][0]
+
+
 @pytest.mark.parametrize("efficiency", [0.3, 1.0])
 @pytest.mark.parametrize("nbar", [0.0, 0.6])
 def test_first_recorded_photon_against_qutip(nbar, efficiency):
