@@ -158,6 +158,21 @@ def begun(protocol: Protocol, time: float) -> Protocol:
     return tuple(steps)
 
 
+def endless(protocol: Protocol) -> Protocol:
+    """The same steps, the last one a stage that lasts for ever, in which their end is read.
+
+    Behind a last pulse that is the stage that the pulse ended; where there is none, one that
+    couples both ensembles.
+
+    >>> endless((Stage(1.0, "battery"), Pulse(1.0)))[-1]
+    Stage(duration=inf, coupled='battery', battery_noise=None, charger_noise=None, name='')
+    """
+    stages = [step for step in protocol if isinstance(step, Stage)]
+    last = replace(stages[-1], duration=math.inf) if stages else Stage(math.inf)
+    kept = protocol[:-1] if protocol and isinstance(protocol[-1], Stage) else protocol
+    return (*kept, last)
+
+
 def end_of(time: float) -> float:
     """Outputs before this belong to the stage that ends at `time`, others are read after it.
 

@@ -136,7 +136,7 @@ class Explicit:
         """Every observable at every time, as a dict of arrays; read after pulses."""
         steps = list(self.model.stages)
         if not isinstance(steps[-1], Stage):
-            last = [step for step in steps if isinstance(step, Stage)][-1]
+            last = [Stage(math.inf), *(step for step in steps if isinstance(step, Stage))][-1]
             steps.append(Stage(math.inf, last.coupled, last.battery_noise, last.charger_noise))
         vector = np.concatenate([self.start().ravel(), np.zeros(3)]).astype(complex)
         now, begin, i, rows = 0.0, 0.0, 0, []

@@ -47,6 +47,11 @@ class Chains:
         """Where |M| <= J of both ladders, shape (rows, chains)."""
         return np.abs(self.M)[:, None] <= basis.J[self.second]
 
+    def photon_weights(self, basis: CoupledBasis, nbar: float) -> Array:
+        """Weights of the numbers of photons, as `photon_weights`."""
+        stays = self.inside(basis) & (self.first == self.second)
+        return photon_weights(basis.J[self.first], self.M[:, None], nbar, stays)
+
 
 def pair_chains(basis: CoupledBasis, nbar: float, furthest: int, least: float = 0.0) -> Chains:
     """Chains of all pairs with |k - k'| <= `furthest`, ordered by distance, then by k.
@@ -83,7 +88,7 @@ def pair_chains(basis: CoupledBasis, nbar: float, furthest: int, least: float = 
 
 
 def propagate(
-    chains: Chains, start: Array, taus: Array, emission: Array, slowest: float = 1.0
+    chains: Chains, start: Array, taus: Array, counted: Array, slowest: float = 1.0
 ) -> tuple[Array, Array, float]:
     """Propagate `start` (rows, chains) exactly to all `taus` (gamma t, increasing).
 
@@ -91,26 +96,52 @@ def propagate(
 
     Parameters
     ----------
-    emission : ndarray (rows, chains)
-        Weights whose sum over the state is integrated along: the number of emitted photons.
+    counted : ndarray (k, rows, chains)
+        Weights whose sums over the state are integrated along: the numbers of photons.
     slowest : float
         Every mode but the steady ones decays at this rate or faster: 2 nbar + 1.
 
     Returns
     -------
     states : ndarray (len(taus), rows, chains)
-    integral : ndarray (len(taus),)
+    integrals : ndarray (k, len(taus))
     error : float
         Estimated largest error of any element of any state.
     """
     states = np.empty((taus.size, *start.shape))
-    integral, error = np.zeros(taus.size), 0.0
+    integrals, error = np.zeros((counted.shape[0], taus.size)), 0.0
     for first in range(0, start.shape[1], COLUMNS):
-        rates = (chains.gain_above, chains.gain_below, chains.loss, emission, start)
-        part = [np.ascontiguousarray(rate[:, first : first + COLUMNS]) for rate in rates]
-        above, below, loss, counted, begun = part
-        generator = Generator(above, below, loss, counted, bool(below.any()))
+        rates = (chains.gain_above, chains.gain_below, chains.loss, counted, start)
+        part = [np.ascontiguousarray(rate[..., first : first + COLUMNS]) for rate in rates]
+        above, below, loss, weights, begun = part
+        counts = bool(weights.any())
+        weights = weights if counts else weights[:0]  # coherences are not summed up
+        generator = Generator(above, below, loss, weights, bool(below.any()))
         gained, missed = propagate_columns(generator, begun, taus, slowest, states, first)
-        integral += gained
+        integrals += gained if counts else 0.0
         error = max(error, missed)
-    return states, integral, error
+    return states, integrals, error
+
+
+def photon_weights(j: Array, m: Array, nbar: float, stays: NDArray[np.bool_]) -> Array:
+    r"""Weights (1 or 2, rows, chains) of the numbers of photons per gamma t, for `propagate`.
+
+    :math:`(\bar n+1)J^+J^-` for the emitted ones. Where any are absorbed, :math:`J^-J^+` for
+    those: without its factor nbar, so that few of them are as accurate as many.
+
+    Parameters
+    ----------
+    j, m : ndarray, broadcast to (rows, chains)
+        Of each element that is a probability; elsewhere `stays` is False.
+    """
+    down = np.where(stays, (nbar + 1.0) * lowering_squared(j, m), 0.0)
+    if nbar == 0.0:
+        return down[None]
+    return np.stack([down, np.where(stays, lowering_squared(j, m + 1.0), 0.0)])
+
+
+def photon_numbers(integrals: Array, nbar: float) -> Array:
+    """Emitted and absorbed photons (2, T), from the integrals of `photon_weights`."""
+    if nbar == 0.0:
+        return np.stack([integrals[0], np.zeros_like(integrals[0])])
+    return np.stack([integrals[0], nbar * integrals[1]])

@@ -68,14 +68,14 @@ _SLOPE = SLOPE_AT_START @ _AT_POINTS
 class Generator(NamedTuple):
     """Rates (rows, columns) of some chains, as in `trajectories.chains.Chains`.
 
-    `emission` weights the state in an integral over time; `thermal` says whether any rate is from
-    below.
+    Each of `counted` (k, rows, columns) weights the state in an integral over time; `thermal` says
+    whether any rate is from below.
     """
 
     above: Array
     below: Array
     loss: Array
-    emission: Array
+    counted: Array
     thermal: bool
 
 
@@ -86,31 +86,31 @@ def propagate_columns(
 
     Returns
     -------
-    integral : ndarray (T,)
-        Of the weighted sum.
+    integrals : ndarray (k, T)
+        Of the weighted sums.
     error : float
         Estimated largest error of any element of any state.
     """
     walk = _Walk(q, start, slowest, float(taus[-1]))
-    integral = np.zeros(taus.size)
+    integrals = np.zeros((q.counted.shape[0], taus.size))
     done = 0
     while True:
         arrived = np.inf if walk.stationary else walk.now
         while done < taus.size and taus[done] <= arrived:
             states[done, :, first : first + start.shape[1]] = walk.x
-            integral[done] = walk.integral_at(taus[done])
+            integrals[:, done] = walk.integrals_at(taus[done])
             done += 1
         if done == taus.size:
-            return integral, walk.error + walk.reading_error
+            return integrals, walk.error + walk.reading_error
         h, end = walk.length_to(taus[done])
         inside = taus[done : np.searchsorted(taus, end)]  # before the end
         if not walk.solve(h, read=inside.size > 0):
             continue
         if inside.size:
-            reading = integral[done : done + inside.size]
+            reading = integrals[:, done : done + inside.size]
             theta = (inside - walk.now) / h
             _read(theta, walk.x, walk.solved, walk.gained, states, done, first, reading)
-            reading += walk.y
+            reading += walk.y[:, None]
         if walk.advance(h, end):
             done += inside.size
 
@@ -121,24 +121,28 @@ class _Walk:
     def __init__(self, q: Generator, start: Array, slowest: float, last: float) -> None:
         self.q, self.last = q, last
         self.x = np.where(np.abs(start) < SMALLEST, SMALLEST, start)
-        self.y, self.now, self.error, self.reading_error = 0.0, 0.0, 0.0, 0.0
+        self.y = np.zeros(q.counted.shape[0])
+        self.now, self.error, self.reading_error = 0.0, 0.0, 0.0
         self.stationary = False
         self._settled = STATIONARY_STEP / slowest
         self._longest = 1.0 / max(float(np.max(np.where(start != 0.0, q.loss, 0.0))), 1e-300)
         self._readable, self._verified, self._unverified, self._difference = np.inf, 0.0, 0, 1.0
-        self._verifies, self._rises, self._change = True, (0.0, 0.0), 0.0
+        self._verifies, self._change = True, 0.0
+        self._rises = np.zeros((3, self.y.size))
         rows, columns = start.shape
         # the resolvents below a row of zeros, real and imaginary parts alternating, what they add
-        # to the integral, and the factors of an elimination
+        # to the integrals, and the factors of an elimination
         self.solved = np.zeros((2 * POLES.size, rows + 1, columns))
-        self.gained = np.zeros(2 * POLES.size)
+        self.gained = np.zeros((self.y.size, 2 * POLES.size))
         self._factors = np.zeros((2, rows + 1, columns))
         self._spare = [np.empty(start.shape) for _ in range(3)]
 
-    def integral_at(self, tau: float) -> float:
+    def integrals_at(self, tau: float) -> Array:
         """At a time that was reached, or later than the state became stationary."""
         late = tau - self.now
-        return self.y + late * float(np.vdot(self.q.emission, self.x)) if late > 0.0 else self.y
+        if not late > 0.0:
+            return self.y
+        return self.y + late * np.array([float(np.vdot(w, self.x)) for w in self.q.counted])
 
     def length_to(self, output: float) -> tuple[float, float]:
         """A step: of equal ones to an output further off, onto the next, or one to read several.
@@ -161,10 +165,10 @@ class _Walk:
         whole, half, two = self._spare
         trusted = h <= self._verified and self._difference < UNVERIFIED_BELOW
         self._verifies = not (trusted and self._unverified < MOST_UNVERIFIED)
-        rates = q.above, q.below, q.loss, q.emission, q.thermal
+        rates = q.above, q.below, q.loss, q.counted, q.thermal
         space = self.solved, self._factors, self.gained
-        self._rises, self._change, defect = _try_step(
-            h, self.x, *rates, *space, self._verifies, half, two, whole
+        self._change, defect = _try_step(
+            h, self.x, *rates, *space, self._verifies, half, two, whole, self._rises
         )
         missing = ERROR_PER_DEFECT * defect
         growth = 0.9 * (READING_TOLERANCE / max(missing, 1e-300)) ** (1.0 / (STAGES.shape[0] + 1))
@@ -178,13 +182,14 @@ class _Walk:
     def advance(self, h: float, end: float) -> bool:
         """Take the solved step, or two halves of it if it is verified; False if refused."""
         whole, half, two = self._spare
-        y, y_two = self.y + self._rises[0], self.y + self._rises[1]
+        y, y_two = self.y + self._rises[0], self.y + (self._rises[1] + self._rises[2])
         if not self._verifies:
             self._unverified += 1
             self.error += self._difference
             reached = whole
         else:
-            change = max(abs(y_two - y) / (1.0 + abs(y_two)), self._change)
+            counted = np.abs(y_two - y) / (1.0 + np.abs(y_two))
+            change = max(float(counted.max(initial=0.0)), self._change)
             growth = 0.9 * (STEP_TOLERANCE / max(change, 1e-300)) ** (1.0 / (ORDER + 1))
             if not change <= STEP_TOLERANCE and h > 1e-15 * self.last:
                 self._longest = h * max(0.1, min(0.7, growth))
@@ -214,7 +219,7 @@ def _read(
     """States and integrals at the times theta h of a step, from its polynomial."""
     out = np.empty(x.shape)
     for i in range(theta.size):
-        gained[i] = _take(_between_points(theta[i]), x, solved, gains, out)
+        _take(_between_points(theta[i]), x, solved, gains, out, gained[:, i])
         # loops rather than slices: a slice's checks take seconds to compile
         for r in range(x.shape[0]):
             for c in range(x.shape[1]):
@@ -251,17 +256,17 @@ def _weighted(w: Any, x: Any, s: Any, r: Any, c: Any) -> Any:
 
 
 @njit(error_model="numpy")
-def _take(weights: Array, x: Array, s: Array, gains: Array, out: Array) -> float:
-    """out = the state of these weights; returns what the integral has gained."""
+def _take(weights: Array, x: Array, s: Array, gains: Array, out: Array, gained: Array) -> None:
+    """out = the state of these weights; `gained` becomes what the integrals have gained."""
     w = _nine(weights)
     for r in range(x.shape[0]):
         for c in range(x.shape[1]):
             value = _weighted(w, x, s, r, c)
             out[r, c] = SMALLEST if abs(value) < SMALLEST else value
-    gained = 0.0
-    for j in range(gains.size):
-        gained += weights[j + 1] * gains[j]
-    return gained
+    for o in range(gains.shape[0]):
+        gained[o] = 0.0
+        for j in range(gains.shape[1]):
+            gained[o] += weights[j + 1] * gains[o, j]
 
 
 @njit(error_model="numpy")
@@ -285,7 +290,7 @@ def _try_step(
     above: Array,
     below: Array,
     loss: Array,
-    emission: Array,
+    counted: Array,
     thermal: bool,
     s: Array,
     factors: Array,
@@ -294,19 +299,18 @@ def _try_step(
     half: Array,
     two: Array,
     whole: Array,
-) -> tuple[tuple[float, float], float, float]:
+    rises: Array,
+) -> tuple[float, float]:
     """A step into `whole` and, if it `verifies`, two halves of it into `two`.
 
-    Returns what the integral gains by either, the largest difference between both, and the defect.
-    The resolvents left are those of the whole step.
+    Returns the largest difference between both, and the defect. `rises` (3, k) become what the
+    integrals gain by the whole step and by each half. The resolvents left are those of the whole.
     """
-    by_two, change = 0.0, 0.0
+    change, q = 0.0, (above, below, loss, counted, thermal)
     if verifies:
-        by_two = _step(0.5 * h, x, above, below, loss, emission, thermal, s, factors, gained, half)
-        by_two += _step(
-            0.5 * h, half, above, below, loss, emission, thermal, s, factors, gained, two
-        )
-    rise = _step(h, x, above, below, loss, emission, thermal, s, factors, gained, whole)
+        _step(0.5 * h, x, *q, s, factors, gained, half, rises[1])
+        _step(0.5 * h, half, *q, s, factors, gained, two, rises[2])
+    _step(h, x, *q, s, factors, gained, whole, rises[0])
     if verifies:
         for r in range(x.shape[0]):
             for c in range(x.shape[1]):
@@ -314,7 +318,7 @@ def _try_step(
                 # what is not a number stays, and refuses the step
                 if not np.isnan(change) and not difference <= change:
                     change = difference
-    return (rise, by_two), change, _defect(h, x, above, below, loss, s)
+    return change, _defect(h, x, above, below, loss, s)
 
 
 @njit(error_model="numpy")
@@ -324,30 +328,32 @@ def _step(
     above: Array,
     below: Array,
     loss: Array,
-    emission: Array,
+    counted: Array,
     thermal: bool,
     s: Array,
     factors: Array,
     gained: Array,
     out: Array,
-) -> float:
-    """out = r(hQ) x from the resolvents (hQ - z)^-1 x; returns what the integral gains."""
+    rise: Array,
+) -> None:
+    """out = r(hQ) x from the resolvents (hQ - z)^-1 x; `rise` becomes what the integrals gain."""
     for j in range(POLES.size):
         zr, zi = POLES[j].real, POLES[j].imag
         if thermal:
             _solve_tridiagonal(h, x, above, below, loss, zr, zi, s, 2 * j, factors)
         else:
             _solve_bidiagonal(h, x, above, loss, zr, zi, s, 2 * j)
-        sr, si = 0.0, 0.0
-        for r in range(x.shape[0]):
-            for c in range(x.shape[1]):
-                sr += emission[r, c] * s[2 * j, r + 1, c]
-                si += emission[r, c] * s[2 * j + 1, r + 1, c]
-        # the integral is one more row of the generator, with rate 0: its own solve is a division
+        # an integral is one more row of the generator, with rate 0: its own solve is a division
         norm = h / (zr * zr + zi * zi)
-        gained[2 * j] = (sr * zr + si * zi) * norm
-        gained[2 * j + 1] = (si * zr - sr * zi) * norm
-    return _take(_AT_POINTS[-1], x, s, gained, out)
+        for o in range(counted.shape[0]):
+            sr, si = 0.0, 0.0
+            for r in range(x.shape[0]):
+                for c in range(x.shape[1]):
+                    sr += counted[o, r, c] * s[2 * j, r + 1, c]
+                    si += counted[o, r, c] * s[2 * j + 1, r + 1, c]
+            gained[o, 2 * j] = (sr * zr + si * zi) * norm
+            gained[o, 2 * j + 1] = (si * zr - sr * zi) * norm
+    _take(_AT_POINTS[-1], x, s, gained, out, rise)
 
 
 @njit(error_model="numpy")

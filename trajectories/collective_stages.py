@@ -11,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajectories.angular import clebsch_gordan, coupled_basis, lowering_squared
-from trajectories.chains import Chains, pair_chains, propagate
+from trajectories.chains import (
+    Chains,
+    pair_chains,
+    photon_numbers,
+    photon_weights,
+    propagate,
+)
 from trajectories.generator import INTEGRALS, Generator
 
 Array = NDArray[np.float64]
@@ -45,7 +51,7 @@ def _advanced(generator: Generator, start: Array, spans: Array) -> Array:
     # empty irreps stay empty: memory that nothing is written to costs nothing
     out = np.zeros((spans.size, start.size))
     out[:, -INTEGRALS:] = start[-INTEGRALS:]
-    photons = np.zeros(spans.size)
+    photons = np.zeros((2, spans.size))
     for part in range(generator.parts):
         state = start[part * n : (part + 1) * n]
         for b in range(space.jb.size):
@@ -54,16 +60,12 @@ def _advanced(generator: Generator, start: Array, spans: Array) -> Array:
                 if not state[place].any():
                     continue
                 if rates.on_battery and rates.on_charger:
-                    states, emitted = _by_coupled_ladders(generator, state, (b, c), spans)
+                    states, counted = _by_coupled_ladders(generator, state, (b, c), spans)
                 else:
-                    states, emitted = _by_own_ladder(generator, state, (b, c), spans)
+                    states, counted = _by_own_ladder(generator, state, (b, c), spans)
                 out[:, part * n + place.start : part * n + place.stop] = states
-                photons += emitted if part == 0 else 0.0
-    weights = np.where(space.diagonal, space.elements.mb + space.elements.mc, 0.0)
-    # each photon moves M by one
-    fallen = start[:n] @ weights - out[:, :n] @ weights
-    out[:, -INTEGRALS] += photons
-    out[:, -INTEGRALS + 1] += photons - fallen
+                photons += counted if part == 0 else 0.0
+    out[:, -INTEGRALS : -INTEGRALS + 2] += photons.T
     return _turned(generator, out, spans)
 
 
@@ -89,11 +91,8 @@ def _by_coupled_ladders(
     dense = space.dense_block(state[None], *irreps)
     coupled = table @ dense @ table.transpose(0, 2, 1)
     begin = np.ascontiguousarray(coupled[:, chains.first, chains.second])
-    K = basis.n_ladders
-    emission = np.zeros_like(chains.loss)
-    down = (rates.nbar + 1.0) * lowering_squared(basis.J, chains.M[:, None])
-    emission[:, :K] = np.where(chains.inside(basis)[:, :K], down, 0.0)
-    found, emitted, _ = propagate(chains, begin, spans * rates.gamma, emission)
+    weights = chains.photon_weights(basis, rates.nbar)
+    found, integrals, _ = propagate(chains, begin, spans * rates.gamma, weights)
     row, first, second = space.block_positions(*irreps)
     states = np.empty((spans.size, row.size))
     for i, one in enumerate(found):
@@ -101,7 +100,7 @@ def _by_coupled_ladders(
         coupled[:, chains.second, chains.first] = one
         product = table.transpose(0, 2, 1) @ coupled @ table
         states[i] = product[row, first, second]
-    return states, emitted
+    return states, photon_numbers(integrals, rates.nbar)
 
 
 def _by_own_ladder(
@@ -130,15 +129,14 @@ def _by_own_ladder(
     # in C order, for which `propagate` is compiled
     one, two = (x.reshape(rows, width)[:, used] for x in (ones[0], ones[2]))
     chains = _own_chains(own, rates.nbar, one, two, inside.reshape(rows, width)[:, used])
-    down = (rates.nbar + 1.0) * lowering_squared(own, one)
-    emission = np.ascontiguousarray(np.where(one == two, down, 0.0))
+    weights = photon_weights(np.full_like(one, own), one, rates.nbar, one == two)
     begin = np.ascontiguousarray(begin[:, used])
-    found, emitted, _ = propagate(chains, begin, spans * rates.gamma, emission)
+    found, integrals, _ = propagate(chains, begin, spans * rates.gamma, weights)
     valid = place.valid.reshape(rows, width)[:, used]
     start = space.block(b, c).start
     states = np.zeros((spans.size, space.block(b, c).stop - start))
     states[:, place.position.reshape(rows, width)[:, used][valid] - start] = found[:, valid]
-    return states, emitted
+    return states, photon_numbers(integrals, rates.nbar)
 
 
 def _own_chains(j: float, nbar: float, m: Array, m2: Array, inside: NDArray[np.bool_]) -> Chains:

@@ -69,7 +69,7 @@ def ladder_populations(battery: CollectiveBattery, taus: Array) -> LadderPopulat
     state = np.zeros_like(chains.loss)
     for start in starts(battery, basis):
         state[round(chains.M[0] - start.M)] += start.probability * start.amplitude**2
-    states, _, _ = propagate(chains, state, taus, np.zeros_like(state))
+    states, _, _ = propagate(chains, state, taus, np.zeros((0, *state.shape)))
     # rounding leaves -1e-17 where nothing is
     return LadderPopulations(basis, chains.M, np.maximum(states, 0.0))
 
@@ -210,7 +210,7 @@ def second_order_coherence(battery: CollectiveBattery, time: float, delays: Arra
     down = np.where(chains.inside(basis), lowering_squared(basis.J, chains.M[:, None]), 0.0)
     after = np.zeros_like(now)
     after[1:] = (down * now)[:-1]
-    nothing = np.zeros_like(now)
+    nothing = np.zeros((0, *now.shape))
     rate = float((down * now).sum())
     later = (propagate(chains, now, taus, nothing)[0] * down).sum(axis=(1, 2))
     pairs = (propagate(chains, after, taus, nothing)[0] * down).sum(axis=(1, 2))

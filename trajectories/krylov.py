@@ -63,6 +63,9 @@ def krylov_states(matrix: Any, counting: Array, start: Array, spans: Array) -> I
     state, counted = start[:n], start[n:]
     largest = float(abs(matrix).sum(axis=1).max()) if matrix.nnz else 0.0
     now, step, end, i = 0.0, 1.0 / max(largest, 1e-300), float(spans[-1]), 0
+    if end == 0.0:  # nothing to step over
+        yield from (start.copy() for _ in spans)
+        return
     while i < spans.size:
         projection = _arnoldi(matrix, counting, state, STATIONARY * largest)
         step = _longest_step(projection, step, end - now, end)

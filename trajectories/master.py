@@ -11,8 +11,8 @@ from nvmodel.refusal import InputError
 from nvmodel.resonator import of_the_reservoir
 from nvmodel.solution import Distribution, Reading, Solution
 from nvmodel.times import output_times
-from trajectories.angular import CoupledBasis, coupled_basis, lowering_squared
-from trajectories.chains import Chains, pair_chains, propagate
+from trajectories.angular import CoupledBasis, coupled_basis
+from trajectories.chains import Chains, pair_chains, photon_numbers, propagate
 from trajectories.conditional import unravelling
 from trajectories.counting import exact_fluctuations, records_follow
 from trajectories.fluctuations import COUNTING, OVER_RUNS
@@ -121,13 +121,13 @@ def evolve(
     chains = pair_chains(basis, battery.occupation, furthest, NEGLIGIBLE_COHERENCE)
     operators = linear_observables(basis, chains, battery.occupation)
     linear: dict[str, list[Array]] = {name: [] for name in operators}
-    emitted, found, log_neg, log_neg_rate = [], [], [], []
+    counted, found, log_neg, log_neg_rate = [], [], [], []
     error = 0.0
-    for states, photons, batch_error in _batches(battery, basis, chains, t * battery.gamma):
+    for states, integrals, batch_error in _batches(battery, basis, chains, t * battery.gamma):
         narrow = states[:, :, : 2 * basis.n_ladders - 1].reshape(len(states), -1)
         for name, weights in operators.items():
             linear[name].append(narrow @ weights.ravel())
-        emitted.append(photons)
+        counted.append(integrals)
         if ladder:
             found.append(
                 populations(basis, chains, states)
@@ -140,11 +140,12 @@ def evolve(
             log_neg_rate.append(rate)
         error = max(error, batch_error)
     mean = {name: np.concatenate(parts) for name, parts in linear.items()}
-    values = _energies(battery, basis, mean, np.concatenate(emitted))
+    photons = photon_numbers(np.concatenate(counted, axis=1), battery.occupation)
+    values = _energies(battery, mean, photons)
     populated = np.concatenate(found) if found else None
     if populated is not None and not all_pairs:
-        photons = populated[:, round(chains.M[0] - basis.m_start) :].T
-        populated = populations_from_photons(unravelling(battery), t * battery.gamma, photons)
+        emitted = populated[:, round(chains.M[0] - basis.m_start) :].T
+        populated = populations_from_photons(unravelling(battery), t * battery.gamma, emitted)
     values |= exact.values
     values |= derived(
         names, battery, values["battery_energy"], populated, values["emitted_photons"]
@@ -209,39 +210,38 @@ def population_distribution(ladder: Array) -> Distribution:
 
 
 def _energies(
-    battery: CollectiveBattery, basis: CoupledBasis, mean: dict[str, Array], emitted: Array
+    battery: CollectiveBattery, mean: dict[str, Array], photons: Array
 ) -> dict[str, Array]:
     rest = mean["total_z"] - mean["battery_z"]
-    start = sum(start.probability * start.M for start in starts(battery, basis))
     return {
         "battery_energy": 0.5 + mean["battery_z"] / battery.n_battery,
         "charger_energy": 0.5 + rest / battery.n_charger,
         "power": battery.gamma * mean["battery_z_rate"] / battery.n_battery,
         "emission_rate": battery.gamma * mean["emission_rate"],
         "absorption_rate": battery.gamma * mean["absorption_rate"],
-        "emitted_photons": emitted,
-        # each photon moves M by one, so the two counts differ by the change of <M>
-        "absorbed_photons": emitted - (start - mean["total_z"]),
+        "emitted_photons": photons[0],
+        "absorbed_photons": photons[1],
     }
 
 
 def _batches(
     battery: CollectiveBattery, basis: CoupledBasis, chains: Chains, taus: Array
 ) -> Iterator[tuple[Array, Array, float]]:
-    """States and emitted photons at the output times, as many at once as memory allows."""
-    emission = np.zeros_like(chains.loss)
-    K = basis.n_ladders
-    down = lowering_squared(basis.J, chains.M[:, None])
-    emission[:, :K] = np.where(chains.inside(basis)[:, :K], (battery.occupation + 1.0) * down, 0.0)
+    """States and integrals of the photons' weights at the output times.
+
+    As many at once as memory allows.
+    """
+    weights = chains.photon_weights(basis, battery.occupation)
     slowest = 2.0 * battery.occupation + 1.0
-    state, now, photons = _start_state(battery, basis, chains), 0.0, 0.0
+    state, now = _start_state(battery, basis, chains), 0.0
+    photons = np.zeros((len(weights), 1))
     size = max(1, BATCH // state.size)
     for first in range(0, taus.size, size):
         batch = taus[first : first + size]
-        states, counts, error = propagate(chains, state, batch - now, emission, slowest)
+        states, counts, error = propagate(chains, state, batch - now, weights, slowest)
         counts += photons
         yield states, counts, error
-        state, now, photons = states[-1].copy(), batch[-1], counts[-1]
+        state, now, photons = states[-1].copy(), batch[-1], counts[:, -1:]
 
 
 def _start_state(battery: CollectiveBattery, basis: CoupledBasis, chains: Chains) -> Array:

@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 from nvmodel.battery import CollectiveBattery
 from nvmodel.irreps import Irreps
 from nvmodel.preparation import DickeMixture, dicke_mixture
-from nvmodel.protocol import Protocol, Pulse, Stage, begun, end_of, refuse_beyond, simplified
+from nvmodel.protocol import (
+    Protocol,
+    Pulse,
+    Stage,
+    begun,
+    end_of,
+    endless,
+    refuse_beyond,
+    simplified,
+)
 from nvmodel.refusal import InputError
 from nvmodel.solution import Reading, Solution
 from trajectories.block_readout import Readings, StageReadout
@@ -46,27 +55,23 @@ def timed_averages(battery: CollectiveBattery, times: Array, names: tuple[str, .
     """
     steps = simplified(battery.stages, battery.battery_noise, battery.charger_noise)
     refuse_beyond(steps, times)
-    steps = begun(steps, float(times[-1]))
+    steps = endless(begun(steps, float(times[-1])))
     parts = 2 if battery.detuning != 0.0 else 1
     start, vector = _start(battery, parts)
     spaces = _spaces(battery, start, steps, parts)
     readings = Readings(battery, names, Irreps(battery.n_battery, spaces[-1].jb))
-    stages = [step for step in steps if isinstance(step, Stage)] or [Stage(np.inf)]
-    rates, now, done = Rates.of(battery, stages[0]), 0.0, 0
+    now, done = 0.0, 0
     for step, before, space in zip(steps, spaces, spaces[1:], strict=False):
         vector = _embedded(vector, before, space, parts)
         if isinstance(step, Pulse):
             vector = _pulsed(space, vector, step, parts)
             continue
-        rates = Rates.of(battery, step)
-        readout = StageReadout(battery, readings.irreps, Generator(space, rates, parts))
+        generator = Generator(space, Rates.of(battery, step), parts)
+        readout = StageReadout(battery, readings.irreps, generator)
         here = int(np.count_nonzero(times[done:] < end_of(now + step.duration)))
         spans = np.maximum(times[done : done + here] - now, 0.0)
         now, done = now + step.duration, done + here
         vector = _through(readout, vector, spans, step.duration, readings, done == times.size)
-    if done < times.size:  # at the very end of the protocol, behind its last pulse
-        generator = Generator(spaces[-1], rates, parts)
-        readings.add(StageReadout(battery, readings.irreps, generator), vector)
     provenance = {
         "solver": "master equation over irreps",
         "error_estimate": TOLERANCE * len(steps),

@@ -11,7 +11,7 @@ from scipy import special
 from nvmodel.battery import CollectiveBattery
 from nvmodel.noise import LocalNoise
 from nvmodel.preparation import DickeState, Preparation
-from nvmodel.protocol import Pulse, Stage, end_of, simplified
+from nvmodel.protocol import Pulse, Stage, end_of, endless, simplified
 from nvmodel.refusal import InputError
 from trajectories.local_noise import Array, State, empty_state, roots
 from trajectories.noisy_runs import DRAWS, QUANTITIES, Course, Draws, Plan
@@ -64,11 +64,7 @@ def without_idle_switching(battery: CollectiveBattery) -> CollectiveBattery:
 
 def plan(battery: CollectiveBattery) -> Plan:
     """A battery in the form that the kernels take."""
-    steps = list(battery.stages)
-    if not isinstance(steps[-1], Stage):
-        # what is read after a last pulse is read in the stage that it ended
-        stages = [step for step in steps if isinstance(step, Stage)]
-        steps.append(replace(stages[-1], duration=math.inf) if stages else Stage(math.inf))
+    steps = endless(battery.stages)
     size, now = len(steps), 0.0
     end, pulse = np.empty(size), np.zeros(size, dtype=bool)
     way, coupled = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
@@ -85,7 +81,6 @@ def plan(battery: CollectiveBattery) -> Plan:
         others = step.charger_noise or battery.charger_noise
         noise[s] = [*_rates(own), *_rates(others)]
         way[s] = _way(step, battery.detuning, own, others)
-    end[-1] = math.inf
     sides = (
         (battery.n_battery, battery.battery_preparation),
         (battery.n_charger, battery.charger_preparation),

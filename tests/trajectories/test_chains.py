@@ -15,7 +15,7 @@ def test_propagation_against_dense_exponentials(nbar):
     start = np.where(chains.inside(basis), rng.random(chains.loss.shape), 0.0)
     start /= start.sum()
     taus = np.array([0.0, 1e-6, 0.013, 0.2, 3.0, 40.0, 1e9])
-    states, _, _ = propagate(chains, start, taus, np.zeros_like(start))
+    states, _, _ = propagate(chains, start, taus, np.zeros((0, *start.shape)))
     for c in range(start.shape[1]):
         generator = np.diag(-chains.loss[:, c])
         generator += np.diag(chains.gain_above[1:, c], -1) + np.diag(chains.gain_below[:-1, c], 1)
@@ -38,7 +38,7 @@ def test_states_read_within_steps_against_dense_exponentials(nbar):
     start /= start.sum()
     taus = np.sort(rng.random(80)) * 0.6  # some ten to a step
     emission = np.where(chains.first == chains.second, chains.loss, 0.0)
-    states, integral, error = propagate(chains, start, taus, emission)
+    states, (integral,), error = propagate(chains, start, taus, emission[None])
     photons = np.zeros(taus.size)
     for c in range(start.shape[1]):
         generator = np.diag(-chains.loss[:, c])
@@ -66,7 +66,7 @@ def test_reading_error_is_what_the_polynomials_miss(nbar, monkeypatch):
     seen = []
     for tolerance in (1e-6, 1e-13):
         monkeypatch.setattr(chainsteps, "READING_TOLERANCE", tolerance)
-        seen.append(propagate(chains, start, taus, np.zeros_like(start)))
+        seen.append(propagate(chains, start, taus, np.zeros((0, *start.shape))))
     difference = np.abs(seen[0][0] - seen[1][0])
     assert difference.max() < seen[0][2]
     # the estimate is for the sum over a few chains' elements; it is not far off
@@ -79,7 +79,7 @@ def test_integral_counts_what_leaves():
     start = np.zeros_like(chains.loss)
     start[round(chains.M[0] - basis.m_start)] = basis.weight
     taus = np.linspace(0.0, 4.0, 9)
-    states, integral, _ = propagate(chains, start, taus, chains.loss)
+    states, (integral,), _ = propagate(chains, start, taus, chains.loss[None])
     mean_m = (states * chains.M[:, None]).sum(axis=(1, 2))
     # 1e-10: M up to 4, states to 1e-11
     np.testing.assert_allclose(integral, basis.m_start - mean_m, atol=1e-10)

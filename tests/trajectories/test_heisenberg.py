@@ -30,7 +30,7 @@ def from_density_matrix(battery: CollectiveBattery, times: np.ndarray) -> dict[s
     start = np.zeros(chains.loss.shape)
     start[round(basis.J[-1] - basis.m_start)] = amplitude[chains.first] * amplitude[chains.second]
     emission = np.where(same, (battery.occupation + 1.0) * lowering_squared(J, M), 0.0)
-    states, photons, _ = propagate(chains, start, times, emission)
+    states, (photons,), _ = propagate(chains, start, times, emission[None])
     coupling = 2.0 * basis.coupling[chains.first] * np.sqrt(np.maximum(J**2 - M**2, 0.0))
     battery_z = np.where(same, M * basis.diagonal[chains.first], np.where(inside, coupling, 0.0))
     b = np.tensordot(states, battery_z, 2)

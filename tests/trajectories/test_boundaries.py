@@ -1,0 +1,179 @@
+"""Outputs at the time of a switch, just before and just after: read in the right stage."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.sparse import diags
+
+from nvmodel import CollectiveBattery, DickeState, LocalNoise, Polarised, Pulse, Stage
+from tests.explicit import Explicit
+from trajectories import evolve, sample
+from trajectories.krylov import krylov_states
+from trajectories.master import FOR_REAL_SPINS
+
+NOISE = LocalNoise(dephasing=0.3, emission=0.2, pumping=0.1)
+BATTERIES = {
+    "a last pulse in the heat": CollectiveBattery(
+        1,
+        2,
+        nbar=2.0,
+        battery_start="thermal",
+        charger_start=DickeState(1, j=0),
+        protocol=(Stage(0.5), Pulse(0.0, 1.0)),
+    ),
+    "pulses alone": CollectiveBattery(
+        2,
+        2,
+        nbar=0.7,
+        battery_start=DickeState(1, j=0),
+        charger_start=DickeState(1, j=0),
+        protocol=(Pulse(0.5, 0.0), Pulse(0.0, 1.0)),
+    ),
+    "pulses alone, noisy": CollectiveBattery(
+        2, 1, battery_noise=NOISE, detuning=0.4, protocol=(Pulse(1.0, 0.3),)
+    ),
+    "pulses at both ends": CollectiveBattery(
+        2,
+        2,
+        nbar=0.3,
+        charger_start=Polarised(0.8),
+        protocol=(Pulse(0.2, 0.4), Stage(0.4), Pulse(0.5, 0.5), Stage(0.2, "battery"), Pulse(1.0)),
+    ),
+    "noise that comes late": CollectiveBattery(
+        1,
+        2,
+        charger_start=DickeState(1, j=0),
+        protocol=(Stage(0.3), Stage(0.3, "none", NOISE, NOISE), Pulse(0.6, 0.6)),
+    ),
+    "a reservoir that comes late": CollectiveBattery(
+        2,
+        1,
+        nbar=0.5,
+        detuning=0.6,
+        charger_start=DickeState(0),
+        protocol=(Stage(0.3, "none"), Stage(0.3, "charger"), Stage(0.3), Pulse(0.0, 0.7)),
+    ),
+    "noise from the start": CollectiveBattery(4, 2, battery_noise=NOISE),
+    "a detuning from the start": CollectiveBattery(2, 2, nbar=0.2, detuning=1.0),
+}
+
+
+def _around_switches(battery):
+    """At, just before and just after each switch, as far as the protocol reaches."""
+    ends = np.cumsum([0.0, *(s.duration for s in battery.stages if isinstance(s, Stage))])
+    ends = ends[np.isfinite(ends)]
+    times = np.unique(np.concatenate([ends - 1e-6, ends, ends + 1e-6]))
+    last = math.inf if battery.stages == (Stage(math.inf),) else ends[-1]
+    return times[(times >= 0.0) & (times <= last)]
+
+
+@pytest.mark.parametrize("name", BATTERIES)
+def test_averages_around_every_switch(name):
+    battery = BATTERIES[name]
+    times = _around_switches(battery)
+    expected = Explicit(battery).averages(times)
+    found = evolve(battery, times, [*expected])
+    for observable, values in expected.items():
+        # 1e-9: both are within 1e-10, and rates have the size of the generator
+        np.testing.assert_allclose(found[observable], values, atol=1e-9, err_msg=observable)
+
+
+@pytest.mark.parametrize("name", BATTERIES)
+def test_each_output_by_itself(name):
+    """An output that is the last one, wherever it lies, is read as among others."""
+    battery = BATTERIES[name]
+    times = _around_switches(battery)
+    together = evolve(battery, times, FOR_REAL_SPINS)
+    for i, time in enumerate(times):
+        alone = evolve(battery, [time], FOR_REAL_SPINS)
+        for observable in FOR_REAL_SPINS:
+            # 1e-9: as above
+            assert abs(alone[observable][0] - together[observable][i]) < 1e-9, observable
+
+
+@pytest.mark.parametrize("name", BATTERIES)
+def test_a_stage_behind_the_end_changes_nothing_before_it(name):
+    battery = BATTERIES[name]
+    if not battery.protocol:
+        return
+    stages = [step for step in battery.protocol if isinstance(step, Stage)] or [Stage(1.0)]
+    longer = CollectiveBattery(
+        battery.n_battery,
+        battery.n_charger,
+        nbar=battery.nbar,
+        battery_start=battery.battery_start,
+        charger_start=battery.charger_start,
+        battery_noise=battery.battery_noise,
+        detuning=battery.detuning,
+        protocol=(*battery.protocol, stages[-1]),
+    )
+    times = _around_switches(battery)
+    one, other = evolve(battery, times, FOR_REAL_SPINS), evolve(longer, times, FOR_REAL_SPINS)
+    for observable in FOR_REAL_SPINS:
+        # 1e-9: as above; the entanglement rate among them, which `Explicit` does not know
+        np.testing.assert_allclose(one[observable], other[observable], atol=1e-9)
+
+
+@pytest.mark.parametrize("name", BATTERIES)
+def test_single_runs_around_every_switch(name):
+    battery = BATTERIES[name]
+    times = _around_switches(battery)
+    expected = Explicit(battery).averages(times)
+    names = [o for o in expected if not o.startswith("ergotropy")]
+    found = sample(battery, times, runs=1500, seed=11, observables=names)
+    for observable in names:
+        error = np.maximum(found.errors[observable], 1e-9)  # 1e-9: nothing differs between runs
+        # 5 sigma, and rare events that no run has seen: 1e-6 of time at rates of up to 20
+        room = 5.0 * error + 2e-5
+        assert np.all(np.abs(found[observable] - expected[observable]) < room), observable
+
+
+def test_outputs_that_a_double_can_hardly_tell_apart():
+    """Two outputs within rounding of the protocol's end, both read."""
+    battery = CollectiveBattery(2, 2, protocol=(Stage(0.1), Stage(0.2, "battery")))
+    end = 0.1 + 0.2
+    found = evolve(battery, [end * (1.0 - 5e-13), end])
+    # 1e-11: 5e-13 of a time at rates of 3
+    assert abs(np.diff(found["battery_energy"])[0]) < 1e-11
+
+
+@pytest.mark.parametrize("spans", [[0.0], [0.0, 0.0], [0.0, 1.0, 1.0], [1.0, 1.0]])
+def test_krylov_over_no_time_and_over_the_same_time_twice(spans):
+    rates = np.linspace(0.5, 2.0, 60)  # more than the projected spaces have dimensions
+    start, counting = np.append(np.ones(60) / 60, 0.0), rates[None]
+    found = list(krylov_states(diags(-rates).tocsr(), counting, start, np.array(spans)))
+    for span, state in zip(spans, found, strict=True):
+        left = np.exp(-rates * span) / 60
+        # 1e-12: the method's tolerance
+        np.testing.assert_allclose(state, [*left, 1.0 - left.sum()], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "battery",
+    [
+        CollectiveBattery(2, 3),
+        CollectiveBattery(2, 3, nbar=0.5),
+        CollectiveBattery(1, 3, nbar=0.5, battery_start="thermal"),
+        CollectiveBattery(300, 100_000, nbar=0.5),
+        CollectiveBattery(10**13, 5 * 10**13),
+        CollectiveBattery(2, 3, detector_efficiency=0.5),
+        CollectiveBattery(20, 100, battery_noise=LocalNoise(emission=0.1)),
+        CollectiveBattery(3, 3, detuning=0.5),
+        *BATTERIES.values(),
+    ],
+)
+def test_the_start_alone(battery):
+    found = evolve(battery, [0.0])
+    b, c = battery.battery_preparation, battery.charger_preparation
+    for start, spins, name in (
+        (b, battery.n_battery, "battery"),
+        (c, battery.n_charger, "charger"),
+    ):
+        up = start.up if isinstance(start, Polarised) else start.excitations / spins
+        # 1e-12: sums of a few hundred rounded terms
+        assert abs(found[f"{name}_energy"][0] - up) < 1e-12
+    assert found["emitted_photons"][0] == found["absorbed_photons"][0] == 0.0
+    if battery.n_charger < 10**13:
+        runs = sample(battery, [0.0], runs=3, seed=1)
+        assert runs["emitted_photons"][0] == 0.0
