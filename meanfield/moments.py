@@ -11,6 +11,7 @@ so that with :math:`G_k=g_k\sqrt N` nothing in the equations grows with N. Two i
 of n/N (what leaves the resonator) and of the excitations supplied by T1 and by the drive.
 """
 
+import math
 from dataclasses import dataclass, replace
 from functools import singledispatch
 
@@ -18,10 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from nvmodel.battery import CollectiveBattery
+from nvmodel.battery import CollectiveBattery, without_idle_switching
 from nvmodel.ensemble import SpinEnsemble
 from nvmodel.lineshape import line_classes
 from nvmodel.preparation import DickeState, Polarised, Preparation
+from nvmodel.protocol import total_duration
 from nvmodel.pulse import Drive
 from nvmodel.refusal import InputError
 from nvmodel.resonator import ResonatorBattery
@@ -108,6 +110,9 @@ def system_of(model: object, classes: int) -> System:
 
 @system_of.register
 def _(model: CollectiveBattery, classes: int) -> System:
+    if total_duration(model.stages) < math.inf:
+        raise InputError("protocol", model.protocol, "not in the semiclassical engine")
+    model = without_idle_switching(model)
     for field in model.beyond_collective:
         start = getattr(model, field)
         if not (field in ("battery_start", "charger_start") and _independent_spins(start)):

@@ -1,13 +1,16 @@
 """The paper's model: battery and charger spins in one shared reservoir (its Eq. (2))."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 from nvmodel.display import model_html
 from nvmodel.noise import LocalNoise
 from nvmodel.preparation import DickeState, Polarised, Preparation, checked_preparation
-from nvmodel.protocol import Protocol, Stage, checked_protocol
+from nvmodel.protocol import Protocol, Stage, checked_protocol, refuse_beyond, simplified
 from nvmodel.refusal import InputError, finite_number, known_name, number_between, whole_number
 from nvmodel.times import MOST_RATE
 
@@ -183,9 +186,15 @@ class CollectiveBattery:
     def beyond_collective(self) -> tuple[str, ...]:
         """Names of the fields that leave the paper's model; empty for the paper's model.
 
+        A protocol counts where it switches anything.
+
         >>> CollectiveBattery(2, 3, detuning=0.1).beyond_collective
         ('detuning',)
+        >>> CollectiveBattery(2, 3, protocol=(Stage(1.0), Stage(2.0))).beyond_collective
+        ()
         """
+        if self.protocol and (switching := without_idle_switching(self)) != self:
+            return switching.beyond_collective
         fields = []
         cold_or_single = self.n_battery == 1 or self.occupation == 0.0
         if not (
@@ -206,6 +215,50 @@ class CollectiveBattery:
         return tuple(fields)
 
 
+def without_idle_switching(battery: CollectiveBattery) -> CollectiveBattery:
+    """The same battery; without a protocol where that switches nothing.
+
+    One stage that couples both ensembles is the model itself, with that stage's noise.
+
+    Examples
+    --------
+    >>> idle = (Stage(1.0), Stage(math.inf))
+    >>> without_idle_switching(CollectiveBattery(2, 3, protocol=idle)).protocol
+    ()
+    """
+    if not battery.protocol:
+        return battery
+    steps = simplified(battery.protocol, battery.battery_noise, battery.charger_noise)
+    if not steps:
+        return replace(battery, protocol=())
+    only = steps[0]
+    if len(steps) > 1 or not isinstance(only, Stage) or only.coupled != "both":
+        # names are for figures alone
+        return replace(battery, protocol=tuple(replace(step, name="") for step in steps))
+    assert only.battery_noise is not None
+    assert only.charger_noise is not None
+    return replace(
+        battery,
+        battery_noise=only.battery_noise,
+        charger_noise=only.charger_noise,
+        protocol=(),
+    )
+
+
+def to_be_solved(battery: CollectiveBattery, times: ArrayLike) -> CollectiveBattery:
+    """What every method solves for a battery: its idle switching is removed, once and here.
+
+    `times` (T,) are rising; infinity for a steady state. Refused beyond the protocol's end.
+
+    >>> to_be_solved(CollectiveBattery(2, 3, protocol=(Stage(2.0),)), [1.0, 3.0])
+    Traceback (most recent call last):
+        ...
+    nvmodel.refusal.InputError: times[1] = 3.0: must be <= 2, where the protocol ends
+    """
+    refuse_beyond(battery.stages, np.asarray(times, dtype=float))
+    return without_idle_switching(battery)
+
+
 def only_collective(battery: CollectiveBattery, where: str) -> None:
     """Refuse a battery that `where` does not describe, by the first field that leaves it.
 
@@ -216,5 +269,7 @@ def only_collective(battery: CollectiveBattery, where: str) -> None:
     """
     for name in battery.beyond_collective:
         raise InputError(
-            name, getattr(battery, name), f"not in {where}; use trajectories.evolve or sample"
+            name,
+            getattr(without_idle_switching(battery), name),
+            f"not in {where}; use trajectories.evolve or sample",
         )

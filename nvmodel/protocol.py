@@ -116,7 +116,7 @@ def total_duration(protocol: Protocol) -> float:
 def simplified(
     protocol: Protocol, battery_noise: LocalNoise, charger_noise: LocalNoise
 ) -> Protocol:
-    """The same protocol without pulses of strength zero, and equal stages joined.
+    """The same protocol without pulses of strength zero or after all times, equal stages joined.
 
     The noise of every stage is filled in, from the arguments where it has none of its own.
 
@@ -126,6 +126,8 @@ def simplified(
     """
     steps: list[Stage | Pulse] = []
     for step in protocol:
+        if steps and isinstance(steps[-1], Stage) and steps[-1].duration == math.inf:
+            break
         if isinstance(step, Pulse):
             if step.dephase_battery > 0.0 or step.dephase_charger > 0.0:
                 steps.append(step)

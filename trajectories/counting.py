@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.sparse import bmat, csr_matrix
 from scipy.sparse.linalg import expm_multiply
 
-from nvmodel.battery import CollectiveBattery, only_collective
+from nvmodel.battery import CollectiveBattery, only_collective, to_be_solved
 from nvmodel.refusal import InputError
 from nvmodel.resonator import of_the_reservoir
 from nvmodel.solution import Distribution, Reading
@@ -204,6 +204,7 @@ def second_order_coherence(battery: CollectiveBattery, time: float, delays: Arra
     only_collective(replace(battery, detector_efficiency=1.0), "second_order_coherence")
     t = output_times([time])
     taus = output_times(delays) * battery.gamma
+    battery = to_be_solved(battery, t + taus[-1:] / battery.gamma)
     ladders = ladder_populations(battery, t * battery.gamma)
     basis, now = ladders.basis, ladders.population[0]
     chains = pair_chains(basis, battery.occupation, furthest=0)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import qutip
 
-from nvmodel.battery import CollectiveBattery
+from nvmodel.battery import CollectiveBattery, without_idle_switching
 from nvmodel.ergotropy import ergotropy_of_matrix, local_ergotropy_bloch
 from nvmodel.noise import LocalNoise
 from nvmodel.preparation import Polarised
@@ -85,6 +85,8 @@ def to_qutip(
     >>> to_qutip(CollectiveBattery(1, 2, charger_noise=LocalNoise(dephasing=0.1))).initial.dims
     [[2, 2, 2], [2, 2, 2]]
     """
+    if stage is None:
+        battery = without_idle_switching(battery)
     if battery.protocol and stage is None:
         raise InputError("stage", None, "must be one of the stages of battery.protocol")
     each = stage is not None or any(

@@ -6,11 +6,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nvmodel.battery import CollectiveBattery
+from nvmodel.battery import CollectiveBattery, to_be_solved, without_idle_switching
 from nvmodel.ergotropy import ladder_ergotropy
 from nvmodel.observables import requested
 from nvmodel.peaks import PEAK
-from nvmodel.protocol import refuse_beyond
 from nvmodel.refusal import InputError, known_name, whole_number
 from nvmodel.resonator import of_the_reservoir
 from nvmodel.solution import Solution
@@ -29,7 +28,7 @@ from trajectories.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from trajectories.recording import follow, groups_of_runs, kernel_tables
 from trajectories.records import RecordTally
 from trajectories.single import SingleRun
-from trajectories.stages import refuse_many_real_spins, without_idle_switching
+from trajectories.stages import refuse_many_real_spins
 from trajectories.summaries import summarise_runs
 
 Array = NDArray[np.float64]
@@ -122,8 +121,7 @@ def sample(
     seed = whole_number("seed", seed, least=0, most=(1 << 64) - 1)
     if records is not None:
         known_name("records", records, ("summary",))
-    refuse_beyond(battery.stages, t)
-    battery = without_idle_switching(battery)
+    battery = to_be_solved(battery, t)
     if _beyond_collective(battery):
         return _sample_beyond(battery, t, runs, seed, first, observables, records)
     known = available(battery)
@@ -159,8 +157,7 @@ def single_run(battery: CollectiveBattery, times: ArrayLike, seed: int, run: int
     t = output_times(times)
     run = whole_number("run", run, least=0, most=MOST_RUNS - 1)
     seed = whole_number("seed", seed, least=0, most=(1 << 64) - 1)
-    refuse_beyond(battery.stages, t)
-    battery = without_idle_switching(battery)
+    battery = to_be_solved(battery, t)
     if battery.detector_efficiency != 1.0:
         raise InputError("detector_efficiency", battery.detector_efficiency, "must be 1 here")
     if battery.beyond_collective:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nvmodel.battery import CollectiveBattery
+from nvmodel.battery import CollectiveBattery, to_be_solved
 from nvmodel.observables import requested
 from nvmodel.refusal import InputError
 from nvmodel.resonator import of_the_reservoir
@@ -104,6 +104,7 @@ def evolve(
     """
     battery = of_the_reservoir(battery)
     t = output_times(times)
+    battery = to_be_solved(battery, t)
     if not plain_charging(battery):
         default = (*ENERGIES, *FROM_POPULATIONS, "local_loss")
         return timed_averages(battery, t, requested(observables, default, FOR_REAL_SPINS))

@@ -13,7 +13,7 @@ import numpy as np
 import qutip
 from numpy.typing import ArrayLike, NDArray
 
-from nvmodel.battery import CollectiveBattery, only_collective
+from nvmodel.battery import CollectiveBattery, only_collective, to_be_solved
 from nvmodel.irreps import (
     Irreps,
     ladder_ergotropy_of_irreps,
@@ -90,6 +90,7 @@ def density_matrices(battery: CollectiveBattery, times: ArrayLike) -> list[Any]:
     [[2, 3], [2, 3]] 1.0
     """
     t = output_times(times)
+    battery = to_be_solved(battery, t)
     for field in battery.beyond_collective:
         if field != "detector_efficiency":
             raise InputError(field, getattr(battery, field), "take fewspins.to_qutip and mesolve")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 from scipy import special
@@ -11,7 +10,7 @@ from scipy import special
 from nvmodel.battery import CollectiveBattery
 from nvmodel.noise import LocalNoise
 from nvmodel.preparation import DickeState, Preparation
-from nvmodel.protocol import Pulse, Stage, end_of, endless, simplified
+from nvmodel.protocol import Pulse, Stage, end_of, endless
 from nvmodel.refusal import InputError
 from trajectories.local_noise import Array, State, empty_state, roots
 from trajectories.noisy_runs import DRAWS, QUANTITIES, Course, Draws, Plan
@@ -32,34 +31,6 @@ MOST_REAL_SPINS = 20_000_000  # in all: tables of some 2 GB
 TABLE_BYTES = 100.0  # a spin
 MOST_ROTATED = 2001  # amplitudes: 32 MB for one set of eigenvectors
 COUPLED = {"both": BOTH, "battery": BATTERY_ONLY, "charger": CHARGER_ONLY, "none": NONE}
-
-
-def without_idle_switching(battery: CollectiveBattery) -> CollectiveBattery:
-    """The same battery; without a protocol where that switches nothing.
-
-    Examples
-    --------
-    >>> idle = (Stage(1.0), Pulse(0.0), Stage(math.inf))
-    >>> without_idle_switching(CollectiveBattery(2, 3, protocol=idle)).beyond_collective
-    ()
-    """
-    if not battery.protocol:
-        return battery
-    steps = simplified(battery.protocol, battery.battery_noise, battery.charger_noise)
-    if not steps:
-        return replace(battery, protocol=())
-    only = steps[0]
-    if len(steps) > 1 or not isinstance(only, Stage) or only.coupled != "both":
-        # names are for figures alone
-        return replace(battery, protocol=tuple(replace(step, name="") for step in steps))
-    assert only.battery_noise is not None
-    assert only.charger_noise is not None
-    return replace(
-        battery,
-        battery_noise=only.battery_noise,
-        charger_noise=only.charger_noise,
-        protocol=(),
-    )
 
 
 def plan(battery: CollectiveBattery) -> Plan:

@@ -5,13 +5,14 @@ the dark state |J,-J>. No linear system is solved: the steady state is not uniqu
 states make it depend on the start.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nvmodel.battery import CollectiveBattery, only_collective
+from nvmodel.battery import CollectiveBattery, only_collective, to_be_solved
 from nvmodel.observables import requested
 from nvmodel.refusal import InputError
 from nvmodel.resonator import of_the_reservoir
@@ -77,7 +78,7 @@ def steady_state(battery: CollectiveBattery, observables: Iterable[str] | None =
     >>> float(1 - steady["battery_energy"][0])  # 1 - (N_C/(N_C + 1))^2
     1.99...e-15
     """
-    battery = of_the_reservoir(battery)
+    battery = to_be_solved(of_the_reservoir(battery), [math.inf])
     known = available(battery)
     basis = coupled_basis(battery.n_battery, battery.n_charger)
     weight = _ladder_probabilities(battery, basis)

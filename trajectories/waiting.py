@@ -7,13 +7,14 @@ n-th photon waits exponentially, with the rate :math:`\lambda_J(n)=\gamma a_J(M_
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from nvmodel.battery import CollectiveBattery, only_collective
+from nvmodel.battery import CollectiveBattery, only_collective, to_be_solved
 from nvmodel.refusal import InputError, finite_number, whole_number
 from nvmodel.resonator import of_the_reservoir
 from nvmodel.solution import Distribution, RunSpans
@@ -113,6 +114,7 @@ def waiting_times(
     if bins.size < 2:
         raise InputError("edges", edges, "must be at least two")
     until = finite_number("until", until, least=0.0, exclusive=True)
+    battery = to_be_solved(battery, [until])
     runs = whole_number("runs", runs, least=1, most=MOST_RUNS)
     first = whole_number("first", first, least=0, most=MOST_RUNS - runs)
     seed = whole_number("seed", seed, least=0, most=(1 << 64) - 1)
@@ -180,6 +182,7 @@ def exact_waits(battery: CollectiveBattery, waits: ArrayLike) -> tuple[Array, Ar
             "waits are exact at nbar = 0 and detector_efficiency = 1; use waiting_times",
         )
     only_collective(battery, "exact_waits")
+    battery = to_be_solved(battery, [math.inf])
     basis, taus = unravelling(battery).basis, listed_numbers("waits", waits) * battery.gamma
     first, between = np.zeros(taus.shape), np.zeros(taus.shape)
     for n in range(round(basis.J[-1] + basis.m_start)):

@@ -5,6 +5,7 @@ import pytest
 from scipy.linalg import expm
 
 from nvmodel import CollectiveBattery, LocalNoise, Polarised, Pulse, Stage
+from nvmodel.battery import without_idle_switching
 from nvmodel.preparation import dicke_mixture
 from trajectories.angular import known_eigenvector
 from trajectories.local_noise import (
@@ -25,7 +26,7 @@ from trajectories.noisy_runs import generator
 from trajectories.nojump import begin_rotated, evolve_rotated
 from trajectories.product_states import draw_irrep, log_binomials
 from trajectories.series import series_until
-from trajectories.stages import empty_frame_of, plan, without_idle_switching
+from trajectories.stages import empty_frame_of, plan
 
 SYSTEMS = [(2, 3), (3, 2), (1, 4), (5, 5), (4, 6)]
 
