@@ -51,6 +51,20 @@ class Reading:
     distributions: Mapping[str, Distribution] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
+    def copied(self) -> Reading:
+        """The same numbers in arrays of their own: writing into them reaches nothing else."""
+        return Reading(
+            {name: np.array(values) for name, values in self.values.items()},
+            {name: None if e is None else np.array(e) for name, e in self.errors.items()},
+            {
+                name: Distribution(
+                    d.quantity, np.array(d.low), np.array(d.high), np.array(d.weight)
+                )
+                for name, d in self.distributions.items()
+            },
+            self.warnings,
+        )
+
 
 class Tally(Protocol):
     """Exactly additive counts of a set of single runs.
@@ -193,7 +207,7 @@ class Solution:
         provenance: Mapping[str, Any] | None = None,
         records: pd.DataFrame | None = None,
     ) -> None:
-        self.times = np.asarray(times, dtype=float)
+        self.times = np.array(times, dtype=float)
         self.tally: Tally | None = None if isinstance(found, Reading) else found
         self._found = found
         self.records = records
@@ -202,7 +216,9 @@ class Solution:
     @cached_property
     def _reading(self) -> Reading:
         # a tally is read when first asked, so that merging blocks costs additions only
-        return self._found if isinstance(self._found, Reading) else self._found.read()
+        found = self._found if isinstance(self._found, Reading) else self._found.read()
+        # tables of ladders are remembered for the next block of runs, and counts are the tally's
+        return found.copied()
 
     @property
     def values(self) -> Mapping[str, Array]:

@@ -191,7 +191,7 @@ def single_run(battery: CollectiveBattery, times: ArrayLike, seed: int, run: int
         battery_j=np.full(t.size, battery.n_battery / 2),
         charger_j=np.full(t.size, battery.n_charger / 2),
         M=M,
-        J=basis.J,
+        J=basis.J.copy(),  # the table of ladders is remembered
         amplitudes=amplitudes,
         battery_energy=0.5 + z / battery.n_battery,
         charger_energy=0.5 + (M - z) / battery.n_charger,
