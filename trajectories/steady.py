@@ -78,8 +78,9 @@ def steady_state(battery: CollectiveBattery, observables: Iterable[str] | None =
     >>> float(1 - steady["battery_energy"][0])  # 1 - (N_C/(N_C + 1))^2
     1.99...e-15
     """
-    battery = to_be_solved(of_the_reservoir(battery), [math.inf])
+    battery = of_the_reservoir(battery)
     known = available(battery)
+    battery = to_be_solved(battery, [math.inf])
     basis = coupled_basis(battery.n_battery, battery.n_charger)
     weight = _ladder_probabilities(battery, basis)
     products = _population_products(battery, basis)
