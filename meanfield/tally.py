@@ -30,6 +30,7 @@ from nvmodel.ergotropy import (
     local_ergotropy_bloch,
     local_ergotropy_of_classes,
 )
+from nvmodel.errors import kinked_error, late_runs, mean_error
 from nvmodel.peaks import PEAK, PeakTimes, add_peaks, no_peaks
 from nvmodel.refusal import InputError
 from nvmodel.solution import Distribution, Reading, RunSpans, same_shapes
@@ -40,6 +41,9 @@ Counts = NDArray[np.int64]
 
 MOST_LEVELS = 200
 ENERGY_BINS = 100
+# of the levels that are read together, in standard deviations over the cube root of the runs, as
+# for any histogram (Scott 1979)
+BIN_WIDTH = 2.0
 LOW_BITS = (1 << BITS) - 1
 
 
@@ -201,7 +205,7 @@ class WignerTally:
             self._read_vectors(values, errors)
         distributions = {}
         if self.study.system.size(BATTERY):
-            values["ergotropy"], errors["ergotropy"] = _read_ladder(self.populations / n, n)
+            values["ergotropy"], errors["ergotropy"] = _read_ladder(self.populations, n)
             edges = np.linspace(0.0, 1.0, ENERGY_BINS + 1)
             distributions["battery_energy"] = Distribution(
                 "E_B per spin", edges[:-1], edges[1:], self.energies
@@ -369,10 +373,31 @@ def _add_bursts(delay: Array, times: Array, bursts: Counts, limbs: Counts) -> No
             add_value(delay[i] / last, FULL, limbs[0], limbs[1], limbs[2], 0)
 
 
+def unseen_rows(study: Study, runs: int) -> Array:
+    """How far off a run may lie whose burst is late, for each row of `Runs`; see `nvmodel.errors`.
+
+    Single events are no matter here: every run has its noise. A resonator's delay has no tail in
+    closed form.
+    """
+    system, found = study.system, np.zeros((ROWS, study.times.size))
+    if not system.eliminated or not system.size(BATTERY) or not system.size(CHARGER):
+        return found
+    gamma = 4.0 * system.coupling[0] ** 2 / system.kappa
+    sizes = system.size(BATTERY), system.size(CHARGER)
+    late = late_runs(*sizes, gamma * study.times, runs)
+    found[[BATTERY_ENERGY, CHARGER_ENERGY]] = late
+    for row in (POWER, LEAVING):
+        found[row] = study.bounds[row] * late
+    found[LEFT] = late
+    return found
+
+
 def _read_rows(study: Study, sums: ExactSums) -> tuple[dict[str, Array], dict[str, Any]]:
     system, nbar = study.system, study.system.nbar
+    unseen = unseen_rows(study, sums.count) / study.bounds[:, None]
     mean = sums.mean() * study.bounds[:, None]
-    error = sums.standard_error() * study.bounds[:, None]
+    error = mean_error(sums.variance(), sums.count, unseen, sums.resolution)
+    error = error * study.bounds[:, None]
     values: dict[str, Array] = {}
     errors: dict[str, Any] = {}
 
@@ -385,8 +410,8 @@ def _read_rows(study: Study, sums: ExactSums) -> tuple[dict[str, Array], dict[st
     put("power", POWER)
     put("open_work", BATTERY_ENERGY, offset=-nbar / (2.0 * nbar + 1.0))
     values["ergotropy_local"] = local_ergotropy(values["battery_energy"])
-    errors["ergotropy_local"] = np.where(
-        values["ergotropy_local"] > 0.0, 2.0 * errors["battery_energy"], 0.0
+    errors["ergotropy_local"] = kinked_error(
+        2.0 * values["battery_energy"] - 1.0, 2.0 * errors["battery_energy"], sums.count
     )
     # of alike spins without a drive; else `WignerTally` has both from the classes
     for entries in (values, errors):
@@ -428,10 +453,38 @@ def _rotation_of_vectors(share: Array, vectors: Array) -> Array:
     return local_ergotropy_bloch(mean[..., 0, :], _coherence(mean))[..., 0]
 
 
-def _read_ladder(populations: Array, runs: int) -> tuple[Array, Array]:
-    """Ladder ergotropy and its standard error, to first order in the populations' errors."""
-    slope = ladder_ergotropy_gradient(populations)
-    mean = np.sum(populations * slope, axis=-1, keepdims=True)
-    spread = np.sum(populations * (slope - mean) ** 2, axis=-1)
-    error = np.sqrt(spread / (runs - 1)) if runs > 1 else np.full(spread.shape, np.nan)
-    return ladder_ergotropy(populations), error
+def _read_ladder(counts: Counts, runs: int) -> tuple[Array, Array]:
+    """Ladder ergotropy and its standard error, each (T,), of runs nearest each level (T, levels).
+
+    Sorted levels with few runs each look charged where nothing is: so neighbouring levels are put
+    together, as many as their scatter and the number of runs tell apart. What is left of that bias
+    shows when the width of these bins is doubled and halved, and is part of the error; it is no
+    less than that of the energy, since which levels are the fullest is known no better.
+    """
+    found = [_read_levels(row / runs, runs) for row in counts]
+    return np.array([value for value, _ in found]), np.array([error for _, error in found])
+
+
+def _read_levels(p: Array, runs: int) -> tuple[float, float]:
+    level = np.arange(p.size, dtype=np.float64)
+    variance = float(p @ (level - p @ level) ** 2) * runs / max(runs - 1, 1)
+    width = max(1, int(BIN_WIDTH * np.sqrt(variance) * runs ** (-1.0 / 3.0)))
+    smooth = _in_bins(p, width)
+    value = float(ladder_ergotropy(smooth))
+    if runs < 2:
+        return value, np.nan
+    slope = ladder_ergotropy_gradient(smooth)
+    spread = float(smooth @ (slope - smooth @ slope) ** 2) * runs / (runs - 1)
+    energy = variance / max(p.size - 1, 1) ** 2
+    bias = max(
+        abs(value - float(ladder_ergotropy(_in_bins(p, other))))
+        for other in (2 * width, max(width // 2, 1))
+    )
+    return value, float(np.hypot(mean_error(max(spread, energy), runs), bias))
+
+
+def _in_bins(p: Array, width: int) -> Array:
+    """The same probabilities, evenly spread within each `width` levels."""
+    edges = np.arange(0, p.size, width)
+    size = np.diff(edges, append=p.size)
+    return np.repeat(np.add.reduceat(p, edges) / size, size)

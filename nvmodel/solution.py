@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nvmodel.display import solution_html
-from nvmodel.refusal import InputError, known_name
+from nvmodel.errors import SIGMAS, confidence_factor
+from nvmodel.refusal import InputError, finite_number, known_name
 
 Array = NDArray[np.float64]
 
@@ -178,7 +179,7 @@ class Solution:
         See `nvmodel.observables` for names and units. ``solution["power"]`` is short for
         ``solution.values["power"]``.
     errors : mapping of name to ndarray (T,) or None
-        Standard error of the mean; None where the value is deterministic.
+        Standard error (`nvmodel.errors`): None where the value is deterministic, NaN for one run.
     distributions : mapping of name to Distribution
     warnings : tuple of str
         Where the solver left its validity; empty if it did not.
@@ -256,6 +257,23 @@ class Solution:
     def _repr_html_(self) -> str:
         # what a notebook shows
         return solution_html(self)
+
+    def interval(self, name: str, sigmas: float = SIGMAS) -> tuple[Array, Array]:
+        """Both ends of the interval of `sigmas` standard errors, with Student's factor.
+
+        value -+ t error, t = `nvmodel.errors.confidence_factor`: 2.03 for 2 sigma of 100 runs,
+        13.97 of two. The value itself where it is deterministic, NaN for a single run.
+
+        >>> solution = Solution([0.0], Reading({"power": np.array([2.0])}))
+        >>> solution.interval("power")
+        (array([2.]), array([2.]))
+        """
+        sigmas = finite_number("sigmas", sigmas, least=0.0, exclusive=True)
+        value, error = self[name], self.errors[name]
+        if error is None or self.runs is None:
+            return value.copy(), value.copy()
+        half = confidence_factor(self.runs, sigmas) * error
+        return value - half, value + half
 
     def merge(self, other: Solution) -> Solution:
         """As if the runs of both had been sampled together, to the bit; see `Tally`.

@@ -76,6 +76,22 @@ def add_row(values: Any, scale: Any, total: Any, low: Any, high: Any) -> Any:
     return clipped
 
 
+@njit(inline="always")
+def add_fine_row(values: Any, scale: Any, total: Any, remainder: Any) -> Any:
+    """Add a row of values with 60 bits below the bound, no squares; returns how many were cut off.
+
+    A value is q + r 2^-30 steps, and both whole numbers are summed apart: for quantities whose
+    bound is far above what they mostly are.
+    """
+    clipped = 0
+    for i in range(values.size):
+        q = quantised(values[i], scale)
+        total[i] += q
+        remainder[i] += quantised((values[i] * scale - q), FULL)
+        clipped += is_clipped(values[i], scale)
+    return clipped
+
+
 @dataclass(frozen=True, eq=False)
 class ExactSums:
     """Sums over `count` runs of an array of values and of their squares.
@@ -138,6 +154,14 @@ class ExactSums:
             self.clipped + other.clipped,
         )
 
+    @property
+    def resolution(self) -> float:
+        """Half a step of the fixed point: by how much a value, and a mean, may be rounded.
+
+        Zero where a step is one: such are whole numbers.
+        """
+        return 0.5 * self.bound / FULL if self.bound != FULL else 0.0
+
     def mean(self) -> Array:
         """Mean over runs; NaN without any."""
         return _ratio(self.total.astype(object), self.count) * (self.bound / FULL)
@@ -162,3 +186,9 @@ def _ratio(integers: NDArray[Any], divisor: int) -> Array:
         return np.full(np.shape(integers), np.nan)
     # Python's division of integers of any length rounds once
     return np.asarray(integers / divisor, dtype=float)
+
+
+def fine_mean(sums: ExactSums) -> Array:
+    """Mean over runs of sums that `add_fine_row` made, its remainders in ``square_low``."""
+    whole = sums.total.astype(object) * (1 << BITS) + sums.square_low.astype(object)
+    return _ratio(whole, sums.count << BITS) * (sums.bound / FULL)

@@ -22,9 +22,11 @@ from nvmodel.ergotropy import (
     total_ergotropy_symmetric,
     total_ergotropy_symmetric_gradient,
 )
+from nvmodel.errors import Unseen
 from nvmodel.refusal import InputError
 from nvmodel.solution import Distribution, Reading, RunSpans, same_shapes
 from trajectories.conditional import Unravelling, decay_tables, unravelling
+from trajectories.exact_moments import errors_from_energy, unseen_of
 from trajectories.fluctuations import (
     FLUCTUATIONS,
     NEED_ERGOTROPY,
@@ -157,24 +159,27 @@ class DecayTally:
             "absorbed_photons": np.zeros_like(z),
             "recorded_photons": np.broadcast_to(photons, z.shape),
         }
+        unseen = unseen_of(self.battery, self.times, len(self.spans))
         values: dict[str, Array] = {}
         errors: dict[str, Array | None] = {}
+        over = OverRuns(self.occupation, len(self.spans))
         for name, quantity in quantities.items():
-            values[name], errors[name] = self._mean_and_error(quantity)
+            values[name], errors[name] = (
+                over.mean(quantity),
+                over.error(quantity, unseen.of_means[name]),
+            )
         values |= derived(self.names, self.battery, values["battery_energy"], None)
-        energy_error = self._mean_and_error(battery_energy)[1]
-        errors["open_work"] = energy_error
-        inverted = values["battery_energy"] > 0.5
-        errors["ergotropy_local"] = np.where(inverted, 2.0 * energy_error, 0.0)
-        errors["ergotropy_rotation"] = errors["ergotropy_local"]
+        energy_error = over.error(battery_energy, unseen.energy)
+        errors |= errors_from_energy(values["battery_energy"], energy_error, len(self.spans))
         distributions = self._distributions(tables, battery_energy)
         if {*FROM_POPULATIONS, "daemonic_ergotropy"} & set(self.names):
-            self._read_populations(tables, values, errors, distributions)
+            self._read_populations(tables, unseen, values, errors, distributions)
         if {*FLUCTUATIONS, *OVER_RUNS} & set(self.names):
             with_ergotropy = bool(set(NEED_ERGOTROPY) & set(self.names))
             states = photon_states(tables, self._taus, self.occupation > 0, with_ergotropy)
-            over = OverRuns(self.occupation, len(self.spans))
-            found, found_errors = fluctuations(self.names, states, over, self.battery.n_charger)
+            found, found_errors = fluctuations(
+                self.names, states, over, self.battery.n_charger, unseen
+            )
             values |= found
             errors |= found_errors
         return Reading(
@@ -185,15 +190,6 @@ class DecayTally:
 
     def _conditional(self, tables: Unravelling) -> Array:
         return decay_tables(tables, self._taus, self.occupation > 0)
-
-    def _mean_and_error(self, quantity: Array) -> tuple[Array, Array]:
-        """Over runs, of a quantity that depends on photon number and time, (photons + 1, T)."""
-        runs = len(self.spans)
-        mean = (self.occupation * quantity).sum(axis=0) / runs
-        square = (self.occupation * (quantity - mean) ** 2).sum(axis=0)
-        if runs < 2:
-            return mean, np.full_like(mean, np.nan)
-        return mean, np.sqrt(square / (runs - 1) / runs)
 
     def _distributions(self, tables: Unravelling, energy: Array) -> dict[str, Distribution]:
         edges = energy_edges()
@@ -221,6 +217,7 @@ class DecayTally:
     def _read_populations(
         self,
         tables: Unravelling,
+        unseen: Unseen,
         values: dict[str, Array],
         errors: dict[str, Array | None],
         distributions: dict[str, Distribution],
@@ -246,8 +243,9 @@ class DecayTally:
                 influence[name][n, at] = np.einsum("tm,tm->t", p, slope[at])
         values["ergotropy"] = ladder_ergotropy(ladder)
         values["ergotropy_total"] = total_ergotropy_symmetric(ladder)
+        over = OverRuns(self.occupation, runs)
         for name in slopes:
-            errors[name] = self._mean_and_error(influence[name])[1]
+            errors[name] = over.error(influence[name], unseen.ergotropy)
         excitations = np.arange(ladder.shape[1], dtype=float)
         distributions["populations"] = Distribution.of_values(
             "battery excitations m_B + N_B/2", excitations, ladder

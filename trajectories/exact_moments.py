@@ -4,9 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from nvmodel.sums import ExactSums
+from nvmodel.battery import CollectiveBattery
+from nvmodel.errors import Unseen, jackknife_error, kinked_error, mean_error, unseen_runs
+from nvmodel.preparation import Polarised
+from nvmodel.protocol import Stage
+from nvmodel.sums import FULL, ExactSums
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -39,8 +43,26 @@ def moments_from(
     )
 
 
-def jackknife_error(groups: Counts, functional: Callable[[Array], Array]) -> Array:
-    """Standard error of a function of the average populations (Efron 1982), over groups of runs.
+def error_of(sums: ExactSums, unseen: ArrayLike) -> Array:
+    """Standard error of the mean of exact sums; see `nvmodel.errors`.
+
+    Energies per spin of a definite start are whole steps, and exact.
+    """
+    variance = sums.variance()
+    definite = (variance == 0.0) & (np.asarray(unseen) == 0.0) & (sums.bound == 1.0)
+    return mean_error(variance, sums.count, unseen, np.where(definite, 0.0, sums.resolution))
+
+
+def errors_from_energy(energy: Array, error: Array, runs: int) -> dict[str, Array]:
+    """Standard errors of what follows from the battery's energy per spin alone."""
+    local = kinked_error(2.0 * energy - 1.0, 2.0 * error, runs)
+    return {"open_work": error, "ergotropy_local": local, "ergotropy_rotation": local}
+
+
+def error_from_populations(
+    groups: Counts, functional: Callable[[Array], Array], runs: int, unseen: ArrayLike
+) -> Array:
+    """Standard error of a function of the average populations, with a jackknife over groups.
 
     Parameters
     ----------
@@ -56,9 +78,30 @@ def jackknife_error(groups: Counts, functional: Callable[[Array], Array]) -> Arr
     """
     total = groups.sum(axis=0)
     present = np.flatnonzero(groups[:, -1].sum(axis=-1))
+    whole = functional(total / total.sum(axis=-1, keepdims=True))
     if present.size < 2:
-        return np.full(groups.shape[1], np.nan)
+        return np.full_like(whole, np.nan)
     rest = total - groups[present]
     left_out = functional(rest / rest.sum(axis=-1, keepdims=True))
-    spread = ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0)
-    return np.sqrt(spread * (present.size - 1) / present.size)
+    resolution = 0.5 * groups.shape[-1] / FULL
+    return np.hypot(jackknife_error(whole, left_out, runs, unseen), resolution)
+
+
+def unseen_of(battery: CollectiveBattery, times: Array, runs: int) -> Unseen:
+    """How far off a run of this battery may lie that was not seen; see `nvmodel.errors`."""
+    noises = [battery.battery_noise, battery.charger_noise]
+    for step in battery.protocol:
+        if isinstance(step, Stage):
+            noises += [n for n in (step.battery_noise, step.charger_noise) if n is not None]
+    starts = battery.battery_preparation, battery.charger_preparation
+    return unseen_runs(
+        battery.n_battery,
+        battery.n_charger,
+        battery.occupation,
+        battery.gamma,
+        times,
+        runs,
+        local=max(n.dephasing + n.emission + n.pumping for n in noises),
+        mixed=any(isinstance(s, Polarised) and 0.0 < s.up < 1.0 for s in starts),
+        dark=set(battery.beyond_collective) <= {"detector_efficiency"},
+    )

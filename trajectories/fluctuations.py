@@ -9,12 +9,14 @@ factor is the variance of the photon number over its mean (1 for independent pho
 (Glauber 1963) says how photons bunch: 2 for thermal light, 1 for a coherent burst.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from nvmodel.errors import Unseen, least_variance_error, mean_error
 from trajectories.photonstates import PhotonStates
 
 Array = NDArray[np.float64]
@@ -56,18 +58,16 @@ class OverRuns:
         """Weighted mean (T,)."""
         return np.asarray((self.weight * quantity).sum(axis=0) / (self.runs or 1))
 
-    def error(self, influence: Array) -> Array | None:
+    def error(self, influence: Array, unseen: ArrayLike) -> Array:
         """Standard error of a functional by its influence function (Efron 1982).
+
+        `unseen` is the influence of a run that was not seen; see `nvmodel.errors`.
 
         The influence of a run is the derivative of the functional with respect to the run's weight;
         for a mean it is the quantity itself.
         """
-        if self.runs is None:
-            return None
-        if self.runs < 2:
-            return np.full(influence.shape[1:], np.nan)
-        square = (self.weight * (influence - self.mean(influence)) ** 2).sum(axis=0)
-        return np.asarray(np.sqrt(square / (self.runs - 1) / self.runs))
+        assert self.runs is not None
+        return mean_error(self.variance(influence)[0], self.runs, unseen)
 
     def variance(self, quantity: Array) -> tuple[Array, Array]:
         """Variance over runs (T,), with runs - 1, and its influence."""
@@ -80,9 +80,16 @@ class OverRuns:
 
 
 def fluctuations(
-    names: tuple[str, ...], states: PhotonStates, over: OverRuns, n_charger: int
+    names: tuple[str, ...],
+    states: PhotonStates,
+    over: OverRuns,
+    n_charger: int,
+    unseen: Unseen | None = None,
 ) -> tuple[dict[str, Array], dict[str, Array | None]]:
-    """Values and standard errors of those of FLUCTUATIONS and OVER_RUNS that are in `names`."""
+    """Values and standard errors of those of FLUCTUATIONS and OVER_RUNS that are in `names`.
+
+    Without `unseen` there are no errors: `over` holds probabilities.
+    """
     photons = np.arange(over.weight.shape[0], dtype=float)[:, None]
     values: dict[str, Array] = {}
     influence: dict[str, Array] = {}
@@ -106,10 +113,55 @@ def fluctuations(
         states.emission, rate
     )
     wanted = [name for name in names if name in values]
-    return (
-        {name: values[name] for name in wanted},
-        {name: over.error(influence[name]) for name in wanted},
-    )
+    errors: dict[str, Array | None] = dict.fromkeys(wanted)
+    if unseen is not None and over.runs is not None:
+        beyond = unseen_influences(values, mean, rate, unseen)
+        least = least_errors(values, over.runs)
+        for name in wanted:
+            found = over.error(influence[name], beyond[name])
+            errors[name] = np.fmax(found, least[name]) if name in least else found
+    return {name: values[name] for name in wanted}, errors
+
+
+def unseen_influences(
+    values: Mapping[str, Array], photons: Array, rate: Array, unseen: Unseen
+) -> dict[str, Array]:
+    """Influence of a run that was not seen on each of FLUCTUATIONS and OVER_RUNS.
+
+    Parameters
+    ----------
+    photons, rate : ndarray (T,)
+        Mean number of photons, and mean of J^+ J^- (no gamma).
+    """
+    bunching = np.nan_to_num(values["g2_zero"])
+    return {
+        "energy_variance": unseen.energy**2,
+        "energy_variance_conditional": unseen.energy**2,
+        "energy_variance_runs": unseen.energy**2,
+        "ergotropy_variance_runs": unseen.ergotropy**2,
+        "daemonic_ergotropy": unseen.ergotropy,
+        "emitted_photons_variance": unseen.photons**2,
+        "fano_factor": np.nan_to_num(ratio(unseen.photons**2, photons)),
+        "g2_zero": np.nan_to_num(
+            np.hypot(ratio(unseen.pairs, rate**2), 2.0 * bunching * ratio(unseen.lowering, rate))
+        ),
+        "recorded_photons": unseen.photons,
+    }
+
+
+def least_errors(values: Mapping[str, Array], runs: int) -> dict[str, Array]:
+    """Least standard errors of variances over so few runs."""
+    found = {
+        name: least_variance_error(values[name], runs)
+        for name in (
+            "energy_variance_runs",
+            "ergotropy_variance_runs",
+            "emitted_photons_variance",
+            "fano_factor",
+        )
+    }
+    found["energy_variance"] = found["energy_variance_runs"]
+    return found
 
 
 def ratio(above: Array, below: Array) -> Array:

@@ -11,15 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nvmodel.battery import CollectiveBattery
+from nvmodel.errors import Unseen
 from nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps, total_ergotropy_of_irreps
 from nvmodel.peaks import PEAK, PeakTimes, no_peaks
 from nvmodel.refusal import InputError
 from nvmodel.solution import Distribution, Reading, RunSpans, same_shapes
 from nvmodel.sums import ExactSums
 from trajectories.exact_moments import (
-    jackknife_error,
+    error_from_populations,
+    error_of,
+    errors_from_energy,
     moment_arrays,
     moments_from,
+    unseen_of,
 )
 from trajectories.histograms import (
     burst_distribution,
@@ -165,19 +169,20 @@ class NoisyTally:
     def read(self) -> Reading:
         """Means, standard errors and distributions."""
         summed = self.moments[:-1]
+        runs = len(self.spans)
+        unseen = unseen_of(self.battery, self.times, runs)
         values = {name: sums.mean() for name, sums in zip(SUMMED, summed, strict=True)}
         errors: dict[str, Array | None] = {
-            name: sums.standard_error() for name, sums in zip(SUMMED, summed, strict=True)
+            name: error_of(sums, unseen.of_means[name])
+            for name, sums in zip(SUMMED, summed, strict=True)
         }
-        energy_error = self.moments[0].standard_error()
         values |= derived(self.names, self.battery, values["battery_energy"], None)
-        errors["open_work"] = energy_error
-        errors["ergotropy_local"] = np.where(values["battery_energy"] > 0.5, 2 * energy_error, 0.0)
-        errors["ergotropy_rotation"] = errors["ergotropy_local"]
+        energy_error = error_of(self.moments[0], unseen.energy)
+        errors |= errors_from_energy(values["battery_energy"], energy_error, runs)
         distributions = self._distributions()
         self.peaks.read_into(self.times, values, errors, distributions)
         if self.populations.size:
-            self._read_populations(values, errors, distributions)
+            self._read_populations(unseen, values, errors, distributions)
         clipped = sum(int(sums.clipped) for sums in self.moments)
         return Reading(
             {name: values[name] for name in self.names},
@@ -202,6 +207,7 @@ class NoisyTally:
 
     def _read_populations(
         self,
+        unseen: Unseen,
         values: dict[str, Array],
         errors: dict[str, Array | None],
         distributions: dict[str, Distribution],
@@ -216,9 +222,14 @@ class NoisyTally:
         ):
             if name in self.names:
                 values[name] = functional(irreps, p)
-                errors[name] = jackknife_error(self.populations, partial(functional, irreps))
+                errors[name] = error_from_populations(
+                    self.populations,
+                    partial(functional, irreps),
+                    len(self.spans),
+                    unseen.ergotropy,
+                )
         values["daemonic_ergotropy"] = self.moments[-1].mean()
-        errors["daemonic_ergotropy"] = self.moments[-1].standard_error()
+        errors["daemonic_ergotropy"] = error_of(self.moments[-1], unseen.ergotropy)
         by_excitations = irreps.by_excitations(p)
         distributions["populations"] = Distribution.of_values(
             "battery excitations m_B + N_B/2",

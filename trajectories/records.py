@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nvmodel.battery import CollectiveBattery
 from nvmodel.ergotropy import ladder_ergotropy, total_ergotropy_symmetric
+from nvmodel.errors import Unseen
 from nvmodel.peaks import PEAK, PeakSums, PeakTimes, no_peaks
 from nvmodel.refusal import InputError
 from nvmodel.solution import Distribution, Reading, RunSpans, same_shapes
@@ -18,7 +19,14 @@ from nvmodel.sums import FULL, ExactSums, usable_bounds
 from trajectories.angular import CoupledBasis, clebsch_gordan
 from trajectories.conditional import Unravelling, unravelling
 from trajectories.detector import add_detected_runs, detected_states
-from trajectories.exact_moments import jackknife_error, moment_arrays, moments_from
+from trajectories.exact_moments import (
+    error_from_populations,
+    error_of,
+    errors_from_energy,
+    moment_arrays,
+    moments_from,
+    unseen_of,
+)
 from trajectories.fluctuations import FLUCTUATIONS, NEED_ERGOTROPY
 from trajectories.histograms import (
     ENERGY_BINS,
@@ -27,7 +35,6 @@ from trajectories.histograms import (
     energy_edges,
     photon_distribution,
 )
-from trajectories.jump_groups import made_in_groups
 from trajectories.readout import FROM_POPULATIONS, LINEAR, derived
 from trajectories.recording import kernel_tables
 from trajectories.recordsums import Sums, add_records
@@ -193,21 +200,22 @@ class RecordTally:
 
     def read(self) -> Reading:
         """Means, standard errors and distributions."""
+        runs = len(self.spans)
+        unseen = unseen_of(self.battery, self.times, runs)
         values = {name: sums.mean() for name, sums in zip(SUMMED, self.moments, strict=True)}
         errors: dict[str, Array | None] = {
-            name: self._error(sums) for name, sums in zip(SUMMED, self.moments, strict=True)
+            name: error_of(sums, unseen.of_means[name])
+            for name, sums in zip(SUMMED, self.moments, strict=True)
         }
-        energy_error = self._error(self.moments[0])
         values |= derived(self.names, self.battery, values["battery_energy"], None)
-        errors["open_work"] = energy_error
-        errors["ergotropy_local"] = np.where(values["battery_energy"] > 0.5, 2 * energy_error, 0.0)
-        errors["ergotropy_rotation"] = errors["ergotropy_local"]
+        energy_error = error_of(self.moments[0], unseen.energy)
+        errors |= errors_from_energy(values["battery_energy"], energy_error, runs)
         distributions = self._distributions()
         self.peaks.read_into(self.times, values, errors, distributions)
         if self.populations.size:
-            self._read_populations(values, errors, distributions)
+            self._read_populations(unseen, values, errors, distributions)
         if self.spread.total.size:
-            spread, spread_errors = self.spread.read(self.spans, self.battery.n_charger)
+            spread, spread_errors = self.spread.read(self.spans, self.battery.n_charger, unseen)
             values |= spread
             errors |= spread_errors
         clipped = sum(int(sums.clipped) for sums in self.moments) + int(self.spread.clipped.sum())
@@ -217,11 +225,6 @@ class RecordTally:
             distributions,
             (f"{clipped} values beyond their bound were cut off",) if clipped else (),
         )
-
-    def _error(self, sums: ExactSums) -> Array:
-        """Standard error; of large systems with the rounding of each value, which may exceed it."""
-        rounding = 0.5 * sums.bound / FULL if made_in_groups(self.battery) else 0.0
-        return np.hypot(sums.standard_error(), rounding)
 
     def _distributions(self) -> dict[str, Distribution]:
         basis = unravelling(self.battery).basis
@@ -241,6 +244,7 @@ class RecordTally:
 
     def _read_populations(
         self,
+        unseen: Unseen,
         values: dict[str, Array],
         errors: dict[str, Array | None],
         distributions: dict[str, Distribution],
@@ -254,9 +258,11 @@ class RecordTally:
             ("ergotropy_total", total_ergotropy_symmetric),
         ):
             values[name] = functional(ladder)
-            errors[name] = jackknife_error(self.populations, functional)
+            errors[name] = error_from_populations(
+                self.populations, functional, len(self.spans), unseen.ergotropy
+            )
         values["daemonic_ergotropy"] = self.daemonic.mean()
-        errors["daemonic_ergotropy"] = self.daemonic.standard_error()
+        errors["daemonic_ergotropy"] = error_of(self.daemonic, unseen.ergotropy)
         distributions["populations"] = Distribution.of_values(
             "battery excitations m_B + N_B/2", np.arange(ladder.shape[-1], dtype=float), ladder
         )

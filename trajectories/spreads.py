@@ -10,9 +10,16 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from nvmodel.errors import Unseen, jackknife_error
 from nvmodel.solution import RunSpans
-from nvmodel.sums import FULL, ExactSums, add_row
-from trajectories.fluctuations import fano_factor, g2_zero
+from nvmodel.sums import FULL, ExactSums, add_fine_row, add_row, fine_mean
+from trajectories.fluctuations import (
+    fano_factor,
+    g2_zero,
+    least_errors,
+    ratio,
+    unseen_influences,
+)
 from trajectories.walks import INNER
 
 Array = NDArray[np.float64]
@@ -21,6 +28,7 @@ Counts = NDArray[np.int64]
 GROUPS = 32  # of runs, i mod 32, for the jackknife of what is not linear in the state
 ENERGY, VARIANCE, ERGOTROPY, EMISSION, PAIRS, EMITTED, RECORDED = range(7)
 QUANTITIES = 7
+MEANS_ALONE = (VARIANCE, EMISSION, PAIRS)  # of which nobody asks the variance over runs
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +40,9 @@ class GroupedSums:
     bounds : ndarray (QUANTITIES,)
         Largest magnitudes; see `nvmodel.sums`.
     total, low, high : ndarray of int64 (GROUPS, QUANTITIES, T)
-        As in `ExactSums`; T = 0 where nobody asked.
+        As in `ExactSums`; T = 0 where nobody asked. Of VARIANCE, EMISSION and PAIRS only means are
+        wanted, of values that may be far below their bounds: `low` holds `nvmodel.sums.add_fine`'s
+        remainders, and `high` nothing.
     clipped : ndarray of int64 (QUANTITIES,)
     """
 
@@ -74,26 +84,48 @@ class GroupedSums:
         )
 
     def read(
-        self, spans: RunSpans, n_charger: int
+        self, spans: RunSpans, n_charger: int, unseen: Unseen
     ) -> tuple[dict[str, Array], dict[str, Array | None]]:
         """Fluctuations over the runs in `spans`, with a jackknife over the groups."""
-        counts = group_counts(spans)
-        whole = self._functional(self._moments(np.ones(GROUPS, dtype=bool), len(spans)), n_charger)
+        counts, runs = group_counts(spans), len(spans)
+        of = self._moments(np.ones(GROUPS, dtype=bool), runs)
+        whole = self._functional(of, n_charger)
         present = np.flatnonzero(counts)
-        if present.size < 2:
-            nothing = {name: np.full_like(value, np.nan) for name, value in whole.items()}
-            return whole, dict(nothing)
         left_out = []
-        for g in present:
+        for g in present if present.size > 1 else ():
             kept = np.arange(GROUPS) != g
             rest = self._moments(kept, int(counts[kept].sum()))
             left_out.append(self._functional(rest, n_charger))
+        photons, rate = of(EMITTED).mean(), of(EMISSION).mean()
+        beyond = unseen_influences(whole, photons, rate, unseen)
+        least = least_errors(whole, runs)
+        rounding = self._rounding(whole, photons, rate)
         errors: dict[str, Array | None] = {}
-        for name in whole:
-            values = np.array([one[name] for one in left_out])
-            spread = ((values - values.mean(axis=0)) ** 2).sum(axis=0)
-            errors[name] = np.sqrt(spread * (present.size - 1) / present.size)
+        for name, value in whole.items():
+            others = np.array([one[name] for one in left_out]).reshape(-1, value.size)
+            found = jackknife_error(value, others, runs, beyond[name])
+            found = np.fmax(found, least[name]) if name in least else found
+            errors[name] = np.hypot(found, rounding[name])
         return whole, errors
+
+    def _rounding(self, whole: dict[str, Array], photons: Array, rate: Array) -> dict[str, Array]:
+        """What the fixed point may add to or take from each of them."""
+        fine = 0.5 * self.bounds / FULL**2
+        energy, work = 0.5 * self.bounds[[ENERGY, ERGOTROPY]] / FULL
+        nothing = np.zeros_like(photons)
+        # a variance of rounded values: their own scatter, and twice their product with it
+        over_runs = _rounded_variance(whole["energy_variance_runs"], energy)
+        return {
+            "energy_variance_conditional": nothing + fine[VARIANCE],
+            "energy_variance_runs": over_runs,
+            "energy_variance": over_runs + fine[VARIANCE],
+            "ergotropy_variance_runs": _rounded_variance(whole["ergotropy_variance_runs"], work),
+            "emitted_photons_variance": nothing,
+            "fano_factor": nothing,
+            "g2_zero": np.nan_to_num(ratio(nothing + fine[PAIRS], rate**2))
+            + np.nan_to_num(2.0 * whole["g2_zero"] * ratio(nothing + fine[EMISSION], rate)),
+            "recorded_photons": nothing,
+        }
 
     def _moments(self, groups: NDArray[np.bool_], runs: int) -> Callable[[int], ExactSums]:
         def of(o: int) -> ExactSums:
@@ -105,7 +137,7 @@ class GroupedSums:
     @staticmethod
     def _functional(of: Callable[[int], ExactSums], n_charger: int) -> dict[str, Array]:
         energy, emitted, runs = of(ENERGY), of(EMITTED), of(ENERGY).count
-        quantum, over_runs = of(VARIANCE).mean(), energy.variance()
+        quantum, over_runs = fine_mean(of(VARIANCE)), energy.variance()
         photon_variance = emitted.variance()
         of_average = over_runs * ((runs - 1.0) / runs) if runs > 1 else np.zeros_like(quantum)
         return {
@@ -115,9 +147,13 @@ class GroupedSums:
             "ergotropy_variance_runs": of(ERGOTROPY).variance(),
             "emitted_photons_variance": photon_variance,
             "fano_factor": fano_factor(photon_variance, emitted.mean()),
-            "g2_zero": g2_zero(of(PAIRS).mean(), of(EMISSION).mean(), n_charger),
+            "g2_zero": g2_zero(fine_mean(of(PAIRS)), fine_mean(of(EMISSION)), n_charger),
             "recorded_photons": of(RECORDED).mean(),
         }
+
+
+def _rounded_variance(variance: Array, rounding: float) -> Array:
+    return np.asarray(rounding * (2.0 * np.sqrt(np.nan_to_num(variance)) + rounding))
 
 
 def group_counts(spans: RunSpans) -> Counts:
@@ -148,9 +184,11 @@ def add_spread(
     """Add the rows (QUANTITIES, T) of one run to its group."""
     group = run % total.shape[0]
     for o in range(quantities.shape[0]):
-        clipped[o] += add_row(
-            quantities[o], scale[o], total[group, o], low[group, o], high[group, o]
-        )
+        limbs = total[group, o], low[group, o], high[group, o]
+        if o in MEANS_ALONE:
+            clipped[o] += add_fine_row(quantities[o], scale[o], limbs[0], limbs[1])
+        else:
+            clipped[o] += add_row(quantities[o], scale[o], limbs[0], limbs[1], limbs[2])
 
 
 @njit(**INNER)

@@ -1,0 +1,261 @@
+r"""Standard errors of what single runs give: one rule, for every tally of both engines.
+
+The scatter of n runs says nothing of what they did not meet: a rare event leaves no trace until the
+first one, and two runs that agree prove little. So each error holds three parts (docs/physics.md,
+section 9):
+
+.. math:: \epsilon^2=\frac{s^2}{n}+\frac{\max(u,\,s\ln n)^2}{n^2}+\rho^2 .
+
+s is the standard deviation over runs, of the quantity or of its influence on what is asked. The
+second part is one run that was not seen, put at the distance u that a single event makes, or at
+that of the largest of n exponential deviations. rho is half a step of the fixed-point sums. Where
+nothing can have happened yet, u is zero and so is the error.
+
+Intervals take Student's factor for n - 1 degrees of freedom: value +- `confidence_factor` times the
+error.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import chdtri, ndtr, stdtrit
+
+Array = NDArray[np.float64]
+
+SIGMAS = 2.0  # of the intervals that people read
+# a burst later than most has a tail; before, most runs are in it and the sample knows
+FEW_ARE_LATE = 0.5
+
+
+def confidence_factor(runs: int, sigmas: float = SIGMAS) -> float:
+    """By what to multiply the standard error of so many runs for an interval of `sigmas`.
+
+    Student's t with runs - 1 degrees of freedom, at the probability that a normal variable lies
+    within `sigmas` (95.45 % for 2); NaN for fewer than two runs.
+
+    >>> [round(confidence_factor(runs), 2) for runs in (2, 5, 20, 100, 10**6)]
+    [13.97, 2.87, 2.14, 2.03, 2.0]
+    """
+    if runs < 2:
+        return math.nan
+    return float(stdtrit(runs - 1, ndtr(sigmas)))
+
+
+def mean_error(
+    variance: ArrayLike, runs: int, unseen: ArrayLike = 0.0, resolution: ArrayLike = 0.0
+) -> Array:
+    """Standard error of a mean over runs, or of what is a mean of influences.
+
+    Parameters
+    ----------
+    variance : array_like (T,)
+        Sample variance over runs, with runs - 1.
+    unseen : array_like
+        How far off a run may lie that differs by a single event; see `Unseen`.
+    resolution : array_like
+        Half a step of the sums' fixed point.
+
+    Examples
+    --------
+    No event in 100 runs leaves room for one in 100; nothing that can happen leaves none.
+
+    >>> mean_error([0.0, 0.0], 100, unseen=[1.0, 0.0])
+    array([0.01, 0.  ])
+    """
+    square = np.asarray(variance, dtype=float)
+    if runs < 2:
+        return np.full(np.broadcast_shapes(square.shape, np.shape(unseen)), np.nan)
+    beyond = np.maximum(np.asarray(unseen), np.sqrt(square) * math.log(runs))
+    return np.asarray(np.sqrt(square / runs + (beyond / runs) ** 2 + np.square(resolution)))
+
+
+def least_variance_error(variance: ArrayLike, runs: int) -> Array:
+    """Least standard error of a variance over few runs, by the chi-square distribution.
+
+    A small sample variance says little of how large the true one may be: its interval reaches to
+    (runs - 1) V/chi^2 at 95.45 % from one side, and is at least the normal distribution's
+    V sqrt(2/(runs - 1)).
+
+    >>> [float(least_variance_error(1.0, runs).round(3)) for runs in (2, 5, 1000)]
+    [21.92, 1.72, 0.045]
+    """
+    if runs < 2:
+        return np.full(np.shape(variance), np.nan)
+    free = runs - 1.0
+    upper = free / chdtri(free, 2.0 * ndtr(SIGMAS) - 1.0) - 1.0
+    return np.asarray(variance) * max(upper / confidence_factor(runs), math.sqrt(2.0 / free))
+
+
+def kinked_error(margin: ArrayLike, error: ArrayLike, runs: int) -> Array:
+    r"""Standard error of max(0, x) for x = `margin` known to `error`.
+
+    Above the kink it is that of x. Below, the interval of max(0, x) reaches as far as that of x,
+    and beyond its end the root mean square of max(0, x) is left, so that it never is exactly zero.
+
+    >>> kinked_error([1.0, 0.0, -0.1, -0.3], 0.1, 10**6).round(5)
+    array([0.1    , 0.1    , 0.05   , 0.00143])
+    """
+    x, sigma = np.asarray(margin, dtype=float), np.asarray(error, dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        below = np.where(x < 0.0, -x / sigma, 0.0)
+    below = np.where(np.isnan(below), 0.0, np.minimum(below, 30.0))
+    density = np.exp(-0.5 * below**2) / math.sqrt(2.0 * math.pi)
+    left = np.sqrt(np.maximum((1.0 + below**2) * ndtr(-below) - below * density, 0.0))
+    return np.asarray(sigma * np.maximum(1.0 - below / confidence_factor(runs), left))
+
+
+def jackknife_error(whole: Array, left_out: Array, runs: int, unseen: ArrayLike = 0.0) -> Array:
+    """Standard error of a function of averages from its values without one group each (Efron 1982).
+
+    Parameters
+    ----------
+    whole : ndarray (T,)
+        Of all runs.
+    left_out : ndarray (groups, T)
+    unseen : array_like
+        How far a single run of another kind moves it, times the number of runs.
+
+    Notes
+    -----
+    The jackknife's estimate of the bias, (groups - 1)(mean - whole), is part of the error: the
+    value is left alone.
+    """
+    groups = left_out.shape[0]
+    if groups < 2:
+        return np.full_like(whole, np.nan)
+    mean = left_out.mean(axis=0)
+    square = ((left_out - mean) ** 2).sum(axis=0) * (groups - 1) / groups
+    bias = (groups - 1) * (mean - whole)
+    # without one of two runs there is no variance: what was not seen is left
+    known = np.isfinite(square) | np.isnan(whole)
+    found = np.hypot(mean_error(square * runs, runs, unseen), bias)
+    return np.where(known, found, mean_error(np.zeros_like(whole), runs, unseen))
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """How far from the others a run may lie that was not seen, over times, each (T,).
+
+    Attributes
+    ----------
+    energy : ndarray
+        Per spin of the battery, in hbar omega.
+    charger, power, rate, absorption, photons, absorbed, pairs, lowering, lost : ndarray
+        Of the charger's energy, of dE_B/dt, of emission, of absorption, of photon numbers, of
+        <J^+J^+J^-J^->, of <J^+J^->, of excitations lost to single-spin processes.
+    """
+
+    energy: Array
+    charger: Array
+    power: Array
+    rate: Array
+    absorption: Array
+    photons: Array
+    absorbed: Array
+    pairs: Array
+
+    lowering: Array
+    lost: Array
+
+    @property
+    def ergotropy(self) -> Array:
+        """Of an ergotropy: a spin turned over makes twice its energy."""
+        return np.minimum(1.0, 2.0 * self.energy)
+
+    @property
+    def of_means(self) -> dict[str, Array]:
+        """By name of the observables that are means over runs."""
+        return {
+            "battery_energy": self.energy,
+            "charger_energy": self.charger,
+            "power": self.power,
+            "emission_rate": self.rate,
+            "absorption_rate": self.absorption,
+            "emitted_photons": self.photons,
+            "absorbed_photons": self.absorbed,
+            "recorded_photons": self.photons,
+            "local_loss": self.lost,
+            "daemonic_ergotropy": self.ergotropy,
+        }
+
+
+def unseen_runs(
+    n_battery: int,
+    n_charger: int,
+    nbar: float,
+    gamma: float,
+    times: Array,
+    runs: int,
+    local: float = 0.0,
+    mixed: bool = False,
+    dark: bool = True,
+) -> Unseen:
+    r"""What one event more or less makes, and a run whose burst is late.
+
+    An event moves one excitation: energies by a step per spin, rates by what one rung of the ladder
+    gives. Where fewer than one event is expected in all runs, y < 1, its weight is y(1 - ln y): so
+    it tends to zero at t = 0 and where all is dark. A burst comes later than t with probability
+    :math:`\Delta e^{-\Delta\gamma t}`, Delta = \|N_C - N_B\| (the delay's Gumbel tail); such a run
+    lies as far off as the whole charge.
+
+    Parameters
+    ----------
+    local : float
+        Largest rate of events of one spin.
+    mixed : bool
+        Whether runs differ at t = 0 already.
+    dark : bool
+        Whether nothing happens after the burst but what heat does: no local process, no protocol.
+    """
+    spins, ladder = float(n_battery + n_charger), max(float(abs(n_charger - n_battery)), 1.0)
+    tau = gamma * np.asarray(times, dtype=float)
+    events = (2.0 * nbar + 1.0) * (0.5 * spins + 1.0) ** 2 * tau + local * spins * np.asarray(times)
+    begun = np.ones_like(tau) if mixed else _weight(runs * events)
+    over = dark & (_late(ladder, tau) < FEW_ARE_LATE)
+    tail = late_runs(n_battery, n_charger, tau, runs) if dark else np.zeros_like(tau)
+    # once the burst is over a rung above the lowest holds what heat brings
+    busy = np.where(over, _weight(runs * nbar), begun)
+    pairs = np.where(over, _weight(runs * nbar**2), begun)
+    warm = nbar + 1.0
+    # one J more of the dark states: see `trajectories.endstates`
+    step = min(1.0, max(1.0, n_charger / (abs(n_charger - n_battery) + 1.0)) / n_battery)
+    top = (0.5 * spins) ** 2
+
+    def reach(one: float, least: Array, whole: float) -> Array:
+        return np.maximum(np.minimum(one, whole) * least, whole * tail)
+
+    rate = reach(spins, busy, top)
+    return Unseen(
+        energy=reach(step, begun, 1.0),
+        charger=reach(1.0 / n_charger, begun, min(1.0, ladder / n_charger)),
+        power=gamma * reach(spins, busy, top) / n_battery,
+        rate=gamma * warm * rate,
+        absorption=gamma * nbar * rate,
+        photons=reach(1.0, begun, ladder),
+        absorbed=_weight(runs * nbar * events) if nbar > 0.0 else np.zeros_like(tau),
+        pairs=reach(2.0 * spins**2, pairs, top**2),
+        lowering=rate,
+        lost=_weight(runs * local * spins * np.asarray(times)),
+    )
+
+
+def late_runs(n_battery: float, n_charger: float, taus: Array, runs: int) -> Array:
+    """Weight of a run whose burst is not over at time taus/gamma and was not seen; 0 ... 1."""
+    late = _late(max(abs(n_charger - n_battery), 1.0), taus)
+    expected = runs * late
+    weight = _weight(expected) * np.exp(np.minimum(0.0, 1.0 - expected))
+    return np.where(late < FEW_ARE_LATE, weight, 0.0)
+
+
+def _late(ladder: float, taus: Array) -> Array:
+    return np.minimum(1.0, ladder * np.exp(-np.minimum(ladder * taus, 700.0)))
+
+
+def _weight(expected: ArrayLike) -> Array:
+    """y(1 - ln y) of the expected number of events y, 1 from one on."""
+    y = np.clip(np.asarray(expected, dtype=float), 0.0, 1.0)
+    return np.where(y > 0.0, y * (1.0 - np.log(np.where(y > 0.0, y, 1.0))), 0.0)
