@@ -1,8 +1,7 @@
 r"""Standard errors of what single runs give: one rule, for every tally of both engines.
 
 The scatter of n runs says nothing of what they did not meet: a rare event leaves no trace until the
-first one, and two runs that agree prove little. So each error holds three parts (docs/physics.md,
-section 9):
+first one, and two runs that agree prove little. So each error holds three parts (docs/physics.md):
 
 .. math:: \epsilon^2=\frac{s^2}{n}+\frac{\max(u,\,s\ln n)^2}{n^2}+\rho^2 .
 

@@ -25,7 +25,7 @@ from nvmodel.solution import RunSpans, Solution
 FAMILY = b"darkbattery tallies "
 # raised whenever the same seed makes other runs, or counts come to mean something else: tallies of
 # two such versions must not be added up
-FORMAT = 2
+FORMAT = 3
 MAGIC = FAMILY + b"%d\n" % FORMAT
 # what reading bytes of another meaning raises
 DAMAGED = (ValueError, KeyError, TypeError, AttributeError, EOFError)
