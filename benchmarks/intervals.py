@@ -8,8 +8,10 @@ cell is a model and an observable, averaged over output times; t = 0, where noth
 is not among them. About ten minutes for 200 seeds on one core.
 """
 
+import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,7 @@ from nvmodel import (
     SpinEnsemble,
     Stage,
 )
+from runs.paper.document import replaced
 from trajectories.jumps import available
 
 Array = NDArray[np.float64]

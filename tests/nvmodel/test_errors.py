@@ -43,7 +43,7 @@ def test_local_ergotropy_below_the_kink_has_the_error_of_the_energy():
     energy, error = found["battery_energy"][0], found.errors["battery_energy"][0]
     assert 0.5 - 1.5 * error < energy < 0.5  # a case of the kink
     local = trajectories.sample(battery, [0.45], 20, 1, observables=["ergotropy_local"])
-    low, high = local.interval("ergotropy_local")
+    _, high = local.interval("ergotropy_local")
     reach = 2.0 * found.interval("battery_energy")[1][0] - 1.0
     assert local["ergotropy_local"][0] == 0.0
     # 1e-12: rounding
@@ -80,7 +80,7 @@ def test_wigner_ergotropy_of_an_uncharged_battery():
     battery = CollectiveBattery(100, 300, nbar=0.5)
     for seed in range(5):
         found = meanfield.sample(battery, [0.02], 1000, seed, observables=["ergotropy"])
-        low, high = found.interval("ergotropy")
+        low, _ = found.interval("ergotropy")
         # the exact value is 0, and 1e-4 is left in the Wigner distribution
         assert low[0] <= 1e-4
         assert found["ergotropy"][0] < 0.008
