@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nvmodel.errors import confidence_factor
 from nvmodel.observables import OBSERVABLES
 
 if TYPE_CHECKING:
@@ -58,7 +59,11 @@ def solution_html(solution: Solution) -> str:
         )
     head = "".join(f"<th>{name}</th>" for name in ("observable", "unit", "last", "largest", ""))
     warnings = "".join(f"<p>Warning: {escape(text)}</p>" for text in solution.warnings)
-    kind = "averages" if solution.runs is None else f"{solution.runs} single runs"
+    kind = "averages"
+    if solution.runs is not None:
+        factor = confidence_factor(solution.runs)
+        kind = f"{solution.runs} single runs"
+        kind += f", ± one error; 2 σ is {factor:.3g} of them" if solution.runs > 1 else ""
     return f"<strong>{kind}</strong>{warnings}<table><tr>{head}</tr>{''.join(rows)}</table>"
 
 
