@@ -38,16 +38,17 @@ def test_two_runs_have_no_error_of_zero_but_at_the_start():
 
 def test_local_ergotropy_below_the_kink_has_the_error_of_the_energy():
     """Energies within an error of one half: the interval reaches as far as that of 2 E - 1."""
-    battery = CollectiveBattery(2, 10)
-    found = trajectories.sample(battery, [0.45], 20, 1, observables=["battery_energy"])
-    energy, error = found["battery_energy"][0], found.errors["battery_energy"][0]
-    assert 0.5 - 1.5 * error < energy < 0.5  # a case of the kink
-    local = trajectories.sample(battery, [0.45], 20, 1, observables=["ergotropy_local"])
-    _, high = local.interval("ergotropy_local")
-    reach = 2.0 * found.interval("battery_energy")[1][0] - 1.0
-    assert local["ergotropy_local"][0] == 0.0
+    battery, times = CollectiveBattery(2, 10), np.linspace(0.2, 0.8, 61)
+    names = ["battery_energy", "ergotropy_local"]
+    found = trajectories.sample(battery, times, 20, 1, observables=names)
+    energy, error = found["battery_energy"], found.errors["battery_energy"]
+    near = (energy < 0.5) & (energy > 0.5 - 1.5 * error)
+    assert near.any()
+    _, high = found.interval("ergotropy_local")
+    reach = 2.0 * found.interval("battery_energy")[1] - 1.0
+    assert (found["ergotropy_local"][near] == 0.0).all()
     # 1e-12: rounding
-    assert high[0] >= reach - 1e-12
+    assert (high >= reach - 1e-12)[near].all()
 
 
 def test_rare_pairs_of_photons_that_were_not_seen_are_in_the_error():
@@ -67,11 +68,12 @@ def test_what_is_below_the_fixed_point_is_resolved_or_has_its_error():
     tables = trajectories.sample(battery, times, 40, 3, observables=names)
     records = RecordTally.count(battery, times, 3, names, 0, 40).read()
     for name in names:
-        # 1e-9: both are double precision of long recursions; emission_rate has 30 bits
+        # 1e-9: both are double precision of long recursions; energies and rates have 30 bits
         slack = 1e-9 * np.abs(tables[name])
         apart = np.abs(records.values[name] - tables[name])
         known = np.isfinite(apart)
-        slack = slack + (records.errors[name] if name == "emission_rate" else 0.0)
+        coarse = name in ("emission_rate", "energy_variance")
+        slack = slack + (records.errors[name] if coarse else 0.0)
         assert (apart <= slack + 1e-18)[known].all(), name
 
 
