@@ -28,10 +28,7 @@ from runs.commands.results import plot, show
 from runs.commands.speech import Loudness, ask_for
 from runs.commands.study import merge, replay, run
 from runs.signals import Stopped
-from runs.world import communicator, on_root, rank_of
-
-BAD_INPUT = 2
-STOPPED = 3  # in order, before the end: the same command goes on
+from runs.world import STOPPED, ending_together, on_root, rank_of
 
 # in the order in which --help lists them
 COMMANDS: tuple[Callable[..., None], ...] = (
@@ -144,27 +141,16 @@ def _commands(
 
 def main() -> None:
     """Entry point: refusals are one line and exit status 2, anything else is a bug with a trace."""
-    comm: Any = None
     sys.stdout, sys.stderr = forgiving(sys.stdout), forgiving(sys.stderr)
-    try:
-        comm = communicator()
+    with ending_together() as comm:
         if rank_of(comm) != 0:
             silent = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - lives as long as we
             sys.stdout, sys.stderr = silent, silent
-        app(standalone_mode=True)
-    except InputError as error:
-        if {"-v", "--verbose"} & set(sys.argv):
-            traceback.print_exc()
-        print(f"darkbattery: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(BAD_INPUT)
-    except Stopped:
-        sys.exit(STOPPED)
-    except OSError as error:
-        print(f"darkbattery: {error.filename}: {error.strerror}", file=sys.stderr)  # noqa: T201
-        sys.exit(BAD_INPUT)
-    except Exception:
-        # one rank's failure must not leave the others waiting
-        traceback.print_exc(file=sys.__stderr__)
-        if comm is not None:
-            comm.Abort(1)
-        sys.exit(1)
+        try:
+            app(standalone_mode=True)
+        except InputError:
+            if {"-v", "--verbose"} & set(sys.argv):
+                traceback.print_exc()
+            raise
+        except Stopped:
+            sys.exit(STOPPED)

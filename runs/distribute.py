@@ -1,10 +1,11 @@
-"""Single runs over MPI ranks: blocks from a shared counter, exact sums, one answer.
+"""Single runs over MPI ranks: blocks handed out ahead of need, exact sums, one answer.
 
-A block is a fixed range of run indices. Ranks take the next blocks from a counter that lives on
-rank 0 and is advanced without its help; rank 0 works like any other. What a rank made is added up
-where it was made: tallies are whole numbers, so the sum is the same, to the bit, in whatever order
-blocks were taken and sums were added. One tally a job travels from each rank, down a tree, when a
-checkpoint is due, when the job is asked whether its precision is reached, and at the end.
+A block is a fixed range of run indices. Ranks hold blocks for about a second of work and are given
+more before they are done, by messages that are looked at between two pieces of work; see
+`runs.team`. What a rank made is added up where it was made: tallies are whole numbers, so the sum
+is the same, to the bit, in whatever order blocks were made and sums were added. One tally a job
+travels from each rank, up a tree, when a checkpoint is due, when the job is asked whether its
+precision is reached, and at the end.
 """
 
 import time
@@ -20,12 +21,14 @@ from nvmodel.refusal import whole_number
 from nvmodel.solution import RunSpans, Solution
 from nvmodel.sums import MOST_RUNS
 from runs.checkpoint import Kept
+from runs.messages import Ranks, Stop, ranks_of
 from runs.parts import Parts
 from runs.precision import Precision
-from runs.shared import SharedCounter
-from runs.world import rank_of, size_of
+from runs.team import PIECE_SECONDS, Team
+from runs.world import on_root, rank_of
 
-CLAIM_SECONDS = 0.2  # what a rank takes at once should last about this long
+ALONE_SECONDS = 0.2  # of work between two looks at clock and signals, on one rank
+ROWS_SECONDS = 0.2  # of work whose rows go into one file
 
 
 class Sample(Protocol):
@@ -61,14 +64,6 @@ class Keeper(Protocol):
 
     def keep(self, found: Sequence[Solution | None], goals: Sequence[int]) -> None:
         """Keep what all ranks found so far."""
-
-
-class Stop(Protocol):
-    """Whether this process was asked to stop; see `runs.signals`."""
-
-    @property
-    def requested(self) -> bool:
-        """True from the first request on."""
 
 
 @dataclass(frozen=True)
@@ -215,22 +210,35 @@ def distribute_all(
         Solutions in the order of `jobs` on rank 0 (of a stopped job what there is); None elsewhere.
     """
     state = _State.start(jobs, kept) if rank_of(comm) == 0 else None
-    counter = SharedCounter(comm)
-    asked = False
-    try:
-        while not asked:
-            plan = _shared(comm, None if state is None else state.plan(jobs))
-            if not plan:
-                break
-            asked = _carry_out(jobs, plan, counter, comm, state, progress, keeper, stop)
-    finally:
-        counter.close()
+    ranks = ranks_of(comm)
+    if ranks is None:
+        asked = _all_plans(jobs, None, state, progress, keeper, stop)
+    else:
+        with ranks.heeding(stop), ranks.watched():
+            asked = _all_plans(jobs, ranks, state, progress, keeper, stop)
     if state is None:
         return None
-    finished = not state.plan(jobs)
+    finished = not asked or not state.plan(jobs)
     if not finished and keeper is not None:
         keeper.keep(state.found, state.goals)
     return Outcome([s for s in state.found if s is not None], finished)
+
+
+def _all_plans(
+    jobs: Sequence[Job],
+    ranks: Ranks | None,
+    state: "_State | None",
+    progress: Progress | None,
+    keeper: Keeper | None,
+    stop: Stop | None,
+) -> bool:
+    """Carry out one plan after the other until nothing is to be made; True if asked to stop."""
+    while True:
+        plan = on_root(ranks, lambda: None if state is None else state.plan(jobs))
+        if not plan:
+            return False
+        if _carry_out(jobs, plan, ranks, state, progress, keeper, stop):
+            return True
 
 
 @dataclass
@@ -274,8 +282,7 @@ class _State:
 def _carry_out(
     jobs: Sequence[Job],
     plan: list[tuple[int, int, int]],
-    counter: SharedCounter,
-    comm: Any,
+    ranks: Ranks | None,
     state: _State | None,
     progress: Progress | None,
     keeper: Keeper | None,
@@ -283,55 +290,54 @@ def _carry_out(
 ) -> bool:
     """Make all that is planned, collecting when a checkpoint is due; True if asked to stop."""
     line = _Line(jobs, plan)
-    counter.reset()
-    called = 0
+    piece = ALONE_SECONDS if ranks is None else PIECE_SECONDS
+    rows = any(job.parts is not None for job in jobs)
+    team = Team(ranks, line.blocks, ROWS_SECONDS if rows else piece)
     while True:
-        made, exhausted = _work(jobs, line, counter, called, comm, progress, keeper, stop)
-        whole = made if comm is None else comm.reduce(made, op=_merge_lists, root=0)
+        made = _work(jobs, line, team, progress, keeper, stop)
         asked = stop is not None and stop.requested
-        flags = (exhausted, asked) if comm is None else _all_flags(comm, exhausted, asked)
+        if ranks is not None:
+            made, asked = _collected(ranks, made, asked)
         if state is not None:
-            state.add(whole)
+            state.add(made)
             if keeper is not None and keeper.due:
                 keeper.keep(state.found, state.goals)
-        if flags[0] or flags[1]:
-            return flags[1]
-        # read once for all: a bell rung later is seen by every rank
-        called = _shared(comm, counter.calls() if rank_of(comm) == 0 else None)
+        if asked or not team.go_on():
+            return asked
 
 
 def _work(
     jobs: Sequence[Job],
     line: "_Line",
-    counter: SharedCounter,
-    called: int,
-    comm: Any,
+    team: Team,
     progress: Progress | None,
     keeper: Keeper | None,
     stop: Stop | None,
-) -> tuple[list[Solution | None], bool]:
-    """Take blocks until none are left, or until the ranks are called to collect."""
+) -> list[Solution | None]:
+    """Make blocks until none are left, or until the ranks are to come together."""
     mine: list[Solution | None] = [None] * len(jobs)
-    claim = 1
     while True:
-        begin = counter.take(claim)
-        if begin >= line.blocks:
-            return mine, True
-        end = min(begin + claim, line.blocks)
+        asked = stop is not None and stop.requested
+        piece = team.next_piece(asked, due=keeper is not None and keeper.due)
+        if piece is None:
+            return mine
         started = time.perf_counter()
         last = 0
-        for j, start, stop_run in line.spans(begin, end):
+        for j, start, stop_run in line.spans(*piece):
             made = jobs[j].make(start, stop_run)
             known = mine[j]
             mine[j], last = (made if known is None else known.merge(made)), j
-        seconds = time.perf_counter() - started
-        claim = _next_claim(end - begin, seconds, line.blocks - end, size_of(comm))
-        if progress is not None and rank_of(comm) == 0:
-            progress.update(line.runs_before(counter.taken()), line.runs, mine[last])
-        if (stop is not None and stop.requested) or (keeper is not None and keeper.due):
-            counter.call()
-        if counter.calls() != called:
-            return mine, False
+        team.hand.made(piece[1] - piece[0], time.perf_counter() - started)
+        if progress is not None and team.leads:
+            progress.update(line.runs_before(team.made), line.runs, mine[last])
+
+
+def _collected(
+    ranks: Ranks, made: list[Solution | None], asked: bool
+) -> tuple[list[Solution | None], bool]:
+    """On rank 0 the sum of what all made; on all, whether any rank was asked to stop."""
+    whole = ranks.reduce((made, asked), lambda a, b: (_merge_lists(a[0], b[0]), a[1] or b[1]))
+    return ([], ranks.bcast(False)) if whole is None else (whole[0], ranks.bcast(whole[1]))
 
 
 class _Line:
@@ -367,23 +373,7 @@ class _Line:
         return self.runs * min(block, self.blocks) // self.blocks
 
 
-def _next_claim(blocks: int, seconds: float, left: int, ranks: int) -> int:
-    """As many blocks as last CLAIM_SECONDS, fewer towards the end so that all finish together."""
-    wanted = blocks * min(8.0, CLAIM_SECONDS / max(seconds, 1e-9))
-    return max(1, min(int(wanted), left // (2 * ranks)))
-
-
 def _merge_lists(one: list[Solution | None], other: list[Solution | None]) -> list[Solution | None]:
     return [
         b if a is None else a if b is None else a.merge(b) for a, b in zip(one, other, strict=True)
     ]
-
-
-def _shared(comm: Any, value: Any) -> Any:
-    return value if comm is None else comm.bcast(value, root=0)
-
-
-def _all_flags(comm: Any, exhausted: bool, asked: bool) -> tuple[bool, bool]:
-    """Whether all ranks ran out of blocks, and whether any was asked to stop."""
-    every = comm.allgather((exhausted, asked))
-    return all(e for e, _ in every), any(a for _, a in every)
