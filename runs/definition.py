@@ -205,7 +205,22 @@ def parse_definition(content: Mapping[str, Any]) -> RunDefinition:
         raise InputError("model", count, f"a sweep has at most {MOST_POINTS} points")
     for point in definition.points():
         definition.times_of(point.model)
+    _refuse_unread(definition)
     return definition
+
+
+def _refuse_unread(definition: RunDefinition) -> None:
+    """A precision asked of what single runs are not to read."""
+    precision = definition.precision
+    if precision is None:
+        return
+    if definition.observables is not None and precision.observable not in definition.observables:
+        raise InputError(
+            "run.precision.observable",
+            precision.observable,
+            f"must be one of run.observables ({', '.join(definition.observables)})",
+        )
+    precision.columns(definition.times)
 
 
 def _only_semiclassical(run: Mapping[str, Any], name: str, most: int) -> int | None:

@@ -21,7 +21,7 @@ from runs.execute import Order, execute
 from runs.fluctuations_page import draw, fill
 from runs.parts import point_folder
 from runs.store import load
-from runs.world import communicator, has_terminal, rank_of
+from runs.world import ending_together, has_terminal, rank_of, working_communicator
 from trajectories.endstates import dark_states
 
 Array = NDArray[np.float64]
@@ -278,7 +278,7 @@ def _panels(folder: Path) -> dict[str, Any]:
 
 def main(out: Path, page: Path) -> None:
     """Carry out, tabulate, draw, and refresh `page`."""
-    comm = communicator()
+    comm = working_communicator()
     console = Console(force_terminal=has_terminal(comm), quiet=rank_of(comm) != 0)
     carry_out(out, comm, console)
     if rank_of(comm) == 0:
@@ -288,4 +288,5 @@ def main(out: Path, page: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    with ending_together():
+        main(Path(sys.argv[1]), Path(sys.argv[2]))

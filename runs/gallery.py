@@ -13,7 +13,7 @@ from rich.console import Console
 
 from runs.definition import find_definition
 from runs.execute import Order, execute
-from runs.world import communicator, has_terminal, rank_of
+from runs.world import ending_together, has_terminal, rank_of, working_communicator
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ PICTURES = (
 
 def main(out: Path, page: Path) -> None:
     """Carry out all definitions and write the page."""
-    comm = communicator()
+    comm = working_communicator()
     console = Console(force_terminal=has_terminal(comm), quiet=rank_of(comm) != 0)
     parts = [HEAD]
     for picture in PICTURES:
@@ -93,4 +93,5 @@ def entry(picture: Picture, figure: str) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    with ending_together():
+        main(Path(sys.argv[1]), Path(sys.argv[2]))

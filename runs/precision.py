@@ -94,8 +94,13 @@ class Precision:
     def _worst(self, found: Solution, most_excitations: int) -> float:
         """Largest ratio of the error to the target over the times asked for."""
         assert found.runs is not None
-        error, mean = found.errors[self.observable], found[self.observable]
-        assert error is not None
+        error = found.errors.get(self.observable)
+        if error is None:
+            known = ", ".join(name for name, one in found.errors.items() if one is not None)
+            raise InputError(
+                "precision.observable", self.observable, f"is not read by these runs ({known})"
+            )
+        mean = found[self.observable]
         n = float(found.runs)
         high = float(most_excitations) if self.observable in COUNTED else 1.0
         ends = 0.5 * PSEUDO_RUNS * ((high - mean) ** 2 + mean**2)
@@ -103,9 +108,10 @@ class Precision:
         target = self.absolute if self.absolute is not None else self.relative * np.abs(mean)
         with np.errstate(divide="ignore"):
             ratio = np.sqrt(square) / target
-        return float(np.max(ratio[self._columns(found.times)]))
+        return float(np.max(ratio[self.columns(found.times)]))
 
-    def _columns(self, times: Sequence[float] | np.ndarray) -> np.ndarray:
+    def columns(self, times: Sequence[float] | np.ndarray) -> np.ndarray:
+        """Which of the output times are judged; InputError for one that is none of them."""
         if self.times is None:
             found = np.asarray(times)
             return np.flatnonzero((found > 0.0) | (self.relative is None))

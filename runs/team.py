@@ -24,6 +24,7 @@ from typing import Literal
 from runs.messages import Exchange, Ranks
 
 PIECE_SECONDS = 0.05  # between two looks at messages
+LEAST_PIECE_SECONDS = 2e-3  # towards the end of the work
 MOST_HELD = 1.0  # s of work in hand
 FIRST_SHARE = 16  # dealt out before anything is known: this part of an even share
 MEMORY_SECONDS = 1.0  # a rank's speed is that of its last second or so
@@ -212,6 +213,8 @@ class Team:
     order : str
         "work"; "collect" and "stop" when all ranks are to come together; "last" when there is
         nothing to be dealt out any more.
+    reaction : float
+        Seconds in which the last report was answered.
     """
 
     ranks: Ranks | None
@@ -219,10 +222,10 @@ class Team:
     piece_seconds: float = PIECE_SECONDS
     order: Order = "work"
     hand: Hand = field(default_factory=Hand)
+    reaction: float = 0.0
     _pool: Pool | None = None
     _exchange: Exchange[Answer] | None = None
     _held_seconds: float = MOST_HELD
-    _reaction: float = 0.0
     _reported: float = 0.0  # when
     _next_report: float = 0.0
 
@@ -263,7 +266,7 @@ class Team:
                 break
         if self.order in ("collect", "stop") or (asked and self.order == "last"):
             return None
-        seconds = min(self.piece_seconds, max(self._held_seconds, 1e-3) / 4.0)
+        seconds = min(self.piece_seconds, max(self._held_seconds / 16.0, LEAST_PIECE_SECONDS))
         return self.hand.take(seconds) if self.hand.ranges else None
 
     def go_on(self) -> bool:
@@ -285,7 +288,7 @@ class Team:
             unknown=int(not self.hand.speed),
             idle=int(not self.hand.ranges),
             held_seconds=self.hand.held_seconds,
-            reaction=self._reaction,
+            reaction=self.reaction,
             piece=self.hand.longest,
             returned=back,
             asked=asked,
@@ -312,7 +315,7 @@ class Team:
             answer = end.value
         now = time.monotonic()
         if busy:  # else the others were not to be asked so soon
-            self._reaction = now - self._reported
+            self.reaction = now - self._reported
         self._exchange = None
         self.order, self._held_seconds = answer.order, answer.held_seconds
         self._next_report = now + answer.held_seconds / 4.0

@@ -80,11 +80,12 @@ def working_communicator(alone: bool = False) -> Ranks | None:
         return None
     comm, tasks = communicator(), tasks_started()
     if comm is None and tasks > 1:
-        raise InputError("tasks", tasks, _one_world())
+        raise InputError("tasks", tasks, one_world())
     return comm
 
 
-def _one_world() -> str:
+def one_world() -> str:
+    """What to say where a launcher's tasks are worlds of one."""
     if "SLURM_STEP_NUM_TASKS" in os.environ and "OMPI_COMM_WORLD_SIZE" not in os.environ:
         return (
             "were started, but each is a world of its own: type srun --mpi=pmix (Open MPI) or "

@@ -7,7 +7,7 @@ import typer
 
 from runs.commands.options import Replace, TimeLimit
 from runs.commands.speech import console_of
-from runs.world import communicator
+from runs.world import working_communicator
 
 
 def paper(
@@ -24,6 +24,6 @@ def paper(
     """
     from runs.paper.command import Order, make_paper
 
-    comm = communicator()
+    comm = working_communicator()
     folder = out if out is not None else Path("results/paper")
     make_paper(Order(figure, folder, replace, time_limit), comm, console_of(comm))

@@ -7,7 +7,7 @@ import typer
 
 from runs.commands.options import Replace, TimeLimit
 from runs.commands.speech import console_of
-from runs.world import communicator
+from runs.world import working_communicator
 
 
 def plan(
@@ -33,6 +33,6 @@ def plan(
     """
     from runs.plan.command import Order, execute
 
-    comm = communicator()
+    comm = working_communicator()
     order = Order(name, ratio, tuple(vary or ()), out, replace, time_limit)
     execute(order, comm, console_of(comm))

@@ -7,7 +7,7 @@ import typer
 
 from runs.commands.options import Replace, TimeLimit
 from runs.commands.speech import console_of
-from runs.world import communicator
+from runs.world import working_communicator
 
 
 def regimes(
@@ -23,6 +23,6 @@ def regimes(
     """
     from runs.regimes.command import Order, make_regimes
 
-    comm = communicator()
+    comm = working_communicator()
     folder = out if out is not None else Path("results/regimes")
     make_regimes(Order(folder, replace, time_limit), comm, console_of(comm))

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from nvmodel.refusal import InputError, finite_number
 from runs.commands.speech import console_of, loudness
-from runs.world import communicator, on_root, size_of
+from runs.world import on_root, size_of, working_communicator
 
 
 def run(
@@ -25,6 +25,9 @@ def run(
         float | None, typer.Option(help="Stop in order after so many seconds.")
     ] = None,
     checkpoint_interval: Annotated[float, typer.Option(help="Seconds between checkpoints.")] = 60.0,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="In this process, whatever a launcher started.")
+    ] = False,
 ) -> None:
     """Carry out a run definition; under mpirun, on all ranks.
 
@@ -50,7 +53,7 @@ def run(
         finite_number("--time-limit", time_limit, least=0.0, exclusive=True)
     finite_number("--checkpoint-interval", checkpoint_interval, least=0.0)
     existing = chosen[0] if chosen else "refuse"
-    comm = communicator()
+    comm = working_communicator(alone)
     console = console_of(comm)
     if loudness().verbose:
         on_root(comm, lambda: _announce(definition, size_of(comm), console))
