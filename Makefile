@@ -6,7 +6,7 @@ RANKS ?= 2
 MPIRUN := OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 PATH="$(CURDIR)/$(BIN):$$PATH" \
 	mpirun --oversubscribe -n $(RANKS)
 
-.PHONY: demo paper gallery fluctuations regimes test test-all lint bench docs clean
+.PHONY: demo paper gallery fluctuations regimes test test-all test-cluster lint bench docs clean
 
 demo: $(VENV)/demo  ## the main job: charge three batteries under MPI and draw them
 	$(MPIRUN) $(BIN)/darkbattery run charging --out results/charging --replace
@@ -30,6 +30,10 @@ test: $(VENV)/dev  ## the tests, with mpirun -n 1, 2, 3
 
 test-all: $(VENV)/dev  ## and the long statistics
 	$(BIN)/pytest -n 2
+
+# as root, with Debian's slurm-wlm slurm-wlm-basic-plugins munge iproute2 libpmix-dev
+test-cluster: $(VENV)/dev  ## batch scripts, kills and cut links on a Slurm of two nodes made here
+	$(BIN)/pytest -m cluster tests/cluster
 
 lint: $(VENV)/dev  ## style, types, layers
 	$(BIN)/ruff check .

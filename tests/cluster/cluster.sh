@@ -39,7 +39,7 @@ ClusterName=db$id
 SlurmctldHost=ctl
 SlurmUser=root
 AuthType=auth/munge
-AuthInfo=socket=$folder/munge/s
+AuthInfo=socket=$folder/munge/s,cred_expire=5
 CredType=cred/munge
 MpiDefault=${MPI_DEFAULT:-pmix}
 ProctrackType=proctrack/linuxproc

@@ -11,6 +11,7 @@ from tests.mpi.launch import needs_mpi
 
 HEAD = 'title = "ends"\n[model]\n'
 UNEQUAL = 'n_battery = [2, 100_000]\nratio = 1\n[run]\nmethod = "evolve"\ntimes = [0.1]\n'
+UNEQUAL += 'observables = ["log_negativity"]\n'
 HOT = 'n_battery = 2\nratio = 2\nnbar = [0.0, 1e9]\n[run]\nmethod = "sample"\ntimes = [0.1]\n'
 SINGLE = 'n_battery = 2\nratio = 2\n[run]\nmethod = "sample"\ntimes = [0.1, 0.5]\nruns = 4000\n'
 LATE = 'precision = { observable = "battery_energy", absolute = 1e-3, times = [0.3] }\n'
@@ -18,7 +19,7 @@ UNREAD = 'observables = ["ergotropy"]\n' + LATE.replace(", times = [0.3]", "")
 UNREAD_BY_DEFAULT = LATE.replace("battery_energy", "open_work").replace(", times = [0.3]", "")
 
 
-def answer_of(two_ranks, cwd, seconds=60, **environment):
+def answer_of(two_ranks, cwd, seconds=150, **environment):
     """Both ranks' answer; a rank that waits for ever fails the test."""
     process = subprocess.Popen(
         two_ranks,
