@@ -1,16 +1,16 @@
 """How the distribution over ranks scales: measured on this machine, modelled to 100,000 ranks.
 
-Measured: wall time of one job on 1 and 2 ranks (alternating), and the costs of its parts: a block
-of runs, a merge of two tallies, a checkpoint, the size of a message.
-Modelled: ranks that claim blocks by the rule of `runs.distribute`, a counter that serves one claim
-at a time, collecting along a binomial tree, and one checkpoint on rank 0; event by event.
+Measured: wall time of one job on 1 and 2 ranks (alternating), the costs of its parts (a block of
+runs, a merge of two tallies, a checkpoint, the size of a message), and the progress that the model
+assumes: how soon a rank is answered by one that computes, and the time two ranks spend in work.
+Modelled: ranks that report and are handed blocks by `runs.team` itself, round by round; every step
+of the tree waits for a rank that looks at its messages between two pieces of work; collecting along
+the tree, and one checkpoint on rank 0.
 """
 
-import heapq
 import math
 import os
 import pickle
-import random
 import statistics
 import subprocess
 import sys
@@ -24,7 +24,9 @@ import numpy as np
 import trajectories
 from nvmodel import CollectiveBattery
 from runs.checkpoint import write_tallies
-from runs.distribute import CLAIM_SECONDS, Job, _next_claim
+from runs.distribute import Job
+from runs.messages import FAN_OUT
+from runs.team import FIRST_SHARE, PIECE_SECONDS, Pool, Report
 
 BATTERY = CollectiveBattery(10, 50)
 TIMES = np.linspace(0.0, 2.0, 101)
@@ -41,7 +43,14 @@ seed = 1
 """
 NETWORK_LATENCY = 5e-6  # s a message; assumed, of a cluster's network
 NETWORK_BANDWIDTH = 5e9  # bytes/s; assumed
-COUNTER_SERVICE = 1e-6  # s the counter is busy for one remote claim; assumed, of network atomics
+TRIAL = """
+from mpi4py import MPI
+from runs.doctor import trial
+from runs.messages import Ranks
+found = trial(Ranks(MPI.COMM_WORLD), seconds=4.4)
+if MPI.COMM_WORLD.rank == 0:
+    print(found.share, found.reaction)
+"""
 
 
 @dataclass(frozen=True)
@@ -79,53 +88,78 @@ def measure_costs() -> Costs:
 
 
 def modelled_efficiency(costs: Costs, ranks: int, seconds: float) -> float:
-    """Efficiency of a job that keeps `ranks` perfect ranks busy for `seconds`; event by event."""
+    """Efficiency of a job that keeps `ranks` perfect ranks busy for `seconds`; round by round."""
     blocks = round(seconds * ranks / costs.per_block)
-    rng = random.Random(1)
-    ready = [(NETWORK_LATENCY, rank, 1) for rank in range(ranks)]
-    heapq.heapify(ready)
-    taken, counter_free, finished = 0, 0.0, 0.0
-    while ready:
-        now, rank, claim = heapq.heappop(ready)
-        # the counter serves claims one after the other
-        counter_free = max(now, counter_free) + COUNTER_SERVICE
-        begin = taken
-        taken += claim
-        at = counter_free + 2 * NETWORK_LATENCY
-        if begin >= blocks:
-            finished = max(finished, at)
-            continue
-        end = min(begin + claim, blocks)
-        work = (end - begin) * costs.per_block * max(0.2, rng.gauss(1.0, costs.spread))
-        work += costs.merge
-        following = _next_claim(end - begin, work, max(0, blocks - end), ranks)
-        heapq.heappush(ready, (at + work, rank, following))
-    depth = math.ceil(math.log2(ranks)) if ranks > 1 else 0
+    each = max(1, blocks // (FIRST_SHARE * ranks))
+    held = np.full(ranks, float(each))
+    pool, rng = Pool([(each * ranks, blocks)]), np.random.default_rng(1)
+    depth = math.ceil(math.log(1 + (FAN_OUT - 1) * ranks, FAN_OUT)) - 1
     message = NETWORK_LATENCY + costs.message_bytes / NETWORK_BANDWIDTH
-    total = finished + depth * (message + costs.merge) + costs.checkpoint
+    now, held_seconds = 0.0, 1.0
+    while True:
+        piece = min(PIECE_SECONDS, held_seconds / 16.0)
+        # up and down the tree; a message is seen after half a piece, on the average
+        reaction = 2 * depth * (NETWORK_LATENCY + 0.5 * piece)
+        step = held_seconds / 4.0 + reaction
+        # a block is as dear as its runs; a second of work averages over many
+        deviation = costs.spread * math.sqrt(costs.per_block / step)
+        speed = np.maximum(0.2, rng.normal(1.0, deviation, ranks)) / costs.per_block
+        held = np.maximum(0.0, held - speed * step)
+        now += step
+        report = Report(
+            held=round(held.sum()),
+            speed=float(speed.sum()),
+            unknown=0,
+            idle=int(np.count_nonzero(held == 0.0)),
+            held_seconds=float(np.max(held / speed)),
+            reaction=reaction,
+            piece=piece,
+            ranks=ranks,
+        )
+        answer = pool.answer(report)
+        lacking = np.maximum(0.0, speed * answer.held_seconds - held)
+        given = sum(end - begin for begin, end in answer.ranges)
+        held += given * (lacking / lacking.sum() if lacking.any() else 1.0 / ranks)
+        held_seconds = answer.held_seconds
+        if answer.order == "last" or not report.held + given:
+            break
+    now += float(np.max(np.ceil(held) / speed))
+    total = now + depth * (message + FAN_OUT * costs.merge) + costs.checkpoint
     return blocks * costs.per_block / (ranks * total)
+
+
+def measured_progress(folder: Path) -> tuple[float, float]:
+    """Of two ranks: share of their time spent in work, and seconds until a report is answered."""
+    (folder / "trial.py").write_text(TRIAL)
+    answer = _under_mpirun(2, [sys.executable, "trial.py"], folder)
+    share, reaction = answer.stdout.split()[-2:]
+    return float(share), float(reaction)
 
 
 def measured_wall(ranks: int, runs: int, folder: Path) -> float:
     """Wall seconds that a job states for itself: without the start of the processes."""
     (folder / "d.toml").write_text(DEFINITION.format(runs=runs))
+    program = [sys.executable, "-c", "from runs.cli import main; main()"]
+    order = ["run", "d.toml", "--out", "out", "--replace"]
+    answer = _under_mpirun(ranks, [*program, *order], folder)
+    line = next(line for line in answer.stdout.splitlines() if "rank(s)" in line)
+    return float(line.split()[0])
+
+
+def _under_mpirun(ranks: int, program: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {
         "OMPI_ALLOW_RUN_AS_ROOT": "1",
         "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
     }
     mpirun = Path(sys.executable).with_name("mpirun")
-    program = [sys.executable, "-c", "from runs.cli import main; main()"]
-    command = [str(mpirun), "--oversubscribe", "-n", str(ranks), *program]
-    answer = subprocess.run(
-        [*command, "run", "d.toml", "--out", "out", "--replace"],
+    return subprocess.run(
+        [str(mpirun), "--oversubscribe", "-n", str(ranks), *program],
         cwd=folder,
         env=environment,
         capture_output=True,
         text=True,
         check=True,
     )
-    line = next(line for line in answer.stdout.splitlines() if "rank(s)" in line)
-    return float(line.split()[0])
 
 
 def _seconds(action: object) -> float:
@@ -141,9 +175,11 @@ def main() -> None:
     costs = measure_costs()
     print(f"block of 1024 runs {1e3 * costs.per_block:.2f} ms +- {100 * costs.spread:.0f} %")
     print(f"merge {1e6 * costs.merge:.0f} us, checkpoint {1e3 * costs.checkpoint:.1f} ms")
-    print(f"message {costs.message_bytes / 1e3:.0f} kB, claims of {CLAIM_SECONDS} s")
+    print(f"message {costs.message_bytes / 1e3:.0f} kB, pieces of {PIECE_SECONDS} s at most")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        share, reaction = measured_progress(folder)
+        print(f"two ranks at work {100 * share:.1f} %, answered in {1e3 * reaction:.0f} ms")
         measured_wall(1, 10_000, folder)
         runs = round(seconds / costs.per_block * 1024)
         pairs = [

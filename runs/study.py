@@ -18,6 +18,7 @@ from runs.choice import chosen, engine_name, observables_of
 from runs.definition import Method, Point, RunDefinition
 from runs.distribute import Job, Keeper, Progress, distribute_all
 from runs.engines import engine_of
+from runs.messages import ranks_of
 from runs.models import shown
 from runs.parts import Parts, point_folder
 from runs.signals import Stopped, StopRequest
@@ -86,9 +87,10 @@ def run_study(
     Linear algebra runs on one thread a rank: ranks are the parallelism, and sums made by several
     threads would not be the same bits on every machine.
     """
-    points = definition.points()
-    campaign = campaign or Campaign()
-    with threadpool_limits(limits=1):
+    points, campaign = definition.points(), campaign or Campaign()
+    comm = ranks_of(comm)
+    heeding = nullcontext() if comm is None else comm.heeding(campaign.stop)
+    with threadpool_limits(limits=1), heeding:
         averages = _averages(definition, points, comm, campaign)
         sampled = _single_runs(definition, points, comm, campaign)
         if averages is None or sampled is None:

@@ -16,7 +16,7 @@ HOT = 'n_battery = 2\nratio = 2\nnbar = [0.0, 1e9]\n[run]\nmethod = "sample"\nti
 SINGLE = 'n_battery = 2\nratio = 2\n[run]\nmethod = "sample"\ntimes = [0.1, 0.5]\nruns = 4000\n'
 LATE = 'precision = { observable = "battery_energy", absolute = 1e-3, times = [0.3] }\n'
 UNREAD = 'observables = ["ergotropy"]\n' + LATE.replace(", times = [0.3]", "")
-UNREAD_BY_DEFAULT = LATE.replace("battery_energy", "open_work").replace(", times = [0.3]", "")
+UNREAD_BY_DEFAULT = 'precision = { observable = "daemonic_ergotropy", absolute = 1e-3 }\n'
 
 
 def answer_of(two_ranks, cwd, seconds=150, **environment):
@@ -48,10 +48,10 @@ def ours(err):
     ("definition", "field"),
     [
         (UNEQUAL, "n_battery"),  # one rank's average is refused
-        (HOT + "runs = 4000\n", "nbar"),  # one rank's single runs are
+        (HOT + "runs = 4000\n", "times = 0.1"),  # one rank's single runs are
         (SINGLE + LATE, "precision.times = 0.3"),
         (SINGLE + UNREAD, "precision.observable = 'battery_energy'"),
-        (SINGLE + UNREAD_BY_DEFAULT, "precision.observable = 'open_work'"),
+        (SINGLE + UNREAD_BY_DEFAULT, "precision.observable = 'daemonic_ergotropy'"),
     ],
 )
 def test_a_refusal_on_any_rank_ends_all(tmp_path, definition, field):
@@ -88,7 +88,7 @@ def test_a_time_limit_is_kept_where_another_rank_is_silent(tmp_path):
     command = launch.command(2, *order, program=[sys.executable, "silent.py"])
     status, out, err = answer_of(command, tmp_path)
     assert status == 3, out + err
-    assert "no answer from other ranks" in ours(err)[0]
+    assert "do not answer" in ours(err)[0]
 
 
 @needs_mpi
