@@ -59,13 +59,13 @@ def test_a_script_ends_completed_with_the_bytes_of_a_plain_start(cluster, tmp_pa
 
 def test_requeued_until_it_is_done(cluster, tmp_path):
     """The clock stops it every few seconds; the log of all starts is kept."""
-    (tmp_path / "study.toml").write_text(STUDY.replace("RUNS", "3_000_000"))
+    (tmp_path / "study.toml").write_text(STUDY.replace("RUNS", "600_000"))
     script = MPIRUN.replace("14000", "1.5")
     assert script != MPIRUN
     state, log = submitted(cluster, script, tmp_path, *SMALL)
     assert int(state["Restarts"]) >= 1
     assert log.count("the same command goes on from here") == int(state["Restarts"])
-    assert tables(tmp_path / "results/study") == plain(tmp_path, 3_000_000)
+    assert tables(tmp_path / "results/study") == plain(tmp_path, 600_000)
 
 
 def test_a_job_array_merges_to_one_study(cluster, tmp_path):
