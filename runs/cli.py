@@ -28,7 +28,7 @@ from runs.commands.results import plot, show
 from runs.commands.speech import Loudness, ask_for
 from runs.commands.study import merge, replay, run
 from runs.signals import Stopped
-from runs.world import STOPPED, ending_together, on_root, rank_of
+from runs.world import STOPPED, communicator, ending_together, on_root, rank_of
 
 # in the order in which --help lists them
 COMMANDS: tuple[Callable[..., None], ...] = (

@@ -146,7 +146,7 @@ def _averages(
                 averages.add((i, method), one)
     except Stopped:
         stopped = True
-    if stopped or (comm is not None and comm.allreduce(stopped)):
+    if stopped or (comm is not None and any(comm.allgather(stopped))):
         averages.flush()
         raise Stopped
     if comm is None:
