@@ -146,7 +146,8 @@ def _averages(
                 averages.add((i, method), one)
     except Stopped:
         stopped = True
-    if stopped or (comm is not None and any(comm.allgather(stopped))):
+    # every rank asks, a stopped one too: else the others would wait for its answer
+    if any([stopped] if comm is None else comm.allgather(stopped)):
         averages.flush()
         raise Stopped
     if comm is None:
