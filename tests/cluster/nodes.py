@@ -80,15 +80,11 @@ class Cluster:
         """Until the job is over, requeues and all; its last state."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            state = self.state(job, cwd)
-            if state.get("JobState") in (
-                "COMPLETED",
-                "FAILED",
-                "CANCELLED",
-                "TIMEOUT",
-                "NODE_FAIL",
-            ):
-                return state
+            answer = self.on("ctl", "scontrol", "show", "job", job, cwd=cwd)
+            # an array is one record a task
+            states = re.findall(r"JobState=(\w+)", answer.stdout)
+            if states and all(one in OVER for one in states):
+                return self.state(job, cwd)
             time.sleep(1.0)
         raise AssertionError(f"job {job} does not end: {self.state(job, cwd)}")
 
