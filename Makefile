@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RANKS ?= 2
+CASES ?= 1000
 MPIRUN := OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 PATH="$(CURDIR)/$(BIN):$$PATH" \
 	mpirun --oversubscribe -n $(RANKS)
 
-.PHONY: demo paper gallery fluctuations regimes test test-all test-cluster lint bench docs clean
+.PHONY: demo paper gallery fluctuations regimes test test-all test-cluster lint bench docs clean verify
 
 demo: $(VENV)/demo  ## the main job: charge three batteries under MPI and draw them
 	$(MPIRUN) $(BIN)/darkbattery run charging --out results/charging --replace
@@ -34,6 +35,9 @@ test-all: $(VENV)/dev  ## and the long statistics
 # as root, with Debian's slurm-wlm slurm-wlm-basic-plugins munge iproute2 libpmix-dev
 test-cluster: $(VENV)/dev  ## batch scripts, kills and cut links on a Slurm of two nodes made here
 	$(BIN)/pytest -m cluster tests/cluster
+
+verify: $(VENV)/dev  ## CASES random experiments against explicit operators
+	CASES=$(CASES) $(BIN)/pytest -n 2 --dist worksteal tests/verify
 
 lint: $(VENV)/dev  ## style, types, layers
 	$(BIN)/ruff check .

@@ -1,0 +1,205 @@
+"""One entry an observable: how it is read from the explicit state. New observables join here."""
+
+import numpy as np
+
+from nvmodel.ergotropy import ergotropy_of_matrix
+from nvmodel.observables import OBSERVABLES
+
+# eigenvalues of the partial transpose below this are zero; between this and the next they are
+# neither to the digits there are, and the slope of the negativity is not compared
+ZERO, NOT_ZERO = 1e-13, 1e-9
+
+
+def _battery_energy(m):
+    return m.mean(m.spins.z_b) / m.spins.nb + 0.5
+
+
+def _charger_energy(m):
+    return m.mean(m.spins.z_c) / m.spins.nc + 0.5
+
+
+def _power(m):
+    return m.mean(m.spins.z_b, m.change) / m.spins.nb
+
+
+def _emission_rate(m):
+    L = m.lowering
+    return m.model.gamma * (m.model.occupation + 1.0) * m.mean(L.T @ L)
+
+
+def _absorption_rate(m):
+    L = m.lowering
+    return m.model.gamma * m.model.occupation * m.mean(L @ L.T)
+
+
+def _ups(spins):
+    return spins - np.array([int(i).bit_count() for i in range(2**spins)])
+
+
+def ladder_ergotropy_of(spins, state):
+    """Unitaries within each j, whose copies go together; per spin. Works on parts of a state."""
+    ups, found = _ups(spins.nb), 0.0
+    for k in range(spins.nb // 2 + 1):
+        block = spins.projector(spins.nb, spins.nb / 2 - k) @ state
+        p = np.array(
+            [np.trace(block[np.ix_(ups == u, ups == u)]).real for u in range(spins.nb + 1)]
+        )
+        p = p[k : spins.nb + 1 - k]
+        found += p @ np.arange(p.size) - np.sort(p)[::-1] @ np.arange(p.size)
+    return found / spins.nb
+
+
+def _ergotropy(m):
+    return ladder_ergotropy_of(m.spins, m.battery)
+
+
+def _ergotropy_total(m):
+    return ergotropy_of_matrix(m.battery, np.diag(_ups(m.spins.nb))) / m.spins.nb
+
+
+def _ergotropy_local(m):
+    """Each spin by itself, from its own reduced state."""
+    total = 0.0
+    for n in range(m.spins.nb):
+        one = np.einsum("aibajb->ij", m.battery.reshape((2**n, 2, 2 ** (m.spins.nb - n - 1)) * 2))
+        total += ergotropy_of_matrix(one, np.diag([1.0, 0.0]))
+    return total / m.spins.nb
+
+
+def _open_work(m):
+    n = m.model.occupation
+    return _battery_energy(m) - n / (2.0 * n + 1.0)
+
+
+def _transposed(m, rho):
+    b, c = 2**m.spins.nb, 2**m.spins.nc
+    return rho.reshape(b, c, b, c).transpose(2, 1, 0, 3).reshape(b * c, b * c)
+
+
+def _log_negativity(m):
+    return np.log2(np.abs(np.linalg.eigvalsh(_transposed(m, m.rho))).sum())
+
+
+def _entanglement_rate(m):
+    """From the right: what is zero now counts with the size of what it grows to."""
+    values, vectors = np.linalg.eigh(_transposed(m, m.rho))
+    size = np.abs(values)
+    if ((size > ZERO) & (size < NOT_ZERO)).any():
+        return np.nan
+    slope = vectors.conj().T @ _transposed(m, m.change) @ vectors
+    null = size <= ZERO
+    rate = (np.sign(values) * np.diag(slope).real)[~null].sum()
+    rate += np.abs(np.linalg.eigvalsh(slope[np.ix_(null, null)])).sum() if null.any() else 0.0
+    return rate / (np.log(2.0) * size.sum())
+
+
+def _energy_variance(m):
+    H = m.spins.z_b / m.spins.nb
+    return m.mean(H @ H) - m.mean(H) ** 2
+
+
+def _emitted_variance(m):
+    return m.counted(2) - m.counted(1) ** 2
+
+
+def _fano_factor(m):
+    # docs: empty before the first photons (1e-9 of one)
+    return _emitted_variance(m) / m.counted(1) if m.counted(1) > 1e-9 else np.nan
+
+
+def _g2_zero(m):
+    L = m.lowering
+    rate = m.mean(L.T @ L)
+    # docs: empty once the emission is below a thousandth of N_C gamma
+    seen = (m.model.occupation + 1.0) * rate > 1e-3 * m.spins.nc
+    return m.mean(L.T @ L.T @ L @ L) / rate**2 if seen else np.nan
+
+
+def conditional_states(m):
+    """At T = 0 all runs that emitted as many photons are in the same state: (p, state) of each."""
+    found = []
+    for ups in np.unique(m.spins.ups):
+        here = m.spins.ups == ups
+        block = np.where(here[:, None] & here[None, :], m.rho, 0.0)
+        p = np.trace(block).real
+        if p > 1e-13:
+            # pure: a second state at this number would make the reading below wrong
+            assert abs(np.trace(block @ block).real / p**2 - 1.0) < 1e-6 + 1e-13 / p
+            found.append((p, block / p))
+    return found
+
+
+def _over_runs(quantity, combine):
+    def read(m):
+        rows = [(p, quantity(m, state)) for p, state in conditional_states(m)]
+        p, x = np.array(rows).T
+        return combine(p / p.sum(), x)
+
+    return read
+
+
+def _mean(p, x):
+    return p @ x
+
+
+def _variance(p, x):
+    return p @ (x - p @ x) ** 2
+
+
+def _energy_of(m, state):
+    return m.mean(m.spins.z_b, state) / m.spins.nb + 0.5
+
+
+def _variance_of(m, state):
+    H = m.spins.z_b / m.spins.nb
+    return m.mean(H @ H, state) - m.mean(H, state) ** 2
+
+
+def _ergotropy_of(m, state):
+    b, c = 2**m.spins.nb, 2**m.spins.nc
+    return ladder_ergotropy_of(m.spins, np.einsum("icjc->ij", state.reshape(b, c, b, c)))
+
+
+READINGS = {
+    "battery_energy": _battery_energy,
+    "charger_energy": _charger_energy,
+    "power": _power,
+    "ergotropy": _ergotropy,
+    "ergotropy_total": _ergotropy_total,
+    "ergotropy_local": _ergotropy_local,
+    "open_work": _open_work,
+    "log_negativity": _log_negativity,
+    "entanglement_rate": _entanglement_rate,
+    "emission_rate": _emission_rate,
+    "absorption_rate": _absorption_rate,
+    "emitted_photons": lambda m: m.counted(1),
+    "absorbed_photons": lambda m: float(m.y[-2].real),
+    "local_loss": lambda m: float(m.y[-1].real),
+    "energy_variance": _energy_variance,
+    "emitted_photons_variance": _emitted_variance,
+    "fano_factor": _fano_factor,
+    "recorded_photons": lambda m: m.model.detector_efficiency * m.counted(1),
+    "g2_zero": _g2_zero,
+    "capacity": lambda m: _battery_energy(m) * m.spins.nb,
+}
+"""Of the average state, at any temperature."""
+
+FROM_RECORDS = {
+    "daemonic_ergotropy": _over_runs(_ergotropy_of, _mean),
+    "energy_variance_conditional": _over_runs(_variance_of, _mean),
+    "energy_variance_runs": _over_runs(_energy_of, _variance),
+    "ergotropy_variance_runs": _over_runs(_ergotropy_of, _variance),
+}
+"""Of single runs: exact at T = 0 from a pure start; otherwise `tests.verify.unravelling`."""
+
+OF_RESONATORS = {
+    "photons",
+    "output_power",
+    "battery_energy_joule",
+    "charger_energy_joule",
+    "excitation_balance",
+}
+"""Have no meaning without a resonator: `tests.verify.semiclassical`."""
+
+KNOWN = {*READINGS, *FROM_RECORDS, *OF_RESONATORS}
+MISSING = set(OBSERVABLES) - KNOWN
