@@ -57,13 +57,20 @@ def _ergotropy_total(m):
     return ergotropy_of_matrix(m.battery, np.diag(_ups(m.spins.nb))) / m.spins.nb
 
 
+def _single_spins(m):
+    """The reduced state of each spin of the battery."""
+    shapes = [(2**n, 2, 2 ** (m.spins.nb - n - 1)) for n in range(m.spins.nb)]
+    return [np.einsum("aibajb->ij", m.battery.reshape(shape * 2)) for shape in shapes]
+
+
 def _ergotropy_local(m):
-    """Each spin by itself, from its own reduced state."""
-    total = 0.0
-    for n in range(m.spins.nb):
-        one = np.einsum("aibajb->ij", m.battery.reshape((2**n, 2, 2 ** (m.spins.nb - n - 1)) * 2))
-        total += ergotropy_of_matrix(one, np.diag([1.0, 0.0]))
-    return total / m.spins.nb
+    """Each spin by itself."""
+    return np.mean([ergotropy_of_matrix(one, np.diag([1.0, 0.0])) for one in _single_spins(m)])
+
+
+def _ergotropy_rotation(m):
+    """All spins alike: as one spin in their mean state."""
+    return ergotropy_of_matrix(np.mean(_single_spins(m), axis=0), np.diag([1.0, 0.0]))
 
 
 def _open_work(m):
@@ -167,6 +174,7 @@ READINGS = {
     "ergotropy": _ergotropy,
     "ergotropy_total": _ergotropy_total,
     "ergotropy_local": _ergotropy_local,
+    "ergotropy_rotation": _ergotropy_rotation,
     "open_work": _open_work,
     "log_negativity": _log_negativity,
     "entanglement_rate": _entanglement_rate,
@@ -201,5 +209,8 @@ OF_RESONATORS = {
 }
 """Have no meaning without a resonator: `tests.verify.semiclassical`."""
 
-KNOWN = {*READINGS, *FROM_RECORDS, *OF_RESONATORS}
+NOT_COMPARED = {"peak_emission_time"}
+"""Equal rates at two times, as in a dark state, leave it to rounding which is called the largest."""
+
+KNOWN = {*READINGS, *FROM_RECORDS, *OF_RESONATORS, *NOT_COMPARED}
 MISSING = set(OBSERVABLES) - KNOWN

@@ -12,6 +12,7 @@ from scipy.constants import hbar
 from scipy.integrate import solve_ivp
 
 from nvmodel import CollectiveBattery
+from nvmodel.observables import OBSERVABLES
 
 RTOL = 1e-10
 # of the smallest that matters: a seed of one spin, from which a burst grows
@@ -156,7 +157,7 @@ def second_order(c, times):
     for y in _states(rhs, y0, times, seed):
         n, left, supplied, z, _, _ = unpack(y)
         _, leaving, _, dz, _, _ = rates(y)
-        rows.append((z, dz, 0.0, n, leaving, left, supplied))
+        rows.append((z, dz, 0.0 * z, n, leaving, left, supplied))
     return _observables(c, times, rows, c.nbar)
 
 
@@ -190,9 +191,8 @@ def first_order(c, times):
         a = (y[3 * M] + 1j * y[3 * M + 1]) * root
         dz, _, _, leaving, _ = rates(t, y)
         b = y[M : 2 * M] + 1j * y[2 * M : 3 * M]
-        coherence = c.mean(b, True)
         left, supplied = y[-2:] * root**2
-        rows.append((y[:M], dz, coherence, abs(a) ** 2, leaving, left, supplied))
+        rows.append((y[:M], dz, b, abs(a) ** 2, leaving, left, supplied))
     return _observables(c, times, rows, 0.0)
 
 
@@ -223,13 +223,17 @@ def _observables(c, times, rows, nbar):
     rate = np.array([c.mean(row, True) for row in dz])
     battery, charger = (1.0 + inversion[True]) / 2.0, (1.0 + inversion[False]) / 2.0
     spins = {own: c.number[c.of_battery == own].sum() for own in (True, False)}
-    bloch = np.hypot(inversion[True], 2.0 * np.abs(coherence))
+    together = np.array([c.mean(row, True) for row in coherence])
+    bloch = np.hypot(z, 2.0 * np.abs(coherence))
+    local = np.array([c.mean(row, True) for row in (bloch + z) / 2.0])
+    rotation = (np.hypot(inversion[True], 2.0 * np.abs(together)) + inversion[True]) / 2.0
     values = {
         "battery_energy": battery,
         "charger_energy": charger,
         "power": rate / 2.0,
-        # one and the same rotation of every spin
-        "ergotropy_local": (bloch + inversion[True]) / 2.0,
+        # one and the same rotation of every spin, or each by itself where the two are told apart
+        "ergotropy_rotation": rotation,
+        "ergotropy_local": local if "ergotropy_rotation" in OBSERVABLES else rotation,
         "open_work": battery - nbar / (2.0 * nbar + 1.0),
         "emission_rate": (nbar + 1.0) * leaving,
         "emitted_photons": (nbar + 1.0) * left,

@@ -147,13 +147,9 @@ class Unravelled:
         while moving.size:
             mine, done = x[moving], at[moving]
             for k in range(HALVINGS, -1, -1):
-                # a step twice: the first time at this length need not be the last
-                for _ in range(1 if k == HALVINGS else 2):
-                    new = mine @ steps[k]
-                    fits = (done + (1 << k) <= TICKS) & (
-                        (new @ trace).real > self.threshold[moving]
-                    )
-                    mine[fits], done[fits] = new[fits], done[fits] + (1 << k)
+                new = mine @ steps[k]
+                fits = (done + (1 << k) <= TICKS) & ((new @ trace).real > self.threshold[moving])
+                mine[fits], done[fits] = new[fits], done[fits] + (1 << k)
             jumps = done < TICKS
             if jumps.any() and weights.size:
                 self._jump(mine, jumps, channels, weights, moving)
