@@ -164,6 +164,13 @@ def ensembles(draw, rate):
     )
 
 
+def features(drive):
+    """Where the field of a pulse jumps, or where a Gaussian one has its flanks."""
+    if drive.shape == "square":
+        return (drive.start_s, drive.start_s + drive.duration_s)
+    return tuple(drive.start_s + k * drive.duration_s for k in range(-4, 5))
+
+
 MOST_CLASSES = 3  # of a line: few, since a separate integration is slow
 RESONATOR_RATE = 1e6  # rad/s
 
@@ -225,7 +232,8 @@ def semiclassical_experiments(draw, driven=False):
     times = {x * reach * unit for x in found}
     drive = getattr(battery, "drive", None)
     if drive is not None:
-        times |= {t * (1.0 + side * BESIDE) for t in drive.edges for side in (-1, 0, 1)}
+        times |= {t * (1.0 + side * BESIDE) for t in features(drive) for side in (-1, 0, 1)}
+        times = {t for t in times if t >= 0.0}
     return Experiment(battery, tuple(sorted(times)))
 
 

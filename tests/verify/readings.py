@@ -210,7 +210,7 @@ OF_RESONATORS = {
 """Have no meaning without a resonator: `tests.verify.semiclassical`."""
 
 NOT_COMPARED = {"peak_emission_time"}
-"""Equal rates at two times, as in a dark state, leave it to rounding which is called the largest."""
+"""Equal rates at two times, as in a dark state, leave it to rounding which is the largest."""
 
 KNOWN = {*READINGS, *FROM_RECORDS, *OF_RESONATORS, *NOT_COMPARED}
 MISSING = set(OBSERVABLES) - KNOWN

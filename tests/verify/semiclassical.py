@@ -13,6 +13,7 @@ from scipy.integrate import solve_ivp
 
 from nvmodel import CollectiveBattery
 from nvmodel.observables import OBSERVABLES
+from tests.verify.experiments import features
 
 RTOL = 1e-10
 # of the smallest that matters: a seed of one spin, from which a burst grows
@@ -185,7 +186,7 @@ def first_order(c, times):
 
     y0 = np.zeros(3 * M + 4)
     y0[:M] = c.start
-    edges = () if c.drive is None else _features(c.drive)
+    edges = () if c.drive is None else features(c.drive)
     rows = []
     for t, y in zip(times, _states(rhs, y0, times, 1e-12, edges), strict=True):
         a = (y[3 * M] + 1j * y[3 * M + 1]) * root
@@ -194,13 +195,6 @@ def first_order(c, times):
         left, supplied = y[-2:] * root**2
         rows.append((y[:M], dz, b, abs(a) ** 2, leaving, left, supplied))
     return _observables(c, times, rows, 0.0)
-
-
-def _features(drive):
-    """Where a solver must not step across: edges, or a Gaussian's flanks."""
-    if drive.shape == "square":
-        return (drive.start_s, drive.start_s + drive.duration_s)
-    return tuple(drive.start_s + k * drive.duration_s for k in range(-4, 5))
 
 
 def _states(rhs, y0, times, atol, edges=()):
