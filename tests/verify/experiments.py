@@ -62,8 +62,15 @@ def stages(draw, duration):
 
 @st.composite
 def protocols(draw):
-    """Pulses and stages in any order; perhaps an endless one behind them."""
+    """None; a pulse amid a charging; pulses and stages in any order, perhaps endless at the end."""
     pulses = st.builds(Pulse, STRENGTH, STRENGTH)
+    kind = draw(st.sampled_from(["none", "amid", "any"]))
+    if kind == "none":
+        return ()
+    if kind == "amid":
+        partial = _rounded(0.1, 0.9)
+        pulse = Pulse(draw(partial), draw(partial))
+        return (Stage(draw(DURATION)), pulse, Stage(math.inf, draw(COUPLED)))
     steps = draw(st.lists(st.one_of(stages(DURATION), pulses), max_size=4))
     # a last pulse is read in a space that it may have outgrown: always a stage behind it
     if draw(st.booleans()) or (steps and isinstance(steps[-1], Pulse)):
