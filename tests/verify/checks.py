@@ -17,7 +17,7 @@ RUNS = 2000
 # Two samples of 300 tell wrong conditional states by a few per cent of their spread
 CONDITIONAL_RUNS = 300
 MOST_CONDITIONAL_SPINS = 4
-MOST_JUMPS = 30.0  # of one run on average: each takes the separate Monte Carlo a millisecond
+MOST_JUMPS = 12.0  # of one run on average: the separate Monte Carlo is slow
 
 # `evolve` promises 1e-10 of a matrix element; sums of 64 of them, and what they are multiplied by
 STATED = 1e-10
