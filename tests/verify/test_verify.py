@@ -65,8 +65,6 @@ def test_every_observable_has_a_reading():
     assert not MISSING, "say in tests/verify/readings.py how they are read"
 
 
-# a stage in which nothing happens has bounds of 1e-300
-@pytest.mark.filterwarnings("ignore:overflow encountered in divide:RuntimeWarning")
 @pytest.mark.parametrize(("name", "chunk"), ALL)
 def test_net(name, chunk):
     strategy, check, _ = NET[name]
