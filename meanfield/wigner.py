@@ -1,6 +1,7 @@
 """Single runs by the truncated Wigner method: classical spins with vacuum and thermal noise."""
 
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -113,7 +114,8 @@ def sample(
     default = tuple(name for name in known if name != PEAK)
     names = requested(observables, default=default, available=known)
     identity = (model, control.times, classes, plan.steps, seed)
-    study = study_of(identity, system, t, names, control.warnings)
+    # the plan is remembered with its system, and a tally's study is handed out
+    study = study_of(identity, deepcopy(system), t, names, control.warnings)
     rows: list[pd.DataFrame] = []
 
     def batches() -> Iterator[Runs]:

@@ -2,6 +2,7 @@
 
 from dataclasses import fields, is_dataclass
 from functools import partial
+from types import FunctionType
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ BLIND = CollectiveBattery(3, 6, detector_efficiency=0.5)
 NOISY = CollectiveBattery(2, 3, battery_noise=LocalNoise(emission=0.3), detuning=0.2)
 STEPPED = CollectiveBattery(2, 3, protocol=(Stage(0.1), Pulse(0.5, 0.5)))
 ALL = ["battery_energy", "ergotropy", "daemonic_ergotropy"]
+LEAVES = str | bytes | type | CollectiveBattery | FunctionType
 STUDIES = {
     "averages": partial(evolve, COLD, TIMES),
     "warm averages": partial(evolve, WARM, TIMES),
@@ -37,7 +39,9 @@ STUDIES = {
 
 def _arrays(thing, seen):
     """All arrays that can be reached through attributes, mappings and sequences."""
-    if id(thing) in seen or isinstance(thing, str | bytes | type | CollectiveBattery):
+    if id(thing) in seen or isinstance(
+        thing, str | bytes | type | CollectiveBattery | FunctionType
+    ):
         return
     seen[id(thing)] = thing
     if isinstance(thing, np.ndarray):
@@ -57,8 +61,10 @@ def _arrays(thing, seen):
     elif hasattr(thing, "distributions"):
         for name in ("times", "values", "errors", "distributions", "records"):
             yield from _arrays(getattr(thing, name), seen)
-        if thing.tally is not None:
-            yield from _arrays(thing.tally.arrays(), seen)
+        # what a tally is made of, its study and the tables behind it included
+        yield from _arrays(thing.tally, seen)
+    elif hasattr(thing, "__dict__"):
+        yield from _arrays(vars(thing), seen)
 
 
 @pytest.mark.parametrize("name", STUDIES)
