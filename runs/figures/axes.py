@@ -1,0 +1,144 @@
+"""Axes of figures: units with prefixes, logarithmic scales, and one legend below all panels."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from nvmodel.observables import OBSERVABLES, TIME_UNIT
+from runs.study import Study
+
+BAND = 2.0  # half-width of error bands in standard errors
+WIDTH, HEIGHT = 3.4, 2.7  # of a panel, inches
+_PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
+
+
+def time_label(study: Study) -> str:
+    """Seconds with a resonator; 1/omega of a closed battery; else units of 1/gamma, or gamma's."""
+    fields = dict(study.definition.model)
+    names = {name.partition(".")[0] for name in fields}
+    if "resonator" in names:
+        return "t (s)"
+    if "dicke" in names:
+        return r"$\omega t$"
+    own = any(value != 1.0 for value in fields.get("gamma", ()))
+    return "t" if own else r"$\gamma t$"
+
+
+def observable_unit(study: Study, name: str) -> str:
+    """Unit of an observable, its rates and times in the unit of `time_label`."""
+    if OBSERVABLES[name].unit == TIME_UNIT:
+        own = {"t (s)": "s", r"$\omega t$": "1/ω", "t": "[t]"}
+        return own.get(time_label(study), TIME_UNIT)
+    rate = {"t (s)": "/s", r"$\omega t$": "ω", "t": "/[t]"}.get(time_label(study), "γ")
+    return OBSERVABLES[name].unit.replace("γ", rate)
+
+
+def prefixed(largest: float, unit: str) -> tuple[float, str]:
+    """Factor and unit in which `largest` (in s, J, W or a rate /s) is a number from 1 to 1000.
+
+    >>> prefixed(4.3e-6, "s")
+    (1000000.0, 'µs')
+    >>> prefixed(0.7, "ħω")
+    (1.0, 'ħω')
+    >>> prefixed(2.5e6, "/s")
+    (1e-06, 'MHz')
+    """
+    if unit == "/s":
+        unit = "Hz"
+    if unit not in ("s", "J", "W", "Hz") or not 0.0 < largest < np.inf:
+        return 1.0, unit
+    power = int(np.clip(3 * np.floor(np.log10(largest) / 3.0 + 1e-9), -15, 12))
+    return float(f"1e{-power}"), _PREFIXES[power] + unit
+
+
+def time_scale(study: Study) -> tuple[float, str]:
+    """Factor from the table's times to the axis, and the axis's label."""
+    label = time_label(study)
+    if label != "t (s)":
+        return 1.0, label
+    times = study.table["time"].to_numpy(dtype=float)
+    factor, unit = prefixed(float(np.max(times[np.isfinite(times)], initial=0.0)), "s")
+    return factor, f"t ({unit})"
+
+
+def value_scale(study: Study, name: str) -> tuple[float, str]:
+    """Factor from the table's values of an observable to the axis, and its unit there."""
+    values = study.table.loc[study.table["observable"] == name, "value"].to_numpy(dtype=float)
+    largest = np.max(np.abs(values[np.isfinite(values)]), initial=0.0)
+    return prefixed(float(largest), observable_unit(study, name))
+
+
+def symbol(name: str, unit: str) -> str:
+    """Label of an axis of an observable."""
+    shown = OBSERVABLES[name].symbol
+    return shown if unit in ("1", "") else f"{shown}  ({unit})"
+
+
+def logarithmic(values: NDArray[np.float64]) -> bool:
+    """Whether values span decades and lie about evenly in the logarithm.
+
+    >>> logarithmic(np.array([1.0, 10.0, 100.0])), logarithmic(np.linspace(1.0, 100.0, 20))
+    (True, False)
+    """
+    values = np.unique(values[np.isfinite(values)])
+    if values.size < 3 or values[0] <= 0.0 or values[-1] <= 30.0 * values[0]:
+        return False
+    ratios = np.diff(np.log(values))
+    return bool(ratios.max() < 5.0 * ratios.min())
+
+
+def panels(count: int) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels, three in a line."""
+    columns = min(3, max(1, count))
+    rows = -(-max(count, 1) // columns)
+    figure, grid = plt.subplots(
+        rows,
+        columns,
+        figsize=(WIDTH * max(columns, 1.5), HEIGHT * rows + 0.5),
+        squeeze=False,
+        layout="constrained",
+    )
+    axes = list(grid.flat)
+    for axis in axes[count:]:
+        axis.set_axis_off()
+    return figure, axes[:count]
+
+
+def heading(figure: Figure, title: str, notes: Sequence[str]) -> None:
+    """The title, and below it what the figure leaves out."""
+    text = "\n".join((title, *(f"({note})" for note in notes)))
+    letters = int(14.0 * figure.get_figwidth())
+    lines = [line if len(line) <= letters else _wrapped(line, letters) for line in text.split("\n")]
+    figure.suptitle("\n".join(lines), parse_math=False, fontsize="medium")
+
+
+def _wrapped(line: str, letters: int) -> str:
+    lines = [""]
+    for word in line.split(" "):
+        if len(lines[-1]) + len(word) > letters:
+            lines.append("")
+        lines[-1] += word + " "
+    return "\n".join(part.rstrip() for part in lines)
+
+
+def legend_below(figure: Figure, entries: Mapping[str, Artist]) -> None:
+    """All entries below the panels, as many in a line as the width holds: some 14 letters an inch."""
+    if not entries:
+        return
+    longest = max(map(len, entries)) + 6  # the line before it
+    figure.legend(
+        list(entries.values()),
+        list(entries),
+        loc="outside lower center",
+        ncols=max(1, min(len(entries), 6, int(14.0 * figure.get_figwidth() / longest))),
+        frameon=False,
+    )

@@ -1,0 +1,99 @@
+"""Colours and line styles of a sweep's points: ordered values in a sequential map."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+import numpy as np
+import seaborn as sns
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap, LogNorm, Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from nvmodel.refusal import is_real
+from runs.figures.axes import logarithmic
+
+Colour = tuple[float, ...]
+LINE_STYLES = ("-", (0, (5, 1.5)), (0, (4, 1.5, 1, 1.5)), (0, (1, 1.2)), (0, (9, 2, 1, 2, 1, 2)))
+MOST_NAMED = 6  # values that a legend names; more have a colour bar
+MOST_HUES = 10  # of values without an order
+
+
+@dataclass(frozen=True)
+class Hues:
+    """A colour for each value of one field."""
+
+    field: str
+    values: tuple[Any, ...]
+    colours: tuple[Colour, ...]
+    scale: ScalarMappable | None
+
+    def of(self, value: Any) -> Colour:
+        """The colour of one value."""
+        return self.colours[position(self.values, value)]
+
+    def entries(self) -> dict[str, Artist]:
+        """For the legend; nothing where a colour bar shows them."""
+        if self.scale is not None or not self.field:
+            return {}
+        return {
+            f"{self.field} = {shown(value)}": Line2D([], [], color=colour)
+            for value, colour in zip(self.values, self.colours, strict=True)
+        }
+
+    def bar(self, figure: Figure, axes: Sequence[Axes]) -> None:
+        """The colour bar, where there is one."""
+        if self.scale is not None:
+            figure.colorbar(self.scale, ax=list(axes), label=self.field, aspect=35, pad=0.02)
+
+
+def hues(field: str, values: Sequence[Any]) -> Hues:
+    """Sequential where the values have an order, with a colour bar where they are many."""
+    if not field:
+        return Hues("", (None,), (sns.color_palette("colorblind")[0],), None)
+    if not all(map(ordered, values)):
+        palette = sns.color_palette("colorblind", 10)
+        if len(values) > MOST_HUES:
+            palette = sns.color_palette("husl", len(values))
+        return Hues(field, tuple(values), tuple(palette[: len(values)]), None)
+    # the map's bright end cannot be read on white
+    shades = ListedColormap(matplotlib.colormaps["viridis"](np.linspace(0.0, 0.88, 256)))
+    numbers = np.array(values, dtype=float)
+    if len(values) <= MOST_NAMED:
+        ranks = np.argsort(np.argsort(numbers)) / max(len(values) - 1, 1)
+        return Hues(field, tuple(values), tuple(map(tuple, shades(ranks))), None)
+    norm = (LogNorm if logarithmic(numbers) else Normalize)(numbers.min(), numbers.max())
+    colours = tuple(map(tuple, shades(norm(numbers))))
+    return Hues(field, tuple(values), colours, ScalarMappable(norm, shades))
+
+
+def styles(field: str, values: Sequence[Any]) -> dict[str, Artist]:
+    """Legend entries of the line styles of a field's first values."""
+    return {
+        f"{field} = {shown(value)}": Line2D([], [], color="0.3", ls=style)
+        for value, style in zip(values, LINE_STYLES, strict=False)
+    }
+
+
+def ordered(value: Any) -> bool:
+    """Whether a swept value is a number."""
+    return is_real(value) and bool(np.isfinite(value))
+
+
+def position(values: Sequence[Any], value: Any) -> int:
+    """Where `value` stands among `values`."""
+    return next(i for i, one in enumerate(values) if same(one, value))
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equality in which a missing value equals itself."""
+    return bool(one == other) or (one != one and other != other)
+
+
+def shown(value: Any) -> str:
+    """A swept value in a legend."""
+    return f"{value:.6g}" if ordered(value) and not isinstance(value, bool) else str(value)

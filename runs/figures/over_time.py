@@ -1,0 +1,245 @@
+"""Over time: averages with their error bands, and single runs one by one."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from nvmodel.battery import CollectiveBattery
+from nvmodel.protocol import boundaries
+from runs.choice import exact_averages
+from runs.figures.axes import (
+    BAND,
+    heading,
+    legend_below,
+    logarithmic,
+    panels,
+    symbol,
+    time_scale,
+    value_scale,
+)
+from runs.figures.looks import styles
+from runs.figures.sweep import Drawn, Plan, plan, spread
+from runs.study import Study, rows_of
+
+MARKERS = 15  # sampled points shown on a curve
+MOST_PANELS = 9
+MOST_CURVES = 24  # in one panel
+MOST_FANS = 6  # points whose single runs are drawn
+WHOLE = ("emitted_photons", "absorbed_photons", "J")  # whole numbers in a single run
+
+
+def draw(study: Study) -> Figure:
+    """All panels of a study in one figure: observables, deviations, fans of single runs."""
+    with sns.axes_style("ticks"), sns.plotting_context("paper"):
+        timed = study.table[np.isfinite(study.table["time"])]
+        names = [str(name) for name in timed["observable"].unique()]
+        shown = names[:MOST_PANELS]
+        compared = exact_averages(study.definition) and _has_both(timed)
+        chosen = plan(study, along=False, most=MOST_CURVES)
+        fans = spread(chosen.drawn, MOST_FANS) if len(study.single_runs) else ()
+        figure, axes = panels(len(shown) + compared + len(fans))
+        entries: dict[str, Artist] = chosen.hues.entries()
+        entries |= styles(chosen.styled, chosen.style_values)
+        for axis, name in zip(axes, shown, strict=False):
+            _draw_observable(axis, name, chosen, study, timed, entries)
+        if compared:
+            _draw_deviation(axes[len(shown)], chosen, study, timed, entries)
+        for axis, one in zip(axes[len(shown) + compared :], fans, strict=True):
+            _draw_fan(axis, one, study, timed, entries)
+        for axis in axes:
+            _draw_boundaries(axis, study)
+        chosen.hues.bar(figure, axes)
+        legend_below(figure, entries)
+        notes = list(chosen.notes)
+        if len(names) > len(shown):
+            notes.append(f"not drawn: {', '.join(names[len(shown) :])}")
+        if 0 < len(fans) < len(study.definition.points()):
+            notes.append(f"single runs of {len(fans)} of {len(study.definition.points())} points")
+        heading(figure, study.definition.title, notes)
+        sns.despine(figure)
+        return figure
+
+
+def _has_both(timed: pd.DataFrame) -> bool:
+    energies = timed[timed["observable"] == "battery_energy"]
+    return {"evolve", "sample"} <= set(energies["method"])
+
+
+def _time_axis(axis: Axes, study: Study) -> None:
+    """Label, and a logarithmic scale where the output times are spaced so."""
+    axis.set_xlabel(time_scale(study)[1])
+    if logarithmic(np.array(study.definition.times)):
+        axis.set_xscale("log")
+
+
+def _draw_observable(
+    axis: Axes,
+    name: str,
+    chosen: Plan,
+    study: Study,
+    timed: pd.DataFrame,
+    entries: dict[str, Artist],
+) -> None:
+    """Exact curves as lines, sampled means as points with error bars in a band of two errors."""
+    of_time, (factor, unit) = time_scale(study)[0], value_scale(study, name)
+    series = timed[timed["observable"] == name]
+    steady = study.table[(study.table["method"] == "steady") & (study.table["observable"] == name)]
+    for one in chosen.drawn:
+        here = rows_of(series, one.point)
+        _exact(axis, here[here["method"] == "evolve"], one, of_time, factor, entries)
+        _sampled(axis, here[here["method"] == "sample"], one, of_time, factor, entries)
+        for value in rows_of(steady, one.point)["value"]:
+            mark = {"ls": "none", "marker": "<", "ms": 4.5, "clip_on": False}
+            axis.plot(
+                [1.0], [value * factor], color=one.colour,
+                transform=axis.get_yaxis_transform(), **mark,
+            )  # fmt: skip
+            entries["steady state, at the right edge"] = Line2D(
+                [], [], color="0.3", ls="none", marker="<", ms=4.5
+            )
+    _time_axis(axis, study)
+    axis.set_ylabel(symbol(name, unit))
+    axis.set_title(name.replace("_", " "), fontsize="medium", loc="left")
+
+
+def _exact(
+    axis: Axes,
+    exact: pd.DataFrame,
+    one: Drawn,
+    of_time: float,
+    factor: float,
+    entries: dict[str, Artist],
+) -> None:
+    if not len(exact):
+        return
+    marker = "o" if len(exact) == 1 else None
+    axis.plot(
+        exact["time"] * of_time, exact["value"] * factor,
+        color=one.colour, ls=one.style, lw=1.4, marker=marker, ms=3.0,
+    )  # fmt: skip
+    entries["line: averages"] = Line2D([], [], color="0.3", lw=1.4)
+
+
+def _sampled(
+    axis: Axes,
+    sampled: pd.DataFrame,
+    one: Drawn,
+    of_time: float,
+    factor: float,
+    entries: dict[str, Artist],
+) -> None:
+    if not len(sampled):
+        return
+    time, value = sampled["time"] * of_time, sampled["value"] * factor
+    error = BAND * factor * sampled["error"]
+    axis.fill_between(time, value - error, value + error, color=one.colour, alpha=0.3, lw=0)
+    step = max(1, len(sampled) // MARKERS)
+    axis.errorbar(
+        time.iloc[::step], value.iloc[::step], error.iloc[::step],
+        fmt="o", ms=2.5, mfc="white", color=one.colour, lw=0.8,
+    )  # fmt: skip
+    entries["circles: mean over single runs"] = Line2D(
+        [], [], color="0.3", ls="none", marker="o", ms=2.5, mfc="white"
+    )
+    entries[f"bars, band: ± {BAND:g} standard errors"] = Patch(color="0.3", alpha=0.3, lw=0)
+
+
+def _draw_boundaries(axis: Axes, study: Study) -> None:
+    """Where a protocol switches, with the names of its stages and pulses; not where it is swept.
+
+    The names stand in a strip above all curves.
+    """
+    models = [point.model for point in study.definition.points()]
+    found = {boundaries(m.protocol) for m in models if isinstance(m, CollectiveBattery)}
+    if len(found) != 1:
+        return
+    of_time, times = time_scale(study)[0], study.definition.times
+    names: dict[float, list[str]] = {}
+    for time, name in found.pop():
+        if times[0] <= time < times[-1]:
+            names.setdefault(time, []).append(name)
+    named = [time for time, here in names.items() if any(here)]
+    rows = min(3, len(named))
+    low, high = axis.get_ylim()
+    axis.set_ylim(low, high + 0.11 * rows * (high - low))
+    for time, here in names.items():
+        axis.axvline(time * of_time, color="0.6", lw=0.7, ls="--", zorder=0)
+        if time not in named:
+            continue
+        axis.annotate(
+            ", ".join(filter(None, here)),
+            (time * of_time, 1.0 - 0.085 * (named.index(time) % rows)),
+            xycoords=axis.get_xaxis_transform(),
+            xytext=(2.0, -1.0),
+            textcoords="offset points",
+            va="top",
+            fontsize="x-small",
+            color="0.3",
+            parse_math=False,
+        )
+
+
+def _draw_deviation(
+    axis: Axes, chosen: Plan, study: Study, timed: pd.DataFrame, entries: dict[str, Artist]
+) -> None:
+    """(sampled - exact)/standard error of the battery's energy: stays within +-2 mostly."""
+    axis.axhspan(-2, 2, color="0.92", lw=0)
+    entries["grey: ± 2, where 95 % should lie"] = Patch(color="0.92")
+    energies = timed[timed["observable"] == "battery_energy"]
+    for one in chosen.drawn:
+        energy = rows_of(energies, one.point).set_index("time")
+        exact = energy[energy["method"] == "evolve"]["value"]
+        sampled = energy[energy["method"] == "sample"]
+        known = sampled["error"] > 0
+        z = ((sampled["value"] - exact) / sampled["error"])[known]
+        axis.plot(z.index * time_scale(study)[0], z, color=one.colour, ls=one.style, lw=1)
+    _time_axis(axis, study)
+    axis.set_ylabel("standard errors")
+    axis.set_title("battery energy: sampled − exact", fontsize="medium", loc="left")
+
+
+def fan_observable(runs: pd.DataFrame) -> str:
+    """What is drawn of single runs: the stored energy where it is kept, else what is kept first.
+
+    >>> fan_observable(pd.DataFrame({"observable": ["power", "charger_energy"]}))
+    'charger_energy'
+    """
+    stored = [str(name) for name in runs["observable"].unique()]
+    energies = [name for name in ("battery_energy", "charger_energy") if name in stored]
+    return (energies or stored)[0]
+
+
+def _draw_fan(
+    axis: Axes, one: Drawn, study: Study, timed: pd.DataFrame, entries: dict[str, Artist]
+) -> None:
+    """One quantity of the first single runs, and the average over them all."""
+    name = fan_observable(study.single_runs)
+    of_time, (factor, unit) = time_scale(study)[0], value_scale(study, name)
+    runs = rows_of(study.single_runs, one.point)
+    runs = runs[runs["observable"] == name]
+    drawing: dict[str, Any] = {"drawstyle": "steps-post"} if name in WHOLE else {}
+    for _, run in runs.groupby("run"):
+        x, y = run["time"] * of_time, run["value"] * factor
+        axis.plot(x, y, color=one.colour, lw=0.6, alpha=0.5, **drawing)
+    mean = rows_of(timed[timed["observable"] == name], one.point)
+    for method in ("evolve", "sample"):
+        curve = mean[mean["method"] == method]
+        if len(curve):
+            axis.plot(curve["time"] * of_time, curve["value"] * factor, color="black", lw=1.6)
+            entries["thin: single runs"] = Line2D([], [], color="0.3", lw=0.6, alpha=0.7)
+            entries["black: average over all runs"] = Line2D([], [], color="black", lw=1.6)
+            break
+    if name in ("battery_energy", "charger_energy"):
+        axis.set_ylim(-0.02, 1.02)
+    _time_axis(axis, study)
+    axis.set_ylabel(symbol(name, unit))
+    title = f"{runs['run'].nunique()} single runs"
+    label = one.point.label
+    axis.set_title(f"{title}\n{label}" if label else title, fontsize="medium", loc="left")

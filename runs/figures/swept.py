@@ -1,0 +1,190 @@
+"""Against the swept field: values at the end, steady ones, peaks and when they are."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from runs.figures.axes import (
+    BAND,
+    heading,
+    legend_below,
+    logarithmic,
+    observable_unit,
+    panels,
+    prefixed,
+    symbol,
+    time_scale,
+    value_scale,
+)
+from runs.figures.looks import ordered, position, shown, styles
+from runs.figures.sweep import Drawn, Plan, plan
+from runs.study import Study, rows_of
+
+MOST_PANELS = 12
+MOST_CURVES = 24
+MOST_MARKED = 40  # points of a curve that get a marker
+PEAKED = ("power", "emission_rate", "output_power", "photons", "log_negativity")
+FEW_NAMES = 8  # values without an order whose names stand level below the axis
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One panel: of an observable its value in the "end", its "peak", or the "time" of that."""
+
+    name: str
+    kind: str
+
+    @property
+    def title(self) -> str:
+        """In words."""
+        words = self.name.replace("_", " ")
+        return {
+            "end": words,
+            "peak": f"{words}: largest",
+            "time": f"{words}: time of the largest",
+        }[self.kind]
+
+
+def draw_sweep(study: Study) -> Figure:
+    """A panel a quantity against the swept field; of a single model, its values."""
+    with sns.axes_style("ticks"), sns.plotting_context("paper"):
+        quantities = list(_quantities(study))
+        chosen = plan(study, along=True, most=MOST_CURVES)
+        figure, axes = panels(len(quantities[:MOST_PANELS]))
+        entries: dict[str, Artist] = chosen.hues.entries()
+        entries |= styles(chosen.styled, chosen.style_values)
+        for axis, quantity in zip(axes, quantities, strict=False):
+            _draw_quantity(axis, quantity, chosen, study, entries)
+        chosen.hues.bar(figure, axes)
+        legend_below(figure, entries)
+        notes = list(chosen.notes)
+        left = [quantity.title for quantity in quantities[MOST_PANELS:]]
+        if left:
+            notes.append(f"not drawn: {', '.join(left)}")
+        heading(figure, study.definition.title, notes)
+        sns.despine(figure)
+        return figure
+
+
+def _quantities(study: Study) -> Iterator[Quantity]:
+    timed = study.table[np.isfinite(study.table["time"])]
+    over_time = set(timed["observable"]) if timed["time"].nunique() > 1 else set()
+    for name in map(str, study.table["observable"].unique()):
+        if name in PEAKED and name in over_time:
+            yield Quantity(name, "peak")
+            yield Quantity(name, "time")
+        else:
+            yield Quantity(name, "end")
+
+
+def _draw_quantity(
+    axis: Axes, quantity: Quantity, chosen: Plan, study: Study, entries: dict[str, Artist]
+) -> None:
+    rows = study.table[study.table["observable"] == quantity.name]
+    found = _values(rows, quantity, chosen)
+    factor, unit = value_scale(study, quantity.name)
+    if quantity.kind == "time":
+        factor, label = time_scale(study)
+    elif quantity.kind == "peak":
+        factor, unit = prefixed(
+            float(found["value"].abs().max()), observable_unit(study, quantity.name)
+        )
+        label = symbol(quantity.name, unit)
+    else:
+        label = symbol(quantity.name, unit)
+    field = dict(study.definition.model).get(chosen.along, (None,))
+    numbers = bool(chosen.along) and all(map(ordered, field))
+    for (method, _), curve in found.groupby(["method", "curve"], sort=False):
+        first: Drawn = curve["drawn"].iloc[0]
+        x = [value if numbers else position(field, value) for value in curve["x"]]
+        _draw_curve(axis, str(method), np.array(x, dtype=float), curve, factor, first, entries)
+    _x_axis(axis, chosen.along, field, numbers)
+    axis.set_ylabel(label)
+    axis.set_title(quantity.title, fontsize="medium", loc="left")
+
+
+def _values(rows: pd.DataFrame, quantity: Quantity, chosen: Plan) -> pd.DataFrame:
+    """A row a point and method: x, value, error."""
+    found: list[dict[str, Any]] = []
+    looks: list[tuple[Any, Any]] = []
+    for one in chosen.drawn:
+        look = (one.colour, one.style)
+        if look not in looks:
+            looks.append(look)
+        for method, series in rows_of(rows, one.point).groupby("method", sort=False):
+            if quantity.kind != "end" and method == "steady":
+                continue
+            row = _row(series, quantity)
+            x = dict(one.point.swept).get(chosen.along)
+            found.append({"method": method, "curve": looks.index(look), "drawn": one, "x": x} | row)
+    return pd.DataFrame(found, columns=["method", "curve", "drawn", "x", "value", "error"])
+
+
+def _row(series: pd.DataFrame, quantity: Quantity) -> dict[str, float]:
+    if quantity.kind == "end" or series["value"].isna().all():
+        last = series.iloc[-1]
+        return {"value": last["value"], "error": last["error"]}
+    largest = series.loc[series["value"].idxmax()]
+    if quantity.kind == "time":
+        return {"value": largest["time"], "error": np.nan}
+    return {"value": largest["value"], "error": largest["error"]}
+
+
+def _draw_curve(
+    axis: Axes,
+    method: str,
+    x: np.ndarray,
+    curve: pd.DataFrame,
+    factor: float,
+    look: Drawn,
+    entries: dict[str, Artist],
+) -> None:
+    """Averages as lines, sampled means as circles with error bars, steady values as diamonds."""
+    order = np.argsort(x, kind="stable")
+    x, y = x[order], curve["value"].to_numpy(dtype=float)[order] * factor
+    few = x.size <= MOST_MARKED
+    if method == "sample":
+        error = BAND * factor * curve["error"].to_numpy(dtype=float)[order]
+        axis.errorbar(x, y, error, fmt="o", ms=3.5, mfc="white", color=look.colour, lw=0.9)
+        said, marker, face, line = f"single runs, ± {BAND:g} standard errors", "o", "white", "none"
+    elif method == "steady":
+        said, marker, face, line = "steady state", "D", look.colour, look.style
+        axis.plot(x, y, color=look.colour, ls=line, lw=1.0, marker=marker if few else None, ms=3.0)
+    else:
+        said, marker, face, line = "averages, at the last time", ".", look.colour, look.style
+        axis.plot(x, y, color=look.colour, ls=line, lw=1.3, marker=marker if few else None, ms=5.0)
+    entries[said] = Line2D(
+        [], [], color="0.3", ls="-" if line != "none" else "none", lw=1.0, ms=3.5,
+        marker=marker if few or method == "sample" else None,
+        mfc="white" if face == "white" else "0.3",
+    )  # fmt: skip
+
+
+def _x_axis(axis: Axes, field: str, values: tuple[Any, ...], numbers: bool) -> None:
+    axis.set_xlabel(field)
+    if not field:
+        axis.set_xticks([])
+        return
+    if numbers:
+        if logarithmic(np.array(values, dtype=float)):
+            axis.set_xscale("log")
+        elif all(float(value).is_integer() for value in values):
+            axis.xaxis.get_major_locator().set_params(integer=True)
+        return
+    many = len(values) > FEW_NAMES
+    every = range(0, len(values), 1 + len(values) // 30)
+    axis.set_xticks(
+        list(every),
+        [shown(values[i]) for i in every],
+        rotation=30.0 if not many else 90.0,
+        ha="right" if not many else "center",
+        fontsize="x-small",
+    )
