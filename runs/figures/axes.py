@@ -131,7 +131,7 @@ def _wrapped(line: str, letters: int) -> str:
 
 
 def legend_below(figure: Figure, entries: Mapping[str, Artist]) -> None:
-    """All entries below the panels, as many in a line as the width holds: some 14 letters an inch."""
+    """All entries below the panels, in lines that the width holds: some 14 letters an inch."""
     if not entries:
         return
     longest = max(map(len, entries)) + 6  # the line before it

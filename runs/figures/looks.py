@@ -13,11 +13,13 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from nvmodel.refusal import is_real
 from runs.figures.axes import logarithmic
+from runs.models import shown as in_words
 
-Colour = tuple[float, ...]
+Colour = tuple[float, float, float] | tuple[float, float, float, float]
 LINE_STYLES = ("-", (0, (5, 1.5)), (0, (4, 1.5, 1, 1.5)), (0, (1, 1.2)), (0, (9, 2, 1, 2, 1, 2)))
 MOST_NAMED = 6  # values that a legend names; more have a colour bar
 MOST_HUES = 10  # of values without an order
@@ -48,7 +50,11 @@ class Hues:
     def bar(self, figure: Figure, axes: Sequence[Axes]) -> None:
         """The colour bar, where there is one."""
         if self.scale is not None:
-            figure.colorbar(self.scale, ax=list(axes), label=self.field, aspect=35, pad=0.02)
+            # as tall as two lines of panels
+            share = min(1.0, 6.0 / len(axes))
+            figure.colorbar(
+                self.scale, ax=list(axes), label=self.field, shrink=share, anchor=(0.0, 1.0)
+            )
 
 
 def hues(field: str, values: Sequence[Any]) -> Hues:
@@ -65,10 +71,14 @@ def hues(field: str, values: Sequence[Any]) -> Hues:
     numbers = np.array(values, dtype=float)
     if len(values) <= MOST_NAMED:
         ranks = np.argsort(np.argsort(numbers)) / max(len(values) - 1, 1)
-        return Hues(field, tuple(values), tuple(map(tuple, shades(ranks))), None)
+        return Hues(field, tuple(values), _colours(shades(ranks)), None)
     norm = (LogNorm if logarithmic(numbers) else Normalize)(numbers.min(), numbers.max())
-    colours = tuple(map(tuple, shades(norm(numbers))))
+    colours = _colours(shades(norm(numbers)))
     return Hues(field, tuple(values), colours, ScalarMappable(norm, shades))
+
+
+def _colours(rows: NDArray[np.float64]) -> tuple[Colour, ...]:
+    return tuple((float(r), float(g), float(b)) for r, g, b, _ in rows)
 
 
 def styles(field: str, values: Sequence[Any]) -> dict[str, Artist]:
@@ -96,4 +106,4 @@ def same(one: Any, other: Any) -> bool:
 
 def shown(value: Any) -> str:
     """A swept value in a legend."""
-    return f"{value:.6g}" if ordered(value) and not isinstance(value, bool) else str(value)
+    return f"{value:.6g}" if ordered(value) else in_words(value)

@@ -31,6 +31,7 @@ from runs.study import Study, rows_of
 MARKERS = 15  # sampled points shown on a curve
 MOST_PANELS = 9
 MOST_CURVES = 24  # in one panel
+MOST_SAMPLED = 12  # where they have error bars
 MOST_FANS = 6  # points whose single runs are drawn
 WHOLE = ("emitted_photons", "absorbed_photons", "J")  # whole numbers in a single run
 
@@ -42,7 +43,8 @@ def draw(study: Study) -> Figure:
         names = [str(name) for name in timed["observable"].unique()]
         shown = names[:MOST_PANELS]
         compared = exact_averages(study.definition) and _has_both(timed)
-        chosen = plan(study, along=False, most=MOST_CURVES)
+        sampled = "sample" in set(timed["method"])
+        chosen = plan(study, along=False, most=MOST_SAMPLED if sampled else MOST_CURVES)
         fans = spread(chosen.drawn, MOST_FANS) if len(study.single_runs) else ()
         figure, axes = panels(len(shown) + compared + len(fans))
         entries: dict[str, Artist] = chosen.hues.entries()
@@ -96,10 +98,9 @@ def _draw_observable(
         _exact(axis, here[here["method"] == "evolve"], one, of_time, factor, entries)
         _sampled(axis, here[here["method"] == "sample"], one, of_time, factor, entries)
         for value in rows_of(steady, one.point)["value"]:
-            mark = {"ls": "none", "marker": "<", "ms": 4.5, "clip_on": False}
             axis.plot(
-                [1.0], [value * factor], color=one.colour,
-                transform=axis.get_yaxis_transform(), **mark,
+                [1.0], [value * factor], color=one.colour, ls="none", marker="<", ms=4.5,
+                clip_on=False, transform=axis.get_yaxis_transform(),
             )  # fmt: skip
             entries["steady state, at the right edge"] = Line2D(
                 [], [], color="0.3", ls="none", marker="<", ms=4.5
@@ -227,7 +228,7 @@ def _draw_fan(
     drawing: dict[str, Any] = {"drawstyle": "steps-post"} if name in WHOLE else {}
     for _, run in runs.groupby("run"):
         x, y = run["time"] * of_time, run["value"] * factor
-        axis.plot(x, y, color=one.colour, lw=0.6, alpha=0.5, **drawing)
+        axis.plot(x, y, color=one.colour, lw=0.6, alpha=0.8, **drawing)
     mean = rows_of(timed[timed["observable"] == name], one.point)
     for method in ("evolve", "sample"):
         curve = mean[mean["method"] == method]

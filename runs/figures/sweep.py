@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from runs.definition import Point
-from runs.figures.looks import LINE_STYLES, Hues, hues, ordered, position, same, shown
+from runs.figures.looks import LINE_STYLES, Colour, Hues, hues, ordered, position, same, shown
 from runs.study import Study
 
 
@@ -16,7 +16,7 @@ class Drawn:
     """A point of the sweep as it is drawn."""
 
     point: Point
-    colour: tuple[float, ...]
+    colour: Colour
     style: Any
 
 

@@ -11,6 +11,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from runs.figures.axes import (
     BAND,
@@ -31,13 +32,13 @@ from runs.study import Study, rows_of
 MOST_PANELS = 12
 MOST_CURVES = 24
 MOST_MARKED = 40  # points of a curve that get a marker
-PEAKED = ("power", "emission_rate", "output_power", "photons", "log_negativity")
+PEAKED = ("power", "emission_rate", "output_power")
 FEW_NAMES = 8  # values without an order whose names stand level below the axis
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """One panel: of an observable its value in the "end", its "peak", or the "time" of that."""
+    """One panel: an observable's "value", that in the "end", its "peak" or the "time" of that."""
 
     name: str
     kind: str
@@ -47,7 +48,8 @@ class Quantity:
         """In words."""
         words = self.name.replace("_", " ")
         return {
-            "end": words,
+            "value": words,
+            "end": f"{words} at the end",
             "peak": f"{words}: largest",
             "time": f"{words}: time of the largest",
         }[self.kind]
@@ -82,7 +84,7 @@ def _quantities(study: Study) -> Iterator[Quantity]:
             yield Quantity(name, "peak")
             yield Quantity(name, "time")
         else:
-            yield Quantity(name, "end")
+            yield Quantity(name, "end" if name in over_time else "value")
 
 
 def _draw_quantity(
@@ -108,6 +110,8 @@ def _draw_quantity(
         _draw_curve(axis, str(method), np.array(x, dtype=float), curve, factor, first, entries)
     _x_axis(axis, chosen.along, field, numbers)
     axis.set_ylabel(label)
+    if quantity.kind == "time":
+        axis.set_ylim(bottom=min(0.0, axis.get_ylim()[0]))
     axis.set_title(quantity.title, fontsize="medium", loc="left")
 
 
@@ -120,7 +124,7 @@ def _values(rows: pd.DataFrame, quantity: Quantity, chosen: Plan) -> pd.DataFram
         if look not in looks:
             looks.append(look)
         for method, series in rows_of(rows, one.point).groupby("method", sort=False):
-            if quantity.kind != "end" and method == "steady":
+            if quantity.kind in ("peak", "time") and method == "steady":
                 continue
             row = _row(series, quantity)
             x = dict(one.point.swept).get(chosen.along)
@@ -129,7 +133,7 @@ def _values(rows: pd.DataFrame, quantity: Quantity, chosen: Plan) -> pd.DataFram
 
 
 def _row(series: pd.DataFrame, quantity: Quantity) -> dict[str, float]:
-    if quantity.kind == "end" or series["value"].isna().all():
+    if quantity.kind in ("end", "value") or series["value"].isna().all():
         last = series.iloc[-1]
         return {"value": last["value"], "error": last["error"]}
     largest = series.loc[series["value"].idxmax()]
@@ -154,17 +158,21 @@ def _draw_curve(
     if method == "sample":
         error = BAND * factor * curve["error"].to_numpy(dtype=float)[order]
         axis.errorbar(x, y, error, fmt="o", ms=3.5, mfc="white", color=look.colour, lw=0.9)
-        said, marker, face, line = f"single runs, ± {BAND:g} standard errors", "o", "white", "none"
+        said, marker = f"single runs, ± {BAND:g} standard errors", "o"
     elif method == "steady":
-        said, marker, face, line = "steady state", "D", look.colour, look.style
-        axis.plot(x, y, color=look.colour, ls=line, lw=1.0, marker=marker if few else None, ms=3.0)
+        said, marker = "steady state", "D"
+        axis.plot(
+            x, y, color=look.colour, ls=look.style, lw=1.0, marker=marker if few else None, ms=3.0
+        )
     else:
-        said, marker, face, line = "averages, at the last time", ".", look.colour, look.style
-        axis.plot(x, y, color=look.colour, ls=line, lw=1.3, marker=marker if few else None, ms=5.0)
+        said, marker = "averages", "."
+        axis.plot(
+            x, y, color=look.colour, ls=look.style, lw=1.3, marker=marker if few else None, ms=5.0
+        )
     entries[said] = Line2D(
-        [], [], color="0.3", ls="-" if line != "none" else "none", lw=1.0, ms=3.5,
+        [], [], color="0.3", ls="none" if method == "sample" else "-", lw=1.0, ms=3.5,
         marker=marker if few or method == "sample" else None,
-        mfc="white" if face == "white" else "0.3",
+        mfc="white" if method == "sample" else "0.3",
     )  # fmt: skip
 
 
@@ -172,12 +180,16 @@ def _x_axis(axis: Axes, field: str, values: tuple[Any, ...], numbers: bool) -> N
     axis.set_xlabel(field)
     if not field:
         axis.set_xticks([])
+        for line in axis.lines:
+            points = np.column_stack(line.get_data()).astype(float)
+            for x, y in points.tolist():
+                axis.annotate(f"{y:.5g}", (x, y), (6.0, 3.0), textcoords="offset points")
         return
     if numbers:
         if logarithmic(np.array(values, dtype=float)):
             axis.set_xscale("log")
         elif all(float(value).is_integer() for value in values):
-            axis.xaxis.get_major_locator().set_params(integer=True)
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         return
     many = len(values) > FEW_NAMES
     every = range(0, len(values), 1 + len(values) // 30)

@@ -1,0 +1,107 @@
+"""Figures: every result has one; colours do not repeat; what is left out is said."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from nvmodel import CollectiveBattery
+from runs.definition import parse_definition
+from runs.figures import draw, draw_sweep, save_figures, time_label
+from runs.figures.axes import prefixed
+from runs.study import run_study
+from trajectories import steady_state
+
+TIMES = {"stop": 1.0, "points": 11}
+
+
+def _study(model, **run):
+    run = {"method": "evolve", "times": TIMES, "observables": ["battery_energy", "power"]} | run
+    return run_study(parse_definition({"title": "t", "model": {"ratio": 3} | model, "run": run}))
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    plt.close("all")
+
+
+def _curves(axis):
+    return [line for line in axis.lines if len(line.get_xdata()) > 1]
+
+
+def test_a_steady_sweep_has_a_figure_against_the_swept_field(tmp_path):
+    model = {"n_battery": [1, 2, 4], "ratio": 3}
+    run = {"method": "steady", "observables": ["battery_energy"]}
+    study = run_study(parse_definition({"model": model, "run": run}))
+    assert [path.name for path in save_figures(study, tmp_path)] == ["sweep.png", "sweep.svg"]
+    (curve,) = _curves(draw_sweep(study).axes[0])
+    np.testing.assert_array_equal(curve.get_xdata(), [1, 2, 4])
+    expected = [
+        steady_state(CollectiveBattery(n, 3 * n), ["battery_energy"])["battery_energy"][0]
+        for n in (1, 2, 4)
+    ]
+    np.testing.assert_array_equal(curve.get_ydata(), expected)
+
+
+def test_a_single_steady_state_has_a_figure(tmp_path):
+    content = {"model": {"n_battery": 2, "ratio": 3}, "run": {"method": "steady"}}
+    assert save_figures(run_study(parse_definition(content)), tmp_path)
+
+
+@pytest.mark.parametrize("values", [1, 3, 12, 20])
+def test_each_curve_has_its_own_colour(values):
+    nbar = [round(0.05 * i, 3) for i in range(values)]
+    figure = draw(_study({"n_battery": 1, "nbar": nbar if values > 1 else 0.0}))
+    colours = [tuple(line.get_color()) for line in _curves(figure.axes[0])]
+    assert len(set(colours)) == len(colours) == values
+    # a colour bar where a legend would be long
+    assert len(figure.axes) == 2 + (values > 6)
+
+
+def test_curves_left_out_are_counted():
+    figure = draw(_study({"n_battery": 1, "nbar": [round(0.01 * i, 3) for i in range(60)]}))
+    assert len(_curves(figure.axes[0])) == 24
+    assert "24 of the 60 values of nbar are drawn" in figure.get_suptitle()
+
+
+def test_two_swept_fields_are_hue_and_style():
+    figure = draw(_study({"n_battery": [1, 2, 3], "nbar": [0.0, 0.5]}))
+    looks = [(tuple(c.get_color()), c._dash_pattern) for c in _curves(figure.axes[0])]
+    assert len(set(map(str, looks))) == 6
+    assert len({colour for colour, _ in looks}) == 3
+
+
+def test_peaks_and_their_times_against_the_swept_field():
+    study = _study({"n_battery": [1, 2, 3]})
+    figure = draw_sweep(study)
+    power = study.table[study.table["observable"] == "power"]
+    peaks = power.loc[power.groupby("n_battery")["value"].idxmax()]
+    by_title = {axis.get_title(loc="left"): axis for axis in figure.axes}
+    (largest,) = _curves(by_title["power: largest"])
+    (when,) = _curves(by_title["power: time of the largest"])
+    np.testing.assert_array_equal(largest.get_ydata(), peaks["value"])
+    np.testing.assert_array_equal(when.get_ydata(), peaks["time"])
+
+
+def test_values_without_an_order_have_places_on_the_axis():
+    starts = [{"excitations": n} for n in (2, 3, 1)]
+    figure = draw_sweep(_study({"n_battery": 1, "charger_start": starts}))
+    (curve,) = _curves(figure.axes[0])
+    np.testing.assert_array_equal(curve.get_xdata(), [0, 1, 2])
+
+
+def test_a_gamma_of_one_written_out_is_a_time_in_its_inverse():
+    """It read "t" before, as though in seconds."""
+    assert time_label(_study({"n_battery": 1, "gamma": 1.0})) == r"$\gamma t$"
+    assert time_label(_study({"n_battery": 1, "gamma": 2.0})) == "t"
+
+
+@pytest.mark.parametrize(
+    ("largest", "unit", "expected"),
+    [(1.08e-11, "J", "pJ"), (6.44e-7, "W", "nW"), (4.31e-6, "s", "µs"), (999.0, "/s", "Hz"),
+     (1e-3, "s", "ms"), (0.0, "W", "W")],
+)  # fmt: skip
+def test_prefixes(largest, unit, expected):
+    factor, shown = prefixed(largest, unit)
+    assert shown == expected
+    assert largest == 0.0 or 1.0 <= round(largest * factor, 9) < 1000.0
