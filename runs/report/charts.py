@@ -173,7 +173,9 @@ def _axes(figure: go.Figure, x: str, y: str) -> None:
     figure.update_layout(
         xaxis={"title": {"text": x}, "ticks": "outside", "zeroline": False},
         yaxis={"title": {"text": y}, "ticks": "outside", "zeroline": False},
-        margin={"l": 64, "r": 12, "t": 8, "b": 48},
+        margin={"l": 64, "r": 44, "t": 8, "b": 48},
+        # in a margin of its own, clear of the legend and of the curves
+        modebar={"orientation": "v"},
         hovermode="closest",
         # above the axes, where it pushes them down instead of lying over their labels
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 11}},

@@ -24,7 +24,8 @@ def _definition(**changes):
 def _marks(study):
     figure = draw(study)
     axis = figure.axes[0]
-    lines = [line.get_xdata()[0] for line in axis.lines if line.get_linestyle() == "--"]
+    upright = [line.get_xdata() for line in axis.lines if len(line.get_xdata()) == 2]
+    lines = [low for low, high in upright if low == high]
     found = lines, [text.get_text() for text in axis.texts]
     plt.close(figure)
     return found
