@@ -108,13 +108,15 @@ def _question(definition: RunDefinition, points: Sequence[Point]) -> str:
 
 
 def _figure(anchor: str, chart: Chart) -> dict[str, str]:
+    content = json.loads(chart.figure.to_json())
+    content["layout"].pop("template", None)  # the page has its own colours
     # "</" would end the script element that carries the figure
-    content = json.dumps(json.loads(chart.figure.to_json())).replace("</", "<\\/")
+    text = json.dumps(content, separators=(",", ":")).replace("</", "<\\/")
     return {
         "anchor": anchor,
         "name": chart.name,
         "caption": chart.caption,
-        "json": content,
+        "json": text,
         "table": _table(chart.table),
     }
 
