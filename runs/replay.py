@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 import trajectories
 from nvmodel import CollectiveBattery
@@ -23,6 +24,11 @@ from runs.engines import engine_of
 from runs.models import Model
 from runs.store import Result
 
+TICKS = {
+    -1: ("photon emitted", "black"),
+    0: ("dephased", "0.6"),
+    1: ("photon absorbed", "red"),
+}
 DRAWN = ("battery_energy", "charger_energy", "ergotropy")
 
 
@@ -109,14 +115,27 @@ def draw_replay(one: Replay) -> Figure:
         above, times = axes[0, 0], one.states["time"].to_numpy()
         shown = [name for name in DRAWN if name in one.states]
         styles: Iterable[str] = ("-", "--", "-.")
-        for name, style in zip(shown, styles, strict=False):
-            above.plot(times, one.states[name], ls=style, label=name.replace("_", " "))
+        colours = sns.color_palette("colorblind")
+        curves: list[Line2D] = []
+        entries: dict[str, Line2D] = {}
+        for name, style, colour in zip(shown, styles, colours, strict=False):
+            words = name.replace("_", " ")
+            curves += above.plot(times, one.states[name], ls=style, color=colour, label=words)
         for t, direction in zip(one.jumps["time"], one.jumps["direction"], strict=True):
-            colour = {-1: "black", 0: "lightgrey", 1: "red"}[int(direction)]
-            above.axvline(t, 0.0, 0.06, color=colour, lw=0.6)
+            said, colour = TICKS[int(direction)]
+            tick = above.axvline(t, 0.0, 0.06, color=colour, lw=0.8)
+            entries.setdefault(f"tick: {said}", tick)
         above.set_ylabel("ħω per spin")
         above.set_title(f"run {one.run}", loc="left")
-        above.legend(frameon=False)
+        entries = {str(line.get_label()): line for line in curves} | entries
+        # below all panels, clear of the curves
+        figure.legend(
+            list(entries.values()),
+            list(entries),
+            loc="outside lower center",
+            ncols=3,
+            frameon=False,
+        )
         if populations:
             below = axes[1, 0]
             values = one.states[populations].to_numpy().T
