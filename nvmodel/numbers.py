@@ -1,0 +1,75 @@
+"""Numbers as people read them: 0.6950(7), 10.8 pJ. One place for terminal, pages and notebooks."""
+
+from __future__ import annotations
+
+import math
+
+PREFIXES = {
+    -18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m",
+    0: "", 3: "k", 6: "M", 9: "G", 12: "T",
+}  # fmt: skip
+DIGITS = 6  # of a number without an error
+
+
+def plain(value: float, digits: int = DIGITS) -> str:
+    """`digits` significant digits; no number is a dash.
+
+    >>> plain(0.69503218), plain(float("nan")), plain(float("inf"))
+    ('0.695032', '-', 'inf')
+    """
+    return "-" if math.isnan(value) else f"{value:.{digits}g}"
+
+
+def with_error(value: float, error: float | None) -> str:
+    """The value to the error's digits, with the error of its last digits in brackets.
+
+    One digit of the error, two where it begins with a 1 (a rounded 1 could be off by half).
+    Without an error (None, not finite) the value alone.
+
+    >>> with_error(0.69502, 0.00073), with_error(0.69502, 0.0012), with_error(0.5, 0.0)
+    ('0.6950(7)', '0.6950(12)', '0.5(0)')
+    >>> with_error(12345.6, 240.0), with_error(0.84, None), with_error(3.2e-9, 4e-11)
+    ('12300(200)', '0.84', '3.20(4)e-09')
+    """
+    if error is None or not math.isfinite(error) or not math.isfinite(value):
+        return plain(value)
+    if error <= 0.0:
+        return f"{plain(value)}(0)"
+    size = math.floor(math.log10(max(abs(value), error)))
+    if size < -4 or size > 5:
+        return f"{_bracketed(value / 10.0**size, error / 10.0**size)}e{size:+03d}"
+    return _bracketed(value, error)
+
+
+def _bracketed(value: float, error: float) -> str:
+    last, count = _last_digit(error)
+    if last >= 0:
+        unit = 10**last
+        return f"{round(value / unit) * unit:d}({count * unit:d})"
+    return f"{value:.{-last}f}({count:d})"
+
+
+def _last_digit(error: float) -> tuple[int, int]:
+    """Power of ten of the last digit shown, and the error in units of it."""
+    power = math.floor(math.log10(error))
+    leading = error / 10.0**power
+    last = power - (1 if leading < 1.95 else 0)
+    return last, round(error / 10.0**last)
+
+
+def with_unit(value: float, unit: str, digits: int = 3) -> str:
+    """A quantity in an SI unit with the prefix that leaves one to three digits before the point.
+
+    >>> with_unit(1.08e-11, "J"), with_unit(6.44e-7, "W"), with_unit(0.0, "J")
+    ('10.8 pJ', '644 nW', '0 J')
+    >>> with_unit(0.9999e-6, "s"), with_unit(3e-30, "J"), with_unit(4.31e-6, "s")
+    ('1 µs', '3e-30 J', '4.31 µs')
+    """
+    if value == 0.0 or not math.isfinite(value):
+        return f"{plain(value)} {unit}"
+    rounded = float(f"{value:.{digits}g}")
+    power = 3 * math.floor(math.log10(abs(rounded)) / 3.0 + 1e-12)
+    if power not in PREFIXES:
+        return f"{value:.{digits}g} {unit}"
+    # digits before the point are never written as an exponent: 644, not 6e+02
+    return f"{float(f'{rounded / 10.0**power:.{digits}g}'):.12g} {PREFIXES[power]}{unit}"
