@@ -57,19 +57,26 @@ def _last_digit(error: float) -> tuple[int, int]:
     return last, round(error / 10.0**last)
 
 
-def with_unit(value: float, unit: str, digits: int = 3) -> str:
+def with_unit(value: float, unit: str, error: float | None = None, digits: int = 3) -> str:
     """A quantity in an SI unit with the prefix that leaves one to three digits before the point.
+
+    `digits` significant digits, or those that its standard error leaves.
 
     >>> with_unit(1.08e-11, "J"), with_unit(6.44e-7, "W"), with_unit(0.0, "J")
     ('10.8 pJ', '644 nW', '0 J')
-    >>> with_unit(0.9999e-6, "s"), with_unit(3e-30, "J"), with_unit(4.31e-6, "s")
-    ('1 µs', '3e-30 J', '4.31 µs')
+    >>> with_unit(0.9999e-6, "s"), with_unit(3e-30, "J"), with_unit(4.3121e-6, "s", 3e-9)
+    ('1 µs', '3e-30 J', '4.312(3) µs')
     """
-    if value == 0.0 or not math.isfinite(value):
-        return f"{plain(value)} {unit}"
-    rounded = float(f"{value:.{digits}g}")
-    power = 3 * math.floor(math.log10(abs(rounded)) / 3.0 + 1e-12)
+    power = 0
+    if value != 0.0 and math.isfinite(value):
+        rounded = abs(float(f"{value:.{digits}g}"))
+        power = 3 * math.floor(math.log10(rounded) / 3.0 + 1e-12)
     if power not in PREFIXES:
-        return f"{value:.{digits}g} {unit}"
+        power = 0
+    scaled = value / 10.0**power
+    if error is not None and math.isfinite(error):
+        return f"{with_error(scaled, error / 10.0**power)} {PREFIXES[power]}{unit}"
+    if not 1.0 <= abs(scaled) < 1000.0:
+        return f"{plain(scaled, digits)} {PREFIXES[power]}{unit}"
     # digits before the point are never written as an exponent: 644, not 6e+02
-    return f"{float(f'{rounded / 10.0**power:.{digits}g}'):.12g} {PREFIXES[power]}{unit}"
+    return f"{float(f'{scaled:.{digits}g}'):.12g} {PREFIXES[power]}{unit}"

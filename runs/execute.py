@@ -27,10 +27,10 @@ from runs.owner import OWNER, Owner
 from runs.parts import RECORDS, Parts, point_folder
 from runs.progress import reporter
 from runs.provenance import provenance
+from runs.screen import ResultTables
 from runs.signals import Stopped, StopRequest, stop_on_signals
 from runs.store import FIGURES, OWN, save, usable_folder, written_aside
 from runs.study import Campaign, Study, run_study
-from runs.summary import rich_table
 from runs.world import on_root, rank_of, size_of
 
 # what to do with an earlier result or an unfinished one in the same place
@@ -224,7 +224,7 @@ def _finish(
             "and the same command ends from there",
         ) from None
     shutil.rmtree(partial, ignore_errors=True)
-    console.print(rich_table(study))
+    console.print(ResultTables(study))
     # never kept to itself: numbers outside a solver's validity are not handed out in silence
     teller = Console(stderr=True) if console.quiet else console
     for warning in (*study.warnings, *figures_failed):

@@ -1,13 +1,11 @@
-"""A result as a table for people."""
+"""A result in key numbers: a row a point of the sweep."""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich.markup import escape
-from rich.table import Table
-from rich.text import Text
 
+from nvmodel.numbers import plain
 from runs.choice import exact_averages
 from runs.definition import RunDefinition
 from runs.study import Study
@@ -95,27 +93,10 @@ def averages_name(definition: RunDefinition) -> str:
     return "averaged" if definition.delays == "averaged" else "modal"
 
 
-def rich_table(study: Study) -> Table:
-    """`summarise`, turned so that quantities are rows: fits a terminal for many quantities."""
-    summary = summarise(study).set_index("model")
-    # a title is text: square brackets in it are no styles
-    table = Table(title=Text(study.definition.title), title_justify="left")
-    table.add_column("")
-    for label in summary.index:
-        table.add_column(Text(str(label)), justify="right")
-    for name in summary.columns:
-        table.add_row(name, *(escape(_shown(value)) for value in summary[name]))
-    return table
-
-
 def _series(part: pd.DataFrame, method: str) -> dict[str, pd.DataFrame]:
     chosen = part[part["method"] == method]
     return {str(name): series for name, series in chosen.groupby("observable", sort=False)}
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, (float, np.floating)):
-        if np.isnan(value):
-            return "-"
-        return f"{value:.6g}"
-    return str(value)
+    return plain(float(value)) if isinstance(value, (float, np.floating)) else str(value)

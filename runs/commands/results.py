@@ -14,12 +14,12 @@ def show(folder: Annotated[Path, typer.Argument(help="A result folder.")]) -> No
     Examples:
     darkbattery show results/charging
     """
+    from runs.screen import ResultTables
     from runs.store import load
-    from runs.summary import rich_table
 
     result = load(folder)
     console = console_of()
-    console.print(rich_table(result.study))
+    console.print(ResultTables(result.study))
     for warning in result.study.warnings:
         console.print(f"warning: {warning}", markup=False)
     record = result.provenance
