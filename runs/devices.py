@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+from rich import box
 from rich.table import Table
 
 from meanfield.linear import threshold_cooperativity
@@ -20,18 +21,19 @@ AXIS_NAMES = ("[1 1 1]", "[1 -1 -1]", "[-1 1 -1]", "[-1 -1 1]")
 
 def overview() -> Table:
     """One row a device."""
-    table = Table(title="published devices (frequencies are ordinary, widths FWHM)")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     table.add_column("name", no_wrap=True)
-    table.add_column("what")
-    for column in ("f (GHz)", "kappa (MHz)", "spins", "g sqrt(N) (MHz)", "line (MHz)", "T (K)"):
-        table.add_column(column, justify="right")
-    table.add_column("assumed", justify="right")
+    headings = ("f\n(GHz)", "kappa\n(MHz)", "spins", "g sqrt N\n(MHz)", "line\n(MHz)", "T\n(K)")
+    for column in (*headings, "assumed"):
+        table.add_column(column, justify="right", no_wrap=True)
+    what = [f"{device.name}: {device.title}" for device in DEVICES.values()]
+    table.caption = "\n".join(["frequencies are ordinary, widths FWHM", *what])
+    table.caption_justify = "left"
     for device in DEVICES.values():
         quantities = device.quantities
         guesses = sum(quantity.status == "assumed" for quantity in quantities.values())
         table.add_row(
             device.name,
-            device.title,
             f"{device.frequency_hz.converted / 1e9:.4g}",
             f"{device.linewidth_fwhm_hz.converted / 1e6:.3g}",
             f"{device.number:.2g}",

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -110,10 +111,10 @@ def compare_results(
 
 
 def _say(found: Comparison, console: Console) -> None:
-    for table in _tables(found):
-        console.print(table)
     for text in found.statements:
         console.print(text, highlight=False)
+    for table in _tables(found):
+        console.print(table)
     for remark in found.remarks:
         console.print(f"note: {remark}", highlight=False)
 
@@ -144,14 +145,26 @@ def _tables(found: Comparison) -> list[Table]:
         rows = rows.loc[groups["largest_relative"].idxmax()]
     tables = []
     for (reference, compared), part in rows.groupby(["reference", "compared"], sort=False):
-        table = Table(title=f"{compared} less {reference}", title_justify="left")
-        table.add_column("model")
+        table = Table(
+            box=box.SIMPLE_HEAD,
+            padding=(0, 0),
+            title=f"{compared} less {reference}",
+            title_justify="left",
+        )
         table.add_column("observable")
         for name in SHOWN.values():
-            table.add_column(name, justify="right")
-        for _, row in part.iterrows():
-            numbers = [_number(name, row[name]) for name in SHOWN]
-            table.add_row(row["model"], row["observable"], *numbers)
+            # a word a line: no number is shortened at 80 columns
+            table.add_column(name.replace(" ", "\n"), justify="right", no_wrap=True)
+        for model, rows_of_one in part.groupby("model", sort=False):
+            one = part["model"].nunique() == 1
+            if one:
+                table.caption, table.caption_justify = f"model: {model}", "left"
+            else:
+                table.add_section()
+                table.add_row(str(model))
+            for _, row in rows_of_one.iterrows():
+                numbers = [_number(name, row[name]) for name in SHOWN]
+                table.add_row(row["observable"].replace("_", " "), *numbers)
         tables.append(table)
     return tables
 
