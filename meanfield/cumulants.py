@@ -23,10 +23,12 @@ from meanfield.equations import (
 from meanfield.moments import BATTERY, CHARGER, System, is_broadened, system_of
 from meanfield.readout import Averages, available, bound_warnings
 from meanfield.readout import observables as all_observables
-from meanfield.stepper import march
+from meanfield.stepper import RightHandSide, march
+from meanfield.stretches import stretches
 from nvmodel.battery import CollectiveBattery
 from nvmodel.ergotropy import local_ergotropy_of_classes
 from nvmodel.observables import requested
+from nvmodel.pulse import Span
 from nvmodel.refusal import InputError, whole_number
 from nvmodel.resonator import ResonatorBattery
 from nvmodel.solution import Reading, Solution
@@ -209,31 +211,39 @@ def _second(system: System, times: Array) -> Iterator[_Moment]:
 
 
 def _first(system: System, times: Array) -> Iterator[_Moment]:
-    M, p, total = system.number.size, coefficients(system), system.total
-    drive, root = system.drive, np.sqrt(total)
-    rate = np.empty_like(first_order_start(system))
+    y = first_order_start(system)
+    for stretch in stretches(system.drive, times):
+        stops = np.append(stretch.outputs, stretch.span.length)
+        rhs = _driven_by(stretch.span, system)
+        began, groups = stretch.span.start, first_order_groups(system)
+        states = march(rhs, y, stops, groups, TOLERANCE, began)
+        for time in stretch.outputs:
+            yield _first_moment(system, rhs, time, next(states))
+        y = next(states)
+
+
+def _driven_by(span: Span, system: System) -> RightHandSide:
+    p, root = coefficients(system), np.sqrt(system.total)
 
     def rhs(time: float, y: Array, out: Array) -> None:
-        first_order(y, 0.0 if drive is None else float(drive.field(time)) / root, p, out)
+        first_order(y, span.field(time) / root, p, out)
 
-    # the integrator stops where the field jumps, and the caller does not see it
-    edges = [] if drive is None else [edge for edge in drive.edges if edge < times[-1]]
-    stops = np.union1d(times, edges)
-    states = march(rhs, first_order_start(system), stops, first_order_groups(system), TOLERANCE)
-    for time, y in zip(stops, states, strict=True):
-        if time not in times:
-            continue
-        rhs(float(time), y, rate)
-        yield _Moment(
-            z=y[Z : Z + M].copy(),
-            z_rate=rate[Z : Z + M].copy(),
-            coherence=y[Z + M : Z + 2 * M] + 1j * y[Z + 2 * M : Z + 3 * M],
-            photons=total * float(y[-2] ** 2 + y[-1] ** 2),
-            leaving=total * rate[LEFT],
-            left=total * y[LEFT],
-            supplied=total * y[SUPPLIED],
-            pairs=np.empty((0, 0), dtype=complex),
-        )
+    return rhs
+
+
+def _first_moment(system: System, rhs: RightHandSide, time: float, y: Array) -> _Moment:
+    M, total, rate = system.number.size, system.total, np.empty_like(y)
+    rhs(time, y, rate)
+    return _Moment(
+        z=y[Z : Z + M].copy(),
+        z_rate=rate[Z : Z + M].copy(),
+        coherence=y[Z + M : Z + 2 * M] + 1j * y[Z + 2 * M : Z + 3 * M],
+        photons=total * float(y[-2] ** 2 + y[-1] ** 2),
+        leaving=total * rate[LEFT],
+        left=total * y[LEFT],
+        supplied=total * y[SUPPLIED],
+        pairs=np.empty((0, 0), dtype=complex),
+    )
 
 
 def _hermitian(packed: Array, upper: tuple[Any, Any], M: int) -> NDArray[np.complex128]:

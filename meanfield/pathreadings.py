@@ -20,7 +20,7 @@ ROWS = 6
 
 
 class Schedule(NamedTuple):
-    """Steps until each output time: how many, from when, of what length, from which of `table`.
+    """Steps of each piece of the way: how many, from when, of what length, from which of `table`.
 
     `table` holds the different ones, so that each is computed once.
     """
@@ -83,7 +83,7 @@ def follow(
 ) -> None:
     """As many steps as `drive` has, and the readings between and after them.
 
-    `place` holds the next output time and how many of its steps are done; it is moved on.
+    `place` holds the next piece and how many of its steps are done; it is moved on.
     """
     i, done, used = place[0], place[1], 0
     while i < plan.steps.size:

@@ -7,6 +7,7 @@ time, and it crawls) or with an absolute one (vacuum is 1e-16 of full inversion)
 compared with the largest component of its group.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -25,6 +26,8 @@ STAGES = 12
 # ahead at their present size may not be more than the second (20 minutes for the smallest systems)
 MEASURED_STEPS, MOST_STEPS = 20_000, 10_000_000
 SHRINK, GROW, SAFETY = 0.2, 6.0, 0.9
+# below the shortest time that any model has
+LEAST_STEP = 1e-280
 
 
 def march(
@@ -33,6 +36,7 @@ def march(
     times: Sequence[float] | Array,
     groups: Sequence[Group],
     tolerance: float,
+    began: float = 0.0,
 ) -> Iterator[Array]:
     """Yield the solution of y' = rhs(t, y) at each of `times` (increasing, from 0).
 
@@ -47,6 +51,8 @@ def march(
         given beside them if that is larger: below it lies nothing but rounding.
     tolerance : float
         Largest error of a step, relative to the group's largest component.
+    began : float
+        What messages add to times, where 0 is the start of a stretch.
 
     Yields
     ------
@@ -77,7 +83,9 @@ def march(
             steps += 1
             if steps > MEASURED_STEPS and left > MOST_STEPS * step:
                 raise InputError(
-                    "times", float(target), f"needs more than {MOST_STEPS:.0e} steps of {step:.1e}"
+                    "times",
+                    float(began + target),
+                    f"needs more than {MOST_STEPS:.0e} steps of {step:.1e}",
                 )
             # equal steps to the output time, so that no sliver is left at its end
             h = left / np.ceil(left / step) if left > step else left
@@ -85,9 +93,11 @@ def march(
             error = h * _error(stages, y, new, groups) / tolerance
             if not error <= 1.0:  # NaN too
                 step = h * (max(SHRINK, SAFETY * error**-0.125) if error < np.inf else SHRINK)
-                if now + step <= now * (1.0 + 1e-14):
+                if step <= max(1e-14 * now, LEAST_STEP):
                     raise InputError(
-                        "times", float(target), f"the moments diverge at {now:.6g}: end before it"
+                        "times",
+                        float(began + target),
+                        f"the moments diverge at {began + now:.6g}: end before it",
                     )
                 continue
             growth = min(GROW, SAFETY * max(error, 1e-12) ** -0.125)
@@ -118,7 +128,8 @@ def _error(stages: Array, old: Array, new: Array, groups: Sequence[Group]) -> fl
         e3 = max(e3, float(np.abs(third[group]).max() / scale))
     if e5 == 0.0 and e3 == 0.0:
         return 0.0
-    return e5 * e5 / float(np.sqrt(e5 * e5 + 0.01 * e3 * e3))
+    # in the tail of a pulse the squares alone may be below the smallest double
+    return e5 * (e5 / math.hypot(e5, 0.1 * e3))
 
 
 def _first_step(y: Array, slope: Array, groups: Sequence[Group]) -> float:

@@ -106,7 +106,9 @@ def _bounds(system: System, times: Array) -> Array:
         drive = 0.0
         if system.drive is not None:
             reach = min(float(times[-1]), 4.0 / max(system.kappa, 1e-300))
-            drive = system.drive.amplitude * reach / np.sqrt(system.total)
+            # of a short pulse the field is at most its area
+            field = min(system.drive.amplitude * reach, system.drive.area)
+            drive = field / np.sqrt(system.total)
         amplitude = np.sqrt(length + noise) + drive
         photons = amplitude**2
         power = 2.0 * coupling * amplitude * length

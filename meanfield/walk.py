@@ -22,6 +22,7 @@ from meanfield.paths import (
     steps_of,
 )
 from meanfield.pathsteps import collect
+from meanfield.stretches import Piece, pieces
 from nvmodel.refusal import InputError
 from nvmodel.sums import FULL
 
@@ -61,11 +62,19 @@ class Runs:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """How a study is stepped: an even number of steps before each output time."""
+    """How a study is stepped: an even number of steps in each piece of the way.
+
+    Without a drive there is a piece before each output time.
+    """
 
     system: System
     times: Array
     steps: tuple[int, ...]
+
+    @cached_property
+    def pieces(self) -> tuple[Piece, ...]:
+        """Between output times and features of the drive."""
+        return tuple(pieces(self.system.drive, self.times))
 
     @cached_property
     def first_step(self) -> Step:
@@ -81,16 +90,16 @@ class Plan:
     def schedule(self) -> Schedule:
         """The steps as the kernel takes them."""
         count = np.array(self.steps, dtype=np.int64)
-        start = np.concatenate([[0.0], self.times[:-1]])
-        # times[0] may be 0, before any step
-        length = (self.times - start) / np.maximum(count, 1)
+        start = np.array([piece.start for piece in self.pieces])
+        # a piece may have no length and no step
+        length = np.array([piece.length for piece in self.pieces]) / np.maximum(count, 1)
         different, which = np.unique(length, return_inverse=True)
         steps = steps_of(self.system, different)
         return Schedule(count, start, length, which.astype(np.int64), steps)
 
 
 def plan_with_step(system: System, times: Array, step: float) -> Plan:
-    """Steps of at most `step` between output times; InputError for more than 1e8 of them.
+    """Steps of at most `step` in each piece; InputError for more than 1e8 of them.
 
     >>> from meanfield.moments import system_of
     >>> from nvmodel import CollectiveBattery
@@ -102,8 +111,8 @@ def plan_with_step(system: System, times: Array, step: float) -> Plan:
         raise InputError(
             "times", float(times[-1]), f"needs more than {MOST_STEPS:.0e} steps of {step:.1e}"
         )
-    lengths = np.diff(times, prepend=0.0)
-    return Plan(system, times, tuple(int(2 * np.ceil(x / (2.0 * step))) for x in lengths))
+    every = pieces(system.drive, times)
+    return Plan(system, times, tuple(int(2 * np.ceil(x.length / (2.0 * step))) for x in every))
 
 
 def simulate(plan: Plan, seed: int, first: int, runs: int) -> Iterator[tuple[int, Runs]]:
@@ -199,7 +208,7 @@ def kept_vectors(system: System) -> tuple[int, NDArray[np.int64]]:
 def _vectors(plan: Plan, first: int, lanes: int, valid: int) -> Vectors:
     components, classes = kept_vectors(plan.system)
     group = np.where(np.arange(lanes) < valid, (first + np.arange(lanes)) % GROUPS, -1)
-    shape = (GROUPS, plan.times.size, components, classes.size)
+    shape = (GROUPS, len(plan.pieces), components, classes.size)
     scale = FULL / longest_vector(plan.system)
     return Vectors(np.zeros(shape, dtype=np.int64), classes, group, scale)
 
@@ -215,7 +224,7 @@ def walk(plan: Plan, source: PathNoise, paths: Paths, valid: int = MOST_LANES) -
     size = max(2, CHUNK // (per_step * lanes) // 2 * 2)
     noise = np.empty((min(size, total) * per_step, lanes))
     seen = Seen(np.zeros(lanes), np.full(lanes, np.inf), np.empty((SCRATCH, lanes)))
-    rows = np.empty((ROWS, plan.times.size, lanes))
+    rows = np.empty((ROWS, len(plan.pieces), lanes))
     vectors = _vectors(plan, source.first, lanes, valid)
     place = np.zeros(2, dtype=np.int64)
     collect(paths, plan.first_step)
@@ -226,19 +235,23 @@ def walk(plan: Plan, source: PathNoise, paths: Paths, valid: int = MOST_LANES) -
         source.fill(system, done * per_step, part)
         drive = _drive(plan, place, count)
         follow(paths, schedule, plan.reading, drive, part, place, seen, rows, vectors)
-    return Runs(rows, seen.delay, vectors.total)
+    asked = np.array([piece.output for piece in plan.pieces])
+    if asked.all():
+        return Runs(rows, seen.delay, vectors.total)
+    return Runs(rows[:, asked], seen.delay, vectors.total[:, asked])
 
 
 def _drive(plan: Plan, place: NDArray[np.int64], steps: int) -> Array:
-    """eta/sqrt(N) amid each of the next steps, from step place[1] of output time place[0] on."""
+    """Mean of eta/sqrt(N) over each of the next steps, from step place[1] of piece place[0] on."""
     system, schedule, found = plan.system, plan.schedule, np.zeros(steps)
     if system.drive is None:
         return found
-    (output, first), filled = place.tolist(), 0
+    (number, first), filled = place.tolist(), 0
     while filled < steps:
-        until = min(plan.steps[output], first + steps - filled)
-        middles = np.arange(first, until) + 0.5
-        middles = schedule.start[output] + schedule.length[output] * middles
-        found[filled : filled + until - first] = system.drive.field(middles)
-        filled, output, first = filled + until - first, output + 1, 0
+        until = min(plan.steps[number], first + steps - filled)
+        piece, h = plan.pieces[number], schedule.length[number]
+        areas = piece.span.area(piece.since + h * np.arange(first, until + 1))
+        if until > first:
+            found[filled : filled + until - first] = np.diff(areas) / h
+        filled, number, first = filled + until - first, number + 1, 0
     return found / np.sqrt(system.total)

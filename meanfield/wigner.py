@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from meanfield.cumulants import evolve
 from meanfield.moments import System, is_broadened, system_of
-from meanfield.pathreadings import BATTERY_ENERGY, CHARGER_ENERGY
+from meanfield.pathreadings import BATTERY_ENERGY, CHARGER_ENERGY, PHOTONS
 from meanfield.paths import normals_per_step, step_of
 from meanfield.summaries import summarise_runs
 from meanfield.tally import WignerTally, available, study_of
@@ -144,7 +144,8 @@ class Control:
     Attributes
     ----------
     error : float
-        By how much halving the step changes the mean energies of some runs, in hbar omega.
+        By how much halving the step changes the mean energies of some runs, in hbar omega, or, with
+        a drive, their photon number as a share of its largest.
     class_error : float
         By how much halving the number of classes changes the energies of the moment equations,
         whose finite classes rephase in the same way; 0 without a line.
@@ -170,7 +171,8 @@ def controlled_plan(model: Model, times: tuple[float, ...], classes: int) -> Con
         if certain <= STEP_TOLERANCE:
             return Control(plan, times, error, class_error, warnings)
         step /= 2.0
-    warnings += (f"halving the step changes mean energies by {error:.2g} hbar omega",)
+    seen = "mean energies" if system.drive is None else "mean energies (or photons, of their peak)"
+    warnings += (f"halving the step changes {seen} by {error:.2g} hbar omega",)
     return Control(plan, times, error, class_error, warnings)
 
 
@@ -202,8 +204,9 @@ def fastest_rate(system: System) -> float:
 def halving_error(plan: Plan) -> tuple[float, float]:
     """Largest change of the mean energies of some runs when every step and its noise is halved.
 
-    Also the largest change beyond two of its standard errors: at few spins single paths change
-    far more than their mean.
+    With a drive also of the mean photon number, as a share of its largest: a field that hardly
+    moves the spins must be right too. Beside it the largest change beyond two of its standard
+    errors: at few spins single paths change far more than their mean.
     """
     system, lanes = plan.system, lanes_for(plan.system)
     per_step = normals_per_step(step_of(system, 0.0))
@@ -214,5 +217,9 @@ def halving_error(plan: Plan) -> tuple[float, float]:
     two = walk(halved, fine, start_of(system, CONTROL_SEED, 0, lanes))
     rows = [BATTERY_ENERGY, CHARGER_ENERGY]
     change = one.rows[rows] - two.rows[rows]
+    if system.drive is not None:
+        photons = two.rows[PHOTONS]
+        most = max(float(photons.mean(axis=-1).max()), 1.0 / system.total)
+        change = np.concatenate([change, (one.rows[[PHOTONS]] - photons) / most])
     mean, spread = np.abs(change.mean(axis=-1)), change.std(axis=-1) / np.sqrt(lanes)
     return float(mean.max()), float((mean - 2.0 * spread).max())
