@@ -37,6 +37,7 @@ def march(
     groups: Sequence[Group],
     tolerance: float,
     began: float = 0.0,
+    after_step: Callable[[Array], None] | None = None,
 ) -> Iterator[Array]:
     """Yield the solution of y' = rhs(t, y) at each of `times` (increasing, from 0).
 
@@ -53,6 +54,8 @@ def march(
         Largest error of a step, relative to the group's largest component.
     began : float
         What messages add to times, where 0 is the start of a stretch.
+    after_step : callable, optional
+        Sees the state after each step.
 
     Yields
     ------
@@ -106,6 +109,8 @@ def march(
             now = target if h == left else now + h
             y = new
             stages[0] = stages[STAGES]
+            if after_step is not None:
+                after_step(y)
         yield y
 
 

@@ -15,8 +15,8 @@ PulseShape = Literal["square", "gaussian"]
 
 # where a Gaussian pulse is cut, in its standard deviations: no integrator's step is so long as to
 # leap over the core, and beyond the last one the field is below the smallest double
-CUTS = (38.0, 20.0, 12.0, 8.0, 6.0, 4.0, 3.0, 2.0, 1.0)
-CUTS = (*(-cut for cut in CUTS), 0.0, *CUTS[::-1])
+_ONE_SIDE = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0, 38.0)
+CUTS = (*(-cut for cut in _ONE_SIDE[::-1]), 0.0, *_ONE_SIDE)
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def spans(drive: Drive | None, last: float) -> tuple[Span, ...]:
     1.0 1e-20 2.0
     1.0 2.0 0.0
     """
-    found = []
+    found: list[Span] = []
     for span in _all_spans(drive):
         if span.stop > last:
             return (*found, replace(span, length=last - span.start))
