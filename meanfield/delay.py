@@ -17,8 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import CubicHermiteSpline, make_interp_spline
 
 from meanfield.cumulants import BatteryClasses, evolve_with_classes
+from meanfield.expected import expectations
 from meanfield.linear import growth_rate
-from meanfield.moments import system_of
+from meanfield.moments import System, system_of
 from nvmodel.battery import CollectiveBattery
 from nvmodel.ergotropy import local_ergotropy, local_ergotropy_of_classes
 from nvmodel.observables import requested
@@ -70,7 +71,7 @@ class BurstDelay:
     spread: float
 
 
-def expected_delay(model: CollectiveBattery | ResonatorBattery) -> BurstDelay:
+def expected_delay(model: CollectiveBattery | ResonatorBattery | System) -> BurstDelay:
     r"""Delay of the burst from the growth rate lambda alone, before anything is solved.
 
     With N_net = N_C p_C - N_B p_B and N_up spins excited at the start,
@@ -99,9 +100,12 @@ def expected_delay(model: CollectiveBattery | ResonatorBattery) -> BurstDelay:
     return delay_of_growth(model, growth)
 
 
-def delay_of_growth(model: CollectiveBattery | ResonatorBattery, growth: float) -> BurstDelay:
+def delay_of_growth(
+    model: CollectiveBattery | ResonatorBattery | System, growth: float
+) -> BurstDelay:
     """`expected_delay` where the growth rate lambda > 0 is known already."""
-    system, rate = system_of(model, 1), 2.0 * growth
+    system = model if isinstance(model, System) else system_of(model, 1)
+    rate = 2.0 * growth
     net = float(system.number @ system.start)
     up = float(system.number @ (1.0 + system.start)) / 2.0
     # a net inversion in coupling may be none in number
@@ -110,7 +114,7 @@ def delay_of_growth(model: CollectiveBattery | ResonatorBattery, growth: float) 
 
 
 def delay_average(
-    model: CollectiveBattery | ResonatorBattery,
+    model: CollectiveBattery | ResonatorBattery | System,
     times: ArrayLike,
     observables: Iterable[str] | None = None,
     classes: int = 101,
@@ -149,7 +153,12 @@ def delay_average(
         )
     table = np.linspace(0.0, last, count)
     modal, of_battery = evolve_with_classes(model, table, 2, None, classes)
-    return averaged(modal, t, rate / 2.0, observables, of_battery)
+    found = averaged(modal, t, rate / 2.0, observables, of_battery)
+    system = model if isinstance(model, System) else system_of(model, 1)
+    expected, warnings = expectations("delay", system, found.values)
+    provenance = dict(found.provenance) | {"expected_error": expected}
+    kept = tuple(text for text in found.warnings if not text.startswith("expect "))
+    return Solution(t, Reading(dict(found.values), warnings=kept + warnings), provenance)
 
 
 def averaged(

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from meanfield.cumulants import evolve
+from meanfield.expected import expectations
 from meanfield.moments import System, is_broadened, system_of
 from meanfield.pathreadings import BATTERY_ENERGY, CHARGER_ENERGY, PHOTONS
 from meanfield.paths import normals_per_step, step_of
@@ -37,7 +38,7 @@ from nvmodel.sums import MOST_RUNS
 from nvmodel.times import output_times
 
 Array = NDArray[np.float64]
-Model = CollectiveBattery | ResonatorBattery
+Model = CollectiveBattery | ResonatorBattery | System
 
 # first step in units of the shortest collective time; it is halved while halving it changes the
 # mean energies of the controlled runs, on the same noise, by more than the tolerance (hbar omega)
@@ -65,7 +66,8 @@ def sample(
 
     Parameters
     ----------
-    model : CollectiveBattery or ResonatorBattery
+    model : CollectiveBattery, ResonatorBattery or System
+        A `System` has its classes already, which are then not checked.
     times : array_like (T,)
         Strictly increasing, >= 0; seconds for a `ResonatorBattery`, else 1/gamma's unit.
     runs, seed, first : int
@@ -114,8 +116,9 @@ def sample(
     default = tuple(name for name in known if name != PEAK)
     names = requested(observables, default=default, available=known)
     identity = (model, control.times, classes, plan.steps, seed)
+    expected, warnings = expectations("wigner", system, names)
     # the plan is remembered with its system, and a tally's study is handed out
-    study = study_of(identity, deepcopy(system), t, names, control.warnings)
+    study = study_of(identity, deepcopy(system), t, names, control.warnings + warnings)
     rows: list[pd.DataFrame] = []
 
     def batches() -> Iterator[Runs]:
@@ -132,6 +135,7 @@ def sample(
         "class_error": control.class_error,
         "steps": sum(plan.steps),
         "step_error": control.error,
+        "expected_error": expected,
     }
     table = pd.concat(rows, ignore_index=True) if rows else None
     return Solution(t, tally, provenance, table)
@@ -161,7 +165,7 @@ class Control:
 @lru_cache(maxsize=16)
 def controlled_plan(model: Model, times: tuple[float, ...], classes: int) -> Control:
     """Choose the step: a function of the definition alone, whichever runs are asked for."""
-    system = system_of(model, classes)
+    system = model if isinstance(model, System) else system_of(model, classes)
     t = np.array(times)
     class_error, warnings = _class_check(model, t, classes)
     step = FIRST_STEP / fastest_rate(system)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 import meanfield
 from meanfield import readout, tally
 from meanfield.delay import AVERAGED, MOST_TABULATED, SPACING
+from meanfield.expected import expected_error, read_map
 from meanfield.moments import system_of
 from nvmodel.battery import CollectiveBattery
 from nvmodel.dicke import DickeBattery
@@ -18,7 +19,6 @@ from nvmodel.resonator import ResonatorBattery
 from runs.definition import Method, Point, RunDefinition
 from runs.engines import Names, engine_of
 from runs.models import Model
-from runs.regimes.expected import expected_error, read_map
 from trajectories import steady
 from trajectories.reach import averages_in_reach, runs_in_reach
 from trajectories.readout import ENERGIES

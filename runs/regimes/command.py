@@ -9,13 +9,13 @@ from typing import Any
 
 from rich.console import Console
 
+from meanfield.expected import MAP
 from runs.owner import OWNER
 from runs.paper.table import rich_numbers, save_table
 from runs.provenance import surroundings
 from runs.regimes.drawing import draw_map, draw_power, save
 from runs.regimes.errors import error_map, written
 from runs.regimes.evidence import carry_out, read_evidence
-from runs.regimes.expected import MAP
 from runs.regimes.tables import all_tables
 from runs.workplace import workplace
 from runs.world import rank_of, size_of

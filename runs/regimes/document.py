@@ -1,7 +1,7 @@
 """Brings docs/regimes.md and the map up to date: `python -m runs.regimes.document RESULT PAGE`.
 
-The tables stand in the page between marks; the map of errors beside this file is replaced by the
-result's.
+The tables stand in the page between marks; the map of errors in `meanfield/` is replaced by
+the result's.
 """
 
 import shutil
@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pandas as pd
 
+import meanfield
+from meanfield.expected import MAP
 from runs.paper.document import replaced
 from runs.paper.table import markdown
 from runs.regimes.command import FIGURES, TABLES
-from runs.regimes.expected import MAP
 
 
-def refresh(result: Path, page: Path, package: Path = Path(__file__).parent) -> None:
+def refresh(result: Path, page: Path, package: Path = Path(meanfield.__file__).parent) -> None:
     """Put the tables of a result of `darkbattery regimes` into `page`, its PNGs beside it."""
     text = page.read_text(encoding="utf-8")
     for path in sorted((result / TABLES).glob("*.parquet")):

@@ -1,7 +1,7 @@
 """How wrong each semiclassical method is, by observable and size: the map, and what it allows.
 
 An error is a share of the exact curve's largest value, the worst over the charging unless said
-otherwise. `errors.csv` beside this file is the map that `runs.regimes.expected` reads.
+otherwise. `meanfield/errors.csv` is the map that `meanfield.expected` reads.
 """
 
 import numpy as np

@@ -46,8 +46,8 @@ def separate(model, times):
 
 @pytest.mark.parametrize("spins", [6_000, 600_000])
 def test_second_order_does_not_belong_to_the_integrator(spins):
-    """kappa = 0, several returns to full inversion: .409 at 1.5 us for a truth of .999, before."""
-    times = np.linspace(0.0, 1.4e-6, 8)
+    """kappa = 0, past the first return to full inversion: wrong by .9 before at both sizes."""
+    times = np.linspace(0.0, 1.05e-6, 8)
     found = meanfield.evolve(lossless(spins), times)
     # at a tolerance near rounding, each component against its own size
     expected = separate(lossless(spins), times)
@@ -73,8 +73,8 @@ def test_where_doubles_are_too_few_the_answer_says_where_it_ends():
         CollectiveBattery(1, 2),
         CollectiveBattery(10, 50, nbar=0.5),
         CollectiveBattery(10**15, 5 * 10**15),
-        lossless(600, linewidth=1e5),
-        lossless(60_000, linewidth=1e5),
+        lossless(600, linewidth=4e5),
+        lossless(60_000, linewidth=1e6),
         lossless(10**12, linewidth=1e7),
     ],
     ids=str,

@@ -5,11 +5,11 @@ import pytest
 
 import meanfield
 import trajectories
+from meanfield.expected import expected_error, read_map
 from nvmodel import CollectiveBattery, InputError
 from runs.choice import chosen, exact_averages
 from runs.definition import parse_definition
 from runs.provenance import provenance
-from runs.regimes.expected import expected_error, read_map
 from runs.study import run_study
 from trajectories.reach import averages_in_reach, runs_in_reach
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import trajectories
+from meanfield.expected import read_map
 from nvmodel import CollectiveBattery, InputError
 from runs.comparison.matching import Source, matched
 from runs.definition import find_definition, read_definition
@@ -27,7 +28,6 @@ from runs.regimes.evidence import (
     fitted_peak,
     read_evidence,
 )
-from runs.regimes.expected import read_map
 from runs.regimes.tables import all_tables, usable_by_model, usable_table
 from runs.signals import StopRequest
 from runs.study import run_study

@@ -1,0 +1,114 @@
+"""The map of errors that comes with the package, and what it lets one expect.
+
+`errors.csv` beside this file is made by `darkbattery regimes`; docs/regimes.md tells how. It holds
+for a shared reservoir without drive or line, and is a guide elsewhere.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+import numpy as np
+import pandas as pd
+
+from meanfield.moments import BATTERY, CHARGER, System
+
+MAP = "errors.csv"
+ENERGIES = ("battery_energy", "charger_energy")
+# error of an energy at the end, as a share of it, from which on a Solution warns
+TOLD = 0.01
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The error to expect of a method, and where that was measured."""
+
+    error: float
+    spins: int
+    covered: bool
+
+
+@cache
+def read_map() -> pd.DataFrame:
+    """The map that comes with the package."""
+    with resources.as_file(resources.files("meanfield") / MAP) as path:
+        return pd.read_csv(path)
+
+
+def expected_error(
+    table: pd.DataFrame,
+    method: str,
+    observable: str,
+    spins: float,
+    ratio: float,
+    nbar: float,
+    measure: str = "largest",
+) -> Expected | None:
+    """What the study found at the largest size not above this one, the worst of its R and nbar.
+
+    `covered` is false where R or nbar lie outside what was studied, or the size below: the number
+    is then a guide only. None for an observable that was not studied. `measure` is a column of the
+    map: the largest error over the charging, or that at the end.
+    """
+    part = table[(table["method"] == method) & (table["observable"] == observable)]
+    part = part[part[measure].notna()]
+    if not len(part):
+        return None
+    inside = (
+        part["ratio"].min() <= ratio <= part["ratio"].max()
+        and part["nbar"].min() <= nbar <= part["nbar"].max()
+    )
+    worst, at = 0.0, 0
+    for _, curve in part.groupby(["ratio", "nbar"]):
+        ordered = curve.sort_values("spins")
+        below = ordered[ordered["spins"] <= spins]
+        inside &= len(below) > 0
+        row = (below if len(below) else ordered.head(1)).iloc[-1]
+        if row[measure] >= worst:
+            worst, at = float(row[measure]), int(row["spins"])
+    return Expected(worst, at, bool(inside))
+
+
+def expectations(
+    method: str, system: System, names: Iterable[str]
+) -> tuple[dict[str, float], tuple[str, ...]]:
+    """Expected errors of the named observables, and a warning where energies end wrong.
+
+    Errors are shares of each curve's largest value, the worst over the charging. With a drive there
+    are none: the map has no driven systems.
+
+    Parameters
+    ----------
+    method : "first", "second", "delay" or "wigner"
+
+    Examples
+    --------
+    >>> from meanfield.moments import system_of
+    >>> from nvmodel import CollectiveBattery
+    >>> errors, warnings = expectations(
+    ...     "second", system_of(CollectiveBattery(1, 2), 1), ["battery_energy"]
+    ... )
+    >>> print(errors, len(warnings))
+    {'battery_energy': 0.1631} 1
+    """
+    if system.drive is not None:
+        return {}, ()
+    battery, charger = system.size(BATTERY), system.size(CHARGER)
+    ratio = charger / battery if battery else np.inf
+    place = (battery + charger, ratio, system.nbar)
+    names = tuple(names)
+    largest = {name: expected_error(read_map(), method, name, *place) for name in names}
+    known = {name: one.error for name, one in largest.items() if one is not None}
+    ends = [
+        (min(one.error, known.get(name, 0.0)), name)
+        for name in ENERGIES
+        if name in names
+        and (name != "battery_energy" or battery)
+        and (one := expected_error(read_map(), method, name, *place, measure="end"))
+    ]
+    worst, name = max(ends, default=(0.0, ""))
+    if worst <= TOLD:
+        return known, ()
+    text = f"expect {name} to be wrong by up to {100.0 * known[name]:.2g} %"
+    return known, (f"{text}, at the end by {100.0 * worst:.2g} %: too few spins for this method",)
