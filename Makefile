@@ -11,6 +11,7 @@ MPIRUN := OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 PATH="$(CURD
 
 demo: $(VENV)/demo  ## the main job: charge three batteries under MPI and draw them
 	$(MPIRUN) $(BIN)/darkbattery run charging --out results/charging --replace
+	@echo "To use the command darkbattery in this shell: . $(BIN)/activate"
 
 paper: $(VENV)/demo  ## every figure and claim of the paper, and the page that shows them
 	$(MPIRUN) $(BIN)/darkbattery paper --out results/paper --replace
@@ -59,6 +60,7 @@ bench: $(VENV)/bench  ## speed beside the peers, cost against size, where the ti
 	$(BIN)/python benchmarks/profiles.py
 
 docs: $(VENV)/docs  ## the documentation site, offline
+	$(BIN)/python -m runs.observables_page docs/observables.md
 	$(BIN)/sphinx-build -q -W --keep-going docs site/html
 	@echo site/html/index.html
 

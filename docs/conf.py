@@ -3,6 +3,8 @@
 from importlib import metadata
 from typing import Any
 
+from docutils import nodes
+
 project = "darkbattery"
 author = "The darkbattery developers"
 release = metadata.version("darkbattery")
@@ -17,11 +19,13 @@ extensions = [
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = "darkbattery"
-html_static_path: list[str] = []
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
 myst_heading_anchors = 3
-nb_execution_mode = "force"
+nb_execution_mode = "force"  # the tests build with -D nb_execution_mode=off
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 
@@ -49,6 +53,35 @@ def _bars_as_text(
             lines[i] = "`".join(pieces)
 
 
+MANY_COLUMNS = 4
+
+
+def _own_equations(app: object, document: nodes.document) -> None:
+    r"""Sphinx would put an equation of several lines into a split, which may not hold a \tag."""
+    for block in document.findall(nodes.math_block):
+        if r"\tag" in block.astext():
+            equation = rf"\begin{{equation*}}{block.astext().strip()}\end{{equation*}}"
+            block.children = [nodes.Text(equation)]
+            block["no-wrap"] = block["nowrap"] = True
+
+
+def _name_cells(app: object, document: nodes.document, page: str) -> None:
+    """On a narrow screen rows of wide tables are lists: each cell carries its column's name."""
+    for table in document.findall(nodes.table):
+        head = next(iter(table.findall(nodes.thead)), None)
+        body = next(iter(table.findall(nodes.tbody)), None)
+        if head is None or body is None or len(head[-1]) < MANY_COLUMNS:
+            continue
+        table["classes"].append("many-columns")
+        for row in body:
+            for name, cell in zip(head[-1], row, strict=False):
+                if name.astext().strip() and cell.astext().strip():
+                    content = [part.deepcopy() for part in name[0].children]
+                    cell[0].insert(0, nodes.inline("", "", *content, classes=["column-name"]))
+
+
 def setup(app: Any) -> None:
     """Called by Sphinx."""
+    app.connect("doctree-read", _own_equations)
+    app.connect("doctree-resolved", _name_cells)
     app.connect("autodoc-process-docstring", _bars_as_text)

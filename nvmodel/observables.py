@@ -25,28 +25,31 @@ _ALL = (
         "ergotropy",
         "$W$",
         "ħω",
-        "E_B less its least value under unitaries on the N_B + 1 levels of the battery's "
-        "symmetric ladder, per battery spin (Eq. (9))",
+        "largest energy that unitaries on the N_B + 1 levels of the battery's symmetric ladder "
+        "can extract, per battery spin (Eq. (9))",
     ),
     Observable(
         "ergotropy_total",
         "$W_\\mathrm{tot}$",
         "ħω",
-        "the same under all unitaries of the 2^N_B-dimensional space, per battery spin",
+        "largest energy that any unitary on the battery's 2^N_B-dimensional space can extract, "
+        "per battery spin",
     ),
     Observable(
         "ergotropy_local",
         "$W_\\mathrm{loc}$",
         "ħω",
-        "the same under products of single-spin unitaries, sum of (|r_k| + z_k)/2 over the spins' "
-        "Bloch vectors r_k; max(0, 2 E_B - 1) for spins all alike without coherence",
+        "largest energy that products of single-spin unitaries can extract, per battery spin: sum "
+        "of (|r_k| + z_k)/2 over the spins' Bloch vectors r_k; max(0, 2 E_B - 1) for spins all "
+        "alike without coherence",
     ),
     Observable(
         "ergotropy_rotation",
         "$W_\\mathrm{rot}$",
         "ħω",
-        "the same under one rotation of all spins alike, (|r| + z)/2 of their mean Bloch vector r: "
-        "ergotropy_local where spins are all alike, less in a line",
+        "largest energy that one rotation of all spins alike can extract, per battery spin: "
+        "(|r| + z)/2 of their mean Bloch vector r; ergotropy_local where spins are all alike, "
+        "less in a line",
     ),
     Observable(
         "open_work",

@@ -40,7 +40,7 @@ class Spread:
     left_out: Array
 
     def __str__(self) -> str:
-        return plus_minus(self.value, self.error)
+        return with_error(self.value, self.error)
 
     @property
     def error(self) -> float:
@@ -179,7 +179,7 @@ def exponent_table(folder: Path, spreads: dict[str, list[Spread]]) -> pd.DataFra
             if closed is None
             else f"{_slope(np.log(sizes[large]), np.array(closed)[large]):.3f}"
         )
-        lines.append({"quantity": label, "exponent": plus_minus(a, error), "closed form": exact})
+        lines.append({"quantity": label, "exponent": with_error(a, error), "closed form": exact})
     return pd.DataFrame(lines)
 
 
@@ -195,13 +195,13 @@ def temperature_table(folder: Path) -> pd.DataFrame:
             ("ergotropy_variance_runs", "sd W"),
         ):
             root = float(np.sqrt(last[f"{name} sample"][i]))
-            line[label] = plus_minus(root, _root_error(root, last[f"{name} error"][i]))
+            line[label] = with_error(root, _root_error(root, last[f"{name} error"][i]))
             line[f"{label} exact"] = shown(np.sqrt(last[f"{name} steady"][i]))
         rows = rows_of(folder, i)
         half = rows["time_to_50"].to_numpy()
         line["half charged"] = str(spread(half, np.mean))
         line["sd half"] = str(spread(half))
-        line["Fano factor"] = plus_minus(
+        line["Fano factor"] = with_error(
             last["fano_factor sample"][i], last["fano_factor error"][i]
         )
         lines.append(line)
@@ -230,18 +230,19 @@ def shown(value: float) -> str:
     return f"{value:.4g}"
 
 
-def plus_minus(value: float, error: float) -> str:
-    """Value and error, the error with two digits.
+def with_error(value: float, error: float) -> str:
+    """Value and error, the error as two digits in units of the value's last.
 
-    >>> plus_minus(0.123456, 0.00123), plus_minus(2.5, 0.0)
-    ('0.1235 ± 0.0012', '2.5')
+    >>> with_error(0.123456, 0.00123), with_error(12.34, 1.23), with_error(2.5, 0.0)
+    ('0.1235(12)', '12.3(1.2)', '2.5')
     """
     if np.isnan(value):
         return "-"
     if not error > 0.0:
         return f"{value:.4g}"
     places = max(0, 1 - int(np.floor(np.log10(error))))
-    return f"{value:.{places}f} ± {error:.{places}f}"
+    digits = f"{error:.{places}f}"
+    return f"{value:.{places}f}({digits if error >= 1.0 else digits.replace('.', '').lstrip('0')})"
 
 
 def tables(out: Path) -> dict[str, pd.DataFrame]:

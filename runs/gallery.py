@@ -13,6 +13,7 @@ from rich.console import Console
 
 from runs.definition import find_definition
 from runs.execute import Order, execute
+from runs.typeset import typeset
 from runs.world import ending_together, has_terminal, rank_of, working_communicator
 
 
@@ -41,10 +42,10 @@ PICTURES = (
     Picture(
         "superconducting",
         "A few transmons",
-        "Charged within a microsecond and held until T1 and T2 break the dark state. At 100 mK "
-        "photons of the refrigerator come and go through the resonator; what the battery holds "
-        "hardly changes. Who sees every photon and every jump of a single spin can extract work "
-        "(daemonic ergotropy) long after the average state has none to give.",
+        "Charged within a microsecond and held until $T_1$ and $T_2$ break the dark state. "
+        "At 100 mK photons of the refrigerator come and go through the resonator; what the battery "
+        "holds hardly changes. Who sees every photon and every jump of a single spin can extract "
+        "work (daemonic ergotropy) long after the average state has none to give.",
     ),
     Picture(
         "nv_battery",
@@ -78,8 +79,8 @@ def main(out: Path, page: Path) -> None:
 
 HEAD = """# Gallery
 
-Every figure comes from a shipped run definition: `darkbattery run NAME` draws it again,
-`make gallery` all of them.
+What results look like. For example, `darkbattery run charging` draws the first. Every figure comes
+from a shipped run definition: `darkbattery run NAME` draws it again, `make gallery` all of them.
 """
 
 
@@ -87,7 +88,8 @@ def entry(picture: Picture, figure: str) -> str:
     """One picture of the page, with its definition."""
     toml = find_definition(picture.definition).read_text(encoding="utf-8").strip()
     return (
-        f"## {picture.title}\n\n![{picture.title}](figures/{figure})\n\n{picture.caption}\n\n"
+        f"## {picture.title}\n\n![{picture.title}](figures/{figure})\n\n"
+        f"{typeset(picture.caption)}\n\n"
         f"`darkbattery run {picture.definition}`\n\n```toml\n{toml}\n```\n"
     )
 

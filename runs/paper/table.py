@@ -1,5 +1,6 @@
 """All claims measured, and the two tables (claims, appendix) in the forms people read them in."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from runs.paper.claims_ergotropy import ERGOTROPY_CLAIMS
 from runs.paper.claims_power import POWER_CLAIMS
 from runs.paper.claims_temperature import TEMPERATURE_CLAIMS
 from runs.paper.evidence import Evidence
+from runs.typeset import typeset
 
 CLAIMS: tuple[Claim, ...] = (
     *ENERGY_CLAIMS,
@@ -90,24 +92,26 @@ def two_spins_table() -> pd.DataFrame:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """The table as Markdown.
+    """The table as Markdown, with its notation set as mathematics.
 
-    >>> print(markdown(pd.DataFrame({"a": ["x|y"], "b": ["z"]})))
-    | a | b |
+    >>> print(markdown(pd.DataFrame({"a": ["x|y"], "N_B": ["z"]})))
+    | a | $N_B$ |
     | --- | --- |
     | x\\|y | z |
     """
-    lines = ["| " + " | ".join(table.columns) + " |", "|" + " --- |" * len(table.columns)]
-    for row in table.itertuples(index=False):
-        lines.append("| " + " | ".join(_cell(cell) for cell in row) + " |")
-    return "\n".join(lines)
+    lines = [_row(table.columns), "|" + " --- |" * len(table.columns)]
+    return "\n".join(lines + [_row(map(_cell, row)) for row in table.itertuples(index=False)])
+
+
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(typeset(cell).replace("|", r"\|") for cell in cells) + " |"
 
 
 def _cell(value: object) -> str:
     # below 1e-9 a number read from a long evolution is rounding
     if isinstance(value, float):
         return f"{value if abs(value) > 1e-9 else 0.0:.6g}"
-    return str(value).replace("|", r"\|")
+    return str(value)
 
 
 def tally(claims: pd.DataFrame) -> str:

@@ -18,6 +18,7 @@ from runs.paper.document import documented_verdicts, refresh
 from runs.paper.evidence import Evidence, gather
 from runs.paper.panels import LAYOUTS, PANELS, curve_label, panel_data, unit_of
 from runs.paper.table import CLAIMS, appendix_table, claims_table, two_spins_table
+from runs.typeset import typeset
 from tests.systems import steady_energy_zero_temperature, two_spin_steady_z
 
 PAGE = Path(__file__).parents[2] / "docs" / "paper.md"
@@ -36,7 +37,7 @@ def claims(evidence) -> pd.DataFrame:
 
 
 def test_verdicts_are_those_of_the_page(claims):
-    measured = dict(zip(claims["claim"], claims["verdict"], strict=True))
+    measured = dict(zip(map(typeset, claims["claim"]), claims["verdict"], strict=True))
     assert measured == documented_verdicts(PAGE)
 
 

@@ -1,0 +1,105 @@
+"""The table of all observables in the docs: `python -m runs.observables_page PAGE`.
+
+Made from `nvmodel.observables` and from what each method says that it has for a few models, so that
+the page cannot say anything else.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from meanfield import readout, tally
+from meanfield.delay import AVERAGED
+from meanfield.moments import system_of
+from nvmodel.battery import CollectiveBattery
+from nvmodel.ensemble import SpinEnsemble
+from nvmodel.noise import LocalNoise
+from nvmodel.observables import OBSERVABLES
+from nvmodel.resonator import Resonator, ResonatorBattery
+from runs.paper.document import replaced
+from runs.paper.table import markdown
+from trajectories import jumps, master, steady
+
+Available = Callable[[Any], tuple[str, ...]]
+
+PLAIN = CollectiveBattery(10, 50)
+# how the page calls what sets each apart from PLAIN
+BEYOND = {
+    "warm": CollectiveBattery(10, 50, nbar=0.5),
+    "noisy": CollectiveBattery(10, 50, battery_noise=LocalNoise(dephasing=1.0)),
+    "missed": CollectiveBattery(10, 50, detector_efficiency=0.5),
+    "large": CollectiveBattery(10**9, 5 * 10**9),
+}
+RESONATOR = ResonatorBattery(
+    battery=SpinEnsemble(number=10, coupling=1.0),
+    charger=SpinEnsemble(number=50, coupling=1.0),
+    resonator=Resonator(frequency_hz=3e9, linewidth_fwhm_hz=1e6, temperature_k=0.025),
+)
+QUANTUM: dict[str, tuple[Available, tuple[str, ...]]] = {
+    "steady": (steady.available, ("warm", "missed", "large")),
+    "evolve": (master.available, ("warm", "noisy", "missed", "large")),
+    "sample": (jumps.available, ("warm", "noisy", "missed", "large")),
+}
+SEMICLASSICAL: dict[str, Available] = {
+    "semiclassical evolve": lambda model: readout.available(system_of(model, 1)),
+    "delay average": lambda model: tuple(
+        name for name in readout.available(system_of(model, 1)) if name in AVERAGED
+    ),
+    "semiclassical sample": lambda model: tally.available(system_of(model, 1)),
+}
+SPELT = {"J": "joule", "W": "watt"}  # which are not letters of a formula
+EVERYWHERE, NOWHERE = "yes", "-"
+
+
+def observables_table() -> pd.DataFrame:
+    """A row an observable: name, symbol, unit, definition, and where each method has it."""
+    quantum = {method: _offers(*asked) for method, asked in QUANTUM.items()}
+    semiclassical = {
+        method: {"reservoir": set(available(PLAIN)), "resonator": set(available(RESONATOR))}
+        for method, available in SEMICLASSICAL.items()
+    }
+    rows = []
+    for name, one in OBSERVABLES.items():
+        row = {
+            "name": f"`{name}`",
+            "symbol": one.symbol,
+            "unit": SPELT.get(one.unit, one.unit),
+            "definition": one.definition,
+        }
+        row |= {method: _except(name, offers) for method, offers in quantum.items()}
+        row |= {method: _only(name, offers) for method, offers in semiclassical.items()}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _offers(available: Available, cases: tuple[str, ...]) -> dict[str, set[str]]:
+    return {"": set(available(PLAIN))} | {case: set(available(BEYOND[case])) for case in cases}
+
+
+def _except(name: str, offers: Mapping[str, set[str]]) -> str:
+    """Where a method has an observable that it has for the plain model, such as ``not warm``."""
+    missing = [case for case, names in offers.items() if name not in names]
+    if len(missing) == len(offers):
+        return NOWHERE
+    if "" in missing:
+        return "only " + ", ".join(case for case in offers if case not in missing)
+    return "not " + ", ".join(missing) if missing else EVERYWHERE
+
+
+def _only(name: str, offers: Mapping[str, set[str]]) -> str:
+    having = [case for case, names in offers.items() if name in names]
+    return EVERYWHERE if len(having) == len(offers) else having[0] if having else NOWHERE
+
+
+def refresh(page: Path) -> None:
+    """Put the table between its marks on `page`."""
+    text = page.read_text(encoding="utf-8")
+    text = replaced(text, "observables", markdown(observables_table()) + "\n")
+    page.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    refresh(Path(sys.argv[1]))

@@ -1,0 +1,25 @@
+"""The docs' table of observables is what `nvmodel.observables` and the methods say."""
+
+from pathlib import Path
+
+from nvmodel.observables import OBSERVABLES
+from runs.observables_page import observables_table, refresh
+
+PAGE = Path(__file__).parents[2] / "docs" / "observables.md"
+
+
+def test_the_page_is_what_its_generator_writes(tmp_path):
+    copy = tmp_path / "observables.md"
+    copy.write_text(PAGE.read_text(encoding="utf-8"), encoding="utf-8")
+    refresh(copy)
+    assert copy.read_text(encoding="utf-8") == PAGE.read_text(encoding="utf-8")
+
+
+def test_every_observable_has_a_row_and_some_method():
+    table = observables_table().set_index("name")
+    assert list(table.index) == [f"`{name}`" for name in OBSERVABLES]
+    methods = table.drop(columns=["symbol", "unit", "definition"])
+    assert (methods != "-").any(axis=1).all()
+    # known from the model: over-run averages exist in closed form at T = 0 alone
+    assert "warm" in table.loc["`daemonic_ergotropy`", "evolve"]
+    assert table.loc["`photons`", "semiclassical evolve"] == "resonator"
