@@ -76,8 +76,8 @@ def expected_delay(model: CollectiveBattery | ResonatorBattery | System) -> Burs
 
     With N_net = N_C p_C - N_B p_B and N_up spins excited at the start,
 
-    .. math:: \langle t\rangle=\frac{1}{2\lambda}\Big[\ln\frac{N_{net}^2}{N_{up}+\bar nN_{net}}
-              +0.577\Big],\qquad \Delta t=\frac{\pi}{\sqrt6\,2\lambda}
+    .. math:: \langle t\rangle&=\frac{1}{2\lambda}\Big[\ln\frac{N_{net}^2}{N_{up}+\bar nN_{net}}
+              +0.577\Big], \\ \Delta t&=\frac{\pi}{\sqrt6\,2\lambda}
 
     which for N spins all up at nbar = 0 is the [ln N + 0.577]/(N gamma) of Gross and Haroche
     (1982), and has the relative spread 1.28/(ln N + 0.577). The logarithm is that of equal spins

@@ -6,8 +6,8 @@ cumulants dropped (Henschel, Majer, Schmiedmayer and Ritsch 2010; Kirton and Kee
 .. math::
    \dot n &= -\kappa(n-\bar n) + 2\sum_k N_kg_k\,\mathrm{Im}A_k \\
    \dot z_k &= -4g_k\,\mathrm{Im}A_k - (z_k - z^{eq}_k)/T_1 \\
-   \dot A_k &= [i(D_c-D_k)-\kappa/2-\Gamma_k]A_k
-      + i\{g_k(1+z_k)/2+\textstyle\sum_l(N_l-\delta_{lk})g_lC_{lk}\} + ig_knz_k \\
+   \dot A_k &= [i(D_c-D_k)-\kappa/2-\Gamma_k]A_k + ig_knz_k \\
+      &\quad + i\{g_k(1+z_k)/2+\textstyle\sum_l(N_l-\delta_{lk})g_lC_{lk}\} \\
    \dot C_{kl} &= [i(D_k-D_l)-\Gamma_k-\Gamma_l]C_{kl} - ig_kz_kA_l + ig_lz_lA_k^*
 
 With the resonator eliminated the second line from below is solved for A_k at
@@ -16,8 +16,8 @@ With the resonator eliminated the second line from below is solved for A_k at
 
 .. math::
    \dot\alpha &= -(iD_c+\kappa/2)\alpha - i\textstyle\sum_kN_kg_k\beta_k - i\eta(t) \\
-   \dot\beta_k &= -(iD_k+\Gamma_k)\beta_k + ig_k\alpha z_k,\qquad
-   \dot z_k = -4g_k\,\mathrm{Im}(\alpha^*\beta_k) - (z_k-z^{eq}_k)/T_1
+   \dot\beta_k &= -(iD_k+\Gamma_k)\beta_k + ig_k\alpha z_k \\
+   \dot z_k &= -4g_k\,\mathrm{Im}(\alpha^*\beta_k) - (z_k-z^{eq}_k)/T_1
 """
 
 from typing import NamedTuple

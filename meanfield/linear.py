@@ -1,8 +1,8 @@
 r"""The first moments of a burst: equations linear in field and coherences, inversions held fixed.
 
 .. math::
-   \dot\alpha = -(iD_c+\kappa/2)\alpha - i\sum_kN_kg_k\beta_k,\qquad
-   \dot\beta_k = -(iD_k+\Gamma_k)\beta_k + ig_kz_k\alpha
+   \dot\alpha &= -(iD_c+\kappa/2)\alpha - i\sum_kN_kg_k\beta_k \\
+   \dot\beta_k &= -(iD_k+\Gamma_k)\beta_k + ig_kz_k\alpha
 
 The amplitude grows as exp(lambda t), where lambda is the root with the largest real part of
 

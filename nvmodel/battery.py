@@ -45,9 +45,9 @@ def thermal_occupation(temperature: float) -> float:
 class CollectiveBattery:
     r"""Battery and charger spins that share one reservoir; and, if asked, what real spins add.
 
-    .. math:: \dot\rho = \gamma(\bar n+1) D[J^-]\rho + \gamma\bar n D[J^+]\rho
-              - i[\Delta J_B^z,\rho] + \text{local noise},\qquad
-              D[L]\rho = L\rho L^\dagger - \tfrac12\{L^\dagger L,\rho\},
+    .. math:: \dot\rho ={}& \gamma(\bar n+1) D[J^-]\rho + \gamma\bar n D[J^+]\rho \\
+              & - i[\Delta J_B^z,\rho] + \text{local noise}, \\
+              D[L]\rho ={}& L\rho L^\dagger - \tfrac12\{L^\dagger L,\rho\},
 
     with :math:`J^\pm = J_B^\pm + J_C^\pm` (Quach and Munro 2020, Eq. (2), in the frame that
     rotates with the charger). `gamma` multiplies the standard dissipator D, which is what the

@@ -2,9 +2,10 @@ r"""The master equation as independent chains in M, and their exact propagation.
 
 In :math:`|J,M\rangle` the numbers :math:`\rho_{JM,J'M}` of a pair (J, J') obey
 
-.. math:: \dot\rho_{JJ'}(M) = (\bar n+1)\,a_J(M{+}1)a_{J'}(M{+}1)\,\rho_{JJ'}(M{+}1)
-          + \bar n\,u_J(M{-}1)u_{J'}(M{-}1)\,\rho_{JJ'}(M{-}1)
-          - \tfrac12[(\bar n+1)(a_J^2+a_{J'}^2)+\bar n(u_J^2+u_{J'}^2)]\,\rho_{JJ'}(M)
+.. math:: \dot\rho_{JJ'}(M) ={}& (\bar n+1)\,a_J(M{+}1)a_{J'}(M{+}1)\,\rho_{JJ'}(M{+}1) \\
+          & + \bar n\,u_J(M{-}1)u_{J'}(M{-}1)\,\rho_{JJ'}(M{-}1) \\
+          & - \tfrac12(\bar n+1)(a_J^2+a_{J'}^2)\,\rho_{JJ'}(M) \\
+          & - \tfrac12\bar n(u_J^2+u_{J'}^2)\,\rho_{JJ'}(M)
 
 in units of 1/gamma, with :math:`a_J(M)^2=(J+M)(J-M+1)` and :math:`u_J(M)=a_J(M+1)`: tridiagonal
 (bidiagonal at nbar = 0), every pair by itself. All chains are stored as columns of one array whose

@@ -5,15 +5,16 @@ For spins in one irrep j, :math:`\sum_n s_q^{(n)}\rho s_q^{(n)\dagger}` (q: :mat
 j + 1, with :math:`T|j,m\rangle=t|j',m+q\rangle` (Chase and Geremia, Phys. Rev. A 78, 052101 (2008);
 Shammah et al., Phys. Rev. A 98, 063815 (2018)):
 
-====== =============================== ========================= ==============================
-to     c                               :math:`t_z`               :math:`t_-`
-====== =============================== ========================= ==============================
-j      (N/2+1)/(2j(j+1))               m                         sqrt((j+m)(j-m+1))
-j - 1  (N/2+j+1)/(2j(2j+1))            sqrt((j+m)(j-m))          -sqrt((j+m)(j+m-1))
-j + 1  (N/2-j)/(2(j+1)(2j+1))          sqrt((j+1)^2-m^2)         sqrt((j-m+1)(j-m+2))
-====== =============================== ========================= ==============================
+===================== ==================================== ===========================
+to                    c                                    :math:`t_z`
+===================== ==================================== ===========================
+:math:`j`             :math:`\frac{N/2+1}{2j(j+1)}`        :math:`m`
+:math:`j-1`           :math:`\frac{N/2+j+1}{2j(2j+1)}`     :math:`\sqrt{(j+m)(j-m)}`
+:math:`j+1`           :math:`\frac{N/2-j}{2(j+1)(2j+1)}`   :math:`\sqrt{(j+1)^2-m^2}`
+===================== ==================================== ===========================
 
-and :math:`t_+` as :math:`t_-` with m -> -m and the signs of the last two turned. In the coupled
+In the same order :math:`t_-` is :math:`\sqrt{(j+m)(j-m+1)}`, :math:`-\sqrt{(j+m)(j+m-1)}` and
+:math:`\sqrt{(j-m+1)(j-m+2)}`, and :math:`t_+` as :math:`t_-` with m -> -m and the signs of the last two turned. In the coupled
 basis |j_B j_C; J,M> each is tridiagonal in J: the same t at (J, M), by the Wigner-Eckart theorem,
 times a reduced element f(J -> J') of j_B and j_C. All of it is products of square roots of whole
 numbers, which come from one table.

@@ -2,9 +2,10 @@ r"""Between jumps: how long until the next one, and what the state becomes meanw
 
 At fixed j_B, j_C and M the state evolves with exp(-G t/2), d||psi||^2/dt = -<psi|Re G|psi>, where
 
-.. math:: G=\gamma[(\bar n+1)L^\dagger L+\bar nLL^\dagger]+\sum_i\left[g_{\phi,i}\tfrac{N_i}4
-          +g_{\downarrow,i}(\tfrac{N_i}2+J_i^z)+g_{\uparrow,i}(\tfrac{N_i}2-J_i^z)\right]
-          +2i\Delta J_B^z.
+.. math:: G={}&\gamma[(\bar n+1)L^\dagger L+\bar nLL^\dagger]+2i\Delta J_B^z
+          +\sum_ig_{\phi,i}\tfrac{N_i}4 \\
+          &+\sum_i\left[g_{\downarrow,i}(\tfrac{N_i}2+J_i^z)
+          +g_{\uparrow,i}(\tfrac{N_i}2-J_i^z)\right].
 
 A stage has one of three ways to evolve:
 

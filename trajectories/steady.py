@@ -50,8 +50,8 @@ def steady_state(battery: CollectiveBattery, observables: Iterable[str] | None =
     Per ladder J = |N_C - N_B|/2 + k, with n the smaller and N the larger number of spins and
     D = N - n, the dark state |J,-J> holds
 
-    .. math:: \frac{(n-k)(D+k+1)}{D+2k+2}\ \text{(smaller)},\qquad
-              \frac{(n-k)(k+1)}{D+2k+2}\ \text{(larger ensemble)}
+    .. math:: &\frac{(n-k)(D+k+1)}{D+2k+2}\ \text{(smaller ensemble)}, \\
+              &\frac{(n-k)(k+1)}{D+2k+2}\ \text{(larger ensemble)}
 
     excitations: sums of positive terms, exact to rounding at any N. At T > 0 the ladder's mean
     excitation above the bottom, :math:`\bar n-(2J+1)/[((\bar n+1)/\bar n)^{2J+1}-1]`, is shared by
