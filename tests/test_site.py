@@ -23,14 +23,15 @@ FAULTS = """() => {
     faults.push("equation not set: " + (e.dataset.mjxError || e.textContent));
   if (page.scrollWidth > page.clientWidth) faults.push("the page is wider than the screen");
   for (const e of document.querySelectorAll("article *")) {
-    if (e.closest("mjx-assistive-mml, svg")) continue;  // for readers of screens: takes no room
+    // an equation counts as a whole; what is there for readers of screens takes no room
+    if (e.closest("mjx-assistive-mml, svg") || e.parentElement.closest("mjx-container")) continue;
     const {left, right, width} = e.getBoundingClientRect();
     const beyond = width && (right > page.clientWidth + 1 || left < -1);
     if (beyond) faults.push("beyond the screen: " + name(e));
     const hidden = ["auto", "scroll", "hidden"].includes(getComputedStyle(e).overflowX);
     if (hidden && e.scrollWidth > e.clientWidth + 1) faults.push("cut or scrolled: " + name(e));
   }
-  for (const e of document.querySelectorAll("article div.math"))
+  for (const e of document.querySelectorAll("article .math"))
     if (parseFloat(e.style.fontSize || 1) < SMALLEST) faults.push("too small to read: " + name(e));
   return faults;
 }""".replace("SMALLEST", str(SMALLEST))
