@@ -14,10 +14,10 @@ to                    c                                    :math:`t_z`
 ===================== ==================================== ===========================
 
 In the same order :math:`t_-` is :math:`\sqrt{(j+m)(j-m+1)}`, :math:`-\sqrt{(j+m)(j+m-1)}` and
-:math:`\sqrt{(j-m+1)(j-m+2)}`, and :math:`t_+` as :math:`t_-` with m -> -m and the signs of the last
-two turned. In the coupled basis |j_B j_C; J,M> each is tridiagonal in J: the same t at (J, M), by the Wigner-Eckart theorem,
-times a reduced element f(J -> J') of j_B and j_C. All of it is products of square roots of whole
-numbers, which come from one table.
+:math:`\sqrt{(j-m+1)(j-m+2)}`, and :math:`t_+` as :math:`t_-` with m -> -m and the signs of the
+last two turned. In the coupled basis |j_B j_C; J,M> each is tridiagonal in J: the same t at (J, M),
+by the Wigner-Eckart theorem, times a reduced element f(J -> J') of j_B and j_C. All of it is
+products of square roots of whole numbers, which come from one table.
 """
 
 from typing import Any, NamedTuple
