@@ -2,9 +2,10 @@ r"""The NV centre's ground state: levels, transitions and what a resonator's fie
 
 One centre, z along its axis, frequencies ordinary (Hz):
 
-.. math:: H/h = (D+M_z)S_z^2 + M_x(S_y^2-S_x^2) + M_y\{S_x,S_y\} + N_x\{S_x,S_z\} + N_y\{S_y,S_z\}
-              + \gamma_e\mathbf{B\cdot S} + A_\parallel S_zI_z + A_\perp(S_xI_x+S_yI_y)
-              + PI_z^2 - \gamma_n\mathbf{B\cdot I}
+.. math:: H/h ={}& (D+M_z)S_z^2 + M_x(S_y^2-S_x^2) + M_y\{S_x,S_y\} \\
+              & + N_x\{S_x,S_z\} + N_y\{S_y,S_z\} + \gamma_e\mathbf{B\cdot S} \\
+              & + A_\parallel S_zI_z + A_\perp(S_xI_x+S_yI_y) \\
+              & + PI_z^2 - \gamma_n\mathbf{B\cdot I}
 
 (Felton et al. 2009; strain: Udvarhelyi et al. 2018). The field is given in the crystal's cubic
 frame; the four axes are <111>.

@@ -3,8 +3,8 @@ r"""What data sheets let one say about a `ResonatorBattery` before anything is s
 With the collective couplings :math:`g_i\sqrt{N_i}`, the energy decay rate kappa of the resonator,
 the line rho and the homogeneous half width Gamma = 1/T2 of each ensemble:
 
-.. math:: C_i = \frac{2g_i^2N_i}{\kappa}\int\rho_i(w)\frac{\Gamma_i}{\Gamma_i^2+w^2}dw,\qquad
-          \gamma = \frac{4g^2}{\kappa},\qquad
+.. math:: C_i = \frac{2g_i^2N_i}{\kappa}\int\rho_i(w)\frac{\Gamma_i}{\Gamma_i^2+w^2}dw, \\
+          \gamma = \frac{4g^2}{\kappa}, \\
           \Gamma_{SR} = \frac4\kappa(g_C^2N_Cp_C - g_B^2N_Bp_B)
 
 (Bonifacio, Schwendimann and Haake 1971). C is :math:`4g^2N/\kappa\gamma_\perp` where the line is a
