@@ -21,7 +21,7 @@ _SYMBOL = re.compile(
              (?:{_RATE}|n̄|ρ\d\d)*(?:[\])γω]|n̄|ρ\d\d)) |
     (?P<number>(?<![\w.])[+-]?\d+(?:\.\d+)?e[+-]?\d+(?![\w.]\w)) |
     (?P<power>(?<![\w^.])(?:\d+|[NRT])\^-?(?:\d+(?:\.\d+)?|N_B|N)) |
-    (?P<mean><[^<>\s](?:[^<>|]*[^<>\s|])?>(?:/N_[BC])?) |
+    (?P<mean><[^<>\s](?:[^<>|]*[^<>\s|])?>(?:/N_[BC]|\^2)?) |
     (?P<ket>\|[JMjm\d][\w,\s+-]*>) |
     (?P<jump>\bJ(?:_[BC])?\^[z+-](?![\w])) |
     (?P<index>\bd?[A-Za-z]_(?:[A-Za-z]|\d|max|{"|".join(_WORDS)})\b(?![_/]\d)) |
@@ -44,6 +44,8 @@ def typeset(text: str) -> str:
     $E_{\mathrm{ss}}$ at $N_B$ >= 2, $R$ = 5, $T$ = 0
     >>> print(typeset("<J_B^z>/N_B to 1e-13; 3.1e-15; -0.9984(0.0008); `N_B`"))
     $\langle J_B^z\rangle/N_B$ to $10^{-13}$; $3.1\times10^{-15}$; -0.9984(8); `N_B`
+    >>> print(typeset("<J^+ J^->^2"))
+    $\langle J^+J^-\rangle^2$
     >>> print(typeset("1/((N_C - N_B) gamma), sqrt(N)"))
     $1/((N_C-N_B)\gamma )$, $\sqrt{N}$
     >>> print(typeset("[-(3n̄+1)γ - iω] ρ24; 1/gamma, k_B T/(hbar omega)"))

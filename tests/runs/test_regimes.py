@@ -126,7 +126,7 @@ def test_numbers_of_the_page_known_from_elsewhere():
     power = trajectories.evolve(CollectiveBattery(10, 50), times, ["power"])["power"]
     assert float(rows["5", "0", "60"][3]) == pytest.approx(power.max() / 40, abs=5e-4)
     # N to infinity: sech^2 of the modal run, P = 1/4; the average over exponential weights, 0.1957
-    largest = rows["5", "0", "1e16"]
+    largest = rows["5", "0", "$10^{16}$"]
     w = np.exp(np.linspace(-40.0, 4.0, 4401))
     s = np.linspace(-5.0, 8.0, 1301)[:, None]
     modal = 0.25 / np.cosh(0.5 * (s + np.log(w))) ** 2
