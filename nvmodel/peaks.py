@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from nvmodel.errors import mean_error
 from nvmodel.solution import Distribution
 from nvmodel.sums import FULL, ExactSums, add_value
 
@@ -123,5 +124,7 @@ class PeakTimes:
         """Add mean, standard error and distribution, where somebody asked."""
         if self.last.size:
             values[PEAK] = self.sums.mean()
-            errors[PEAK] = self.sums.standard_error()
+            # any run may have its peak at any output time
+            span = float(times[-1] - times[0])
+            errors[PEAK] = mean_error(self.sums.variance(), self.sums.count, span)
             distributions[PEAK] = self.distribution(times)

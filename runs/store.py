@@ -74,10 +74,10 @@ def _try_writing(out: Path) -> None:
     trial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     moved = trial.with_name(trial.name + ".moved")
     try:
-        with (trial / "trial").open("wb") as file:
-            file.write(bytes(LEAST_SPACE))
-            os.fsync(file.fileno())
+        (trial / "trial").write_bytes(b"written")
         os.replace(trial, moved)
+        if shutil.disk_usage(moved).free < LEAST_SPACE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     finally:
         for folder in (trial, moved):
             shutil.rmtree(folder, ignore_errors=True)

@@ -71,7 +71,7 @@ def runs_in_reach(battery: CollectiveBattery, times: Array, runs: int) -> tuple[
     """Observables that so many quantum-jump runs give within `PATIENCE_SECONDS` of one core.
 
     >>> runs_in_reach(CollectiveBattery(10**15, 5 * 10**15), np.array([1e-14]), runs=1)[-1]
-    'absorbed_photons'
+    'peak_emission_time'
     >>> runs_in_reach(CollectiveBattery(10**15, 5 * 10**15), np.array([1e-14]), runs=10**7)
     ()
     """

@@ -129,6 +129,7 @@ def available(battery: CollectiveBattery) -> tuple[str, ...]:
     """
     # averages do not depend on who looks
     only_collective(replace(battery, detector_efficiency=1.0), "the steady state")
+    to_be_solved(battery, [math.inf])  # a protocol that ends has none
     perfect = battery.detector_efficiency == 1.0
     return tuple(name for name in AVAILABLE if perfect or name not in OVER_RUNS)
 

@@ -30,6 +30,8 @@ runs = 400_000
 seed = 3
 """
 LONG = pytest.mark.long
+# seconds: longer than the averages take, shorter than the study
+SHORT = "1.5"
 FAST = ("--checkpoint-interval", "0.05")
 
 
@@ -71,7 +73,7 @@ def _finish(ranks, study, whole):
 @needs_mpi
 @pytest.mark.parametrize("ranks", [2, *(pytest.param(n, marks=LONG) for n in (0, 1, 3))])
 def test_a_time_limit_stops_in_order_and_the_same_command_goes_on(study, whole, ranks):
-    order = ("run", "d.toml", "--out", "out", "--time-limit", "0.3")
+    order = ("run", "d.toml", "--out", "out", "--time-limit", SHORT)
     answer = launch.run(ranks, *order, cwd=study)
     assert answer.returncode == 3, answer.stderr
     assert "goes on from here" in answer.stdout
@@ -105,7 +107,7 @@ def test_signals_reach_the_ranks_through_mpirun(study, whole, number):
 
 
 def test_another_definition_does_not_go_on_unless_restarted(study):
-    launch.run(0, "run", "d.toml", "--out", "out", "--time-limit", "0.2", cwd=study)
+    launch.run(0, "run", "d.toml", "--out", "out", "--time-limit", SHORT, cwd=study)
     (study / "d.toml").write_text(DEFINITION.replace("seed = 3", "seed = 4"))
     answer = launch.run(0, "run", "d.toml", "--out", "out", cwd=study)
     assert answer.returncode == 2
@@ -116,7 +118,7 @@ def test_another_definition_does_not_go_on_unless_restarted(study):
 
 
 def test_a_damaged_checkpoint_is_refused(study):
-    launch.run(0, "run", "d.toml", "--out", "out", "--time-limit", "0.2", cwd=study)
+    launch.run(0, "run", "d.toml", "--out", "out", "--time-limit", SHORT, cwd=study)
     tallies = study / "out.partial" / "tallies.bin"
     content = bytearray(tallies.read_bytes())
     content[len(content) // 2] ^= 1
@@ -163,7 +165,7 @@ def test_ranges_made_apart_merge_to_one_study(study):
 def test_rows_of_all_runs_survive_a_stop(study):
     text = DEFINITION.replace("400_000", "60_000") + 'records = "summary"\n'
     (study / "d.toml").write_text(text)
-    stop = ("--time-limit", "0.3", *FAST)
+    stop = ("--time-limit", SHORT, *FAST)
     launch.run(0, "run", "d.toml", "--out", "out", *stop, cwd=study)
     answer = launch.run(0, "run", "d.toml", "--out", "out", cwd=study)
     assert answer.returncode == 0, answer.stderr
@@ -234,7 +236,7 @@ def test_a_full_disk_at_checkpoint_time(study, whole):
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
-    order = ("run", "d.toml", "--out", "out", "--time-limit", "0.5", *FAST)
+    order = ("run", "d.toml", "--out", "out", "--time-limit", SHORT, *FAST)
     answer = subprocess.run(
         launch.command(0, *order),
         cwd=study,

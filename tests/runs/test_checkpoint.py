@@ -3,7 +3,7 @@ import pytest
 
 import trajectories
 from nvmodel import CollectiveBattery, InputError
-from runs.checkpoint import read_tallies, write_tallies
+from runs.checkpoint import MAGIC, read_tallies, write_tallies
 
 TIMES = [0.1, 0.4]
 
@@ -44,7 +44,7 @@ def test_another_study_is_refused(written):
 def test_tallies_of_a_version_with_other_runs_are_refused(written):
     """The same seed made other runs before: both may not be added up."""
     path, _ = written
-    path.write_bytes(path.read_bytes().replace(b"tallies 2\n", b"tallies 1\n", 1))
+    path.write_bytes(path.read_bytes().replace(MAGIC, b"darkbattery tallies 1\n", 1))
     with pytest.raises(InputError, match="has format '1', of a version that makes other runs"):
         read_tallies(path, "study")
 

@@ -89,7 +89,7 @@ def test_an_engine_offers_what_it_answers(model, method, engine):
     answered = _answered(choice, times, method)
     if model == "grouped":
         assert answered <= offered
-        assert "battery_energy" in answered
+        assert method not in one.methods or "battery_energy" in answered
     else:
         assert offered == answered
 

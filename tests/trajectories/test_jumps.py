@@ -67,7 +67,8 @@ def test_error_of_the_ergotropy_is_the_spread_between_studies():
         spread = np.std([study["ergotropy"][0] for study in studies], ddof=1)
         stated = np.mean([study.errors["ergotropy"][0] for study in studies])
         # a standard deviation from 100 studies is known to 7 %; the jackknife of 32 groups to 13 %
-        assert stated == pytest.approx(spread, rel=0.25)
+        # and a run of another kind, not seen in 1,000, may be as much as one: 1e-3 of the range
+        assert stated == pytest.approx(spread, rel=0.25, abs=1.01e-3)
 
 
 @pytest.mark.parametrize("battery", [CollectiveBattery(2, 10), CollectiveBattery(3, 2)], ids=str)
@@ -224,7 +225,7 @@ def test_one_run_has_no_error_estimate():
         ({"first": -1}, "first = -1"),
         ({"observables": ["log_negativity"]}, "not available here"),
         ({"observables": "power"}, "must be a list"),
-        ({"records": "all"}, "records = .all.: must be"),
+        ({"records": "all"}, "records = .all.: unknown; known: summary"),
     ],
 )
 def test_bad_input_is_refused(fields, message):
