@@ -59,6 +59,7 @@ def site(tmp_path_factory) -> Path:
     return out / "html"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_every_page_can_be_read_on_wide_and_narrow_screens(site):
     """One test, since the site is built once; every fault of every page is in its message."""

@@ -10,6 +10,9 @@ from runs.cost import estimate
 from runs.definition import parse_definition
 from runs.engines import engine_of
 
+# minutes: every name of every method is really asked for
+pytestmark = pytest.mark.long
+
 RUNS = 2  # a variance over one run is none
 SPINS = {"number": 40, "coupling_hz": 1.0}
 MODELS = {

@@ -23,7 +23,8 @@ from trajectories.noisy_records import NoisyTally
 from trajectories.noisy_runs import EXCITATIONS, PROCESSES
 
 EVERYTHING = tuple(AVAILABLE_WITH_NOISE)
-AVERAGED = tuple(n for n in EVERYTHING if n not in ("daemonic_ergotropy", "peak_emission_time"))
+NOT_AVERAGED = ("local_loss", "daemonic_ergotropy", "peak_emission_time")
+AVERAGED = tuple(n for n in EVERYTHING if n not in NOT_AVERAGED)
 UNEQUAL = {
     "battery_noise": LocalNoise(1.0, 0.5, 0.2),
     "charger_noise": LocalNoise(0.3, 0.9, 0.1),
