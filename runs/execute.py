@@ -228,7 +228,7 @@ def _finish(
     # never kept to itself: numbers outside a solver's validity are not handed out in silence
     teller = Console(stderr=True) if console.quiet else console
     for warning in (*study.warnings, *figures_failed):
-        teller.print(f"warning: {warning}", markup=False)
+        teller.print(f"warning: {warning}", markup=False, soft_wrap=True)
 
 
 def _publish(

@@ -52,8 +52,10 @@ def test_run_leaves_a_whole_result(result):
         "figures",
         "figures/charging.png",
         "figures/charging.svg",
+        "figures/sweep.png",
+        "figures/sweep.svg",
     }
-    assert "E_ss exact" in answer.stdout
+    assert "battery" in answer.stdout
     table = pd.read_parquet(folder / "out" / "table.parquet")
     assert list(table.columns) == ["n_battery", "method", "time", "observable", "value", "error"]
     last = table[(table.observable == "battery_energy") & (table.time >= 2.0)]

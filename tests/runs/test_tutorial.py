@@ -33,4 +33,4 @@ def test_every_block_runs(in_folder, capsys):
                 app(line.removeprefix("$ darkbattery ").split(), standalone_mode=False)
     assert kinds == ["toml", "console", "console", "python", "console", "python"]
     assert (in_folder / "warm.html").is_file()
-    assert "E_ss exact" in capsys.readouterr().out
+    assert "steady" in capsys.readouterr().out
