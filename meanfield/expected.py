@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-import numpy as np
 import pandas as pd
 
 from meanfield.moments import BATTERY, CHARGER, System
@@ -75,8 +74,8 @@ def expectations(
 ) -> tuple[dict[str, float], tuple[str, ...]]:
     """Expected errors of the named observables, and a warning where energies end wrong.
 
-    Errors are shares of each curve's largest value, the worst over the charging. With a drive there
-    are none: the map has no driven systems.
+    Errors are shares of each curve's largest value, the worst over the charging. With a drive or
+    without a battery there are none: the map has no such systems.
 
     Parameters
     ----------
@@ -92,11 +91,10 @@ def expectations(
     >>> print(errors, len(warnings))
     {'battery_energy': 0.1631} 1
     """
-    if system.drive is not None:
-        return {}, ()
     battery, charger = system.size(BATTERY), system.size(CHARGER)
-    ratio = charger / battery if battery else np.inf
-    place = (battery + charger, ratio, system.nbar)
+    if system.drive is not None or not battery:
+        return {}, ()
+    place = (battery + charger, charger / battery, system.nbar)
     names = tuple(names)
     largest = {name: expected_error(read_map(), method, name, *place) for name in names}
     known = {name: one.error for name, one in largest.items() if one is not None}
@@ -104,7 +102,6 @@ def expectations(
         (min(one.error, known.get(name, 0.0)), name)
         for name in ENERGIES
         if name in names
-        and (name != "battery_energy" or battery)
         and (one := expected_error(read_map(), method, name, *place, measure="end"))
     ]
     worst, name = max(ends, default=(0.0, ""))

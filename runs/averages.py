@@ -135,6 +135,8 @@ def _solution(i: int, one: Mapping[str, Any], archive: Any) -> Solution:
 
 
 def _plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and _plain(one) for name, one in value.items())
     return isinstance(value, (str, int, float, bool)) or value is None
 
 

@@ -244,7 +244,9 @@ def test_averages_come_back_as_they_were(tmp_path):
     values = {"power": np.array([1.0, np.nan]), "photons": np.array([2.0, 1e300])}
     errors = {"power": np.array([0.1, 0.2]), "photons": None}
     solution = Solution(
-        [0.0, np.inf], Reading(values, errors, {"dark_state": distribution}, ("careful",))
+        [0.0, np.inf],
+        Reading(values, errors, {"dark_state": distribution}, ("careful",)),
+        {"solver": "exact", "expected_error": {"power": 0.1}},
     )
     kept = Averages(tmp_path)
     kept.add((3, "evolve"), solution)
@@ -255,6 +257,7 @@ def test_averages_come_back_as_they_were(tmp_path):
         found.distributions_to_dataframe(), solution.distributions_to_dataframe()
     )
     assert found.warnings == ("careful",)
+    assert found.provenance == solution.provenance
     for path in (tmp_path / AVERAGES).iterdir():
         path.write_bytes(path.read_bytes()[:100])
     assert Averages(tmp_path).kept() == {}  # cut short: made again
