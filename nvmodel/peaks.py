@@ -124,7 +124,7 @@ class PeakTimes:
         """Add mean, standard error and distribution, where somebody asked."""
         if self.last.size:
             values[PEAK] = self.sums.mean()
-            # any run may have its peak at any output time
-            span = float(times[-1] - times[0])
-            errors[PEAK] = mean_error(self.sums.variance(), self.sums.count, span)
+            # runs that agree do so to a distance of output times
+            spacing = float(np.max(np.diff(times, prepend=0.0)))
+            errors[PEAK] = mean_error(self.sums.variance(), self.sums.count, spacing)
             distributions[PEAK] = self.distribution(times)

@@ -6,6 +6,7 @@ import pytest
 import meanfield
 import trajectories
 from nvmodel import CollectiveBattery, InputError, LocalNoise, Polarised
+from nvmodel.errors import mean_error
 from nvmodel.peaks import PeakTimes, add_peaks, no_peaks
 
 PEAK = "peak_emission_time"
@@ -56,9 +57,9 @@ def test_the_row_of_a_run_is_where_its_conditional_emission_is_largest(model):
         assert rows[run] in times[first]
     # times are kept to 2^-30 of the last
     np.testing.assert_allclose(found[PEAK][-1], rows.mean(), atol=1e-9)
-    np.testing.assert_allclose(
-        found.errors[PEAK][-1], rows.std(ddof=1) / np.sqrt(rows.size), rtol=1e-6
-    )
+    spacing = times[1]  # to which runs agree
+    error = mean_error(rows.var(ddof=1), rows.size, spacing)
+    np.testing.assert_allclose(found.errors[PEAK][-1], error, rtol=1e-6)
     weight = found.distributions[PEAK].weight
     assert weight.tolist() == [np.count_nonzero(rows == t) for t in times]
     half = trajectories.sample(model, times, 15, 5, observables=[PEAK, "battery_energy"])

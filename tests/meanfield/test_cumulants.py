@@ -217,7 +217,8 @@ def test_second_order_of_the_shared_reservoir(n_battery, n_charger, energy, powe
     # half a unit of the last digit of the table
     np.testing.assert_allclose(solution["battery_energy"][-1], energy, atol=5.1e-4)
     np.testing.assert_allclose(solution["power"].max(), power, rtol=5e-3)
-    assert solution.warnings == ()
+    # of few spins it says what to expect; nothing else is wrong
+    assert all(text.startswith("expect ") for text in solution.warnings)
 
 
 def test_second_order_keeps_dark_states_where_one_spin_meets_one():
