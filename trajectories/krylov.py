@@ -96,6 +96,8 @@ def _arnoldi(matrix: Any, counting: Array, state: Array, stationary: float) -> P
             new -= overlap @ before
         rest = float(np.linalg.norm(new))
         if rest <= max(1e-15 * scale, stationary):
+            if k == 0 and abs(small[0, 0]) <= stationary:
+                small[0, 0] = 0.0  # arrived: rounding would grow with all the time that is left
             return _with_integrals(vectors[: k + 1], small[: k + 1, : k + 1], counting, norm, 0.0)
         small[k + 1, k] = rest
         vectors[k + 1] = new / rest
