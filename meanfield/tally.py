@@ -470,7 +470,8 @@ def _read_ladder(counts: Counts, runs: int) -> tuple[Array, Array]:
 def _read_levels(p: Array, runs: int) -> tuple[float, float]:
     level = np.arange(p.size, dtype=np.float64)
     variance = float(p @ (level - p @ level) ** 2) * runs / max(runs - 1, 1)
-    width = max(1, int(BIN_WIDTH * np.sqrt(variance) * runs ** (-1.0 / 3.0)))
+    wanted = BIN_WIDTH * np.sqrt(variance) * runs ** (-1.0 / 3.0)
+    width = max(1, int(wanted))
     smooth = _in_bins(p, width)
     value = float(ladder_ergotropy(smooth))
     if runs < 2:
@@ -482,7 +483,8 @@ def _read_levels(p: Array, runs: int) -> tuple[float, float]:
         abs(value - float(ladder_ergotropy(_in_bins(p, other))))
         for other in (2 * width, max(width // 2, 1))
     )
-    return value, float(np.hypot(mean_error(max(spread, energy), runs), bias))
+    # levels that so many runs tell apart one by one have the less of it, the more there are
+    return value, float(np.hypot(mean_error(max(spread, energy), runs), min(1.0, wanted) * bias))
 
 
 def _in_bins(p: Array, width: int) -> Array:

@@ -28,6 +28,8 @@ Array = NDArray[np.float64]
 SIGMAS = 2.0  # of the intervals that people read
 # a burst later than most has a tail; before, most runs are in it and the sample knows
 FEW_ARE_LATE = 0.5
+# runs with events after which their scatter says how far one goes
+WITNESSES = 30.0
 
 
 def confidence_factor(runs: int, sigmas: float = SIGMAS) -> float:
@@ -192,14 +194,16 @@ def unseen_runs(
     local: float = 0.0,
     mixed: bool = False,
     dark: bool = True,
+    witnessed: ArrayLike = 0.0,
 ) -> Unseen:
     r"""What one event more or less makes, and a run whose burst is late.
 
     An event moves one excitation: energies by a step per spin, rates by what one rung of the ladder
     gives. Where fewer than one event is expected in all runs, y < 1, its weight is y(1 - ln y): so
-    it tends to zero at t = 0 and where all is dark. A burst comes later than t with probability
-    :math:`\Delta e^{-\Delta\gamma t}`, Delta = \|N_C - N_B\| (the delay's Gumbel tail); such a run
-    lies as far off as the whole charge.
+    it tends to zero at t = 0 and where all is dark. Once some `WITNESSES` runs had events of the
+    rarest kind, their scatter knows what one makes, and the weight falls exponentially with their
+    number. A burst comes later than t with probability :math:`\Delta e^{-\Delta\gamma t}`,
+    Delta = \|N_C - N_B\| (the delay's Gumbel tail); such a run lies as far off as the whole charge.
 
     Parameters
     ----------
@@ -209,11 +213,14 @@ def unseen_runs(
         Whether runs differ at t = 0 already.
     dark : bool
         Whether nothing happens after the burst but what heat does: no local process, no protocol.
+    witnessed : array_like (T,)
+        Events of the rarest kind in a run so far, on average, as counted.
     """
     spins, ladder = float(n_battery + n_charger), max(float(abs(n_charger - n_battery)), 1.0)
     tau = gamma * np.asarray(times, dtype=float)
     events = (2.0 * nbar + 1.0) * (0.5 * spins + 1.0) ** 2 * tau + local * spins * np.asarray(times)
     begun = np.ones_like(tau) if mixed else _weight(runs * events)
+    begun = begun * np.exp(-runs * np.minimum(1.0, np.asarray(witnessed)) / WITNESSES)
     over = dark & (_late(ladder, tau) < FEW_ARE_LATE)
     tail = late_runs(n_battery, n_charger, tau, runs) if dark else np.zeros_like(tau)
     # once the burst is over a rung above the lowest holds what heat brings

@@ -26,7 +26,7 @@ from nvmodel.errors import Unseen
 from nvmodel.refusal import InputError
 from nvmodel.solution import Distribution, Reading, RunSpans, same_shapes
 from trajectories.conditional import Unravelling, decay_tables, unravelling
-from trajectories.exact_moments import errors_from_energy, unseen_of
+from trajectories.exact_moments import PHOTONS, errors_from_energy, unseen_of
 from trajectories.fluctuations import (
     FLUCTUATIONS,
     NEED_ERGOTROPY,
@@ -159,10 +159,11 @@ class DecayTally:
             "absorbed_photons": np.zeros_like(z),
             "recorded_photons": np.broadcast_to(photons, z.shape),
         }
-        unseen = unseen_of(self.battery, self.times, len(self.spans))
         values: dict[str, Array] = {}
         errors: dict[str, Array | None] = {}
         over = OverRuns(self.occupation, len(self.spans))
+        photons_so_far = (over.mean(quantities[name]) for name in PHOTONS)
+        unseen = unseen_of(self.battery, self.times, len(self.spans), *photons_so_far)
         for name, quantity in quantities.items():
             values[name], errors[name] = (
                 over.mean(quantity),

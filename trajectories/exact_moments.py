@@ -15,6 +15,8 @@ from nvmodel.sums import FULL, ExactSums
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
+PHOTONS = ("emitted_photons", "absorbed_photons")
+
 
 def moment_arrays(moments: tuple[ExactSums, ...]) -> dict[str, Counts]:
     """Sums of equal shape as four arrays, one row for each."""
@@ -87,8 +89,13 @@ def error_from_populations(
     return np.hypot(jackknife_error(whole, left_out, runs, unseen), resolution)
 
 
-def unseen_of(battery: CollectiveBattery, times: Array, runs: int) -> Unseen:
-    """How far off a run of this battery may lie that was not seen; see `nvmodel.errors`."""
+def unseen_of(
+    battery: CollectiveBattery, times: Array, runs: int, emitted: Array, absorbed: Array
+) -> Unseen:
+    """How far off a run of this battery may lie that was not seen; see `nvmodel.errors`.
+
+    `emitted` and `absorbed` (T,) are mean numbers of photons of the runs that were.
+    """
     noises = [battery.battery_noise, battery.charger_noise]
     for step in battery.protocol:
         if isinstance(step, Stage):
@@ -104,4 +111,5 @@ def unseen_of(battery: CollectiveBattery, times: Array, runs: int) -> Unseen:
         local=max(n.dephasing + n.emission + n.pumping for n in noises),
         mixed=any(isinstance(s, Polarised) and 0.0 < s.up < 1.0 for s in starts),
         dark=set(battery.beyond_collective) <= {"detector_efficiency"},
+        witnessed=np.minimum(emitted, absorbed) if battery.occupation > 0.0 else emitted,
     )

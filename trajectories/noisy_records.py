@@ -18,6 +18,7 @@ from nvmodel.refusal import InputError
 from nvmodel.solution import Distribution, Reading, RunSpans, same_shapes
 from nvmodel.sums import ExactSums
 from trajectories.exact_moments import (
+    PHOTONS,
     error_from_populations,
     error_of,
     errors_from_energy,
@@ -170,8 +171,8 @@ class NoisyTally:
         """Means, standard errors and distributions."""
         summed = self.moments[:-1]
         runs = len(self.spans)
-        unseen = unseen_of(self.battery, self.times, runs)
         values = {name: sums.mean() for name, sums in zip(SUMMED, summed, strict=True)}
+        unseen = unseen_of(self.battery, self.times, runs, *(values[name] for name in PHOTONS))
         errors: dict[str, Array | None] = {
             name: error_of(sums, unseen.of_means[name])
             for name, sums in zip(SUMMED, summed, strict=True)

@@ -20,6 +20,7 @@ from trajectories.angular import CoupledBasis, clebsch_gordan
 from trajectories.conditional import Unravelling, unravelling
 from trajectories.detector import add_detected_runs, detected_states
 from trajectories.exact_moments import (
+    PHOTONS,
     error_from_populations,
     error_of,
     errors_from_energy,
@@ -201,8 +202,8 @@ class RecordTally:
     def read(self) -> Reading:
         """Means, standard errors and distributions."""
         runs = len(self.spans)
-        unseen = unseen_of(self.battery, self.times, runs)
         values = {name: sums.mean() for name, sums in zip(SUMMED, self.moments, strict=True)}
+        unseen = unseen_of(self.battery, self.times, runs, *(values[name] for name in PHOTONS))
         errors: dict[str, Array | None] = {
             name: error_of(sums, unseen.of_means[name])
             for name, sums in zip(SUMMED, self.moments, strict=True)

@@ -219,6 +219,7 @@ def test_second_order_of_the_shared_reservoir(n_battery, n_charger, energy, powe
     np.testing.assert_allclose(solution["power"].max(), power, rtol=5e-3)
     # of few spins it says what to expect; nothing else is wrong
     assert all(text.startswith("expect ") for text in solution.warnings)
+    assert bool(solution.warnings) == (n_battery < 1000)
 
 
 def test_second_order_keeps_dark_states_where_one_spin_meets_one():

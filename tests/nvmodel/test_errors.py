@@ -107,27 +107,22 @@ def test_no_event_in_n_runs_leaves_room_for_one():
 def test_intervals_of_few_runs_hold_the_truth(intervals):
     """A few cells of the table of docs/physics.md: at least 0.9 is asked on average.
 
-    100 seeds: three binomial standard deviations at 0.9 are 0.09 for a cell of one time, and less
-    for the average of all; 0.87 and 0.75 allow for it.
+    And 0.8 in every cell from 100 runs on; below, 0.75 for peaks on so coarse a grid.
     """
     case = next(c for c in intervals.cases() if c.title == "cold (2, 10)")
     truth = case.truth()
     for runs in (2, 20, 100):
         cells = intervals.coverage(case, truth, runs, seeds=100)
-        assert np.mean(list(cells.values())) > 0.87
-        assert min(cells.values()) > 0.75
+        assert np.mean(list(cells.values())) >= 0.9
+        assert min(cells.values()) >= (0.8 if runs >= 100 else 0.75)
 
 
 @pytest.mark.long
 def test_intervals_of_every_model_hold_the_truth(intervals):
-    """The table at 60 seeds: bounds of 0.90 and 0.80 less three binomial standard deviations.
-
-    Of 60 seeds whose times are not independent: 3 sqrt(0.9 0.1/60) = 0.12 for a cell; an average
-    over ten observables that go together scatters by some 0.04.
-    """
+    """The table at 60 seeds, by what is asked of it; the lowest cell seen is 0.91."""
     for case in intervals.cases():
         line = intervals.measure(case, seeds=60)
         for runs in intervals.RUNS:
-            assert line.mean(runs) > 0.86, (case.title, runs)
+            assert line.mean(runs) >= 0.9, (case.title, runs)
         for runs in (100, 1000):
-            assert line.least(runs)[0] > 0.68, (case.title, runs, line.least(runs))
+            assert line.least(runs)[0] >= 0.8, (case.title, runs, line.least(runs))
