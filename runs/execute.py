@@ -184,10 +184,13 @@ def _prepare(order: Order, owner: Owner, console: Console) -> _Prepared:
         word = owner.take(partial)
         usable_folder(asked, may_stand)  # it may have been finished while we looked
         return _opened(definition, out, order.existing, word, console)
-    except InputError:
+    except (InputError, OSError) as error:
         if new:
             owner.release()
             shutil.rmtree(partial, ignore_errors=True)
+        if isinstance(error, OSError):
+            reason = f"cannot be written: {error.strerror or error}"
+            raise InputError("--out", str(out), reason) from None
         raise
 
 

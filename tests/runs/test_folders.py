@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -470,3 +471,24 @@ def test_a_relative_target_passes_over_the_start():
     assert precision.next_goal(runs, 5) == 1000  # enough: half a per cent at t = 1
     with pytest.raises(InputError, match=r"precision.times = 0.0"):
         Precision("battery_energy", relative=0.1, times=(0.0, 1.0))
+
+
+def test_a_disk_that_is_full_from_the_start_is_refused_in_one_line(study):
+    """Not even the definition fits: nothing half-written is left."""
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    answer = subprocess.run(
+        launch.command(0, "run", "d.toml", "--out", "out"),
+        cwd=study,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        preexec_fn=limit,
+    )
+    assert answer.returncode == 2
+    assert answer.stderr.count("\n") == 1
+    assert "out': cannot be written: File too large" in answer.stderr
+    assert [path.name for path in study.iterdir()] == ["d.toml"]
