@@ -181,17 +181,11 @@ MOST_CLASSES = 3  # of a line: few, since a separate integration is slow
 RESONATOR_RATE = 1e6  # rad/s
 
 
-# integrators step across what is short or begins between outputs: without it for now
-SHORT_PULSES = False
-
-
 @st.composite
 def drives(draw, rate, coupling, offset):
     """Pulses that turn a spin of this coupling by up to some radians within 1/rate."""
     duration = draw(_rounded(0.01, 3.0)) / rate
     turn = draw(_rounded(0.1, 4.0)) * rate / coupling
-    if not SHORT_PULSES:
-        return Drive(turn * rate, 1.0, detuning_hz=draw(offset))
     return Drive(
         amplitude=turn / duration,
         duration_s=duration,
