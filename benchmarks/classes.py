@@ -18,7 +18,7 @@ from nvmodel import (
     ResonatorBattery,
     SpinEnsemble,
 )
-from nvmodel.classes import coupling_quadrature, joint_classes, line_quadrature
+from nvmodel.classes import Classes, coupling_quadrature, joint_classes, line_quadrature
 from nvmodel.lineshape import line_classes, lorentzian_overlap
 
 RATE = 1e7  # HWHM of the averaged Lorentzian, rad/s
@@ -76,9 +76,11 @@ def burst():
     times = np.linspace(0.0, 3e-6, 401)
     for count in (25, 51, 101):
         classes = joint_classes(spins["line"], count=count)
+        detunings, weights = line_classes(spins["line"], count)
+        equal = Classes(detunings, np.ones(count), weights)
         for name, found in (
             ("line_quadrature", evolve(with_classes(model, classes, classes), times)),
-            ("equal weights", evolve(model, times, classes=count)),
+            ("equal weights", evolve(with_classes(model, equal, equal), times)),
         ):
             peak, last = found["power"].max() / 1e6, found["battery_energy"][-1]
             print(f"burst, K = {count}, {name}: peak power {peak:.4f}/us, E at 3 us {last:.4f}")

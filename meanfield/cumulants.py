@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from meanfield.classerror import ClassError, class_error, halved
 from meanfield.equations import (
     LEFT,
     PHOTONS,
@@ -21,7 +22,7 @@ from meanfield.equations import (
     second_order_start,
 )
 from meanfield.expected import expectations
-from meanfield.moments import BATTERY, CHARGER, System, is_broadened, system_of
+from meanfield.moments import BATTERY, CHARGER, System, is_broadened, largest_count, system_of
 from meanfield.readout import Averages, available, bound_warnings
 from meanfield.readout import observables as all_observables
 from meanfield.regrowth import Regrowth
@@ -48,8 +49,6 @@ ALLOWANCE = 10.0
 # and with ten times that tolerance; the difference is then the error, told above ACCURACY
 TRUSTED, ACCURACY = 1e-4, 1e-3
 TIGHT = (1e-12, 1e-13)
-# accepted difference between a run with K classes and one with half of them, in hbar omega
-CLASS_TOLERANCE = 0.01
 
 
 def evolve(
@@ -78,7 +77,8 @@ def evolve(
         Names from `nvmodel.OBSERVABLES`. Default: all there are for the model.
     classes : int
         Frequency classes K of each ensemble that has a line or a spread of couplings. A second run
-        with half of them measures the error: `provenance["class_error"]`, in hbar omega.
+        with half of them measures the error, see `meanfield.classerror`:
+        `provenance["class_error_end"]` and three more.
 
     Returns
     -------
@@ -122,7 +122,7 @@ def evolve_with_classes(
     """`evolve`, and what its averages over the battery's classes were taken of."""
     t = output_times(times)
     order = whole_number("order", order, least=1, most=2)
-    half = (whole_number("classes", classes, least=1) + 1) // 2
+    classes = whole_number("classes", classes, least=1)
     system = model if isinstance(model, System) else system_of(model, classes)
     names = requested(observables, default=available(system), available=available(system))
     answer = _answer(system, t, order)
@@ -137,18 +137,24 @@ def evolve_with_classes(
         "classes": classes,
     }
     if is_broadened(model) and classes > 1:
-        coarse = _answer(system_of(model, half), t, order).values
-        error = max(
-            float(np.abs(values[name] - coarse[name]).max())
-            for name in ("battery_energy", "charger_energy")
-        )
-        provenance["class_error"] = error
-        if error > CLASS_TOLERANCE:
-            warnings += (
-                f"{half} and {classes} classes differ by {error:.2g} hbar omega: take more classes",
-            )
+        error = _class_error(model, t, order, classes, values)
+        provenance |= error.provenance
+        warnings += error.warnings(classes, largest_count(model))
     reading = Reading({name: values[name] for name in names}, warnings=warnings)
     return Solution(t, reading, provenance), answer.of_battery
+
+
+def class_check(model: ResonatorBattery, times: Array, order: int, classes: int) -> ClassError:
+    """What half as many classes would change, for a model with a line or a spread of couplings."""
+    values = _answer(system_of(model, classes), times, order).values
+    return _class_error(model, times, order, classes, values)
+
+
+def _class_error(
+    model: object, times: Array, order: int, classes: int, values: dict[str, Array]
+) -> ClassError:
+    coarse = _answer(system_of(model, halved(classes)), times, order).values
+    return class_error(times, values, coarse)
 
 
 SOLVERS = {1: "Maxwell-Bloch equations", 2: "second-order cumulants (modal single run)"}

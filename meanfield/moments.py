@@ -17,11 +17,10 @@ from functools import singledispatch
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
+from meanfield.division import divide
 from nvmodel.battery import CollectiveBattery, without_idle_switching
 from nvmodel.ensemble import SpinEnsemble
-from nvmodel.lineshape import line_classes
 from nvmodel.preparation import DickeState, Polarised, Preparation
 from nvmodel.protocol import total_duration
 from nvmodel.pulse import Drive
@@ -154,12 +153,14 @@ def _mean_inversion(start: Preparation, spins: int) -> float:
 @system_of.register
 def _(model: ResonatorBattery, classes: int) -> System:
     frame = 0.0 if model.drive is None else model.drive.detuning_hz
-    parts = []
-    if model.battery is not None:
-        centre = model.battery_detuning_hz - frame
-        parts.append(_classes_of(model.battery, classes, centre, BATTERY, model.nbar))
-    centre = model.charger_detuning_hz - frame
-    parts.append(_classes_of(model.charger, classes, centre, CHARGER, model.nbar))
+    width, parts = bandwidth(model), []
+    for spins, shift, ensemble in (
+        (model.battery, model.battery_detuning_hz, BATTERY),
+        (model.charger, model.charger_detuning_hz, CHARGER),
+    ):
+        if spins is not None:
+            centre = 2.0 * np.pi * (shift - frame)
+            parts.append(_classes_of(spins, classes, width, centre, ensemble, model.nbar))
     number, coupling, detuning, decoherence, relaxation, supply, start, ensemble = np.concatenate(
         parts, axis=1
     )
@@ -181,6 +182,29 @@ def _(model: ResonatorBattery, classes: int) -> System:
     )
 
 
+def bandwidth(model: ResonatorBattery) -> float:
+    r"""Detunings that matter, rad/s: :math:`\sqrt{\sum g^2N}+\kappa/2`, and shifts and 1/T2.
+
+    With a drive also its detuning, and how fast its steady field turns the spins.
+
+    >>> from nvmodel import Resonator
+    >>> spins = SpinEnsemble(number=100, coupling=2.0)
+    >>> print(bandwidth(ResonatorBattery(spins, Resonator(1.0, linewidth_fwhm_hz=1.0 / np.pi))))
+    21.0
+    """
+    ensembles = [spins for spins in (model.battery, model.charger) if spins is not None]
+    collective = math.hypot(*(spins.collective_coupling for spins in ensembles))
+    local = max(spins.decoherence_rate for spins in ensembles)
+    shift = 2.0 * np.pi * (abs(model.battery_detuning_hz) + abs(model.charger_detuning_hz))
+    width = collective + 0.5 * model.resonator.kappa + local + shift
+    if model.drive is not None:
+        turn = max(spins.coupling for spins in ensembles) * 4.0 * abs(model.drive.amplitude)
+        width += 2.0 * np.pi * abs(model.drive.detuning_hz) + turn / max(
+            model.resonator.kappa, collective
+        )
+    return float(width)
+
+
 def is_broadened(model: object) -> bool:
     """Whether more classes could change the answer.
 
@@ -190,30 +214,43 @@ def is_broadened(model: object) -> bool:
     if not isinstance(model, ResonatorBattery):
         return False
     ensembles = [spins for spins in (model.battery, model.charger) if spins is not None]
-    return any(spins.line is not None or spins.coupling_spread > 0.0 for spins in ensembles)
+    return any(_is_broad(spins) for spins in ensembles)
+
+
+def largest_count(model: object) -> int:
+    """Most classes that an ensemble can be divided into: as many as the smaller one has spins.
+
+    >>> largest_count(CollectiveBattery(n_battery=2, n_charger=10))
+    1
+    """
+    if not isinstance(model, ResonatorBattery):
+        return 1
+    ensembles = (spins for spins in (model.battery, model.charger) if spins is not None)
+    return min(spins.number for spins in ensembles if _is_broad(spins))
+
+
+def _is_broad(spins: SpinEnsemble) -> bool:
+    return spins.line is not None or spins.coupling_spread > 0.0
 
 
 def _classes_of(
-    spins: SpinEnsemble, classes: int, centre_hz: float, ensemble: int, nbar: float
+    spins: SpinEnsemble, classes: int, bandwidth: float, centre: float, ensemble: int, nbar: float
 ) -> Array:
-    """The rows of `System`, number to ensemble, for one ensemble."""
-    if spins.line is None and spins.coupling_spread == 0.0:
-        classes = 1
-    if classes > spins.number:
-        raise InputError("classes", classes, f"must be at most the number of spins, {spins.number}")
-    detuning, weight = line_classes(spins.line, classes)
-    if detuning.size < classes:
-        detuning, weight = np.zeros(classes), np.full(classes, 1.0 / classes)
+    """The rows of `System`, number to ensemble, for one ensemble around `centre`, rad/s."""
+    found = divide(spins, classes, bandwidth)
+    if found.weights.size > spins.number:
+        allowed = f"must be at most the number of spins, {spins.number}"
+        raise InputError("classes", classes, allowed)
     equilibrium = spins.equilibrium
     if equilibrium is None:
         equilibrium = -1.0 / (2.0 * nbar + 1.0)
     start = spins.polarisation if ensemble == CHARGER else -spins.polarisation
-    same = np.ones(classes)
+    same = np.ones(found.weights.size)
     return np.array(
         [
-            weight * spins.number,
-            coupling_classes(spins, classes),
-            detuning + 2.0 * np.pi * centre_hz,
+            found.weights * spins.number,
+            found.couplings * spins.coupling,
+            found.detunings + centre,
             same * spins.decoherence_rate,
             same * spins.relaxation_rate,
             same * spins.relaxation_rate * equilibrium,
@@ -221,35 +258,3 @@ def _classes_of(
             same * ensemble,
         ]
     )
-
-
-def coupling_classes(spins: SpinEnsemble, classes: int) -> Array:
-    r"""Couplings (rad/s) of K equal-weight classes, their mean square exactly g^2.
-
-    Quantiles of the log-normal distribution in the order of van der Corput's sequence, counted
-    from the middle outwards: frequency and coupling then fill the plane evenly (a Hammersley set),
-    and classes at opposite detunings keep equal couplings.
-
-    >>> spins = SpinEnsemble(number=100, coupling=2.0, coupling_spread=0.3)
-    >>> print(coupling_classes(spins, 4).round(3))
-    [1.579 2.347 2.347 1.579]
-    """
-    if spins.coupling_spread == 0.0:
-        return np.full(classes, spins.coupling)
-    outwards = np.floor(np.abs(np.arange(classes) - (classes - 1) / 2.0)).astype(int)
-    rank = np.array([_van_der_corput(i + 1) for i in range(outwards.max() + 1)])
-    # ranks are spread over (0, 1) as midpoints of equal cells
-    place = (np.argsort(np.argsort(rank)) + 0.5) / rank.size
-    width = np.sqrt(np.log1p(spins.coupling_spread**2))
-    coupling = np.exp(width * ndtri(place))[outwards]
-    return spins.coupling * coupling / np.sqrt(np.mean(coupling**2))
-
-
-def _van_der_corput(index: int) -> float:
-    """Binary digits of `index` mirrored at the point: 1/2, 1/4, 3/4, 1/8, ..."""
-    value, digit = 0.0, 0.5
-    while index:
-        value += digit * (index & 1)
-        index >>= 1
-        digit /= 2.0
-    return value

@@ -161,7 +161,8 @@ def _span(model: ResonatorBattery) -> float:
     strength = width = 0.0
     for spins, centre in _at_rest(model):
         strength += spins.collective_coupling**2 * spins.polarisation
-        quartile = 0.0 if spins.line is None else float(np.max(spins.line.quantile(0.75)))
+        line = spins.line
+        quartile = 0.0 if line is None else float(np.abs(line.quantile([0.25, 0.75])).max())
         width = max(width, abs(centre) + 3.0 * quartile + spins.decoherence_rate)
     return (1.5 * math.sqrt(strength) + width + 2.0 * model.resonator.kappa) / (2.0 * math.pi)
 

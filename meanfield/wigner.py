@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from meanfield.cumulants import evolve
+from meanfield.classerror import ClassError
+from meanfield.cumulants import class_check
 from meanfield.expected import expectations
-from meanfield.moments import System, is_broadened, system_of
+from meanfield.moments import System, is_broadened, largest_count, system_of
 from meanfield.pathreadings import BATTERY_ENERGY, CHARGER_ENERGY, PHOTONS
 from meanfield.paths import normals_per_step, step_of
 from meanfield.summaries import summarise_runs
@@ -80,7 +81,7 @@ def sample(
         Also give `Solution.records`, one row a run; see `meanfield.summaries`.
     classes : int
         Frequency classes of each ensemble that has a line or a spread of couplings. Checked, as
-        the step is: `provenance["class_error"]`, `provenance["step_error"]`.
+        the step is: `provenance["class_error_end"]` and three more, `provenance["step_error"]`.
 
     Returns
     -------
@@ -132,11 +133,12 @@ def sample(
         "solver": "truncated Wigner",
         "seed": seed,
         "classes": classes,
-        "class_error": control.class_error,
         "steps": sum(plan.steps),
         "step_error": control.error,
         "expected_error": expected,
     }
+    if control.class_error is not None:
+        provenance |= control.class_error.provenance
     table = pd.concat(rows, ignore_index=True) if rows else None
     return Solution(t, tally, provenance, table)
 
@@ -150,15 +152,15 @@ class Control:
     error : float
         By how much halving the step changes the mean energies of some runs, in hbar omega, or, with
         a drive, their photon number as a share of its largest.
-    class_error : float
-        By how much halving the number of classes changes the energies of the moment equations,
-        whose finite classes rephase in the same way; 0 without a line.
+    class_error : ClassError or None
+        What halving the number of classes changes in the moment equations, whose finite classes
+        rephase in the same way; None where there is nothing to divide.
     """
 
     plan: Plan
     times: tuple[float, ...]
     error: float
-    class_error: float
+    class_error: ClassError | None
     warnings: tuple[str, ...]
 
 
@@ -167,7 +169,8 @@ def controlled_plan(model: Model, times: tuple[float, ...], classes: int) -> Con
     """Choose the step: a function of the definition alone, whichever runs are asked for."""
     system = model if isinstance(model, System) else system_of(model, classes)
     t = np.array(times)
-    class_error, warnings = _class_check(model, t, classes)
+    class_error = _class_check(model, t, classes)
+    warnings = () if class_error is None else class_error.warnings(classes, largest_count(model))
     step = FIRST_STEP / fastest_rate(system)
     for _ in range(MOST_HALVINGS):
         plan = plan_with_step(system, t, step)
@@ -180,12 +183,10 @@ def controlled_plan(model: Model, times: tuple[float, ...], classes: int) -> Con
     return Control(plan, times, error, class_error, warnings)
 
 
-def _class_check(model: Model, times: Array, classes: int) -> tuple[float, tuple[str, ...]]:
-    if not is_broadened(model) or classes == 1:
-        return 0.0, ()
-    driven = isinstance(model, ResonatorBattery) and model.drive is not None
-    found = evolve(model, times, order=1 if driven else 2, classes=classes)
-    return found.provenance["class_error"], found.warnings
+def _class_check(model: Model | System, times: Array, classes: int) -> ClassError | None:
+    if not isinstance(model, ResonatorBattery) or not is_broadened(model) or classes == 1:
+        return None
+    return class_check(model, times, 1 if model.drive is not None else 2, classes)
 
 
 def fastest_rate(system: System) -> float:

@@ -10,30 +10,61 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.polynomial import Polynomial
 from numpy.typing import ArrayLike, NDArray
 
-from nvmodel.lineshape import Gaussian, LineShape, Lorentzian, Multiplet, QGaussian
+from nvmodel.lineshape import (
+    Gaussian,
+    LineShape,
+    Lorentzian,
+    Multiplet,
+    QGaussian,
+    is_symmetric,
+)
 from nvmodel.refusal import InputError, finite_number, number_between, whole_number
 
 Array = NDArray[np.float64]
+
+# u'(v) and u(v) of `smooth_midpoints`; lower powers than 6 are flat in a smaller part, higher ones
+# need more nodes at the ends
+SLOPE = (1.0 - Polynomial([1.0, -2.0]) ** 6) ** 2
+SLOPE = SLOPE / SLOPE.integ()(1.0)
+SHARE = SLOPE.integ()
+
+
+def smooth_midpoints(count: int) -> tuple[Array, Array]:
+    """Shares u of spins below each of K nodes, increasing, and the nodes' weights (sum 1).
+
+    The midpoint rule in v with u'(v) proportional to (1 - (1 - 2v)^6)^2. It vanishes twice at both
+    ends, so that the Euler-Maclaurin error begins with K^-4 for smooth averages, and is flat in
+    between: nodes stand 1.26 times as far apart as equal weights', and rephase as much sooner.
+
+    Examples
+    --------
+    >>> share, weights = smooth_midpoints(3)
+    >>> print(share.round(4), weights.round(4))
+    [0.089 0.5   0.911] [0.3123 0.3753 0.3123]
+    """
+    K = whole_number("count", count, least=1)
+    v = (np.arange(K) + 0.5) / K
+    low = v[: (K + 1) // 2]
+    share = np.where(low == 0.5, 0.5, SHARE(low))
+    weights = np.concatenate([SLOPE(low), SLOPE(low)[: K // 2][::-1]])
+    return np.concatenate([share, 1.0 - share[: K // 2][::-1]]), weights / weights.sum()
 
 
 def line_quadrature(line: LineShape | None, count: int) -> tuple[Array, Array]:
     r"""Detunings (rad/s) and weights (sum 1) of K classes of a line; one class without a line.
 
-    The midpoint rule in v with quantiles at :math:`u=v^3(10-15v+6v^2)`: u'(v) vanishes twice at
-    both ends, so that the Euler-Maclaurin error begins with K^-4 for smooth averages. A multiplet's
-    components have K/n classes each, rounded up: between resolved lines quantiles would jump.
-
-    The line must be symmetric (a multiplet's component): the upper half mirrors the lower.
+    Quantiles at `smooth_midpoints`. A multiplet's components have K/n classes each, rounded up:
+    between resolved lines quantiles would jump. A symmetric line stays so to the bit.
 
     Examples
     --------
     >>> line = QGaussian(fwhm_hz=1e6, q=1.39)
     >>> detunings, weights = line_quadrature(line, 25)
-    >>> half = float(weights @ (np.abs(detunings) < line.quantile(0.75)))
-    >>> print(round(half, 2), round(float(weights.sum()), 12))
-    0.5 1.0
+    >>> print((detunings[11:14] / 2e6 / math.pi).round(3), round(float(weights.sum()), 12))
+    [-0.06  0.    0.06] 1.0
     """
     K = whole_number("count", count, least=1)
     if line is None:
@@ -44,11 +75,14 @@ def line_quadrature(line: LineShape | None, count: int) -> tuple[Array, Array]:
         weight = share[:, None] * np.array(line.weights)
         order = np.argsort(found, axis=None, kind="stable")
         return found.ravel()[order], weight.ravel()[order]
-    v = (np.arange(K) + 0.5) / K
-    weights = 30.0 * (v * (1.0 - v)) ** 2
-    low = v[: (K + 1) // 2]
-    lower = np.asarray(line.quantile(low**3 * (10.0 - 15.0 * low + 6.0 * low**2)))
-    return np.concatenate([lower, -lower[: K // 2][::-1]]), weights / weights.sum()
+    below, weights = smooth_midpoints(K)
+    half = (K + 1) // 2
+    lower = np.asarray(line.quantile(below[:half]))
+    if is_symmetric(line, lower):
+        upper = -lower[: K // 2][::-1]
+    else:
+        upper = np.asarray(line.quantile(below[half:]))
+    return np.concatenate([lower, upper]), weights
 
 
 def coupling_quadrature(spread: float, count: int) -> tuple[Array, Array]:

@@ -260,10 +260,25 @@ def line_classes(line: LineShape | None, classes: int) -> tuple[Array, Array]:
     if line is None:
         return np.zeros(1), np.ones(1)
     detunings = np.asarray(line.quantile((np.arange(K) + 0.5) / K))
-    mirrored = 0.5 * (detunings - detunings[::-1])
     # a symmetric line keeps its symmetry in rounding
-    symmetric = np.abs(mirrored - detunings).max() <= 1e-9 * np.abs(detunings).max()
-    return mirrored if symmetric else detunings, np.full(K, 1.0 / K)
+    if is_symmetric(line, detunings):
+        detunings = 0.5 * (detunings - detunings[::-1])
+    return detunings, np.full(K, 1.0 / K)
+
+
+def is_symmetric(line: LineShape, detunings: ArrayLike) -> bool:
+    """Whether as many spins lie above w as below -w, at these detunings (rad/s).
+
+    Examples
+    --------
+    >>> uneven = Multiplet(Gaussian(1e6), offsets_hz=(-1e6, 3e6), weights=(0.75, 0.25))
+    >>> print(is_symmetric(uneven, [1e6]), is_symmetric(uneven.line, [1e6]))
+    False True
+    """
+    w = np.asarray(detunings, dtype=float)
+    below, above = line.share_below(-w), 1.0 - np.asarray(line.share_below(w))
+    # rounding of probabilities near 1, and of closed forms
+    return bool(np.abs(below - above).max() <= 1e-12)
 
 
 def lorentzian_overlap(line: LineShape | None, rate: float, detuning: float = 0.0) -> float:

@@ -302,7 +302,7 @@ def _expected(settled: RunDefinition, model: WithReservoir, method: Method, name
     place = f"{name}, measured at N = {worst.spins:.2g}"
     text = f"errors up to {100.0 * worst.error:.2g} %{beyond} ({place})"
     if isinstance(model, ResonatorBattery):
-        return text + ", measured without resonator and line; and see class_error, step_error"
+        return text + ", measured without resonator and line; and see class_error_end, step_error"
     return text if worst.covered else text + ", outside the R and nbar studied: a guide only"
 
 

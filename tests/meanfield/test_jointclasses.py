@@ -38,7 +38,7 @@ def test_few_classes_give_the_burst_of_many():
     few = meanfield.evolve(joint(model, 25), times)
     more = meanfield.evolve(joint(model, 51), times)
     # the growth is smooth in frequency, so that the order-4 error is all there is
-    np.testing.assert_allclose(few["power"].max(), more["power"].max(), rtol=3e-4)
+    np.testing.assert_allclose(few["power"].max(), more["power"].max(), rtol=6e-4)
     # equal weights agree within their own error, 0.5 percent at 51
     own = meanfield.evolve(model, times, classes=51)
     np.testing.assert_allclose(own["power"].max(), more["power"].max(), rtol=0.01)
@@ -62,18 +62,18 @@ def test_linear_growth_sees_the_coupled_line_alone():
 
 
 def test_a_spread_of_couplings_as_the_engine_divides_it():
-    # without a line the engine's K quantiles and the Gauss rule must meet
+    # without a line the engine's rule and Gauss' must meet; 12 nodes of that are off by 2e-4
     model = charging(line=None, coupling_spread=0.4)
     times = np.linspace(0.0, 0.5e-6, 101)
-    classes = joint_classes(None, couplings=coupling_quadrature(0.4, 12))
+    classes = joint_classes(None, couplings=coupling_quadrature(0.4, 18))
     found = meanfield.evolve(with_classes(model, classes, classes), times)["battery_energy"]
     errors = [
         np.abs(meanfield.evolve(model, times, classes=count)["battery_energy"] - found).max()
         for count in (25, 101)
     ]
-    # quantiles cut the couplings' tail, which shifts a steep rise: order 1
-    assert errors[1] < 0.4 * errors[0]
-    assert errors[1] < 0.01
+    # the couplings' tail shifts a steep rise: order 2.6 (equal weights, which cut it: 1, and .01)
+    assert errors[1] < 0.1 * errors[0]
+    assert errors[1] < 1e-4
     equal = meanfield.evolve(charging(line=None), times)
     assert np.abs(found - equal["battery_energy"]).max() > 0.02
 
@@ -92,6 +92,6 @@ def test_bad_classes_are_refused():
     model, classes = charging(), joint_classes(LINE, count=31)
     with pytest.raises(InputError, match="battery"):
         with_classes(model, classes)
-    few = ResonatorBattery(SpinEnsemble(number=1000, coupling=1.0), Resonator(3e9, 1e6))
+    few = ResonatorBattery(SpinEnsemble(number=100, coupling=1.0), Resonator(3e9, 1e6))
     with pytest.raises(InputError, match="less than one spin"):
         with_classes(few, classes)

@@ -18,6 +18,7 @@ from nvmodel import (
 )
 from nvmodel.devices import find_device, resonator_battery, with_value
 from nvmodel.refusal import InputError
+from tests.lines import Skewed
 
 MHZ = 2.0 * math.pi * 1e6
 CAVITY = Resonator(frequency_hz=2.7e9, linewidth_fwhm_hz=1e6)
@@ -75,8 +76,9 @@ def test_one_photon_among_two_lorentzians_is_three_damped_modes():
     assert finer < 0.6 * np.abs(found - exact).max()
 
 
-def test_one_photon_is_the_transform_of_the_transmission():
-    spins = ensemble(6.0, Gaussian(7e6))
+@pytest.mark.parametrize("line", [Gaussian(7e6), Skewed(3e7, 8e6)], ids=["Gaussian", "skewed"])
+def test_one_photon_is_the_transform_of_the_transmission(line):
+    spins = ensemble(6.0, line)
     model = ResonatorBattery(charger=spins, resonator=CAVITY)
     half = 0.5 * CAVITY.kappa
     # 2 t/kappa less the bare resonator's falls like delta^-3: what is left ends at 200 MHz

@@ -384,8 +384,8 @@ def test_too_few_classes_are_told():
     line = Lorentzian(fwhm_hz=1.0)
     model = alone(10_000, line=line, coupling=0.05)
     solution = meanfield.sample(model, np.linspace(0.0, 4.0, 9), runs=5, seed=1, classes=3)
-    assert solution.provenance["class_error"] > 0.01
-    assert any("take more classes" in warning for warning in solution.warnings)
+    assert solution.provenance["class_error_end"] > 0.01
+    assert any("try classes = 6" in warning for warning in solution.warnings)
 
 
 @pytest.mark.parametrize(

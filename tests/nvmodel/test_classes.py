@@ -16,9 +16,10 @@ from nvmodel.classes import (
     mode_quadrature,
 )
 from nvmodel.diamond import AXES, Diamond
-from nvmodel.lineshape import line_classes, lorentzian_overlap
+from nvmodel.lineshape import is_symmetric, line_classes, lorentzian_overlap
 from nvmodel.refusal import InputError
 from nvmodel.twolevel import subensembles
+from tests.lines import Skewed
 
 NITROGEN = {"offsets_hz": (-2.2e6, 0.0, 2.2e6), "weights": (1 / 3,) * 3}
 LINES = {
@@ -46,14 +47,15 @@ def test_error_falls_with_the_fourth_power(name):
     # classes of one component
     counts = np.array([51, 102, 204]) * (3 if name == "hyperfine" else 1)
     errors, found = orders(line_quadrature, LINES[name], counts)
-    assert errors[-1] < 1e-8
+    # at 204 classes; 1e-11 times the fourth power of 6.7, of which the rule has so many at its ends
+    assert errors[-1] < 3e-8
     # ln K enters for Gaussian tails: 3.5 at these K
     assert found.min() > 3.4
 
 
 @pytest.mark.parametrize("name", ["gaussian", "q-gaussian"])
 def test_equal_weights_have_order_three_halves_at_best(name):
-    # what the engine's classes do: K and K/2 are compared there for that reason
+    # what the engine's classes do where they would hold few spins
     _, found = orders(line_classes, LINES[name], [101, 202, 404])
     assert 1.2 < found.min() < found.max() < 1.7
 
@@ -65,10 +67,11 @@ def test_free_induction_decays_to_zero_and_revives_late():
     t = np.linspace(0.0, 6.0 / sigma, 50)
     detunings, weights = line_quadrature(line, 101)
     error = np.abs(np.cos(np.outer(t, detunings)) @ weights - np.exp(-0.5 * (sigma * t) ** 2))
-    assert error.max() < 1e-4
+    # the end of the Gaussian's tails, 1e-9 of the spins each
+    assert error.max() < 1.5e-4
     plain, share = line_classes(line, 101)
     worse = np.abs(np.cos(np.outer(t, plain)) @ share - np.exp(-0.5 * (sigma * t) ** 2))
-    assert worse.max() > 50.0 * error.max()
+    assert worse.max() > 40.0 * error.max()
 
 
 def test_resolved_and_uneven_lines_lose_nothing():
@@ -80,11 +83,31 @@ def test_resolved_and_uneven_lines_lose_nothing():
         assert detunings.size == count
         assert (np.diff(detunings) > 0.0).all()
         w = detunings / (2.0 * math.pi * 1e6)
-        np.testing.assert_allclose(weights @ w, 0.0, atol=1e-14)
+        np.testing.assert_allclose(weights @ w, 0.0, atol=1e-13)  # rounding of a sum of 100
         errors.append(abs(weights @ w**2 / second - 1.0))
     # w^2 grows towards the ends, the error starts with K^-3
     assert errors[0] > 6.0 * errors[1] > 36.0 * errors[2]
-    assert errors[2] < 1e-6
+    assert errors[2] < 4e-6  # at 100 classes of a component
+
+
+def test_a_line_that_is_not_symmetric_keeps_its_shape():
+    line = Skewed(below=3e7, above=5e6)
+    mean = math.sqrt(2.0 / math.pi) * (line.above - line.below)
+    assert not is_symmetric(line, [1e7])
+    for found in (line_quadrature(line, 101), line_quadrature(line, 102)):
+        detunings, weights = found
+        assert (np.diff(detunings) > 0.0).all()
+        # one kink, in the density's second derivative: order 3
+        np.testing.assert_allclose(weights @ detunings, mean, rtol=1e-4)
+        exact = integrate.quad(
+            lambda w: line.density(w) * RATE / (RATE**2 + w**2), -2e8, 5e7, points=[0.0], limit=500
+        )[0]
+        np.testing.assert_allclose(overlap(found), exact, rtol=1e-4)
+    joint = joint_classes(line, (Subensemble(0.5, -1e6), Subensemble(0.5, 1e6)), count=101)
+    np.testing.assert_allclose(joint.weights @ joint.detunings, mean, rtol=1e-4)
+    # equal weights never mirrored
+    plain, share = line_classes(line, 1001)
+    np.testing.assert_allclose(share @ plain, mean, rtol=1e-3)
 
 
 def test_moments_of_lognormal_couplings():

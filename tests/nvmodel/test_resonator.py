@@ -1,13 +1,15 @@
 """Models of ensembles at a resonator: lines, elimination, refusals."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.integrate import quad
 
 import meanfield
-from meanfield.moments import coupling_classes, system_of
+from meanfield.division import divide
+from meanfield.moments import system_of
 from nvmodel import (
     ApproximationWarning,
     Drive,
@@ -95,15 +97,23 @@ def test_overlap_of_two_lorentzians_adds_their_widths(detuning):
 
 def test_coupling_classes_have_the_spread_asked_for():
     spins = SpinEnsemble(number=10**6, coupling=2.0, coupling_spread=0.3)
-    g = coupling_classes(spins, 401)
-    np.testing.assert_allclose(np.mean(g**2), 4.0, rtol=1e-12)
-    # quantiles of 401 classes miss a little of the tails
-    np.testing.assert_allclose(g.std() / g.mean(), 0.3, rtol=0.02)
-    assert np.array_equal(g, g[::-1])
-    # couplings and detunings are independent
-    line = SpinEnsemble(number=10**6, coupling=2.0, coupling_spread=0.3, line=Gaussian(1.0))
-    detuning, _ = line_classes(line.line, 401)
-    assert abs(np.corrcoef(detuning**2, coupling_classes(line, 401))[0, 1]) < 0.02
+    for number, tolerance in ((10**12, 3e-6), (10**3, 0.02)):  # order 4; quantiles cut the tails
+        found = divide(replace(spins, number=number), 401, bandwidth=1.0)
+        mean = found.weights @ found.couplings
+        np.testing.assert_allclose(found.weights @ found.couplings**2, 1.0, rtol=1e-12)
+        np.testing.assert_allclose(np.sqrt(1.0 - mean**2) / mean, 0.3, rtol=tolerance)
+
+
+@pytest.mark.parametrize("number", [10**12, 10**3])
+def test_couplings_and_detunings_of_classes_are_independent(number):
+    line = SpinEnsemble(number=number, coupling=2.0, coupling_spread=0.3, line=Gaussian(1.0))
+    found = divide(line, 401, bandwidth=100.0)
+    assert np.array_equal(found.couplings, found.couplings[::-1])
+    w, g = np.clip(found.detunings**2, 0.0, 40.0), found.couplings  # but for the farthest few
+    deviation = [x - found.weights @ x for x in (w, g)]
+    spread = [np.sqrt(found.weights @ x**2) for x in deviation]
+    # a Hammersley set of 200 points has a discrepancy of ln(200)/200
+    assert abs(found.weights @ (deviation[0] * deviation[1]) / np.prod(spread)) < 0.026
 
 
 def device(width_hz=0.0, linewidth=13.8e6, collective=7.0, **options):

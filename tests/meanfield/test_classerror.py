@@ -1,0 +1,100 @@
+"""What the number of classes decides, judged as it is read: end, peak, delay and shape."""
+
+import math
+
+import numpy as np
+import pytest
+
+import meanfield
+from meanfield.classerror import ClassError, class_error
+from meanfield.division import ENOUGH, divide
+from nvmodel import Gaussian, Lorentzian, Multiplet, QGaussian, SpinEnsemble
+from nvmodel.lineshape import line_classes
+from tests.meanfield.test_nv import device
+
+TIMES = np.linspace(0.0, 10.0, 101)
+
+
+def burst(at, width=0.5, height=1.0):
+    rise = 0.5 * (1.0 + np.tanh((TIMES - at) / width))
+    energy = height * rise
+    power = height * 0.5 / width / np.cosh((TIMES - at) / width) ** 2
+    return {"battery_energy": energy, "charger_energy": 1.0 - energy, "power": power}
+
+
+def test_a_burst_that_comes_later_is_an_error_of_the_delay_alone():
+    one, two = burst(5.0), burst(5.25)
+    # compared time by time the shift by half a width is a quarter of the charge
+    assert np.abs(one["battery_energy"] - two["battery_energy"]).max() > 0.24
+    found = class_error(TIMES, one, two)
+    # outputs stand 0.1 apart, where a burst of width 0.5 is interpolated to a percent
+    np.testing.assert_allclose(found.delay, 0.05, rtol=0.01)
+    assert max(found.end, found.curve, found.peak) < 0.01
+    (warning,) = found.warnings(31, most=10**6)
+    assert "5 % in the time of the burst" in warning
+    assert "energies" not in warning
+
+
+def test_height_width_and_end_are_told_apart():
+    lower = class_error(TIMES, burst(5.0), burst(5.0, height=0.9))
+    # least squares also move a lower curve a little, and read its peak between outputs
+    np.testing.assert_allclose([lower.end, lower.peak], 0.1, rtol=0.05)
+    wider = class_error(TIMES, burst(5.0), burst(5.0, width=0.6))
+    np.testing.assert_allclose(wider.peak, 1.0 / 6.0, rtol=1e-3)
+    assert wider.end < 1e-6
+    assert wider.curve > 0.03
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_few_output_times_are_compared_as_they_are(count):
+    one, two = ({k: v[-count:] for k, v in burst(at).items()} for at in (5.0, 5.2))
+    found = class_error(TIMES[-count:], one, two)
+    assert found.delay == 0.0
+    assert found.curve == max(np.abs(one[n] - two[n]).max() for n in ("battery_energy",))
+
+
+def test_the_advice_names_what_can_be_taken():
+    assert ClassError(0.0, 0.0, 0.0, 0.0).warnings(31, most=10**6) == ()
+    wrong = ClassError(end=0.02, peak=0.0, delay=0.0, curve=0.02)
+    assert "try classes = 40" in wrong.warnings(31, most=40)[0]
+    assert "no more spins" in wrong.warnings(40, most=40)[0]
+
+
+@pytest.mark.parametrize(("width", "coupling", "last"), [(5, 7, 5.0), (10, 14, 3.0)])
+def test_who_follows_the_advice_is_soon_told_nothing(width, coupling, last):
+    times, classes = np.linspace(0.0, last * 1e-6, 101), 15
+    told = []
+    while True:
+        solution = meanfield.evolve(device(width, coupling), times, classes=classes)
+        if not solution.warnings:
+            break
+        told.append(classes)
+        classes = int(solution.warnings[-1].rpartition("classes = ")[2])
+    assert 1 <= len(told) <= 3
+    # the burst itself is right from the first: where classes rephase is what is told
+    assert solution.provenance["class_error_peak"] < 1e-3
+
+
+@pytest.mark.parametrize(
+    "line", [Gaussian(1e6), Lorentzian(1e6), QGaussian(1e6, 1.39)], ids=lambda line: repr(line)[:5]
+)
+@pytest.mark.parametrize("classes", [2, 3, 31, 101])
+def test_no_class_holds_few_spins_but_where_all_do(line, classes):
+    for number in (120, 10**4, 10**16):
+        found = divide(SpinEnsemble(number=number, coupling=1.0, line=line), classes, 1e7)
+        plain, weight = line_classes(line, classes)
+        np.testing.assert_allclose(found.weights.sum(), 1.0, rtol=1e-12)
+        if not np.array_equal(found.weights, weight):
+            assert found.weights.min() * number >= ENOUGH
+        # nothing rotates faster than with equal weights, unless it is near
+        assert np.abs(found.detunings).max() <= max(4.0 * 1e7, np.abs(plain).max())
+    assert found.weights.min() < weight.min() or classes == 2
+
+
+def test_a_multiplet_of_many_components_has_equal_weights_unless_each_gets_enough():
+    axes = Multiplet(Gaussian(1e6), tuple(1e6 * np.arange(6.0)), (1.0 / 6.0,) * 6)
+    spins = SpinEnsemble(number=10**15, coupling=1.0, line=axes)
+    for classes, equal in ((47, True), (48, False)):
+        found = divide(spins, classes, bandwidth=2e9 * math.pi)
+        assert found.weights.size == classes
+        assert (np.ptp(found.weights) < 1e-15) == equal
