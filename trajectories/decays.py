@@ -37,6 +37,8 @@ from trajectories.fluctuations import (
 from trajectories.histograms import burst_distribution, energy_edges
 from trajectories.photonstates import photon_states, populations_by_photons
 from trajectories.readout import FROM_POPULATIONS, derived
+from trajectories.recording import Path, follow, groups_of_runs, kernel_tables
+from trajectories.summaries import RunRows
 from trajectories.walks import (
     FEW_PHOTONS,
     count_few_photons,
@@ -86,15 +88,24 @@ class DecayTally:
         names: tuple[str, ...],
         first: int,
         runs: int,
+        rows: RunRows | None = None,
     ) -> DecayTally:
-        """Make runs first ... first + runs - 1 and count them."""
+        """Make runs first ... first + runs - 1 and count them, and add them to `rows` if given."""
         tables = unravelling(battery)
         taus = times * battery.gamma
         photons = round(tables.basis.J[-1] + tables.basis.m_start)
         arrivals = np.zeros((photons + 1, taus.size), dtype=np.int64)
         ladders = np.zeros(tables.basis.n_ladders, dtype=np.int64)
         start = np.uint64(seed), first, runs, tables.cumulative, tables.basis.J
-        if photons < FEW_PHOTONS * taus.size:
+        if rows is not None:
+            q = kernel_tables(tables, battery)
+            marks = np.zeros((photons + 2, taus.size), dtype=np.int64)
+            for begin, path in groups_of_runs(q, taus, first, runs):
+                follow(np.uint64(seed), begin, taus, q, path)
+                rows.add(begin, path)
+                _mark_arrivals(path, marks, ladders)
+            arrivals = np.cumsum(marks, axis=0)[:-1]
+        elif photons < FEW_PHOTONS * taus.size:
             count_few_photons(
                 *start, tables.basis.m_start, taus, interval_table(taus), arrivals, ladders
             )
@@ -251,3 +262,14 @@ class DecayTally:
         distributions["populations"] = Distribution.of_values(
             "battery excitations m_B + N_B/2", excitations, ladder
         )
+
+
+def _mark_arrivals(path: Path, marks: Counts, ladders: Counts) -> None:
+    """Mark both ends of the photons that came in each interval, of runs that were followed."""
+    ladders += np.bincount(path.drawn, minlength=ladders.size)
+    T = marks.shape[1]
+    after = path.emitted.reshape(-1, T).astype(np.int64)
+    before = np.concatenate([np.zeros_like(after[:, :1]), after[:, :-1]], axis=1)
+    column = np.broadcast_to(np.arange(T), after.shape)
+    np.add.at(marks, (before + 1, column), 1)
+    np.add.at(marks, (after + 1, column), -1)

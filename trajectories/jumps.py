@@ -22,14 +22,15 @@ from trajectories.decays import FEW_CELLS, MOST_CELLS, DecayTally, histogram_cel
 from trajectories.fluctuations import FLUCTUATIONS, NEED_ERGOTROPY
 from trajectories.jump_groups import MOST_SINGLE_JUMPS, made_in_groups
 from trajectories.noisy_records import NoisyTally
-from trajectories.noisy_replay import follow_noisy_run, summarise_noisy_runs
+from trajectories.noisy_replay import follow_noisy_run
+from trajectories.noisy_rows import no_rows_yet, table_of_noisy_rows
 from trajectories.photontimes import whole_record
 from trajectories.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from trajectories.recording import follow, groups_of_runs, kernel_tables
 from trajectories.records import RecordTally
 from trajectories.single import SingleRun
 from trajectories.stages import refuse_many_real_spins
-from trajectories.summaries import summarise_runs
+from trajectories.summaries import RunRows
 
 Array = NDArray[np.float64]
 
@@ -136,8 +137,9 @@ def sample(
     # the table of arrivals does not say which photons are of one run
     histograms = histograms and PEAK not in names and cells <= (MOST_CELLS if ladder else FEW_CELLS)
     tally = DecayTally if histograms else RecordTally
-    found = tally.count(battery, t, seed, names, first, runs)
-    table = summarise_runs(battery, t, seed, first, runs) if records == "summary" else None
+    rows = RunRows(battery, t, first, runs) if records == "summary" else None
+    found = tally.count(battery, t, seed, names, first, runs, rows)
+    table = None if rows is None else rows.table()
     solver = "quantum jumps in groups" if in_groups else "quantum jumps"
     return Solution(t, found, {"solver": solver, "seed": seed}, table)
 
@@ -244,10 +246,9 @@ def _sample_beyond(
     """`sample` of checked input, with what the paper's model lacks."""
     default = (*ENERGIES, "local_loss")
     names = requested(observables, default=default, available=available(battery))
-    found = NoisyTally.count(battery, times, seed, names, first, runs)
-    table = None
-    if records == "summary":
-        table = summarise_noisy_runs(battery, times, seed, first, runs)
+    rows = no_rows_yet(runs) if records == "summary" else None
+    found = NoisyTally.count(battery, times, seed, names, first, runs, rows)
+    table = None if rows is None else table_of_noisy_rows(rows, first)
     return Solution(times, found, {"solver": "quantum jumps", "seed": seed}, table)
 
 

@@ -32,6 +32,7 @@ from trajectories.histograms import (
     photon_distribution,
 )
 from trajectories.local_noise import Array
+from trajectories.noisy_rows import NoisyRows, no_rows_yet
 from trajectories.noisy_sums import add_runs, largest, no_runs_yet, photon_width
 from trajectories.readout import FROM_POPULATIONS, LINEAR, derived
 from trajectories.stages import empty_course, empty_draws, empty_frame_of, empty_state_of, plan
@@ -82,8 +83,9 @@ class NoisyTally:
         names: tuple[str, ...],
         first: int,
         runs: int,
+        rows: NoisyRows | None = None,
     ) -> NoisyTally:
-        """Make runs first ... first + runs - 1 and add them up."""
+        """Make runs first ... first + runs - 1 and add them up, and to `rows` if given."""
         ladder = any(name in (*FROM_POPULATIONS, "daemonic_ergotropy") for name in names)
         bounds = largest(battery)
         peaks = no_peaks(times.size if PEAK in names else 0)
@@ -100,6 +102,7 @@ class NoisyTally:
             empty_draws(),
             empty_course(battery, times.size, amplitudes=False, populations=ladder),
             sums,
+            no_rows_yet(0) if rows is None else rows,
         )
         moments = tuple(
             ExactSums(runs, bound, total, low, high, int(clipped))

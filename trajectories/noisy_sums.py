@@ -14,6 +14,7 @@ from nvmodel.refusal import InputError
 from nvmodel.sums import FULL, add_row, add_value, usable_bounds
 from trajectories.histograms import ENERGY_BINS, PHOTON_BINS, sort_ascending
 from trajectories.local_noise import EDGE, LOW, SIZE, TWO_JB, Array, State, weight
+from trajectories.noisy_rows import NoisyRows, add_row_of
 from trajectories.noisy_runs import (
     BURST,
     EMISSION_RATE,
@@ -147,8 +148,9 @@ def add_runs(
     draws: Draws,
     course: Course,
     sums: NoisySums,
+    rows: NoisyRows,
 ) -> None:
-    """Add the runs first ... first + runs - 1 to `sums`."""
+    """Add the runs first ... first + runs - 1 to `sums`, and to `rows` where there are any."""
     no_times, no_processes = np.empty(0), np.empty(0, dtype=np.int8)
     quantities = course.quantities
     for run in range(first, first + runs):
@@ -157,6 +159,8 @@ def add_runs(
             sums.clipped[o] += add_row(
                 quantities[o], sums.scale[o], sums.total[o], sums.low[o], sums.high[o]
             )
+        if rows.lost.size:
+            add_row_of(run - first, course, times, rows)
         if sums.peaks.last.size:
             add_peak(quantities[EMISSION_RATE], times, sums.peaks)
         add_to_histograms(

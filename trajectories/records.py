@@ -40,6 +40,7 @@ from trajectories.readout import FROM_POPULATIONS, LINEAR, derived
 from trajectories.recording import kernel_tables
 from trajectories.recordsums import Sums, add_records
 from trajectories.spreads import GROUPS, GroupedSums, spread_bounds
+from trajectories.summaries import RunRows
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -100,8 +101,9 @@ class RecordTally:
         names: tuple[str, ...],
         first: int,
         runs: int,
+        rows: RunRows | None = None,
     ) -> RecordTally:
-        """Make runs first ... first + runs - 1 and add them up."""
+        """Make runs first ... first + runs - 1 and add them up, and to `rows` if given."""
         tables = unravelling(battery)
         basis = tables.basis
         bounds = _bounds(battery, basis, times)
@@ -110,7 +112,7 @@ class RecordTally:
         spread = GroupedSums.empty(spread_bounds(basis.J), times.size if needs_spread else 0)
         peaks = no_peaks(times.size if PEAK in names else 0)
         sums = _no_runs_yet(battery, basis, times, bounds, ladder, spread, peaks)
-        _add_runs(battery, tables, times, seed, (first, runs), ladder, sums)
+        _add_runs(battery, tables, times, seed, (first, runs), ladder, sums, rows)
         moments = tuple(
             ExactSums(
                 runs,
@@ -277,6 +279,7 @@ def _add_runs(
     span: tuple[int, int],
     ladder: bool,
     sums: Sums,
+    rows: RunRows | None,
 ) -> None:
     """Make `span` = (first, number) of runs, as a detector of the model's efficiency sees them."""
     basis, taus = tables.basis, times * battery.gamma
@@ -288,7 +291,7 @@ def _add_runs(
         add_detected_runs(key, first, runs, taus, battery.gamma, kernel, eta, states, sums)
         return
     coefficients = _population_table(basis) if ladder else np.zeros((0, 0, 0))
-    add_records(key, first, runs, taus, battery.gamma, kernel, coefficients, sums)
+    add_records(key, first, runs, taus, battery.gamma, kernel, coefficients, sums, rows)
 
 
 def _no_runs_yet(

@@ -20,6 +20,7 @@ from trajectories.spreads import (
     add_spread,
     conditional_spreads,
 )
+from trajectories.summaries import RunRows
 from trajectories.walks import INNER, KERNEL
 
 Array = NDArray[np.float64]
@@ -58,8 +59,9 @@ def add_records(
     q: Tables,
     coefficients: Array,
     sums: Sums,
+    rows: RunRows | None,
 ) -> None:
-    """Add the runs first ... first + runs - 1 to `sums`.
+    """Add the runs first ... first + runs - 1 to `sums`, and to `rows` where they are wanted.
 
     `coefficients` (rows, K, N_B + 1) are those of Clebsch and Gordan for M = J_t, J_t - 1, ...,
     of no rows where nobody asked for populations.
@@ -68,6 +70,8 @@ def add_records(
     for start, path in groups_of_runs(q, taus, first, runs, states):
         follow(seed, start, taus, q, path)
         n = path.burst.size
+        if rows is not None:
+            rows.add(start, path)
         sums.ladders[:] += np.bincount(path.drawn % q.damping.size, minlength=q.damping.size)
         _read_quantities(path, gamma, q)
         quantities = path.quantities

@@ -6,8 +6,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from nvmodel.battery import CollectiveBattery
-from trajectories.conditional import BATTERY_Z, BATTERY_Z_RATE, EMISSION, unravelling
-from trajectories.recording import follow, groups_of_runs, kernel_tables
+from trajectories.conditional import BATTERY_Z, BATTERY_Z_RATE, EMISSION
+from trajectories.recording import Path
 
 Array = NDArray[np.float64]
 
@@ -15,10 +15,8 @@ CHARGE_LEVELS = (0.25, 0.5, 0.75)  # of the conditional battery energy per spin,
 COLUMNS = 7 + len(CHARGE_LEVELS)  # of a row without its index
 
 
-def summarise_runs(
-    battery: CollectiveBattery, times: Array, seed: int, first: int, runs: int
-) -> pd.DataFrame:
-    """A row for each of the runs first ... first + runs - 1.
+class RunRows:
+    """Rows of the runs first ... first + runs - 1, filled while a tally makes them.
 
     Columns: ``run``; ``final_energy`` (conditional, per battery spin, at the last time);
     ``emitted_photons`` and ``absorbed_photons`` until then; ``burst_time``, when the total J^z
@@ -30,25 +28,32 @@ def summarise_runs(
 
     Examples
     --------
-    >>> table = summarise_runs(CollectiveBattery(1, 5), np.linspace(0, 9, 91), 3, first=10, runs=2)
+    >>> from trajectories import sample
+    >>> battery, times = CollectiveBattery(1, 5), np.linspace(0, 9, 91)
+    >>> table = sample(battery, times, runs=2, seed=3, first=10, records="summary").records
     >>> table.run.tolist(), (table.final_energy > 0.8).tolist(), table.emitted_photons.tolist()
     ([10, 11], [True, True], [4, 4])
     """
-    taus, tables = times * battery.gamma, unravelling(battery)
-    q = kernel_tables(tables, battery)
-    found = np.full((runs, COLUMNS), np.nan)
-    levels = np.array(CHARGE_LEVELS)
-    for start, path in groups_of_runs(q, taus, first, runs):
-        follow(np.uint64(seed), start, taus, q, path)
-        group = found[start - first : start - first + path.burst.size]
-        energies = 0.5 + path.means[BATTERY_Z] / q.n_battery
-        group[:, 1] = path.emitted[taus.size - 1 :: taus.size]
-        group[:, 2] = path.absorbed[taus.size - 1 :: taus.size]
+
+    def __init__(self, battery: CollectiveBattery, times: Array, first: int, runs: int) -> None:
+        self._battery, self._taus, self._first = battery, times * battery.gamma, first
+        self._found = np.full((runs, COLUMNS), np.nan)
+
+    def add(self, start: int, path: Path) -> None:
+        """Read the runs start, start + 1, ... that were followed into `path`."""
+        T, begin = self._taus.size, start - self._first
+        group = self._found[begin : begin + path.burst.size]
+        energies = 0.5 + path.means[BATTERY_Z] / float(self._battery.n_battery)
+        group[:, 1] = path.emitted[T - 1 :: T]
+        group[:, 2] = path.absorbed[T - 1 :: T]
         group[:, 3] = np.where(path.burst < np.inf, path.burst, np.nan)
         powers, emission = path.means[BATTERY_Z_RATE], path.means[EMISSION]
-        _summarise(energies, powers, emission, taus, levels, group)
-    found[:, 4] = found[:, 4] * battery.gamma / battery.n_battery
-    return table_of_rows(found, first, rate=battery.gamma)
+        _summarise(energies, powers, emission, self._taus, np.array(CHARGE_LEVELS), group)
+        group[:, 4] = group[:, 4] * self._battery.gamma / self._battery.n_battery
+
+    def table(self) -> pd.DataFrame:
+        """All rows."""
+        return table_of_rows(self._found, self._first, rate=self._battery.gamma)
 
 
 def table_of_rows(found: Array, first: int, rate: float) -> pd.DataFrame:
