@@ -53,13 +53,14 @@ class Coefficients(NamedTuple):
 
 def coefficients(system: System) -> Coefficients:
     """The numbers of a `System` in the order the kernels want."""
+    # kernels are compiled for arrays that can be written into, which those of a System cannot
     return Coefficients(
         system.share,
         system.scaled_coupling,
-        system.detuning,
-        system.decoherence,
-        system.relaxation,
-        system.supply,
+        system.detuning.copy(),
+        system.decoherence.copy(),
+        system.relaxation.copy(),
+        system.supply.copy(),
         system.total,
         system.kappa,
         system.nbar,

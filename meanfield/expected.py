@@ -29,9 +29,13 @@ class Expected:
     covered: bool
 
 
-@cache
 def read_map() -> pd.DataFrame:
-    """The map that comes with the package."""
+    """The map that comes with the package, as a table of the caller's own."""
+    return _kept_map().copy()
+
+
+@cache
+def _kept_map() -> pd.DataFrame:
     with resources.as_file(resources.files("meanfield") / MAP) as path:
         return pd.read_csv(path)
 
@@ -97,10 +101,10 @@ def expectations(
         return {}, ()
     place = (battery + charger, charger / battery, system.nbar)
     names = tuple(names)
-    largest = {name: expected_error(read_map(), method, name, *place) for name in names}
+    largest = {name: expected_error(_kept_map(), method, name, *place) for name in names}
     known = {name: one.error for name, one in largest.items() if one is not None}
-    end = expected_error(read_map(), method, JUDGED, *place, measure="end")
-    largest_share = expected_error(read_map(), method, JUDGED, *place)
+    end = expected_error(_kept_map(), method, JUDGED, *place, measure="end")
+    largest_share = expected_error(_kept_map(), method, JUDGED, *place)
     if end is None or largest_share is None or not known or end.error <= TOLD:
         return known, ()
     at_most, at_end = 100.0 * largest_share.error, 100.0 * min(end.error, largest_share.error)

@@ -12,7 +12,7 @@ of n/N (what leaves the resonator) and of the excitations supplied by T1 and by 
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import singledispatch
 
 import numpy as np
@@ -24,6 +24,7 @@ from nvmodel.ensemble import SpinEnsemble
 from nvmodel.preparation import DickeState, Polarised, Preparation
 from nvmodel.protocol import total_duration
 from nvmodel.pulse import Drive
+from nvmodel.readonly import own_read_only
 from nvmodel.refusal import InputError
 from nvmodel.resonator import ResonatorBattery
 
@@ -50,6 +51,8 @@ class System:
     drive : Drive or None
     frequency : float or None
         Transition frequency, rad/s, where known.
+
+    Its arrays are copies of those it is given, and cannot be written into.
     """
 
     number: Array
@@ -66,6 +69,13 @@ class System:
     eliminated: bool
     drive: Drive | None
     frequency: float | None
+
+    def __post_init__(self) -> None:
+        # a System keys what is remembered of it: whoever changes the arrays he gave, or these,
+        # would be answered from the old ones
+        for field in fields(self):
+            if isinstance(value := getattr(self, field.name), np.ndarray):
+                object.__setattr__(self, field.name, own_read_only(value))
 
     @property
     def total(self) -> float:

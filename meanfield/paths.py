@@ -118,7 +118,7 @@ def step_of(system: System, h: float) -> Step:
         noises=0.5 * np.sqrt(_noise(rates, h) / system.number),
         share=system.share,
         coupling=system.scaled_coupling,
-        detuning=system.detuning,
+        detuning=system.detuning.copy(),  # a kernel's: those of a System cannot be written into
         equilibrium=equilibrium,
         order=order,
         leads=leads,

@@ -151,6 +151,7 @@ class DecayTally:
         reached[0] = len(self.spans)
         exactly = reached.copy()
         exactly[:-1] -= reached[1:]
+        exactly.setflags(write=False)  # remembered, and read again for what is asked later
         return exactly
 
     def read(self) -> Reading:

@@ -1,13 +1,21 @@
 """Whoever writes into what an engine handed out changes his own copy alone."""
 
-from dataclasses import fields, is_dataclass
-from functools import partial
-from types import FunctionType
+import gc
+import importlib
+import pkgutil
+from dataclasses import replace
+from functools import cached_property, partial
+from types import FunctionType, ModuleType
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import meanfield
+import nvmodel
+import runs
+import trajectories
+from meanfield.expected import read_map
 from nvmodel import CollectiveBattery, LocalNoise, Pulse, Stage
 from trajectories import evolve, sample, single_run, steady_state
 
@@ -17,7 +25,7 @@ BLIND = CollectiveBattery(3, 6, detector_efficiency=0.5)
 NOISY = CollectiveBattery(2, 3, battery_noise=LocalNoise(emission=0.3), detuning=0.2)
 STEPPED = CollectiveBattery(2, 3, protocol=(Stage(0.1), Pulse(0.5, 0.5)))
 ALL = ["battery_energy", "ergotropy", "daemonic_ergotropy"]
-LEAVES = str | bytes | type | CollectiveBattery | FunctionType
+LEAVES = str | bytes | type | CollectiveBattery | FunctionType | ModuleType
 STUDIES = {
     "averages": partial(evolve, COLD, TIMES),
     "warm averages": partial(evolve, WARM, TIMES),
@@ -38,10 +46,8 @@ STUDIES = {
 
 
 def _arrays(thing, seen):
-    """All arrays that can be reached through attributes, mappings and sequences."""
-    if id(thing) in seen or isinstance(
-        thing, str | bytes | type | CollectiveBattery | FunctionType
-    ):
+    """All arrays that can be reached: attributes, remembered properties, mappings, sequences."""
+    if id(thing) in seen or isinstance(thing, LEAVES):
         return
     seen[id(thing)] = thing
     if isinstance(thing, np.ndarray):
@@ -55,16 +61,34 @@ def _arrays(thing, seen):
     elif isinstance(thing, tuple | list):
         for value in thing:
             yield from _arrays(value, seen)
-    elif is_dataclass(thing):
-        for field in fields(thing):
-            yield from _arrays(getattr(thing, field.name), seen)
-    elif hasattr(thing, "distributions"):
-        for name in ("times", "values", "errors", "distributions", "records"):
-            yield from _arrays(getattr(thing, name), seen)
-        # what a tally is made of, its study and the tables behind it included
-        yield from _arrays(thing.tally, seen)
-    elif hasattr(thing, "__dict__"):
-        yield from _arrays(vars(thing), seen)
+    else:
+        for name, kind in vars(type(thing)).items():
+            if isinstance(kind, cached_property):
+                getattr(thing, name)
+        if hasattr(thing, "__dict__"):
+            yield from _arrays(vars(thing), seen)
+
+
+def _caches():
+    """Every function of the package that remembers what it returned."""
+    found = {}
+    for package in (nvmodel, trajectories, meanfield, runs):
+        for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+            if module.name.rpartition(".")[2] != "__main__":
+                for one in vars(importlib.import_module(module.name)).values():
+                    if hasattr(one, "cache_info"):
+                        found[id(one)] = one
+    return found.values()
+
+
+def _remembered():
+    """Arrays that a cache holds: referents of a remembering function are its keys and results."""
+    seen = {}
+    for one in _caches():
+        own = {id(one.__wrapped__), id(one.__dict__)}
+        for held in gc.get_referents(one):
+            if id(held) not in own:
+                yield from _arrays(held, seen)
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -78,6 +102,43 @@ def test_scribbling_over_everything_changes_no_later_study(name):
     after = list(_arrays(STUDIES[name](), {}))
     for one, other in zip(before, after, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_what_is_handed_out_shares_no_memory_with_a_cache(name):
+    handed = [a for a in _arrays(STUDIES[name](), {}) if a.flags.writeable and a.size]
+    kept = [a for a in _remembered() if a.size]
+    assert len(list(_caches())) >= 5
+    assert kept  # caches are seen into
+    for array in handed:
+        assert not any(np.may_share_memory(array, one) for one in kept)
+
+
+def test_what_a_tally_remembers_of_its_counts_is_not_written_over():
+    """Values are read when first asked for, perhaps after someone looked at the occupation."""
+    study = sample(COLD, TIMES, 20, 5)
+    with pytest.raises(ValueError, match="read-only"):
+        study.tally.occupation[...] = 77
+    expected = sample(COLD, TIMES, 20, 5)["battery_energy"]
+    np.testing.assert_array_equal(study["battery_energy"], expected)
+
+
+def test_the_map_of_errors_is_the_callers_own():
+    table = read_map()
+    before = table.copy()
+    table["end"] = 77.0
+    pd.testing.assert_frame_equal(read_map(), before)
+
+
+def test_a_system_cannot_be_changed_behind_what_is_remembered_of_it():
+    """One given to `sample` keys its plan: changed in place it was answered from the old one."""
+    numbers = np.array([3.0, 6.0])
+    system = replace(meanfield.moments.system_of(COLD, 1), number=numbers)
+    before = meanfield.sample(system, TIMES, 20, 5)["battery_energy"]
+    numbers[:] = 77.0
+    with pytest.raises(ValueError, match="read-only"):
+        system.number[0] = 77.0
+    np.testing.assert_array_equal(meanfield.sample(system, TIMES, 20, 5)["battery_energy"], before)
 
 
 def test_counts_that_are_written_over_merge_as_before():
