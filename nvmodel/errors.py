@@ -7,7 +7,8 @@ first one, and two runs that agree prove little. So each error holds three parts
 
 s is the standard deviation over runs, of the quantity or of its influence on what is asked. The
 second part is one run that was not seen, put at the distance u that a single event makes, or at
-that of the largest of n exponential deviations. rho is half a step of the fixed-point sums. Where
+that of the largest of n exponential deviations. rho is half a step of the fixed-point sums, or
+the rounding of rates that are differences: after a burst they fall below it. Where
 nothing can have happened yet, u is zero and so is the error.
 
 Intervals take Student's factor for n - 1 degrees of freedom: value +- `confidence_factor` times the

@@ -111,8 +111,8 @@ class ExactSums:
     --------
     >>> one = ExactSums.of([[0.25, 1.0]], bound=1.0)
     >>> both = one.merge(ExactSums.of([[0.75, 1.0]], bound=1.0))
-    >>> both.mean(), both.standard_error()
-    (array([0.5, 1. ]), array([0.25, 0.  ]))
+    >>> both.mean(), both.variance()
+    (array([0.5, 1. ]), array([0.125, 0.   ]))
     """
 
     count: int
@@ -174,11 +174,6 @@ class ExactSums:
         n, total = self.count, self.total.astype(object)
         squares = self.square_low.astype(object) + self.square_high.astype(object) * (1 << BITS)
         return _ratio(n * squares - total * total, n * (n - 1)) * (self.bound / FULL) ** 2
-
-    def standard_error(self) -> Array:
-        """Standard error of `mean`; NaN for fewer than two runs."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.sqrt(self.variance() / self.count)
 
 
 def _ratio(integers: NDArray[Any], divisor: int) -> Array:

@@ -26,7 +26,7 @@ from nvmodel.errors import Unseen
 from nvmodel.refusal import InputError
 from nvmodel.solution import Distribution, Reading, RunSpans, same_shapes
 from trajectories.conditional import Unravelling, decay_tables, unravelling
-from trajectories.exact_moments import PHOTONS, errors_from_energy, unseen_of
+from trajectories.exact_moments import PHOTONS, errors_from_energy, largest_rates, unseen_of
 from trajectories.fluctuations import (
     FLUCTUATIONS,
     NEED_ERGOTROPY,
@@ -51,6 +51,7 @@ Counts = NDArray[np.int64]
 
 # beyond this histogram sums at output times are smaller, and quicker to merge after each block
 FEW_CELLS = 1_000_000
+ROUNDING = float(np.finfo(float).eps)  # of what a conditional rate is summed up from
 MOST_CELLS = 8_000_000  # of the arrival histogram: 64 MB, and three times that to read it
 
 
@@ -176,10 +177,13 @@ class DecayTally:
         over = OverRuns(self.occupation, len(self.spans))
         photons_so_far = (over.mean(quantities[name]) for name in PHOTONS)
         unseen = unseen_of(self.battery, self.times, len(self.spans), *photons_so_far)
+        power, emission_rate, _ = largest_rates(self.battery, float(basis.J[-1]))
+        # differences of such sizes: a power of 1e-17 after the burst is rounding
+        rounding = {"power": ROUNDING * power, "emission_rate": ROUNDING * emission_rate}
         for name, quantity in quantities.items():
             values[name], errors[name] = (
                 over.mean(quantity),
-                over.error(quantity, unseen.of_means[name]),
+                over.error(quantity, unseen.of_means[name], rounding.get(name, 0.0)),
             )
         values |= derived(self.names, self.battery, values["battery_energy"], None)
         energy_error = over.error(battery_energy, unseen.energy)

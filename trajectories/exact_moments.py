@@ -18,6 +18,18 @@ Counts = NDArray[np.int64]
 PHOTONS = ("emitted_photons", "absorbed_photons")
 
 
+def largest_rates(battery: CollectiveBattery, J: float) -> tuple[float, float, float]:
+    """Largest power per spin, emission and absorption rates of any run, J its longest ladder.
+
+    The battery's rate is a mean of J_B^+ J^- and the like, at most the product of both lengths.
+    """
+    nbar, gamma = battery.occupation, battery.gamma
+    fastest = gamma * (J + 1.0) ** 2
+    half_battery = battery.n_battery / 2 + 1.0
+    power = (2.0 * nbar + 1.0) * gamma * (J + 1.0) * half_battery / battery.n_battery
+    return power, (nbar + 1.0) * fastest, max(nbar, 1e-200) * fastest
+
+
 def moment_arrays(moments: tuple[ExactSums, ...]) -> dict[str, Counts]:
     """Sums of equal shape as four arrays, one row for each."""
     return {

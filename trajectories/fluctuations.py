@@ -58,16 +58,19 @@ class OverRuns:
         """Weighted mean (T,)."""
         return np.asarray((self.weight * quantity).sum(axis=0) / (self.runs or 1))
 
-    def error(self, influence: Array, unseen: ArrayLike) -> Array:
+    def error(self, influence: Array, unseen: ArrayLike, rounding: float = 0.0) -> Array:
         """Standard error of a functional by its influence function (Efron 1982).
 
-        `unseen` is the influence of a run that was not seen; see `nvmodel.errors`.
+        `unseen` is the influence of a run that was not seen, `rounding` how far a quantity that has
+        begun to differ is from its true value in double precision; see `nvmodel.errors`.
 
         The influence of a run is the derivative of the functional with respect to the run's weight;
         for a mean it is the quantity itself.
         """
         assert self.runs is not None
-        return mean_error(self.variance(influence)[0], self.runs, unseen)
+        variance = self.variance(influence)[0]
+        definite = (variance == 0.0) & (np.asarray(unseen) == 0.0)
+        return mean_error(variance, self.runs, unseen, np.where(definite, 0.0, rounding))
 
     def variance(self, quantity: Array) -> tuple[Array, Array]:
         """Variance over runs (T,), with runs - 1, and its influence."""

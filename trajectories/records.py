@@ -24,6 +24,7 @@ from trajectories.exact_moments import (
     error_from_populations,
     error_of,
     errors_from_energy,
+    largest_rates,
     moment_arrays,
     moments_from,
     unseen_of,
@@ -347,26 +348,12 @@ def _bounds(battery: CollectiveBattery, basis: CoupledBasis, times: Array) -> Ar
     """Largest magnitudes of the summed quantities.
 
     Whole numbers are summed as they are up to 2^30, beyond in steps of a power of two: a burst with
-    all its detours emits about (2 nbar + 1) times the start's height, and we allow twice that. The
-    battery's rate is a mean of J_B^+ J^- and the like, at most the product of both lengths.
+    all its detours emits about (2 nbar + 1) times the start's height, and we allow twice that.
     """
-    J, nbar, gamma = float(basis.J[-1]), battery.occupation, battery.gamma
-    fastest = gamma * (J + 1.0) ** 2
-    half_battery = battery.n_battery / 2 + 1.0
+    J, nbar = float(basis.J[-1]), battery.occupation
     height = J + basis.m_start + 2.0
     photons = max(FULL, 2.0 ** np.ceil(np.log2(2.0 * (2.0 * nbar + 1.0) * height)))
-    return usable_bounds(
-        [
-            1.0,
-            1.0,
-            (2.0 * nbar + 1.0) * gamma * (J + 1.0) * half_battery / battery.n_battery,
-            (nbar + 1.0) * fastest,
-            max(nbar, 1e-200) * fastest,
-            photons,
-            photons,
-            1.0,
-        ]
-    )
+    return usable_bounds([1.0, 1.0, *largest_rates(battery, J), photons, photons, 1.0])
 
 
 def _population_table(basis: CoupledBasis) -> Array:
