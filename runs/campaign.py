@@ -60,11 +60,13 @@ def partial_folder(out: Path) -> Path:
 def open_partial(definition: RunDefinition, out: Path, restart: bool) -> bool:
     """Begin, or go on with, the unfinished study of `out`; whether it begins.
 
-    The folder exists and is owned. Raises InputError where it holds another study.
+    The folder exists and is owned. Raises InputError where it holds another study. A study that
+    was begun and of which nothing was made, because it was refused or killed, is in nobody's way.
     """
     folder = partial_folder(out)
     present = {path.name for path in folder.iterdir()} - {OWNER}
-    if restart and present:
+    unmade = DEFINITION in present and present <= {DEFINITION, RECORDS}  # rows that none counted
+    if present and (restart or (unmade and not continues(definition, out))):
         if DEFINITION not in present:
             raise InputError("--restart", str(folder), "is not an unfinished study; not removed")
         clear(folder)

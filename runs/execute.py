@@ -30,7 +30,7 @@ from runs.provenance import provenance
 from runs.screen import ResultTables
 from runs.signals import Stopped, StopRequest, stop_on_signals
 from runs.store import FIGURES, OWN, save, usable_folder, written_aside
-from runs.study import Campaign, Study, run_study
+from runs.study import Campaign, Study, refuse_unread, run_study
 from runs.world import on_root, rank_of, size_of
 
 # what to do with an earlier result or an unfinished one in the same place
@@ -102,8 +102,9 @@ def _carry_out(
             console.print(text, soft_wrap=True)
         return None, ended
     except InputError:
-        if rank_of(comm) == 0 and prepared.begun and not (folder / TALLIES).exists():
-            shutil.rmtree(folder, ignore_errors=True)  # nothing was made
+        # nothing was made; the rank that was refused ends the others before they can tidy up
+        if prepared.begun and not (folder / TALLIES).exists():
+            shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
@@ -170,6 +171,7 @@ def _prepare(order: Order, owner: Owner, console: Console) -> _Prepared:
     definition = read_definition(path)
     for method in definition.methods:
         observables_of(definition, method)
+    refuse_unread(definition)
     if order.existing == "extend" and "sample" not in definition.methods:
         raise InputError("--extend", str(order.out), 'only with method = "sample"')
     for line in choice_lines(definition):

@@ -119,6 +119,18 @@ def run_study(
         )
 
 
+def refuse_unread(definition: RunDefinition) -> None:
+    """Refuse a precision of what single runs do not read unless they are asked to, before any.
+
+    Where observables are asked for by name, the definition knows.
+    """
+    if definition.precision is None or definition.observables is not None:
+        return
+    for point in definition.points():
+        job = _job(definition, point, None)
+        definition.precision.next_goal(job.make(job.first, job.first + 1), 1)
+
+
 def _averages(
     definition: RunDefinition, points: tuple[Point, ...], comm: Any, campaign: Campaign
 ) -> dict[Key, Solution] | None:

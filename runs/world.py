@@ -33,9 +33,12 @@ def communicator() -> Ranks | None:
 
     MPI is not touched otherwise: starting it costs time, and a plain start must work without it.
     """
-    if not any(name in os.environ for name in LAUNCHER_VARIABLES):
-        return None
-    return _started()
+    return _started() if launched() else None
+
+
+def launched() -> bool:
+    """Whether an MPI launcher started this process."""
+    return any(name in os.environ for name in LAUNCHER_VARIABLES)
 
 
 @cache
@@ -151,12 +154,12 @@ def _abort(comm: Ranks, status: int) -> None:
 
 
 def has_terminal(comm: Any) -> bool:
-    """Whether a person watches rank 0's output.
+    """Whether a person watches rank 0's output; `comm` is None for a single rank, too.
 
     A launcher gives rank 0 a terminal of its own even where its output goes to a file; what counts
     is where the launcher, our parent, writes. Where that cannot be known: no.
     """
-    if comm is None:
+    if comm is None and not launched():
         return sys.stdout.isatty()
     try:
         return os.readlink(f"/proc/{os.getppid()}/fd/1").startswith(("/dev/pts", "/dev/tty"))

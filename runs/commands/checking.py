@@ -53,6 +53,7 @@ def check(
     from runs.cost import estimate
     from runs.cost_table import cost_table
     from runs.definition import find_definition, read_definition
+    from runs.study import refuse_unread
 
     comm = communicator()
     console = console_of(comm)
@@ -60,6 +61,7 @@ def check(
 
     def tell() -> None:
         read = read_definition(find_definition(definition))
+        refuse_unread(read)
         console.print(cost_table(read, estimate(read), count))
 
     on_root(comm, tell)

@@ -2,9 +2,12 @@
 # A throw-away Slurm on one machine: every node has its own network, host name, processes, /dev/shm.
 #   cluster.sh up FOLDER [NODES]     needs root, slurm-wlm slurm-wlm-basic-plugins munge iproute2 libpmix-dev
 #   cluster.sh on FOLDER NODE CMD... inside a node (ctl: where jobs are submitted)
-#   cluster.sh kill FOLDER NODE      the node loses its power
+#   cluster.sh kill FOLDER NODE      the node loses its power, and Slurm is told
+#   cluster.sh boot FOLDER NODE      and gets it back
+#   cluster.sh cut FOLDER NODE       its link is cut; processes go on
+#   cluster.sh mend FOLDER NODE      and joined again
 #   cluster.sh down FOLDER
-# All traffic stays inside the namespaces db$ID-*.
+# FOLDER/small is a disk of 8 MB that all nodes share. All traffic stays inside the namespaces db$ID-*.
 set -eu
 verb=$1; folder=$(realpath -m "$2"); shift 2
 id=$(echo -n "$folder" | cksum | cut -c1-4)
@@ -17,9 +20,18 @@ start() { # start NODE COMMAND...
   for _ in $(seq 20); do sleep 0.1; pgrep -P $! >"$folder/$node.init" && return; done
   return 1
 }
+idle() { # idle NUMBER: until so many nodes are ready for work
+  for _ in $(seq 120); do
+    [ "$("$0" on "$folder" ctl sinfo -h -t idle -o %D 2>/dev/null)" = "$1" ] && return; sleep 0.5
+  done
+  echo "no cluster: $(tail -n 3 "$folder"/slurm*.log)" >&2; return 1
+}
+# what a step leaves in the spool would be in the way of its next start there
+boot() { rm -rf "$folder/spool.$1"; mkdir "$folder/spool.$1"; start "$1" slurmd -N "$1"; }
 case $verb in
 up)
-  nodes=${1:-2}; mkdir -p "$folder"/{state,munge}; chmod 755 "$folder"
+  nodes=${1:-2}; mkdir -p "$folder"/{state,munge,small}; chmod 755 "$folder"
+  mount -t tmpfs -o size=8m small "$folder/small"
   ip netns add db$id-sw; ip -n db$id-sw link add br0 type bridge; ip -n db$id-sw link set br0 up
   echo 127.0.0.1 localhost >"$folder/hosts"; i=9
   for node in ctl $(seq -f n%g $nodes); do
@@ -52,7 +64,7 @@ StateSaveLocation=$folder/state
 SlurmctldLogFile=$folder/slurmctld.log
 SlurmdLogFile=$folder/slurmd.%n.log
 TmpFS=$folder/tmp.%n
-SlurmdTimeout=10
+SlurmdTimeout=60
 KillWait=5
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
@@ -65,16 +77,23 @@ NodeName=n[1-$nodes] CPUs=4 State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 C
   start ctl slurmctld
-  for node in $(seq -f n%g $nodes); do mkdir -p "$folder/spool.$node"; start $node slurmd -N $node; done
-  for _ in $(seq 60); do
-    [ "$("$0" on "$folder" ctl sinfo -h -t idle -o %D 2>/dev/null)" = "$nodes" ] && exit 0; sleep 0.5
-  done
-  echo "no cluster: $(tail -n 3 "$folder"/slurm*.log)" >&2; exit 1 ;;
+  for node in $(seq -f n%g $nodes); do boot $node; done
+  idle $nodes ;;
 on) node=$1; shift
   SLURM_CONF="$folder/slurm.conf" exec nsenter -t "$(cat "$folder/$node.init")" -m -u -i -p -n --wdns="$PWD" "$@" ;;
-kill) kill -9 "$(cat "$folder/$1.init")" ;;
+kill)
+  kill -9 "$(cat "$folder/$1.init")"
+  "$0" on "$folder" ctl scontrol update NodeName=$1 State=DOWN Reason=power ;;
+boot)
+  boot $1
+  # what it was given up for is over, and so are its jobs
+  "$0" on "$folder" ctl scontrol update NodeName=$1 State=RESUME 2>/dev/null || :
+  idle $(grep -c ' n' "$folder/hosts") ;;
+cut) ip -n db$id-sw link set v-$1 down ;;
+mend) ip -n db$id-sw link set v-$1 up ;;
 down)
   for f in "$folder"/*.init; do kill -9 "$(cat "$f")" 2>/dev/null || :; done
   kill "$(cat "$folder/munge/pid")" 2>/dev/null || :
+  umount -l "$folder/small" 2>/dev/null || :
   for ns in $(ip netns list | awk '{print $1}' | grep "^db$id-"); do ip netns del $ns; done ;;
 esac

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,10 @@ SCRIPT = Path(__file__).with_name("cluster.sh")
 PAGE = Path(__file__).parents[2] / "docs" / "clusters.md"
 NEEDED = ("slurmctld", "slurmd", "srun", "munged", "ip", "nsenter", "unshare")
 OVER = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL")
+SMALL = ("--nodes=2", "--ntasks-per-node=1")  # a rank on each node
 BIN = Path(sys.executable).parent
+# for anything that ends at all: the machine may be busy with other work
+PATIENCE_SECONDS = 900.0
 
 
 def why_not():
@@ -52,7 +56,29 @@ class Cluster:
     def order(self, verb, *arguments):
         """One of cluster.sh's verbs."""
         command = ["bash", str(SCRIPT), verb, str(self.folder), *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120)
+        return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+
+    @contextmanager
+    def without(self, node):
+        """Within the block the node has no power; jobs that had it are over, or wait."""
+        self._ordered("kill", node)
+        try:
+            yield
+        finally:
+            self._ordered("boot", node)
+
+    @contextmanager
+    def cut(self, node):
+        """Within the block the node's link is cut; its processes go on."""
+        self._ordered("cut", node)
+        try:
+            yield
+        finally:
+            self._ordered("mend", node)
+
+    def _ordered(self, verb, node):
+        answer = self.order(verb, node)
+        assert answer.returncode == 0, answer.stderr
 
     def on(self, node, *command, cwd, **environment):
         """Run a command in a node."""
@@ -62,7 +88,7 @@ class Cluster:
             env=self.environment | environment,
             capture_output=True,
             text=True,
-            timeout=500,
+            timeout=PATIENCE_SECONDS,
         )
 
     def submit(self, script, *options, cwd):
@@ -76,7 +102,16 @@ class Cluster:
         answer = self.on("ctl", "scontrol", "show", "job", job, cwd=cwd)
         return dict(re.findall(r"(\w+)=(\S+)", answer.stdout))
 
-    def wait(self, job, cwd, seconds=480.0):
+    def until(self, come, job, cwd):
+        """Wait for `come()`, while the job is not over."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not come():
+            state = self.state(job, cwd)
+            assert state["JobState"] not in OVER, state
+            assert time.monotonic() < end, state
+            time.sleep(0.1)
+
+    def wait(self, job, cwd, seconds=PATIENCE_SECONDS):
         """Until the job is over, requeues and all; its last state."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:

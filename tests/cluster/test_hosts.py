@@ -1,10 +1,10 @@
-"""Two hosts: how ranks are kept at work between them, and what a dead one leaves."""
+"""Two hosts: how ranks are kept at work between them, and one owner of a folder."""
 
 import sys
-import time
 
-from tests.cluster.nodes import on_nodes
-from tests.cluster.test_page import SMALL, STUDY, plain, tables
+from runs.owner import OWNER
+from tests.cluster.nodes import SMALL, on_nodes
+from tests.cluster.study import write
 
 pytestmark = on_nodes
 
@@ -27,20 +27,18 @@ def test_no_rank_waits_for_one_that_computes(cluster, tmp_path):
     assert float(answer.stdout.split()[-1]) > 0.85
 
 
-def test_a_killed_node_is_gone_on_without(cluster, tmp_path):
-    """Power loss of n2 in the midst of a study: the checkpoint is gone on with, on n1 alone."""
-    (tmp_path / "d.toml").write_text(STUDY.replace("RUNS", "6_000_000"))
-    run = "darkbattery run d.toml --out out --checkpoint-interval 0.2"
+def test_two_starts_into_one_folder_from_two_hosts(cluster, tmp_path):
+    """The second is refused in one line, and the first goes on."""
+    write(tmp_path / "study.toml", 400_000_000)  # far more than a test waits for
+    run = "darkbattery run study.toml --out out"
     (tmp_path / "job.sh").write_text(f"#!/bin/bash\nsrun --mpi=pmix {run}\n")
-    job = cluster.submit("job.sh", "--no-requeue", *SMALL, cwd=tmp_path)
-    until = time.monotonic() + 200.0
-    while not (tmp_path / "out.partial/tallies.bin").exists():
-        assert time.monotonic() < until, cluster.state(job, tmp_path)
-        time.sleep(0.05)
-    cluster.order("kill", "n2")
+    job = cluster.submit("job.sh", "--output=log", *SMALL, cwd=tmp_path)
+    cluster.until((tmp_path / "out.partial" / OWNER).exists, job, tmp_path)
+    for node in ("n1", "n2"):
+        answer = cluster.on(node, *run.split(), cwd=tmp_path)
+        assert answer.returncode == 2
+        assert answer.stderr.count("\n") == 1
+        assert f"on n1, job {job} since" in answer.stderr
+    assert cluster.state(job, tmp_path)["JobState"] == "RUNNING"
     cluster.on("ctl", "scancel", job, cwd=tmp_path)
-    assert cluster.wait(job, tmp_path)["JobState"] != "COMPLETED"
-    answer = cluster.on("n1", *run.split(), cwd=tmp_path)
-    assert answer.returncode == 0, answer.stderr
-    assert "going on with" in answer.stdout
-    assert tables(tmp_path / "out") == plain(tmp_path, 6_000_000)
+    cluster.wait(job, tmp_path)

@@ -15,6 +15,7 @@ import trajectories
 from nvmodel import CollectiveBattery
 from runs.checkpoint import read_tallies
 from runs.definition import read_definition
+from runs.distribute import Job
 from tests.mpi import launch
 from tests.mpi.launch import needs_mpi
 
@@ -32,9 +33,21 @@ runs = 400_000
 seed = 3
 """
 LONG = pytest.mark.long
-# seconds: longer than the averages take, shorter than the study
-SHORT = "1.5"
 FAST = ("--checkpoint-interval", "0.05")
+# the same command line in a process that asks itself to stop after a few pieces of work
+STOPPED = """
+import os, signal
+import runs.distribute as d
+real, made = d.Job.make, []
+def make(*arguments):
+    made.append(arguments)
+    if len(made) == AFTER:
+        os.kill(os.getpid(), signal.SIGTERM)
+    return real(*arguments)
+d.Job.make = make
+from runs.cli import main
+main()
+"""
 
 
 def _tables(folder):
@@ -43,11 +56,10 @@ def _tables(folder):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The uninterrupted study, and how long it takes."""
+    """The uninterrupted study."""
     folder = tmp_path_factory.mktemp("whole")
     (folder / "d.toml").write_text(DEFINITION)
-    launch.run(0, "run", "d.toml", "--out", "warm", cwd=folder)  # compiles
-    answer = launch.run(0, "run", "d.toml", "--out", "out", cwd=folder)
+    answer = launch.here(*RUN, cwd=folder)
     assert answer.returncode == 0, answer.stderr
     return _tables(folder / "out")
 
@@ -64,23 +76,66 @@ def _wait_for(path, process, seconds=60.0):
         time.sleep(0.01)
 
 
-def _finish(ranks, study, whole):
-    answer = launch.run(ranks, "run", "d.toml", "--out", "out", cwd=study)
+@pytest.fixture
+def stopping(monkeypatch):
+    """stopping(pieces): from now on studies of this process are stopped after so many."""
+
+    def stop(pieces):
+        real, made = Job.make, []
+
+        def make(*arguments):
+            made.append(arguments)
+            if len(made) == pieces:
+                signal.raise_signal(signal.SIGTERM)
+            return real(*arguments)
+
+        monkeypatch.setattr(Job, "make", make)
+
+    return stop
+
+
+def _finish(answer, study, whole):
     assert answer.returncode == 0, answer.stderr
     assert "going on with" in answer.stdout
     assert _tables(study / "out") == whole
     assert not (study / "out.partial").exists()
 
 
+RUN = ("run", "d.toml", "--out", "out")
+
+
 @needs_mpi
-@pytest.mark.parametrize("ranks", [2, *(pytest.param(n, marks=LONG) for n in (0, 1, 3))])
-def test_a_time_limit_stops_in_order_and_the_same_command_goes_on(study, whole, ranks):
-    order = ("run", "d.toml", "--out", "out", "--time-limit", SHORT)
-    answer = launch.run(ranks, *order, cwd=study)
+def test_stops_on_any_number_of_ranks_and_the_same_command_goes_on(study, whole):
+    """SIGTERM of one rank, SIGTERM of mpirun, the end; on other ranks each time."""
+    program = [sys.executable, "-c", STOPPED.replace("AFTER", "3")]
+    answer = launch.run(3, *RUN, cwd=study, program=program)
     assert answer.returncode == 3, answer.stderr
     assert "goes on from here" in answer.stdout
     assert not (study / "out").exists()
-    _finish(ranks, study, whole)
+    tallies = study / "out.partial" / "tallies.bin"
+    before = tallies.stat().st_ino
+    process = launch.start(2, *RUN, *FAST, cwd=study)
+    until = time.monotonic() + 120.0
+    while tallies.stat().st_ino == before and process.poll() is None:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=120)
+    assert process.returncode != 0
+    _finish(launch.run(1, *RUN, cwd=study), study, whole)
+
+
+@needs_mpi
+@pytest.mark.long
+@pytest.mark.parametrize("ranks", [0, 1, 2, 3])
+def test_a_time_limit_stops_in_order(study, whole, ranks):
+    answer = launch.run(ranks, *RUN, "--time-limit", "1.5", cwd=study)
+    assert answer.returncode == 3, answer.stderr
+    assert "the same command goes on from here" in answer.stdout
+    assert not (study / "out").exists()
+    answer = launch.run(ranks, *RUN, cwd=study)
+    assert answer.returncode == 0, answer.stderr
+    assert _tables(study / "out") == whole
 
 
 @pytest.mark.parametrize(
@@ -88,45 +143,49 @@ def test_a_time_limit_stops_in_order_and_the_same_command_goes_on(study, whole, 
     [signal.SIGINT, *(pytest.param(n, marks=LONG) for n in (signal.SIGTERM, signal.SIGUSR1))],
 )
 def test_signals_stop_in_order(study, whole, number):
-    process = launch.start(0, "run", "d.toml", "--out", "out", *FAST, cwd=study)
+    process = launch.start(0, *RUN, *FAST, cwd=study)
     _wait_for(study / "out.partial" / "tallies.bin", process)
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 3, err
     assert signal.Signals(number).name in out
-    _finish(0, study, whole)
+    _finish(launch.here(*RUN, cwd=study), study, whole)
 
 
 @needs_mpi
-@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGUSR1, marks=LONG)])
-def test_signals_reach_the_ranks_through_mpirun(study, whole, number):
-    process = launch.start(2, "run", "d.toml", "--out", "out", *FAST, cwd=study)
+@pytest.mark.long
+def test_sigusr1_reaches_the_ranks_through_mpirun(study, whole):
+    process = launch.start(2, *RUN, *FAST, cwd=study)
     _wait_for(study / "out.partial" / "tallies.bin", process)
-    process.send_signal(number)
+    process.send_signal(signal.SIGUSR1)
     process.communicate(timeout=60)
     assert process.returncode != 0
-    _finish(2, study, whole)
+    _finish(launch.run(2, *RUN, cwd=study), study, whole)
 
 
-def test_another_definition_does_not_go_on_unless_restarted(study):
-    launch.run(0, "run", "d.toml", "--out", "out", "--time-limit", SHORT, cwd=study)
-    (study / "d.toml").write_text(DEFINITION.replace("seed = 3", "seed = 4"))
-    answer = launch.run(0, "run", "d.toml", "--out", "out", cwd=study)
+def test_another_definition_does_not_go_on_unless_restarted(study, stopping):
+    text = DEFINITION.replace("400_000", "20_000")
+    (study / "d.toml").write_text(text)
+    stopping(2)
+    assert launch.here(*RUN, cwd=study).returncode == 3
+    (study / "d.toml").write_text(text.replace("seed = 3", "seed = 4"))
+    answer = launch.here(*RUN, cwd=study)
     assert answer.returncode == 2
     assert "differs from the unfinished study" in answer.stderr
     assert answer.stderr.count("\n") == 1
-    answer = launch.run(0, "run", "d.toml", "--out", "out", "--restart", cwd=study)
+    answer = launch.here(*RUN, "--restart", cwd=study)
     assert answer.returncode == 0, answer.stderr
 
 
-def test_a_damaged_checkpoint_is_refused(study):
-    launch.run(0, "run", "d.toml", "--out", "out", "--time-limit", SHORT, cwd=study)
+def test_a_damaged_checkpoint_is_refused(study, stopping):
+    stopping(2)
+    assert launch.here(*RUN, cwd=study).returncode == 3
     tallies = study / "out.partial" / "tallies.bin"
     content = bytearray(tallies.read_bytes())
     content[len(content) // 2] ^= 1
     for damaged in (bytes(content), bytes(content[: len(content) // 2])):
         tallies.write_bytes(damaged)
-        answer = launch.run(0, "run", "d.toml", "--out", "out", cwd=study)
+        answer = launch.here(*RUN, cwd=study)
         assert answer.returncode == 2
         assert "checkpoint" in answer.stderr
         assert answer.stderr.count("\n") == 1
@@ -136,40 +195,40 @@ def test_extension_repeats_nothing_and_equals_one_study(study):
     small = DEFINITION.replace("400_000", "30_000")
     (study / "small.toml").write_text(small)
     (study / "d.toml").write_text(DEFINITION.replace("400_000", "50_000"))
-    launch.run(0, "run", "d.toml", "--out", "whole", cwd=study)
-    launch.run(0, "run", "small.toml", "--out", "out", cwd=study)
-    answer = launch.run(0, "run", "d.toml", "--out", "out", "--extend", cwd=study)
+    launch.here("run", "d.toml", "--out", "whole", cwd=study)
+    launch.here("run", "small.toml", "--out", "out", cwd=study)
+    answer = launch.here(*RUN, "--extend", cwd=study)
     assert answer.returncode == 0, answer.stderr
     assert _tables(study / "out") == _tables(study / "whole")
     (study / "d.toml").write_text(small.replace("seed = 3", "seed = 5"))
-    answer = launch.run(0, "run", "d.toml", "--out", "out", "--extend", cwd=study)
+    answer = launch.here(*RUN, "--extend", cwd=study)
     assert answer.returncode == 2
     assert "another definition" in answer.stderr
 
 
 def test_ranges_made_apart_merge_to_one_study(study):
     (study / "d.toml").write_text(DEFINITION.replace("400_000", "6_000"))
-    launch.run(0, "run", "d.toml", "--out", "whole", cwd=study)
+    launch.here("run", "d.toml", "--out", "whole", cwd=study)
     for first, runs in [(0, 2_048), (2_048, 3_952)]:
         text = DEFINITION.replace("400_000", f"{runs}\nfirst = {first}")
         (study / f"p{first}.toml").write_text(text)
-        launch.run(0, "run", f"p{first}.toml", "--out", f"p{first}", cwd=study)
-    answer = launch.run(0, "merge", "p2048", "p0", "--out", "merged", cwd=study)
+        launch.here("run", f"p{first}.toml", "--out", f"p{first}", cwd=study)
+    answer = launch.here("merge", "p2048", "p0", "--out", "merged", cwd=study)
     assert answer.returncode == 0, answer.stderr
     assert _tables(study / "merged") == _tables(study / "whole")
     for folders, message in [(("p0", "p0"), "already counted"), (("p0",), "at least two")]:
-        answer = launch.run(0, "merge", *folders, "--out", "no", cwd=study)
+        answer = launch.here("merge", *folders, "--out", "no", cwd=study)
         assert answer.returncode == 2
         assert message in answer.stderr
         assert not (study / "no").exists()
 
 
-def test_rows_of_all_runs_survive_a_stop(study):
+def test_rows_of_all_runs_survive_a_stop(study, stopping):
     text = DEFINITION.replace("400_000", "60_000") + 'records = "summary"\n'
     (study / "d.toml").write_text(text)
-    stop = ("--time-limit", SHORT, *FAST)
-    launch.run(0, "run", "d.toml", "--out", "out", *stop, cwd=study)
-    answer = launch.run(0, "run", "d.toml", "--out", "out", cwd=study)
+    stopping(3)
+    assert launch.here(*RUN, *FAST, cwd=study).returncode == 3
+    answer = launch.here(*RUN, cwd=study)
     assert answer.returncode == 0, answer.stderr
     table = pd.read_parquet(study / "out" / "table.parquet")
     for point, (n_battery, nbar) in enumerate([(2, 0.0), (2, 0.4), (4, 0.0), (4, 0.4)]):
@@ -186,14 +245,14 @@ def test_rows_of_all_runs_survive_a_stop(study):
 
 def test_replay_gives_a_run_again(study):
     (study / "d.toml").write_text(DEFINITION.replace("400_000", "500"))
-    launch.run(0, "run", "d.toml", "--out", "out", cwd=study)
-    answer = launch.run(0, "replay", "out", "--run", "17", "--point", "3", cwd=study)
+    launch.here(*RUN, cwd=study)
+    answer = launch.here("replay", "out", "--run", "17", "--point", "3", cwd=study)
     assert answer.returncode == 0, answer.stderr
     replayed = pd.read_parquet(study / "out" / "replay" / "point-3-run-17-states.parquet")
     battery = CollectiveBattery(4, 20, nbar=0.4)
     one = trajectories.single_run(battery, replayed.time, seed=3, run=17)
     assert replayed.battery_energy.tolist() == one.battery_energy.tolist()
-    answer = launch.run(0, "replay", "out", "--run", "500", cwd=study)
+    answer = launch.here("replay", "out", "--run", "500", cwd=study)
     assert answer.returncode == 2
     assert "--run = 500" in answer.stderr
 
@@ -201,34 +260,14 @@ def test_replay_gives_a_run_again(study):
 def test_a_classical_path_is_replayed_to_the_bit(study):
     text = DEFINITION.replace("400_000", "300").replace("[run]", '[run]\nengine = "semiclassical"')
     (study / "d.toml").write_text(text + "single_runs = 2\n")
-    answer = launch.run(0, "run", "d.toml", "--out", "out", cwd=study)
+    answer = launch.here(*RUN, cwd=study)
     assert answer.returncode == 0, answer.stderr
-    launch.run(0, "replay", "out", "--run", "1", "--point", "2", cwd=study)
+    launch.here("replay", "out", "--run", "1", "--point", "2", cwd=study)
     replayed = pd.read_parquet(study / "out" / "replay" / "point-2-run-1-states.parquet")
     runs = pd.read_parquet(study / "out" / "single_runs.parquet")
     stored = runs[(runs.n_battery == 4) & (runs.nbar == 0.0) & (runs.run == 1)]
     stored = stored[stored.observable == "battery_energy"]
     assert replayed.battery_energy.tolist() == stored.value.tolist()
-
-
-@needs_mpi
-def test_doctor_says_what_it_sees(tmp_path):
-    answer = launch.run(2, "doctor", cwd=tmp_path)
-    assert answer.returncode == 0, answer.stderr
-    assert "Open MPI" in answer.stdout
-    ranks = [line for line in answer.stdout.splitlines() if "│ ranks" in line]
-    assert "2" in ranks[0]
-
-
-def test_precision_stops_at_the_same_run(study):
-    text = DEFINITION + 'precision = { observable = "battery_energy", absolute = 2e-3 }\n'
-    (study / "d.toml").write_text(text)
-    ranks = (1, 2, 3) if launch.MPIRUN else (0,)
-    for n in ranks:
-        answer = launch.run(n, "run", "d.toml", "--out", f"out{n}", cwd=study)
-        assert answer.returncode == 0, answer.stderr
-    tables = [_tables(study / f"out{n}") for n in ranks]
-    assert all(table == tables[0] for table in tables)
 
 
 def test_a_full_disk_at_checkpoint_time(study, whole):
@@ -238,9 +277,9 @@ def test_a_full_disk_at_checkpoint_time(study, whole):
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
-    order = ("run", "d.toml", "--out", "out", "--time-limit", SHORT, *FAST)
+    program = [sys.executable, "-c", STOPPED.replace("AFTER", "5")]
     answer = subprocess.run(
-        launch.command(0, *order),
+        launch.command(0, *RUN, *FAST, program=program),
         cwd=study,
         env=launch.ENVIRONMENT,
         capture_output=True,
@@ -254,7 +293,7 @@ def test_a_full_disk_at_checkpoint_time(study, whole):
     # a first, small one may have fitted: then it is whole
     digest = read_definition(study / "d.toml").study_digest()
     assert not kept.exists() or len(read_tallies(kept, digest)) == 4
-    answer = launch.run(0, "run", "d.toml", "--out", "out", cwd=study)
+    answer = launch.here(*RUN, cwd=study)
     assert answer.returncode == 0, answer.stderr
     assert _tables(study / "out") == whole
 

@@ -1,12 +1,10 @@
 """Started by mpirun: the same bits for every number of ranks, one refusal, no rank left."""
 
-import hashlib
 import sys
-
-import pytest
 
 from tests.mpi import launch
 from tests.mpi.launch import needs_mpi
+from tests.runs.test_plan import FAST
 
 DEFINITION = """
 title = "ranks"
@@ -22,22 +20,6 @@ runs = 5000
 seed = 3
 single_runs = 2
 """
-
-
-@needs_mpi
-def test_the_same_bytes_for_one_two_and_three_ranks(tmp_path):
-    (tmp_path / "d.toml").write_text(DEFINITION)
-    digests = set()
-    for ranks in (1, 2, 3):
-        answer = launch.run(ranks, "run", "d.toml", "--out", f"out{ranks}", cwd=tmp_path)
-        assert answer.returncode == 0, answer.stderr
-        assert f"on {ranks} rank(s)" in answer.stdout
-        assert answer.stdout.count("rank(s)") == 1  # only rank 0 speaks
-        digest = hashlib.sha256()
-        for name in ("table.parquet", "distributions.parquet", "single_runs.parquet"):
-            digest.update((tmp_path / f"out{ranks}" / name).read_bytes())
-        digests.add(digest.hexdigest())
-    assert len(digests) == 1
 
 
 NOISY = """
@@ -60,29 +42,85 @@ seed = 3
 """
 
 
-@needs_mpi
-def test_the_same_bytes_with_local_noise_and_a_protocol(tmp_path):
-    (tmp_path / "d.toml").write_text(NOISY)
-    found = set()
-    for ranks in (1, 2):
-        answer = launch.run(ranks, "run", "d.toml", "--out", f"out{ranks}", cwd=tmp_path)
-        assert answer.returncode == 0, answer.stderr
-        names = ("table.parquet", "distributions.parquet")
-        found.add(tuple((tmp_path / f"out{ranks}" / name).read_bytes() for name in names))
-    assert len(found) == 1
+PRECISE = """
+title = "precise"
+[model]
+n_battery = [2, 4]
+ratio = 5
+nbar = 0.4
+[run]
+method = "sample"
+times = { stop = 1.0, points = 21 }
+observables = ["battery_energy", "emitted_photons"]
+runs = 400_000
+seed = 3
+precision = { observable = "battery_energy", absolute = 2e-3 }
+"""
+STUDIES = {
+    "ranks": (DEFINITION, ("run", "ranks.toml")),
+    "noisy": (NOISY, ("run", "noisy.toml")),
+    "precise": (PRECISE, ("run", "precise.toml")),
+    "plan": (
+        FAST,
+        ("plan", "plan.toml", "--vary", "ratio=0.5:5:3", "--vary", "temperature_k=0.01:1:3"),
+    ),
+}
+# what has no bytes, and ends all ranks alike, with what is said
+REFUSED = {
+    "bad": (DEFINITION.replace("runs = 5000", "runs = 0"), ("run",), "run.runs = 0"),
+    "late": (
+        DEFINITION + 'precision = { observable = "ergotropy", absolute = 1e-3, times = [0.3] }\n',
+        ("run",),
+        "precision.times = 0.3",
+    ),
+    "unread": (
+        DEFINITION + 'precision = { observable = "power", absolute = 1e-3 }\n',
+        ("run",),
+        "precision.observable = 'power'",
+    ),
+    "unread-by-default": (
+        DEFINITION.replace("observables", "#")
+        + 'precision = { observable = "daemonic_ergotropy", absolute = 1e-3 }\n',
+        ("run",),
+        "precision.observable = 'daemonic_ergotropy'",
+    ),
+    "beyond": (FAST, ("plan", "--vary", "inversion=0.5:2:3"), "inversion"),
+}
 
 
 @needs_mpi
-@pytest.mark.parametrize("ranks", [1, 2, 3])
-def test_bad_input_is_refused_once_and_all_ranks_leave(tmp_path, ranks):
-    (tmp_path / "bad.toml").write_text(DEFINITION.replace("runs = 5000", "runs = 0"))
-    answer = launch.run(ranks, "run", "bad.toml", "--out", "out", cwd=tmp_path)
-    assert answer.returncode == 2
-    ours = [line for line in answer.stderr.splitlines() if line.startswith("darkbattery:")]
-    assert len(ours) == 1
-    assert "run.runs = 0" in ours[0]
-    assert "Traceback" not in answer.stderr
-    assert not (tmp_path / "out").exists()
+def test_the_same_bytes_and_the_same_refusals_for_any_ranks(tmp_path):
+    """One start of one, two and three ranks each: three processes take long to begin."""
+    found = {}
+    for ranks in (1, 2, 3):
+        folder = tmp_path / str(ranks)
+        folder.mkdir()
+        orders = []
+        for name, (text, order) in STUDIES.items():
+            (folder / f"{name}.toml").write_text(text)
+            orders.append((*order, "--out", f"out-{name}"))
+        for name, (text, order, _) in REFUSED.items():
+            (folder / f"{name}.toml").write_text(text)
+            orders.append((order[0], f"{name}.toml", *order[1:], "--out", f"no-{name}"))
+        orders.append(("doctor",))
+        answer, statuses = launch.several(ranks, orders, folder)
+        assert statuses == [0] * len(STUDIES) + [2] * len(REFUSED) + [0], answer.stderr
+        # rank 0 alone speaks
+        assert answer.stdout.count(f"on {ranks} rank(s)") == len(STUDIES)
+        assert answer.stdout.count("limits most") == 1
+        said = [line for line in answer.stderr.splitlines() if line.startswith("darkbattery:")]
+        for line, (_, _, expected) in zip(said, REFUSED.values(), strict=True):
+            assert expected in line
+        assert "Traceback" not in answer.stderr
+        assert list(folder.glob("no-*")) == []
+        (seen,) = [line for line in answer.stdout.splitlines() if line.startswith("│ ranks")]
+        assert str(ranks) in seen
+        assert "Open MPI" in answer.stdout
+        for path in folder.glob("out-*/*.parquet"):
+            name = str(path.relative_to(folder))
+            found.setdefault(name, set()).add(path.read_bytes())
+    assert len(found) == 3 * 2 + 1 + 4  # two tables a study, single runs of one, four of the plan
+    assert {name: len(bytes_) for name, bytes_ in found.items()} == dict.fromkeys(found, 1)
 
 
 @needs_mpi

@@ -58,11 +58,16 @@ def study(tmp_path):
     return tmp_path
 
 
-def run(folder, *options, definition="d.toml", out="out", ranks=0, environment=None):
+def run(folder, *options, definition="d.toml", out="out"):
+    return launch.here("run", definition, "--out", out, *options, cwd=folder)
+
+
+def apart(folder, environment, program=launch.DRAWN):
+    """The study in a process of its own, with figures."""
     return subprocess.run(
-        launch.command(ranks, "run", definition, "--out", out, *options),
+        launch.command(0, "run", "d.toml", "--out", "out", program=program),
         cwd=folder,
-        env=launch.ENVIRONMENT | (environment or {}),
+        env=launch.ENVIRONMENT | environment,
         capture_output=True,
         text=True,
         timeout=300,
@@ -183,7 +188,7 @@ def test_merge_carries_the_rows(study):
         text = SMALL.replace("runs = 4000", f"runs = {runs}\nfirst = {first}")
         (study / f"{name}.toml").write_text(text)
         assert run(study, definition=f"{name}.toml", out=name).returncode == 0
-    answer = launch.run(0, "merge", "a", "b", "--out", "both", cwd=study)
+    answer = launch.here("merge", "a", "b", "--out", "both", cwd=study)
     assert answer.returncode == 0, answer.stderr
     assert (study / "both" / TABLES[0]).read_bytes() == (study / "whole" / TABLES[0]).read_bytes()
     for point in (0, 1):
@@ -291,7 +296,7 @@ def test_averages_stop_and_go_on(study, monkeypatch):
 
 @pytest.mark.parametrize("command", ["paper", "regimes"])
 def test_long_commands_stop_in_order(tmp_path, command):
-    answer = launch.run(0, command, "--out", "out", "--time-limit", "0.5", cwd=tmp_path)
+    answer = launch.here(command, "--out", "out", "--time-limit", "0.5", cwd=tmp_path)
     assert answer.returncode == 3, answer.stderr
     assert "stopped (time limit)" in answer.stdout
     assert not (tmp_path / "out").exists()
@@ -304,7 +309,7 @@ def test_a_figure_that_fails_costs_itself_alone(study):
     rc = study / "matplotlibrc"
     rc.write_text("text.usetex: True\n")
     nowhere = {"PATH": str(Path(sys.executable).parent)}  # no LaTeX there
-    answer = run(study, environment={"MATPLOTLIBRC": str(rc)} | nowhere)
+    answer = apart(study, {"MATPLOTLIBRC": str(rc)} | nowhere)
     assert answer.returncode == 0, answer.stderr
     assert "warning: no figures" in answer.stdout
     assert (study / "out" / TABLES[0]).exists()
@@ -391,13 +396,25 @@ def test_a_refused_definition_leaves_nothing(study):
     assert run(study).returncode == 0
 
 
+def test_a_study_of_which_nothing_was_made_is_in_nobodys_way(study):
+    """Killed before its first checkpoint; the corrected definition takes its place."""
+    (study / "endless.toml").write_text(ENDLESS)
+    first = launch.start(0, "run", "endless.toml", "--out", "out", cwd=study)
+    wait_for(study / "out.partial" / "definition.toml")
+    first.kill()
+    first.wait()
+    answer = run(study)
+    assert answer.returncode == 0, answer.stderr
+    assert not (study / "out.partial").exists()
+
+
 # --- environments
 
 
 def test_a_locale_without_greek(study):
     (study / "d.toml").write_text(SMALL.replace('"small"', '"Δ ħω $x"'), encoding="utf-8")
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    answer = run(study, environment=plain)
+    answer = apart(study, plain)
     assert answer.returncode == 0, answer.stderr
     assert (study / "out" / "definition.toml").read_text("utf-8").startswith('title = "Δ ħω $x"')
 
