@@ -13,6 +13,8 @@ from pathlib import Path
 import numba
 from numba.core.dispatcher import Dispatcher
 
+from nvmodel.refusal import InputError
+
 NAME = "darkbattery"
 
 
@@ -57,6 +59,15 @@ def choose(source: Path) -> str:
     # without a place to write to, kernels that ask to be cached are not
     Dispatcher.enable_caching = lambda _: None  # type: ignore[method-assign, assignment]
     return "nowhere: no folder can be written to; every start compiles"
+
+
+def refuse_uncompiled() -> None:
+    """Raise InputError where numba is told to compile nothing.
+
+    Random numbers are made of machine words that Python does not have; errors of division differ.
+    """
+    if numba.config.DISABLE_JIT:
+        raise InputError("NUMBA_DISABLE_JIT", 1, "kernels must be compiled; unset it")
 
 
 WHERE = choose(Path(__file__).parent)

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from nvmodel import kernelcache
 from nvmodel.refusal import InputError
 from runs.commands.checking import check, init
 from runs.commands.comparison import compare
@@ -123,6 +124,7 @@ def _tell_version(asked: bool) -> None:
 
 @app.callback(epilog=EXIT_STATUSES)
 def _commands(
+    context: typer.Context,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and refusals.")
     ] = False,
@@ -137,6 +139,8 @@ def _commands(
     if quiet and verbose:
         raise InputError("options", ["--quiet", "--verbose"], "give one of them")
     ask_for(Loudness(quiet, verbose))
+    if context.invoked_subcommand != "doctor":  # which always answers
+        kernelcache.refuse_uncompiled()
 
 
 def main() -> None:

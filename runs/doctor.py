@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from importlib import metadata
 
+import numba
+
 from nvmodel import kernelcache
 from runs.messages import Ranks
 from runs.provenance import PACKAGES
@@ -101,6 +103,8 @@ def _warnings(ranks: int, nodes: list[str], tried: Trial | None) -> list[str]:
             f"ranks waited {100 * (1 - tried.share):.0f} % of a trial of {TRIAL_SECONDS:.0f} s: "
             "the network is slow, or cores are shared with others"
         )
+    if numba.config.DISABLE_JIT:
+        warnings.append("NUMBA_DISABLE_JIT is set: kernels must be compiled")
     for name in THREAD_VARIABLES:
         value = os.environ.get(name)
         if ranks > 1 and value not in (None, "1"):

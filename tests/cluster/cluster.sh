@@ -26,8 +26,9 @@ idle() { # idle NUMBER: until so many nodes are ready for work
   done
   echo "no cluster: $(tail -n 3 "$folder"/slurm*.log)" >&2; return 1
 }
-# what a step leaves in the spool would be in the way of its next start there
-boot() { rm -rf "$folder/spool.$1"; mkdir "$folder/spool.$1"; start "$1" slurmd -N "$1"; }
+boot() { # boot NODE: with an empty disk; what a step left would be in the way of its next start
+  rm -rf "$folder/spool.$1" "$folder/tmp.$1"; mkdir "$folder/spool.$1"; start "$1" slurmd -N "$1"
+}
 case $verb in
 up)
   nodes=${1:-2}; mkdir -p "$folder"/{state,munge,small}; chmod 755 "$folder"

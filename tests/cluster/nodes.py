@@ -107,9 +107,14 @@ class Cluster:
         end = time.monotonic() + PATIENCE_SECONDS
         while not come():
             state = self.state(job, cwd)
-            assert state["JobState"] not in OVER, state
-            assert time.monotonic() < end, state
+            assert state["JobState"] not in OVER, self._said(state)
+            assert time.monotonic() < end, self._said(state)
             time.sleep(0.1)
+
+    def _said(self, state):
+        """A job's state, and the end of what it printed."""
+        log = Path(state.get("StdOut", ""))
+        return state, log.read_text()[-4000:] if log.is_file() else ""
 
     def wait(self, job, cwd, seconds=PATIENCE_SECONDS):
         """Until the job is over, requeues and all; its last state."""
@@ -121,7 +126,7 @@ class Cluster:
             if states and all(one in OVER for one in states):
                 return self.state(job, cwd)
             time.sleep(1.0)
-        raise AssertionError(f"job {job} does not end: {self.state(job, cwd)}")
+        raise AssertionError(f"job {job} does not end: {self._said(self.state(job, cwd))}")
 
 
 def scripts_of_page():

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numba
 import numpy as np
 import pandas as pd
 import pytest
@@ -469,6 +470,30 @@ def test_kernels_go_to_the_users_folder_where_the_code_is_read_only(tmp_path, mo
         env=os.environ | {"XDG_CACHE_HOME": str(tmp_path)},
     )
     assert answer.stdout.strip() == str(tmp_path / "darkbattery")
+
+
+def test_kernels_that_are_not_to_be_compiled_are_refused(study, monkeypatch):
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
+    answer = run(study)
+    assert answer.returncode == 2
+    assert (
+        answer.stderr == "darkbattery: NUMBA_DISABLE_JIT = 1: kernels must be compiled; unset it\n"
+    )
+    answer = launch.here("doctor", cwd=study)  # always answers
+    assert answer.returncode == 0
+    assert "NUMBA_DISABLE_JIT is set" in answer.stdout
+
+
+def test_a_precision_of_what_runs_do_not_read_is_refused_before_any(study):
+    """No observables by name: those of a plain reading, known only from a run."""
+    text = SMALL.replace("observables", "#").replace('records = "summary"', "")
+    precision = 'precision = { observable = "daemonic_ergotropy", absolute = 1e-3 }\n'
+    (study / "d.toml").write_text(text + precision)
+    for command in (("run", "d.toml", "--out", "out"), ("check", "d.toml")):
+        answer = launch.here(*command, cwd=study)
+        assert answer.returncode == 2
+        assert "is not read by these runs" in answer.stderr
+        assert [path.name for path in study.iterdir()] == ["d.toml"]
 
 
 def test_without_docstrings(study):
