@@ -90,6 +90,7 @@ boot)
   # what it was given up for is over, and so are its jobs
   "$0" on "$folder" ctl scontrol update NodeName=$1 State=RESUME 2>/dev/null || :
   idle $(grep -c ' n' "$folder/hosts") ;;
+name) echo db$id ;;
 cut) ip -n db$id-sw link set v-$1 down ;;
 mend) ip -n db$id-sw link set v-$1 up ;;
 down)

@@ -53,6 +53,11 @@ class Cluster:
             "OMPI_MCA_btl": "tcp,self",  # the nodes share a kernel, but not their memory
         }
 
+    @property
+    def namespaces(self):
+        """What the names of this cluster's network namespaces begin with."""
+        return self.order("name").stdout.strip()
+
     def order(self, verb, *arguments):
         """One of cluster.sh's verbs."""
         command = ["bash", str(SCRIPT), verb, str(self.folder), *map(str, arguments)]

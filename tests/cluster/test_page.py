@@ -10,7 +10,7 @@ from tests.cluster.study import STUDY, tables, write
 
 pytestmark = on_nodes
 
-SRUN, MPIRUN, ARRAY, MERGE, PBS = scripts_of_page()
+SRUN, MPIRUN, TRAP, ARRAY, MERGE, PBS = scripts_of_page()
 
 
 def submitted(cluster, script, tmp_path, *options):
@@ -22,7 +22,7 @@ def submitted(cluster, script, tmp_path, *options):
     return state, log
 
 
-@pytest.mark.parametrize("script", [SRUN, MPIRUN], ids=["srun", "mpirun"])
+@pytest.mark.parametrize("script", [SRUN, MPIRUN, TRAP], ids=["srun", "mpirun", "trap"])
 def test_a_script_ends_completed_with_the_bytes_of_a_plain_start(cluster, plain, tmp_path, script):
     write(tmp_path / "study.toml", 200_000)
     _, log = submitted(cluster, script, tmp_path, *SMALL)
@@ -39,6 +39,22 @@ def test_requeued_until_it_is_done(cluster, plain, tmp_path):
     state, log = submitted(cluster, script, tmp_path, *SMALL)
     assert int(state["Restarts"]) >= 1
     assert log.count("the same command goes on from here") == int(state["Restarts"])
+    assert tables(tmp_path / "results/study") == plain(600_000)
+
+
+def test_slurm_asks_the_script(cluster, plain, tmp_path):
+    """What --signal=B:USR1@ sends: passed on to mpirun, whose status is 3; requeued, and done."""
+    write(tmp_path / "study.toml", 600_000)
+    script = TRAP.replace("study.toml", "study.toml --checkpoint-interval 0.2")
+    (tmp_path / "job.sh").write_text(script)
+    job = cluster.submit("job.sh", "--output=log", *SMALL, cwd=tmp_path)
+    tallies = tmp_path / "results/study.partial/tallies.bin"
+    cluster.until(tallies.exists, job, tmp_path)
+    cluster.on("ctl", "scancel", "--batch", "--signal=USR1", job, cwd=tmp_path)
+    state = cluster.wait(job, tmp_path)
+    log = (tmp_path / "log").read_text()
+    assert (state["JobState"], state["ExitCode"], state["Restarts"]) == ("COMPLETED", "0:0", "1")
+    assert log.count("stopped (SIGUSR1)") == 1
     assert tables(tmp_path / "results/study") == plain(600_000)
 
 

@@ -1,13 +1,17 @@
 """MPICH's and Intel's MPI, from their wheels, on one host: as Open MPI in all that is seen."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
+from tests.cluster.efficiency import TRIAL
 from tests.mpi import launch
 from tests.mpi.test_ends import HEAD, HOT, ours
+from tests.mpi.wheels import NAMES, installed
 
 pytestmark = pytest.mark.long
 
@@ -24,36 +28,29 @@ observables = ["battery_energy", "emitted_photons"]
 runs = 400_000
 seed = 3
 """
-TRIAL = """
-from mpi4py import MPI
-from runs.doctor import trial
-from runs.messages import Ranks
-found = trial(Ranks(MPI.COMM_WORLD), seconds=4.4)
-if MPI.COMM_WORLD.rank == 0:
-    print("share", found.share)
-"""
 
 
-@pytest.fixture(scope="module", params=["mpich", "impi-rt"])
+@pytest.fixture(scope="module", params=NAMES)
 def start(request, tmp_path_factory):
     """start(cwd, program): it on two ranks of the wheel's MPI, which mpi4py is told to load."""
-    prefix = tmp_path_factory.mktemp(request.param)
-    install = ["install", "--quiet", "--no-deps", "--prefix", str(prefix), request.param]
-    got = subprocess.run([sys.executable, "-m", "pip", *install], capture_output=True, text=True)
-    if got.returncode != 0:
-        pytest.skip(f"{request.param} cannot be had: {(got.stderr.splitlines() or [''])[-1]}")
-    (mpiexec,) = prefix.rglob("bin/mpiexec")
-    (library,) = prefix.rglob("lib/libmpi.so.12")
+    try:
+        wheel = installed(request.param, tmp_path_factory.mktemp(request.param))
+    except OSError as error:
+        pytest.skip(str(error))
 
-    def started(cwd, *program):
-        return subprocess.run(
-            [str(mpiexec), "-n", "2", *program],
+    def started(cwd, *program, wait=True):
+        process = subprocess.Popen(
+            [str(wheel.mpiexec), "-n", "2", *program],
             cwd=cwd,
-            env=os.environ | {"MPI4PY_LIBMPI": str(library)},
-            capture_output=True,
+            env=os.environ | wheel.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=600,
         )
+        if not wait:
+            return process
+        out, err = process.communicate(timeout=600)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     return started
 
@@ -75,6 +72,22 @@ def test_a_study_stops_goes_on_and_has_the_bytes_of_a_plain_start(start, tmp_pat
         assert (tmp_path / "two" / name).read_bytes() == (tmp_path / "plain" / name).read_bytes()
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_signals_to_the_launcher_stop_in_order(start, tmp_path, number):
+    (tmp_path / "d.toml").write_text(STUDY.replace("400_000", "40_000_000"))
+    order = ("run", "d.toml", "--out", "two", "--checkpoint-interval", "0.2")
+    process = start(tmp_path, *launch.PROGRAM, *order, wait=False)
+    until = time.monotonic() + 300.0
+    while not (tmp_path / "two.partial" / "tallies.bin").exists():
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 3, err
+    assert f"stopped ({number.name})" in out
+
+
 def test_a_refusal_on_rank_1_ends_both(start, tmp_path):
     (tmp_path / "d.toml").write_text(HEAD + HOT + "runs = 4000\n")
     answer = start(tmp_path, *launch.PROGRAM, "run", "d.toml", "--out", "out")
@@ -89,7 +102,7 @@ def test_no_rank_waits_for_one_that_computes(start, tmp_path):
     (tmp_path / "trial.py").write_text(TRIAL)
     answer = start(tmp_path, sys.executable, "trial.py")
     assert answer.returncode == 0, answer.stderr
-    assert float(answer.stdout.split()[-1]) > 0.9
+    assert float(answer.stdout.split()[1]) > 0.9
 
 
 def test_doctor_names_the_library_in_one_line(start, tmp_path):
