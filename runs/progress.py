@@ -37,7 +37,7 @@ class Reporter:
             self._bar.update(self._task, total=total, completed=done, description=text)
         elif now - self._last_line > LINE_SECONDS:
             left = (total - done) / max(rate, 1e-9)
-            self._console.print(f"{text}, {left:.0f} s left")
+            self._console.print(f"{text}, {left:.0f} s left", highlight=False, soft_wrap=True)
             self._last_line = now
 
 

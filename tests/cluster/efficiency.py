@@ -31,7 +31,7 @@ if MPI.COMM_WORLD.rank == 0:
 """
 STARTS = 3
 ONE_WAY_MICROSECONDS = 20_000
-BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->"
+BEGIN, END = "<!-- measured: generated -->\n", "<!-- measured: end -->"
 # the nodes share a kernel, but not their memory; each MPI is told to take the network all the same
 BETWEEN_HOSTS = {
     "openmpi": ("pmix", {"OMPI_MCA_btl_tcp_if_include": "DEVICE"}),

@@ -9,7 +9,7 @@ from tests.cluster.study import tables, write
 
 pytestmark = on_nodes
 
-RUNS = 2_000_000
+RUNS = 1_000_000
 RUN = "darkbattery run study.toml --out out --checkpoint-interval 0.2"
 # longer than the first checkpoint takes to come, also on a machine that is busy
 LIMIT_SECONDS = 30

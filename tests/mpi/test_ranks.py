@@ -105,6 +105,7 @@ def test_the_same_bytes_and_the_same_refusals_for_any_ranks(tmp_path):
         orders.append(("doctor",))
         answer, statuses = launch.several(ranks, orders, folder)
         assert statuses == [0] * len(STUDIES) + [2] * len(REFUSED) + [0], answer.stderr
+        assert "\x1b" not in answer.stdout  # nobody watches: nothing moves, no colours
         # rank 0 alone speaks
         assert answer.stdout.count(f"on {ranks} rank(s)") == len(STUDIES)
         assert answer.stdout.count("limits most") == 1
