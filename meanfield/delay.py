@@ -37,6 +37,8 @@ WEIGHT = 0.05 * np.exp(LOG_W - np.exp(LOG_W))
 # spacing of the tabulated modal run in units of 1/(2 lambda), by which it changes little
 SPACING = 0.1
 MOST_TABULATED = 20_000
+# lifetimes of the resonator's field that are followed: ten seconds of the smallest systems
+MOST_DECAYS = 1e6
 
 AVERAGED = (
     "battery_energy",
@@ -145,13 +147,11 @@ def delay_average(
     rate = 2.0 * growth_rate(model)
     if rate <= 0.0:
         raise InputError("model", model, "must burst: below threshold no delay is averaged over")
-    last = t[-1] + LOG_W[-1] / rate
-    count = int(np.ceil(last * rate / SPACING)) + 1
-    if count > MOST_TABULATED:
-        raise InputError(
-            "times", float(t[-1]), f"must end before {MOST_TABULATED * SPACING / rate:.3g}"
-        )
-    table = np.linspace(0.0, last, count)
+    last, longest = t[-1] + LOG_W[-1] / rate, _longest(model, rate)
+    if last > longest:
+        allowed = f"must end before {longest:.3g}, and {LOG_W[-1] / rate:.3g} before that"
+        raise InputError("times", float(t[-1]), allowed)
+    table = np.linspace(0.0, last, int(np.ceil(last * rate / SPACING)) + 1)
     modal, of_battery = evolve_with_classes(model, table, 2, None, classes)
     found = averaged(modal, t, rate / 2.0, observables, of_battery)
     system = model if isinstance(model, System) else system_of(model, 1)
@@ -159,6 +159,24 @@ def delay_average(
     provenance = dict(found.provenance) | {"expected_error": expected}
     kept = tuple(text for text in found.warnings if not text.startswith("expect "))
     return Solution(t, Reading(dict(found.values), warnings=kept + warnings), provenance)
+
+
+def has_delays(model: CollectiveBattery | ResonatorBattery | System, times: Array) -> bool:
+    """Whether `delay_average` answers: the start is unstable, and its growth can be followed.
+
+    >>> has_delays(CollectiveBattery(n_battery=1000, n_charger=5000), np.array([0.005]))
+    True
+    """
+    rate = 2.0 * growth_rate(model)
+    return bool(rate > 0.0 and times[-1] + LOG_W[-1] / rate <= _longest(model, rate))
+
+
+def _longest(model: CollectiveBattery | ResonatorBattery | System, rate: float) -> float:
+    """How long the modal run may be: outputs by the growth, steps by the resonator's decay."""
+    system = model if isinstance(model, System) else system_of(model, 1)
+    field = 0.0 if system.eliminated else 0.5 * system.kappa
+    steps = np.inf if field == 0.0 else MOST_DECAYS / field
+    return float(min(MOST_TABULATED * SPACING / rate, steps))
 
 
 def averaged(

@@ -7,9 +7,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-import meanfield
 from meanfield import readout, tally
-from meanfield.delay import AVERAGED, MOST_TABULATED, SPACING
+from meanfield.delay import AVERAGED, has_delays
 from meanfield.expected import expected_error, read_map
 from meanfield.moments import system_of
 from nvmodel.battery import CollectiveBattery
@@ -266,7 +265,7 @@ def _semiclassical(
     if not offered or names == ():
         raise InputError("run.engine", "auto", f"no engine answers for {method}: {why}")
     driven = isinstance(model, ResonatorBattery) and model.drive is not None
-    averaged = not driven and _has_delays(model, times) and set(names or ()) <= set(AVERAGED)
+    averaged = not driven and has_delays(model, times) and set(names or ()) <= set(AVERAGED)
     settled = replace(
         definition,
         engine="semiclassical",
@@ -274,11 +273,6 @@ def _semiclassical(
         delays="averaged" if method == "evolve" and averaged else "modal",
     )
     return Choice(settled, model, names, why, _expected(settled, model, method, names))
-
-
-def _has_delays(model: WithReservoir, times: Array) -> bool:
-    rate = 2.0 * meanfield.growth_rate(model)
-    return rate > 0.0 and (float(times[-1]) * rate + 4.0) / SPACING < MOST_TABULATED
 
 
 def _expected(settled: RunDefinition, model: WithReservoir, method: Method, names: Names) -> str:
