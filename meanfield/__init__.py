@@ -18,3 +18,7 @@ __all__ = [
     "sample",
     "threshold_cooperativity",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

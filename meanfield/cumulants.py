@@ -141,7 +141,7 @@ def evolve_with_classes(
         provenance |= error.provenance
         warnings += error.warnings(classes, largest_count(model))
     reading = Reading({name: values[name] for name in names}, warnings=warnings)
-    return Solution(t, reading, provenance), answer.of_battery
+    return Solution(t, reading, provenance, model=model), answer.of_battery
 
 
 def class_check(model: ResonatorBattery, times: Array, order: int, classes: int) -> ClassError:

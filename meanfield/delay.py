@@ -158,7 +158,8 @@ def delay_average(
     expected, warnings = expectations("delay", system, found.values)
     provenance = dict(found.provenance) | {"expected_error": expected}
     kept = tuple(text for text in found.warnings if not text.startswith("expect "))
-    return Solution(t, Reading(dict(found.values), warnings=kept + warnings), provenance)
+    reading = Reading(dict(found.values), warnings=kept + warnings)
+    return Solution(t, reading, provenance, model=model)
 
 
 def has_delays(model: CollectiveBattery | ResonatorBattery | System, times: Array) -> bool:
@@ -218,7 +219,7 @@ def averaged(
         "delay_jitter": np.pi / np.sqrt(6.0) / rate,
     }
     reading = Reading(found, warnings=modal.warnings)
-    return Solution(t, reading, provenance)
+    return Solution(t, reading, provenance, model=modal.model)
 
 
 def _average_local_ergotropy(

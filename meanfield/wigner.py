@@ -140,7 +140,7 @@ def sample(
     if control.class_error is not None:
         provenance |= control.class_error.provenance
     table = pd.concat(rows, ignore_index=True) if rows else None
-    return Solution(t, tally, provenance, table)
+    return Solution(t, tally, provenance, table, model)
 
 
 @dataclass(frozen=True, eq=False)

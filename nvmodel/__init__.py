@@ -2,6 +2,7 @@
 
 from nvmodel import kernelcache as _before_any_kernel  # isort: skip # noqa: F401
 from nvmodel.battery import CollectiveBattery, thermal_occupation
+from nvmodel.dicke import DickeBattery
 from nvmodel.ensemble import SpinEnsemble
 from nvmodel.lineshape import Gaussian, Lorentzian, Multiplet, QGaussian
 from nvmodel.noise import LocalNoise
@@ -17,6 +18,7 @@ __all__ = [
     "OBSERVABLES",
     "ApproximationWarning",
     "CollectiveBattery",
+    "DickeBattery",
     "DickeState",
     "Distribution",
     "Drive",
@@ -36,3 +38,7 @@ __all__ = [
     "Stage",
     "thermal_occupation",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

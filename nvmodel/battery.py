@@ -1,14 +1,17 @@
 """The paper's model: battery and charger spins in one shared reservoir (its Eq. (2))."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, InitVar, dataclass, replace
+from fractions import Fraction
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nvmodel.display import model_html
+from nvmodel.display import model_html, model_text
+from nvmodel.held import Derived, Held, given
 from nvmodel.noise import LocalNoise
+from nvmodel.observables import OWN_TIME_UNIT, TIME_UNIT
 from nvmodel.preparation import DickeState, Polarised, Preparation, checked_preparation
 from nvmodel.protocol import Protocol, Stage, checked_protocol, refuse_beyond, simplified
 from nvmodel.refusal import InputError, finite_number, known_name, number_between, whole_number
@@ -23,6 +26,7 @@ MOST_SPINS = 10**18
 BatteryStart = Literal["down", "thermal"]
 ChargerStart = Literal["up"]
 SILENT = LocalNoise()
+WHOLE = 1e-15  # relative: some units in the last place of a double
 
 
 def thermal_occupation(temperature: float) -> float:
@@ -57,6 +61,8 @@ class CollectiveBattery:
     ----------
     n_battery, n_charger : int
         Numbers of spins, each 1 to 1e18, in any order of sizes.
+    ratio : float, optional
+        R = N_C/N_B, instead of `n_charger`; times `n_battery` it must be whole.
     nbar : float
         Mean thermal photon number of the reservoir, 0 to 1e15.
     temperature : float, optional
@@ -86,15 +92,17 @@ class CollectiveBattery:
 
     Examples
     --------
-    >>> battery = CollectiveBattery(n_battery=10, n_charger=50)
+    >>> battery = CollectiveBattery(n_battery=10, ratio=5)
+    >>> battery
+    CollectiveBattery(n_battery=10, n_charger=50)
     >>> battery.ratio, battery.nbar
     (5.0, 0.0)
-    >>> CollectiveBattery(n_battery=1, n_charger=1, temperature=2.0).nbar
+    >>> replace(battery, temperature=2.0).nbar
     1.5414940825367982
     """
 
     n_battery: int
-    n_charger: int
+    n_charger: int = None  # type: ignore[assignment]  # None until `ratio` has made it
     nbar: float | None = None
     temperature: float | None = None
     gamma: float = 1.0
@@ -105,9 +113,12 @@ class CollectiveBattery:
     detuning: float = 0.0
     protocol: Protocol = ()
     detector_efficiency: float = 1.0
+    _: KW_ONLY
+    ratio: InitVar[float | None] = None  # or the property of that name, where it is not given
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, ratio: object) -> None:
         assign = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
+        assign("n_charger", _number_of_chargers(self.n_battery, self.n_charger, ratio))
         for name in ("n_battery", "n_charger"):
             assign(name, whole_number(name, getattr(self, name), least=1, most=MOST_SPINS))
         assign("gamma", finite_number("gamma", self.gamma, least=1.0 / MOST_RATE, most=MOST_RATE))
@@ -127,30 +138,39 @@ class CollectiveBattery:
         assign("protocol", checked_protocol(self.protocol))
         efficiency = number_between("detector_efficiency", self.detector_efficiency, 0.0, 1.0)
         assign("detector_efficiency", efficiency)
-        if self.temperature is None:
-            nbar = 0.0 if self.nbar is None else self.nbar
-            nbar = finite_number("nbar", nbar, least=0.0, most=MOST_NBAR)
-        else:
-            temperature = finite_number("temperature", self.temperature, least=0.0, most=MOST_NBAR)
-            assign("temperature", temperature)
-            nbar = thermal_occupation(temperature)
-            # equal values are let through so that dataclasses.replace works on any field
-            if self.nbar is not None and self.nbar != nbar:
-                raise InputError("nbar", self.nbar, "give nbar or temperature, not both")
-        assign("nbar", nbar)
+        photons, temperature = given(self.nbar, self.temperature)
+        if temperature is None:
+            assign("temperature", None)
+            kind = Derived if photons is None else Held
+            photons = finite_number("nbar", photons or 0.0, least=0.0, most=MOST_NBAR)
+            assign("nbar", kind(photons))
+            return
+        kept = finite_number("temperature", temperature, least=0.0, most=MOST_NBAR)
+        assign("temperature", Held(kept))
+        assign("nbar", Derived(thermal_occupation(kept)))
+        if photons is not None and photons != self.nbar:
+            raise InputError("nbar", photons, "give nbar or temperature, not both")
 
     @property
     def occupation(self) -> float:
         """`nbar` as a plain float (the field's type admits None only while constructing)."""
         assert self.nbar is not None
-        return self.nbar
+        return float(self.nbar)
+
+    def __repr__(self) -> str:
+        return model_text(self)
 
     def _repr_html_(self) -> str:
         # what a notebook shows
         return model_html(self, [("R", self.ratio)])
 
     @property
-    def ratio(self) -> float:
+    def time_unit(self) -> str:
+        """Unit of times: 1/gamma, or the user's own where gamma is not 1."""
+        return TIME_UNIT if self.gamma == 1.0 else OWN_TIME_UNIT
+
+    @property  # type: ignore[no-redef]
+    def ratio(self) -> float:  # noqa: F811
         """R = N_C/N_B."""
         return self.n_charger / self.n_battery
 
@@ -213,6 +233,34 @@ class CollectiveBattery:
         if self.detector_efficiency != 1.0:
             fields.append("detector_efficiency")
         return tuple(fields)
+
+
+def _number_of_chargers(n_battery: object, n_charger: object, ratio: object) -> object:
+    if isinstance(ratio, property):  # not given
+        ratio = None
+    if ratio is None:
+        if n_charger is None:
+            raise InputError("n_charger", None, "must be given, or ratio")
+        return n_charger
+    spins = whole_number("n_battery", n_battery, least=1, most=MOST_SPINS)
+    found = charger_spins(ratio, spins)
+    if n_charger is not None and n_charger != found:
+        raise InputError("ratio", ratio, "give n_charger or ratio, not both")
+    return found
+
+
+def charger_spins(ratio: object, n_battery: int) -> int:
+    """`ratio` as it is written, times `n_battery`: whole but for the rounding of a division.
+
+    >>> charger_spins(0.57, 100), charger_spins(1 / 3, 9), charger_spins(1.1, 10**16)
+    (57, 3, 11000000000000000)
+    """
+    number = finite_number("ratio", ratio, least=0.0, exclusive=True, most=MOST_SPINS)
+    exact = Fraction(repr(number)) * n_battery
+    charger = round(exact)
+    if abs(charger - exact) > WHOLE * exact:
+        raise InputError("ratio", ratio, f"times n_battery = {n_battery} must be whole")
+    return charger
 
 
 def without_idle_switching(battery: CollectiveBattery) -> CollectiveBattery:

@@ -10,6 +10,7 @@ own with one photon.
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from nvmodel.display import model_text
 from nvmodel.refusal import finite_number, known_name, whole_number
 
 Arrangement = Literal["collective", "parallel"]
@@ -49,6 +50,14 @@ class DickeBattery:
         coupling = finite_number("coupling", self.coupling, least=0.0, exclusive=True, most=2.0)
         object.__setattr__(self, "coupling", coupling)
         known_name("arrangement", self.arrangement, get_args(Arrangement))
+
+    def __repr__(self) -> str:
+        return model_text(self)
+
+    @property
+    def time_unit(self) -> str:
+        """Unit of times: 1/omega."""
+        return "1/ω"
 
     @property
     def groups(self) -> int:

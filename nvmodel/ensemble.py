@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 
 from nvmodel.battery import MOST_SPINS
+from nvmodel.display import model_text
+from nvmodel.held import Derived
 from nvmodel.lineshape import LineShape
 from nvmodel.refusal import InputError, finite_number, is_real, number_between, whole_number
 from nvmodel.times import MOST_RATE
@@ -64,7 +66,8 @@ class SpinEnsemble:
         assign("polarisation", number_between("polarisation", self.polarisation, 0.0, 1.0))
         assign("t1_s", _lifetime("t1_s", self.t1_s))
         longest = 2.0 * self.t1_s
-        assign("t2_s", longest if self.t2_s is None else _lifetime("t2_s", self.t2_s))
+        free = self.t2_s is None or isinstance(self.t2_s, Derived)
+        assign("t2_s", Derived(longest) if free else _lifetime("t2_s", self.t2_s))
         if self.coherence_time > longest:
             raise InputError("t2_s", self.t2_s, f"must be at most 2 T1 = {longest:g}")
         if not (self.line is None or isinstance(self.line, LineShape)):
@@ -73,6 +76,9 @@ class SpinEnsemble:
             assign("equilibrium", number_between("equilibrium", self.equilibrium, -1.0, 1.0))
         spread = finite_number("coupling_spread", self.coupling_spread, least=0.0)
         assign("coupling_spread", spread)
+
+    def __repr__(self) -> str:
+        return model_text(self)
 
     @property
     def collective_coupling(self) -> float:

@@ -8,6 +8,7 @@ over the spins n of one ensemble (Shammah et al. 2018, Eq. (1), in the same norm
 
 from dataclasses import dataclass
 
+from nvmodel.display import model_text
 from nvmodel.refusal import finite_number
 from nvmodel.times import MOST_RATE
 
@@ -29,7 +30,7 @@ class LocalNoise:
     >>> LocalNoise(dephasing=1.0, emission=0.5).coherence_decay
     0.75
     >>> LocalNoise.thermal(relaxation=0.1, nbar=0.5)
-    LocalNoise(dephasing=0.0, emission=0.15000000000000002, pumping=0.05)
+    LocalNoise(emission=0.15000000000000002, pumping=0.05)
     """
 
     dephasing: float = 0.0
@@ -40,6 +41,9 @@ class LocalNoise:
         for name in ("dephasing", "emission", "pumping"):
             value = finite_number(name, getattr(self, name), least=0.0, most=MOST_RATE)
             object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        return model_text(self)
 
     @classmethod
     def thermal(cls, relaxation: float, nbar: float, dephasing: float = 0.0) -> "LocalNoise":

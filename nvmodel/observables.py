@@ -17,6 +17,8 @@ class Observable:
 
 
 TIME_UNIT = "1/γ"  # of times; a rate's holds γ
+OWN_TIME_UNIT = "unit of t"  # of times where gamma is the user's
+_RATES = {"s": "/s", "1/ω": "ω", OWN_TIME_UNIT: f"/{OWN_TIME_UNIT}"}  # of what is per time
 _ALL = (
     Observable("battery_energy", "$E_B$", "ħω", "<J_B^z>/N_B + 1/2, per battery spin (Eq. (6))"),
     Observable("charger_energy", "$E_C$", "ħω", "<J_C^z>/N_C + 1/2, per charger spin (Eq. (6))"),
@@ -153,6 +155,18 @@ _ALL = (
 
 OBSERVABLES = {observable.name: observable for observable in _ALL}
 """All observables by name."""
+
+
+def unit_of(name: str, time_unit: str = TIME_UNIT) -> str:
+    """Unit of an observable where times are in `time_unit`; empty for a pure number.
+
+    >>> unit_of("power"), unit_of("power", "s"), unit_of("emitted_photons")
+    ('ħωγ', 'ħω/s', '')
+    """
+    unit = OBSERVABLES[name].unit if name in OBSERVABLES else ""
+    if unit == TIME_UNIT:
+        return time_unit
+    return "" if unit == "1" else unit.replace("γ", _RATES.get(time_unit, "γ"))
 
 
 def requested(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from nvmodel.display import model_text
 from nvmodel.refusal import InputError, finite_number, number_between, whole_number
 
 Array = NDArray[np.float64]
@@ -36,6 +37,9 @@ class DickeState:
         object.__setattr__(self, "excitations", excitations)
         if self.j is not None:
             object.__setattr__(self, "j", finite_number("j", self.j, least=0.0))
+
+    def __repr__(self) -> str:
+        return model_text(self)
 
 
 @dataclass(frozen=True)

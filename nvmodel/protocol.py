@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from nvmodel.display import model_text
 from nvmodel.noise import LocalNoise
 from nvmodel.refusal import InputError, finite_number, is_real, known_name, number_between
 
@@ -47,6 +48,9 @@ class Stage:
             if not isinstance(getattr(self, name), LocalNoise | None):
                 raise InputError(name, getattr(self, name), "must be a LocalNoise")
 
+    def __repr__(self) -> str:
+        return model_text(self)
+
 
 @dataclass(frozen=True)
 class Pulse:
@@ -69,6 +73,9 @@ class Pulse:
         for name in ("dephase_battery", "dephase_charger"):
             object.__setattr__(self, name, number_between(name, getattr(self, name), 0.0, 1.0))
         _refuse_no_text(self.name)
+
+    def __repr__(self) -> str:
+        return model_text(self)
 
 
 def _refuse_no_text(name: object) -> None:
@@ -167,7 +174,7 @@ def endless(protocol: Protocol) -> Protocol:
     couples both ensembles.
 
     >>> endless((Stage(1.0, "battery"), Pulse(1.0)))[-1]
-    Stage(duration=inf, coupled='battery', battery_noise=None, charger_noise=None, name='')
+    Stage(duration=float('inf'), coupled='battery')
     """
     stages = [step for step in protocol if isinstance(step, Stage)]
     last = replace(stages[-1], duration=math.inf) if stages else Stage(math.inf)

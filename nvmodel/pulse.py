@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erf
 
+from nvmodel.display import model_text
 from nvmodel.refusal import finite_number, known_name, number_between
 
 PulseShape = Literal["square", "gaussian"]
@@ -110,6 +111,9 @@ class Drive:
         assign("start_s", finite_number("start_s", self.start_s, least=0.0))
         assign("detuning_hz", number_between("detuning_hz", self.detuning_hz, -1e15, 1e15))
         known_name("shape", self.shape, get_args(PulseShape))
+
+    def __repr__(self) -> str:
+        return model_text(self)
 
     def field(self, time: ArrayLike) -> NDArray[np.float64]:
         """eta (rad/s) at `time` (s); on an edge its limit from later times."""

@@ -35,6 +35,13 @@ class InputError(ValueError):
         return _received, (self.field, str(self))
 
 
+class NotComputedError(InputError, KeyError):
+    """What a solution does not hold; a KeyError too, as mappings raise it."""
+
+    # a KeyError would show its message in quotes
+    __str__ = ValueError.__str__
+
+
 def _received(field: str, message: str) -> InputError:
     error = InputError.__new__(InputError)
     ValueError.__init__(error, message)
@@ -99,9 +106,19 @@ def known_name(field: str, value: object, known: Iterable[str]) -> str:
     if isinstance(value, str) and value in names:
         return value
     text = value if isinstance(value, str) else ""
-    near = difflib.get_close_matches(text, names, n=1, cutoff=0.5)
-    hint = f"unknown; did you mean {near[0]!r}?" if near else f"unknown; known: {', '.join(names)}"
+    near = nearest(text, names)
+    hint = f"unknown; did you mean {near!r}?" if near else f"unknown; known: {', '.join(names)}"
     raise InputError(field, value, hint)
+
+
+def nearest(text: str, names: Iterable[str]) -> str | None:
+    """That of the names which `text` may have been meant to be.
+
+    >>> nearest("powr", ["power", "ergotropy"])
+    'power'
+    """
+    near = difflib.get_close_matches(text, list(names), n=1, cutoff=0.5)
+    return near[0] if near else None
 
 
 def number_between(field: str, value: object, least: float, most: float) -> float:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from scipy import constants
 
 from nvmodel.battery import MOST_NBAR, CollectiveBattery, thermal_occupation
-from nvmodel.display import model_html
+from nvmodel.display import model_html, model_text
 from nvmodel.ensemble import SpinEnsemble
+from nvmodel.held import Held, given
 from nvmodel.pulse import Drive
 from nvmodel.refusal import InputError, finite_number, number_between
 
@@ -60,18 +61,20 @@ class Resonator:
         assign = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
         frequency = finite_number("frequency_hz", self.frequency_hz, least=0.0, exclusive=True)
         assign("frequency_hz", frequency)
-        if (self.linewidth_fwhm_hz is None) == (self.linewidth_hwhm_hz is None):
-            given = (self.linewidth_fwhm_hz, self.linewidth_hwhm_hz)
-            raise InputError(
-                "linewidth_fwhm_hz, linewidth_hwhm_hz", given, "give exactly one of the two"
-            )
-        for name in ("linewidth_fwhm_hz", "linewidth_hwhm_hz"):
-            if (width := getattr(self, name)) is not None:
-                assign(name, finite_number(name, width, least=0.0))
+        names = ("linewidth_fwhm_hz", "linewidth_hwhm_hz")
+        widths = given(self.linewidth_fwhm_hz, self.linewidth_hwhm_hz)
+        if (widths[0] is None) == (widths[1] is None):
+            raise InputError(", ".join(names), widths, "give exactly one of the two")
+        for name, width in zip(names, widths, strict=True):
+            kept = None if width is None else Held(finite_number(name, width, least=0.0))
+            assign(name, kept)
         assign("temperature_k", finite_number("temperature_k", self.temperature_k, least=0.0))
         hottest = MOST_NBAR * constants.h * frequency / constants.k
         if self.temperature_k > hottest:
             raise InputError("temperature_k", self.temperature_k, f"must be at most {hottest:g}")
+
+    def __repr__(self) -> str:
+        return model_text(self)
 
     @property
     def kappa(self) -> float:
@@ -177,6 +180,14 @@ class ResonatorBattery:
         for name in ("battery_detuning_hz", "charger_detuning_hz"):
             value = number_between(name, getattr(self, name), -1e15, 1e15)
             object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        return model_text(self)
+
+    @property
+    def time_unit(self) -> str:
+        """Unit of times: seconds."""
+        return "s"
 
     def _repr_html_(self) -> str:
         # what a notebook shows

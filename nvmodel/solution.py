@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nvmodel.display import solution_html
+from nvmodel.display import solution_html, solution_text
 from nvmodel.errors import SIGMAS, confidence_factor
-from nvmodel.refusal import InputError, finite_number, known_name
+from nvmodel.observables import OBSERVABLES, TIME_UNIT, unit_of
+from nvmodel.refusal import InputError, NotComputedError, finite_number, nearest
+
+if TYPE_CHECKING:
+    import xarray
 
 Array = NDArray[np.float64]
 
@@ -168,11 +173,24 @@ class _Range(tuple[int, int]):
         return f"[{self[0]}, {self[1]})"
 
 
-class Solution:
+class Values(dict[str, Array]):
+    """Values by observable; called, as a mapping's ``values()``, the arrays alone."""
+
+    def __call__(self) -> Any:
+        """The arrays, in the observables' order."""
+        return super().values()
+
+
+class Solution(Mapping[str, Array]):
     """What an engine found: values over times, standard errors, distributions, warnings.
+
+    A mapping of observables' names to their values over time: ``"power" in solution``,
+    ``len(solution)``, ``solution.items()``.
 
     Attributes
     ----------
+    model : CollectiveBattery, ResonatorBattery or DickeBattery
+        What was solved; None where that is not known.
     times : ndarray (T,)
         Output times; infinity for a steady state.
     values : mapping of name to ndarray (T,)
@@ -195,6 +213,10 @@ class Solution:
     >>> solution = Solution([0.0, 1.0], Reading({"power": np.array([0.0, 2.0])}))
     >>> solution["power"]
     array([0., 2.])
+    >>> solution["ergotropy"]
+    Traceback (most recent call last):
+        ...
+    nvmodel.refusal.NotComputedError: observable = 'ergotropy': not computed: add it to observables
     >>> solution.to_dataframe()
        time observable  value  error
     0   0.0      power    0.0    NaN
@@ -207,7 +229,9 @@ class Solution:
         found: Reading | Tally,
         provenance: Mapping[str, Any] | None = None,
         records: pd.DataFrame | None = None,
+        model: Any = None,
     ) -> None:
+        self.model = model
         self.times = np.array(times, dtype=float)
         self.tally: Tally | None = None if isinstance(found, Reading) else found
         self._found = found
@@ -221,10 +245,10 @@ class Solution:
         # tables of ladders are remembered for the next block of runs, and counts are the tally's
         return found.copied()
 
-    @property
-    def values(self) -> Mapping[str, Array]:
+    @cached_property
+    def values(self) -> Values:  # type: ignore[override]
         """Values by observable."""
-        return self._reading.values
+        return Values(self._reading.values)
 
     @property
     def errors(self) -> Mapping[str, Array | None]:
@@ -247,16 +271,43 @@ class Solution:
         return None if self.tally is None else len(self.tally.spans)
 
     def __getitem__(self, name: str) -> Array:
-        return self.values[known_name("observable", name, self.values)]
+        if name in self.values:
+            return self.values[name]
+        if name in OBSERVABLES:
+            raise NotComputedError("observable", name, "not computed: add it to observables")
+        near = nearest(str(name), [*self.values, *OBSERVABLES])
+        hint = f"did you mean {near!r}?" if near else f"known: {', '.join(self.values)}"
+        raise NotComputedError("observable", name, f"unknown; {hint}")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    # one answer is itself alone: arrays are not compared in silence
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> bool:
+        return True  # and no tally is read to find out
 
     def __repr__(self) -> str:
         kind = "averages" if self.runs is None else f"{self.runs} single runs"
+        of = "" if self.model is None else f" of {self.model!r}"
         span = f"{self.times.size} times up to {self.times[-1]:g}"
-        return f"<Solution: {kind}, {span}: {', '.join(self.values)}>"
+        return f"<Solution: {kind}{of}, {span}: {', '.join(self.values)}>"
+
+    def __str__(self) -> str:
+        return solution_text(self)
 
     def _repr_html_(self) -> str:
         # what a notebook shows
         return solution_html(self)
+
+    def of_model(self, model: Any) -> Solution:
+        """The same answer as the answer to `model`, as a user wrote it."""
+        return Solution(self.times, self._found, self.provenance, self.records, model)
 
     def interval(self, name: str, sigmas: float = SIGMAS) -> tuple[Array, Array]:
         """Both ends of the interval of `sigmas` standard errors, with Student's factor.
@@ -282,18 +333,36 @@ class Solution:
         """
         if self.tally is None or other.tally is None:
             raise InputError("merge", other, "only single runs can be merged")
-        return Solution(self.times, self.tally.merge(other.tally), self.provenance)
+        merged = self.tally.merge(other.tally)
+        return Solution(self.times, merged, self.provenance, model=self.model)
 
     def with_counts(self, spans: RunSpans, arrays: Mapping[str, NDArray[np.int64]]) -> Solution:
         """The Solution of the same study with the counts of other runs, as read from a file."""
         assert self.tally is not None
-        return Solution(self.times, self.tally.with_arrays(spans, arrays), self.provenance)
+        tally = self.tally.with_arrays(spans, arrays)
+        return Solution(self.times, tally, self.provenance, model=self.model)
 
-    def to_dataframe(self) -> pd.DataFrame:
+    def to_dataframe(self, parameters: Iterable[str] = ()) -> pd.DataFrame:
         """Tidy table: one row per time and observable, with columns time, observable, value, error.
 
         `error` is NaN where the value is deterministic.
+
+        Parameters
+        ----------
+        parameters : iterable of str
+            Attributes of the model that are columns too, in front, so that tables of several
+            models can be joined: ``"nbar"``, ``"ratio"``, ``"resonator.temperature_k"``.
+
+        Examples
+        --------
+        >>> from nvmodel import CollectiveBattery
+        >>> battery = CollectiveBattery(n_battery=2, ratio=5)
+        >>> solution = Solution([0.0], Reading({"power": np.array([2.0])}), model=battery)
+        >>> solution.to_dataframe(parameters=["n_battery", "ratio"])
+           n_battery  ratio  time observable  value  error
+        0          2    5.0   0.0      power    2.0    NaN
         """
+        columns = {name: self._parameter(name) for name in parameters}
         parts = []
         for name, values in self.values.items():
             error = self.errors[name]
@@ -307,7 +376,53 @@ class Solution:
                     }
                 )
             )
-        return pd.concat(parts, ignore_index=True)
+        frame = pd.concat(parts, ignore_index=True)
+        for position, (name, value) in enumerate(columns.items()):
+            frame.insert(position, name, [value] * len(frame))
+        return frame
+
+    def _parameter(self, name: str) -> Any:
+        try:
+            value = attrgetter(name)(self.model)
+        except (AttributeError, TypeError):
+            kind = type(self.model).__name__
+            raise InputError("parameters", name, f"is no attribute of the {kind}") from None
+        return float(value) if isinstance(value, float) else value
+
+    def to_xarray(self) -> xarray.Dataset:
+        """An xarray Dataset: a variable over `time` for each observable, and NAME_error for errors.
+
+        Variables have ``units`` and ``long_name``; the dataset's attributes say the model, the
+        number of runs, the warnings and the provenance.
+
+        Raises
+        ------
+        InputError
+            Where xarray is not installed.
+        """
+        try:
+            from xarray import Dataset
+        except ImportError:
+            raise InputError(
+                "xarray", None, 'is not installed: pip install "darkbattery[xarray]"'
+            ) from None
+        time_unit = getattr(self.model, "time_unit", TIME_UNIT)
+        variables: dict[str, Any] = {}
+        for name, values in self.items():
+            about = {"units": unit_of(name, time_unit) or "1"}
+            if name in OBSERVABLES:
+                about["long_name"] = OBSERVABLES[name].definition
+            variables[name] = ("time", values, about)
+            error = self.errors[name]
+            if error is not None:
+                about = {"units": about["units"], "long_name": f"standard error of {name}"}
+                variables[f"{name}_error"] = ("time", error, about)
+        # what netCDF can hold: numbers and texts
+        attributes = {name: str(value) for name, value in self.provenance.items()}
+        attributes |= {"model": repr(self.model), "warnings": "\n".join(self.warnings)}
+        if self.runs is not None:
+            attributes["runs"] = str(self.runs)
+        return Dataset(variables, {"time": ("time", self.times, {"units": time_unit})}, attributes)
 
     def distributions_to_dataframe(self) -> pd.DataFrame:
         """Tidy table of the distributions: distribution, time, low, high, weight.

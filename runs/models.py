@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Any
 
 from nvmodel import (
@@ -20,7 +19,7 @@ from nvmodel import (
     SpinEnsemble,
     Stage,
 )
-from nvmodel.battery import MOST_SPINS
+from nvmodel.battery import MOST_SPINS, charger_spins
 from nvmodel.dicke import DickeBattery
 from nvmodel.refusal import InputError, finite_number, known_name, whole_number
 
@@ -65,7 +64,6 @@ AT_RESONATOR: Fields = {
 }
 CLOSED: Fields = {"dicke": dict.fromkeys(("n_battery", "coupling", "arrangement"))}
 SHAPES = ("gaussian", "lorentzian", "q-gaussian")
-WHOLE = 1e-15  # relative: some units in the last place of a double
 NAMED_STARTS = ("battery_start", "charger_start")  # a name, or a table
 
 
@@ -152,9 +150,11 @@ def _collective(fields: dict[str, Any]) -> CollectiveBattery:
     if ratio is not None:
         if "n_charger" in fields:
             raise InputError("model.ratio", ratio, "give n_charger or ratio, not both")
-        ratio = finite_number("model.ratio", ratio, least=0.0, exclusive=True, most=MOST_SPINS)
         n_battery = whole_number("n_battery", fields["n_battery"], least=1, most=MOST_SPINS)
-        fields["n_charger"] = _charger_spins(ratio, n_battery)
+        try:
+            fields["n_charger"] = charger_spins(ratio, n_battery)
+        except InputError as error:
+            raise _prefixed("model", str(error)) from None
     if "n_charger" not in fields:
         raise InputError("model.n_charger", None, "must be given, or ratio")
     for name in NAMED_STARTS:
@@ -169,24 +169,11 @@ def _collective(fields: dict[str, Any]) -> CollectiveBattery:
     return CollectiveBattery(**fields)
 
 
-def _charger_spins(ratio: float, n_battery: int) -> int:
-    """`ratio` as it is written, times `n_battery`: whole but for the rounding of a division.
-
-    >>> _charger_spins(0.57, 100), _charger_spins(1 / 3, 9), _charger_spins(1.1, 10**16)
-    (57, 3, 11000000000000000)
-    """
-    exact = Fraction(repr(ratio)) * n_battery
-    charger = round(exact)
-    if abs(charger - exact) > WHOLE * exact:
-        raise InputError("model.ratio", ratio, f"times n_battery = {n_battery} must be whole")
-    return charger
-
-
 def named_start(name: str, value: Any) -> Any:
     """A start's table as the preparation that it stands for; all else as it is.
 
     >>> named_start("battery_start", {"excitations": 1})
-    DickeState(excitations=1, j=None)
+    DickeState(excitations=1)
     """
     if name not in NAMED_STARTS or not isinstance(value, dict):
         return value

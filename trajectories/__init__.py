@@ -7,3 +7,7 @@ from trajectories.single import SingleRun
 from trajectories.steady import steady_state
 
 __all__ = ["PROCESSES", "SingleRun", "evolve", "sample", "single_run", "steady_state"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

@@ -88,7 +88,8 @@ def evolve_dicke(
     if {"ergotropy", "ergotropy_local", "ergotropy_rotation"} & set(names):
         values |= _ergotropies(states, n)
     provenance = {"solver": "Schroedinger equation", "photons_kept": kept, "overflow": overflow}
-    return Solution(t, Reading({name: values[name] for name in names}), provenance)
+    reading = Reading({name: values[name] for name in names})
+    return Solution(t, reading, provenance, model=battery)
 
 
 def _operators(n: int, kept: int, coupling: float) -> dict[str, Any]:

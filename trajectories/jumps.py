@@ -115,16 +115,17 @@ def sample(
     >>> whole.runs, bool((whole["power"] == sample(battery, [0, 0.2], 1000, 7)["power"]).all())
     (1000, True)
     """
-    battery = of_the_reservoir(battery)
+    model = of_the_reservoir(battery)
     t = output_times(times)
     runs = whole_number("runs", runs, least=1, most=MOST_RUNS)
     first = whole_number("first", first, least=0, most=MOST_RUNS - runs)
     seed = whole_number("seed", seed, least=0, most=(1 << 64) - 1)
     if records is not None:
         known_name("records", records, ("summary",))
-    battery = to_be_solved(battery, t)
+    battery = to_be_solved(model, t)
     if _beyond_collective(battery):
-        return _sample_beyond(battery, t, runs, seed, first, observables, records)
+        found = _sample_beyond(battery, t, runs, seed, first, observables, records)
+        return found.of_model(model)
     known = available(battery)
     if battery.detector_efficiency < 1.0 and records is not None:
         raise InputError("records", records, "only with detector_efficiency = 1")
@@ -138,10 +139,10 @@ def sample(
     histograms = histograms and PEAK not in names and cells <= (MOST_CELLS if ladder else FEW_CELLS)
     tally = DecayTally if histograms else RecordTally
     rows = RunRows(battery, t, first, runs) if records == "summary" else None
-    found = tally.count(battery, t, seed, names, first, runs, rows)
+    counted = tally.count(battery, t, seed, names, first, runs, rows)
     table = None if rows is None else rows.table()
     solver = "quantum jumps in groups" if in_groups else "quantum jumps"
-    return Solution(t, found, {"solver": solver, "seed": seed}, table)
+    return Solution(t, counted, {"solver": solver, "seed": seed}, table, model)
 
 
 def single_run(battery: CollectiveBattery, times: ArrayLike, seed: int, run: int) -> SingleRun:

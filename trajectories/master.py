@@ -104,7 +104,10 @@ def evolve(
     """
     battery = of_the_reservoir(battery)
     t = output_times(times)
-    battery = to_be_solved(battery, t)
+    return _solved(to_be_solved(battery, t), t, observables).of_model(battery)
+
+
+def _solved(battery: CollectiveBattery, t: Array, observables: Iterable[str] | None) -> Solution:
     if not plain_charging(battery):
         default = (*ENERGIES, *FROM_POPULATIONS, "local_loss")
         return timed_averages(battery, t, requested(observables, default, FOR_REAL_SPINS))

@@ -78,9 +78,9 @@ def steady_state(battery: CollectiveBattery, observables: Iterable[str] | None =
     >>> float(1 - steady["battery_energy"][0])  # 1 - (N_C/(N_C + 1))^2
     1.99...e-15
     """
-    battery = of_the_reservoir(battery)
-    known = available(battery)
-    battery = to_be_solved(battery, [math.inf])
+    model = of_the_reservoir(battery)
+    known = available(model)
+    battery = to_be_solved(model, [math.inf])
     basis = coupled_basis(battery.n_battery, battery.n_charger)
     weight = _ladder_probabilities(battery, basis)
     products = _population_products(battery, basis)
@@ -118,7 +118,7 @@ def steady_state(battery: CollectiveBattery, observables: Iterable[str] | None =
             values["log_negativity"] = entanglement(basis, chains, state[None], False)[0]
     values |= derived(names, battery, values["battery_energy"], ladder)
     reading = Reading({name: values[name] for name in names}, distributions=distributions)
-    return Solution([np.inf], reading, {"solver": "closed form"})
+    return Solution([np.inf], reading, {"solver": "closed form"}, model=model)
 
 
 def available(battery: CollectiveBattery) -> tuple[str, ...]:

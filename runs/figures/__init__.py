@@ -1,9 +1,20 @@
 """Figures of a result: over time, against the swept field, and single runs one by one."""
 
-from runs.figures.axes import BAND as BAND
-from runs.figures.axes import observable_unit as observable_unit
-from runs.figures.axes import time_label as time_label
-from runs.figures.over_time import draw as draw
-from runs.figures.over_time import fan_observable as fan_observable
-from runs.figures.save import save_figures as save_figures
-from runs.figures.swept import draw_sweep as draw_sweep
+from runs.figures.axes import BAND, observable_unit, time_label
+from runs.figures.over_time import draw, fan_observable
+from runs.figures.save import save_figures
+from runs.figures.swept import draw_sweep
+
+__all__ = [
+    "BAND",
+    "draw",
+    "draw_sweep",
+    "fan_observable",
+    "observable_unit",
+    "save_figures",
+    "time_label",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

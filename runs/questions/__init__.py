@@ -4,6 +4,8 @@ from pathlib import Path
 
 from nvmodel.refusal import InputError, known_name
 
+__all__ = ["QUESTIONS", "write_question"]
+
 QUESTIONS = {
     "energy": "How much energy does a battery keep, and how much of it is work?",
     "power": "How fast does it charge, and how does the power grow with its size?",
@@ -25,3 +27,7 @@ def write_question(question: str, out: Path | None, replace: bool) -> Path:
     template = Path(__file__).parent / f"{question}.toml"
     path.write_text(template.read_text("utf-8"), "utf-8")
     return path
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)  # what tab completion offers

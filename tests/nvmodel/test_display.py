@@ -5,6 +5,7 @@ import pytest
 
 import trajectories
 from nvmodel import CollectiveBattery, Resonator, ResonatorBattery, SpinEnsemble
+from nvmodel.numbers import with_error
 from nvmodel.solution import Reading, Solution
 
 BATTERY = CollectiveBattery(n_battery=2, n_charger=10, nbar=0.5)
@@ -36,8 +37,10 @@ def test_a_line_says_last_value_error_and_largest():
     rows = [[cell.text for cell in row] for row in _parsed(single._repr_html_()).findall(".//tr")]
     power = next(row for row in rows if row[0] == "power")
     error = single.errors["power"][-1]
-    assert power[2] == f"{single['power'][-1]:.6g} ± {error:.2g}"
-    assert power[3] == f"{single['power'].max():.6g} at 0.2"
+    assert power[1] == with_error(float(single["power"][-1]), float(error))
+    assert power[2] == "ħωγ"
+    largest = with_error(float(single["power"][1]), float(single.errors["power"][1]))
+    assert power[3] == f"{largest} at γt = 0.2"
 
 
 def test_text_from_outside_is_not_markup():
