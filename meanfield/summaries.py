@@ -7,21 +7,21 @@ from numpy.typing import NDArray
 from meanfield.moments import BATTERY, CHARGER, System
 from meanfield.pathreadings import BATTERY_ENERGY, CHARGER_ENERGY, LEAVING, LEFT
 from meanfield.walk import Runs
+from nvmodel.rows import Summary
 
 Array = NDArray[np.float64]
 
-CHARGE_LEVELS = (0.25, 0.5, 0.75)  # of a run's battery energy per spin, in hbar omega
 
-
-def summarise_runs(system: System, times: Array, first: int, found: Runs) -> pd.DataFrame:
+def summarise_runs(
+    system: System, times: Array, first: int, found: Runs, summary: Summary
+) -> pd.DataFrame:
     """A row for each of the runs first, first + 1, ...
 
     Columns: ``run``; ``final_energy`` per battery spin at the last time (per charger spin without a
     battery); ``emitted_photons`` until then, a real number here; ``burst_time``, when the inversion
     of all spins first is <= 0; ``peak_emission_time``, the output time at which most photons leave
-    at once; with a battery ``time_to_25``, ``time_to_50``, ``time_to_75``, the
-    first output time at which its energy reaches that percentage of hbar omega. NaN: not until
-    the last time.
+    at once; with a battery ``time_to_25``, ``time_to_90_of_end`` and the like, the first output
+    time at which its energy reaches a level (`nvmodel.Summary`). NaN: not until the last time.
     """
     with_battery = system.size(BATTERY) > 0
     assert with_battery or system.size(CHARGER) > 0
@@ -34,8 +34,5 @@ def summarise_runs(system: System, times: Array, first: int, found: Runs) -> pd.
         "peak_emission_time": times[found.rows[LEAVING].argmax(axis=0)],
     }
     if with_battery:
-        for level in CHARGE_LEVELS:
-            reached = energy >= level
-            when = np.where(reached.any(axis=0), times[reached.argmax(axis=0)], np.nan)
-            columns[f"time_to_{100 * level:.0f}"] = when
+        columns |= summary.charge_times(energy, times)
     return pd.DataFrame(columns)

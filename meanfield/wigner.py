@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -32,8 +31,9 @@ from meanfield.walk import (
 from nvmodel.battery import CollectiveBattery
 from nvmodel.observables import requested
 from nvmodel.peaks import PEAK
-from nvmodel.refusal import InputError, known_name, whole_number
+from nvmodel.refusal import InputError, whole_number
 from nvmodel.resonator import ResonatorBattery
+from nvmodel.rows import Records, summary_of
 from nvmodel.solution import Solution
 from nvmodel.sums import MOST_RUNS
 from nvmodel.times import output_times
@@ -56,7 +56,7 @@ def sample(
     seed: int,
     first: int = 0,
     observables: Iterable[str] | None = None,
-    records: Literal["summary"] | None = None,
+    records: Records = None,
     classes: int = 31,
 ) -> Solution:
     """Single runs `first` to `first + runs - 1` of the study fixed by model, times and seed.
@@ -77,8 +77,9 @@ def sample(
     observables : iterable of str, optional
         Names from `nvmodel.OBSERVABLES`. Default: all there are for the model but
         ``peak_emission_time``.
-    records : "summary", optional
-        Also give `Solution.records`, one row a run; see `meanfield.summaries`.
+    records : "summary" or Summary, optional
+        Also give `Solution.records`, one row a run; see `meanfield.summaries`. A `Summary` chooses
+        the levels of charge whose times are told.
     classes : int
         Frequency classes of each ensemble that has a line or a spread of couplings. Checked, as
         the step is: `provenance["class_error_end"]` and three more, `provenance["step_error"]`.
@@ -106,8 +107,7 @@ def sample(
     runs = whole_number("runs", runs, least=1, most=MOST_RUNS)
     first = whole_number("first", first, least=0, most=MOST_RUNS - runs)
     seed = whole_number("seed", seed, least=0, most=2**64 - 1)
-    if records is not None:
-        known_name("records", records, ("summary",))
+    summary = summary_of(records)
     classes = whole_number("classes", classes, least=1)
     if not isinstance(model, Model | System):
         raise InputError("model", model, "must be a CollectiveBattery or a ResonatorBattery")
@@ -124,8 +124,8 @@ def sample(
 
     def batches() -> Iterator[Runs]:
         for start, found in simulate(plan, seed, first, runs):
-            if records == "summary":
-                rows.append(summarise_runs(system, t, start, found))
+            if summary is not None:
+                rows.append(summarise_runs(system, t, start, found, summary))
             yield found
 
     tally = WignerTally.of(study, first, batches())

@@ -12,6 +12,7 @@ from nvmodel.protocol import Pulse, Stage
 from nvmodel.pulse import Drive
 from nvmodel.refusal import InputError
 from nvmodel.resonator import ApproximationWarning, Resonator, ResonatorBattery
+from nvmodel.rows import Summary
 from nvmodel.solution import Distribution, Solution
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Solution",
     "SpinEnsemble",
     "Stage",
+    "Summary",
     "thermal_occupation",
 ]
 

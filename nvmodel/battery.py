@@ -1,7 +1,7 @@
 """The paper's model: battery and charger spins in one shared reservoir (its Eq. (2))."""
 
 import math
-from dataclasses import KW_ONLY, InitVar, dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Literal, get_args
 
@@ -113,14 +113,14 @@ class CollectiveBattery:
     detuning: float = 0.0
     protocol: Protocol = ()
     detector_efficiency: float = 1.0
-    _: KW_ONLY
-    ratio: InitVar[float | None] = None  # or the property of that name, where it is not given
+    ratio: float = field(default=None, kw_only=True, compare=False)  # type: ignore[assignment]
 
-    def __post_init__(self, ratio: object) -> None:
+    def __post_init__(self) -> None:
         assign = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
-        assign("n_charger", _number_of_chargers(self.n_battery, self.n_charger, ratio))
+        assign("n_charger", _number_of_chargers(self.n_battery, self.n_charger, self.ratio))
         for name in ("n_battery", "n_charger"):
             assign(name, whole_number(name, getattr(self, name), least=1, most=MOST_SPINS))
+        assign("ratio", Derived(self.n_charger / self.n_battery))
         assign("gamma", finite_number("gamma", self.gamma, least=1.0 / MOST_RATE, most=MOST_RATE))
         for name, spins, known in (
             ("battery_start", self.n_battery, get_args(BatteryStart)),
@@ -168,11 +168,6 @@ class CollectiveBattery:
     def time_unit(self) -> str:
         """Unit of times: 1/gamma, or the user's own where gamma is not 1."""
         return TIME_UNIT if self.gamma == 1.0 else OWN_TIME_UNIT
-
-    @property  # type: ignore[no-redef]
-    def ratio(self) -> float:  # noqa: F811
-        """R = N_C/N_B."""
-        return self.n_charger / self.n_battery
 
     @property
     def thermal_energy(self) -> float:
@@ -236,9 +231,7 @@ class CollectiveBattery:
 
 
 def _number_of_chargers(n_battery: object, n_charger: object, ratio: object) -> object:
-    if isinstance(ratio, property):  # not given
-        ratio = None
-    if ratio is None:
+    if ratio is None or isinstance(ratio, Derived):
         if n_charger is None:
             raise InputError("n_charger", None, "must be given, or ratio")
         return n_charger

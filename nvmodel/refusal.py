@@ -1,5 +1,7 @@
 """How bad input is refused: one line with the field, the value and what is allowed."""
 
+from __future__ import annotations
+
 import difflib
 import math
 import sys
@@ -29,6 +31,10 @@ class InputError(ValueError):
             shown = shown[:77] + "..."
         super().__init__(f"{field} = {shown}: {allowed}".replace("\n", " "))
         self.field = field
+
+    def within(self, table: str) -> InputError:
+        """The same refusal of a field that stands in a table: its name before the field's."""
+        return _received(f"{table}.{self.field}", f"{table}.{self}")
 
     def __reduce__(self) -> tuple[Any, tuple[str, str]]:
         # rank 0 hands its refusals to the other ranks

@@ -246,7 +246,7 @@ class Solution(Mapping[str, Array]):
         return found.copied()
 
     @cached_property
-    def values(self) -> Values:  # type: ignore[override]
+    def values(self) -> Values:
         """Values by observable."""
         return Values(self._reading.values)
 

@@ -1,5 +1,6 @@
 """The folder of an unfinished study: checkpoints on the way, resume, extension, merging."""
 
+import json
 import shutil
 import time
 from collections.abc import Sequence
@@ -15,8 +16,9 @@ from runs.checkpoint import Kept, read_tallies, write_tallies
 from runs.definition import RunDefinition, parse_definition
 from runs.owner import OWNER
 from runs.parts import RECORDS, Parts, point_folder
-from runs.store import DEFINITION, definition_content
+from runs.store import DEFINITION, PROVENANCE, definition_content
 from runs.tomlfile import read_toml
+from runs.walltime import add_wall_seconds
 
 TALLIES = "tallies.bin"
 
@@ -139,8 +141,32 @@ def begin_extension(definition: RunDefinition, out: Path) -> None:
     if definition.records is not None:
         if not (out / RECORDS).exists():
             raise InputError("run.records", definition.records, f"{out} was made without")
+        if known.records != definition.records:
+            raise InputError("run.records", definition.records, f"must be {known.records}")
+        _refuse_other_columns(definition, out)
         shutil.copytree(out / RECORDS, folder / RECORDS, dirs_exist_ok=True)
     shutil.copy2(out / TALLIES, folder / TALLIES)
+    add_wall_seconds(folder, _wall_seconds_of(out))
+
+
+def _wall_seconds_of(out: Path) -> float:
+    try:
+        return float(json.loads((out / PROVENANCE).read_text("utf-8"))["wall_seconds"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0
+
+
+def _refuse_other_columns(definition: RunDefinition, out: Path) -> None:
+    """Rows that another version wrote, without swept fields, do not go with ours."""
+    for i, point in enumerate(definition.points()):
+        there = Parts(point_folder(out, i)).columns()
+        needed = [name for name, _ in point.swept]
+        if any(name.startswith("time_to") for name in there):  # there is a battery
+            needed += definition.records_columns
+        if there and not set(needed) <= set(there):
+            raise InputError(
+                "run.records", str(out / RECORDS), f"have no {needed}: another version"
+            )
 
 
 def merged(folders: Sequence[Path]) -> tuple[RunDefinition, list[Kept | None]]:
@@ -157,6 +183,10 @@ def merged(folders: Sequence[Path]) -> tuple[RunDefinition, list[Kept | None]]:
             raise InputError("DIR", str(folder), f"is another study than {folders[0]}")
         if definition.runs is None:
             raise InputError("DIR", str(folder), "holds no single runs")
+        if definition.records != definitions[0].records:
+            raise InputError("DIR", str(folder), f"has other run.records than {folders[0]}")
+        if definition.records is not None:
+            _refuse_other_columns(definition, folder)
     kept = [_tallies(folder, definitions[0]) for folder in folders]
     points = [_merged_point([tallies[j] for tallies in kept]) for j in range(len(kept[0]))]
     for point in points:

@@ -80,7 +80,7 @@ def chosen(definition: RunDefinition, point: Point, method: Method) -> Choice:
     """
     asked = definition.observables
     if definition.engine != "auto":
-        return Choice(definition, point.model, observables_of(definition, method))
+        return Choice(definition, point.model, _at_point(definition, point, method))
     times, model = definition.times_of(point.model), point.model
     quantum = replace(definition, engine="quantum", order=None, classes=None, delays="modal")
     if isinstance(model, DickeBattery):
@@ -104,8 +104,9 @@ def chosen(definition: RunDefinition, point: Point, method: Method) -> Choice:
 
 @lru_cache(maxsize=64)
 def observables_of(definition: RunDefinition, method: Method) -> Names:
-    """Those of the asked observables that a method has; refused if none has one of them.
+    """Those of the asked observables that a method has at some point of the sweep.
 
+    Refused where no method has one of them anywhere, and where this method has none at some point.
     With `engine = "auto"` those of the first point, after a look at all of them.
     """
     if definition.engine == "auto":
@@ -113,16 +114,43 @@ def observables_of(definition: RunDefinition, method: Method) -> Names:
     engine = engine_of(definition)
     if method not in engine.methods:
         raise InputError("run.method", method, f"not in the {engine.name} engine")
-    offered = _offered_everywhere(definition)
+    offered = {
+        m: {point: _offered_at(definition, point, m) for point in definition.points()}
+        for m in definition.methods
+        if m in engine.methods
+    }
     if definition.observables is None:
         return None
-    _refuse_unoffered(definition, offered.values())
-    names = tuple(name for name in definition.observables if name in offered[method])
-    if not names:
-        raise InputError(
-            "run.method", method, f"has none of the observables {definition.observables}"
-        )
-    return names
+    _refuse_unoffered(definition, (names for at in offered.values() for names in at.values()))
+    for point, names in offered[method].items():
+        if not set(definition.observables) & set(names):
+            where = f" at {point.label}" if point.label else ""
+            reason = f"has none of the observables {definition.observables}{where}"
+            raise InputError("run.method", method, reason)
+    somewhere = {name for names in offered[method].values() for name in names}
+    return tuple(name for name in definition.observables if name in somewhere)
+
+
+def not_everywhere(definition: RunDefinition) -> list[str]:
+    """What a method has at some points of the sweep and not at others, a line each."""
+    if definition.observables is None:
+        return []
+    lines = []
+    for method in definition.methods:
+        at = {p: chosen(definition, p, method).observables or () for p in definition.points()}
+        for name in definition.observables:
+            without = [point.label for point, names in at.items() if name not in names]
+            if 0 < len(without) < len(at):
+                lines.append(f"{method}: no {name} at {_short(without)}")
+    return lines
+
+
+def _at_point(definition: RunDefinition, point: Point, method: Method) -> Names:
+    names = observables_of(definition, method)
+    if names is None:
+        return None
+    here = _offered_at(definition, point, method)
+    return tuple(name for name in names if name in here)
 
 
 def choice_lines(definition: RunDefinition) -> list[str]:
@@ -182,20 +210,9 @@ def _refuse_unoffered(definition: RunDefinition, offered: Iterable[tuple[str, ..
             )
 
 
-def _offered_everywhere(definition: RunDefinition) -> dict[Method, tuple[str, ...]]:
-    """What each method has at every point: at some temperatures it may have more."""
-    engine, points = engine_of(definition), definition.points()
-    offered = {}
-    for method in definition.methods:
-        if method not in engine.methods:
-            continue
-        names = engine.available(points[0].model, method)
-        if isinstance(points[0].model, CollectiveBattery):
-            for point in points[1:]:
-                also = engine.available(point.model, method)
-                names = tuple(name for name in names if name in also)
-        offered[method] = names
-    return offered
+def _offered_at(definition: RunDefinition, point: Point, method: Method) -> tuple[str, ...]:
+    """What a method has at a point: at some temperatures it may have more."""
+    return engine_of(definition).available(point.model, method)
 
 
 def _reduced(model: WithReservoir) -> _Reduced:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from nvmodel.battery import CollectiveBattery
 from nvmodel.observables import OBSERVABLES
 from nvmodel.refusal import InputError, finite_number, known_name, whole_number
+from nvmodel.rows import Summary, summary_of
 from nvmodel.sums import MOST_RUNS
 from nvmodel.times import output_times
 from runs.models import Model, build_model, flattened, known_key, named_start, shown
@@ -81,7 +82,7 @@ class RunDefinition:
     first: int
     seed: int
     precision: Precision | None
-    records: str | None
+    records: Summary | None
     single_runs: int
 
     def points(self) -> tuple[Point, ...]:
@@ -112,6 +113,11 @@ class RunDefinition:
                 "run.times.unit", self.time_unit, "only without a resonator and with R not 1"
             )
         return times / (abs(model.n_charger - model.n_battery) * model.gamma)
+
+    @property
+    def records_columns(self) -> tuple[str, ...]:
+        """Columns that its rows of runs have by its own choice."""
+        return () if self.records is None else self.records.columns
 
     def digest(self) -> str:
         """Hash of all that decides the numbers (not of the title or what is drawn)."""
@@ -290,8 +296,15 @@ def _precision(value: Any) -> Precision | None:
     return Precision(**fields)
 
 
-def _records(value: Any) -> str | None:
-    return None if value is None else known_name("run.records", value, ("summary",))
+def _records(value: Any) -> Summary | None:
+    """Rows of runs: "summary", or a table with the levels of charge whose times are told."""
+    try:
+        if not isinstance(value, dict):
+            return summary_of(value)
+        _known_keys("records.", value, ("levels", "of_end"))
+        return Summary(**value)
+    except InputError as error:
+        raise error.within("run") from None
 
 
 def _range(name: str, value: dict[str, Any], most: int) -> list[float]:

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from nvmodel.battery import CollectiveBattery
 from nvmodel.refusal import whole_number
+from nvmodel.rows import Summary
 from nvmodel.solution import RunSpans, Solution
 from nvmodel.sums import MOST_RUNS
 from runs.checkpoint import Kept
@@ -79,6 +80,7 @@ class Job:
     observables: tuple[str, ...] | None = None
     precision: Precision | None = None
     parts: Parts | None = None
+    records: Summary | None = None
     block_runs: int | None = None
 
     @property
@@ -100,7 +102,7 @@ class Job:
             seed=self.seed,
             first=start,
             observables=self.observables,
-            records=None if self.parts is None else "summary",
+            records=None if self.parts is None else self.records,
         )
         if self.parts is not None and made.records is not None:
             self.parts.write(start, stop, made.records)

@@ -31,6 +31,8 @@ from runs.screen import ResultTables
 from runs.signals import Stopped, StopRequest, stop_on_signals
 from runs.store import FIGURES, OWN, save, usable_folder, written_aside
 from runs.study import Campaign, Study, refuse_unread, run_study
+from runs.summary import runs_line, runs_made
+from runs.walltime import add_wall_seconds, wall_seconds_so_far
 from runs.world import on_root, rank_of, size_of
 
 # what to do with an earlier result or an unfinished one in the same place
@@ -128,16 +130,16 @@ def _put_away(
     console: Console,
 ) -> None:
     if study is None:
+        spent = time.perf_counter() - started
+        add_wall_seconds(partial_folder(prepared.out), spent)
         return
     seconds = time.perf_counter() - started
-    _finish(
-        study,
-        prepared.out,
-        order.existing,
-        provenance(prepared.definition, size_of(comm), seconds),
-        console,
-    )
-    console.print(f"{seconds:.1f} s on {size_of(comm)} rank(s)", highlight=False)
+    # with what earlier starts and the extended study took
+    total = seconds + wall_seconds_so_far(partial_folder(prepared.out))
+    record = provenance(prepared.definition, size_of(comm), total)
+    _finish(study, prepared.out, order.existing, record, console)
+    together = f", {total:.1f} s with all before" if total > seconds else ""
+    console.print(f"{seconds:.1f} s on {size_of(comm)} rank(s){together}", highlight=False)
 
 
 def merge_results(folders: list[Path], out: Path, replace: bool, console: Console) -> None:
@@ -230,6 +232,8 @@ def _finish(
         ) from None
     shutil.rmtree(partial, ignore_errors=True)
     console.print(ResultTables(study))
+    if line := runs_line(study):
+        console.print(line, highlight=False, soft_wrap=True)
     # never kept to itself: numbers outside a solver's validity are not handed out in silence
     teller = Console(stderr=True) if console.quiet else console
     for warning in (*study.warnings, *figures_failed):
@@ -241,6 +245,8 @@ def _publish(
 ) -> tuple[str, ...]:
     """The result folder, whole; warnings where figures could not be drawn."""
     partial = partial_folder(out)
+    if made := runs_made(study):
+        record |= {"runs_made": {label or "model": number for label, number in made}}
     _keep_tallies(study, partial)
     with written_aside(out, replace=existing in ("replace", "extend")) as aside:
         save(study, record, aside)

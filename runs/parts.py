@@ -7,8 +7,10 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from pyarrow.parquet import read_schema
 
 from nvmodel.refusal import InputError
 from nvmodel.solution import RunSpans
@@ -18,18 +20,30 @@ RECORDS = "records"
 
 @dataclass(frozen=True)
 class Parts:
-    """Where the tables of one point go; read with ``pandas.read_parquet(folder)``."""
+    """Where the tables of one point go; read with ``pandas.read_parquet(folder)``.
+
+    The folder above, with the rows of all points, is read alike.
+    """
 
     folder: Path
+    swept: tuple[tuple[str, Any], ...] = ()  # columns of every row, in front
 
     def write(self, start: int, stop: int, table: pd.DataFrame) -> None:
         """Write the rows of runs start ... stop - 1, aside and renamed."""
+        for position, (name, value) in enumerate(self.swept):
+            table.insert(position, name, [value] * len(table))
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"part-{start:012d}-{stop:012d}.parquet"
         # a leading dot: readers of the folder pass over it
         aside = path.with_name(f".{path.name}.new")
         table.to_parquet(aside, index=False)
         os.replace(aside, path)
+
+    def columns(self) -> list[str]:
+        """Names of the columns of what is there; empty where nothing is."""
+        for path, _, _ in self._parts():
+            return list(read_schema(path).names)
+        return []
 
     def drop_uncounted(self, counted: RunSpans) -> None:
         """Remove parts whose runs are in no checkpoint: they will be made again."""

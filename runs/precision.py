@@ -77,6 +77,21 @@ class Precision:
                 "precision.times", 0.0, "has no relative error that says anything; give absolute"
             )
 
+    @property
+    def words(self) -> str:
+        """What is asked for, in words.
+
+        >>> Precision("battery_energy", relative=0.01).words
+        'an error of battery_energy of at most 1 % at every output time'
+        """
+        if self.absolute is not None:
+            target = f"{self.absolute:g}"
+        else:
+            assert self.relative is not None
+            target = f"{100.0 * self.relative:g} %"
+        chosen = "every output time" if self.times is None else "the times asked for"
+        return f"an error of {self.observable} of at most {target} at {chosen}"
+
     def next_goal(self, found: Solution, most_excitations: int) -> int:
         """Number of runs to have before asking again; no more than there are means: enough.
 

@@ -15,6 +15,7 @@ import pandas as pd
 import tomli_w
 
 from nvmodel.refusal import InputError
+from nvmodel.rows import Summary
 from runs.checksums import CHECKSUMS, verify, write_checksums
 from runs.definition import RunDefinition, parse_definition
 from runs.models import nested, written
@@ -31,7 +32,7 @@ FORMAT = 1  # of the folder; another one is refused
 LEAST_SPACE = 1 << 20  # bytes that must be free before a study begins
 
 COLUMNS = {
-    TABLE: ("method", "time", "observable", "value", "error"),
+    TABLE: ("method", "time", "observable", "value", "error", "runs"),
     DISTRIBUTIONS: ("method", "distribution", "quantity", "time", "low", "high", "weight"),
     SINGLE_RUNS: ("run", "time", "observable", "value"),
 }
@@ -187,6 +188,8 @@ def _table(folder: Path, name: str, definition: RunDefinition) -> pd.DataFrame:
         raise InputError("result folder", str(folder), f"{name} cannot be read: {text}") from None
     swept = [field for field, values in definition.model if len(values) > 1]
     expected = [*swept, *COLUMNS[name]]
+    if name == TABLE and list(frame.columns) == expected[:-1]:
+        frame["runs"] = 0  # written by a version that did not tell
     if list(frame.columns) != expected:
         raise InputError("result folder", str(folder), f"{name} must have the columns {expected}")
     for column in COLUMNS[name]:
@@ -220,7 +223,9 @@ def definition_content(definition: RunDefinition) -> dict[str, Any]:
     if definition.first:
         run["first"] = definition.first
     if definition.records is not None:
-        run["records"] = definition.records
+        rows = definition.records
+        plain = rows == Summary()
+        run["records"] = "summary" if plain else {n: list(v) for n, v in asdict(rows).items()}
     if definition.precision is not None:
         fields = asdict(definition.precision)
         run["precision"] = {name: v for name, v in fields.items() if v is not None}

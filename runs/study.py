@@ -14,7 +14,7 @@ from nvmodel.refusal import is_real
 from nvmodel.solution import Solution
 from runs.averages import Averages, Key
 from runs.checkpoint import Kept
-from runs.choice import chosen, engine_name, observables_of
+from runs.choice import chosen, engine_name, not_everywhere, observables_of
 from runs.definition import Method, Point, RunDefinition
 from runs.distribute import Job, Keeper, Progress, distribute_all
 from runs.engines import engine_of
@@ -59,7 +59,8 @@ class Study:
     ----------
     definition : RunDefinition
     table : DataFrame
-        Columns: swept fields, method, time, observable, value, error.
+        Columns: swept fields, method, time, observable, value, error, runs (single runs made; 0
+        for averages).
     distributions : DataFrame
         Swept fields, method, distribution, quantity, time, low, high, weight.
     single_runs : DataFrame
@@ -103,17 +104,20 @@ def run_study(
         ]
         return Study(
             definition=definition,
-            table=_joined(ordered, Solution.to_dataframe),
+            table=_joined(ordered, _with_runs),
             distributions=_joined(ordered, Solution.distributions_to_dataframe),
             single_runs=_fans(definition, points, sampled),
-            warnings=tuple(
-                f"{point.label or 'model'}, {method}: {warning}"
-                for point, method, solution in ordered
-                for warning in (
-                    *solution.warnings,
-                    *_unreached(definition, method, solution),
-                    *_approximate(definition, point, method),
-                )
+            warnings=(
+                *not_everywhere(definition),
+                *(
+                    f"{point.label or 'model'}, {method}: {warning}"
+                    for point, method, solution in ordered
+                    for warning in (
+                        *solution.warnings,
+                        *_unreached(definition, method, solution),
+                        *_approximate(definition, point, method),
+                    )
+                ),
             ),
             sampled=tuple(s for _, method, s in ordered if method == "sample"),
         )
@@ -212,6 +216,7 @@ def _job(definition: RunDefinition, point: Point, parts: Parts | None) -> Job:
         one.observables,
         definition.precision,
         parts,
+        definition.records,
         engine.block_runs,
     )
 
@@ -221,7 +226,10 @@ def _parts(
 ) -> list[Parts | None]:
     if definition.records is None or campaign.folder is None:
         return [None] * len(points)
-    return [Parts(point_folder(campaign.folder, i)) for i in range(len(points))]
+    return [
+        Parts(point_folder(campaign.folder, i), swept)
+        for i, swept in enumerate(swept_columns(points))
+    ]
 
 
 def _unreached(definition: RunDefinition, method: Method, solution: Solution) -> tuple[str, ...]:
@@ -285,6 +293,34 @@ def _joined(
 
     filled = [part for part in parts() if len(part)]
     return pd.concat(filled or [next(parts())], ignore_index=True)
+
+
+def swept_columns(points: Sequence[Point]) -> list[tuple[tuple[str, Any], ...]]:
+    """The swept fields of each point as columns hold them, each of one kind at all points.
+
+    >>> from runs.definition import parse_definition
+    >>> content = {
+    ...     "model": {"n_battery": 1, "n_charger": 2, "nbar": [0, 0.5]},
+    ...     "run": {"method": "steady"},
+    ... }
+    >>> swept_columns(parse_definition(content).points())
+    [(('nbar', 0.0),), (('nbar', 0.5),)]
+    """
+    rows = [[(name, _in_column(value)) for name, value in point.swept] for point in points]
+    kinds = [{type(row[i][1]) for row in rows} for i in range(len(rows[0]))]
+    for row in rows:
+        for i, (name, value) in enumerate(row):
+            if kinds[i] == {int, float}:
+                row[i] = (name, float(value))
+            elif len(kinds[i]) > 1:
+                row[i] = (name, str(value))
+    return [tuple(row) for row in rows]
+
+
+def _with_runs(solution: Solution) -> pd.DataFrame:
+    frame = solution.to_dataframe()
+    frame["runs"] = np.int64(solution.runs or 0)
+    return frame
 
 
 def _with_swept(frame: pd.DataFrame, point: Point) -> pd.DataFrame:

@@ -10,6 +10,8 @@ from runs.choice import exact_averages
 from runs.definition import RunDefinition
 from runs.study import Study
 
+FEW = 4  # points whose numbers of runs are told one by one
+
 
 def swept_names(study: Study) -> list[str]:
     """Fields that the definition sweeps."""
@@ -27,6 +29,34 @@ def curves(study: Study, frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
         label = ", ".join(f"{name}={_shown(v)}" for name, v in zip(names, keys, strict=True))
         parts.append((label, part))
     return parts
+
+
+def runs_made(study: Study) -> list[tuple[str, int]]:
+    """Label of each point that has single runs, and how many were made there."""
+    sampled = study.table[study.table["method"] == "sample"]
+    return [(label, int(part["runs"].iloc[0])) for label, part in curves(study, sampled)]
+
+
+def runs_line(study: Study) -> str:
+    """How many single runs were made, and what for; empty where none were.
+
+    A precision is answered: so many were enough, or were not.
+    """
+    made = runs_made(study) if "sample" in study.definition.methods else []
+    numbers = sorted({number for _, number in made})
+    if not numbers or not numbers[-1]:
+        return ""
+    if len(numbers) == 1:
+        text = f"{numbers[0]:,} single runs" + (" at each point" if len(made) > 1 else "")
+    elif len(made) <= FEW:
+        text = "single runs: " + "; ".join(f"{number:,} at {label}" for label, number in made)
+    else:
+        text = f"{numbers[0]:,} to {numbers[-1]:,} single runs a point (column runs of the table)"
+    precision = study.definition.precision
+    if precision is None:
+        return text
+    missed = any(f"precision of {precision.observable} not reached" in w for w in study.warnings)
+    return f"{text}: {'not enough' if missed else 'enough'} for {precision.words}"
 
 
 def summarise(study: Study) -> pd.DataFrame:

@@ -1,7 +1,6 @@
 """Single charging runs: the quantum-jump unravelling of the collective master equation."""
 
 from collections.abc import Iterable
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,8 +9,9 @@ from nvmodel.battery import CollectiveBattery, to_be_solved, without_idle_switch
 from nvmodel.ergotropy import ladder_ergotropy
 from nvmodel.observables import requested
 from nvmodel.peaks import PEAK
-from nvmodel.refusal import InputError, known_name, whole_number
+from nvmodel.refusal import InputError, whole_number
 from nvmodel.resonator import of_the_reservoir
+from nvmodel.rows import Records, Summary, summary_of
 from nvmodel.solution import Solution
 from nvmodel.sums import MOST_RUNS
 from nvmodel.times import output_times
@@ -69,7 +69,7 @@ def sample(
     seed: int,
     first: int = 0,
     observables: Iterable[str] | None = None,
-    records: Literal["summary"] | None = None,
+    records: Records = None,
 ) -> Solution:
     r"""Single runs first ... first + runs - 1 of the study with this seed, averaged.
 
@@ -96,8 +96,9 @@ def sample(
     observables : iterable of str, optional
         Default: energies, power, photon rates and numbers. Ergotropies of the average state and
         the daemonic ergotropy on request.
-    records : "summary", optional
-        Also give `Solution.records`, one row a run; see `trajectories.summaries`.
+    records : "summary" or Summary, optional
+        Also give `Solution.records`, one row a run; see `trajectories.summaries`. A `Summary`
+        chooses the levels of charge whose times are told.
 
     Returns
     -------
@@ -120,14 +121,13 @@ def sample(
     runs = whole_number("runs", runs, least=1, most=MOST_RUNS)
     first = whole_number("first", first, least=0, most=MOST_RUNS - runs)
     seed = whole_number("seed", seed, least=0, most=(1 << 64) - 1)
-    if records is not None:
-        known_name("records", records, ("summary",))
+    summary = summary_of(records)
     battery = to_be_solved(model, t)
     if _beyond_collective(battery):
-        found = _sample_beyond(battery, t, runs, seed, first, observables, records)
+        found = _sample_beyond(battery, t, runs, seed, first, observables, summary)
         return found.of_model(model)
     known = available(battery)
-    if battery.detector_efficiency < 1.0 and records is not None:
+    if battery.detector_efficiency < 1.0 and summary is not None:
         raise InputError("records", records, "only with detector_efficiency = 1")
     refuse_too_large(battery, t)
     in_groups = made_in_groups(battery)
@@ -138,7 +138,7 @@ def sample(
     # the table of arrivals does not say which photons are of one run
     histograms = histograms and PEAK not in names and cells <= (MOST_CELLS if ladder else FEW_CELLS)
     tally = DecayTally if histograms else RecordTally
-    rows = RunRows(battery, t, first, runs) if records == "summary" else None
+    rows = None if summary is None else RunRows(battery, t, first, runs, summary)
     counted = tally.count(battery, t, seed, names, first, runs, rows)
     table = None if rows is None else rows.table()
     solver = "quantum jumps in groups" if in_groups else "quantum jumps"
@@ -242,14 +242,17 @@ def _sample_beyond(
     seed: int,
     first: int,
     observables: Iterable[str] | None,
-    records: str | None,
+    summary: Summary | None,
 ) -> Solution:
     """`sample` of checked input, with what the paper's model lacks."""
     default = (*ENERGIES, "local_loss")
     names = requested(observables, default=default, available=available(battery))
-    rows = no_rows_yet(runs) if records == "summary" else None
+    rows = None if summary is None else no_rows_yet(runs, summary)
     found = NoisyTally.count(battery, times, seed, names, first, runs, rows)
-    table = None if rows is None else table_of_noisy_rows(rows, first)
+    table = None
+    if rows is not None and summary is not None:
+        spins = battery.n_battery + battery.n_charger
+        table = table_of_noisy_rows(rows, summary, first, spins)
     return Solution(times, found, {"solver": "quantum jumps", "seed": seed}, table)
 
 

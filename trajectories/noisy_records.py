@@ -15,6 +15,7 @@ from nvmodel.errors import Unseen
 from nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps, total_ergotropy_of_irreps
 from nvmodel.peaks import PEAK, PeakTimes, no_peaks
 from nvmodel.refusal import InputError
+from nvmodel.rows import Summary
 from nvmodel.solution import Distribution, Reading, RunSpans, same_shapes
 from nvmodel.sums import ExactSums
 from trajectories.exact_moments import (
@@ -102,7 +103,7 @@ class NoisyTally:
             empty_draws(),
             empty_course(battery, times.size, amplitudes=False, populations=ladder),
             sums,
-            no_rows_yet(0) if rows is None else rows,
+            no_rows_yet(0, Summary()) if rows is None else rows,
         )
         moments = tuple(
             ExactSums(runs, bound, total, low, high, int(clipped))

@@ -7,6 +7,7 @@ import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
 
+from nvmodel.rows import EMPTY, Summary
 from trajectories.local_noise import Array
 from trajectories.noisy_runs import (
     ABSORBED,
@@ -18,7 +19,7 @@ from trajectories.noisy_runs import (
     POWER,
     Course,
 )
-from trajectories.summaries import CHARGE_LEVELS, COLUMNS, table_of_rows
+from trajectories.summaries import COLUMNS, table_of_rows
 
 
 class NoisyRows(NamedTuple):
@@ -26,30 +27,43 @@ class NoisyRows(NamedTuple):
 
     Attributes
     ----------
-    levels : ndarray
-        Battery energies per spin whose times are noted.
+    levels, shares : ndarray
+        Battery energies per spin, and shares of a run's own end, whose times are noted.
+    when : ndarray (runs, levels and shares)
     found : ndarray (runs, COLUMNS)
         As of `trajectories.summaries.RunRows`.
     lost : ndarray of int64 (runs,)
         Excitations lost to single spins.
+    ladders : ndarray of int64 (runs,)
+        Numbers of the ladders, from the lowest J on; -1 where J is not conserved.
     """
 
     levels: Array
+    shares: Array
+    when: Array
     found: Array
     lost: NDArray[np.int64]
+    ladders: NDArray[np.int64]
 
 
-def no_rows_yet(runs: int) -> NoisyRows:
+def no_rows_yet(runs: int, summary: Summary) -> NoisyRows:
     """Room for so many rows."""
-    found, lost = np.full((runs, COLUMNS), np.nan), np.zeros(runs, dtype=np.int64)
-    return NoisyRows(np.array(CHARGE_LEVELS), found, lost)
+    levels, shares = np.array(summary.levels, dtype=float), np.array(summary.of_end, dtype=float)
+    return NoisyRows(
+        levels,
+        shares,
+        np.full((runs, levels.size + shares.size), np.nan),
+        np.full((runs, COLUMNS), np.nan),
+        np.zeros(runs, dtype=np.int64),
+        np.full(runs, -1, dtype=np.int64),
+    )
 
 
-def table_of_noisy_rows(rows: NoisyRows, first: int) -> pd.DataFrame:
-    """The rows of the runs from `first` on, as `RunRows.table`, and their ``local_loss``."""
-    table = table_of_rows(rows.found, first, rate=1.0)
-    table["local_loss"] = rows.lost
-    return table
+def table_of_noisy_rows(rows: NoisyRows, summary: Summary, first: int, spins: int) -> pd.DataFrame:
+    """The rows of the runs of so many spins from `first` on, as `RunRows.table`."""
+    J = np.where(rows.ladders < 0, np.nan, rows.ladders + 0.5 * (spins % 2))
+    when = dict(zip(summary.columns, rows.when.T, strict=True))
+    return table_of_rows(rows.found, when, rows.lost, J, first, rate=1.0)
 
 
 @njit(error_model="numpy")
@@ -64,8 +78,13 @@ def add_row_of(r: int, course: Course, times: Array, rows: NoisyRows) -> None:
     peak = np.argmax(q[POWER])
     found[r, 4], found[r, 5] = q[POWER, peak], times[peak]
     found[r, found.shape[1] - 1] = times[np.argmax(q[EMISSION_RATE])]
-    level = 0
-    for i in range(times.size):
-        while level < rows.levels.size and q[BATTERY_ENERGY, i] >= rows.levels[level]:
-            found[r, 6 + level] = times[i]
-            level += 1
+    end = q[BATTERY_ENERGY, last]
+    for k in range(rows.when.shape[1]):
+        absolute = k < rows.levels.size
+        mark = rows.levels[k] if absolute else rows.shares[k - rows.levels.size] * end
+        if not absolute and end <= EMPTY:
+            continue
+        for i in range(times.size):
+            if q[BATTERY_ENERGY, i] >= mark:
+                rows.when[r, k] = times[i]
+                break

@@ -174,14 +174,23 @@ def add_runs(
             sums.burst,
         )
         if sums.ladders.size:
-            u = four_draws(draws, seed, run)[0]
-            k = 0
-            while k < state.at[SIZE] - 1 and u >= weight(state.c[EDGE + k]):
-                u -= weight(state.c[EDGE + k])
-                k += 1
-            sums.ladders[state.at[LOW] + k] += 1
+            ladder = ladder_drawn(seed, run, state, draws)
+            sums.ladders[ladder] += 1
+            if rows.lost.size:
+                rows.ladders[run - first] = ladder
         if course.populations.size:
             _add_populations(run, steps, course, sums)
+
+
+@njit(error_model="numpy")
+def ladder_drawn(seed: int, run: int, state: State, draws: Draws) -> int:
+    """The ladder that a run is found on, by its number from the lowest J on."""
+    u = four_draws(draws, seed, run)[0]
+    k = 0
+    while k < state.at[SIZE] - 1 and u >= weight(state.c[EDGE + k]):
+        u -= weight(state.c[EDGE + k])
+        k += 1
+    return int(state.at[LOW] + k)
 
 
 @njit(error_model="numpy")

@@ -16,10 +16,13 @@ def show(folder: Annotated[Path, typer.Argument(help="A result folder.")]) -> No
     """
     from runs.screen import ResultTables
     from runs.store import load
+    from runs.summary import runs_line
 
     result = load(folder)
     console = console_of()
     console.print(ResultTables(result.study))
+    if line := runs_line(result.study):
+        console.print(line, highlight=False, soft_wrap=True)
     for warning in result.study.warnings:
         console.print(f"warning: {warning}", markup=False)
     record = result.provenance

@@ -20,7 +20,7 @@ from runs.study import Study, rows_of
 
 # fields of a `CollectiveBattery` that may differ between two comparable ones, or that are compared
 # as ratio and occupation
-SIZES = ("n_battery", "n_charger", "nbar", "temperature", "gamma")
+SIZES = ("n_battery", "n_charger", "ratio", "nbar", "temperature", "gamma")
 SAME = 1e-9  # relative: ratios and occupations come from the same numbers by other roads
 
 
