@@ -54,6 +54,7 @@ def _bars_as_text(
 
 
 MANY_COLUMNS = 4
+FULL = 9  # columns; beyond, they are set close
 
 
 def _own_equations(app: object, document: nodes.document) -> None:
@@ -72,7 +73,7 @@ def _name_cells(app: object, document: nodes.document, page: str) -> None:
         body = next(iter(table.findall(nodes.tbody)), None)
         if head is None or body is None or len(head[-1]) < MANY_COLUMNS:
             continue
-        table["classes"].append("many-columns")
+        table["classes"] += ["many-columns", "dense"] if len(head[-1]) > FULL else ["many-columns"]
         for row in body:
             for name, cell in zip(head[-1], row, strict=False):
                 if name.astext().strip() and cell.astext().strip():

@@ -142,7 +142,8 @@ class CollectiveBattery:
         if temperature is None:
             assign("temperature", None)
             kind = Derived if photons is None else Held
-            photons = finite_number("nbar", photons or 0.0, least=0.0, most=MOST_NBAR)
+            photons = 0.0 if photons is None else photons
+            photons = finite_number("nbar", photons, least=0.0, most=MOST_NBAR)
             assign("nbar", kind(photons))
             return
         kept = finite_number("temperature", temperature, least=0.0, most=MOST_NBAR)

@@ -32,8 +32,10 @@ class CoupledBasis:
     J : ndarray (K,)
         Total angular momentum of each ladder.
     weight : ndarray (K,)
-        Probability :math:`p_J=(2J+1)\,(2j_B)!\,(2j_C)!/[(j_B+j_C+J+1)!\,(j_B+j_C-J)!]` of each
-        ladder in the start |j_B,-j_B>|j_C,j_C>. The amplitudes alternate in sign with k.
+        Probability of each ladder in the start |j_B,-j_B>|j_C,j_C>, whose amplitudes alternate in
+        sign with k:
+
+        .. math:: p_J=\frac{(2J+1)\,(2j_B)!\,(2j_C)!}{(j_B+j_C+J+1)!\,(j_B+j_C-J)!} .
     m_start : float
         M of the start, j_C - j_B.
     diagonal : ndarray (K,)

@@ -21,8 +21,10 @@ SHIFT: dict[Operator, int] = {"z": 0, "+": 1, "-": -1}
 def channel_strength(spins: int, change: int, j: ArrayLike) -> Array:
     r"""c of the jump j -> j + change, 0 where there is none.
 
+    For a change of 0, -1 and 1 it is
+
     .. math:: \frac{N/2+1}{2j(j+1)},\quad \frac{N/2+j+1}{2j(2j+1)},\quad
-              \frac{N/2-j}{2(j+1)(2j+1)}\qquad(\text{change}=0,-1,1).
+              \frac{N/2-j}{2(j+1)(2j+1)}.
 
     >>> print(channel_strength(2, 0, [1.0, 0.0]), channel_strength(2, -1, [1.0, 0.5]))
     [0.5 0. ] [0.5 1.25]

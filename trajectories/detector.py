@@ -8,10 +8,10 @@ eta therefore holds the mixture
           w_n=\sum_J\pi_J(n)\Big/\sum_{J,n'}\pi_J(n'),
 
 where :math:`\pi_J(n)` is the joint weight of his record, the ladder J and n emitted photons. With
-:math:`\lambda_J(n)=a_J(M_0-n)^2` and time in 1/gamma, starting from :math:`\pi_J(0)=p_J`,
+:math:`\lambda_J(n)=a_J(M_0-n)^2` and time in 1/gamma, starting from :math:`\pi_J(0)=p_J`, between
+recorded photons
 
-.. math:: \dot\pi_J(n)=-\lambda_J(n)\pi_J(n)+(1-\eta)\lambda_J(n{-}1)\pi_J(n{-}1)
-          \quad\text{between recorded photons,}
+.. math:: \dot\pi_J(n)=-\lambda_J(n)\pi_J(n)+(1-\eta)\lambda_J(n{-}1)\pi_J(n{-}1),
 
 and :math:`\pi_J(n+1)\leftarrow\eta\lambda_J(n)\pi_J(n)` at each of them. This is the unnormalised
 stochastic master equation of an inefficient photodetector (Wiseman and Milburn 2010, section 4.8)

@@ -1,16 +1,21 @@
 // An equation wider than its column is set smaller until it fits: on narrow screens.
 function fitEquations() {
-  for (const box of document.querySelectorAll("article .math")) {
-    box.style.fontSize = "";
-    const inline = box.tagName === "SPAN";
-    const block = inline ? box.closest("p, dd, dt, li, td, th, h1, h2, h3") : box.parentElement;
+  const boxes = [...document.querySelectorAll("article .math")];
+  for (const box of boxes) box.style.fontSize = "";
+  // all widths are read before any size is set: the page is laid out once
+  const shares = boxes.map((box) => {
     const set = box.querySelector("mjx-container");
-    if (!block || !set) continue;
-    const width = () => (inline ? set.getBoundingClientRect().width : box.scrollWidth);
-    for (let size = 95; width() > block.clientWidth && size >= 40; size -= 5) {
-      box.style.fontSize = size / 100 + "em";
-    }
-  }
+    if (!set) return 1;
+    let block = box.parentElement;
+    while (block.clientWidth === 0 && block.parentElement) block = block.parentElement; // inline
+    const style = getComputedStyle(block);
+    const room = block.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+    const width = box.tagName === "SPAN" ? set.getBoundingClientRect().width : box.scrollWidth;
+    return room / width;
+  });
+  boxes.forEach((box, i) => {
+    if (shares[i] < 1) box.style.fontSize = Math.floor(98 * shares[i]) / 100 + "em";
+  });
   document.documentElement.dataset.equations = innerWidth; // fitted to this width
 }
 addEventListener("load", async () => {
