@@ -4,6 +4,8 @@ from importlib import metadata
 from typing import Any
 
 from docutils import nodes
+from jinja2.sandbox import SandboxedEnvironment
+from numpydoc import docscrape_sphinx
 
 project = "darkbattery"
 author = "The darkbattery developers"
@@ -11,11 +13,12 @@ release = metadata.version("darkbattery")
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
-    "sphinx.ext.viewcode",
     "numpydoc",
     "sphinx-mathjax-offline",
     "sphinx_copybutton",
 ]
+if not tags.has("without_source"):  # noqa: F821 (Sphinx puts it here)
+    extensions.append("sphinx.ext.viewcode")
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = "darkbattery"
@@ -81,8 +84,21 @@ def _name_cells(app: object, document: nodes.document, page: str) -> None:
                     cell[0].insert(0, nodes.inline("", "", *content, classes=["column-name"]))
 
 
+def _one_template() -> None:
+    """Numpydoc would compile its template again for each of thousands of docstrings."""
+    kept: list[SandboxedEnvironment] = []
+
+    def environment(loader: Any) -> SandboxedEnvironment:
+        if not kept:
+            kept.append(SandboxedEnvironment(loader=loader))
+        return kept[0]
+
+    docscrape_sphinx.SandboxedEnvironment = environment
+
+
 def setup(app: Any) -> None:
     """Called by Sphinx."""
+    _one_template()
     app.connect("doctree-read", _own_equations)
     app.connect("doctree-resolved", _name_cells)
     app.connect("autodoc-process-docstring", _bars_as_text)

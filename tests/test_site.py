@@ -42,13 +42,15 @@ NUMBERS = """() => [...document.querySelectorAll("mjx-labels mjx-mtd")].map(
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
-    """The site as `make docs` builds it, every warning an error, but for the notebooks' results."""
+    """The site as `make docs` builds it, every warning an error.
+
+    Without the notebooks' results and the listings of code, which nobody measures here.
+    """
     pytest.importorskip("sphinx")
     out = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going"]
     command += [
-        "-D",
-        "nb_execution_mode=off",
+        *("-D", "nb_execution_mode=off", "-t", "without_source"),
         "-d",
         str(out / "trees"),
         str(DOCS),
@@ -59,7 +61,6 @@ def site(tmp_path_factory) -> Path:
     return out / "html"
 
 
-@pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_every_page_can_be_read_on_wide_and_narrow_screens(site):
     """One test, since the site is built once; every fault of every page is in its message."""
