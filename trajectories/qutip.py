@@ -1,6 +1,7 @@
 """All of QuTiP's side in one module: models as operators, states, and measures of any state.
 
-`to_qutip` writes a battery as Hamiltonian and collapse operators, `density_matrices` and
+`to_qutip` writes a battery as Hamiltonian and collapse operators, `resonator_to_qutip` one at a
+resonator with few spins; `density_matrices` and
 `conditional_states` give what `trajectories.evolve` and `single_run` hold as states, `to_piqs` and
 `measure_piqs` go to PIQS and back, and `measure`, `state_ergotropy` and `state_log_negativity`
 read states that come from anywhere.
@@ -13,6 +14,7 @@ read states that come from anywhere.
 
 from trajectories.fewspins import FewSpins, dicke_projectors, measure, to_qutip
 from trajectories.qutip_measures import state_ergotropy, state_log_negativity
+from trajectories.qutip_resonator import ResonatorSpins, resonator_to_qutip
 from trajectories.qutip_states import (
     conditional_states,
     density_matrices,
@@ -22,11 +24,13 @@ from trajectories.qutip_states import (
 
 __all__ = [
     "FewSpins",
+    "ResonatorSpins",
     "conditional_states",
     "density_matrices",
     "dicke_projectors",
     "measure",
     "measure_piqs",
+    "resonator_to_qutip",
     "state_ergotropy",
     "state_log_negativity",
     "to_piqs",

@@ -57,7 +57,9 @@ def test_run_leaves_a_whole_result(result):
     }
     assert "battery" in answer.stdout
     table = pd.read_parquet(folder / "out" / "table.parquet")
-    assert list(table.columns) == ["n_battery", "method", "time", "observable", "value", "error"]
+    assert list(table.columns) == [
+        *("n_battery", "method", "time", "observable", "value", "error", "runs")
+    ]
     last = table[(table.observable == "battery_energy") & (table.time >= 2.0)]
     assert set(last.method) == {"steady", "evolve", "sample"}
     record = json.loads((folder / "out" / "provenance.json").read_text())
@@ -67,6 +69,7 @@ def test_run_leaves_a_whole_result(result):
     assert set(record) == {
         "format",
         "definition_sha256",
+        "runs_made",
         "seed",
         "ranks",
         "wall_seconds",

@@ -6,7 +6,6 @@ import qutip
 
 import meanfield
 import trajectories
-from meanfield.fewspins import to_qutip
 from nvmodel import (
     CollectiveBattery,
     Drive,
@@ -16,6 +15,7 @@ from nvmodel import (
     ResonatorBattery,
     SpinEnsemble,
 )
+from trajectories.qutip import resonator_to_qutip as to_qutip
 
 OPTIONS = {"atol": 1e-10, "rtol": 1e-8, "nsteps": 100_000, "progress_bar": ""}
 G = 2.0 * np.pi * 1e5

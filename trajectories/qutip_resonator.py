@@ -6,13 +6,14 @@ there by itself.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import qutip
 
-from meanfield.moments import BATTERY, CHARGER, System, is_broadened, system_of
+from nvmodel.ensemble import SpinEnsemble
 from nvmodel.refusal import InputError, whole_number
 from nvmodel.resonator import ResonatorBattery
 
@@ -48,7 +49,7 @@ class ResonatorSpins:
     observables: dict[str, Any]
 
 
-def to_qutip(model: ResonatorBattery, most_photons: int) -> ResonatorSpins:
+def resonator_to_qutip(model: ResonatorBattery, most_photons: int) -> ResonatorSpins:
     """The model as QuTiP operators, with at most `most_photons` in the resonator.
 
     Raises
@@ -61,63 +62,101 @@ def to_qutip(model: ResonatorBattery, most_photons: int) -> ResonatorSpins:
     >>> from nvmodel import Resonator, SpinEnsemble
     >>> cavity = Resonator(frequency_hz=3e9, linewidth_fwhm_hz=0.0)
     >>> spin = SpinEnsemble(number=1, coupling=1.0)
-    >>> few = to_qutip(ResonatorBattery(charger=spin, resonator=cavity), most_photons=2)
+    >>> few = resonator_to_qutip(ResonatorBattery(charger=spin, resonator=cavity), most_photons=2)
     >>> later = qutip.mesolve(few.hamiltonian, few.initial, [0.0, np.pi / 2])
     >>> print(round(qutip.expect(few.observables["photons"], later.states[-1]), 4))  # Rabi: sin^2
     1.0
     """
     most_photons = whole_number("most_photons", most_photons, least=1)
-    if is_broadened(model):
-        raise InputError("line", model, "must have equal spins in each ensemble")
+    for spins in (model.battery, model.charger):
+        if spins is not None and (spins.line is not None or spins.coupling_spread > 0.0):
+            raise InputError("line", model, "must have equal spins in each ensemble")
     if model.drive is not None:
         raise InputError("drive", model.drive, "add it to the Hamiltonian: eta(t) (a + a.dag())")
-    system = system_of(model, 1)
-    each = [
-        bool(_local_rates(system, k)) or z * z < 1.0 for k, z in enumerate(system.start.tolist())
-    ]
-    parts = [
-        [2] * int(n) if by_itself else [int(n) + 1]
-        for n, by_itself in zip(system.number, each, strict=True)
-    ]
-    dims = [d for part in parts for d in part] + [most_photons + 1]
+    ensembles = _ensembles(model)
+    dims = [d for spins in ensembles for d in spins.factors] + [most_photons + 1]
     if np.prod(dims, dtype=float) > MOST_STATES:
-        raise InputError(
-            "number", system.number.tolist(), f"with {most_photons} photons: > {MOST_STATES} states"
+        numbers = [spins.number for spins in ensembles]
+        raise InputError("number", numbers, f"with {most_photons} photons: > {MOST_STATES} states")
+    return _assembled(model, ensembles, dims)
+
+
+class _Ensemble(NamedTuple):
+    """Spins of one kind, their rates in rad/s and per second."""
+
+    name: str
+    number: int
+    coupling: float
+    detuning: float
+    start: float  # <sigma_z>
+    local: list[tuple[float, str]]  # rates of sigma^-, sigma^+ and sigma_z/2 of each spin
+
+    @property
+    def factors(self) -> list[int]:
+        """A large spin, or every spin by itself where each has noise of its own."""
+        each = bool(self.local) or self.start * self.start < 1.0
+        return [2] * self.number if each else [self.number + 1]
+
+
+def _ensembles(model: ResonatorBattery) -> list[_Ensemble]:
+    kinds = (
+        ("battery_energy", model.battery, model.battery_detuning_hz, -1.0),
+        ("charger_energy", model.charger, model.charger_detuning_hz, 1.0),
+    )
+    return [
+        _Ensemble(
+            name,
+            spins.number,
+            spins.coupling,
+            2.0 * math.pi * detuning_hz,
+            sign * spins.polarisation,
+            _local_rates(spins, model.nbar),
         )
-    return _assembled(system, parts, dims)
+        for name, spins, detuning_hz, sign in kinds
+        if spins is not None
+    ]
 
 
-def _assembled(system: System, parts: list[list[int]], dims: list[int]) -> ResonatorSpins:
+def _local_rates(spins: SpinEnsemble, nbar: float) -> list[tuple[float, str]]:
+    """From T1, its equilibrium and T2."""
+    t1 = spins.relaxation_rate
+    equilibrium = spins.equilibrium
+    supply = t1 * (-1.0 / (2.0 * nbar + 1.0) if equilibrium is None else equilibrium)
+    dephasing = 2.0 * spins.decoherence_rate - t1
+    rates = (((t1 - supply) / 2, "down"), ((t1 + supply) / 2, "up"), (dephasing, "dephasing"))
+    # T2 = 2 T1 leaves rounding of the difference
+    return [(rate, name) for rate, name in rates if rate > 1e-12 * (t1 + abs(dephasing))]
+
+
+def _assembled(
+    model: ResonatorBattery, ensembles: list[_Ensemble], dims: list[int]
+) -> ResonatorSpins:
     a = _placed(dims, len(dims) - 1, qutip.destroy(dims[-1]))
-    hamiltonian = system.field_detuning * a.dag() * a
+    hamiltonian = 0.0 * a.dag() * a
+    kappa, nbar = model.resonator.kappa, model.nbar
     collapse = [
         np.sqrt(rate) * operator
-        for rate, operator in (
-            (system.kappa * (system.nbar + 1.0), a),
-            (system.kappa * system.nbar, a.dag()),
-        )
+        for rate, operator in ((kappa * (nbar + 1.0), a), (kappa * nbar, a.dag()))
         if rate > 0.0
     ]
     observables, starts, site = {"photons": a.dag() * a}, [], 0
     battery_factors: list[int] = []
-    for k, part in enumerate(parts):
-        sites = range(site, site + len(part))
-        site += len(part)
+    for spins in ensembles:
+        sites = range(site, site + len(spins.factors))
+        site += len(spins.factors)
         lowers = [_placed(dims, i, qutip.jmat((dims[i] - 1) / 2, "-")) for i in sites]
         zs = [_placed(dims, i, qutip.jmat((dims[i] - 1) / 2, "z")) for i in sites]
         lower, z = sum(lowers[1:], lowers[0]), sum(zs[1:], zs[0])
         exchange = a.dag() * lower
-        hamiltonian += system.detuning[k] * z + system.coupling[k] * (exchange + exchange.dag())
-        for rate, name in _local_rates(system, k):
+        hamiltonian += spins.detuning * z + spins.coupling * (exchange + exchange.dag())
+        for rate, name in spins.local:
             operators = {"down": lowers, "up": [o.dag() for o in lowers], "dephasing": zs}[name]
             collapse += [np.sqrt(rate) * operator for operator in operators]
-        ensemble = int(system.ensemble[k])
-        name = {BATTERY: "battery_energy", CHARGER: "charger_energy"}[ensemble]
-        observables[name] = z / float(system.number[k]) + 0.5
-        battery_factors += list(sites) if ensemble == BATTERY else []
-        starts += [_start(dims[i], float(system.start[k])) for i in sites]
+        observables[spins.name] = z / float(spins.number) + 0.5
+        battery_factors += list(sites) if spins.name == "battery_energy" else []
+        starts += [_start(dims[i], spins.start) for i in sites]
     top = _placed(dims, len(dims) - 1, qutip.fock_dm(dims[-1], dims[-1] - 1))
-    field = qutip.thermal_dm(dims[-1], system.nbar)
+    field = qutip.thermal_dm(dims[-1], nbar)
     return ResonatorSpins(
         dims=dims,
         battery_factors=battery_factors,
@@ -126,15 +165,6 @@ def _assembled(system: System, parts: list[list[int]], dims: list[int]) -> Reson
         initial=qutip.tensor([*starts, field]),
         observables=observables | {"overflow": top},
     )
-
-
-def _local_rates(system: System, k: int) -> list[tuple[float, str]]:
-    """Rates of sigma^-, sigma^+ and sigma_z/2 of each spin, from T1, its equilibrium and T2."""
-    t1, supply = float(system.relaxation[k]), float(system.supply[k])
-    dephasing = 2.0 * float(system.decoherence[k]) - t1
-    rates = (((t1 - supply) / 2, "down"), ((t1 + supply) / 2, "up"), (dephasing, "dephasing"))
-    # T2 = 2 T1 leaves rounding of the difference
-    return [(rate, name) for rate, name in rates if rate > 1e-12 * (t1 + abs(dephasing))]
 
 
 def _start(levels: int, z: float) -> Any:
