@@ -56,7 +56,7 @@ def _bars_as_text(
             lines[i] = "`".join(pieces)
 
 
-MANY_COLUMNS = 4
+MANY_COLUMNS = 3
 FULL = 9  # columns; beyond, they are set close
 
 
