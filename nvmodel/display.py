@@ -26,6 +26,7 @@ POINTS = 80  # it is drawn with
 SI = ("J", "W", "s")  # written with prefixes
 ROUNDING = 1e-14  # of numbers near one: sums of some tens of doubles
 FLAT = 1e-9  # relative: what solvers leave of a constant
+MANY_RUNS = 2.02  # factor of 2 sigma, from some hundred runs on nearly 2
 NOTHING_BUT_ERROR = ("excitation_balance",)
 
 
@@ -61,7 +62,7 @@ def solution_text(solution: Solution) -> str:
     time_unit = _time_unit(solution)
     of = "" if solution.model is None else f" of {solution.model!r}"
     rows = [
-        (name, *_with_unit(values[-1], _last_error(solution, name), unit_of(name, time_unit)))
+        (name, *_with_unit(_last(values), _last_error(solution, name), unit_of(name, time_unit)))
         for name, values in solution.items()
     ]
     steady = math.isinf(solution.times[-1])
@@ -77,7 +78,9 @@ def solution_html(solution: Solution) -> str:
     rows = []
     time_unit = _time_unit(solution)
     for name, values in solution.items():
-        last, unit = _with_unit(values[-1], _last_error(solution, name), unit_of(name, time_unit))
+        last, unit = _with_unit(
+            _last(values), _last_error(solution, name), unit_of(name, time_unit)
+        )
         cells = (name, last, unit, _largest(solution, name, time_unit))
         curve = "" if _is_rounding(name, values) else _curve(solution.times, values)
         rows.append(
@@ -91,7 +94,8 @@ def solution_html(solution: Solution) -> str:
     kind = _kind(solution)
     if solution.runs is not None and solution.runs > 1:
         factor = confidence_factor(solution.runs)
-        kind += f"; one standard error in brackets, 2 σ is {factor:.3g} of them"
+        kind += "; one standard error in brackets"
+        kind += f", 2 σ is {factor:.3g} of them" if factor > MANY_RUNS else ""
     lines = [f"<strong>{escape(kind)}</strong>"]
     if solution.model is not None:
         lines.append(f"<code>{escape(repr(solution.model))}</code>")
@@ -158,6 +162,13 @@ def _with_unit(value: float, error: float | None, unit: str) -> tuple[str, str]:
     """The number, and its unit with the prefix that suits it."""
     number, _, prefixed = _quantity(value, unit, error).partition(" ")
     return number, prefixed
+
+
+def _last(values: Array) -> float:
+    """The last value; what rounding left of one that was large before is zero."""
+    known = values[np.isfinite(values)]
+    last = float(values[-1])
+    return 0.0 if known.size and abs(last) <= ROUNDING * float(np.abs(known).max()) else last
 
 
 def _last_error(solution: Solution, name: str) -> float | None:

@@ -171,6 +171,9 @@ def test_nothing_is_drawn_of_rounding():
     late = trajectories.evolve(PLAIN, [10.0, 11.0, 12.0])  # all photons are out
     assert "<svg" not in late._repr_html_()
     assert "<svg" in trajectories.evolve(PLAIN, [0.0, 0.1, 0.2])._repr_html_()
+    ended = trajectories.evolve(PLAIN, [0.1, 40.0], ["power"])
+    assert 0.0 < abs(ended["power"][-1]) < 1e-20  # rounding of 8
+    assert str(ended).splitlines()[-1].split() == ["power", "0", "ħωγ"]
 
 
 def test_what_was_not_computed_is_named_so():
