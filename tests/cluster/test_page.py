@@ -32,9 +32,9 @@ def test_a_script_ends_completed_with_the_bytes_of_a_plain_start(cluster, plain,
 
 
 def test_requeued_until_it_is_done(cluster, plain, tmp_path):
-    """The clock stops it every few seconds; the log of all starts is kept."""
+    """The clock stops it after 1, 4, 16 ... seconds; the log of all starts is kept."""
     write(tmp_path / "study.toml", 600_000)
-    script = MPIRUN.replace("14000", "1.5")
+    script = MPIRUN.replace("14000", "$((4 ** SLURM_RESTART_COUNT))")
     assert script != MPIRUN
     state, log = submitted(cluster, script, tmp_path, *SMALL)
     assert int(state["Restarts"]) >= 1

@@ -84,7 +84,7 @@ REFUSED = {
         ("run",),
         "precision.observable = 'daemonic_ergotropy'",
     ),
-    "beyond": (FAST, ("plan", "--vary", "inversion=0.5:2:3"), "inversion"),
+    "beyond": (FAST, ("plan", "--vary", "inversion=0.5:2:3"), "polarisation"),
 }
 
 
