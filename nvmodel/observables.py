@@ -156,6 +156,30 @@ _ALL = (
 OBSERVABLES = {observable.name: observable for observable in _ALL}
 """All observables by name."""
 
+_WORDS = {
+    "ergotropy_total": "total ergotropy",
+    "ergotropy_local": "local ergotropy",
+    "ergotropy_rotation": "ergotropy by one rotation",
+    "log_negativity": "logarithmic negativity",
+    "battery_energy_joule": "whole battery's energy",
+    "charger_energy_joule": "whole charger's energy",
+    "energy_variance_conditional": "energy variance within a run",
+    "energy_variance_runs": "energy variance over runs",
+    "ergotropy_variance_runs": "ergotropy variance over runs",
+    "emitted_photons_variance": "variance of emitted photons",
+    "g2_zero": "g2 at equal times",
+    "peak_emission_time": "time of peak emission",
+}
+
+
+def in_words(name: str) -> str:
+    """How people call an observable.
+
+    >>> in_words("battery_energy"), in_words("ergotropy_local")
+    ('battery energy', 'local ergotropy')
+    """
+    return _WORDS.get(name, name.replace("_", " "))
+
 
 def unit_of(name: str, time_unit: str = TIME_UNIT) -> str:
     """Unit of an observable where times are in `time_unit`; empty for a pure number.

@@ -1,20 +1,21 @@
 """The cost of a definition as a table for people."""
 
-from rich.table import Table
+from rich.console import Group
 from rich.text import Text
 
 from runs.cost import Estimate
 from runs.definition import RunDefinition
+from runs.tables import Listing
 
 
-def cost_table(definition: RunDefinition, estimate: Estimate, ranks: int) -> Table:
+def cost_table(definition: RunDefinition, estimate: Estimate, ranks: int) -> Group:
     """What a definition will take, a row a method."""
-    table = Table(title=Text(definition.title), title_justify="left")
-    for name in ("method", "points", "one core", f"on {ranks} rank(s)", "memory of a rank"):
-        table.add_column(name, justify="left" if name == "method" else "right")
+    many = f"on {ranks} rank{'s' if ranks != 1 else ''}"
+    columns = ("method", "points", "one core", many, "memory\nof a rank")
+    table = Listing(definition.title, columns, left=("method",))
     points = str(len(definition.points()))
     for cost in estimate.costs:
-        name = cost.method
+        name: str = cost.method
         if name == "sample":
             name += f", {definition.runs:,} runs a point"
         if definition.precision is not None:
@@ -26,21 +27,21 @@ def cost_table(definition: RunDefinition, estimate: Estimate, ranks: int) -> Tab
             duration(cost.on_ranks(ranks)),
             f"+ {size(cost.bytes)}",
         )
-    table.add_section()
     total = sum(cost.on_ranks(ranks) for cost in estimate.costs)
     seconds = sum(cost.seconds for cost in estimate.costs)
     table.add_row("all", points, duration(seconds), duration(total), size(estimate.rank_bytes))
-    table.caption = f"result folder: at most {size(estimate.disk_bytes)} and figures"
-    table.caption_justify = "left"
-    return table
+    folder = f"result folder: at most {size(estimate.disk_bytes)} and figures"
+    return Group(table, Text(folder))
 
 
 def duration(seconds: float) -> str:
     """Such as 0.3 s, 12 min, 3.4 h, 2.1 days.
 
-    >>> duration(0.31), duration(700.0), duration(1e5)
-    ('0.3 s', '12 min', '28 h')
+    >>> duration(0.31), duration(700.0), duration(1e5), duration(0.02)
+    ('0.3 s', '12 min', '28 h', '< 0.1 s')
     """
+    if seconds < 0.05:
+        return "< 0.1 s"
     for unit, length, most in (("s", 1.0, 120.0), ("min", 60.0, 7200.0), ("h", 3600.0, 172800.0)):
         if seconds < most:
             return f"{_two_digits(seconds / length)} {unit}"

@@ -1,34 +1,32 @@
 """Published devices and NV centres as tables for people."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 
-from rich import box
-from rich.table import Table
+from rich.console import Group
+from rich.text import Text
 
 from meanfield.linear import threshold_cooperativity
 from nvmodel.datasheet import Device, Quantity
 from nvmodel.devices import DEVICES
 from nvmodel.diamond import AXES, Branch, Diamond, zero_field_splitting
+from nvmodel.numbers import between, in_unit
 from nvmodel.refusal import InputError
 from nvmodel.resonator import ResonatorBattery
 from nvmodel.split import resonator_battery
 from nvmodel.twolevel import BRANCHES, lines, two_level
-from runs.experiments import comparisons
+from runs.experiments import Comparison
+from runs.tables import Footnotes, Listing
 
+LONG = 16  # letters of a range that fit beside the other columns
 AXIS_NAMES = ("[1 1 1]", "[1 -1 -1]", "[-1 1 -1]", "[-1 -1 1]")
 
 
-def overview() -> Table:
-    """One row a device."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    table.add_column("name", no_wrap=True)
+def overview() -> Group:
+    """One row a device; below, what each of them is."""
     headings = ("f\n(GHz)", "kappa\n(MHz)", "spins", "g sqrt N\n(MHz)", "line\n(MHz)", "T\n(K)")
-    for column in (*headings, "assumed"):
-        table.add_column(column, justify="right", no_wrap=True)
-    what = [f"{device.name}: {device.title}" for device in DEVICES.values()]
-    table.caption = "\n".join(["frequencies are ordinary, widths FWHM", *what])
-    table.caption_justify = "left"
+    table = Listing("", ("name", *headings, "assumed"), left=("name",))
     for device in DEVICES.values():
         quantities = device.quantities
         guesses = sum(quantity.status == "assumed" for quantity in quantities.values())
@@ -42,29 +40,52 @@ def overview() -> Table:
             f"{device.temperature_k.converted:g}",
             f"{guesses} of {len(quantities)}",
         )
-    return table
+    what = [Text(f"{device.name}: {device.title}") for device in DEVICES.values()]
+    return Group(
+        table,
+        Text("Frequencies are ordinary ones, kappa and line are full widths at half maximum."),
+        *what,
+        Text("darkbattery devices NAME: every number of one of them, with its source"),
+    )
 
 
-def data_sheet(device: Device) -> Table:
-    """Every quantity as published and converted, with its source and status."""
-    table = Table(title=f"{device.title}\n{device.reference}")
-    for column in ("field", "as published", "converted", "range", "status", "source"):
-        table.add_column(column, no_wrap=column == "field")
+def data_sheet(device: Device) -> Group:
+    """Every quantity as published and as the program takes it; sources below."""
+    notes = Footnotes()
+    columns = ("field", "as published", "taken as", "range", "status")
+    table = Listing(device.title, columns, left=("field", "range", "status"), whole=("field",))
     for name, quantity in device.quantities.items():
         low, high = quantity.range
+        unit = "Hz" if quantity.unit == "rad/s" else quantity.unit
+        converted = in_unit(quantity.converted, unit, 6)
+        published = " ".join(filter(None, (in_unit(quantity.value, quantity.unit, 6),
+                                           _convention(quantity))))  # fmt: skip
         table.add_row(
             name,
-            _published(quantity),
-            f"{quantity.converted:.6g}",
-            "" if low == high else f"{low:.3g} to {high:.3g}",
-            quantity.status,
-            quantity.source,
+            published,
+            # said again only where the convention changes it
+            "" if quantity.factor == 1.0 else converted,
+            "" if low == high else _whole(between(low, high, unit)),
+            f"{quantity.status} {notes.mark(quantity.source)}",
         )
-    line: str = device.line_shape
+    shape: str = device.line_shape
     if device.hyperfine_hz is not None:
-        line += f", {device.hyperfine_lines} components"
-    table.add_row("line_shape", line, "", "", "", "")
-    return table
+        shape += f", {device.hyperfine_lines} components"
+    return Group(
+        table,
+        Text(f"line_shape: {shape}"),
+        Text(f"device: {device.reference}"),
+        *notes.lines(),
+    )
+
+
+def _whole(span: str) -> str:
+    """A long range in two lines that begin with numbers, not with a unit."""
+    return span.replace(" to ", " to\n") if len(span) > LONG else span
+
+
+def _convention(quantity: Quantity) -> str:
+    return "" if quantity.convention == "plain" else quantity.convention
 
 
 def derived(device: Device) -> list[str]:
@@ -89,14 +110,15 @@ def derived(device: Device) -> list[str]:
 
 def transitions(
     diamond: Diamond, direction: tuple[float, float, float], bandwidth_hz: float
-) -> tuple[Table, list[str]]:
+) -> tuple[Listing, list[str]]:
     """Both transitions of the four axes, and what speaks against two levels, one line each."""
-    table = Table(title=f"D = {zero_field_splitting(diamond.temperature_k) / 1e6:.2f} MHz")
-    table.add_column("axis")
-    table.add_column("to the")
-    for column in ("f (MHz)", "|<e|n.S|g>|", "polarised", "hyperfine (MHz)"):
-        table.add_column(column, justify="right")
-    remarks = []
+    splitting = zero_field_splitting(diamond.temperature_k) / 1e6
+    table = Listing(
+        f"Transitions from the ground state; zero-field splitting D = {splitting:.2f} MHz",
+        ("axis", "to the", "f (MHz)", "|<e|n.S|g>|", "polarised", "hyperfine\n(MHz)"),
+        left=("axis", "to the"),
+    )
+    doubts: dict[str, list[str]] = {}
     for axis in range(len(AXES)):
         for branch in BRANCHES:
             pair = two_level(diamond, axis, direction, branch)
@@ -109,8 +131,12 @@ def transitions(
                 _hyperfine(diamond, axis, direction, branch) if pair.element > 0.0 else "",
             )
             for doubt in pair.doubts(bandwidth_hz):
-                remarks.append(f"not two levels, {AXIS_NAMES[axis]} {branch}: {doubt}")
-    return table, remarks
+                doubts.setdefault(doubt, []).append(f"{AXIS_NAMES[axis]} {branch}")
+    total = len(AXES) * len(BRANCHES)
+    return table, [
+        f"not two levels, {'all of them' if len(which) == total else ', '.join(which)}: {doubt}"
+        for doubt, which in doubts.items()
+    ]
 
 
 def _hyperfine(
@@ -126,23 +152,18 @@ def _hyperfine(
     return " ".join(f"{x / 1e6:+.2f}" for x in strong) if strong.size > 1 else ""
 
 
-def comparison_table() -> Table:
-    """Measured numbers beside ours."""
-    table = Table(title="published and computed")
-    for column in ("device", "quantity", "published", "computed", "unit", "remark"):
-        right = column in ("published", "computed")
-        table.add_column(column, justify="right" if right else "left")
-    for row in comparisons():
-        published = "" if row.published is None else f"{row.published:.5g}"
-        found = f"{row.found:.5g}"
-        table.add_row(row.device, row.quantity, published, found, row.unit, row.remark)
-    return table
-
-
-def _published(quantity: Quantity) -> str:
-    parts = [f"{quantity.value:g}"]
-    if quantity.unit != "1":
-        parts.append(quantity.unit)
-    if quantity.convention != "plain":
-        parts.append(quantity.convention)
-    return " ".join(parts)
+def comparison_table(rows: Iterable[Comparison]) -> Group:
+    """Measured numbers beside ours, those of a device together."""
+    notes = Footnotes()
+    columns = ("quantity", "published", "computed", "unit", "remark")
+    title = "Published and computed (a dash: the source gives no number)"
+    table = Listing(title, columns, left=("quantity", "unit", "remark"))
+    device = ""
+    for row in rows:
+        if row.device != device:
+            device = row.device
+            table.add_row(device, style="bold")
+        published = "-" if row.published is None else f"{row.published:.5g}"
+        found, mark = f"{row.found:.5g}", notes.mark(row.remark)
+        table.add_row(f"  {row.quantity}", published, found, row.unit, mark)
+    return Group(table, *notes.lines())

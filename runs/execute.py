@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from rich.console import Console
 
+from nvmodel.numbers import counted
 from nvmodel.refusal import InputError
 from nvmodel.solution import RunSpans
 from runs.campaign import (
@@ -139,7 +140,7 @@ def _put_away(
     record = provenance(prepared.definition, size_of(comm), total)
     _finish(study, prepared.out, order.existing, record, console)
     together = f", {total:.1f} s with all before" if total > seconds else ""
-    console.print(f"{seconds:.1f} s on {size_of(comm)} rank(s){together}", highlight=False)
+    console.print(f"{seconds:.1f} s on {counted(size_of(comm), 'rank')}{together}", highlight=False)
 
 
 def merge_results(folders: list[Path], out: Path, replace: bool, console: Console) -> None:
@@ -237,7 +238,7 @@ def _finish(
     # never kept to itself: numbers outside a solver's validity are not handed out in silence
     teller = Console(stderr=True) if console.quiet else console
     for warning in (*study.warnings, *figures_failed):
-        teller.print(f"warning: {warning}", markup=False, soft_wrap=True)
+        teller.print(f"warning: {warning}", markup=False, highlight=False)
 
 
 def _publish(

@@ -58,4 +58,4 @@ def _error_note(mine: Solution, done: int) -> str:
     if error is None or not mine.runs or not np.isfinite(error).any():
         return ""
     scale = np.sqrt(mine.runs / max(done, mine.runs))
-    return f", error of E_B about {np.nanmax(error) * scale:.1e}"
+    return f", error of E_B about {np.nanmax(error) * scale:.2g}"

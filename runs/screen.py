@@ -1,30 +1,33 @@
 """A result as tables for a terminal of any width: no number is ever shortened."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.table import Table
 from rich.text import Text
 
 from nvmodel.numbers import plain, with_error, with_unit
-from nvmodel.observables import OBSERVABLES
+from nvmodel.observables import in_words
 from runs.choice import exact_averages
 from runs.store import TABLE
 from runs.study import Study
 from runs.summary import averages_name, curves, swept_names
+from runs.tables import Column, Fitted, Listing
+from runs.units import OWN, OWN_NOTE, clock, unit_of
 
 MOST_POINTS, ENDS = 40, 8  # printed; beyond, so many of the first and of the last
-SI = ("J", "W", "s", "Hz")  # written with prefixes
+SI = {"J": "J", "W": "W", "s": "s", "/s": "Hz"}  # written with prefixes, and how
 PEAKED = ("power", "emission_rate", "output_power")  # whose largest value is asked for
 DIGITS = 6
 ROUNDING = 1e-14  # of numbers near one: sums of some tens of doubles
-Column = tuple[str, list[str]]  # heading and cells
-GAP = 3  # between columns
+CLOSE = 2.0  # standard errors: a mean so near the largest one may be the largest in truth
+NOISY = (
+    "largest of sampled {}: of several means that agree within {:g} errors, so it lies too high by "
+    "about its error, and its time is one of theirs"
+)
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,7 @@ class Found:
     value: float
     error: float | None = None
 
-    @property
-    def heading(self) -> str:
-        """Of its column: short lines."""
-        lines = [*self.quantity.split(" "), *self.moment.split(", "), self.method]
-        return "\n".join([*lines, f"({self.unit})"] if _in_heading(self.unit) else lines)
+    noisy: bool = False
 
     @property
     def shown(self) -> str:
@@ -50,8 +49,17 @@ class Found:
         if self.unit == "ħω" and abs(self.value) < ROUNDING:
             return with_error(0.0, self.error)
         if self.unit in SI:
-            return with_unit(self.value, self.unit, self.error, DIGITS)
+            return with_unit(self.value, SI[self.unit], self.error, DIGITS)
         return with_error(self.value, self.error)
+
+    def heading(self, shared: Sequence[str]) -> str:
+        """Of its column: short lines, without what all columns share."""
+        lines = self.quantity.split(" ")
+        if self.moment not in shared:
+            lines += self.moment.split(", ")
+        if self.method not in shared:
+            lines.append(self.method)
+        return "\n".join([*lines, f"({self.unit})"] if _in_heading(self.unit) else lines)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,14 +69,19 @@ class ResultTables:
     study: Study
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield Text(self.study.definition.title, style="bold")
         points = [
             (part, found(self.study, part)) for _, part in curves(self.study, self.study.table)
         ]
-        if not swept_names(self.study):
-            yield _one_model(points[0][1])
-            return
-        yield from _sweep(self.study, points, options.max_width)
+        title = self.study.definition.title
+        if swept_names(self.study):
+            yield from _sweep(self.study, title, points)
+        else:
+            yield _one_model(title, points[0][1])
+        rows = [one for _, found_here in points for one in found_here]
+        if any(OWN in one.unit for one in rows):
+            yield Text(OWN_NOTE)
+        for name in dict.fromkeys(one.quantity for one in rows if one.noisy):
+            yield Text(NOISY.format(name, CLOSE))
 
 
 def found(study: Study, part: pd.DataFrame) -> list[Found]:
@@ -78,11 +91,10 @@ def found(study: Study, part: pd.DataFrame) -> list[Found]:
     """
     exact = exact_averages(study.definition)
     averages = "exact" if exact else averages_name(study.definition)
-    second, per = _time_unit(study)
     rows: list[Found] = []
     for name, about in part.groupby("observable", sort=False):
         for moment, chosen in _moments(str(name)):
-            rows += _at(str(name), moment, chosen, about, averages, (second, per))
+            rows += _at(study, str(name), moment, chosen, about, averages)
     return rows
 
 
@@ -94,10 +106,10 @@ def _moments(name: str) -> Iterator[tuple[str, str]]:
 
 
 def _at(
-    name: str, moment: str, chosen: str, about: pd.DataFrame, averages: str, time: tuple[str, str]
+    study: Study, name: str, moment: str, chosen: str, about: pd.DataFrame, averages: str
 ) -> list[Found]:
-    words = name.replace("_", " ")
-    unit = OBSERVABLES[name].unit.replace("γ", time[1]) if name in OBSERVABLES else ""
+    words, unit = in_words(name), unit_of(study.definition, name)
+    second = clock(study.definition).time
     rows = []
     peaks = []
     methods = (("steady", averages),) if chosen == "steady" else (
@@ -111,9 +123,10 @@ def _at(
             continue
         row = curve.loc[curve["value"].idxmax()] if chosen == "peak" else curve.iloc[-1]
         error = row["error"] if method == "sample" else None
-        rows.append(Found(words, moment, label, unit, float(row["value"]), error))
+        noisy = chosen == "peak" and method == "sample" and unsure_peak(curve)
+        rows.append(Found(words, moment, label, unit, float(row["value"]), error, noisy))
         if chosen == "peak":
-            peaks.append(Found(words, "time of, largest", label, time[0], float(row["time"])))
+            peaks.append(Found(words, "time of, largest", label, second, float(row["time"])))
     if chosen == "last" and len(rows) == 2 and averages == "exact":
         error = rows[1].error or 0.0
         if error > 0.0:
@@ -122,54 +135,57 @@ def _at(
     return rows + peaks
 
 
-def _one_model(rows: Sequence[Found]) -> Table:
+def unsure_peak(curve: pd.DataFrame) -> bool:
+    """Whether the largest of sampled means may be so by chance: another one is as near as noise."""
+    top = curve.loc[curve["value"].idxmax()]
+    apart = np.hypot(curve["error"].to_numpy(dtype=float), float(top["error"]))
+    near = top["value"] - curve["value"].to_numpy(dtype=float) <= CLOSE * apart
+    return bool(np.count_nonzero(near) > 1)
+
+
+def _one_model(title: str, rows: Sequence[Found]) -> Listing:
     methods = list(dict.fromkeys(row.method for row in rows))
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("quantity")
-    if any(_in_heading(row.unit) for row in rows):
-        table.add_column("unit", no_wrap=True)
-    for method in methods:
-        unit = "\n(errors)" if method == "deviation" else ""
-        table.add_column(method + unit, justify="right", no_wrap=True)
+    units = any(_in_heading(row.unit) for row in rows)
+    named = ["deviation\n(errors)" if name == "deviation" else name for name in methods]
+    table = Listing(
+        title, ["quantity", *(["unit"] if units else []), *named],
+        left=("quantity", "unit"), whole=("unit",),
+    )  # fmt: skip
     groups: dict[tuple[str, str], dict[str, Found]] = {}
     for row in rows:
         groups.setdefault((row.quantity, row.moment), {})[row.method] = row
     for (quantity, moment), cells in groups.items():
-        words = f"{quantity}, {moment.replace(', ', ' ')}".replace(
-            f"{quantity}, time of largest", f"time of largest {quantity}"
-        )
-        first = next(iter(cells.values()))
-        unit_cell = [] if len(table.columns) == len(methods) + 1 else [_unit(first.unit)]
+        words = f"{quantity}, {moment}"
+        if moment == "time of, largest":
+            words = f"time of largest {quantity}"
+        unit = next(iter(cells.values())).unit
+        unit_cell = [unit if _in_heading(unit) else ""] if units else []
         numbers = [cells[m].shown if m in cells else "" for m in methods]
         table.add_row(words, *unit_cell, *numbers)
     return table
 
 
 def _sweep(
-    study: Study, points: Sequence[tuple[pd.DataFrame, list[Found]]], width: int
+    study: Study, title: str, points: Sequence[tuple[pd.DataFrame, list[Found]]]
 ) -> Iterator[Any]:
     names = swept_names(study)
     shown = list(points)
     if len(points) > MOST_POINTS:
         shown = [*points[:ENDS], *points[-ENDS:]]
     keys = [[_key(part[name].iloc[0]) for part, _ in shown] for name in names]
-    cells = [{one.heading: one.shown for one in rows} for _, rows in shown]
-    fixed = list(zip(names, keys, strict=True))
+    every = [one for _, rows in shown for one in rows]
+    shared = _shared(every)
+    cells = [{one.heading(shared): one.shown for one in rows} for _, rows in shown]
     moving: dict[tuple[str, str], list[Column]] = {}
-    for one in {one.heading: one for _, rows in shown for one in rows}.values():
-        column = [row.get(one.heading, "-") for row in cells]
+    for heading, one in {one.heading(shared): one for one in every}.items():
+        column = [row.get(heading, "-") for row in cells]
         if any(cell != "-" for cell in column):  # what is no number at any point is no column
-            moving.setdefault((one.quantity, one.moment), []).append((one.heading, column))
+            moving.setdefault((one.quantity, one.moment), []).append((heading, column))
     cut = ENDS if len(points) > MOST_POINTS else None
-    for block in _blocks(fixed, moving.values(), width):
-        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-        for heading, _ in block:
-            table.add_column(Text(heading), justify="right", no_wrap=True)
-        for i in range(len(shown)):
-            if i == cut:
-                table.add_row(*("..." for _ in block))
-            table.add_row(*(column[i] for _, column in block))
-        yield table
+    yield Text(title, style="bold")
+    if shared:
+        yield Text(f"all: {', '.join(shared)}")
+    yield Fitted(list(zip(names, keys, strict=True)), list(moving.values()), cut=cut)
     if cut is not None:
         yield Text(
             f"the first {ENDS} and the last {ENDS} of {len(points)} points; "
@@ -177,33 +193,10 @@ def _sweep(
         )
 
 
-def _blocks(
-    fixed: list[Column], groups: Iterable[list[Column]], width: int
-) -> Iterator[list[Column]]:
-    """Columns cut into tables that fit, each of which begins with the swept fields.
-
-    Exact, sampled and their deviation stay together, where they fit at all.
-    """
-    block = list(fixed)
-    for group in groups:
-        if len(block) > len(fixed) and not _fits([*block, *group], width):
-            yield block
-            block = list(fixed)
-        for column in group:
-            if len(block) > len(fixed) and not _fits([*block, column], width):
-                yield block
-                block = list(fixed)
-            block.append(column)
-    yield block
-
-
-def _fits(columns: list[Column], width: int) -> bool:
-    return sum(map(_width, columns)) <= width
-
-
-def _width(column: Column) -> int:
-    heading, cells = column
-    return max(map(len, [*heading.split("\n"), *cells])) + GAP
+def _shared(rows: Sequence[Found]) -> list[str]:
+    """The moment and the method, where all numbers have the same."""
+    kinds = ({one.moment for one in rows}, {one.method for one in rows})
+    return [kind.pop() for kind in kinds if len(kind) == 1]
 
 
 def _key(value: Any) -> str:
@@ -215,19 +208,3 @@ def _key(value: Any) -> str:
 
 def _in_heading(unit: str) -> bool:
     return unit not in ("", "1", *SI)
-
-
-def _unit(unit: str) -> str:
-    return unit if _in_heading(unit) else ""
-
-
-def _time_unit(study: Study) -> tuple[str, str]:
-    """Of times, and of what is per time."""
-    given = {name.partition(".")[0]: values for name, values in study.definition.model}
-    if "resonator" in given:
-        return "s", "/s"
-    if "dicke" in given:
-        return "1/ω", "ω"
-    if any(gamma != 1.0 for gamma in given.get("gamma", ())):
-        return "unit of t", "/unit of t"  # gamma's, which is the user's
-    return "1/γ", "γ"

@@ -3,9 +3,9 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from nvmodel.refusal import InputError
+from runs.commands.speech import console_of
 
 
 def devices(
@@ -20,12 +20,13 @@ def devices(
     """
     from nvmodel.devices import find_device
     from runs.devices import comparison_table, data_sheet, derived, overview
+    from runs.experiments import comparisons
 
-    console = Console()
+    console = console_of()
     if checks:
         if name is not None:
             raise InputError("--checks", name, "takes no name: all devices are compared")
-        console.print(comparison_table())
+        console.print(comparison_table(comparisons()))
         return
     if name is None:
         console.print(overview())
@@ -33,4 +34,4 @@ def devices(
     device = find_device(name)
     console.print(data_sheet(device))
     for line in derived(device):
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line, highlight=False, markup=False)

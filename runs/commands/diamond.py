@@ -3,7 +3,8 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from runs.commands.speech import console_of
 
 
 def diamond(
@@ -35,8 +36,8 @@ def diamond(
         nitrogen=nitrogen or None,
         strain=Strain(m_x_hz=strain),
     )
-    console = Console()
+    console = console_of()
     table, remarks = transitions(centre, direction, bandwidth)
     console.print(table)
     for remark in remarks:
-        console.print(remark, highlight=False, soft_wrap=True)
+        console.print(remark, highlight=False, markup=False)

@@ -19,10 +19,12 @@ def doctor() -> None:
     facts, warnings = examine(comm)
     if comm is None and number_of_task() > 0:
         return  # several worlds of one: the first speaks for all
-    table = Table(show_header=False)
+    table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for fact in facts:
         table.add_row(*fact)
     console = console_of()
     console.print(table)
     for warning in warnings:
-        console.print(f"warning: {warning}", soft_wrap=True)
+        console.print(f"warning: {warning}", markup=False)

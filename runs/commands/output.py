@@ -5,10 +5,7 @@ import io
 import os
 from typing import Any, TextIO
 
-# for encodings that lack them
-PLAIN = str.maketrans(
-    {"ħ": "h", "ω": "w", "γ": "gamma", "µ": "u", "Δ": "D", "σ": "s", "−": "-", "±": "+-"}
-)
+from runs.letters import plainly
 
 
 class Forgiving(io.TextIOBase):
@@ -43,7 +40,7 @@ class Forgiving(io.TextIOBase):
         try:
             text.encode(encoding)
         except UnicodeEncodeError:
-            return text.translate(PLAIN).encode(encoding, "replace").decode(encoding)
+            return plainly(text, encoding)
         return text
 
     def _go_silent(self) -> None:

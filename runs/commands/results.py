@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from nvmodel.numbers import counted
 from runs.commands.speech import console_of
 
 
@@ -24,10 +25,10 @@ def show(folder: Annotated[Path, typer.Argument(help="A result folder.")]) -> No
     if line := runs_line(result.study):
         console.print(line, highlight=False, soft_wrap=True)
     for warning in result.study.warnings:
-        console.print(f"warning: {warning}", markup=False)
+        console.print(f"warning: {warning}", markup=False, highlight=False)
     record = result.provenance
     console.print(
-        f"seed {record['seed']}, {record['ranks']} rank(s), {record['wall_seconds']} s, "
+        f"seed {record['seed']}, {counted(record['ranks'], 'rank')}, {record['wall_seconds']} s, "
         f"finished {record['finished_utc']}",
         highlight=False,
     )

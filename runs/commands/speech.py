@@ -1,11 +1,15 @@
 """How loud the commands are, and colours only where a person looks."""
 
+from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
 
+from runs.letters import plainly
 from runs.world import has_terminal
 
 
@@ -30,6 +34,24 @@ def loudness() -> Loudness:
     return _asked.get(Loudness())
 
 
+class Speaker(Console):
+    """A console that knows the letters of its terminal before it breaks lines."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """As any console; text in ASCII where the encoding has no more."""
+        if isinstance(renderable, Text) and (options or self.options).ascii_only:
+            renderable = Text(
+                plainly(renderable.plain, self.encoding),
+                style=renderable.style,
+                overflow=renderable.overflow,
+                no_wrap=renderable.no_wrap,
+                end=renderable.end,
+            )
+        return super().render(renderable, options)
+
+
 def console_of(comm: Any = None) -> Console:
     """Where a command speaks to: standard output, with colours on a terminal alone."""
-    return Console(force_terminal=has_terminal(comm), quiet=loudness().quiet)
+    return Speaker(force_terminal=has_terminal(comm), quiet=loudness().quiet)

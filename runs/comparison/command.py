@@ -6,34 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from runs.comparison.differences import difference_table
 from runs.comparison.distances import distance_table
 from runs.comparison.drawing import draw, save
 from runs.comparison.matching import Pair, Source, matched, read_sources
-from runs.comparison.statements import statements
+from runs.comparison.statements import answer, statements
+from runs.comparison.tables import DIFFERENCES, tables
 from runs.provenance import surroundings
 from runs.signals import stop_on_signals
 from runs.workplace import workplace
 
-RECORD, DIFFERENCES, DISTANCES = "comparison.json", "differences.parquet", "distances.parquet"
-MOST_ROWS = 40  # printed; beyond, the worst model of each pair of methods and observable
-# lengths of the numbers on the screen
-SHOWN = {
-    "largest": "largest Δ",
-    "largest_at": "at t",
-    "largest_relative": "of its size",
-    "most_errors": "most (s.e.)",
-    "peak_difference": "Δ of peaks",
-    "peak_errors": "(s.e.)",
-    "end_difference": "Δ at end",
-    "end_errors": "(s.e.)",
-}
+RECORD, DISTANCES = "comparison.json", "distances.parquet"
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,12 +97,11 @@ def compare_results(
 
 
 def _say(found: Comparison, console: Console) -> None:
-    for text in found.statements:
-        console.print(text, highlight=False)
-    for table in _tables(found):
-        console.print(table)
+    console.print(answer(found.differences), highlight=False, markup=False)
+    for part in tables(found.differences, found.distances):
+        console.print(part)
     for remark in found.remarks:
-        console.print(f"note: {remark}", highlight=False)
+        console.print(f"note: {remark}", highlight=False, markup=False)
 
 
 def write(found: Comparison, sources: Sequence[Source], folder: Path) -> None:
@@ -129,49 +114,9 @@ def write(found: Comparison, sources: Sequence[Source], folder: Path) -> None:
         "results": {s.name: s.study.definition.digest() for s in sources},
         "reference": sources[0].name,
         "scaled": found.scaled,
+        "answer": answer(found.differences),
         "statements": list(found.statements),
         "remarks": list(found.remarks),
         **surroundings(),
     }
     (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-
-
-def _tables(found: Comparison) -> list[Table]:
-    rows = found.differences
-    if len(rows) > MOST_ROWS:
-        groups = rows.fillna({"largest_relative": 0.0}).groupby(
-            ["reference", "compared", "observable"], sort=False
-        )
-        rows = rows.loc[groups["largest_relative"].idxmax()]
-    tables = []
-    for (reference, compared), part in rows.groupby(["reference", "compared"], sort=False):
-        table = Table(
-            box=box.SIMPLE_HEAD,
-            padding=(0, 0),
-            title=f"{compared} less {reference}",
-            title_justify="left",
-        )
-        table.add_column("observable")
-        for name in SHOWN.values():
-            # a word a line: no number is shortened at 80 columns
-            table.add_column(name.replace(" ", "\n"), justify="right", no_wrap=True)
-        for model, rows_of_one in part.groupby("model", sort=False):
-            one = part["model"].nunique() == 1
-            if one:
-                table.caption, table.caption_justify = f"model: {model}", "left"
-            else:
-                table.add_section()
-                table.add_row(str(model))
-            for _, row in rows_of_one.iterrows():
-                numbers = [_number(name, row[name]) for name in SHOWN]
-                table.add_row(row["observable"].replace("_", " "), *numbers)
-        tables.append(table)
-    return tables
-
-
-def _number(name: str, value: float) -> str:
-    if not np.isfinite(value):
-        return "-" if np.isnan(value) else "∞"
-    if name == "largest_relative":
-        return f"{100 * value:.2g} %"
-    return f"{value:.1f}" if name.endswith("errors") else f"{value:.3g}"

@@ -4,10 +4,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from nvmodel.numbers import counted
+from nvmodel.observables import in_words
+
 # probability that a true agreement is called a difference, over all times of a curve together
 FAMILY = 0.01
 # what the exact solvers are known to, with room for sums: below it, curves are equal
 EQUAL = 1e-9
+MOST_CLAUSES = 3  # comparisons that the answer names one by one
 
 
 def agrees(row: pd.Series) -> bool | None:
@@ -29,13 +33,91 @@ def error_bound(times: int) -> float:
     return float(stats.norm.isf(FAMILY / (2.0 * times)))
 
 
+def answer(differences: pd.DataFrame) -> str:
+    """One sentence: which result differs from which, by how much, in errors where there are any."""
+    grouped = differences.groupby(["reference", "compared"], sort=False)
+    pairs = [(str(a), str(b), rows) for (a, b), rows in grouped]
+    if len(pairs) <= MOST_CLAUSES:
+        return "; ".join(_clause(*pair) for pair in pairs) + "."
+    worst = max(pairs, key=lambda pair: _badness(pair[2]))
+    apart = sum(any(agrees(row) is False for _, row in rows.iterrows()) for _, _, rows in pairs)
+    return (
+        f"{apart} of {counted(len(pairs), 'comparison')} differ beyond statistical error; "
+        f"furthest apart: {_clause(*worst)}."
+    )
+
+
+def called(name: str) -> str:
+    """A series in a sentence.
+
+    >>> called("mine: quantum jumps")
+    'mine (quantum jumps)'
+    """
+    source, _, method = name.partition(": ")
+    return f"{source} ({method})" if method else source
+
+
+def _badness(rows: pd.DataFrame) -> float:
+    """In bounds of statistical error; of what has none, in per cent."""
+    found = [
+        100.0 * row["largest_relative"]
+        if np.isnan(row["most_errors"])
+        else row["most_errors"] / error_bound(int(row["times"]))
+        for _, row in rows.iterrows()
+    ]
+    return float(np.nan_to_num(found).max())
+
+
+def _clause(reference: str, compared: str, rows: pd.DataFrame) -> str:
+    one, two = called(compared), called(reference)
+    many = counted(rows["observable"].nunique(), "common quantity").replace(
+        "quantitys", "quantities"
+    )
+    if _equal(rows):
+        return f"{one} equals {two} in {many}, to {rows['largest'].abs().max():.1g}"
+    verdicts = [agrees(row) for _, row in rows.iterrows()]
+    known = rows[[verdict is not None for verdict in verdicts]]
+    if not len(known):
+        worst = rows.loc[rows["largest_relative"].fillna(0.0).idxmax()]
+        return f"{one} differs from {two} most in {_size(worst)}; it has no statistical error"
+    worst = known.loc[known["most_errors"].idxmax()]
+    furthest = f"{worst['most_errors']:.1f} standard errors"
+    if all(verdict is not False for verdict in verdicts):
+        return (
+            f"{one} agrees with {two} in {many}: {furthest} at most "
+            f"({in_words(worst['observable'])}), where chance alone reaches "
+            f"{error_bound(int(worst['times'])):.1f}"
+        )
+    bad = rows[[verdict is False for verdict in verdicts]]
+    others = [in_words(n) for n in bad["observable"].unique() if n != worst["observable"]]
+    also = f", and in {', '.join(others)}" if others else ""
+    return (
+        f"{one} differs from {two} beyond statistical error, most in {_size(worst)}, "
+        f"{furthest}{also}"
+    )
+
+
+def _size(row: pd.Series) -> str:
+    return (
+        f"{in_words(row['observable'])}: by {abs(row['largest']):.2g} {row['unit']}".rstrip()
+        + f" ({100 * row['largest_relative']:.2g} %)"
+    )
+
+
+def _equal(rows: pd.DataFrame) -> bool:
+    return bool((rows["largest"].abs() <= EQUAL * rows["peak"].abs().clip(lower=1.0)).all())
+
+
 def statements(differences: pd.DataFrame, distances: pd.DataFrame) -> list[str]:
     """Sentences, the worst model of each pair of methods and observable."""
     found = []
     for (reference, compared, name), rows in _groups(differences, "observable"):
-        found.append(f"{compared} against {reference}, {name}: {_about_curve(rows)}")
+        found.append(f"{compared} against {reference}, {in_words(name)}: {_about_curve(rows)}")
     for (reference, compared, name), rows in _groups(distances, "distribution"):
-        found.append(f"{compared} against {reference}, distribution of {name}: {_about_bins(rows)}")
+        words = in_words(name)
+        found.append(
+            f"{compared} against {reference}, distribution of {words}: {_about_bins(rows)}"
+        )
     return found
 
 
@@ -48,7 +130,7 @@ def _groups(table: pd.DataFrame, what: str) -> list[tuple[tuple[str, str, str], 
 
 def _about_curve(rows: pd.DataFrame) -> str:
     worst = rows.loc[rows["largest_relative"].fillna(0.0).idxmax()]
-    if (rows["largest"].abs() <= EQUAL * rows["peak"].abs().clip(lower=1.0)).all():
+    if _equal(rows):
         return f"equal to {rows['largest'].abs().max():.1g}"
     size = (
         f"at most {abs(worst['largest']):.2g} {worst['unit']}".rstrip()

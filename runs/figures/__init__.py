@@ -1,6 +1,6 @@
 """Figures of a result: over time, against the swept field, and single runs one by one."""
 
-from runs.figures.axes import BAND, observable_unit, time_label
+from runs.figures.axes import BAND
 from runs.figures.over_time import draw, fan_observable
 from runs.figures.save import save_figures
 from runs.figures.swept import draw_sweep
@@ -10,9 +10,7 @@ __all__ = [
     "draw",
     "draw_sweep",
     "fan_observable",
-    "observable_unit",
     "save_figures",
-    "time_label",
 ]
 
 

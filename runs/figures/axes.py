@@ -13,33 +13,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from nvmodel.observables import OBSERVABLES, TIME_UNIT
+from nvmodel.numbers import PREFIXES
+from nvmodel.observables import OBSERVABLES
 from runs.study import Study
+from runs.units import SECONDS, clock, unit_of
 
 BAND = 2.0  # half-width of error bands in standard errors
 WIDTH, HEIGHT = 3.4, 2.7  # of a panel, inches
-_PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
-
-
-def time_label(study: Study) -> str:
-    """Seconds with a resonator; 1/omega of a closed battery; else units of 1/gamma, or gamma's."""
-    fields = dict(study.definition.model)
-    names = {name.partition(".")[0] for name in fields}
-    if "resonator" in names:
-        return "t (s)"
-    if "dicke" in names:
-        return r"$\omega t$"
-    own = any(value != 1.0 for value in fields.get("gamma", ()))
-    return "t" if own else r"$\gamma t$"
-
-
-def observable_unit(study: Study, name: str) -> str:
-    """Unit of an observable, its rates and times in the unit of `time_label`."""
-    if OBSERVABLES[name].unit == TIME_UNIT:
-        own = {"t (s)": "s", r"$\omega t$": "1/ω", "t": "[t]"}
-        return own.get(time_label(study), TIME_UNIT)
-    rate = {"t (s)": "/s", r"$\omega t$": "ω", "t": "/[t]"}.get(time_label(study), "γ")
-    return OBSERVABLES[name].unit.replace("γ", rate)
 
 
 def prefixed(largest: float, unit: str) -> tuple[float, str]:
@@ -56,15 +36,16 @@ def prefixed(largest: float, unit: str) -> tuple[float, str]:
         unit = "Hz"
     if unit not in ("s", "J", "W", "Hz") or not 0.0 < largest < np.inf:
         return 1.0, unit
-    power = int(np.clip(3 * np.floor(np.log10(largest) / 3.0 + 1e-9), -15, 12))
-    return float(f"1e{-power}"), _PREFIXES[power] + unit
+    power = int(3 * np.floor(np.log10(largest) / 3.0 + 1e-9))
+    power = min(max(power, min(PREFIXES)), max(PREFIXES))
+    return float(f"1e{-power}"), PREFIXES[power] + unit
 
 
 def time_scale(study: Study) -> tuple[float, str]:
     """Factor from the table's times to the axis, and the axis's label."""
-    label = time_label(study)
-    if label != "t (s)":
-        return 1.0, label
+    units = clock(study.definition)
+    if units is not SECONDS:
+        return 1.0, units.axis
     times = study.table["time"].to_numpy(dtype=float)
     factor, unit = prefixed(float(np.max(times[np.isfinite(times)], initial=0.0)), "s")
     return factor, f"t ({unit})"
@@ -74,7 +55,7 @@ def value_scale(study: Study, name: str) -> tuple[float, str]:
     """Factor from the table's values of an observable to the axis, and its unit there."""
     values = study.table.loc[study.table["observable"] == name, "value"].to_numpy(dtype=float)
     largest = np.max(np.abs(values[np.isfinite(values)]), initial=0.0)
-    return prefixed(float(largest), observable_unit(study, name))
+    return prefixed(float(largest), unit_of(study.definition, name))
 
 
 def symbol(name: str, unit: str) -> str:

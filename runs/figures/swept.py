@@ -18,7 +18,6 @@ from runs.figures.axes import (
     heading,
     legend_below,
     logarithmic,
-    observable_unit,
     panels,
     prefixed,
     symbol,
@@ -28,6 +27,7 @@ from runs.figures.axes import (
 from runs.figures.looks import ordered, position, shown, styles
 from runs.figures.sweep import Drawn, Plan, plan
 from runs.study import Study, rows_of
+from runs.units import unit_of
 
 MOST_PANELS = 12
 MOST_CURVES = 24
@@ -97,7 +97,7 @@ def _draw_quantity(
         factor, label = time_scale(study)
     elif quantity.kind == "peak":
         factor, unit = prefixed(
-            float(found["value"].abs().max()), observable_unit(study, quantity.name)
+            float(found["value"].abs().max()), unit_of(study.definition, quantity.name)
         )
         label = symbol(quantity.name, unit)
     else:

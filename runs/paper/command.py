@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
+from nvmodel.numbers import counted
 from nvmodel.refusal import InputError
 from runs.paper.drawing import draw, save
 from runs.paper.evidence import Evidence, gather
@@ -90,7 +91,7 @@ def _make(
             **surroundings(),
         }
         (aside / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    console.print(f"{seconds:.1f} s on {size_of(comm)} rank(s)", highlight=False)
+    console.print(f"{seconds:.1f} s on {counted(size_of(comm), 'rank')}", highlight=False)
     console.print(str(at.out), highlight=False, soft_wrap=True)
 
 
@@ -108,6 +109,6 @@ def _write_tables(evidence: Evidence, folder: Path, console: Console) -> None:
         save_table(table, folder, name)
         (folder / f"{name}.md").write_text(markdown(table) + "\n", encoding="utf-8")
     console.print(rich_appendix(appendix))
-    console.print(rich_numbers(two_spins, "Two spins in the end, beside Eqs. (32) and (13)"))
+    console.print(rich_numbers(two_spins, "Two spins in the end, beside Eqs. (32) and (13)", 2))
     console.print(rich_claims(claims))
     console.print(f"{len(claims)} claims: {tally(claims)}", highlight=False)

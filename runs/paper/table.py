@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
 import pandas as pd
-from rich.markup import escape
-from rich.table import Table
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
 
 from runs.paper.appendix import OCCUPATIONS, STARTS, compare, equation_32, steady_populations
 from runs.paper.claims import Claim, Verdict, judged
@@ -18,6 +20,7 @@ from runs.paper.claims_ergotropy import ERGOTROPY_CLAIMS
 from runs.paper.claims_power import POWER_CLAIMS
 from runs.paper.claims_temperature import TEMPERATURE_CLAIMS
 from runs.paper.evidence import Evidence
+from runs.tables import Fitted
 from runs.typeset import typeset
 
 CLAIMS: tuple[Claim, ...] = (
@@ -120,38 +123,44 @@ def tally(claims: pd.DataFrame) -> str:
     return ", ".join(f"{counts.get(str(v), 0)} {v}" for v in Verdict)
 
 
-def rich_claims(claims: pd.DataFrame) -> Table:
+def rich_claims(claims: pd.DataFrame) -> Group:
     """The claims for a terminal: what is said, what was found, the verdict."""
-    table = Table(title="Claims of the paper", title_justify="left", show_lines=True)
-    for name in ("claim", "place", "statement", "numbers"):
-        table.add_column(name, ratio=3 if name in ("statement", "numbers") else 1)
-    table.add_column("verdict", min_width=9)
+    parts: list[RenderableType] = [Text("Claims of the paper", "bold")]
     for row in claims.itertuples(index=False):
-        colour = COLOURS[Verdict(row.verdict)]
-        shown = (row.claim, row.place, row.statement, row.numbers)
-        table.add_row(*map(escape, shown), f"[{colour}]{row.verdict}[/{colour}]")
-    return table
+        parts.append(_headed(row.verdict, f"{row.claim} ({row.place})"))
+        parts.append(Padding(Text(row.statement), (0, 0, 0, 4)))
+        parts.append(Padding(Text(f"found: {row.numbers}"), (0, 0, 0, 4)))
+    return Group(*parts)
 
 
-def rich_numbers(table: pd.DataFrame, title: str) -> Table:
-    """A table of numbers for a terminal."""
-    shown = Table(title=title, title_justify="left")
-    for name in table.columns:
-        shown.add_column(str(name), justify="right")
-    for row in table.itertuples(index=False):
-        shown.add_row(*map(_cell, row))
-    return shown
-
-
-def rich_appendix(appendix: pd.DataFrame) -> Table:
+def rich_appendix(appendix: pd.DataFrame) -> Group:
     """The ten equations for a terminal."""
-    table = Table(title="Eqs. (18) to (27)", title_justify="left", show_lines=True)
-    for name in appendix.columns:
-        table.add_column(str(name))
-    for row in appendix.itertuples(index=False):
-        colour = COLOURS[Verdict(row.verdict)]
-        table.add_row(*map(escape, row[:-1]), f"[{colour}]{row.verdict}[/{colour}]")
-    return table
+    parts: list[RenderableType] = [Text("Eqs. (18) to (27)", "bold")]
+    for row in appendix.to_dict("records"):
+        parts.append(_headed(row["verdict"], f"{row['equation']}, d{row['of']}/dt"))
+        names = ["printed", "derived from Eq. (2)", "difference"]
+        if row["difference"] == "none":
+            names = names[:1]
+        for name in names:
+            parts.append(Padding(Text(f"{name}: {row[name]}"), (0, 0, 0, 4)))
+    return Group(*parts)
+
+
+def _headed(verdict: str, what: str) -> Text:
+    return Text.assemble((f"{verdict}: ", COLOURS[Verdict(verdict)]), what)
+
+
+def rich_numbers(table: pd.DataFrame, title: str, fixed: int = 1) -> Fitted:
+    """A table of numbers for a terminal; its first columns say what a row is of."""
+    columns = [
+        (_broken(str(name)), [_cell(value) for value in table[name]]) for name in table.columns
+    ]
+    return Fitted(columns[:fixed], [[column] for column in columns[fixed:]], heading=title)
+
+
+def _broken(heading: str) -> str:
+    """A heading in lines of about ten letters."""
+    return "\n".join(wrap(heading, 12, break_long_words=False))
 
 
 def save_table(table: pd.DataFrame, folder: Path, name: str) -> None:

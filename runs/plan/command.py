@@ -10,12 +10,14 @@ import pandas as pd
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
+from nvmodel.numbers import counted
 from runs.plan.drawing import draw_map, draw_plan, save
 from runs.plan.maps import Vary, make_map, models_of, parse_axes
 from runs.plan.parameters import PARAMETERS
 from runs.plan.plan import Plan, make_plan
 from runs.plan.subject import Subject, find_subject
 from runs.plan.table import (
+    answer,
     burst_count,
     curves,
     rich_regimes,
@@ -74,7 +76,7 @@ def execute(order: Order, comm: Any, console: Console) -> None:
         with at.result() as aside:
             _write(plan, prepared, table, record, aside)
     _print(plan, console)
-    console.print(f"{seconds:.1f} s on {size_of(comm)} rank(s)", highlight=False)
+    console.print(f"{seconds:.1f} s on {counted(size_of(comm), 'rank')}", highlight=False)
     console.print(str(at.out), highlight=False, soft_wrap=True)
 
 
@@ -129,6 +131,7 @@ def _write(
 
 
 def _print(plan: Plan, console: Console) -> None:
+    console.print(answer(plan), highlight=False)
     console.print(rich_summary(plan))
     console.print(rich_regimes(plan))
     console.print(rich_sensitivities(plan))

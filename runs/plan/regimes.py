@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from nvmodel import ResonatorBattery
+from nvmodel.numbers import with_unit
 from nvmodel.resonator import SMALL_ELIMINATION_ERROR
 from runs.plan.forecast import Forecast
 
@@ -36,11 +37,11 @@ def regimes(model: ResonatorBattery, found: Forecast) -> tuple[Regime, ...]:
 def _threshold(found: Forecast) -> Regime:
     C = found.estimates.net_cooperativity
     if found.bursts:
-        measure = f"C = {C:.3g}, growth {found.growth_rate:.3g} rad/s"
+        measure = f"C = {C:.3g}, growth {_rate(found.growth_rate)}"
         return Regime("inversion above threshold?", measure, "yes: it bursts by itself")
     if found.growth_rate > 0.0:
         assert found.delay is not None
-        measure = f"C = {C:.3g} at the start, delay {found.delay.mean:.3g} s"
+        measure = f"C = {C:.3g} at the start, delay {with_unit(found.delay.mean, 's')}"
         answer = "not for long enough: T1 takes the inversion below threshold before the burst"
         return Regime("inversion above threshold?", measure, answer)
     if found.estimates.superradiant_rate <= 0.0:
@@ -71,7 +72,7 @@ def _broadening(found: Forecast) -> Regime:
     if rate == 0.0:
         return Regime(question, "no net inversion", "nothing grows")
     width = found.estimates.half_width + found.estimates.decoherence_rate
-    measure = f"{width:.3g} against {rate:.3g} rad/s without"
+    measure = f"{_rate(width)} against {_rate(rate)} without"
     if width < 0.1 * rate:
         return Regime(question, measure, "narrow: spins emit as one")
     if width < rate:
@@ -91,7 +92,7 @@ def _spread(found: Forecast) -> Regime:
     if found.delay is None:
         return Regime(question, "no burst", "no delay that could differ")
     relative = found.delay.spread / found.delay.mean
-    measure = f"delay {found.delay.mean:.3g} s +- {100.0 * relative:.2g} %"
+    measure = f"delay {with_unit(found.delay.mean, 's')}, from run to run {100.0 * relative:.2g} %"
     if not math.isfinite(relative):
         return Regime(question, "no delay", "none that could differ")
     return Regime(question, measure, "curves are the modal run's; means are smeared by that")
@@ -104,4 +105,8 @@ def _storage(found: Forecast) -> Regime:
     share = f"{100.0 * found.kept:.3g} % is left after dephasing"
     if math.isinf(found.storage_time):
         return Regime(question, share, "for ever: nothing takes it")
-    return Regime(question, share, f"for {found.storage_time:.3g} s")
+    return Regime(question, share, f"for {with_unit(found.storage_time, 's')}")
+
+
+def _rate(value: float) -> str:
+    return with_unit(value, "rad/s")

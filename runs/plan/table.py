@@ -5,12 +5,13 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 import pandas as pd
-from rich.table import Table
 
+from nvmodel.numbers import between, in_unit
 from runs.plan.forecast import Forecast
 from runs.plan.parameters import PARAMETERS
 from runs.plan.plan import Plan, finite_range
 from runs.plan.sensitivity import OBJECTIVES
+from runs.tables import Listing
 
 Reader = Callable[[Forecast], float]
 
@@ -106,47 +107,70 @@ def uncertainty_table(plan: Plan) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def rich_summary(plan: Plan) -> Table:
+def rich_summary(plan: Plan) -> Listing:
     """`summary` for people."""
-    table = Table(title=_title(plan), title_justify="left")
-    for column in ("", "", "value", "over the ranges", "perfect"):
-        table.add_column(column, justify="left" if column == "" else "right")
     ranged = bool(plan.uncertainties)
+    columns = ("quantity", "value", *(["over the ranges"] if ranged else []), "perfect")
+    table = Listing(_title(plan), columns, left=("quantity",))
     for row in summary(plan).itertuples():
-        span = f"{shown(row.low)} .. {shown(row.high)}" if ranged and row.low == row.low else ""
-        if row.low == row.high:
-            span = ""
-        unit = "" if row.unit == "1" else row.unit
-        value = shown(row.value)
+        if math.isnan(row.value) and math.isnan(row.perfect) and row.quantity != STORAGE:
+            continue  # asked for, and there is nothing of the kind
+        span = ""
+        if row.low == row.low and row.low != row.high:
+            factor, unit = (1e6, "Hz") if row.unit == "MHz" else (1.0, row.unit)
+            span = between(factor * row.low, factor * row.high, unit)
+        value = shown(row.value, row.unit)
         if row.quantity == STORAGE and plan.forecast.no_storage:
-            value = f"none: {plan.forecast.no_storage}"
-        table.add_row(row.quantity, unit, value, span, shown(row.perfect))
+            value = "none"
+        cells = [value, *([span] if ranged else []), shown(row.perfect, row.unit)]
+        table.add_row(row.quantity, *cells)
     return table
 
 
-def rich_regimes(plan: Plan) -> Table:
+def rich_regimes(plan: Plan) -> Listing:
     """Which engine holds where."""
-    table = Table(title="Which description holds", title_justify="left", show_header=False)
+    table = Listing("Which description holds", ("question", "answer"), left=("question", "answer"))
+    table.show_header = False
     for one in plan.regimes:
-        table.add_row(one.question, one.measure, one.answer)
+        table.add_row(one.question, f"{one.answer} ({one.measure})")
     return table
 
 
-def rich_sensitivities(plan: Plan) -> Table:
+def rich_sensitivities(plan: Plan) -> Listing:
     """Elasticities, the most limiting first."""
-    title = f"Elasticities of the {OBJECTIVES[plan.sensitivities.objective]}"
-    table = Table(title=title, title_justify="left")
+    objective = OBJECTIVES[plan.sensitivities.objective]
+    title = f"What limits: per cent of the {objective} for one of a parameter"
     threshold = plan.sensitivities.objective == "cooperativity"
-    for column in ("parameter", "value", "elasticity", *(["needed"] if threshold else [])):
-        table.add_column(column, justify="left" if column == "parameter" else "right")
+    columns = ("parameter", "value", "elasticity", *(["needed"] if threshold else []))
+    # never broken: as --vary takes them
+    table = Listing(title, columns, left=("parameter",), whole=("parameter",))
     for one in plan.sensitivities.found:
-        cells = [one.name, f"{shown(one.value)} {_unit(one.unit)}", f"{one.elasticity:+.2f}"]
+        cells = [one.name, shown(one.value, one.unit), f"{one.elasticity + 0.0:+.2f}"]
+        if cells[-1] == "-0.00":
+            cells[-1] = "+0.00"
         if threshold:
-            cells.append(
-                f"{shown(one.needed)} {_unit(one.unit)}" if one.needed == one.needed else "-"
-            )
+            cells.append(shown(one.needed, one.unit))
         table.add_row(*cells)
     return table
+
+
+def answer(plan: Plan) -> str:
+    """What comes out, in a sentence."""
+    one = plan.forecast
+    if not one.bursts:
+        return f"{_title(plan)}: no burst, so that the battery is not charged by itself."
+    if one.no_storage:
+        kept = f"not kept ({one.no_storage})"
+    elif math.isinf(one.storage_time):
+        kept = "kept for ever"
+    else:
+        kept = f"kept for {shown(one.storage_time, 's')}"
+    return (
+        f"{_title(plan)}: {shown(one.energy_joule, 'J')} ({shown(one.energy, 'ħω')} a spin) stored "
+        f"after {shown(one.charging_time, 's')}, at a mean peak power of "
+        f"{shown(one.mean_peak_power, 'W')}; {shown(one.ergotropy_joule, 'J')} of it is work; "
+        f"{kept}."
+    )
 
 
 def verdict(plan: Plan) -> str:
@@ -159,7 +183,7 @@ def verdict(plan: Plan) -> str:
     text = f"{limiting.name} limits most ({PARAMETERS[limiting.name].meaning}): 1 % {more} of it "
     text += f"raises the {objective} by {abs(limiting.elasticity):.2g} %."
     if limiting.needed == limiting.needed:
-        text += f" Threshold at {shown(limiting.needed)} {_unit(limiting.unit)}".rstrip() + "."
+        text += f" Threshold at {shown(limiting.needed, limiting.unit)}."
     return text
 
 
@@ -175,20 +199,18 @@ def burst_count(plan: Plan) -> str:
     )
 
 
-def shown(value: float) -> str:
-    """Three digits; nothing there is a dash.
+def shown(value: float, unit: str = "1") -> str:
+    """Three digits, with a prefix of the unit; nothing there is a dash.
 
-    >>> shown(1.23456e-9), shown(float("nan")), shown(float("inf"))
-    ('1.23e-09', '-', 'inf')
+    >>> shown(1.23456e-9, "J"), shown(float("nan")), shown(float("inf"), "s"), shown(0.1482, "ħω")
+    ('1.23 nJ', '-', 'inf', '0.148 ħω')
     """
-    return "-" if math.isnan(value) else f"{value:.3g}"
+    if unit == "MHz":
+        value, unit = 1e6 * value, "Hz"
+    return in_unit(value, unit)
 
 
 def _title(plan: Plan) -> str:
     ratio = PARAMETERS["ratio"].read(plan.subject.model)
     assert ratio is not None
     return f"{plan.subject.title}, R = {ratio:.4g}"
-
-
-def _unit(unit: str) -> str:
-    return "" if unit == "1" else unit

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from meanfield.expected import MAP
+from nvmodel.numbers import counted
 from runs.owner import OWNER
 from runs.paper.table import rich_numbers, save_table
 from runs.provenance import surroundings
@@ -53,7 +54,7 @@ def make_regimes(order: Order, comm: Any, console: Console) -> None:
             seconds = time.perf_counter() - started
             record = {"ranks": size_of(comm), "wall_seconds": round(seconds, 3), **surroundings()}
             (aside / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        console.print(f"{seconds:.1f} s on {size_of(comm)} rank(s)", highlight=False)
+        console.print(f"{seconds:.1f} s on {counted(size_of(comm), 'rank')}", highlight=False)
         console.print(str(at.out), highlight=False, soft_wrap=True)
 
 

@@ -9,9 +9,10 @@ import plotly.graph_objects as go
 import seaborn as sns
 
 from nvmodel.observables import OBSERVABLES
-from runs.figures import BAND, fan_observable, observable_unit, time_label
+from runs.figures import BAND, fan_observable
 from runs.study import Study
 from runs.summary import curves
+from runs.units import clock, unit_of
 
 DASHES = {"evolve": "solid", "sample": "dot", "steady": "dash"}
 MOST_FANS = 6  # points whose single runs are drawn
@@ -52,8 +53,8 @@ def _over_time(study: Study, timed: pd.DataFrame, name: str) -> Chart:
         for value in part["value"]:
             figure.add_hline(y=value, line={"color": colour, "width": 1, "dash": "dash"})
     observable = OBSERVABLES[name]
-    label = f"{_html(observable.symbol)} ({observable_unit(study, name)})"
-    _axes(figure, _html(time_label(study)), label)
+    label = f"{_html(observable.symbol)} ({unit_of(study.definition, name)})"
+    _axes(figure, _html(clock(study.definition).axis), label)
     caption = f"{observable.definition}. Bands: two standard errors."
     if steady["observable"].eq(name).any():
         caption += " Dashed level: the steady state."
@@ -150,8 +151,8 @@ def _fans(study: Study) -> Iterator[Chart]:
         mean = means[point]
         mean = mean[mean["method"] == ("evolve" if "evolve" in set(mean["method"]) else "sample")]
         figure.add_trace(_line(mean, "average", "#888888", "solid"))
-        label = f"{_html(OBSERVABLES[name].symbol)} ({observable_unit(study, name)})"
-        _axes(figure, _html(time_label(study)), label)
+        label = f"{_html(OBSERVABLES[name].symbol)} ({unit_of(study.definition, name)})"
+        _axes(figure, _html(clock(study.definition).axis), label)
         last = part[part["time"] == part["time"].max()]
         table = last[["run", "time", "value"]].reset_index(drop=True)
         title = ", ".join(filter(None, (f"{part['run'].nunique()} single runs", point)))

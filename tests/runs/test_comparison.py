@@ -15,6 +15,7 @@ from runs.comparison.command import compare
 from runs.comparison.differences import Curve, overlay
 from runs.comparison.distances import Cumulative, binned, critical_distance, two_samples
 from runs.comparison.matching import Source
+from runs.comparison.statements import answer
 from runs.definition import parse_definition
 from runs.provenance import provenance
 from runs.store import save
@@ -75,11 +76,11 @@ def test_all_four_engines_over_each_other(exact, jumps, second, wigner):
     last = (sampled.value.iloc[-1] - mean.value.iloc[-1]) / sampled.error.iloc[-1]
     assert _row(found, "battery_energy", "N_B = 2", "jumps")["end_errors"] == pytest.approx(last)
     said = {text.split(":", 2)[0] + text.rsplit(", ", 0)[0]: text for text in found.statements}
-    jumps_energy = [t for t in said.values() if "jumps" in t and "battery_energy: agrees" in t]
+    jumps_energy = [t for t in said.values() if "jumps" in t and "battery energy: agrees" in t]
     assert len(jumps_energy) == 1  # the quantum engine agrees with itself
-    assert any("second order" in t and "battery_energy: differs by" in t for t in said.values())
+    assert any("second order" in t and "battery energy: differs by" in t for t in said.values())
     # at two spins Wigner is off by 1.6 %, which 3,000 runs see in the charger's energy
-    assert any("Wigner" in t and "charger_energy: differs beyond" in t for t in said.values())
+    assert any("Wigner" in t and "charger energy: differs beyond" in t for t in said.values())
 
 
 def test_agreement_is_in_units_of_the_standard_error(exact, jumps):
@@ -90,7 +91,20 @@ def test_agreement_is_in_units_of_the_standard_error(exact, jumps):
     table.loc[energy, "value"] += 6.0 * table.loc[energy, "error"]
     moved = Source("moved", replace(study, table=table))
     said = compare([exact, moved]).statements
-    assert any("battery_energy: differs beyond statistical error" in text for text in said)
+    assert any("battery energy: differs beyond statistical error" in text for text in said)
+
+
+def test_the_answer_says_which_differs_from_which_in_errors(exact, jumps):
+    same = answer(compare([exact, jumps]).differences)
+    assert same.startswith("jumps (quantum jumps) agrees with exact (exact) in 9 common quantities")
+    study = jumps.study
+    table = study.table.copy()
+    energy = table["observable"] == "battery_energy"
+    table.loc[energy, "value"] += 6.0 * table.loc[energy, "error"]
+    moved = compare([exact, Source("moved", replace(study, table=table))]).differences
+    assert "beyond statistical error, most in battery energy: by 0.0" in answer(moved)
+    largest = moved[moved["observable"] == "battery_energy"]["most_errors"].max()
+    assert f"{largest:.1f} standard errors" in answer(moved)
 
 
 def test_rare_events_are_no_disagreement(exact, jumps):
@@ -225,7 +239,13 @@ def test_on_the_command_line(tmp_path, monkeypatch, capsys):
 
     status, printed = darkbattery("compare", "exact", "jumps", "second", "wigner", "--out", "all")
     assert status == 0
-    assert "second: second order against exact: exact" in printed.out
+    assert "second (second order) less exact (exact)" in printed.out
+    # the answer first, in the field's words; the model once
+    first = " ".join(printed.out.split(".\n")[0].split())
+    assert "jumps (quantum jumps) agrees with exact (exact)" in first
+    assert "standard errors at most" in first
+    assert printed.out.count("N_B = 2, R = 5, nbar = 0") == 1
+    assert "battery_energy" not in printed.out
     names = {path.name for path in (tmp_path / "all").iterdir()}
     assert names == {
         "comparison.json",

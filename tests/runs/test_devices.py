@@ -5,6 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from nvmodel.devices import DEVICES, find_device
+from nvmodel.numbers import in_unit
 from nvmodel.refusal import InputError
 from runs.cli import app
 from runs.devices import derived
@@ -49,10 +50,14 @@ def test_a_data_sheet_shows_every_number_with_its_status(name):
     assert answer.exit_code == 0
     device = find_device(name)
     for field, quantity in device.quantities.items():
-        row = next(line for line in answer.output.splitlines() if f"│ {field} " in line)
+        row = next(line for line in answer.output.splitlines() if line.startswith(f" {field} "))
         assert quantity.status in row
-        assert f"{quantity.converted:.6g}" in row
+        assert in_unit(quantity.value, quantity.unit, 6) in row
+        assert quantity.factor == 1.0 or in_unit(quantity.converted, "Hz", 6) in row
         assert quantity.convention in row or quantity.convention == "plain"
+        # the source stands below, by its mark
+        mark = row.split()[-1]
+        assert f"{mark} {quantity.source}" in answer.output
 
 
 def test_a_misspelt_device_is_refused():

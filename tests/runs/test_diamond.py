@@ -15,7 +15,7 @@ def test_a_field_along_100_at_25_millikelvin():
     answer = shown("--field", 0, 0, 9.4e-3, "--temperature", 0.025)
     assert answer.exit_code == 0
     assert "D = 2877.38 MHz" in answer.output
-    rows = [line for line in answer.output.splitlines() if "level" in line and "│" in line]
+    rows = [line for line in answer.output.splitlines() if " level " in line and "[" in line]
     assert len(rows) == 8
     # four equal axes, the triplet of 14N
     assert sum("2749.5" in row and "-2.1" in row for row in rows) == 4
@@ -26,7 +26,7 @@ def test_without_a_field_two_levels_do_not_hold():
     answer = shown("--nitrogen", 14)
     assert answer.exit_code == 0
     assert "overlap" in answer.output
-    assert "not two levels, [1 1 1] lower: next transition" in answer.output
+    assert "not two levels, all of them: next transition" in answer.output
     assert "third level" in answer.output
 
 

@@ -6,9 +6,10 @@ import pytest
 
 from nvmodel import CollectiveBattery
 from runs.definition import parse_definition
-from runs.figures import draw, draw_sweep, save_figures, time_label
+from runs.figures import draw, draw_sweep, save_figures
 from runs.figures.axes import prefixed
 from runs.study import run_study
+from runs.units import clock
 from trajectories import steady_state
 
 TIMES = {"stop": 1.0, "points": 11}
@@ -92,8 +93,8 @@ def test_values_without_an_order_have_places_on_the_axis():
 
 def test_a_gamma_of_one_written_out_is_a_time_in_its_inverse():
     """It read "t" before, as though in seconds."""
-    assert time_label(_study({"n_battery": 1, "gamma": 1.0})) == r"$\gamma t$"
-    assert time_label(_study({"n_battery": 1, "gamma": 2.0})) == "t"
+    assert clock(_study({"n_battery": 1, "gamma": 1.0}).definition).axis == r"$\gamma t$"
+    assert clock(_study({"n_battery": 1, "gamma": 2.0}).definition).axis == "t"
 
 
 @pytest.mark.parametrize(

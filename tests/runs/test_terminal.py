@@ -1,0 +1,204 @@
+"""What commands print fits 80 columns, cuts nothing off, and is written in ASCII where it must."""
+
+import io
+
+import pandas as pd
+import pytest
+from rich.cells import cell_len
+from typer.testing import CliRunner
+
+from nvmodel.devices import DEVICES, find_device
+from nvmodel.diamond import Diamond
+from nvmodel.observables import OBSERVABLES, in_words
+from runs.cli import app
+from runs.commands.output import Forgiving
+from runs.commands.speech import Speaker
+from runs.comparison.command import compare
+from runs.comparison.matching import Source
+from runs.comparison.tables import tables
+from runs.cost import estimate
+from runs.cost_table import cost_table
+from runs.definition import find_definition, parse_definition, read_definition
+from runs.devices import comparison_table, data_sheet, derived, overview, transitions
+from runs.experiments import Comparison
+from runs.paper.claims import Verdict
+from runs.paper.table import (
+    appendix_table,
+    rich_appendix,
+    rich_claims,
+    rich_numbers,
+    two_spins_table,
+)
+from runs.plan.command import _print
+from runs.plan.plan import make_plan
+from runs.plan.subject import find_subject
+from runs.questions import QUESTIONS, write_question
+from runs.screen import ResultTables
+from runs.study import run_study
+
+FAST = """
+title = "A plan whose title is so long that it would not fit into one line of 80 columns at all"
+[model.resonator]
+frequency_hz = 3e9
+linewidth_fwhm_hz = 10e6
+[model.battery]
+number = 1e12
+coupling_hz = 3.0
+t2_s = 1e-6
+[model.charger]
+number = 5e12
+coupling_hz = 3.0
+t2_s = 1e-6
+"""
+MEASURED = (
+    Comparison(
+        "NV centre", "splitting, two crystals over one", -1234.5, 1.3592e-7, "kHz/K", "±0.4"
+    ),
+    Comparison("eisenach2021", "polariton's FWHM at 17.2 MHz", None, 5.1324, "MHz", "a word " * 20),
+)
+CLAIMS = pd.DataFrame(
+    [
+        {
+            "claim": f"a-claim-with-a-long-name-{i}",
+            "place": "Sec. III B, Fig. 4(b)",
+            "statement": "E_ss ≥ 0.9 ħω at N_B = 10, " * 6,
+            "numbers": "0.948835, -3.1e-15; " * 8,
+            "criterion": "",
+            "verdict": str(verdict),
+        }
+        for i, verdict in enumerate(Verdict)
+    ]
+)
+
+
+def _study(name, **run):
+    content = {"title": "t", "model": {"n_battery": [1, 2], "ratio": 5}}
+    times = {"stop": 1.0, "points": 6}
+    run = {"method": "evolve", "times": times} | run
+    return Source(name, run_study(parse_definition(content | {"run": run})))
+
+
+def _plan(folder):
+    (folder / "fast.toml").write_text(FAST)
+    return make_plan(find_subject(str(folder / "fast.toml")))
+
+
+def _compared():
+    one = _study("a-result-with-a-name-of-some-length")
+    two = _study("sampled", method="sample", runs=200)
+    found = compare([one, two, _study("second", engine="semiclassical")])
+    return [*found.statements, *tables(found.differences, found.distances)]
+
+
+def _transitions():
+    table, remarks = transitions(Diamond(), (1.0, 0.0, 0.0), 1e7)
+    return [table, *remarks]
+
+
+def _device(name):
+    return [data_sheet(find_device(name)), *derived(find_device(name))]
+
+
+def _cost():
+    definition = read_definition(find_definition("charging"))
+    return [cost_table(definition, estimate(definition), 64)]
+
+
+SPOKEN = {
+    "devices": lambda: [overview()],
+    "devices --checks": lambda: [comparison_table(MEASURED)],
+    "diamond": _transitions,
+    "check": _cost,
+    "paper": lambda: [
+        rich_appendix(appendix_table()),
+        rich_numbers(two_spins_table(), "Two spins", 2),
+        rich_claims(CLAIMS),
+    ],
+    "compare": _compared,
+} | {
+    f"devices {name}": lambda name=name: [
+        data_sheet(find_device(name)),
+        *derived(find_device(name)),
+    ]
+    for name in DEVICES
+}
+
+
+def _printed(parts, encoding, width=80):
+    """As a command prints it into a stream of that encoding, and the console's."""
+    raw = io.BytesIO()
+    stream = Forgiving(io.TextIOWrapper(raw, encoding=encoding))
+    console = Speaker(file=stream, width=width)
+    for part in parts:
+        console.print(part, highlight=False, markup=False)
+    stream.flush()
+    return raw.getvalue().decode(encoding)
+
+
+def _is_whole(text, width=80):
+    assert text
+    assert "…" not in text
+    assert max(map(cell_len, text.splitlines())) <= width
+
+
+@pytest.mark.parametrize("what", SPOKEN)
+def test_nothing_is_cut_or_wider_than_the_terminal(what):
+    parts = SPOKEN[what]()
+    for encoding in ("utf-8", "ascii"):
+        text = _printed(parts, encoding)
+        _is_whole(text)
+        # a letter that the encoding lacks and that nothing stands for
+        assert "?" not in text
+    # at 120 columns words are still whole
+    _is_whole(_printed(parts, "utf-8", 120), 120)
+
+
+def test_a_plan_opens_with_the_answer(tmp_path):
+    found = _plan(tmp_path)
+    for encoding in ("utf-8", "ascii"):
+        raw = io.BytesIO()
+        stream = Forgiving(io.TextIOWrapper(raw, encoding=encoding))
+        _print(found, Speaker(file=stream, width=80))
+        stream.flush()
+        text = raw.getvalue().decode(encoding)
+        assert max(map(cell_len, text.splitlines())) <= 80
+        assert "…" not in text
+        first = " ".join(text.split(";")[0].split())
+        assert "stored after" in first
+        for name in ("storage time", "peak power, mean over runs", "supplied by T1"):
+            assert name.split()[0] in text
+
+
+def test_columns_stand_below_each_other_in_ascii():
+    """A gamma of five letters moved all that followed it."""
+    study = run_study(
+        parse_definition(
+            {
+                "model": {"n_battery": 1, "ratio": 5},
+                "run": {"method": "evolve", "times": [0.0, 0.5], "observables": ["power"]},
+            }
+        )
+    )
+    lines = [x for x in _printed([ResultTables(study)], "ascii").splitlines() if "power" in x]
+    assert len(lines) >= 3
+    assert len({len(line.rstrip()) for line in lines}) == 1
+
+
+def test_every_observable_has_words():
+    for name in OBSERVABLES:
+        assert "_" not in in_words(name)
+
+
+@pytest.mark.parametrize("command", ["", "run", "plan", "compare", "init", "check", "report"])
+def test_help_fits(command):
+    answer = CliRunner(env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"}).invoke(
+        app, [*filter(None, [command]), "--help"]
+    )
+    assert max(map(len, answer.output.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_templates_say_what_they_cost_in_80_columns(question, tmp_path):
+    path = write_question(question, tmp_path / "my.toml", False)
+    definition = read_definition(path)
+    _is_whole(_printed([cost_table(definition, estimate(definition), 1)], "ascii"))
