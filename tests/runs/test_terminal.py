@@ -51,10 +51,8 @@ coupling_hz = 3.0
 t2_s = 1e-6
 """
 MEASURED = (
-    Comparison(
-        "NV centre", "splitting, two crystals over one", -1234.5, 1.3592e-7, "kHz/K", "±0.4"
-    ),
-    Comparison("eisenach2021", "polariton's FWHM at 17.2 MHz", None, 5.1324, "MHz", "a word " * 20),
+    Comparison("NV centre", "splitting, two crystals over one", "kHz/K", -1234.5, 1.36e-7, "±1"),
+    Comparison("eisenach2021", "polariton's width at 17 MHz", "MHz", None, 5.1324, "word " * 20),
 )
 CLAIMS = pd.DataFrame(
     [
