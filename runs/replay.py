@@ -17,12 +17,15 @@ from matplotlib.lines import Line2D
 
 import trajectories
 from nvmodel import CollectiveBattery
+from nvmodel.observables import in_words
 from nvmodel.refusal import InputError, whole_number
 from runs.choice import chosen
 from runs.definition import RunDefinition
 from runs.engines import engine_of
+from runs.jumps import with_jumps
 from runs.models import Model
 from runs.store import Result
+from runs.units import clock
 
 TICKS = {
     -1: ("photon emitted", "black"),
@@ -45,11 +48,17 @@ class Replay:
     jumps : DataFrame
         Time, direction (-1 emitted, +1 absorbed, 0 dephased) and process of every jump; empty for
         classical paths.
+    drawn : DataFrame
+        Energies at the output times and on both sides of every jump.
+    axis : str
+        Label of the axis of time.
     """
 
     run: int
     states: pd.DataFrame
     jumps: pd.DataFrame
+    drawn: pd.DataFrame
+    axis: str
 
 
 def replay(result: Result, run: int, point: int) -> Replay:
@@ -63,11 +72,17 @@ def replay(result: Result, run: int, point: int) -> Replay:
     whole_number("--run", run, least=definition.first, most=last)
     one = chosen(definition, points[point], "sample")
     if isinstance(one.model, CollectiveBattery) and one.definition.engine == "quantum":
-        return _quantum(one.definition, one.model, run)
-    return _semiclassical(one.definition, one.model, run)
+        states, jumps = _quantum(one.definition, one.model, run)
+    else:
+        states, jumps = _semiclassical(one.definition, one.model, run)
+    sharp = with_jumps(definition, points[point], run, DRAWN)
+    axis = clock(definition).axis
+    return Replay(run, states, jumps, states if sharp is None else sharp, axis)
 
 
-def _quantum(definition: RunDefinition, battery: CollectiveBattery, run: int) -> Replay:
+def _quantum(
+    definition: RunDefinition, battery: CollectiveBattery, run: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     one = trajectories.single_run(battery, definition.times_of(battery), definition.seed, run)
     states = pd.DataFrame({"time": one.times, "M": one.M})
     for name in (*DRAWN, "emitted_photons", "absorbed_photons"):
@@ -76,14 +91,16 @@ def _quantum(definition: RunDefinition, battery: CollectiveBattery, run: int) ->
         states[f"population_{q}"] = one.populations[:, q]
     processes = [trajectories.PROCESSES[process] for process in one.processes]
     jumps = {"time": one.jump_times, "direction": one.directions, "process": processes}
-    return Replay(run, states, pd.DataFrame(jumps))
+    return states, pd.DataFrame(jumps)
 
 
-def _semiclassical(definition: RunDefinition, model: Model, run: int) -> Replay:
+def _semiclassical(
+    definition: RunDefinition, model: Model, run: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     engine, times = engine_of(definition), definition.times_of(model)
     one = engine.sample(model, times, runs=1, seed=definition.seed, first=run)
     states = pd.DataFrame({"time": times, **one.values})
-    return Replay(run, states, pd.DataFrame({"time": [], "direction": []}))
+    return states, pd.DataFrame({"time": [], "direction": []})
 
 
 def save_replay(one: Replay, folder: Path, name: str) -> list[Path]:
@@ -113,19 +130,20 @@ def draw_replay(one: Replay) -> Figure:
             layout="constrained",
         )
         above, times = axes[0, 0], one.states["time"].to_numpy()
-        shown = [name for name in DRAWN if name in one.states]
+        shown = [name for name in DRAWN if name in one.drawn]
         styles: Iterable[str] = ("-", "--", "-.")
         colours = sns.color_palette("colorblind")
         curves: list[Line2D] = []
         entries: dict[str, Line2D] = {}
         for name, style, colour in zip(shown, styles, colours, strict=False):
-            words = name.replace("_", " ")
-            curves += above.plot(times, one.states[name], ls=style, color=colour, label=words)
+            curves += above.plot(
+                one.drawn["time"], one.drawn[name], ls=style, color=colour, label=in_words(name)
+            )
         for t, direction in zip(one.jumps["time"], one.jumps["direction"], strict=True):
             said, colour = TICKS[int(direction)]
             tick = above.axvline(t, 0.0, 0.06, color=colour, lw=0.8)
             entries.setdefault(f"tick: {said}", tick)
-        above.set_ylabel("ħω per spin")
+        above.set_ylabel("energy per spin  (ħω)")
         above.set_title(f"run {one.run}", loc="left")
         entries = {str(line.get_label()): line for line in curves} | entries
         # below all panels, clear of the curves
@@ -144,6 +162,6 @@ def draw_replay(one: Replay) -> Figure:
             )
             figure.colorbar(image, ax=below, label="probability")
             below.set_ylabel("battery excitations")
-        axes[-1, 0].set_xlabel("time")
+        axes[-1, 0].set_xlabel(one.axis)
         sns.despine(figure)
         return figure

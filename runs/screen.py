@@ -14,16 +14,14 @@ from nvmodel.observables import in_words
 from runs.choice import exact_averages
 from runs.store import TABLE
 from runs.study import Study
-from runs.summary import averages_name, curves, swept_names
+from runs.summary import CLOSE, PEAKED, averages_name, curves, swept_names, unsure_peak
 from runs.tables import Column, Fitted, Listing
 from runs.units import OWN, OWN_NOTE, clock, unit_of
 
 MOST_POINTS, ENDS = 40, 8  # printed; beyond, so many of the first and of the last
 SI = {"J": "J", "W": "W", "s": "s", "/s": "Hz"}  # written with prefixes, and how
-PEAKED = ("power", "emission_rate", "output_power")  # whose largest value is asked for
 DIGITS = 6
 ROUNDING = 1e-14  # of numbers near one: sums of some tens of doubles
-CLOSE = 2.0  # standard errors: a mean so near the largest one may be the largest in truth
 NOISY = (
     "largest of sampled {}: of several means that agree within {:g} errors, so it lies too high by "
     "about its error, and its time is one of theirs"
@@ -133,14 +131,6 @@ def _at(
             apart = (rows[1].value - rows[0].value) / error
             rows.append(Found(words, moment, "deviation", "errors", float(f"{apart:.2f}")))
     return rows + peaks
-
-
-def unsure_peak(curve: pd.DataFrame) -> bool:
-    """Whether the largest of sampled means may be so by chance: another one is as near as noise."""
-    top = curve.loc[curve["value"].idxmax()]
-    apart = np.hypot(curve["error"].to_numpy(dtype=float), float(top["error"]))
-    near = top["value"] - curve["value"].to_numpy(dtype=float) <= CLOSE * apart
-    return bool(np.count_nonzero(near) > 1)
 
 
 def _one_model(title: str, rows: Sequence[Found]) -> Listing:

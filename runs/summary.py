@@ -1,4 +1,4 @@
-"""A result in key numbers: a row a point of the sweep."""
+"""What a result's tables, figures and reports read alike: its points, its peaks, its names."""
 
 from typing import Any
 
@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 
 from nvmodel.numbers import plain
-from runs.choice import exact_averages
 from runs.definition import RunDefinition
 from runs.study import Study
 
 FEW = 4  # points whose numbers of runs are told one by one
+PEAKED = ("power", "emission_rate", "output_power")  # whose largest value is asked for
+CLOSE = 2.0  # standard errors: a mean so near the largest one may be the largest in truth
 
 
 def swept_names(study: Study) -> list[str]:
@@ -59,61 +60,12 @@ def runs_line(study: Study) -> str:
     return f"{text}: {'not enough' if missed else 'enough'} for {precision.words}"
 
 
-def summarise(study: Study) -> pd.DataFrame:
-    """One row a point: energy and ergotropies in the end, exact and sampled, and peak power.
-
-    Columns are those for which the study has data. ``_ss`` is the steady state (t = infinity) from
-    `steady`; ``_end`` the last output time, from `evolve` and `sample`. z is (sampled - exact)/
-    standard error of the energy at the last output time. Averages of the semiclassical engine
-    are called modal: at order 2 they are the single run at the most probable delay.
-    """
-    rows = []
-    quantum = exact_averages(study.definition)
-    averages = "exact" if quantum else averages_name(study.definition)
-    for label, part in curves(study, study.table):
-        row: dict[str, Any] = {"model": label or study.definition.title}
-        evolved, sampled = _series(part, "evolve"), _series(part, "sample")
-        steady = _series(part, "steady")
-        if "battery_energy" in steady:
-            row["E_ss exact"] = steady["battery_energy"].value.iloc[-1]
-        if "battery_energy" in evolved:
-            row[f"E_end {averages}"] = evolved["battery_energy"].value.iloc[-1]
-        if "battery_energy" in sampled:
-            last = sampled["battery_energy"].iloc[-1]
-            row["E_end sampled"] = last.value
-            row["+-"] = last.error
-            if "E_end exact" in row and last.error > 0:
-                row["z"] = (last.value - row["E_end exact"]) / last.error
-        for method, series in ((averages, evolved), ("sampled", sampled)):
-            if "battery_energy" not in series and "charger_energy" in series:
-                row[f"E_C end {method}"] = series["charger_energy"].value.iloc[-1]
-            if "power" in series:
-                peak = series["power"].loc[series["power"].value.idxmax()]
-                row[f"P_max {method}"] = peak.value
-                row[f"at t {method}"] = peak.time
-        row |= _ergotropies(steady, evolved, sampled, averages)
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def _ergotropies(
-    steady: dict[str, pd.DataFrame],
-    evolved: dict[str, pd.DataFrame],
-    sampled: dict[str, pd.DataFrame],
-    averages: str,
-) -> dict[str, float]:
-    """Of the average state (W), and of the state that each run's record tells (W_d, daemonic)."""
-    row = {}
-    for symbol, name in (("W", "ergotropy"), ("W_d", "daemonic_ergotropy")):
-        if name in steady:
-            row[f"{symbol}_ss exact"] = steady[name].value.iloc[-1]
-        if name in evolved:
-            row[f"{symbol}_end {averages}"] = evolved[name].value.iloc[-1]
-        if name in sampled:
-            last = sampled[name].iloc[-1]
-            row[f"{symbol}_end sampled"] = last.value
-            row[f"{symbol} +-"] = last.error
-    return row
+def unsure_peak(curve: pd.DataFrame) -> bool:
+    """Whether the largest of sampled means may be so by chance: another one is as near as noise."""
+    top = curve.loc[curve["value"].idxmax()]
+    apart = np.hypot(curve["error"].to_numpy(dtype=float), float(top["error"]))
+    near = top["value"] - curve["value"].to_numpy(dtype=float) <= CLOSE * apart
+    return bool(np.count_nonzero(near) > 1)
 
 
 def averages_name(definition: RunDefinition) -> str:
@@ -121,11 +73,6 @@ def averages_name(definition: RunDefinition) -> str:
     if definition.engine == "auto":
         return "averages"
     return "averaged" if definition.delays == "averaged" else "modal"
-
-
-def _series(part: pd.DataFrame, method: str) -> dict[str, pd.DataFrame]:
-    chosen = part[part["method"] == method]
-    return {str(name): series for name, series in chosen.groupby("observable", sort=False)}
 
 
 def _shown(value: Any) -> str:

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from nvmodel.numbers import counted
+from nvmodel.observables import in_words
 from nvmodel.refusal import InputError, finite_number
 from runs.commands.speech import console_of, loudness
 from runs.world import on_root, size_of, working_communicator
@@ -93,8 +95,9 @@ def replay(
     one = again(load(folder), run, point)
     console = console_of()
     last = one.states.iloc[-1]
-    known = ", ".join(f"{name} {last[name]:.6g}" for name in DRAWN if name in last)
-    console.print(f"run {run}, {len(one.jumps)} jumps; at the last time: {known}", highlight=False)
+    known = ", ".join(f"{in_words(name)} {last[name]:.6g} ħω" for name in DRAWN if name in last)
+    jumps = counted(len(one.jumps), "jump")
+    console.print(f"run {run}, {jumps}; at the last time: {known}", highlight=False)
     for path in save_replay(one, folder / "replay", f"point-{point}-run-{run}"):
         console.print(str(path), highlight=False, soft_wrap=True)
 

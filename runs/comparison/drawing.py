@@ -12,16 +12,19 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
-from nvmodel.observables import OBSERVABLES
+from nvmodel.observables import OBSERVABLES, in_words
 from runs.comparison.differences import curve_of, observables_of, overlay, time_factor, unit_of
 from runs.comparison.distances import TIMES
 from runs.comparison.matching import Pair, Series
+from runs.comparison.statements import called
+from runs.figures.axes import BAND, heading, legend_below, time_scale
 
-BAND = 2.0  # half-width of error bands in standard errors
 MOST_PANELS = 4
 MOST_MODELS = 4  # drawn; the tables hold all
 DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1.2, 1, 1.2)))
@@ -30,11 +33,20 @@ DRAWN_DISTRIBUTIONS = ("burst_time", "emitted_photons", "battery_energy")
 
 @dataclass(frozen=True)
 class Style:
-    """A colour a model, dashes a method; and whether times are scaled."""
+    """A colour a model, dashes a method; of one model, a colour a method too.
+
+    Times are multiplied by `factor` where they are not `scaled`.
+    """
 
     scaled: bool
+    factor: float
     colours: Mapping[str, tuple[float, float, float]]
     dashes: Mapping[str, Any]
+    methods: Mapping[str, tuple[float, float, float]]
+
+    def colour(self, model: str, method: str) -> tuple[float, float, float]:
+        """Of a curve."""
+        return self.methods[method] if len(self.colours) == 1 else self.colours[model]
 
 
 def draw(pairs: Sequence[Pair], runs: Sequence[Pair], scaled: bool) -> Figure:
@@ -63,7 +75,8 @@ def draw(pairs: Sequence[Pair], runs: Sequence[Pair], scaled: bool) -> Figure:
         for line, count in zip(grid, used, strict=True):
             for axis in line[count:]:
                 axis.set_axis_off()
-        _legend(figure, style)
+        banded = any(series.method == "sample" for _, series in _series(shown))
+        _legend(figure, style, banded)
         sns.despine(figure)
     return figure
 
@@ -82,17 +95,19 @@ def time_label(scaled: bool, pairs: Sequence[Pair]) -> str:
     """What the axis of times shows."""
     if scaled:
         return r"$N\gamma t$"
-    names = pairs[0].reference.source.study.definition.model
-    return "t (s)" if any(name.startswith("resonator.") for name, _ in names) else r"$\gamma t$"
+    return time_scale(pairs[0].reference.source.study)[1]
 
 
 def _style(pairs: Sequence[Pair], models: Sequence[str], scaled: bool) -> Style:
-    palette = sns.color_palette("colorblind", len(models))
-    methods = dict.fromkeys(s.name for pair in pairs for s in (pair.reference, pair.other))
+    palette = sns.color_palette("colorblind", 10)
+    methods = list(dict.fromkeys(s.name for pair in pairs for s in (pair.reference, pair.other)))
+    factor = time_scale(pairs[0].reference.source.study)[0] if pairs and not scaled else 1.0
     return Style(
         scaled,
-        dict(zip(models, palette, strict=True)),
+        factor,
+        dict(zip(models, palette, strict=False)),
         {name: DASHES[i % len(DASHES)] for i, name in enumerate(methods)},
+        {name: palette[i % len(palette)] for i, name in enumerate(methods)},
     )
 
 
@@ -115,15 +130,15 @@ def _draw_curves(
         if name not in set(series.table["observable"]) or series.method == "steady":
             continue
         curve = curve_of(series, name, style.scaled)
-        colour = style.colours[model]
-        axis.plot(curve.time, curve.value, color=colour, ls=style.dashes[series.name], lw=1.3)
+        colour, time = style.colour(model, series.name), style.factor * curve.time
+        axis.plot(time, curve.value, color=colour, ls=style.dashes[series.name], lw=1.3)
         if curve.error.any():
             low, high = curve.value - BAND * curve.error, curve.value + BAND * curve.error
-            axis.fill_between(curve.time, low, high, color=colour, alpha=0.25, lw=0)
+            axis.fill_between(time, low, high, color=colour, alpha=0.25, lw=0)
     unit = unit_of(name, style.scaled)
     axis.set_ylabel(f"{OBSERVABLES[name].symbol}  ({unit})" if unit else OBSERVABLES[name].symbol)
     axis.set_xlabel(time_label(style.scaled, pairs))
-    axis.set_title(name.replace("_", " "), fontsize="medium", loc="left")
+    axis.set_title(in_words(name), fontsize="medium", loc="left")
 
 
 def _draw_differences(
@@ -138,12 +153,14 @@ def _draw_differences(
             continue
         curves = [curve_of(series, name, style.scaled) for series in (pair.reference, pair.other)]
         found = overlay(*curves)
-        colour, difference = style.colours[pair.model], found.difference
-        axis.plot(found.time, difference, color=colour, ls=style.dashes[pair.other.name], lw=1.1)
+        colour, difference = style.colour(pair.model, pair.other.name), found.difference
+        time = style.factor * found.time
+        axis.plot(time, difference, color=colour, ls=style.dashes[pair.other.name], lw=1.1)
         if found.error.any():
             low, high = difference - BAND * found.error, difference + BAND * found.error
-            axis.fill_between(found.time, low, high, color=colour, alpha=0.25, lw=0)
-    axis.set_ylabel("difference")
+            axis.fill_between(time, low, high, color=colour, alpha=0.25, lw=0)
+    unit = unit_of(name, style.scaled)
+    axis.set_ylabel(f"less the reference  ({unit})" if unit else "less the reference")
     axis.set_xlabel(time_label(style.scaled, pairs))
 
 
@@ -162,23 +179,34 @@ def _draw_distribution(
         rows = series.distributions[series.distributions["distribution"] == kind]
         if rows["time"].notna().any():
             rows = rows[rows["time"] == rows["time"].max()]
-        factor = time_factor(series, style.scaled) if kind in TIMES else 1.0
+        own = time_factor(series, style.scaled) * style.factor
+        factor = own if kind in TIMES else 1.0
         at = rows["high"].to_numpy(dtype=float) * factor
         share = np.cumsum(rows["weight"]) / max(float(rows["weight"].sum()), 1e-300)
         axis.step(
             at,
             share,
             where="post",
-            color=style.colours[model],
+            color=style.colour(model, series.name),
             ls=style.dashes[series.name],
             lw=1.1,
         )
-    label = kind.replace("_", " ")
+    label = in_words(kind)
     axis.set_xlabel(f"{label} ({time_label(style.scaled, pairs)})" if kind in TIMES else label)
     axis.set_ylabel("share of runs below")
 
 
-def _legend(figure: Figure, style: Style) -> None:
-    lines = [Line2D([], [], color=c, label=model) for model, c in style.colours.items()]
-    lines += [Line2D([], [], color="0.3", ls=d, label=n) for n, d in style.dashes.items()]
-    figure.legend(handles=lines, loc="outside lower center", ncols=2, frameon=False)
+def _legend(figure: Figure, style: Style, banded: bool) -> None:
+    """What colours, dashes and bands are, below all panels; one model in the title."""
+    one = len(style.colours) == 1
+    entries: dict[str, Artist] = {}
+    if not one:
+        entries |= {model: Line2D([], [], color=c) for model, c in style.colours.items()}
+    for name, dashes in style.dashes.items():
+        colour = style.methods[name] if one else "0.3"
+        entries[called(name)] = Line2D([], [], color=colour, ls=dashes)
+    if banded:
+        entries[f"band: ± {BAND:g} standard errors"] = Patch(color="0.3", alpha=0.25, lw=0)
+    legend_below(figure, entries)
+    if one:
+        heading(figure, next(iter(style.colours)), ())

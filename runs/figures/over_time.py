@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from nvmodel.battery import CollectiveBattery
+from nvmodel.observables import in_words
 from nvmodel.protocol import boundaries
 from runs.choice import exact_averages
 from runs.figures.axes import (
@@ -24,8 +25,9 @@ from runs.figures.axes import (
     time_scale,
     value_scale,
 )
-from runs.figures.looks import styles
+from runs.figures.looks import shown, styles
 from runs.figures.sweep import Drawn, Plan, plan, spread
+from runs.jumps import drawn_run
 from runs.study import Study, rows_of
 
 MARKERS = 15  # sampled points shown on a curve
@@ -33,6 +35,7 @@ MOST_PANELS = 9
 MOST_CURVES = 24  # in one panel
 MOST_SAMPLED = 12  # where they have error bars
 MOST_FANS = 6  # points whose single runs are drawn
+MOST_SHARP = 20  # single runs of a panel that are made again to draw their jumps
 WHOLE = ("emitted_photons", "absorbed_photons", "J")  # whole numbers in a single run
 
 
@@ -41,27 +44,27 @@ def draw(study: Study) -> Figure:
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
         timed = study.table[np.isfinite(study.table["time"])]
         names = [str(name) for name in timed["observable"].unique()]
-        shown = names[:MOST_PANELS]
+        panelled, left = names[:MOST_PANELS], names[MOST_PANELS:]
         compared = exact_averages(study.definition) and _has_both(timed)
         sampled = "sample" in set(timed["method"])
         chosen = plan(study, along=False, most=MOST_SAMPLED if sampled else MOST_CURVES)
         fans = spread(chosen.drawn, MOST_FANS) if len(study.single_runs) else ()
-        figure, axes = panels(len(shown) + compared + len(fans))
+        figure, axes = panels(len(panelled) + compared + len(fans))
         entries: dict[str, Artist] = chosen.hues.entries()
         entries |= styles(chosen.styled, chosen.style_values)
-        for axis, name in zip(axes, shown, strict=False):
+        for axis, name in zip(axes, panelled, strict=False):
             _draw_observable(axis, name, chosen, study, timed, entries)
         if compared:
-            _draw_deviation(axes[len(shown)], chosen, study, timed, entries)
-        for axis, one in zip(axes[len(shown) + compared :], fans, strict=True):
+            _draw_deviation(axes[len(panelled)], chosen, study, timed, entries)
+        for axis, one in zip(axes[len(panelled) + compared :], fans, strict=True):
             _draw_fan(axis, one, study, timed, entries)
         for axis in axes:
-            _draw_boundaries(axis, study)
+            _draw_boundaries(axis, study, entries)
         chosen.hues.bar(figure, axes)
         legend_below(figure, entries)
         notes = list(chosen.notes)
-        if len(names) > len(shown):
-            notes.append(f"not drawn: {', '.join(names[len(shown) :])}")
+        if left:
+            notes.append(f"not drawn: {', '.join(map(in_words, left))}")
         if 0 < len(fans) < len(study.definition.points()):
             notes.append(f"single runs of {len(fans)} of {len(study.definition.points())} points")
         heading(figure, study.definition.title, notes)
@@ -107,7 +110,7 @@ def _draw_observable(
             )
     _time_axis(axis, study)
     axis.set_ylabel(symbol(name, unit))
-    axis.set_title(name.replace("_", " "), fontsize="medium", loc="left")
+    axis.set_title(in_words(name), fontsize="medium", loc="left")
 
 
 def _exact(
@@ -152,7 +155,7 @@ def _sampled(
     entries[f"bars, band: ± {BAND:g} standard errors"] = Patch(color="0.3", alpha=0.3, lw=0)
 
 
-def _draw_boundaries(axis: Axes, study: Study) -> None:
+def _draw_boundaries(axis: Axes, study: Study, entries: dict[str, Artist]) -> None:
     """Where a protocol switches, with the names of its stages and pulses; not where it is swept.
 
     The names stand in a strip above all curves.
@@ -172,6 +175,7 @@ def _draw_boundaries(axis: Axes, study: Study) -> None:
     axis.set_ylim(low, high + 0.11 * rows * (high - low))
     for time, here in names.items():
         axis.axvline(time * of_time, color="0.6", lw=0.7, ls="--", zorder=0)
+        entries["dashed: stages and pulses begin"] = Line2D([], [], color="0.6", lw=0.7, ls="--")
         if time not in named:
             continue
         axis.annotate(
@@ -226,7 +230,11 @@ def _draw_fan(
     runs = rows_of(study.single_runs, one.point)
     runs = runs[runs["observable"] == name]
     drawing: dict[str, Any] = {"drawstyle": "steps-post"} if name in WHOLE else {}
-    for _, run in runs.groupby("run"):
+    few = runs["run"].nunique() <= MOST_SHARP
+    for number, kept in runs.groupby("run"):
+        run = kept
+        if few:
+            run = drawn_run(study.definition, one.point, int(str(number)), name, kept)
         x, y = run["time"] * of_time, run["value"] * factor
         axis.plot(x, y, color=one.colour, lw=0.6, alpha=0.8, **drawing)
     mean = rows_of(timed[timed["observable"] == name], one.point)
@@ -242,5 +250,5 @@ def _draw_fan(
     _time_axis(axis, study)
     axis.set_ylabel(symbol(name, unit))
     title = f"{runs['run'].nunique()} single runs"
-    label = one.point.label
+    label = ", ".join(f"{field} = {shown(value)}" for field, value in one.point.swept)
     axis.set_title(f"{title}\n{label}" if label else title, fontsize="medium", loc="left")

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from nvmodel.observables import in_words
 from runs.figures.axes import (
     BAND,
     heading,
@@ -27,12 +28,12 @@ from runs.figures.axes import (
 from runs.figures.looks import ordered, position, shown, styles
 from runs.figures.sweep import Drawn, Plan, plan
 from runs.study import Study, rows_of
+from runs.summary import PEAKED, curves, unsure_peak
 from runs.units import unit_of
 
 MOST_PANELS = 12
 MOST_CURVES = 24
 MOST_MARKED = 40  # points of a curve that get a marker
-PEAKED = ("power", "emission_rate", "output_power")
 FEW_NAMES = 8  # values without an order whose names stand level below the axis
 
 
@@ -46,7 +47,7 @@ class Quantity:
     @property
     def title(self) -> str:
         """In words."""
-        words = self.name.replace("_", " ")
+        words = in_words(self.name)
         return {
             "value": words,
             "end": f"{words} at the end",
@@ -68,6 +69,8 @@ def draw_sweep(study: Study) -> Figure:
         chosen.hues.bar(figure, axes)
         legend_below(figure, entries)
         notes = list(chosen.notes)
+        if _unsure(study):
+            notes.append("largest of sampled means: too high by about their errors")
         left = [quantity.title for quantity in quantities[MOST_PANELS:]]
         if left:
             notes.append(f"not drawn: {', '.join(left)}")
@@ -85,6 +88,17 @@ def _quantities(study: Study) -> Iterator[Quantity]:
             yield Quantity(name, "time")
         else:
             yield Quantity(name, "end" if name in over_time else "value")
+
+
+def _unsure(study: Study) -> bool:
+    """Whether a largest value is that of means which agree within their errors."""
+    sampled = study.table[(study.table["method"] == "sample") & study.table["value"].notna()]
+    peaked = sampled[sampled["observable"].isin(PEAKED)]
+    return any(
+        unsure_peak(curve)
+        for _, part in curves(study, peaked)
+        for _, curve in part.groupby("observable")
+    )
 
 
 def _draw_quantity(

@@ -15,13 +15,16 @@ from matplotlib.figure import Figure
 
 from meanfield.delay import averaged
 from nvmodel import Solution
+from runs.figures.axes import prefixed
 from runs.plan.forecast import Forecast
 from runs.plan.maps import Vary
 from runs.plan.parameters import PARAMETERS
 from runs.plan.plan import Plan
 from runs.plan.sensitivity import OBJECTIVES
+from runs.plan.table import plan_title, shown
 
 MICROSECOND = 1e-6
+DWARFED = 10.0  # a peak so many times larger leaves nothing to see of the other
 # panels of a map: column, title, factor, unit
 PANELS = (
     ("energy", "stored energy per spin", 1.0, "ħω"),
@@ -40,7 +43,7 @@ def draw_plan(plan: Plan) -> Figure:
         _draw_power(grid[0, 1], plan, (blue, green))
         _draw_budget(grid[1, 0], plan)
         _draw_limits(grid[1, 1], plan, (blue, orange))
-        figure.suptitle(plan.subject.title)
+        figure.suptitle(plan_title(plan))
         sns.despine(figure)
         return figure
 
@@ -107,7 +110,7 @@ def _draw_energy(axis: Axes, plan: Plan, colours: tuple[tuple[float, float, floa
             ls="--",
             label="battery, perfect",
         )
-    axis.axhline(0.5, color="0.8", lw=0.7, zorder=0)
+    axis.axhline(0.5, color="0.8", lw=0.7, zorder=0, label="half of the spins up")
     axis.set_ylim(-0.02, 1.02)
     axis.set_xlabel("t (µs)")
     axis.set_ylabel("energy per spin  (ħω)")
@@ -115,17 +118,24 @@ def _draw_energy(axis: Axes, plan: Plan, colours: tuple[tuple[float, float, floa
 
 
 def _draw_power(axis: Axes, plan: Plan, colours: tuple[tuple[float, float, float], ...]) -> None:
+    """Watts; the perfect ensemble's only where the device's are still seen beside them."""
     own, ideal = plan.forecast, plan.perfect
     pairs = ((own, colours[0], "modal run"), (ideal, colours[1], "perfect"))
     drawn = [one for one, _, _ in pairs if one.curve is not None]
+    dwarfed = len(drawn) == 2 and ideal.peak_power > DWARFED * own.peak_power
     last = _burst_window(drawn[0]) if drawn else 1.0
+    peaks = [one.peak_power for one in drawn if not (dwarfed and one is ideal)]
+    factor, unit = prefixed(max(peaks, default=0.0), "W")
     for one, colour, label in pairs:
         if one.curve is None:
+            continue
+        if dwarfed and one is ideal:
+            axis.plot([], [], " ", label=f"not drawn: perfect, peak {shown(one.peak_power, 'W')}")
             continue
         inside = one.curve.times <= last
         t, largest = one.curve.times[inside], one.curve["power"].max()
         # watts from the largest rate, which the forecast has in both units
-        watt = one.peak_power / largest if largest > 0.0 else 0.0
+        watt = factor * one.peak_power / largest if largest > 0.0 else 0.0
         style = "-" if one is own else "--"
         axis.plot(
             t / MICROSECOND, watt * one.curve["power"][inside], color=colour, ls=style, label=label
@@ -134,7 +144,7 @@ def _draw_power(axis: Axes, plan: Plan, colours: tuple[tuple[float, float, float
             mean = _mean(one, one.curve, t)["power"]
             axis.plot(t / MICROSECOND, watt * mean, color=colour, ls=":", label="mean over runs")
     axis.set_xlabel("t (µs)")
-    axis.set_ylabel("power of the battery  (W)")
+    axis.set_ylabel(f"power of the battery  ({unit})")
     _legend_above(axis)
 
 
@@ -168,8 +178,8 @@ def _draw_limits(axis: Axes, plan: Plan, colours: tuple[tuple[float, float, floa
         [one.name for one in found], values, color=[colours[0 if v > 0 else 1] for v in values]
     )
     axis.axvline(0.0, color="0.3", lw=0.7)
-    axis.set_xlabel("elasticity")
-    axis.set_title(OBJECTIVES[plan.sensitivities.objective], fontsize="medium")
+    axis.set_xlabel("per cent of it for one per cent of the parameter")
+    axis.set_title(f"what limits the {OBJECTIVES[plan.sensitivities.objective]}", fontsize="medium")
 
 
 def _legend_above(axis: Axes) -> None:

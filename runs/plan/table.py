@@ -111,7 +111,7 @@ def rich_summary(plan: Plan) -> Listing:
     """`summary` for people."""
     ranged = bool(plan.uncertainties)
     columns = ("quantity", "value", *(["over the ranges"] if ranged else []), "perfect")
-    table = Listing(_title(plan), columns, left=("quantity",))
+    table = Listing(plan_title(plan), columns, left=("quantity",))
     for row in summary(plan).itertuples():
         if math.isnan(row.value) and math.isnan(row.perfect) and row.quantity != STORAGE:
             continue  # asked for, and there is nothing of the kind
@@ -158,7 +158,7 @@ def answer(plan: Plan) -> str:
     """What comes out, in a sentence."""
     one = plan.forecast
     if not one.bursts:
-        return f"{_title(plan)}: no burst, so that the battery is not charged by itself."
+        return f"{plan_title(plan)}: no burst, so that the battery is not charged by itself."
     if one.no_storage:
         kept = f"not kept ({one.no_storage})"
     elif math.isinf(one.storage_time):
@@ -166,8 +166,8 @@ def answer(plan: Plan) -> str:
     else:
         kept = f"kept for {shown(one.storage_time, 's')}"
     return (
-        f"{_title(plan)}: {shown(one.energy_joule, 'J')} ({shown(one.energy, 'ħω')} a spin) stored "
-        f"after {shown(one.charging_time, 's')}, at a mean peak power of "
+        f"{plan_title(plan)}: {shown(one.energy_joule, 'J')} ({shown(one.energy, 'ħω')} a spin) "
+        f"stored after {shown(one.charging_time, 's')}, at a mean peak power of "
         f"{shown(one.mean_peak_power, 'W')}; {shown(one.ergotropy_joule, 'J')} of it is work; "
         f"{kept}."
     )
@@ -210,7 +210,8 @@ def shown(value: float, unit: str = "1") -> str:
     return in_unit(value, unit)
 
 
-def _title(plan: Plan) -> str:
+def plan_title(plan: Plan) -> str:
+    """The subject, and how many times larger its charger is."""
     ratio = PARAMETERS["ratio"].read(plan.subject.model)
     assert ratio is not None
     return f"{plan.subject.title}, R = {ratio:.4g}"

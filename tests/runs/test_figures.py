@@ -8,9 +8,10 @@ from nvmodel import CollectiveBattery
 from runs.definition import parse_definition
 from runs.figures import draw, draw_sweep, save_figures
 from runs.figures.axes import prefixed
+from runs.jumps import drawn_run
 from runs.study import run_study
 from runs.units import clock
-from trajectories import steady_state
+from trajectories import single_run, steady_state
 
 TIMES = {"stop": 1.0, "points": 11}
 
@@ -106,3 +107,77 @@ def test_prefixes(largest, unit, expected):
     factor, shown = prefixed(largest, unit)
     assert shown == expected
     assert largest == 0.0 or 1.0 <= round(largest * factor, 9) < 1000.0
+
+
+def _labels(figure):
+    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+
+
+def test_single_runs_jump_where_their_photons_came():
+    """They went from one output time to the next in slanted lines before."""
+    study = _study(
+        {"n_battery": 2}, method=["evolve", "sample"], runs=20, seed=4, single_runs=3,
+        times={"stop": 1.0, "points": 6},
+    )  # fmt: skip
+    figure = draw(study)
+    (fan,) = (axis for axis in figure.axes if "single runs" in axis.get_title(loc="left"))
+    for number, line in enumerate(fan.lines[:3]):
+        one = single_run(CollectiveBattery(2, 6), study.definition.times, 4, number)
+        x, y = line.get_data()
+        jumps = np.asarray(one.jump_times)
+        after = np.searchsorted(x, jumps)
+        np.testing.assert_array_equal(x[after], jumps)
+        # a vertical step: the value before it at the same time, to the last bit of a double
+        np.testing.assert_array_equal(x[after - 1], np.nextafter(jumps, 0.0))
+        assert np.abs(y[after] - y[after - 1]).max() > 0.05
+        at = np.searchsorted(x, study.definition.times)
+        # other output times, other rounding
+        np.testing.assert_allclose(y[at], one.battery_energy, rtol=0.0, atol=1e-12)
+
+
+def test_whole_numbers_of_a_run_are_steps():
+    study = _study(
+        {"n_battery": 2}, method="sample", runs=20, single_runs=2, observables=["emitted_photons"]
+    )
+    figure = draw(study)
+    (fan,) = (axis for axis in figure.axes if "single runs" in axis.get_title(loc="left"))
+    for line in fan.lines[:2]:
+        x, y = line.get_data()
+        np.testing.assert_array_equal(y, np.round(y))
+        assert line.get_drawstyle() == "steps-post"
+        # one photon at a time
+        assert set(np.diff(y)) <= {0.0, 1.0}
+
+
+def test_a_run_that_does_not_jump_is_drawn_as_it_was_kept():
+    study = _study(
+        {"n_battery": 2}, engine="semiclassical", method="sample", runs=5, single_runs=1
+    )
+    kept = study.single_runs[study.single_runs["observable"] == "battery_energy"]
+    (point,) = study.definition.points()
+    assert drawn_run(study.definition, point, 0, "battery_energy", kept) is kept
+    # nor is another run drawn in its place
+    quantum = _study({"n_battery": 2}, method="sample", runs=5, single_runs=1)
+    other = kept.assign(value=0.3)
+    assert drawn_run(quantum.definition, point, 0, "battery_energy", other) is other
+
+
+def test_the_largest_of_noisy_means_is_said_to_be_too_high():
+    """Of 20 runs several means agree with the largest; of exact averages none does."""
+    run = {"method": ["evolve", "sample"], "runs": 20, "seed": 2}
+    noisy = draw_sweep(_study({"n_battery": [1, 2]}, **run))
+    assert "largest of sampled means: too high" in noisy._suptitle.get_text()
+    exact = draw_sweep(_study({"n_battery": [1, 2]}))
+    assert "too high" not in exact._suptitle.get_text()
+
+
+def test_what_stands_in_a_figure_is_explained_below_it():
+    study = _study(
+        {"n_battery": 2, "protocol": [{"name": "charge", "duration": 0.5}, {"name": "wait"}]},
+        method=["evolve", "sample"], runs=20, single_runs=2,
+    )  # fmt: skip
+    said = " ".join(_labels(draw(study)))
+    for part in ("averages", "circles", "band", "grey", "thin", "black", "dashed: stages"):
+        assert part in said
+    for axis in draw(study).axes:
+        assert axis.get_legend() is None  # below all panels, never over data

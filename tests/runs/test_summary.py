@@ -1,4 +1,4 @@
-"""The summary that run, show and report print: one label, one time; and the stored single runs."""
+"""The numbers that run, show and report print: one time each; and the stored single runs."""
 
 import numpy as np
 import pytest
@@ -8,8 +8,8 @@ from nvmodel import CollectiveBattery
 from runs.definition import parse_definition
 from runs.figures import draw
 from runs.report.charts import charts
+from runs.screen import found
 from runs.study import run_study
-from runs.summary import summarise
 
 
 def _study(model, method, **run):
@@ -17,8 +17,7 @@ def _study(model, method, **run):
 
 
 def _row(study):
-    (row,) = summarise(study).to_dict("records")
-    return row
+    return {(o.quantity, o.moment, o.method): o.value for o in found(study, study.table)}
 
 
 def test_the_end_of_the_times_is_not_the_steady_state():
@@ -29,27 +28,30 @@ def test_the_end_of_the_times_is_not_the_steady_state():
     battery = CollectiveBattery(1000, 5000)
     evolved = trajectories.evolve(battery, [0.0, 1e-5], names)
     steady = trajectories.steady_state(battery, names)
-    assert row["E_end exact"] == evolved["battery_energy"][-1] < 1e-3
-    assert row["W_end exact"] == evolved["ergotropy"][-1] < 1e-3
-    assert row["E_ss exact"] == steady["battery_energy"][0] > 0.99
-    assert row["W_ss exact"] == steady["ergotropy"][0] > 0.99
+    assert row["battery energy", "at the end", "exact"] == evolved["battery_energy"][-1] < 1e-3
+    assert row["ergotropy", "at the end", "exact"] == evolved["ergotropy"][-1] < 1e-3
+    assert row["battery energy", "steady state", "exact"] == steady["battery_energy"][0] > 0.99
+    assert row["ergotropy", "steady state", "exact"] == steady["ergotropy"][0] > 0.99
 
 
 def test_what_the_times_do_not_have_is_not_taken_from_infinity():
     """The default observables of so many spins have no ergotropy at finite times."""
     row = _row(_study({"n_battery": 1000, "ratio": 5}, ["steady", "evolve"], times=[0.0, 1e-5]))
-    assert "W_end exact" not in row
-    assert row["W_ss exact"] > 0.99
+    assert ("ergotropy", "at the end", "exact") not in row
+    assert row["ergotropy", "steady state", "exact"] > 0.99
 
 
 def test_deviations_compare_the_same_time():
     """0.02 of 1/gamma is far from the end: against the steady state z would be some -600."""
     run = {"times": [0.0, 0.02], "runs": 2000, "seed": 3, "observables": ["battery_energy"]}
     without = _row(_study({"n_battery": 2, "ratio": 5}, ["steady", "sample"], **run))
-    assert "z" not in without
-    assert without["E_ss exact"] > without["E_end sampled"] + 0.4
+    assert not any(method == "deviation" for _, _, method in without)
+    assert (
+        without["battery energy", "steady state", "exact"]
+        > without["battery energy", "at the end", "sampled"] + 0.4
+    )
     row = _row(_study({"n_battery": 2, "ratio": 5}, ["steady", "evolve", "sample"], **run))
-    assert abs(row["z"]) < 4.0  # of one seed
+    assert abs(row["battery energy", "at the end", "deviation"]) < 4.0  # of one seed
 
 
 @pytest.mark.parametrize("engine", ["quantum", "semiclassical"])
