@@ -158,7 +158,12 @@ def draw_replay(one: Replay) -> Figure:
             below = axes[1, 0]
             values = one.states[populations].to_numpy().T
             image = below.pcolormesh(
-                times, np.arange(len(populations)), values, cmap="viridis", shading="nearest"
+                times,
+                np.arange(len(populations)),
+                values,
+                cmap="viridis",
+                shading="nearest",
+                rasterized=True,
             )
             figure.colorbar(image, ax=below, label="probability")
             below.set_ylabel("battery excitations")

@@ -67,19 +67,22 @@ class ResultTables:
     study: Study
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        points = [
-            (part, found(self.study, part)) for _, part in curves(self.study, self.study.table)
-        ]
-        title = self.study.definition.title
-        if swept_names(self.study):
-            yield from _sweep(self.study, title, points)
-        else:
-            yield _one_model(title, points[0][1])
-        rows = [one for _, found_here in points for one in found_here]
-        if any(OWN in one.unit for one in rows):
-            yield Text(OWN_NOTE)
-        for name in dict.fromkeys(one.quantity for one in rows if one.noisy):
-            yield Text(NOISY.format(name, CLOSE))
+        yield Text(self.study.definition.title, style="bold")
+        yield from result_tables(self.study)
+
+
+def result_tables(study: Study) -> Iterator[Listing | Fitted | Text]:
+    """The tables of a study, and what has to be said of them."""
+    points = [(part, found(study, part)) for _, part in curves(study, study.table)]
+    if swept_names(study):
+        yield from _sweep(study, points)
+    else:
+        yield _one_model(points[0][1])
+    rows = [one for _, found_here in points for one in found_here]
+    if any(OWN in one.unit for one in rows):
+        yield Text(OWN_NOTE)
+    for name in dict.fromkeys(one.quantity for one in rows if one.noisy):
+        yield Text(NOISY.format(name, CLOSE))
 
 
 def found(study: Study, part: pd.DataFrame) -> list[Found]:
@@ -133,12 +136,12 @@ def _at(
     return rows + peaks
 
 
-def _one_model(title: str, rows: Sequence[Found]) -> Listing:
+def _one_model(rows: Sequence[Found]) -> Listing:
     methods = list(dict.fromkeys(row.method for row in rows))
     units = any(_in_heading(row.unit) for row in rows)
     named = ["deviation\n(errors)" if name == "deviation" else name for name in methods]
     table = Listing(
-        title, ["quantity", *(["unit"] if units else []), *named],
+        "", ["quantity", *(["unit"] if units else []), *named],
         left=("quantity", "unit"), whole=("unit",),
     )  # fmt: skip
     groups: dict[tuple[str, str], dict[str, Found]] = {}
@@ -156,8 +159,8 @@ def _one_model(title: str, rows: Sequence[Found]) -> Listing:
 
 
 def _sweep(
-    study: Study, title: str, points: Sequence[tuple[pd.DataFrame, list[Found]]]
-) -> Iterator[Any]:
+    study: Study, points: Sequence[tuple[pd.DataFrame, list[Found]]]
+) -> Iterator[Fitted | Text]:
     names = swept_names(study)
     shown = list(points)
     if len(points) > MOST_POINTS:
@@ -172,7 +175,6 @@ def _sweep(
         if any(cell != "-" for cell in column):  # what is no number at any point is no column
             moving.setdefault((one.quantity, one.moment), []).append((heading, column))
     cut = ENDS if len(points) > MOST_POINTS else None
-    yield Text(title, style="bold")
     if shared:
         yield Text(f"all: {', '.join(shared)}")
     yield Fitted(list(zip(names, keys, strict=True)), list(moving.values()), cut=cut)

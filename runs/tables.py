@@ -25,6 +25,11 @@ class Listing:
     show_header: bool = True
     _rows: list[tuple[tuple[str, ...], str]] = field(default_factory=list)
 
+    @property
+    def rows(self) -> tuple[tuple[str, ...], ...]:
+        """The cells so far."""
+        return tuple(cells for cells, _ in self._rows)
+
     def add_row(self, *cells: str, style: str = "") -> None:
         """One cell a column; those that are left out at the end are empty."""
         self._rows.append((cells, style))
@@ -83,13 +88,20 @@ class Fitted:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         heading = self.heading
         for block in self._blocks(options.max_width):
-            table = Listing(heading, [name for name, _ in block], left=self._words())
+            yield self._listing(heading, block)
             heading = ""
-            for i in range(len(block[0][1])):
-                if i == self.cut:
-                    table.add_row(*("..." for _ in block))
-                table.add_row(*(cells[i] for _, cells in block))
-            yield table
+
+    def whole(self) -> Listing:
+        """All columns in one table, of any width."""
+        return self._listing(self.heading, [*self.fixed, *(c for g in self.groups for c in g)])
+
+    def _listing(self, heading: str, block: Sequence[Column]) -> Listing:
+        table = Listing(heading, [name for name, _ in block], left=self._words())
+        for i in range(len(block[0][1])):
+            if i == self.cut:
+                table.add_row(*("..." for _ in block))
+            table.add_row(*(cells[i] for _, cells in block))
+        return table
 
     def _words(self) -> list[str]:
         """Fixed columns that hold no numbers."""

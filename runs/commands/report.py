@@ -15,22 +15,22 @@ def report(
     out: Annotated[Path, typer.Option(help="The page.")] = Path("report.html"),
     replace: Annotated[bool, typer.Option("--replace", help="Replace an existing page.")] = False,
 ) -> None:
-    """Write one self-contained HTML page: question, model, figures, tables, provenance.
+    """Write one self-contained HTML page: answer, figures, tables, how to make it again.
 
-    It needs no network. Figures zoom, and say value and error under the pointer.
+    Of results, and of what plan, compare, paper and regimes leave. It needs no network. Figures
+    zoom, and say value and error under the pointer.
 
     Examples:
     darkbattery report results/charging --out charging.html
     """
     from runs.report.page import write_report
-    from runs.store import load
 
     def make() -> None:
         if out.exists() and not (replace and out.is_file()):
             raise InputError("--out", str(out), "exists already; give --replace or another name")
         if not out.absolute().parent.is_dir():
             raise InputError("--out", str(out), "is in a folder that does not exist")
-        write_report([load(folder) for folder in folders], out)
+        write_report(folders, out)
         console_of().print(str(out), highlight=False, soft_wrap=True)
 
     on_root(communicator(), make)

@@ -73,7 +73,7 @@ def _clause(reference: str, compared: str, rows: pd.DataFrame) -> str:
     many = counted(rows["observable"].nunique(), "common quantity").replace(
         "quantitys", "quantities"
     )
-    if _equal(rows):
+    if equal(rows).all():
         return f"{one} equals {two} in {many}, to {rows['largest'].abs().max():.1g}"
     verdicts = [agrees(row) for _, row in rows.iterrows()]
     known = rows[[verdict is not None for verdict in verdicts]]
@@ -104,8 +104,9 @@ def _size(row: pd.Series) -> str:
     )
 
 
-def _equal(rows: pd.DataFrame) -> bool:
-    return bool((rows["largest"].abs() <= EQUAL * rows["peak"].abs().clip(lower=1.0)).all())
+def equal(rows: pd.DataFrame) -> pd.Series:
+    """Which rows of differences are none: within what the exact solvers are known to."""
+    return rows["largest"].abs() <= EQUAL * rows["peak"].abs().clip(lower=1.0)
 
 
 def statements(differences: pd.DataFrame, distances: pd.DataFrame) -> list[str]:
@@ -130,7 +131,7 @@ def _groups(table: pd.DataFrame, what: str) -> list[tuple[tuple[str, str, str], 
 
 def _about_curve(rows: pd.DataFrame) -> str:
     worst = rows.loc[rows["largest_relative"].fillna(0.0).idxmax()]
-    if _equal(rows):
+    if equal(rows).all():
         return f"equal to {rows['largest'].abs().max():.1g}"
     size = (
         f"at most {abs(worst['largest']):.2g} {worst['unit']}".rstrip()

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from nvmodel.numbers import plain
 from nvmodel.observables import in_words
-from runs.comparison.statements import agrees, called
+from runs.comparison.statements import EQUAL, agrees, called, equal
 from runs.tables import Column, Fitted
 
 MOST_ROWS = 40  # shown; beyond, the worst model of each pair of methods and observable
@@ -24,7 +24,6 @@ SHOWN = (
     {"peak_difference": "of the\npeaks", "peak_errors": "peaks\n(errors)"},
     {"end_difference": "at the\nend", "end_errors": "end\n(errors)"},
 )
-ZERO = ("largest", "peak_difference", "end_difference")
 ERRORS = (
     "errors: standard errors of the difference; a dash where neither curve has one. "
     "agrees: less than chance alone reaches in one of 100 comparisons of so many times"
@@ -68,16 +67,16 @@ def _curves(
     rows: pd.DataFrame, parts: Sequence[Mapping[str, str]], heading: str
 ) -> Iterator[RenderableType]:
     """The quantities of one model, those that are equal in a line."""
-    equal = [all(row[name] == 0.0 for name in ZERO) for _, row in rows.iterrows()]
-    different = rows[~np.array(equal)]
+    same = equal(rows)
+    different = rows[~same]
     if len(different):
         columns = _curve_columns(different, parts)
         yield Fitted([("quantity", _named(different))], columns, heading)
     elif heading:
         yield Text(heading, "bold")
-    if any(equal):
-        same = [in_words(name) for name in rows[equal]["observable"]]
-        yield Text(f"equal: {', '.join(same)}")
+    if same.any():
+        names = [in_words(name) for name in rows[same]["observable"]]
+        yield Text(f"equal to {EQUAL:g}: {', '.join(names)}")
 
 
 def _worst(rows: pd.DataFrame) -> pd.DataFrame:

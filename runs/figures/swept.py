@@ -59,19 +59,19 @@ class Quantity:
 def draw_sweep(study: Study) -> Figure:
     """A panel a quantity against the swept field; of a single model, its values."""
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
-        quantities = list(_quantities(study))
+        shown_ones = list(quantities(study))
         chosen = plan(study, along=True, most=MOST_CURVES)
-        figure, axes = panels(len(quantities[:MOST_PANELS]))
+        figure, axes = panels(len(shown_ones[:MOST_PANELS]))
         entries: dict[str, Artist] = chosen.hues.entries()
         entries |= styles(chosen.styled, chosen.style_values)
-        for axis, quantity in zip(axes, quantities, strict=False):
+        for axis, quantity in zip(axes, shown_ones, strict=False):
             _draw_quantity(axis, quantity, chosen, study, entries)
         chosen.hues.bar(figure, axes)
         legend_below(figure, entries)
         notes = list(chosen.notes)
         if _unsure(study):
             notes.append("largest of sampled means: too high by about their errors")
-        left = [quantity.title for quantity in quantities[MOST_PANELS:]]
+        left = [quantity.title for quantity in shown_ones[MOST_PANELS:]]
         if left:
             notes.append(f"not drawn: {', '.join(left)}")
         heading(figure, study.definition.title, notes)
@@ -79,7 +79,8 @@ def draw_sweep(study: Study) -> Figure:
         return figure
 
 
-def _quantities(study: Study) -> Iterator[Quantity]:
+def quantities(study: Study) -> Iterator[Quantity]:
+    """What is drawn against the swept field."""
     timed = study.table[np.isfinite(study.table["time"])]
     over_time = set(timed["observable"]) if timed["time"].nunique() > 1 else set()
     for name in map(str, study.table["observable"].unique()):
@@ -105,17 +106,8 @@ def _draw_quantity(
     axis: Axes, quantity: Quantity, chosen: Plan, study: Study, entries: dict[str, Artist]
 ) -> None:
     rows = study.table[study.table["observable"] == quantity.name]
-    found = _values(rows, quantity, chosen)
-    factor, unit = value_scale(study, quantity.name)
-    if quantity.kind == "time":
-        factor, label = time_scale(study)
-    elif quantity.kind == "peak":
-        factor, unit = prefixed(
-            float(found["value"].abs().max()), unit_of(study.definition, quantity.name)
-        )
-        label = symbol(quantity.name, unit)
-    else:
-        label = symbol(quantity.name, unit)
+    found = values(rows, quantity, chosen)
+    factor, label = quantity_scale(study, quantity, found)
     field = dict(study.definition.model).get(chosen.along, (None,))
     numbers = bool(chosen.along) and all(map(ordered, field))
     for (method, _), curve in found.groupby(["method", "curve"], sort=False):
@@ -129,7 +121,18 @@ def _draw_quantity(
     axis.set_title(quantity.title, fontsize="medium", loc="left")
 
 
-def _values(rows: pd.DataFrame, quantity: Quantity, chosen: Plan) -> pd.DataFrame:
+def quantity_scale(study: Study, quantity: Quantity, found: pd.DataFrame) -> tuple[float, str]:
+    """Factor from the table's values to the axis, and its label."""
+    if quantity.kind == "time":
+        return time_scale(study)
+    factor, unit = value_scale(study, quantity.name)
+    if quantity.kind == "peak":
+        largest = float(found["value"].abs().max())
+        factor, unit = prefixed(largest, unit_of(study.definition, quantity.name))
+    return factor, symbol(quantity.name, unit)
+
+
+def values(rows: pd.DataFrame, quantity: Quantity, chosen: Plan) -> pd.DataFrame:
     """A row a point and method: x, value, error."""
     found: list[dict[str, Any]] = []
     looks: list[tuple[Any, Any]] = []

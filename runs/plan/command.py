@@ -92,6 +92,8 @@ def _prepare(order: Order) -> _Prepared:
 def _record(prepared: _Prepared, plan: Plan, ranks: int, seconds: float) -> dict[str, Any]:
     model, limiting = prepared.subject.model, plan.sensitivities.limiting
     return {
+        "answer": answer(plan),
+        "verdict": verdict(plan),
         "subject": prepared.subject.name,
         "title": prepared.subject.title,
         "parameters": {name: one.read(model) for name, one in PARAMETERS.items()},

@@ -1,7 +1,7 @@
 """A plan in tables: tidy ones for files, and those for people."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 
 import pandas as pd
@@ -109,10 +109,15 @@ def uncertainty_table(plan: Plan) -> pd.DataFrame:
 
 def rich_summary(plan: Plan) -> Listing:
     """`summary` for people."""
-    ranged = bool(plan.uncertainties)
+    return summary_listing(summary(plan), plan_title(plan))
+
+
+def summary_listing(rows: pd.DataFrame, title: str) -> Listing:
+    """A summary, as it was stored, for people; storage that there is none of is a dash."""
+    ranged = bool((rows["low"] < rows["high"]).any())
     columns = ("quantity", "value", *(["over the ranges"] if ranged else []), "perfect")
-    table = Listing(plan_title(plan), columns, left=("quantity",))
-    for row in summary(plan).itertuples():
+    table = Listing(title, columns, left=("quantity",))
+    for row in rows.itertuples():
         if math.isnan(row.value) and math.isnan(row.perfect) and row.quantity != STORAGE:
             continue  # asked for, and there is nothing of the kind
         span = ""
@@ -120,8 +125,6 @@ def rich_summary(plan: Plan) -> Listing:
             factor, unit = (1e6, "Hz") if row.unit == "MHz" else (1.0, row.unit)
             span = between(factor * row.low, factor * row.high, unit)
         value = shown(row.value, row.unit)
-        if row.quantity == STORAGE and plan.forecast.no_storage:
-            value = "none"
         cells = [value, *([span] if ranged else []), shown(row.perfect, row.unit)]
         table.add_row(row.quantity, *cells)
     return table
@@ -129,25 +132,38 @@ def rich_summary(plan: Plan) -> Listing:
 
 def rich_regimes(plan: Plan) -> Listing:
     """Which engine holds where."""
-    table = Listing("Which description holds", ("question", "answer"), left=("question", "answer"))
-    table.show_header = False
-    for one in plan.regimes:
-        table.add_row(one.question, f"{one.answer} ({one.measure})")
+    return regime_listing([(one.question, one.measure, one.answer) for one in plan.regimes])
+
+
+def regime_listing(regimes: Iterable[Sequence[str]]) -> Listing:
+    """Questions, measures and answers, as they were stored, for people."""
+    columns = ("question", "answer")
+    table = Listing("Which description holds", columns, left=columns, show_header=False)
+    for question, measure, said in regimes:
+        table.add_row(question, f"{said} ({measure})")
     return table
 
 
 def rich_sensitivities(plan: Plan) -> Listing:
     """Elasticities, the most limiting first."""
-    objective = OBJECTIVES[plan.sensitivities.objective]
-    title = f"What limits: per cent of the {objective} for one of a parameter"
-    threshold = plan.sensitivities.objective == "cooperativity"
+    return sensitivity_listing(sensitivity_table(plan))
+
+
+def sensitivity_listing(rows: pd.DataFrame) -> Listing:
+    """Elasticities, as they were stored, for people."""
+    objective = str(rows["objective"].iloc[0]) if len(rows) else "ergotropy"
+    title = f"What limits: per cent of the {OBJECTIVES[objective]} for one of a parameter"
+    threshold = objective == "cooperativity"
     columns = ("parameter", "value", "elasticity", *(["needed"] if threshold else []))
     # never broken: as --vary takes them
     table = Listing(title, columns, left=("parameter",), whole=("parameter",))
-    for one in plan.sensitivities.found:
-        cells = [one.name, shown(one.value, one.unit), f"{one.elasticity + 0.0:+.2f}"]
-        if cells[-1] == "-0.00":
-            cells[-1] = "+0.00"
+    for one in rows.itertuples():
+        # no -0.00
+        cells = [
+            one.parameter,
+            shown(one.value, one.unit),
+            f"{round(one.elasticity, 2) + 0.0:+.2f}",
+        ]
         if threshold:
             cells.append(shown(one.needed, one.unit))
         table.add_row(*cells)

@@ -1,82 +1,167 @@
 """The figures of a report, as Plotly figures: vectors that zoom and say value and error."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-import seaborn as sns
 
-from nvmodel.observables import OBSERVABLES
+from nvmodel.observables import OBSERVABLES, in_words
 from runs.figures import BAND, fan_observable
-from runs.study import Study
-from runs.summary import curves
-from runs.units import clock, unit_of
+from runs.figures.axes import logarithmic, time_scale, value_scale
+from runs.figures.looks import LINE_STYLES, Colour, ordered, position, shown
+from runs.figures.sweep import Drawn, plan, spread
+from runs.figures.swept import Quantity, quantities, quantity_scale, values
+from runs.jumps import drawn_run
+from runs.report.mathematics import set_html, symbol_html
+from runs.study import Study, rows_of
+from runs.summary import swept_names
 
-DASHES = {"evolve": "solid", "sample": "dot", "steady": "dash"}
-MOST_FANS = 6  # points whose single runs are drawn
+DASHES = ("solid", "dash", "dashdot", "dot", "longdashdot")  # as LINE_STYLES, in Plotly's words
+SAID = {"evolve": "averages", "sample": "single runs", "steady": "steady state"}
+MOST_CURVES = 12
+MOST_FANS = 3  # points whose single runs are drawn
+MOST_RUNS = 20  # of a fan
+MOST_NAMED = 8  # curves in a legend; more are told apart by their colours' order
+MOST_TICKS = 8  # of swept values on a logarithmic axis
 TABLE_ROWS = 11  # of the table beside a figure
 
 
 @dataclass(frozen=True, eq=False)
 class Chart:
-    """A figure, what it is called, what it shows, and its numbers for those who do not see it."""
+    """A figure, what it is called, what it shows, and its numbers for those who do not see it.
+
+    `caption` is HTML, `plain` the same in letters.
+    """
 
     name: str
     caption: str
+    plain: str
     figure: go.Figure
     table: pd.DataFrame
 
 
 def charts(study: Study) -> Iterator[Chart]:
-    """All figures of a study: observables over time, distributions, single runs."""
+    """All figures of a study: against the swept field, over time, distributions, single runs."""
+    if swept_names(study):
+        for quantity in quantities(study):
+            yield _swept(study, quantity)
     timed = study.table[np.isfinite(study.table["time"])]
-    for name in timed["observable"].unique():
-        yield _over_time(study, timed, str(name))
+    if timed["time"].nunique() > 1:
+        for name in timed["observable"].unique():
+            yield _over_time(study, timed, str(name))
     yield from _distributions(study)
     yield from _fans(study)
+
+
+def _swept(study: Study, quantity: Quantity) -> Chart:
+    """One quantity against the swept field."""
+    chosen = plan(study, along=True, most=MOST_CURVES)
+    found = values(study.table[study.table["observable"] == quantity.name], quantity, chosen)
+    factor, label = quantity_scale(study, quantity, found)
+    label = _tex_label(label)
+    field = dict(study.definition.model).get(chosen.along, (None,))
+    numbers = all(map(ordered, field))
+    figure = go.Figure()
+    groups = list(found.groupby(["method", "curve"], sort=False))
+    for (method, _), curve in groups:
+        one: Drawn = curve["drawn"].iloc[0]
+        at = [x if numbers else shown(x) for x in curve["x"]]
+        others = [(n, v) for n, v in one.point.swept if n != chosen.along]
+        called = _called(others, str(method))
+        order = np.argsort([position(field, x) for x in curve["x"]], kind="stable")
+        error = factor * curve["error"].to_numpy(dtype=float)[order]
+        known = bool(np.isfinite(error).any())
+        figure.add_trace(
+            go.Scatter(
+                x=[at[i] for i in order],
+                y=factor * curve["value"].to_numpy(dtype=float)[order],
+                name=called,
+                mode="markers" if method == "sample" else "lines+markers",
+                line={"color": _css(one.colour), "dash": _dash(one.style), "width": 1.6},
+                marker=_marker(str(method), one.colour),
+                error_y={"array": BAND * error, "thickness": 1.2, "width": 0} if known else None,
+                customdata=error if known else None,
+                hovertemplate=f"{chosen.along} = %{{x}}: %{{y:.6g}}"
+                + (" ± %{customdata:.2g}" if known else "")
+                + f"<extra>{called}</extra>",
+            )
+        )
+    _axes(figure, chosen.along, label, len(groups))
+    if numbers and logarithmic(np.array(field, dtype=float)):
+        ticks = list(spread(sorted(field), MOST_TICKS))
+        figure.update_xaxes(type="log", tickvals=ticks, ticktext=list(map(shown, ticks)))
+    table = found.assign(curve=[_called(d.point.swept, m) for d, m in
+                                zip(found["drawn"], found["method"], strict=True)])  # fmt: skip
+    notes = [f"Bars: {BAND:g} standard errors."] if found["error"].notna().any() else []
+    return _chart(
+        quantity.title,
+        " ".join([f"{OBSERVABLES[quantity.name].definition}.", *notes, *_left_out(chosen.notes)]),
+        figure,
+        table[["curve", "value", "error"]],
+    )
 
 
 def _over_time(study: Study, timed: pd.DataFrame, name: str) -> Chart:
     """Curves of one observable; sampled ones with a band of two standard errors."""
     figure, rows = go.Figure(), []
+    chosen = plan(study, along=False, most=MOST_CURVES)
+    of_time, time = time_scale(study)
+    factor, unit = value_scale(study, name)
     steady = study.table[study.table["method"] == "steady"]
-    for (label, part), colour in _coloured(study, timed[timed["observable"] == name]):
-        for method, series in part.groupby("method", sort=False):
-            called = ", ".join(filter(None, (label, str(method))))
+    steady = steady[steady["observable"] == name]
+    curves = 0
+    for one in chosen.drawn:
+        here = rows_of(timed[timed["observable"] == name], one.point)
+        for method, part in here.groupby("method", sort=False):
+            series = part.assign(time=part["time"] * of_time, value=part["value"] * factor)
+            series["error"] = part["error"] * factor
+            called, curves = _called(one.point.swept, str(method)), curves + 1
             if series["error"].notna().any():
-                figure.add_trace(_band(series, colour))
-            figure.add_trace(_line(series, called, colour, DASHES.get(str(method), "solid")))
-            rows.append(_few(series).assign(curve=called))
-    for (_, part), colour in _coloured(study, steady[steady["observable"] == name]):
-        for value in part["value"]:
-            figure.add_hline(y=value, line={"color": colour, "width": 1, "dash": "dash"})
-    observable = OBSERVABLES[name]
-    label = f"{_html(observable.symbol)} ({unit_of(study.definition, name)})"
-    _axes(figure, _html(clock(study.definition).axis), label)
-    caption = f"{observable.definition}. Bands: two standard errors."
-    if steady["observable"].eq(name).any():
+                figure.add_trace(_band(series, one.colour))
+            figure.add_trace(_line(series, called, str(method), one))
+            rows.append(_few(part).assign(curve=called))
+        for value in rows_of(steady, one.point)["value"]:
+            line = {"color": _css(one.colour), "width": 1, "dash": "dash"}
+            figure.add_hline(y=factor * value, line=line)
+    _axes(figure, symbol_html(time), _label(name, unit), curves)
+    if logarithmic(np.array(study.definition.times)):
+        figure.update_xaxes(type="log")
+    caption = f"{OBSERVABLES[name].definition}."
+    if any(series["error"].notna().any() for series in rows):
+        caption += f" Circles: single runs, bands: {BAND:g} standard errors."
+    if len(steady):
         caption += " Dashed level: the steady state."
+    caption += "".join(f" {note}" for note in _left_out(chosen.notes))
+    if curves > MOST_NAMED and len(chosen.hues.values) > 1:
+        low, high = shown(chosen.hues.values[0]), shown(chosen.hues.values[-1])
+        caption += f" Dark to bright: {chosen.hues.field} from {low} to {high}."
     table = pd.concat(rows)[["curve", "time", "value", "error"]]
-    return Chart(name.replace("_", " "), caption, figure, table)
+    return _chart(in_words(name), caption, figure, table)
 
 
-def _line(series: pd.DataFrame, called: str, colour: str, dash: str) -> go.Scatter:
+def _line(series: pd.DataFrame, called: str, method: str, one: Drawn) -> go.Scatter:
     error = series["error"].to_numpy(dtype=float)
     known = np.isfinite(error).any()
+    many = len(series) > 1
     return go.Scatter(
         x=series["time"].to_numpy(),
         y=series["value"].to_numpy(),
         customdata=error if known else None,
         name=called,
-        mode="lines",
-        line={"color": colour, "dash": dash, "width": 1.8},
-        hovertemplate="%{x:.4g}: %{y:.6g}" + (" ± %{customdata:.2g}" if known else " (exact)"),
+        mode="lines" if method != "sample" and many else "markers",
+        line={"color": _css(one.colour), "dash": _dash(one.style), "width": 1.8},
+        marker=_marker(method, one.colour),
+        hovertemplate="%{x:.4g}: %{y:.6g}"
+        + (" ± %{customdata:.2g}" if known else "")
+        + f"<extra>{called}</extra>",
     )
 
 
-def _band(series: pd.DataFrame, colour: str) -> go.Scatter:
+def _band(series: pd.DataFrame, colour: Colour) -> go.Scatter:
     low = (series["value"] - BAND * series["error"]).to_numpy()
     high = (series["value"] + BAND * series["error"]).to_numpy()
     time = series["time"].to_numpy()
@@ -84,7 +169,7 @@ def _band(series: pd.DataFrame, colour: str) -> go.Scatter:
         x=np.concatenate([time, time[::-1]]),
         y=np.concatenate([high, low[::-1]]),
         fill="toself",
-        fillcolor=_faint(colour),
+        fillcolor=_css(colour, 0.25),
         line={"width": 0},
         hoverinfo="skip",
         showlegend=False,
@@ -93,16 +178,17 @@ def _band(series: pd.DataFrame, colour: str) -> go.Scatter:
 
 def _distributions(study: Study) -> Iterator[Chart]:
     """Each distribution at its last time, its weights as shares."""
+    chosen = plan(study, along=False, most=MOST_CURVES)
     for name, whole in study.distributions.groupby("distribution", sort=False):
         figure, rows = go.Figure(), []
-        for (label, part), colour in _coloured(study, whole):
-            for method, one in part.groupby("method", sort=False):
+        for drawn in chosen.drawn:
+            for method, one in rows_of(whole, drawn.point).groupby("method", sort=False):
                 last = one[(one["time"] == one["time"].max()) | one["time"].isna()]
                 last = last[last["weight"].cumsum() > 0]
                 total = last["weight"].sum()
                 if not total > 0:
                     continue
-                called = ", ".join(filter(None, (label, str(method))))
+                called = _called(drawn.point.swept, str(method))
                 centre = ((last["low"] + last["high"]) / 2).to_numpy()
                 share = (last["weight"] / total).to_numpy()
                 figure.add_trace(
@@ -110,20 +196,23 @@ def _distributions(study: Study) -> Iterator[Chart]:
                         x=centre,
                         y=share,
                         name=called,
-                        mode="lines+markers" if centre.size < 40 else "lines",
-                        line={"color": colour, "dash": DASHES.get(str(method), "solid")}
-                        | ({"shape": "hvh"} if centre.size >= 40 else {}),
-                        hovertemplate="%{x:.4g}: %{y:.4g}",
+                        mode="lines" if len(centre) > 1 else "markers",
+                        line={
+                            "color": _css(drawn.colour), "dash": _dash(drawn.style),
+                            "shape": "hvh", "width": 1.5,
+                        },
+                        hovertemplate=f"%{{x:.4g}}: %{{y:.4g}}<extra>{called}</extra>",
                     )
-                )
-                numbers = pd.DataFrame({"curve": called, "value": centre, "share": share})
-                rows.append(numbers.nlargest(TABLE_ROWS, "share").sort_values("value"))
+                )  # fmt: skip
+                rows.append(pd.DataFrame({"curve": called, "middle": centre, "share": share}))
         if rows:
             quantity = str(whole["quantity"].iloc[0])
-            _axes(figure, quantity, "share")
-            title = f"distribution: {str(name).replace('_', ' ')}"
+            _axes(
+                figure, re.sub(r"\b([A-Z])_(\w)", r"\1<sub>\2</sub>", quantity), "share", len(rows)
+            )
             caption = f"{quantity}, at the last time where it depends on time; shares of the whole."
-            yield Chart(title, caption, figure, pd.concat(rows))
+            title = f"distribution: {in_words(str(name))}"
+            yield _chart(title, caption, figure, pd.concat(rows))
 
 
 def _fans(study: Study) -> Iterator[Chart]:
@@ -131,38 +220,78 @@ def _fans(study: Study) -> Iterator[Chart]:
     if not len(study.single_runs):
         return
     name = fan_observable(study.single_runs)
-    runs = study.single_runs[study.single_runs["observable"] == name]
-    means = dict(curves(study, study.table[study.table["observable"] == name]))
-    for (point, part), colour in list(_coloured(study, runs))[:MOST_FANS]:
-        figure = go.Figure()
-        for run, one in part.groupby("run"):
-            figure.add_trace(
-                go.Scatter(
-                    x=one["time"].to_numpy(),
-                    y=one["value"].to_numpy(),
-                    name=f"run {run}",
-                    mode="lines",
-                    line={"color": colour, "width": 1},
-                    opacity=0.6,
-                    showlegend=False,
-                    hovertemplate=f"run {run}, " + "%{x:.4g}: %{y:.6g}",
-                )
+    chosen = spread(plan(study, along=False, most=MOST_CURVES).drawn, MOST_FANS)
+    table = study.table[study.table["observable"] == name]
+    for one in chosen:
+        yield _fan(study, one, name, rows_of(table, one.point))
+
+
+def _fan(study: Study, one: Drawn, name: str, mean: pd.DataFrame) -> Chart:
+    of_time, time = time_scale(study)
+    factor, unit = value_scale(study, name)
+    part = rows_of(study.single_runs[study.single_runs["observable"] == name], one.point)
+    figure = go.Figure()
+    for number, kept in list(part.groupby("run"))[:MOST_RUNS]:
+        run = drawn_run(study.definition, one.point, int(str(number)), name, kept)
+        figure.add_trace(
+            go.Scatter(
+                x=of_time * run["time"].to_numpy(),
+                y=factor * run["value"].to_numpy(),
+                name=f"run {number}",
+                mode="lines",
+                line={"color": _css(one.colour), "width": 1},
+                opacity=0.6,
+                showlegend=False,
+                hovertemplate="%{x:.4g}: %{y:.6g}" + f"<extra>run {number}</extra>",
             )
-        mean = means[point]
-        mean = mean[mean["method"] == ("evolve" if "evolve" in set(mean["method"]) else "sample")]
-        figure.add_trace(_line(mean, "average", "#888888", "solid"))
-        label = f"{_html(OBSERVABLES[name].symbol)} ({unit_of(study.definition, name)})"
-        _axes(figure, _html(clock(study.definition).axis), label)
-        last = part[part["time"] == part["time"].max()]
-        table = last[["run", "time", "value"]].reset_index(drop=True)
-        title = ", ".join(filter(None, (f"{part['run'].nunique()} single runs", point)))
-        yield Chart(title, "Single runs one by one; grey: the average over all.", figure, table)
+        )
+    mean = mean[mean["method"] == ("evolve" if "evolve" in set(mean["method"]) else "sample")]
+    figure.add_trace(
+        go.Scatter(
+            x=of_time * mean["time"].to_numpy(),
+            y=factor * mean["value"].to_numpy(),
+            name="average over all",
+            mode="lines",
+            line={"color": "#888888", "width": 2.4},
+            hovertemplate="%{x:.4g}: %{y:.6g}<extra>average</extra>",
+        )
+    )
+    _axes(figure, symbol_html(time), _label(name, unit), 1)
+    last = part[part["time"] == part["time"].max()]
+    count = min(part["run"].nunique(), MOST_RUNS)
+    where = ", ".join(f"{field} = {shown(value)}" for field, value in one.point.swept)
+    title = ", ".join(filter(None, (f"{count} single runs", where)))
+    caption = "Single runs one by one, with their jumps; grey: the average over all."
+    rows = last[["run", "time", "value"]].reset_index(drop=True)
+    return _chart(title, caption, figure, rows)
 
 
-def _coloured(study: Study, frame: pd.DataFrame) -> Iterator[tuple[tuple[str, pd.DataFrame], str]]:
-    palette = sns.color_palette("colorblind", 10).as_hex()
-    for i, point in enumerate(curves(study, frame) if len(frame) else []):
-        yield point, palette[i % len(palette)]
+def _chart(name: str, caption: str, figure: go.Figure, table: pd.DataFrame) -> Chart:
+    for trace in figure.data:  # seven digits are more than a screen shows, and half of the page
+        for axis in ("x", "y", "customdata"):
+            if isinstance(trace[axis], np.ndarray) and trace[axis].dtype == np.float64:
+                trace[axis] = trace[axis].astype(np.float32)
+    return Chart(name, set_html(caption), caption, figure, table)
+
+
+def _called(swept: Any, method: str) -> str:
+    fields = [f"{name} = {shown(value)}" for name, value in swept]
+    return ", ".join([*fields, SAID[method]])
+
+
+def _left_out(notes: tuple[str, ...]) -> list[str]:
+    return [f"{note[0].upper()}{note[1:]}." for note in notes]
+
+
+def _tex_label(label: str) -> str:
+    """$E_B$  (ħω) as HTML."""
+    tex, _, unit = label.partition("  ")
+    return f"{symbol_html(tex)} {unit}".rstrip()
+
+
+def _label(name: str, unit: str) -> str:
+    shown_symbol = symbol_html(OBSERVABLES[name].symbol)
+    return shown_symbol if unit in ("", "1") else f"{shown_symbol} ({unit})"
 
 
 def _few(series: pd.DataFrame) -> pd.DataFrame:
@@ -170,42 +299,35 @@ def _few(series: pd.DataFrame) -> pd.DataFrame:
     return series.iloc[rows]
 
 
-def _axes(figure: go.Figure, x: str, y: str) -> None:
+def _axes(figure: go.Figure, x: str, y: str, curves: int) -> None:
     figure.update_layout(
-        xaxis={"title": {"text": x}, "ticks": "outside", "zeroline": False},
-        yaxis={"title": {"text": y}, "ticks": "outside", "zeroline": False},
+        # margins grow with long tick labels, which else lie over the axis's own
+        xaxis={"title": {"text": x}, "ticks": "outside", "zeroline": False, "automargin": True},
+        yaxis={
+            "title": {"text": y, "standoff": 8},
+            "ticks": "outside",
+            "zeroline": False,
+            "automargin": True,
+        },
         margin={"l": 64, "r": 44, "t": 8, "b": 48},
         # in a margin of its own, clear of the legend and of the curves
         modebar={"orientation": "v"},
         hovermode="closest",
+        showlegend=curves <= MOST_NAMED,
         # above the axes, where it pushes them down instead of lying over their labels
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 11}},
     )
 
 
-def _faint(colour: str) -> str:
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.25)"
+def _marker(method: str, colour: Colour) -> dict[str, Any]:
+    symbols = {"sample": "circle-open", "steady": "diamond"}
+    return {"color": _css(colour), "size": 5, "symbol": symbols.get(method, "circle")}
 
 
-def _html(symbol: str) -> str:
-    """A label without TeX, which the page does not carry: $E_B$ -> E<sub>B</sub>."""
-    text = symbol.strip("$")
-    for tex, plain in (
-        (r"\mathcal{E}", "ℰ"),
-        (r"\dot S", "Ṡ"),
-        (r"\Delta", "Δ"),
-        (r"\gamma", "γ"),
-        (r"\mathrm", ""),
-        (r"\ ", " "),
-    ):
-        text = text.replace(tex, plain)
-    base, below, rest = text.partition("_")
-    if not below:
-        return base
-    if rest.startswith("{"):
-        inside, _, after = rest[1:].partition("}")
-        inside, after = inside.strip("{}"), after.strip("}")
-    else:
-        inside, after = rest[0], rest[1:]
-    return f"{base}<sub>{inside}</sub>{after}"
+def _dash(style: Any) -> str:
+    return DASHES[LINE_STYLES.index(style)]
+
+
+def _css(colour: Colour, alpha: float = 1.0) -> str:
+    red, green, blue = (round(255 * part) for part in colour[:3])
+    return f"rgba({red},{green},{blue},{alpha:g})"

@@ -22,17 +22,14 @@ function themed(layout) {
   };
 }
 
-const plots = [...document.querySelectorAll("script[data-plot]")].map((source) => {
-  const { data, layout } = JSON.parse(source.textContent);
-  return { place: document.getElementById(source.dataset.plot), data, layout };
-});
+let plots = [];
 
 function draw() {
   const options = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
   for (const { place, data, layout } of plots) Plotly.react(place, data, themed(layout), options);
 }
 
-// the drawing library: deflated, in base 85
+// the drawing library and its figures: deflated, in base 85
 function bytes(text) {
   const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;,=>?@^_`{|}~";
   const value = new Uint8Array(128);
@@ -51,13 +48,22 @@ function bytes(text) {
   return new Uint8Array(out.buffer, 0, length);
 }
 
+async function unpacked(name) {
+  const packed = new Blob([bytes(document.getElementById(name).textContent)]);
+  return new Response(packed.stream().pipeThrough(new DecompressionStream("deflate"))).text();
+}
+
 async function load() {
-  const packed = new Blob([bytes(document.getElementById("library").textContent)]);
+  if (!document.querySelector(".plot")) return;
   const script = document.createElement("script");
-  script.textContent = await new Response(
-    packed.stream().pipeThrough(new DecompressionStream("deflate")),
-  ).text();
+  script.textContent = await unpacked("library");
   document.head.append(script);
+  const figures = JSON.parse(await unpacked("plots"));
+  plots = Object.entries(figures).map(([anchor, { data, layout }]) => ({
+    place: document.getElementById(anchor),
+    data,
+    layout,
+  }));
   draw();
 }
 

@@ -15,41 +15,74 @@ import pandas as pd
 import plotly.offline
 import tomli_w
 
+from nvmodel.numbers import counted, with_error
+from runs.answer import answer
 from runs.definition import Point, RunDefinition
 from runs.report.charts import Chart, charts
 from runs.report.equations import equation, explanation
-from runs.store import Result, definition_content
-from runs.summary import summarise
+from runs.report.folders import Told, picture, pictures, told
+from runs.report.tables import tables_html
+from runs.screen import result_tables
+from runs.store import Result, definition_content, load
+
+LONGEST_NAME = 40  # letters of a file's name
 
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """What the page says of one result."""
+    """What the page says of one folder; `toml` is empty where no definition made it."""
 
     anchor: str
     title: str
-    question: str
-    equation: str
-    explanation: str
+    answer: str
     warnings: tuple[str, ...]
-    summary: str
-    figures: tuple[dict[str, str], ...]
-    provenance: tuple[tuple[str, str], ...]
-    toml: str
-    toml_link: str
-    file_name: str
+    figures: tuple[dict[str, Any], ...]
+    pictures: tuple[dict[str, str], ...]
+    tables: str
     command: str
+    provenance: tuple[tuple[str, str], ...]
+    question: str = ""
+    equation: str = ""
+    explanation: str = ""
+    toml: str = ""
+    toml_link: str = ""
+    file_name: str = ""
 
 
-def report_page(results: Sequence[Result]) -> str:
-    """The whole page for some results, in their order."""
-    sections = [_section(i, result) for i, result in enumerate(results)]
-    folder = jinja2.PackageLoader("runs.report", ".")
-    environment = jinja2.Environment(loader=folder, autoescape=True, trim_blocks=True)
+def report_page(folders: Sequence[Path]) -> str:
+    """The whole page for some folders, in their order."""
+    sections = [_section(f"result-{i + 1}", folder) for i, folder in enumerate(folders)]
+    loader = jinja2.PackageLoader("runs.report", ".")
+    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True)
+    # the library is a third of a page: only where something is drawn with it
+    drawn = [figure for section in sections for figure in section.figures]
+    plots = {figure["anchor"]: figure["plot"] for figure in drawn}
     return environment.get_template("page.html").render(
         title=" / ".join(section.title for section in sections),
         sections=sections,
-        library=_packed(plotly.offline.get_plotlyjs()),
+        library=_packed(plotly.offline.get_plotlyjs()) if drawn else "",
+        plots=_packed(json.dumps(plots, separators=(",", ":"))) if drawn else "",
+    )
+
+
+def _section(anchor: str, folder: Path) -> Section:
+    found = told(folder)
+    if found is not None:
+        return _of_folder(anchor, found, folder)
+    return _of_study(anchor, load(folder), folder)
+
+
+def _of_folder(anchor: str, found: Told, folder: Path) -> Section:
+    return Section(
+        anchor=anchor,
+        title=found.title,
+        answer=found.answer,
+        warnings=found.warnings,
+        figures=(),
+        pictures=pictures(folder),
+        tables=found.tables,
+        command=found.command,
+        provenance=tuple(_flat(found.record)),
     )
 
 
@@ -65,30 +98,32 @@ def _file_name(title: str, anchor: str) -> str:
     'energy_ergotropy_at_the_end'
     """
     words = re.findall(r"[a-z0-9]+", title.lower())
-    return "_".join(words)[:60] or anchor
+    return "_".join(words)[:LONGEST_NAME].strip("_") or anchor
 
 
-def _section(number: int, result: Result) -> Section:
+def _of_study(anchor: str, result: Result, folder: Path) -> Section:
     study = result.study
     definition, points = study.definition, study.definition.points()
     toml = tomli_w.dumps(definition_content(definition))
     encoded = base64.b64encode(toml.encode()).decode()
-    anchor = f"result-{number + 1}"
     name = _file_name(definition.title, anchor)
     return Section(
         anchor=anchor,
         title=definition.title,
+        answer=answer(study),
+        warnings=study.warnings,
+        figures=tuple(_figure(f"{anchor}-{i + 1}", one) for i, one in enumerate(charts(study))),
+        # runs that were made again
+        pictures=tuple(map(picture, sorted((folder / "replay").glob("*.svg")))),
+        tables=tables_html(result_tables(study), definition.title),
+        command=f"darkbattery run {name}.toml",
+        provenance=tuple(_flat(result.provenance)),
         question=_question(definition, points),
         equation=equation(points[0].model),
         explanation=explanation(points[0].model),
-        warnings=study.warnings,
-        summary=_table(summarise(study).set_index("model").T.rename_axis(columns=None), index=True),
-        figures=tuple(_figure(f"{anchor}-{i + 1}", one) for i, one in enumerate(charts(study))),
-        provenance=tuple(_flat(result.provenance)),
         toml=toml,
         toml_link=f"data:application/toml;base64,{encoded}",
         file_name=f"{name}.toml",
-        command=f"darkbattery run {name}.toml --out results/{name}",
     )
 
 
@@ -97,7 +132,7 @@ def _question(definition: RunDefinition, points: Sequence[Point]) -> str:
     verbs = {
         "steady": "the steady state",
         "evolve": "averages over time",
-        "sample": f"{definition.runs} single runs",
+        "sample": counted(definition.runs or 0, "single run"),
     }
     asked = ", ".join(verbs[method] for method in definition.methods)
     swept = [name for name, values in definition.model if len(values) > 1]
@@ -107,26 +142,28 @@ def _question(definition: RunDefinition, points: Sequence[Point]) -> str:
     return f"{kind} description: {asked}{over}{span}."
 
 
-def _figure(anchor: str, chart: Chart) -> dict[str, str]:
+def _figure(anchor: str, chart: Chart) -> dict[str, Any]:
     content = json.loads(chart.figure.to_json())
     content["layout"].pop("template", None)  # the page has its own colours
-    # "</" would end the script element that carries the figure
-    text = json.dumps(content, separators=(",", ":")).replace("</", "<\\/")
     return {
         "anchor": anchor,
         "name": chart.name,
         "caption": chart.caption,
-        "json": text,
+        "plain": chart.plain,
+        "plot": content,
         "table": _table(chart.table),
     }
 
 
-def _table(frame: pd.DataFrame, index: bool = False) -> str:
-    return str(
-        frame.to_html(
-            index=index, border=0, float_format=lambda x: f"{x:.6g}", na_rep="", escape=True
-        )
+def _table(frame: pd.DataFrame) -> str:
+    """The numbers of a figure, with their errors in brackets."""
+    if {"value", "error"} <= set(frame.columns):
+        pairs = zip(frame["value"], frame["error"], strict=True)
+        frame = frame.drop(columns="error").assign(value=[with_error(v, e) for v, e in pairs])
+    text = frame.to_html(
+        index=False, border=0, float_format=lambda x: f"{x:.6g}", na_rep="", escape=True
     )
+    return re.sub(r">\s+<", "><", text)  # a quarter of a page is blanks otherwise
 
 
 def _flat(record: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
@@ -140,11 +177,11 @@ def _flat(record: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     return rows
 
 
-def write_report(results: Sequence[Result], out: Path) -> None:
+def write_report(folders: Sequence[Path], out: Path) -> None:
     """Write the page aside and rename it, so that a page that exists is whole."""
     aside = out.with_name(f".{out.name}.part")
     try:
-        aside.write_text(report_page(results), encoding="utf-8")
+        aside.write_text(report_page(folders), encoding="utf-8")
         aside.replace(out)
     finally:
         aside.unlink(missing_ok=True)

@@ -142,7 +142,7 @@ def test_whole_numbers_of_a_run_are_steps():
     figure = draw(study)
     (fan,) = (axis for axis in figure.axes if "single runs" in axis.get_title(loc="left"))
     for line in fan.lines[:2]:
-        x, y = line.get_data()
+        _, y = line.get_data()
         np.testing.assert_array_equal(y, np.round(y))
         assert line.get_drawstyle() == "steps-post"
         # one photon at a time
@@ -150,9 +150,7 @@ def test_whole_numbers_of_a_run_are_steps():
 
 
 def test_a_run_that_does_not_jump_is_drawn_as_it_was_kept():
-    study = _study(
-        {"n_battery": 2}, engine="semiclassical", method="sample", runs=5, single_runs=1
-    )
+    study = _study({"n_battery": 2}, engine="semiclassical", method="sample", runs=5, single_runs=1)
     kept = study.single_runs[study.single_runs["observable"] == "battery_energy"]
     (point,) = study.definition.points()
     assert drawn_run(study.definition, point, 0, "battery_energy", kept) is kept
@@ -173,7 +171,7 @@ def test_the_largest_of_noisy_means_is_said_to_be_too_high():
 
 def test_what_stands_in_a_figure_is_explained_below_it():
     study = _study(
-        {"n_battery": 2, "protocol": [{"name": "charge", "duration": 0.5}, {"name": "wait"}]},
+        {"n_battery": 2, "protocol": {"charge": {"duration": 0.5}, "wait": {"duration": 0.5}}},
         method=["evolve", "sample"], runs=20, single_runs=2,
     )  # fmt: skip
     said = " ".join(_labels(draw(study)))

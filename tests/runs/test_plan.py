@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from rich.cells import cell_len
 from scipy import constants
 
 import meanfield
@@ -31,6 +32,7 @@ from runs.plan.plan import make_plan
 from runs.plan.regimes import regimes
 from runs.plan.sensitivity import needed_for_threshold, sensitivities
 from runs.plan.subject import find_subject
+from runs.report.page import report_page
 from tests.meanfield.test_nv import device
 
 # equal spins, T2 alone: one class an ensemble, a tenth of a second
@@ -341,6 +343,16 @@ def test_a_plan_leaves_a_whole_result(monkeypatch, tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "limits most" in shown
     assert "Which description holds" in shown
+    # the answer first; nothing is wider than the terminal, or cut off
+    assert "stored after" in " ".join(shown.split(";")[0].split())
+    last = shown.rstrip().rsplit("\n", 1)
+    assert last[1].endswith("out")  # a path is one line, however long
+    assert max(map(cell_len, last[0].splitlines())) <= 80
+    assert "…" not in shown
+    page = report_page([out])
+    for said in ("stored after", "limits most", "storage time", "Which description holds"):
+        assert said in page
+    assert 'src="data:image/svg+xml;base64,' in page
     # kept unless replaced
     assert plan(monkeypatch, tmp_path, "fast.toml", "--out", "out") == 2
     assert "exists already" in capsys.readouterr().err

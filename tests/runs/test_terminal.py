@@ -29,27 +29,10 @@ from runs.paper.table import (
     rich_numbers,
     two_spins_table,
 )
-from runs.plan.command import _print
-from runs.plan.plan import make_plan
-from runs.plan.subject import find_subject
 from runs.questions import QUESTIONS, write_question
 from runs.screen import ResultTables
 from runs.study import run_study
 
-FAST = """
-title = "A plan whose title is so long that it would not fit into one line of 80 columns at all"
-[model.resonator]
-frequency_hz = 3e9
-linewidth_fwhm_hz = 10e6
-[model.battery]
-number = 1e12
-coupling_hz = 3.0
-t2_s = 1e-6
-[model.charger]
-number = 5e12
-coupling_hz = 3.0
-t2_s = 1e-6
-"""
 MEASURED = (
     Comparison("NV centre", "splitting, two crystals over one", "kHz/K", -1234.5, 1.36e-7, "±1"),
     Comparison("eisenach2021", "polariton's width at 17 MHz", "MHz", None, 5.1324, "word " * 20),
@@ -74,11 +57,6 @@ def _study(name, **run):
     times = {"stop": 1.0, "points": 6}
     run = {"method": "evolve", "times": times} | run
     return Source(name, run_study(parse_definition(content | {"run": run})))
-
-
-def _plan(folder):
-    (folder / "fast.toml").write_text(FAST)
-    return make_plan(find_subject(str(folder / "fast.toml")))
 
 
 def _compared():
@@ -149,22 +127,6 @@ def test_nothing_is_cut_or_wider_than_the_terminal(what):
         assert "?" not in text
     # at 120 columns words are still whole
     _is_whole(_printed(parts, "utf-8", 120), 120)
-
-
-def test_a_plan_opens_with_the_answer(tmp_path):
-    found = _plan(tmp_path)
-    for encoding in ("utf-8", "ascii"):
-        raw = io.BytesIO()
-        stream = Forgiving(io.TextIOWrapper(raw, encoding=encoding))
-        _print(found, Speaker(file=stream, width=80))
-        stream.flush()
-        text = raw.getvalue().decode(encoding)
-        assert max(map(cell_len, text.splitlines())) <= 80
-        assert "…" not in text
-        first = " ".join(text.split(";")[0].split())
-        assert "stored after" in first
-        for name in ("storage time", "peak power, mean over runs", "supplied by T1"):
-            assert name.split()[0] in text
 
 
 def test_columns_stand_below_each_other_in_ascii():

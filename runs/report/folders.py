@@ -1,0 +1,139 @@
+"""What a report says of folders that hold no single study: plans, comparisons, the paper."""
+
+import base64
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import RenderableType
+from rich.text import Text
+
+from runs.comparison.tables import DIFFERENCES, tables
+from runs.plan.table import regime_listing, sensitivity_listing, summary_listing
+from runs.report.mathematics import set_html
+from runs.report.tables import tables_html
+
+
+@dataclass(frozen=True)
+class Told:
+    """A folder: its record, its answer, its tables as HTML, and how it was made."""
+
+    title: str
+    answer: str
+    tables: str
+    record: dict[str, Any]
+    command: str
+    warnings: tuple[str, ...] = ()
+
+
+def picture(path: Path) -> dict[str, str]:
+    """A figure that is stored as SVG, for an image element."""
+    content = base64.b64encode(path.read_bytes()).decode()
+    # such as Fig. 2, point 0 run 7
+    name = re.sub(r"^fig(\d+)$", r"Fig. \1", path.stem).removeprefix("fig")
+    return {"name": re.sub(r"[-_]", " ", name), "source": f"data:image/svg+xml;base64,{content}"}
+
+
+def pictures(folder: Path) -> tuple[dict[str, str], ...]:
+    """All figures of a folder, and of its folder of figures."""
+    paths = sorted([*folder.glob("*.svg"), *(folder / "figures").glob("*.svg")])
+    return tuple(map(picture, paths))
+
+
+def told(folder: Path) -> Told | None:
+    """What a folder says, where it is a plan, a comparison, the paper or the regimes."""
+    for name, read in KINDS.items():
+        if (folder / name).is_file():
+            return read(folder, json.loads((folder / name).read_text("utf-8")))
+    return None
+
+
+def _plan(folder: Path, record: dict[str, Any]) -> Told:
+    def parts() -> Iterator[RenderableType]:
+        yield summary_listing(pd.read_parquet(folder / "summary.parquet"), "")
+        if (folder / "sensitivities.parquet").is_file():
+            yield sensitivity_listing(pd.read_parquet(folder / "sensitivities.parquet"))
+        yield regime_listing(record["regimes"])
+
+    said = [record[key] for key in ("answer", "verdict") if key in record]
+    return Told(
+        title=f"Plan: {record['title']}",
+        answer=" ".join(said),
+        tables=tables_html(parts(), "Plan"),
+        record=_kept(record, ("parameters", "classes", "class_error", "ranks", "wall_seconds")),
+        command=f"darkbattery plan {record['subject']}",
+        warnings=tuple(record.get("warnings", ())),
+    )
+
+
+def _comparison(folder: Path, record: dict[str, Any]) -> Told:
+    frames = [pd.read_parquet(folder / name) for name in (DIFFERENCES, "distances.parquet")]
+    names = list(record["results"])
+    said = record.get("answer") or " ".join(record["statements"][:1])
+    return Told(
+        title=f"{', '.join(names[1:])} beside {names[0]}",
+        answer=said,
+        tables=tables_html([*tables(*frames), *map(Text, record["remarks"])], "Comparison"),
+        record={},
+        command=f"darkbattery compare {' '.join(names)}{' --scaled' * bool(record['scaled'])}",
+    )
+
+
+def _paper(folder: Path, record: dict[str, Any]) -> Told:
+    claims = pd.DataFrame()
+    if (folder / "claims.parquet").is_file():
+        claims = pd.read_parquet(folder / "claims.parquet")
+    counts = claims["verdict"].value_counts() if len(claims) else pd.Series(dtype=int)
+    answer = f"{len(claims)} claims of the paper: " + ", ".join(
+        f"{verdict}: {count}" for verdict, count in counts.items()
+    )
+    return Told(
+        title="Quach and Munro (2020), made again",
+        answer=f"{answer}." if len(claims) else "Figures of the paper.",
+        tables="".join(_claim(row) for row in claims.to_dict("records")),
+        record=_kept(record, ("ranks", "wall_seconds", "git_revision")),
+        command="darkbattery paper",
+    )
+
+
+def _claim(row: dict[str, Any]) -> str:
+    return (
+        f"<details><summary>{escape(row['verdict'])}: {set_html(row['statement'])} "
+        f"({escape(row['place'])})</summary><p>Found: {set_html(row['numbers'])}. "
+        f"Criterion: {set_html(row['criterion'])}</p></details>"
+    )
+
+
+def _regimes(folder: Path, record: dict[str, Any]) -> Told:
+    parts = []
+    for path in sorted((folder / "tables").glob("*.parquet")):
+        frame = pd.read_parquet(path)
+        parts.append(f"<details><summary>{escape(path.stem.replace('_', ' '))}</summary>")
+        parts.append('<div class="scroll" tabindex="0" role="region" ')
+        parts.append(f'aria-label="{escape(path.stem)}">')
+        parts.append(f"{frame.to_html(index=False, border=0, escape=True)}</div></details>")
+    return Told(
+        title="Where the semiclassical engine holds",
+        answer="From which number of spins on each method errs by less than 20, 5 and 1 per cent.",
+        tables="".join(parts),
+        record=_kept(record, ("ranks", "wall_seconds", "git_revision")),
+        command="darkbattery regimes",
+    )
+
+
+def _kept(record: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: record[name] for name in names if name in record}
+
+
+# the file that marks a folder, and how it is told
+KINDS: dict[str, Callable[[Path, dict[str, Any]], Told]] = {
+    "plan.json": _plan,
+    "comparison.json": _comparison,
+    "paper.json": _paper,
+    "regimes.json": _regimes,
+}
