@@ -142,7 +142,7 @@ def measured_wall(ranks: int, runs: int, folder: Path) -> float:
     program = [sys.executable, "-c", "from runs.cli import main; main()"]
     order = ["run", "d.toml", "--out", "out", "--replace"]
     answer = _under_mpirun(ranks, [*program, *order], folder)
-    line = next(line for line in answer.stdout.splitlines() if "rank(s)" in line)
+    line = next(line for line in answer.stdout.splitlines() if " s on " in line)
     return float(line.split()[0])
 
 

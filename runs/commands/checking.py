@@ -24,12 +24,16 @@ def init(
     darkbattery init power --out my.toml
     """
     from runs.questions import QUESTIONS, write_question
+    from runs.tables import Listing
 
     comm = communicator()
     console = console_of(comm)
     if question is None:
+        columns = ("template", "question that it answers")
+        table = Listing("", columns, left=columns, whole=("template",))
         for name, asked in QUESTIONS.items():
-            console.print(f"{name:12}  {asked}", highlight=False, markup=False, soft_wrap=True)
+            table.add_row(name, asked)
+        console.print(table)
         return
     path = on_root(comm, lambda: write_question(question, out, replace))
     console.print(str(path), highlight=False, soft_wrap=True)

@@ -26,7 +26,7 @@ def submitted(cluster, script, tmp_path, *options):
 def test_a_script_ends_completed_with_the_bytes_of_a_plain_start(cluster, plain, tmp_path, script):
     write(tmp_path / "study.toml", 200_000)
     _, log = submitted(cluster, script, tmp_path, *SMALL)
-    assert "on 2 rank(s)" in log
+    assert "on 2 ranks" in log
     assert "Sorry!" not in log
     assert tables(tmp_path / "results/study") == plain(200_000)
 

@@ -246,7 +246,7 @@ def test_check_tells_a_table_and_runs_nothing(tmp_path, monkeypatch, capsys):
     status, out, _ = called(monkeypatch, capsys, "check", "charging", "--ranks", "4")
     assert status == 0
     assert "200,000 runs" in out
-    assert "on 4 rank(s)" in out
+    assert "on 4 ranks" in out
     assert not list(tmp_path.iterdir())
     assert called(monkeypatch, capsys, "check", "charging", "--ranks", "0")[0] == 2
     assert np.isfinite(estimate(read_definition(find_definition("charging"))).rank_bytes)
