@@ -238,7 +238,9 @@ def _finish(
     # never kept to itself: numbers outside a solver's validity are not handed out in silence
     teller = Console(stderr=True) if console.quiet else console
     for warning in (*study.warnings, *figures_failed):
-        teller.print(f"warning: {warning}", markup=False, highlight=False)
+        # one line each in a file, where they are looked for; broken at words on a terminal
+        whole = not teller.is_terminal
+        teller.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=whole)
 
 
 def _publish(

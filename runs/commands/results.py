@@ -25,7 +25,8 @@ def show(folder: Annotated[Path, typer.Argument(help="A result folder.")]) -> No
     if line := runs_line(result.study):
         console.print(line, highlight=False, soft_wrap=True)
     for warning in result.study.warnings:
-        console.print(f"warning: {warning}", markup=False, highlight=False)
+        whole = not console.is_terminal  # as `run` says them
+        console.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=whole)
     record = result.provenance
     console.print(
         f"seed {record['seed']}, {counted(record['ranks'], 'rank')}, {record['wall_seconds']} s, "

@@ -156,7 +156,12 @@ def test_init_writes_a_definition_that_runs(question, tmp_path, monkeypatch, cap
 
 def test_init_lists_its_questions_and_refuses_others(tmp_path, monkeypatch, capsys):
     _, out, _ = called(monkeypatch, capsys, "init")
-    assert [line.split()[0] for line in out.splitlines()] == list(QUESTIONS)
+    # a long question goes on in the next line, in its own column
+    first = [line[1:].split(" ")[0] for line in out.splitlines()[3:]]
+    assert [word for word in first if word] == list(QUESTIONS)
+    assert max(map(len, out.splitlines())) <= 80
+    for asked in QUESTIONS.values():
+        assert all(word in out for word in asked.split())
     with pytest.raises(InputError, match="did you mean 'power'"):
         write_question("pwer", None, False)
     with pytest.raises(InputError, match="folder that does not exist"):
