@@ -29,6 +29,7 @@ from runs.figures.looks import shown, styles
 from runs.figures.sweep import Drawn, Plan, plan, spread
 from runs.jumps import drawn_run
 from runs.study import Study, rows_of
+from runs.units import CHOSEN, OWN_NOTE, clock
 
 MARKERS = 15  # sampled points shown on a curve
 MOST_PANELS = 9
@@ -63,6 +64,8 @@ def draw(study: Study) -> Figure:
         chosen.hues.bar(figure, axes)
         legend_below(figure, entries)
         notes = list(chosen.notes)
+        if clock(study.definition) is CHOSEN:
+            notes.append(OWN_NOTE)
         if left:
             notes.append(f"not drawn: {', '.join(map(in_words, left))}")
         if 0 < len(fans) < len(study.definition.points()):

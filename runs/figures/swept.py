@@ -29,7 +29,7 @@ from runs.figures.looks import ordered, position, shown, styles
 from runs.figures.sweep import Drawn, Plan, plan
 from runs.study import Study, rows_of
 from runs.summary import PEAKED, curves, unsure_peak
-from runs.units import unit_of
+from runs.units import CHOSEN, OWN_NOTE, clock, unit_of
 
 MOST_PANELS = 12
 MOST_CURVES = 24
@@ -69,6 +69,8 @@ def draw_sweep(study: Study) -> Figure:
         chosen.hues.bar(figure, axes)
         legend_below(figure, entries)
         notes = list(chosen.notes)
+        if clock(study.definition) is CHOSEN:
+            notes.append(OWN_NOTE)
         if _unsure(study):
             notes.append("largest of sampled means: too high by about their errors")
         left = [quantity.title for quantity in shown_ones[MOST_PANELS:]]

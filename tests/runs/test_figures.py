@@ -10,7 +10,7 @@ from runs.figures import draw, draw_sweep, save_figures
 from runs.figures.axes import prefixed
 from runs.jumps import drawn_run
 from runs.study import run_study
-from runs.units import clock
+from runs.units import OWN_NOTE, clock
 from trajectories import single_run, steady_state
 
 TIMES = {"stop": 1.0, "points": 11}
@@ -95,7 +95,10 @@ def test_values_without_an_order_have_places_on_the_axis():
 def test_a_gamma_of_one_written_out_is_a_time_in_its_inverse():
     """It read "t" before, as though in seconds."""
     assert clock(_study({"n_battery": 1, "gamma": 1.0}).definition).axis == r"$\gamma t$"
-    assert clock(_study({"n_battery": 1, "gamma": 2.0}).definition).axis == "t"
+    own = _study({"n_battery": 1, "gamma": 2.0})
+    assert clock(own.definition).axis == "t"
+    # what [t] in its units is stands in the heading
+    assert OWN_NOTE in draw(own)._suptitle.get_text().replace("\n", " ")
 
 
 @pytest.mark.parametrize(
