@@ -107,7 +107,7 @@ def test_the_same_bytes_and_the_same_refusals_for_any_ranks(tmp_path):
         assert statuses == [0] * len(STUDIES) + [2] * len(REFUSED) + [0], answer.stderr
         assert "\x1b" not in answer.stdout  # nobody watches: nothing moves, no colours
         # rank 0 alone speaks
-        assert answer.stdout.count(f"on {ranks} rank(s)") == len(STUDIES)
+        assert answer.stdout.count(f" s on {ranks} rank") == len(STUDIES)
         assert answer.stdout.count("limits most") == 1
         said = [line for line in answer.stderr.splitlines() if line.startswith("darkbattery:")]
         for line, (_, _, expected) in zip(said, REFUSED.values(), strict=True):
