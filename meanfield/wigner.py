@@ -13,7 +13,7 @@ from meanfield.classerror import ClassError
 from meanfield.cumulants import class_check
 from meanfield.expected import expectations
 from meanfield.moments import System, is_broadened, largest_count, system_of
-from meanfield.pathreadings import BATTERY_ENERGY, CHARGER_ENERGY, PHOTONS
+from meanfield.pathreadings import BATTERY_ENERGY, CHARGER_ENERGY, LEFT, PHOTONS
 from meanfield.paths import normals_per_step, step_of
 from meanfield.summaries import summarise_runs
 from meanfield.tally import WignerTally, available, study_of
@@ -209,9 +209,10 @@ def fastest_rate(system: System) -> float:
 def halving_error(plan: Plan) -> tuple[float, float]:
     """Largest change of the mean energies of some runs when every step and its noise is halved.
 
-    With a drive also of the mean photon number, as a share of its largest: a field that hardly
-    moves the spins must be right too. Beside it the largest change beyond two of its standard
-    errors: at few spins single paths change far more than their mean.
+    With a drive also of the mean photon number and of the photons that have left, as shares of
+    their largest: a field that hardly moves the spins must be right too. Beside it the largest
+    change beyond two of its standard errors: at few spins single paths change far more than their
+    mean.
     """
     system, lanes = plan.system, lanes_for(plan.system)
     per_step = normals_per_step(step_of(system, 0.0))
@@ -223,8 +224,9 @@ def halving_error(plan: Plan) -> tuple[float, float]:
     rows = [BATTERY_ENERGY, CHARGER_ENERGY]
     change = one.rows[rows] - two.rows[rows]
     if system.drive is not None:
-        photons = two.rows[PHOTONS]
-        most = max(float(photons.mean(axis=-1).max()), 1.0 / system.total)
-        change = np.concatenate([change, (one.rows[[PHOTONS]] - photons) / most])
+        for row in (PHOTONS, LEFT):
+            seen = two.rows[row]
+            most = max(float(seen.mean(axis=-1).max()), 1.0 / system.total)
+            change = np.concatenate([change, (one.rows[[row]] - seen) / most])
     mean, spread = np.abs(change.mean(axis=-1)), change.std(axis=-1) / np.sqrt(lanes)
     return float(mean.max()), float((mean - 2.0 * spread).max())

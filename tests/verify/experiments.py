@@ -182,10 +182,10 @@ RESONATOR_RATE = 1e6  # rad/s
 
 
 @st.composite
-def drives(draw, rate, coupling, offset):
-    """Pulses that turn a spin of this coupling by up to some radians within 1/rate."""
+def drives(draw, rate, coupling, offset, most=4.0):
+    """Pulses that turn a spin of this coupling by up to `most` radians within 1/rate."""
     duration = draw(_rounded(0.01, 3.0)) / rate
-    turn = draw(_rounded(0.1, 4.0)) * rate / coupling
+    turn = draw(_rounded(0.1, most)) * rate / coupling
     return Drive(
         amplitude=turn / duration,
         duration_s=duration,
@@ -196,7 +196,7 @@ def drives(draw, rate, coupling, offset):
 
 
 @st.composite
-def resonator_batteries(draw, driven):
+def resonator_batteries(draw, driven, most=4.0):
     rate = RESONATOR_RATE
     offset = st.one_of(st.just(0.0), _rounded(-2.0, 2.0).map(lambda x: round(x * rate / 6.3)))
     width = draw(st.one_of(st.just(0.0), _rounded(0.1, 20.0)))
@@ -205,7 +205,7 @@ def resonator_batteries(draw, driven):
     charger = draw(ensembles(rate, order))
     battery = draw(st.one_of(st.none(), ensembles(rate, order)))
     strongest = max(spins.coupling for spins in (charger, battery) if spins is not None)
-    drive = draw(drives(rate, strongest, offset)) if driven else None
+    drive = draw(drives(rate, strongest, offset, most)) if driven else None
     return ResonatorBattery(
         charger=charger,
         resonator=Resonator(
@@ -234,7 +234,7 @@ def reservoirs(draw):
 
 
 @st.composite
-def semiclassical_experiments(draw, driven=False):
+def semiclassical_experiments(draw, driven=False, most=4.0):
     """With a resonator or without; times up to several collective times, at a pulse's edges too."""
     if not driven and draw(st.booleans()):
         battery = draw(reservoirs())
@@ -242,7 +242,7 @@ def semiclassical_experiments(draw, driven=False):
         unit = 1.0 / (battery.gamma * (spins + battery.nbar))
         reach = 3.0 * math.log(spins + 2.0)
     else:
-        battery, unit, reach = draw(resonator_batteries(driven)), 1.0 / RESONATOR_RATE, 8.0
+        battery, unit, reach = draw(resonator_batteries(driven, most)), 1.0 / RESONATOR_RATE, 8.0
     found = draw(st.lists(_rounded(0.0, 1.0), min_size=1, max_size=4))
     times = {x * reach * unit for x in found}
     drive = getattr(battery, "drive", None)
@@ -256,3 +256,8 @@ def semiclassical_experiments(draw, driven=False):
 def driven_experiments():
     """At a resonator, with a pulse."""
     return semiclassical_experiments(driven=True)
+
+
+def gently_driven_experiments():
+    """The same with fields that paths can be followed in within seconds."""
+    return semiclassical_experiments(driven=True, most=1.0)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.constants import hbar
-from scipy.integrate import solve_ivp
+from scipy.integrate import quad, solve_ivp
 
 from nvmodel import CollectiveBattery
 from nvmodel.observables import OBSERVABLES
@@ -48,8 +48,36 @@ class Classes:
         return values @ weight / max(weight.sum(), 1.0)
 
 
+def _division(spins, count, bandwidth):
+    """The documented division of a line: detunings and shares of K classes."""
+    if spins.line is None:
+        return np.zeros(1), np.ones(1)
+    v = (np.arange(count) + 0.5) / count
+    equal = np.asarray(spins.line.quantile(v))
+    slope = lambda x: (1.0 - (1.0 - 2.0 * x) ** 6) ** 2  # noqa: E731
+    share = slope(v) / slope(v).sum()
+    if share.min() * spins.number < 10.0:
+        return equal, np.full(count, 1.0 / count)
+    places = [quad(slope, 0.0, x)[0] / quad(slope, 0.0, 1.0)[0] for x in v]
+    farthest = max(4.0 * bandwidth, np.abs(equal).max())
+    return np.clip(spins.line.quantile(places), -farthest, farthest), share
+
+
+def _bandwidth(model):
+    ensembles = [spins for spins in (model.battery, model.charger) if spins is not None]
+    found = math.sqrt(sum(spins.number * spins.coupling**2 for spins in ensembles))
+    found += model.resonator.kappa / 2.0 + max(1.0 / spins.coherence_time for spins in ensembles)
+    shifts = abs(model.battery_detuning_hz) + abs(model.charger_detuning_hz)
+    if model.drive is not None:
+        strongest = max(spins.coupling for spins in ensembles)
+        collective = math.sqrt(sum(spins.number * spins.coupling**2 for spins in ensembles))
+        turn = 4.0 * strongest * model.drive.amplitude / max(model.resonator.kappa, collective)
+        shifts, found = shifts + abs(model.drive.detuning_hz), found + turn
+    return found + 2.0 * math.pi * shifts
+
+
 def classes_of(model, count):
-    """The documented division: equal weights at the quantiles (k + 1/2)/K of the line."""
+    """Spins class by class, as docs/semiclassical.md divides them."""
     if isinstance(model, CollectiveBattery):
         up = [_mean_up(model.battery_start, model, 0.0), _mean_up(model.charger_start, model, 1.0)]
         zero = np.zeros(2)
@@ -75,13 +103,12 @@ def classes_of(model, count):
     ):
         if spins is None:
             continue
-        K = count if spins.line is not None else 1
-        places = [0.0] if spins.line is None else spins.line.quantile((np.arange(K) + 0.5) / K)
+        places, shares = _division(spins, count, _bandwidth(model))
         rest = -1.0 / (2.0 * nbar + 1.0) if spins.equilibrium is None else spins.equilibrium
-        for place in places:
+        for place, share in zip(places, shares, strict=True):
             rows.append(
                 (
-                    spins.number / K,
+                    spins.number * share,
                     spins.coupling,
                     place + 2.0 * math.pi * (centre - frame),
                     1.0 / spins.coherence_time,

@@ -18,13 +18,13 @@ CASES = int(os.environ.get("CASES", "60"))
 CHUNK = 20  # cases of one test
 
 
-# what is drawn, how it is checked, its share of the cases. Driven Wigner runs are not among them:
-# strong fields take some of them minutes
+# what is drawn, how it is checked, its share of the cases
 NET = {
-    "quantum": (experiments.quantum_experiments, checks.check_quantum, 0.6),
+    "quantum": (experiments.quantum_experiments, checks.check_quantum, 0.58),
     "second order": (experiments.semiclassical_experiments, checks.check_second_order, 0.2),
     "first order": (experiments.driven_experiments, checks.check_first_order, 0.1),
-    "Wigner": (experiments.semiclassical_experiments, checks.check_wigner, 0.1),
+    "Wigner": (experiments.semiclassical_experiments, checks.check_wigner, 0.08),
+    "driven Wigner": (experiments.gently_driven_experiments, checks.check_wigner, 0.04),
 }
 
 
