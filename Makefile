@@ -7,7 +7,7 @@ CASES ?= 1000
 MPIRUN := OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 PATH="$(CURDIR)/$(BIN):$$PATH" \
 	mpirun --oversubscribe -n $(RANKS)
 
-.PHONY: demo paper gallery fluctuations regimes test test-all test-cluster lint bench docs clean verify
+.PHONY: demo paper gallery fluctuations regimes plans test test-all test-cluster lint bench docs clean verify
 
 demo: $(VENV)/demo  ## the main job: charge three batteries under MPI and draw them
 	$(MPIRUN) $(BIN)/darkbattery run charging --out results/charging --replace
@@ -26,6 +26,12 @@ regimes: $(VENV)/demo  ## where the semiclassical engine may be used; the page a
 
 gallery: $(VENV)/demo  ## the figures of the docs' gallery, and its page
 	$(MPIRUN) $(BIN)/python -m runs.gallery results/gallery docs/gallery.md
+
+DEVICES := angerer2018 astner2017 eisenach2021 kersten2023 kersten2026 krimer2014 kubo2011 putz2014
+plans: $(VENV)/demo  ## what each device would reach, and the table of the page on planning
+	for name in $(DEVICES); do \
+		$(MPIRUN) $(BIN)/darkbattery plan $$name --out results/plans/$$name --replace || exit 1; done
+	$(BIN)/python -m runs.plan.document results/plans docs/planning.md
 
 test: $(VENV)/dev  ## the tests, with mpirun -n 1, 2, 3
 	$(BIN)/pytest -n 2 -m "not long"
