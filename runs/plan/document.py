@@ -1,4 +1,4 @@
-"""Brings docs/planning.md's table of devices up to date: `python -m runs.plan.document RESULTS PAGE`.
+"""Brings the table of devices up to date: `python -m runs.plan.document RESULTS docs/planning.md`.
 
 RESULTS holds the folders of `darkbattery plan NAME`, one a device, as `make plans` leaves them.
 """
