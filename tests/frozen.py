@@ -1,0 +1,276 @@
+"""Small studies of every shipped definition and sampler, and what they gave when last written down.
+
+A change of form alone keeps them: whole numbers of single runs to the bit, everything else to nine
+digits. After a change that is meant to move numbers: `python -m tests.frozen [NAME ...]` writes
+them anew, and the commit says which moved and why.
+
+Bits hold on one kind of processor with one version of the compiler and of the linear algebra; the
+file says of which it is, and elsewhere the numbers alone are compared.
+"""
+
+import hashlib
+import json
+import platform
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding
+import numba
+import numpy as np
+import pandas as pd
+import scipy
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+import meanfield
+import trajectories
+from nvmodel.battery import CollectiveBattery
+from nvmodel.ensemble import SpinEnsemble
+from nvmodel.lineshape import QGaussian
+from nvmodel.noise import LocalNoise
+from nvmodel.protocol import Pulse, Stage
+from nvmodel.pulse import Drive
+from nvmodel.resonator import Resonator, ResonatorBattery
+from nvmodel.rows import Summary
+from nvmodel.solution import Solution
+from runs.definition import parse_definition, shipped_definitions
+from runs.study import run_study
+from runs.tomlfile import read_toml
+
+DIGESTS = Path(__file__).with_name("frozen.json")
+NUMBERS = Path(__file__).with_name("frozen.npz")
+TIMES = [0.0, 0.05, 0.3, 2.0]
+SEED = 18
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a case gave: digests of whole numbers, and the other numbers by what they are."""
+
+    digests: dict[str, str] = field(default_factory=dict)
+    numbers: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    def put(self, name: str, array: Any) -> None:
+        """Take an array in under `name`."""
+        array = np.asarray(array)
+        if array.dtype.kind in "biuOUT":
+            content = "\n".join(map(str, (array.shape, *array.ravel().tolist())))
+            self.digests[name] = hashlib.sha256(content.encode()).hexdigest()[:16]
+        else:
+            self.numbers[name] = array.ravel().astype(np.float64)
+
+    def put_solution(self, solution: Solution, name: str = "") -> None:
+        """Take in a solution: its tally, its rows and all that is read from them."""
+        if solution.tally is not None:
+            for key, counts in solution.tally.arrays().items():
+                self.put(f"{name}tally {key}", counts)
+        for key, values in solution.values.items():
+            self.put(f"{name}{key}", values)
+        for key, error in solution.errors.items():
+            if error is not None:
+                self.put(f"{name}error of {key}", error)
+        for key, spread in solution.distributions.items():
+            if spread.weight.dtype.kind in "iu":
+                self.put(f"{name}distribution {key}", spread.weight)
+        if solution.records is not None:
+            self.put_table(solution.records, f"{name}rows ")
+
+    def put_table(self, table: pd.DataFrame, name: str) -> None:
+        """Take in the columns of a table."""
+        for column in table.columns:
+            self.put(f"{name}{column}", table[column].to_numpy())
+
+
+def _fewer(name: str, value: Any) -> Any:
+    """A sweep at its two ends, or at its smallest battery."""
+    if isinstance(value, list):
+        return value[:1] if name in ("n_battery", "number") else [value[0], *value[1:][-1:]]
+    if isinstance(value, dict):
+        found = {key: _fewer(key, one) for key, one in value.items()}
+        return found | {"points": 2} if "points" in value else found
+    return value
+
+
+def small_version(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A definition with fewer points, times, runs and classes."""
+    run = dict(content["run"])
+    times = run.get("times")
+    if isinstance(times, dict):
+        run["times"] = times | {"points": 4}
+    for name, most in (("runs", 12), ("single_runs", 1), ("classes", 5)):
+        if name in run:
+            run[name] = min(run[name], most)
+    if "precision" in run:
+        run["precision"] = run["precision"] | {"min_runs": 4}
+    return {"model": _fewer("model", content["model"]), "run": run}
+
+
+def of_definition(path: Path) -> Found:
+    """What a small version of a shipped definition gives."""
+    found = Found()
+    study = run_study(parse_definition(small_version(read_toml("definition", path))))
+    assert study is not None
+    table = study.table
+    for (method, name), part in table.groupby(["method", "observable"], sort=False):
+        found.put(f"{method} {name}", part["value"].to_numpy())
+        if part["error"].notna().any():
+            found.put(f"{method} error of {name}", part["error"].to_numpy())
+    for i, solution in enumerate(study.sampled):
+        assert solution.tally is not None
+        for key, counts in solution.tally.arrays().items():
+            found.put(f"{i} tally {key}", counts)
+    for name, part in study.single_runs.groupby("observable", sort=False):
+        found.put(f"one by one {name}", part["value"].to_numpy(dtype=float))
+    return found
+
+
+def of_solution(solve: Callable[[], Solution]) -> Found:
+    """What one call of an engine gives."""
+    found = Found()
+    found.put_solution(solve())
+    return found
+
+
+def of_single_run(battery: CollectiveBattery) -> Found:
+    """What one run gives, followed again."""
+    found = Found()
+    one = trajectories.single_run(battery, TIMES, SEED, run=3)
+    for name in ("directions", "processes", "battery_j", "charger_j", "M"):  # whole or half
+        found.put(name, (2 * np.asarray(getattr(one, name))).astype(np.int64))
+    for name in ("jump_times", "battery_energy", "ergotropy", "emitted_photons"):
+        found.put(name, getattr(one, name))
+    return found
+
+
+COLD = CollectiveBattery(n_battery=3, n_charger=7)
+WARM = CollectiveBattery(n_battery=3, n_charger=7, nbar=0.4)
+LARGE = CollectiveBattery(n_battery=10**9, n_charger=5 * 10**9)
+NOISE = LocalNoise(dephasing=0.3, emission=0.2, pumping=0.1)
+NOISY = CollectiveBattery(2, 4, nbar=0.3, battery_noise=NOISE, charger_noise=NOISE, detuning=0.5)
+SWITCHED = CollectiveBattery(
+    2,
+    4,
+    protocol=(Stage(0.3), Pulse(dephase_battery=0.5), Stage(1.0, "none"), Stage(5.0, "battery")),
+)
+SEEN = CollectiveBattery(n_battery=3, n_charger=7, detector_efficiency=0.6)
+MODE = Resonator(frequency_hz=3.1e9, linewidth_fwhm_hz=13.8e6, temperature_k=0.2)
+SPINS = SpinEnsemble(number=10**12, coupling=40.0, t2_s=1e-6)
+BROAD = SpinEnsemble(number=10**12, coupling=40.0, t2_s=1e-6, line=QGaussian(5e6, q=1.39))
+WITH_MODE = ResonatorBattery(SPINS, MODE, battery=SPINS)
+WITH_LINE = ResonatorBattery(BROAD, MODE, battery=SPINS)
+DRIVEN = ResonatorBattery(SPINS, MODE, drive=Drive(amplitude=1e13, duration_s=1e-7))
+SECONDS = [0.0, 1e-7, 4e-7]
+
+SAMPLED = ("battery_energy", "power", "ergotropy", "daemonic_ergotropy", "peak_emission_time")
+SPREADS = ("energy_variance_conditional", "energy_variance_runs", "fano_factor")
+
+
+def _jumps(battery: CollectiveBattery, **more: Any) -> Callable[[], Found]:
+    return partial(
+        of_solution,
+        partial(trajectories.sample, battery, TIMES, runs=50, seed=SEED, first=5, **more),
+    )
+
+
+def _paths(model: Any, times: list[float], **more: Any) -> Callable[[], Found]:
+    return partial(
+        of_solution, partial(meanfield.sample, model, times, runs=12, seed=SEED, first=5, **more)
+    )
+
+
+def _averages(evolve: Callable[..., Solution], *given: Any, **more: Any) -> Callable[[], Found]:
+    return partial(of_solution, partial(evolve, *given, **more))
+
+
+CASES: dict[str, Callable[[], Found]] = {
+    **{name: partial(of_definition, path) for name, path in shipped_definitions().items()},
+    "jumps: T = 0, table": _jumps(COLD),
+    "jumps: T = 0, table with the ladder": _jumps(COLD, observables=(*SAMPLED[:4], *SPREADS)),
+    "jumps: T = 0, records": _jumps(COLD, observables=SAMPLED),
+    "jumps: T = 0, rows": _jumps(COLD, records=Summary(levels=(0.3,))),
+    "jumps: T = 0, R < 1": _jumps(CollectiveBattery(7, 3), observables=SAMPLED),
+    "jumps: T > 0": _jumps(WARM, observables=(*SAMPLED, *SPREADS)),
+    "jumps: T > 0, rows": _jumps(WARM, records="summary"),
+    "jumps: in groups": partial(
+        of_solution,
+        partial(trajectories.sample, LARGE, [0.0, 5e-9, 2e-8], runs=3, seed=SEED),
+    ),
+    "jumps: noise": _jumps(NOISY, observables=(*SAMPLED, "local_loss")),
+    "jumps: noise, rows": _jumps(NOISY, records="summary"),
+    "jumps: protocol": _jumps(SWITCHED, observables=(*SAMPLED, "local_loss")),
+    "jumps: detector": _jumps(SEEN, observables=SAMPLED),
+    "one run: T = 0": partial(of_single_run, COLD),
+    "one run: T > 0": partial(of_single_run, WARM),
+    "one run: noise": partial(of_single_run, NOISY),
+    "Wigner": _paths(WARM, TIMES),
+    "Wigner: rows": _paths(COLD, TIMES, records="summary"),
+    "Wigner: resonator": _paths(WITH_MODE, SECONDS),
+    "Wigner: line": _paths(WITH_LINE, SECONDS, classes=5),
+    "Wigner: drive": _paths(DRIVEN, SECONDS, observables=("charger_energy", "photons")),
+    "averages: T > 0": _averages(trajectories.evolve, WARM, TIMES),
+    "averages: entanglement": _averages(
+        trajectories.evolve, COLD, TIMES, ("log_negativity", "entanglement_rate", "open_work")
+    ),
+    "averages: large": _averages(trajectories.evolve, LARGE, [0.0, 5e-9, 2e-8]),
+    "averages: noise": _averages(trajectories.evolve, NOISY, TIMES),
+    "averages: protocol": _averages(trajectories.evolve, SWITCHED, TIMES),
+    "steady state": _averages(trajectories.steady_state, WARM),
+    "moments: order 1": _averages(meanfield.evolve, WARM, TIMES, order=1),
+    "moments: order 2": _averages(meanfield.evolve, WARM, TIMES, order=2),
+    "moments: line": _averages(meanfield.evolve, WITH_LINE, SECONDS, order=2, classes=5),
+    "moments: drive": _averages(meanfield.evolve, DRIVEN, SECONDS, order=1),
+}
+
+
+def machine() -> str:
+    """What bits depend on beside the code."""
+    versions = f"numba {numba.__version__}, numpy {np.__version__}, scipy {scipy.__version__}"
+    return f"{platform.machine()}, {llvmlite.binding.get_host_cpu_name()}; {versions}"
+
+
+def bits_are_of_here() -> bool:
+    """Whether whole numbers were written down on such a machine."""
+    return bool(json.loads(DIGESTS.read_text())["machine"] == machine())
+
+
+def find(name: str) -> Found:
+    """What the case `name` gives now; on one thread, as studies are made."""
+    with threadpool_limits(limits=1):
+        return CASES[name]()
+
+
+def kept() -> dict[str, Found]:
+    """What every case gave when it was last written down."""
+    found = {}
+    with np.load(NUMBERS) as numbers:
+        for name, one in json.loads(DIGESTS.read_text())["cases"].items():
+            ends = np.cumsum(list(one["numbers"].values()))[:-1] if one["numbers"] else []
+            parts = np.split(numbers[name], ends)
+            found[name] = Found(one["digests"], dict(zip(one["numbers"], parts, strict=False)))
+    return found
+
+
+def keep(all_found: Mapping[str, Found]) -> None:
+    """Write down what every case gives."""
+    cases = {
+        name: {"digests": one.digests, "numbers": {k: v.size for k, v in one.numbers.items()}}
+        for name, one in all_found.items()
+    }
+    content = {"machine": machine(), "cases": cases}
+    DIGESTS.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    numbers = {
+        name: np.concatenate([np.empty(0), *one.numbers.values()])
+        for name, one in all_found.items()
+    }
+    np.savez_compressed(NUMBERS, **numbers)
+
+
+if __name__ == "__main__":
+    chosen = sys.argv[1:] or list(CASES)
+    before = kept() if sys.argv[1:] else {}
+    now = before | {name: find(name) for name in chosen}
+    keep({name: now[name] for name in CASES})
