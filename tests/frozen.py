@@ -13,7 +13,7 @@ import json
 import platform
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -159,8 +159,9 @@ SWITCHED = CollectiveBattery(
 SEEN = CollectiveBattery(n_battery=3, n_charger=7, detector_efficiency=0.6)
 MODE = Resonator(frequency_hz=3.1e9, linewidth_fwhm_hz=13.8e6, temperature_k=0.2)
 SPINS = SpinEnsemble(number=10**12, coupling=40.0, t2_s=1e-6)
-BROAD = SpinEnsemble(number=10**12, coupling=40.0, t2_s=1e-6, line=QGaussian(5e6, q=1.39))
-WITH_MODE = ResonatorBattery(SPINS, MODE, battery=SPINS)
+MORE = replace(SPINS, number=5 * 10**12)  # a burst within the times below
+WITH_MODE = ResonatorBattery(MORE, MODE, battery=SPINS)
+BROAD = replace(MORE, line=QGaussian(5e6, q=1.39))
 WITH_LINE = ResonatorBattery(BROAD, MODE, battery=SPINS)
 DRIVEN = ResonatorBattery(SPINS, MODE, drive=Drive(amplitude=1e13, duration_s=1e-7))
 SECONDS = [0.0, 1e-7, 4e-7]
