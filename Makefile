@@ -7,7 +7,7 @@ CASES ?= 1000
 MPIRUN := OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 PATH="$(CURDIR)/$(BIN):$$PATH" \
 	mpirun --oversubscribe -n $(RANKS)
 
-.PHONY: demo paper gallery fluctuations regimes plans test test-all test-cluster lint bench docs clean verify
+.PHONY: demo paper gallery fluctuations regimes plans test test-all test-cluster lint bench house docs clean verify
 
 demo: $(VENV)/demo  ## the main job: charge three batteries under MPI and draw them
 	$(MPIRUN) $(BIN)/darkbattery run charging --out results/charging --replace
@@ -51,6 +51,9 @@ lint: $(VENV)/dev  ## style, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+house: $(VENV)/dev  ## the form of the source in numbers, beside what is asked of it
+	$(BIN)/python benchmarks/house.py
 
 bench: $(VENV)/bench  ## speed beside the peers, cost against size, where the time goes
 	$(BIN)/python benchmarks/peers.py --page docs/performance.md
