@@ -28,6 +28,7 @@ MODELS = {"CollectiveBattery", "ResonatorBattery", "DickeBattery", "Experiment",
 TOP = ("cli", "commands", "__main__")
 STUDIES = ("studies", "paper", "regimes", "baselines", "fluctuations", "gallery", "devices")
 TOOLS = ("compare", "comparison", "plan", "figures", "report", "fit")
+Shapes = dict[str, list[tuple[int, str]]]  # of every file: numbers of lines, and their shapes
 SHARED_LINES = 6
 FEWEST_SHAPES = 3  # among them: fewer is a list of arguments or of data, not a repetition
 
@@ -208,25 +209,20 @@ def shapes_of(path: Path) -> list[tuple[int, str]]:
     return [(line, " ".join(tokens)) for line, tokens in sorted(lines.items())]
 
 
-def windows() -> Iterator[tuple[tuple[str, ...], str, int]]:
+def windows(shapes: Shapes) -> Iterator[tuple[tuple[str, ...], str, int]]:
     """Every six lines that follow each other, with the file and the place in it."""
-    for name, lines in shapes().items():
+    for name, lines in shapes.items():
         for i in range(len(lines) - SHARED_LINES + 1):
             window = tuple(shape for _, shape in lines[i : i + SHARED_LINES])
             if len(set(window)) >= FEWEST_SHAPES:
                 yield window, name, i
 
 
-@cache
-def shapes() -> dict[str, list[tuple[int, str]]]:
-    """The lines of every module by their shapes."""
-    return {name: shapes_of(path) for name, path in all_sources().items()}
-
-
 def shared_shapes() -> Measure:
     """Pairs of places with six or more lines of one shape; each pair once, however long."""
+    shapes = {name: shapes_of(path) for name, path in all_sources().items()}
     places = defaultdict(list)
-    for window, name, i in windows():
+    for window, name, i in windows(shapes):
         places[window].append((name, i))
     pairs = {
         (one, two)
@@ -241,7 +237,7 @@ def shared_shapes() -> Measure:
         for one, two in pairs
         if ((one[0], one[1] - 1), (two[0], two[1] - 1)) not in pairs
     ]
-    line = {name: [number for number, _ in lines] for name, lines in shapes().items()}
+    line = {name: [number for number, _ in lines] for name, lines in shapes.items()}
     behind = sorted(
         " = ".join(f"{name}:{line[name][i]}" for name, i in (one, two)) for one, two in starts
     )
@@ -289,7 +285,7 @@ def follow(model: str) -> list[str]:
     before, seen = compiled(), set()
 
     def note(frame: object, event: str, _: object) -> None:
-        if event == "call":
+        if event == "call" and frame.f_code.co_name != "<module>":
             seen.add(frame.f_code.co_filename)
 
     sys.setprofile(note)

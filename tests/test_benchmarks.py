@@ -28,6 +28,41 @@ def test_every_script_finds_what_it_imports(benchmark_module, name):
     assert doctest.testmod(benchmark_module(name)).failed == 0
 
 
+def test_no_file_takes_a_private_name_of_another(benchmark_module):
+    assert benchmark_module("house").private_imports().behind == ()
+
+
+def test_house_follows_compiled_functions_and_counts_places_of_one_shape(benchmark_module):
+    house = benchmark_module("house")
+    # random numbers are drawn in compiled loops alone, which leave no frame to see
+    opened = house.files_opened("T > 0").behind
+    assert any(one.startswith("nvmodel/streams.py") for one in opened)
+    measures = [house.longest_chain("runs"), house.upward_imports(), house.model_questions()]
+    assert all(int(one.found) == len(one.behind) for one in measures)
+
+
+def test_a_copied_function_is_found_under_other_names(benchmark_module, tmp_path, monkeypatch):
+    house = benchmark_module("house")
+    lines = (
+        "def {0}({1}):",
+        "    {2} = []",
+        "    for {3} in {1}:",
+        "        if {3} > {4}:",
+        "            {2}.append({3} * {4})",
+        "        else:",
+        "            {2} += [{3}, {1}[0]]",
+        "    return {2}",
+    )
+    copies = {"one": ("f", "rows", "kept", "row", 3), "two": ("g", "spins", "up", "spin", 0.5)}
+    paths = {name: tmp_path / f"{name}.py" for name in copies}
+    for name, words in copies.items():
+        # data and documentation differ, and are alike within a file
+        table = "".join(f"X{i} = ({i}, 'a')\n" for i in range(20))
+        paths[name].write_text(table + "\n".join(lines).format(*words) + "\n")
+    monkeypatch.setattr(house, "all_sources", lambda: paths)
+    assert house.shared_shapes().behind == ("one:21 = two:21",)
+
+
 def test_quick_table_of_peers_has_no_failures_and_fills_its_page(tmp_path):
     page = tmp_path / "page.md"
     begin, end = (f"<!-- peers: {word} -->" for word in ("generated", "end"))

@@ -13,10 +13,10 @@ from trajectories.master import (
     BATCH,
     MANY_UNKNOWNS,
     NEED_POPULATIONS,
-    _default_observables,
-    _needs_all_pairs,
-    _refuse_too_large,
-    _unknowns,
+    default_observables,
+    needs_all_pairs,
+    refuse_too_many_unknowns,
+    unknowns_of,
 )
 from trajectories.readout import FROM_ENTANGLEMENT, FROM_POPULATIONS, refuse_large_blocks
 
@@ -58,15 +58,15 @@ def evolve_work(
     206241.0
     """
     basis = coupled_basis(battery.n_battery, battery.n_charger)
-    names = requested(observables, default=_default_observables(basis), available=AVAILABLE)
-    all_pairs = _needs_all_pairs(battery, names)
+    names = requested(observables, default=default_observables(basis), available=AVAILABLE)
+    all_pairs = needs_all_pairs(battery, names)
     ladder = any(name in NEED_POPULATIONS for name in names)
-    unknowns = _unknowns(basis, all_pairs)
+    unknowns = unknowns_of(basis, all_pairs)
     if not all_pairs and not ladder and unknowns > MANY_UNKNOWNS:
         chains = chains_at(battery, last)
         sweeps = chains * CHAIN_SWEEPS * (1.0 + n_times / OUTPUTS_PER_CHAIN)
         return Work("Heisenberg equation", 1e8, sweeps)
-    _refuse_too_large(battery, basis, all_pairs)
+    refuse_too_many_unknowns(battery, basis, all_pairs)
     if any(name in FROM_ENTANGLEMENT for name in names):
         refuse_large_blocks(basis)
     held = 12.0 * unknowns + min(float(BATCH), n_times * unknowns)
@@ -82,7 +82,7 @@ def steady_products(battery: CollectiveBattery, observables: Iterable[str] | Non
     0.0
     """
     basis = coupled_basis(battery.n_battery, battery.n_charger)
-    products = steady._population_products(battery, basis)
+    products = steady.population_products(battery, basis)
     if observables is None:
         return products if products <= steady.CHEAP_POPULATIONS else 0.0
     needing = {*FROM_POPULATIONS, *FROM_ENTANGLEMENT}

@@ -112,13 +112,13 @@ def _solved(battery: CollectiveBattery, t: Array, observables: Iterable[str] | N
         default = (*ENERGIES, *FROM_POPULATIONS, "local_loss")
         return timed_averages(battery, t, requested(observables, default, FOR_REAL_SPINS))
     basis = coupled_basis(battery.n_battery, battery.n_charger)
-    names = requested(observables, default=_default_observables(basis), available=AVAILABLE)
+    names = requested(observables, default=default_observables(basis), available=AVAILABLE)
     exact = exact_fluctuations(battery, t, names)
     ladder = any(name in NEED_POPULATIONS for name in names)
-    all_pairs = _needs_all_pairs(battery, names)
-    if not all_pairs and not ladder and _unknowns(basis, all_pairs) > MANY_UNKNOWNS:
+    all_pairs = needs_all_pairs(battery, names)
+    if not all_pairs and not ladder and unknowns_of(basis, all_pairs) > MANY_UNKNOWNS:
         return _at_any_size(battery, t, names, exact)
-    _refuse_too_large(battery, basis, all_pairs)
+    refuse_too_many_unknowns(battery, basis, all_pairs)
     if any(name in FROM_ENTANGLEMENT for name in names):
         refuse_large_blocks(basis)
     furthest = basis.n_ladders if all_pairs else 1
@@ -127,7 +127,7 @@ def _solved(battery: CollectiveBattery, t: Array, observables: Iterable[str] | N
     linear: dict[str, list[Array]] = {name: [] for name in operators}
     counted, found, log_neg, log_neg_rate = [], [], [], []
     error = 0.0
-    for states, integrals, batch_error in _batches(battery, basis, chains, t * battery.gamma):
+    for states, integrals, batch_error in state_batches(battery, basis, chains, t * battery.gamma):
         narrow = states[:, :, : 2 * basis.n_ladders - 1].reshape(len(states), -1)
         for name, weights in operators.items():
             linear[name].append(narrow @ weights.ravel())
@@ -168,8 +168,11 @@ def _solved(battery: CollectiveBattery, t: Array, observables: Iterable[str] | N
     return Solution(t, reading, {"solver": "master equation", "error_estimate": error})
 
 
-def _needs_all_pairs(battery: CollectiveBattery, names: tuple[str, ...]) -> bool:
-    """At T = 0 the blocks of M are pure, and populations follow from the diagonal pairs."""
+def needs_all_pairs(battery: CollectiveBattery, names: tuple[str, ...]) -> bool:
+    """Whether coherences between all pairs of ladders are followed, and not of neighbours alone.
+
+    At T = 0 the blocks of M are pure, and populations follow from the diagonal pairs.
+    """
     wanted = FROM_ENTANGLEMENT + (NEED_POPULATIONS if battery.occupation > 0.0 else ())
     return any(name in wanted for name in names)
 
@@ -228,7 +231,7 @@ def _energies(
     }
 
 
-def _batches(
+def state_batches(
     battery: CollectiveBattery, basis: CoupledBasis, chains: Chains, taus: Array
 ) -> Iterator[tuple[Array, Array, float]]:
     """States and integrals of the photons' weights at the output times.
@@ -257,20 +260,25 @@ def _start_state(battery: CollectiveBattery, basis: CoupledBasis, chains: Chains
     return state
 
 
-def _default_observables(basis: CoupledBasis) -> tuple[str, ...]:
+def default_observables(basis: CoupledBasis) -> tuple[str, ...]:
+    """What `evolve` gives unasked: with ergotropies where populations are cheap."""
     pairs = basis.n_ladders * (basis.n_ladders + 1) / 2
     products = pairs * (2 * basis.J[-1] + 1) * (basis.n_battery + 1)
     return ENERGIES + (FROM_POPULATIONS if products <= CHEAP_POPULATIONS else ())
 
 
-def _unknowns(basis: CoupledBasis, all_pairs: bool) -> float:
+def unknowns_of(basis: CoupledBasis, all_pairs: bool) -> float:
+    """Elements of the density matrix that are followed."""
     K = basis.n_ladders
     chains = K * (K + 1) // 2 if all_pairs else 2 * K - 1
     return float(chains * (2 * basis.J[-1] + 1))
 
 
-def _refuse_too_large(battery: CollectiveBattery, basis: CoupledBasis, all_pairs: bool) -> None:
-    unknowns = _unknowns(basis, all_pairs)
+def refuse_too_many_unknowns(
+    battery: CollectiveBattery, basis: CoupledBasis, all_pairs: bool
+) -> None:
+    """Refuse what memory cannot hold."""
+    unknowns = unknowns_of(basis, all_pairs)
     if unknowns > MOST_UNKNOWNS:
         raise InputError(
             "n_battery, n_charger",

@@ -25,7 +25,7 @@ from nvmodel.times import output_times
 from trajectories.angular import CoupledBasis, clebsch_gordan, coupled_basis
 from trajectories.chains import pair_chains
 from trajectories.fewspins import MOST_STATES
-from trajectories.master import _batches
+from trajectories.master import state_batches
 from trajectories.single import SingleRun
 
 Array = NDArray[np.float64]
@@ -99,7 +99,7 @@ def density_matrices(battery: CollectiveBattery, times: ArrayLike) -> list[Any]:
     coefficients = clebsch_gordan(basis, chains.M)
     size = (battery.n_battery + 1) * (battery.n_charger + 1)
     found = []
-    for states, _, _ in _batches(battery, basis, chains, t * battery.gamma):
+    for states, _, _ in state_batches(battery, basis, chains, t * battery.gamma):
         for state in states:
             matrix = np.zeros((size, size))
             for row, M in enumerate(chains.M):

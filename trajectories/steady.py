@@ -83,7 +83,7 @@ def steady_state(battery: CollectiveBattery, observables: Iterable[str] | None =
     battery = to_be_solved(model, [math.inf])
     basis = coupled_basis(battery.n_battery, battery.n_charger)
     weight = _ladder_probabilities(battery, basis)
-    products = _population_products(battery, basis)
+    products = population_products(battery, basis)
     default = ENERGIES + (FROM_POPULATIONS if products <= CHEAP_POPULATIONS else ())
     names = requested(observables, default=default, available=known)
     battery_energy, charger_energy = _energies(battery, basis, weight)
@@ -143,7 +143,7 @@ def in_reach(battery: CollectiveBattery) -> tuple[str, ...]:
     known = available(battery)
     basis = coupled_basis(battery.n_battery, battery.n_charger)
     beyond: set[str] = set()
-    if _population_products(battery, basis) > MOST_POPULATIONS:
+    if population_products(battery, basis) > MOST_POPULATIONS:
         beyond |= {*FROM_POPULATIONS, "log_negativity", *SCATTER, *EMISSION}
     try:
         refuse_large_blocks(basis)
@@ -241,7 +241,8 @@ def _equilibrium(basis: CoupledBasis, M: Array, nbar: float) -> Array:
     return boltzmann / boltzmann.sum(axis=0)
 
 
-def _population_products(battery: CollectiveBattery, basis: CoupledBasis) -> float:
+def population_products(battery: CollectiveBattery, basis: CoupledBasis) -> float:
+    """About how many products the populations of the steady state take."""
     rows = 2 * basis.J[-1] + 1
     if battery.occupation == 0.0:
         occupied = float(basis.n_ladders)
