@@ -35,7 +35,8 @@ def curves(study: Study, frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 def runs_made(study: Study) -> list[tuple[str, int]]:
     """Label of each point that has single runs, and how many were made there."""
     sampled = study.table[study.table["method"] == "sample"]
-    return [(label, int(part["runs"].iloc[0])) for label, part in curves(study, sampled)]
+    parts = [one for one in curves(study, sampled) if len(one[1])]
+    return [(label, int(part["runs"].iloc[0])) for label, part in parts]
 
 
 def runs_line(study: Study) -> str:

@@ -9,11 +9,13 @@ KEPT = kept()
 BITS = bits_are_of_here()
 
 # Two processors round differently in the last digit, and adaptive steps carry that on: what is
-# asked is far below any of the engines' tolerances, and above what rounding makes of it.
-SAME = 1e-9
+# asked is far below any of the engines' tolerances, and above what rounding makes of it. A burst
+# grows from 1/N, and with it the rounding of another processor.
+HERE, ELSEWHERE = 1e-9, 1e-6
+SAME = HERE if BITS else ELSEWHERE
 
 
-def changed(found: Found, before: Found, bits: bool = BITS) -> list[str]:
+def changed(found: Found, before: Found, bits: bool = BITS, same: float = SAME) -> list[str]:
     """What differs from what was written down, by name."""
     different = [
         f"{name}: digest"
@@ -28,7 +30,7 @@ def changed(found: Found, before: Found, bits: bool = BITS) -> list[str]:
             continue
         # zeros are as exact as the largest of the numbers beside them
         scale = np.max(np.abs(was), initial=0.0, where=np.isfinite(was))
-        if not np.allclose(now, was, rtol=SAME, atol=SAME * scale, equal_nan=True):
+        if not np.allclose(now, was, rtol=same, atol=same * scale, equal_nan=True):
             with np.errstate(invalid="ignore"):
                 different.append(f"{name}: by {np.nanmax(np.abs(now - was)):.2g} of {scale:.2g}")
     return different
@@ -49,7 +51,7 @@ def test_a_changed_bit_and_a_changed_number_are_seen():
     for counts in before.digests:
         found.digests[counts] = "another"
     found.numbers.update({k: v * (1 + 1e-8) for k, v in before.numbers.items()})
-    different = changed(found, before, bits=True)
+    different = changed(found, before, bits=True, same=HERE)
     assert len(different) == len(before.digests) + sum(
         bool(np.any(v)) for v in before.numbers.values()
     )

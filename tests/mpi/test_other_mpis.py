@@ -108,6 +108,6 @@ def test_no_rank_waits_for_one_that_computes(start, tmp_path):
 def test_doctor_names_the_library_in_one_line(start, tmp_path):
     answer = start(tmp_path, *launch.PROGRAM, "doctor")
     assert answer.returncode == 0, answer.stderr
-    (mpi,) = [line for line in answer.stdout.splitlines() if line.startswith("│ MPI")]
+    (mpi,) = [line for line in answer.stdout.splitlines() if line.startswith("MPI ")]
     assert "MPICH Version: 5" in mpi or "Intel(R) MPI Library" in mpi
     assert "time at work" in answer.stdout

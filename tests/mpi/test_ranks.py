@@ -114,7 +114,7 @@ def test_the_same_bytes_and_the_same_refusals_for_any_ranks(tmp_path):
             assert expected in line
         assert "Traceback" not in answer.stderr
         assert list(folder.glob("no-*")) == []
-        (seen,) = [line for line in answer.stdout.splitlines() if line.startswith("│ ranks")]
+        (seen,) = [line for line in answer.stdout.splitlines() if line.startswith("ranks ")]
         assert str(ranks) in seen
         assert "Open MPI" in answer.stdout
         for path in folder.glob("out-*/*.parquet"):
