@@ -53,6 +53,7 @@ class Order:
 
 @dataclass(frozen=True)
 class _Prepared:
+    name: str  # of the definition, which the folder need not have
     definition: RunDefinition
     out: Path
     begun: bool
@@ -137,7 +138,8 @@ def _put_away(
     seconds = time.perf_counter() - started
     # with what earlier starts and the extended study took
     total = seconds + wall_seconds_so_far(partial_folder(prepared.out))
-    record = provenance(prepared.definition, size_of(comm), total)
+    made_from = {"definition_name": prepared.name}
+    record = made_from | provenance(prepared.definition, size_of(comm), total)
     _finish(study, prepared.out, order.existing, record, console)
     together = f", {total:.1f} s with all before" if total > seconds else ""
     console.print(f"{seconds:.1f} s on {counted(size_of(comm), 'rank')}{together}", highlight=False)
@@ -188,7 +190,7 @@ def _prepare(order: Order, owner: Owner, console: Console) -> _Prepared:
     try:
         word = owner.take(partial)
         usable_folder(asked, may_stand)  # it may have been finished while we looked
-        return _opened(definition, out, order.existing, word, console)
+        return _opened(path.stem, definition, out, order.existing, word, console)
     except (InputError, OSError) as error:
         if new:
             owner.release()
@@ -200,7 +202,12 @@ def _prepare(order: Order, owner: Owner, console: Console) -> _Prepared:
 
 
 def _opened(
-    definition: RunDefinition, out: Path, existing: Existing, word: str | None, console: Console
+    name: str,
+    definition: RunDefinition,
+    out: Path,
+    existing: Existing,
+    word: str | None,
+    console: Console,
 ) -> _Prepared:
     if word is not None:
         console.print(word, highlight=False, soft_wrap=True)
@@ -214,7 +221,7 @@ def _opened(
     if kept is not None:
         done = sum(len(point.spans) for point in kept if point is not None)
         console.print(f"going on with {done:,} runs made before", highlight=False)
-    return _Prepared(definition, out, begun, kept)
+    return _Prepared(name, definition, out, begun, kept)
 
 
 def _finish(

@@ -22,6 +22,7 @@ from runs.summary import swept_names
 
 DASHES = ("solid", "dash", "dashdot", "dot", "longdashdot")  # as LINE_STYLES, in Plotly's words
 SAID = {"evolve": "averages", "sample": "single runs", "steady": "steady state"}
+SIZES = {"evolve": 5, "sample": 10, "steady": 14}  # so that equal values do not hide one another
 MOST_CURVES = 12
 MOST_FANS = 3  # points whose single runs are drawn
 MOST_RUNS = 20  # of a fan
@@ -82,7 +83,7 @@ def _swept(study: Study, quantity: Quantity) -> Chart:
                 name=called,
                 mode="markers" if method == "sample" else "lines+markers",
                 line={"color": _css(one.colour), "dash": _dash(one.style), "width": 1.6},
-                marker=_marker(str(method), one.colour),
+                marker=_marker(str(method), one.colour) | {"size": SIZES[str(method)]},
                 error_y={"array": BAND * error, "thickness": 1.2, "width": 0} if known else None,
                 customdata=error if known else None,
                 hovertemplate=f"{chosen.along} = %{{x}}: %{{y:.6g}}"
@@ -94,6 +95,8 @@ def _swept(study: Study, quantity: Quantity) -> Chart:
     if numbers and logarithmic(np.array(field, dtype=float)):
         ticks = list(spread(sorted(field), MOST_TICKS))
         figure.update_xaxes(type="log", tickvals=ticks, ticktext=list(map(shown, ticks)))
+    elif numbers and all(isinstance(x, int) for x in field) and np.ptp(field) < MOST_TICKS:
+        figure.update_xaxes(dtick=1)  # there is no half of a spin
     table = found.assign(curve=[_called(d.point.swept, m) for d, m in
                                 zip(found["drawn"], found["method"], strict=True)])  # fmt: skip
     notes = [f"Bars: {BAND:g} standard errors."] if found["error"].notna().any() else []
@@ -320,7 +323,7 @@ def _axes(figure: go.Figure, x: str, y: str, curves: int) -> None:
 
 
 def _marker(method: str, colour: Colour) -> dict[str, Any]:
-    symbols = {"sample": "circle-open", "steady": "diamond"}
+    symbols = {"sample": "circle-open", "steady": "diamond-open"}
     return {"color": _css(colour), "size": 5, "symbol": symbols.get(method, "circle")}
 
 

@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-import zlib
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,6 @@ from typing import Any
 import jinja2
 import numpy as np
 import pandas as pd
-import plotly.offline
 import tomli_w
 
 from nvmodel.numbers import counted, with_error
@@ -21,9 +20,11 @@ from runs.definition import Point, RunDefinition
 from runs.report.charts import Chart, charts
 from runs.report.equations import equation, explanation
 from runs.report.folders import Told, picture, pictures, told
+from runs.report.packing import drawing_library, packed
 from runs.report.tables import tables_html
 from runs.screen import result_tables
 from runs.store import Result, definition_content, load
+from runs.summary import runs_line
 
 LONGEST_NAME = 40  # letters of a file's name
 
@@ -41,6 +42,7 @@ class Section:
     tables: str
     command: str
     provenance: tuple[tuple[str, str], ...]
+    runs: str = ""
     question: str = ""
     equation: str = ""
     explanation: str = ""
@@ -60,8 +62,8 @@ def report_page(folders: Sequence[Path]) -> str:
     return environment.get_template("page.html").render(
         title=" / ".join(section.title for section in sections),
         sections=sections,
-        library=_packed(plotly.offline.get_plotlyjs()) if drawn else "",
-        plots=_packed(json.dumps(plots, separators=(",", ":"))) if drawn else "",
+        library=drawing_library() if drawn else packed(""),
+        plots=packed(json.dumps(plots, separators=(",", ":"))),
     )
 
 
@@ -86,11 +88,6 @@ def _of_folder(anchor: str, found: Told, folder: Path) -> Section:
     )
 
 
-def _packed(text: str) -> str:
-    """Deflated, in base 85 with "," for "<", which could begin a comment: a third of the size."""
-    return base64.b85encode(zlib.compress(text.encode(), 9)).decode().replace("<", ",")
-
-
 def _file_name(title: str, anchor: str) -> str:
     """A name for the definition's file made from its title.
 
@@ -106,7 +103,8 @@ def _of_study(anchor: str, result: Result, folder: Path) -> Section:
     definition, points = study.definition, study.definition.points()
     toml = tomli_w.dumps(definition_content(definition))
     encoded = base64.b64encode(toml.encode()).decode()
-    name = _file_name(definition.title, anchor)
+    # results of earlier versions do not tell
+    name = result.provenance.get("definition_name") or _file_name(definition.title, anchor)
     return Section(
         anchor=anchor,
         title=definition.title,
@@ -116,8 +114,9 @@ def _of_study(anchor: str, result: Result, folder: Path) -> Section:
         # runs that were made again
         pictures=tuple(map(picture, sorted((folder / "replay").glob("*.svg")))),
         tables=tables_html(result_tables(study), definition.title),
-        command=f"darkbattery run {name}.toml",
+        command=shlex.join(["darkbattery", "run", f"{name}.toml"]),
         provenance=tuple(_flat(result.provenance)),
+        runs=runs_line(study),
         question=_question(definition, points),
         equation=equation(points[0].model),
         explanation=explanation(points[0].model),
