@@ -22,6 +22,7 @@ if not tags.has("without_source"):  # noqa: F821 (Sphinx puts it here)
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = "darkbattery"
+html_show_copyright = False  # the licence says it
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]

@@ -18,6 +18,15 @@ function fitEquations() {
   });
   document.documentElement.dataset.equations = innerWidth; // fitted to this width
 }
+// A long name in a cell may end its line after "_", "." or "/".
+function breakNames() {
+  for (const name of document.querySelectorAll("td code .pre")) {
+    const parts = name.textContent.split(/(?<=[_./])/);
+    const pieces = parts.flatMap((part, i) => (i ? [document.createElement("wbr"), part] : [part]));
+    name.replaceChildren(...pieces);
+  }
+}
+addEventListener("DOMContentLoaded", breakNames);
 addEventListener("load", async () => {
   if (!window.MathJax?.startup?.promise) return;
   await MathJax.startup.promise;
