@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from nvmodel.numbers import plain
+from runs.choice import exact_averages
 from runs.definition import RunDefinition
 from runs.study import Study
 
@@ -74,6 +75,25 @@ def averages_name(definition: RunDefinition) -> str:
     if definition.engine == "auto":
         return "averages"
     return "averaged" if definition.delays == "averaged" else "modal"
+
+
+def averages_words(definition: RunDefinition) -> str:
+    """The same for a legend; a modal run is no average, and is not called so."""
+    if exact_averages(definition):
+        return "averages"
+    words = {"averages": "averages", "averaged": "average over delays", "modal": "modal run"}
+    return words[averages_name(definition)]
+
+
+def average_over_runs(study: Study, part: pd.DataFrame) -> pd.DataFrame:
+    """The curve in `part` that single runs have as their average: exact, or of the runs.
+
+    A modal run is none: at its burst it has the ripples that averages have lost.
+    """
+    exact = part[part["method"] == "evolve"]
+    if len(exact) and exact_averages(study.definition):
+        return exact
+    return part[part["method"] == "sample"]
 
 
 def _shown(value: Any) -> str:

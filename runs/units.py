@@ -21,7 +21,7 @@ class Clock:
 SECONDS = Clock("s", "/s", "t (s)")
 MODE = Clock("1/ω", "ω", r"$\omega t$")  # of a closed battery
 RATES = Clock(TIME_UNIT, "γ", r"$\gamma t$")
-CHOSEN = Clock(OWN, f"/{OWN}", "t")
+CHOSEN = Clock(OWN, f"/{OWN}", f"t ({OWN})")
 
 
 def clock(definition: RunDefinition) -> Clock:

@@ -29,6 +29,7 @@ from runs.figures.looks import shown, styles
 from runs.figures.sweep import Drawn, Plan, plan, spread
 from runs.jumps import drawn_run
 from runs.study import Study, rows_of
+from runs.summary import average_over_runs, averages_words
 from runs.units import CHOSEN, OWN_NOTE, clock
 
 MARKERS = 15  # sampled points shown on a curve
@@ -101,7 +102,11 @@ def _draw_observable(
     steady = study.table[(study.table["method"] == "steady") & (study.table["observable"] == name)]
     for one in chosen.drawn:
         here = rows_of(series, one.point)
-        _exact(axis, here[here["method"] == "evolve"], one, of_time, factor, entries)
+        averages = here[here["method"] == "evolve"]
+        if len(averages):
+            _averages(axis, averages, one, of_time, factor)
+            words = averages_words(study.definition)
+            entries[f"line: {words}"] = Line2D([], [], color="0.3", lw=1.4)
         _sampled(axis, here[here["method"] == "sample"], one, of_time, factor, entries)
         for value in rows_of(steady, one.point)["value"]:
             axis.plot(
@@ -116,22 +121,12 @@ def _draw_observable(
     axis.set_title(in_words(name), fontsize="medium", loc="left")
 
 
-def _exact(
-    axis: Axes,
-    exact: pd.DataFrame,
-    one: Drawn,
-    of_time: float,
-    factor: float,
-    entries: dict[str, Artist],
-) -> None:
-    if not len(exact):
-        return
-    marker = "o" if len(exact) == 1 else None
+def _averages(axis: Axes, curve: pd.DataFrame, one: Drawn, of_time: float, factor: float) -> None:
+    marker = "o" if len(curve) == 1 else None
     axis.plot(
-        exact["time"] * of_time, exact["value"] * factor,
+        curve["time"] * of_time, curve["value"] * factor,
         color=one.colour, ls=one.style, lw=1.4, marker=marker, ms=3.0,
     )  # fmt: skip
-    entries["line: averages"] = Line2D([], [], color="0.3", lw=1.4)
 
 
 def _sampled(
@@ -241,13 +236,11 @@ def _draw_fan(
         x, y = run["time"] * of_time, run["value"] * factor
         axis.plot(x, y, color=one.colour, lw=0.6, alpha=0.8, **drawing)
     mean = rows_of(timed[timed["observable"] == name], one.point)
-    for method in ("evolve", "sample"):
-        curve = mean[mean["method"] == method]
-        if len(curve):
-            axis.plot(curve["time"] * of_time, curve["value"] * factor, color="black", lw=1.6)
-            entries["thin: single runs"] = Line2D([], [], color="0.3", lw=0.6, alpha=0.7)
-            entries["black: average over all runs"] = Line2D([], [], color="black", lw=1.6)
-            break
+    entries["thin: single runs"] = Line2D([], [], color="0.3", lw=0.6, alpha=0.7)
+    curve = average_over_runs(study, mean)
+    if len(curve):
+        axis.plot(curve["time"] * of_time, curve["value"] * factor, color="black", lw=1.6)
+        entries["black: average over all runs"] = Line2D([], [], color="black", lw=1.6)
     if name in ("battery_energy", "charger_energy"):
         axis.set_ylim(-0.02, 1.02)
     _time_axis(axis, study)

@@ -18,10 +18,10 @@ from runs.figures.swept import Quantity, quantities, quantity_scale, values
 from runs.jumps import drawn_run
 from runs.report.mathematics import set_html, symbol_html
 from runs.study import Study, rows_of
-from runs.summary import swept_names
+from runs.summary import average_over_runs, averages_words, swept_names
 
 DASHES = ("solid", "dash", "dashdot", "dot", "longdashdot")  # as LINE_STYLES, in Plotly's words
-SAID = {"evolve": "averages", "sample": "single runs", "steady": "steady state"}
+SAID = {"sample": "single runs", "steady": "steady state"}
 SIZES = {"evolve": 5, "sample": 10, "steady": 14}  # so that equal values do not hide one another
 MOST_CURVES = 12
 MOST_FANS = 3  # points whose single runs are drawn
@@ -72,7 +72,7 @@ def _swept(study: Study, quantity: Quantity) -> Chart:
         one: Drawn = curve["drawn"].iloc[0]
         at = [x if numbers else shown(x) for x in curve["x"]]
         others = [(n, v) for n, v in one.point.swept if n != chosen.along]
-        called = _called(others, str(method))
+        called = _called(study, others, str(method))
         order = np.argsort([position(field, x) for x in curve["x"]], kind="stable")
         error = factor * curve["error"].to_numpy(dtype=float)[order]
         known = bool(np.isfinite(error).any())
@@ -97,7 +97,7 @@ def _swept(study: Study, quantity: Quantity) -> Chart:
         figure.update_xaxes(type="log", tickvals=ticks, ticktext=list(map(shown, ticks)))
     elif numbers and all(isinstance(x, int) for x in field) and np.ptp(field) < MOST_TICKS:
         figure.update_xaxes(dtick=1)  # there is no half of a spin
-    table = found.assign(curve=[_called(d.point.swept, m) for d, m in
+    table = found.assign(curve=[_called(study, d.point.swept, m) for d, m in
                                 zip(found["drawn"], found["method"], strict=True)])  # fmt: skip
     notes = [f"Bars: {BAND:g} standard errors."] if found["error"].notna().any() else []
     return _chart(
@@ -122,7 +122,7 @@ def _over_time(study: Study, timed: pd.DataFrame, name: str) -> Chart:
         for method, part in here.groupby("method", sort=False):
             series = part.assign(time=part["time"] * of_time, value=part["value"] * factor)
             series["error"] = part["error"] * factor
-            called, curves = _called(one.point.swept, str(method)), curves + 1
+            called, curves = _called(study, one.point.swept, str(method)), curves + 1
             if series["error"].notna().any():
                 figure.add_trace(_band(series, one.colour))
             figure.add_trace(_line(series, called, str(method), one))
@@ -191,7 +191,7 @@ def _distributions(study: Study) -> Iterator[Chart]:
                 total = last["weight"].sum()
                 if not total > 0:
                     continue
-                called = _called(drawn.point.swept, str(method))
+                called = _called(study, drawn.point.swept, str(method))
                 centre = ((last["low"] + last["high"]) / 2).to_numpy()
                 share = (last["weight"] / total).to_numpy()
                 figure.add_trace(
@@ -248,7 +248,7 @@ def _fan(study: Study, one: Drawn, name: str, mean: pd.DataFrame) -> Chart:
                 hovertemplate="%{x:.4g}: %{y:.6g}" + f"<extra>run {number}</extra>",
             )
         )
-    mean = mean[mean["method"] == ("evolve" if "evolve" in set(mean["method"]) else "sample")]
+    mean = average_over_runs(study, mean)
     figure.add_trace(
         go.Scatter(
             x=of_time * mean["time"].to_numpy(),
@@ -277,9 +277,9 @@ def _chart(name: str, caption: str, figure: go.Figure, table: pd.DataFrame) -> C
     return Chart(name, set_html(caption), caption, figure, table)
 
 
-def _called(swept: Any, method: str) -> str:
+def _called(study: Study, swept: Any, method: str) -> str:
     fields = [f"{name} = {shown(value)}" for name, value in swept]
-    return ", ".join([*fields, SAID[method]])
+    return ", ".join([*fields, SAID.get(method) or averages_words(study.definition)])
 
 
 def _left_out(notes: tuple[str, ...]) -> list[str]:

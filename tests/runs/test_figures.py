@@ -96,7 +96,7 @@ def test_a_gamma_of_one_written_out_is_a_time_in_its_inverse():
     """It read "t" before, as though in seconds."""
     assert clock(_study({"n_battery": 1, "gamma": 1.0}).definition).axis == r"$\gamma t$"
     own = _study({"n_battery": 1, "gamma": 2.0})
-    assert clock(own.definition).axis == "t"
+    assert clock(own.definition).axis == "t ([t])"
     # what [t] in its units is stands in the heading
     assert OWN_NOTE in draw(own)._suptitle.get_text().replace("\n", " ")
 
@@ -182,3 +182,14 @@ def test_what_stands_in_a_figure_is_explained_below_it():
         assert part in said
     for axis in draw(study).axes:
         assert axis.get_legend() is None  # below all panels, never over data
+
+
+def test_a_modal_run_is_not_called_the_average_of_the_runs():
+    """Black was the modal run, whose power is too high by a quarter, named the average."""
+    run = {"engine": "semiclassical", "method": ["evolve", "sample"], "runs": 40, "single_runs": 2}
+    study = _study({"n_battery": 5}, **run, observables=["battery_energy"])
+    figure = draw(study)
+    assert {"line: modal run", "black: average over all runs"} <= set(_labels(figure))
+    black = next(line for axis in figure.axes for line in axis.lines if line.get_color() == "black")
+    sampled = study.table[study.table["method"] == "sample"]
+    np.testing.assert_array_equal(black.get_ydata(), sampled["value"])
