@@ -18,12 +18,17 @@ function fitEquations() {
   });
   document.documentElement.dataset.equations = innerWidth; // fitted to this width
 }
-// A long name in a cell may end its line after "_", "." or "/".
+// Where long names may end their lines: after "_", "/" and "(", and after a dot before a long word.
 function breakNames() {
-  for (const name of document.querySelectorAll("td code .pre")) {
-    const parts = name.textContent.split(/(?<=[_./])/);
-    const pieces = parts.flatMap((part, i) => (i ? [document.createElement("wbr"), part] : [part]));
-    name.replaceChildren(...pieces);
+  const names = [...document.querySelectorAll("td code .pre")];
+  const headings = [...document.querySelectorAll("article h2")];
+  for (const text of [...names, ...headings].map((place) => place.firstChild)) {
+    if (text?.nodeType !== Node.TEXT_NODE) continue;
+    const parts = text.textContent.split(/(?<=[_/])|(?<=\.)(?=\w{4})/);
+    text.replaceWith(...parts.flatMap((part, i) => (i ? [document.createElement("wbr"), part] : [part])));
+  }
+  for (const paren of document.querySelectorAll(".sig-paren")) {
+    if (paren.textContent === "(") paren.after(document.createElement("wbr"));
   }
 }
 addEventListener("DOMContentLoaded", breakNames);
