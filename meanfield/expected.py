@@ -4,6 +4,7 @@
 for a shared reservoir without drive or line, and is a guide elsewhere.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -56,21 +57,44 @@ def expected_error(
     map: the largest error over the charging, or that at the end.
     """
     part = table[(table["method"] == method) & (table["observable"] == observable)]
-    part = part[part[measure].notna()]
-    if not len(part):
-        return None
-    inside = (
-        part["ratio"].min() <= ratio <= part["ratio"].max()
-        and part["nbar"].min() <= nbar <= part["nbar"].max()
+    return _worst(_curves(part, measure), spins, ratio, nbar)
+
+
+Curves = dict[tuple[float, float], tuple[list[float], list[float]]]
+
+
+def _curves(part: pd.DataFrame, measure: str) -> Curves:
+    """Sizes, increasing, and errors for each (R, nbar) of one method and observable."""
+    found: Curves = {}
+    rows = part[part[measure].notna()].sort_values("spins", kind="stable")
+    columns = (rows[name].tolist() for name in ("ratio", "nbar", "spins", measure))
+    for ratio, nbar, spins, error in zip(*columns, strict=True):
+        sizes, errors = found.setdefault((ratio, nbar), ([], []))
+        sizes.append(spins)
+        errors.append(error)
+    return found
+
+
+@cache
+def _kept_curves(method: str, observable: str, measure: str) -> Curves:
+    table = _kept_map()
+    return _curves(
+        table[(table["method"] == method) & (table["observable"] == observable)], measure
     )
+
+
+def _worst(curves: Curves, spins: float, ratio: float, nbar: float) -> Expected | None:
+    if not curves:
+        return None
+    ratios, occupations = zip(*curves, strict=True)
+    inside = min(ratios) <= ratio <= max(ratios) and min(occupations) <= nbar <= max(occupations)
     worst, at = 0.0, 0
-    for _, curve in part.groupby(["ratio", "nbar"]):
-        ordered = curve.sort_values("spins")
-        below = ordered[ordered["spins"] <= spins]
-        inside &= len(below) > 0
-        row = (below if len(below) else ordered.head(1)).iloc[-1]
-        if row[measure] >= worst:
-            worst, at = float(row[measure]), int(row["spins"])
+    for sizes, errors in (curves[key] for key in sorted(curves)):
+        below = bisect_right(sizes, spins)
+        inside = inside and below > 0
+        row = max(below - 1, 0)
+        if errors[row] >= worst:
+            worst, at = errors[row], int(sizes[row])
     return Expected(worst, at, bool(inside))
 
 
@@ -101,10 +125,10 @@ def expectations(
         return {}, ()
     place = (battery + charger, charger / battery, system.nbar)
     names = tuple(names)
-    largest = {name: expected_error(_kept_map(), method, name, *place) for name in names}
+    largest = {name: _worst(_kept_curves(method, name, "largest"), *place) for name in names}
     known = {name: one.error for name, one in largest.items() if one is not None}
-    end = expected_error(_kept_map(), method, JUDGED, *place, measure="end")
-    largest_share = expected_error(_kept_map(), method, JUDGED, *place)
+    end = _worst(_kept_curves(method, JUDGED, "end"), *place)
+    largest_share = _worst(_kept_curves(method, JUDGED, "largest"), *place)
     if end is None or largest_share is None or not known or end.error <= TOLD:
         return known, ()
     at_most, at_end = 100.0 * largest_share.error, 100.0 * min(end.error, largest_share.error)
