@@ -98,7 +98,8 @@ def propagate_columns(
         arrived = np.inf if walk.stationary else walk.now
         while done < taus.size and taus[done] <= arrived:
             states[done, :, first : first + start.shape[1]] = walk.x
-            integrals[:, done] = walk.integrals_at(taus[done])
+            if len(walk.y):
+                integrals[:, done] = walk.integrals_at(taus[done])
             done += 1
         if done == taus.size:
             return integrals, walk.error + walk.reading_error
@@ -183,16 +184,17 @@ class _Walk:
     def advance(self, h: float, end: float) -> bool:
         """Take the solved step, or two halves of it if it is verified; False if refused."""
         whole, half, two = self._spare
-        rises = list(zip(self.y, *self._rises.tolist(), strict=True))
-        y = [before + one for before, one, _, _ in rises]
+        one, first, second = self._rises.tolist()
+        y = [before + one[i] for i, before in enumerate(self.y)]
         if not self._verifies:
             self._unverified += 1
             self.error += self._difference
             reached = whole
         else:
-            y_two = [before + (first + second) for before, _, first, second in rises]
-            counted = (abs(b - a) / (1.0 + abs(b)) for a, b in zip(y, y_two, strict=True))
-            change = max((self._change, *counted))
+            change, y_two = self._change, []
+            for i, before in enumerate(self.y):
+                y_two.append(before + (first[i] + second[i]))
+                change = max(change, abs(y_two[i] - y[i]) / (1.0 + abs(y_two[i])))
             growth = 0.9 * (STEP_TOLERANCE / max(change, 1e-300)) ** (1.0 / (ORDER + 1))
             if not change <= STEP_TOLERANCE and h > 1e-15 * self.last:
                 self._longest = h * max(0.1, min(0.7, growth))
