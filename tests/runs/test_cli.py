@@ -68,6 +68,7 @@ def test_run_leaves_a_whole_result(result):
     # nothing about the host: exactly these
     assert set(record) == {
         "format",
+        "definition_name",
         "definition_sha256",
         "runs_made",
         "seed",
