@@ -101,28 +101,21 @@ def class_error(times: Array, fine: Mapping[str, Array], coarse: Mapping[str, Ar
     >>> print(round(error.delay, 3), round(error.curve, 3), round(error.end, 3))
     0.02 0.0 0.0
     """
-    one, two = (np.stack([run[name] for name in ENERGIES], axis=-1) for run in (fine, coarse))
     rate = "power" if "power" in fine else "emission_rate"
-    shift = _shift(times, one, two) if times.size >= FEWEST_TIMES else 0.0
-    place = np.clip(times + shift, times[0], times[-1])
-    kept = (times + shift >= times[0]) & (times + shift <= times[-1])
-    if times.size > 1 and shift != 0.0:
-        moved, speed = PchipInterpolator(times, two)(place), _at(times, coarse[rate], place)
-    else:
-        moved, speed = two, coarse[rate]
-    largest = float(np.abs(fine[rate]).max())
-    at = float(times[np.abs(fine[rate]).argmax()]) or float(times[-1])
-    return ClassError(
-        end=float(np.abs(one[-1] - two[-1]).max()),
-        peak=abs(float(np.abs(speed[kept]).max()) / largest - 1.0) if largest > 0.0 else 0.0,
-        delay=abs(shift) / at if at > 0.0 else 0.0,
-        curve=float(np.abs(moved - one)[kept].max()),
+    one, two = (
+        np.stack([run[name] for name in (*ENERGIES, rate)], axis=-1) for run in (fine, coarse)
     )
-
-
-def _at(times: Array, values: Array, place: Array) -> Array:
-    found: Array = PchipInterpolator(times, values)(place)
-    return found
+    shift = _shift(times, one[:, :-1], two[:, :-1]) if times.size >= FEWEST_TIMES else 0.0
+    moved = two if shift == 0.0 else _moved(PchipInterpolator(times, two), times, shift)
+    kept = (times + shift >= times[0]) & (times + shift <= times[-1])
+    largest = float(np.abs(one[:, -1]).max())
+    at = float(times[np.abs(one[:, -1]).argmax()]) or float(times[-1])
+    return ClassError(
+        end=float(np.abs(one[-1, :-1] - two[-1, :-1]).max()),
+        peak=abs(float(np.abs(moved[kept, -1]).max()) / largest - 1.0) if largest > 0.0 else 0.0,
+        delay=abs(shift) / at if at > 0.0 else 0.0,
+        curve=float(np.abs(moved - one)[kept, :-1].max()),
+    )
 
 
 def _shift(times: Array, fine: Array, coarse: Array) -> float:

@@ -6,17 +6,14 @@ from scipy.special import ndtri
 
 from nvmodel.classes import Classes, line_quadrature, smooth_midpoints
 from nvmodel.ensemble import SpinEnsemble
-from nvmodel.lineshape import LineShape, Multiplet, line_classes
+from nvmodel.lineshape import LineShape, line_classes
 
 Array = NDArray[np.float64]
 
 # spins that the smallest class must hold; below, all classes hold as many
 ENOUGH = 10.0
-# classes that each component of a multiplet must get; below, its quantiles as a whole are closer
-FEWEST_OF_COMPONENT = 8
 # Spins farther off than so many bandwidths of the battery are put there: an integrator would have
-# to follow their rotation, and they hardly take part (measured: 2e-6 of an excitation a spin for a
-# q-Gaussian line, 1e-3 for a Lorentzian, whose tails hold more)
+# to follow their rotation, and they hardly take part (benchmarks/classes.py prints what it changes)
 REACH = 4.0
 
 
@@ -54,11 +51,8 @@ def divide(spins: SpinEnsemble, count: int, bandwidth: float) -> Classes:
 
 
 def _frequencies(line: LineShape, number: int, count: int) -> tuple[Array, Array]:
-    parts = len(line.weights) if isinstance(line, Multiplet) else 1
     detuning, weight = line_quadrature(line, count)
-    if (parts > 1 and count < FEWEST_OF_COMPONENT * parts) or weight.min() * number < ENOUGH:
-        return line_classes(line, count)
-    return detuning, weight
+    return (detuning, weight) if weight.min() * number >= ENOUGH else line_classes(line, count)
 
 
 def _places(spins: SpinEnsemble, count: int) -> tuple[Array, Array]:

@@ -56,8 +56,9 @@ def smooth_midpoints(count: int) -> tuple[Array, Array]:
 def line_quadrature(line: LineShape | None, count: int) -> tuple[Array, Array]:
     r"""Detunings (rad/s) and weights (sum 1) of K classes of a line; one class without a line.
 
-    Quantiles at `smooth_midpoints`. A multiplet's components have K/n classes each, rounded up:
-    between resolved lines quantiles would jump. A symmetric line stays so to the bit.
+    Quantiles at `smooth_midpoints`. Between resolved components of a multiplet they would jump:
+    each of its n groups of components that overlap has K/n classes, rounded up. A symmetric line
+    stays so to the bit.
 
     Examples
     --------
@@ -69,17 +70,24 @@ def line_quadrature(line: LineShape | None, count: int) -> tuple[Array, Array]:
     K = whole_number("count", count, least=1)
     if line is None:
         return np.zeros(1), np.ones(1)
-    if isinstance(line, Multiplet):
-        each, share = line_quadrature(line.line, -(-K // len(line.weights)))
-        found = each[:, None] + 2.0 * math.pi * np.array(line.offsets_hz)
-        weight = share[:, None] * np.array(line.weights)
-        order = np.argsort(found, axis=None, kind="stable")
-        return found.ravel()[order], weight.ravel()[order]
-    below, weights = smooth_midpoints(K)
-    half = (K + 1) // 2
+    if isinstance(line, Multiplet) and len(groups := line.groups) > 1:
+        parts = [_quantiles(group, -(-K // len(groups))) for _, group in groups]
+        found = np.concatenate([detunings for detunings, _ in parts])
+        weight = np.concatenate([x * w for (x, _), (_, w) in zip(groups, parts, strict=True)])
+        order = np.argsort(found, kind="stable")
+        found, weight = found[order], weight[order]
+        if is_symmetric(line, found):
+            found = 0.5 * (found - found[::-1])
+        return found, weight
+    return _quantiles(line, K)
+
+
+def _quantiles(line: LineShape, count: int) -> tuple[Array, Array]:
+    below, weights = smooth_midpoints(count)
+    half = (count + 1) // 2
     lower = np.asarray(line.quantile(below[:half]))
     if is_symmetric(line, lower):
-        upper = -lower[: K // 2][::-1]
+        upper = -lower[: count // 2][::-1]
     else:
         upper = np.asarray(line.quantile(below[half:]))
     return np.concatenate([lower, upper]), weights

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nvmodel.errors import confidence_factor
 from nvmodel.held import Derived
-from nvmodel.numbers import plain, with_error, with_unit
+from nvmodel.numbers import SI, counted, plain, with_error, with_unit
 from nvmodel.observables import OWN_TIME_UNIT, unit_of
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ Array = NDArray[np.float64]
 
 WIDTH, HEIGHT = 160, 28  # of a small curve, in pixels
 POINTS = 80  # it is drawn with
-SI = ("J", "W", "s")  # written with prefixes
 ROUNDING = 1e-14  # of numbers near one: sums of some tens of doubles
 FLAT = 1e-9  # relative: what solvers leave of a constant
 MANY_RUNS = 2.02  # factor of 2 sigma, from some hundred runs on nearly 2
@@ -127,7 +126,7 @@ def _cell(value: object) -> str:
 def _kind(solution: Solution) -> str:
     if solution.runs is None:
         return "Averages"
-    return f"{solution.runs:,} single run{'s' if solution.runs > 1 else ''}"
+    return counted(solution.runs, "single run")
 
 
 def _time_unit(solution: Solution) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nvmodel.numbers import plain
+from nvmodel.numbers import counted, plain
 from runs.choice import exact_averages
 from runs.definition import RunDefinition
 from runs.study import Study
@@ -50,7 +50,7 @@ def runs_line(study: Study) -> str:
     if not numbers or not numbers[-1]:
         return ""
     if len(numbers) == 1:
-        text = f"{numbers[0]:,} single runs" + (" at each point" if len(made) > 1 else "")
+        text = counted(numbers[0], "single run") + (" at each point" if len(made) > 1 else "")
     elif len(made) <= FEW:
         text = "single runs: " + "; ".join(f"{number:,} at {label}" for label, number in made)
     else:

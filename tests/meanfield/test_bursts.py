@@ -33,7 +33,7 @@ def lone_charger(number, line=None, coupling=0.44, kappa_hz=13.8e6, t2_s=1e-5):
     )
 
 
-def peak_of(model, classes=48):
+def peak_of(model, classes=48):  # fewer than 41 rephase within the window, and it widens
     """Largest output power (W), and its full width at half maximum (s)."""
     delay = expected_delay(model).mean
     times = np.linspace(0.0, 1.6 * delay, 801)

@@ -37,7 +37,7 @@ def test_few_classes_give_the_burst_of_many():
     times = np.linspace(0.0, 1e-6, 101)
     few = meanfield.evolve(joint(model, 25), times)
     more = meanfield.evolve(joint(model, 51), times)
-    # the growth is smooth in frequency, so that the order-4 error is all there is
+    # the growth is smooth in frequency, so that the order-4 error is all there is (4.5e-4 at 25)
     np.testing.assert_allclose(few["power"].max(), more["power"].max(), rtol=6e-4)
     # equal weights agree within their own error, 0.5 percent at 51
     own = meanfield.evolve(model, times, classes=51)
