@@ -6,7 +6,7 @@ from scipy.special import ndtri
 
 from nvmodel.classes import Classes, line_quadrature, smooth_midpoints
 from nvmodel.ensemble import SpinEnsemble
-from nvmodel.lineshape import LineShape, line_classes
+from nvmodel.lineshape import line_classes
 
 Array = NDArray[np.float64]
 
@@ -20,11 +20,12 @@ REACH = 4.0
 def divide(spins: SpinEnsemble, count: int, bandwidth: float) -> Classes:
     """Classes of an ensemble, about `count`; one where all spins are alike.
 
-    Frequencies at the quantiles of `line_quadrature`, whose error falls like K^-4, wherever its
-    smallest class holds ten spins; else at those of `line_classes`, of equal weight. Couplings are
-    quantiles of the log-normal distribution in the order of van der Corput's sequence, counted from
-    the middle of the line outwards: frequency and coupling then fill the plane evenly (a Hammersley
-    set), and classes at opposite detunings keep equal couplings.
+    Frequencies at the quantiles of `line_quadrature`, whose error falls like K^-4, or couplings at
+    those of the log-normal distribution, wherever the smallest class holds ten spins; else, and
+    where both are spread, quantiles of equal weight. Then couplings stand in the order of van der
+    Corput's sequence, counted from the middle of the line outwards: frequency and coupling fill the
+    plane evenly (a Hammersley set, of order 1 with any weights), and classes at opposite detunings
+    keep equal couplings.
 
     Parameters
     ----------
@@ -42,17 +43,15 @@ def divide(spins: SpinEnsemble, count: int, bandwidth: float) -> Classes:
     if spins.line is None:
         places, weight = _places(spins, count)
         return Classes(np.zeros(count), _couplings(spins, places, weight), weight)
-    detuning, weight = _frequencies(spins.line, spins.number, count)
-    farthest = max(REACH * bandwidth, float(np.abs(line_classes(spins.line, count)[0]).max()))
-    detuning = np.clip(detuning, -farthest, farthest)
-    if spins.coupling_spread == 0.0:
-        return Classes(detuning, np.ones(detuning.size), weight)
-    return Classes(detuning, _couplings(spins, _even_places(weight), weight), weight)
-
-
-def _frequencies(line: LineShape, number: int, count: int) -> tuple[Array, Array]:
-    detuning, weight = line_quadrature(line, count)
-    return (detuning, weight) if weight.min() * number >= ENOUGH else line_classes(line, count)
+    equal = line_classes(spins.line, count)
+    if spins.coupling_spread > 0.0:
+        detuning, weight = equal
+        return Classes(detuning, _couplings(spins, _even_places(weight), weight), weight)
+    detuning, weight = line_quadrature(spins.line, count)
+    if weight.min() * spins.number < ENOUGH:
+        detuning, weight = equal
+    farthest = max(REACH * bandwidth, float(np.abs(equal[0]).max()))
+    return Classes(np.clip(detuning, -farthest, farthest), np.ones(detuning.size), weight)
 
 
 def _places(spins: SpinEnsemble, count: int) -> tuple[Array, Array]:

@@ -13,6 +13,7 @@ import pandas as pd
 from runs.paper.document import replaced
 
 RECORD = "plan.json"
+ROUNDING = 1e-14
 MOST_LIMITS = 2  # parameters named as those that limit most
 # quantity of the summary, heading, factor, whether the perfect ensemble stands beside it
 COLUMNS = (
@@ -50,11 +51,12 @@ def _line(cells: list[str]) -> str:
 
 
 def _cell(row: pd.Series, factor: float, best: bool) -> str:
-    """The value, in brackets what the ranges allow."""
-    text = digits(factor * row["value"])
-    if row["low"] < row["high"]:
-        text += f" ({digits(factor * row['low'])} to {digits(factor * row['high'])})"
-    return f"{text}; {digits(factor * row['perfect'])}" if best else text
+    """The value, in brackets what the ranges allow; what rounding left of the largest is zero."""
+    ends = [row["value"], row["low"], row["high"], row["perfect"]]
+    least = ROUNDING * max(abs(end) for end in ends if not math.isnan(end))
+    value, low, high, perfect = (digits(0.0 if abs(end) < least else factor * end) for end in ends)
+    text = f"{value} ({low} to {high})" if row["low"] < row["high"] else value
+    return f"{text}; {perfect}" if best else text
 
 
 def _limits(folder: Path) -> str:

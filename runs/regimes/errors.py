@@ -12,19 +12,15 @@ from runs.regimes.evidence import Evidence
 LEVELS = (0.2, 0.05, 0.01)
 DIGITS = 4  # kept in the map: the sampled ones are not known better
 
-# columns of the map: which of the differences, over which size
-MEASURES = {
-    "largest": "over the charging",
-    "end": "at the end",
-    "peak": "height of the peak",
-    "peak_time": "time of the peak",
-}
 # share of the final energy below which charging has not begun, above which it is over
 STAGES = {"before the burst": (0.0, 0.05), "burst": (0.05, 0.95), "after the burst": (0.95, 2.0)}
 
 
 def error_map(evidence: Evidence) -> pd.DataFrame:
-    """One row a method, observable and model: the measures, and what noise alone makes of them."""
+    """One row a method, observable and model, and what noise alone makes of it.
+
+    Columns: ``largest`` over the charging, at the ``end``, of the ``peak`` and its ``peak_time``.
+    """
     d = evidence.differences
     peak = d["peak"].abs().replace(0.0, np.nan)
     found = d[["method", "observable", "ratio", "nbar", "n_battery", "spins"]].assign(

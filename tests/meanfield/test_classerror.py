@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import meanfield
-from meanfield import division
 from meanfield.classerror import ClassError, class_error
 from meanfield.division import ENOUGH, divide
-from meanfield.moments import system_of
+from meanfield.jointclasses import with_classes
+from meanfield.moments import bandwidth, system_of
 from nvmodel import (
     Gaussian,
     Lorentzian,
@@ -126,7 +126,7 @@ def test_a_triplet_is_divided_as_one_line_where_it_overlaps_and_as_three_where_n
     [(QGaussian(10e6, 1.39), 101, 1e-5), (Lorentzian(10e6), 51, 1e-3)],
     ids=["q-Gaussian", "Lorentzian"],
 )
-def test_spins_far_off_hardly_take_part(line, classes, most, monkeypatch):
+def test_spins_far_off_hardly_take_part(line, classes, most):
     # 2e-6 and 2e-4 seen; a Lorentzian has some per cent of its spins beyond four bandwidths
     ensembles = {
         name: SpinEnsemble(number, 2e6 * math.pi * 14.0 / 1e8, t2_s=1e-6, line=line)
@@ -134,7 +134,8 @@ def test_spins_far_off_hardly_take_part(line, classes, most, monkeypatch):
     }
     model = ResonatorBattery(**ensembles, resonator=Resonator(2.87e9, linewidth_fwhm_hz=13.8e6))
     times, found = np.linspace(0.0, 1e-6, 51), []
-    for reach in (division.REACH, 20.0):
-        monkeypatch.setattr(division, "REACH", reach)
-        found.append(meanfield.evolve(system_of(model, classes), times)["battery_energy"])
+    for width in (bandwidth(model), 5.0 * bandwidth(model)):
+        divided = divide(ensembles["charger"], classes, width)
+        system = with_classes(model, divided, divided)
+        found.append(meanfield.evolve(system, times)["battery_energy"])
     assert 0.0 < np.abs(found[0] - found[1]).max() < most
