@@ -52,11 +52,11 @@ def _line(cells: list[str]) -> str:
 
 def _cell(row: pd.Series, factor: float, best: bool) -> str:
     """The value, in brackets what the ranges allow; what rounding left of the largest is zero."""
-    ends = [row["value"], row["low"], row["high"], row["perfect"]]
+    ends = [row["value"], row["low"], row["high"]]
     least = ROUNDING * max(abs(end) for end in ends if not math.isnan(end))
-    value, low, high, perfect = (digits(0.0 if abs(end) < least else factor * end) for end in ends)
+    value, low, high = (digits(0.0 if abs(end) < least else factor * end) for end in ends)
     text = f"{value} ({low} to {high})" if row["low"] < row["high"] else value
-    return f"{text}; {perfect}" if best else text
+    return f"{text}; {digits(factor * row['perfect'])}" if best else text
 
 
 def _limits(folder: Path) -> str:
