@@ -9,6 +9,10 @@ from types import FrameType
 # what a batch system or a person sends first; SIGUSR1 is Slurm's --signal
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 TIME_LIMIT = "time limit"
+# a callback of LLVM loses what is raised in it, and numba turns it into an error of its own
+COMPILER = ("numba", "llvmlite")
+COMPILING_SECONDS = 0.05  # after which a request that came while a kernel was compiled comes again
+LOST_SECONDS = 5.0  # after which a block that is still there must have lost what was raised in it
 
 
 class Stopped(Exception):  # noqa: N818 - an outcome, not an error
@@ -34,8 +38,8 @@ class StopRequest:
     def at_once(self) -> Iterator[None]:
         """Within the block a request raises Stopped where it finds the program.
 
-        For work that has no blocks to end after: one long average, a fit. Compiled kernels end
-        first. Blocks may stand within each other.
+        For work that has no blocks to end after: one long average, a fit. Compiled kernels, and
+        their compilation, end first. Blocks may stand within each other.
         """
         if self.requested:
             raise Stopped
@@ -46,7 +50,7 @@ class StopRequest:
             yield
         finally:
             self._at_once = outer
-            if not outer:
+            if not outer or self.reason is not None:
                 signal.setitimer(signal.ITIMER_REAL, 0.0)
             signal.signal(signal.SIGALRM, before)
 
@@ -69,9 +73,22 @@ class StopRequest:
         if self.reason is not None and number == signal.SIGINT:
             raise KeyboardInterrupt  # asked twice: now
         self.reason = TIME_LIMIT if number == signal.SIGALRM else signal.Signals(number).name
-        if self._at_once:
-            self._at_once = False
-            raise Stopped
+        if not self._at_once:
+            return
+        if _compiling(frame):
+            signal.setitimer(signal.ITIMER_REAL, COMPILING_SECONDS)
+            return
+        signal.setitimer(signal.ITIMER_REAL, LOST_SECONDS)
+        raise Stopped
+
+
+def _compiling(frame: FrameType | None) -> bool:
+    """Whether the program was found while it compiled a kernel."""
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").split(".")[0] in COMPILER:
+            return True
+        frame = frame.f_back
+    return False
 
 
 @contextmanager

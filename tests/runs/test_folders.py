@@ -1,11 +1,13 @@
 """One owner of a folder; extensions, merges and ends that keep what was made; odd environments."""
 
+import contextlib
 import json
 import os
 import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -236,6 +238,55 @@ def test_the_clock_ends_what_has_no_blocks():
         with pytest.raises(Stopped), stop.at_once():
             time.sleep(30.0)
         assert stop.reason == "time limit"
+
+
+def test_a_request_while_a_kernel_is_compiled_ends_the_work_after_it():
+    """numba would make the request an error of its own, and LLVM's callbacks would lose it."""
+
+    @numba.njit(cache=False)
+    def kernel(x):
+        total = 0.0
+        for i in range(x.shape[0]):
+            total += np.sort(x[i] * x.T[i])[0] + np.exp(x[i]).sum()
+        return total
+
+    def asked():
+        time.sleep(0.3)  # of the seconds that the compilation takes
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def work(stop):
+        with stop.at_once():
+            asking.start()
+            kernel(np.ones((2, 2)))
+            time.sleep(30.0)
+
+    asking = threading.Thread(target=asked)
+    with stop_on_signals() as stop, pytest.raises(Stopped):
+        work(stop)
+    asking.join()
+    assert kernel.signatures  # the compilation was left to end
+
+
+def test_a_request_that_a_callback_lost_comes_again(monkeypatch):
+    monkeypatch.setitem(StopRequest._receive.__globals__, "LOST_SECONDS", 0.05)
+
+    def work(stop):
+        with stop.at_once():
+            with contextlib.suppress(Stopped):
+                signal.raise_signal(signal.SIGTERM)
+            time.sleep(30.0)
+
+    with stop_on_signals() as stop, pytest.raises(Stopped):
+        work(stop)
+
+
+def test_a_block_that_was_left_is_not_asked_again(monkeypatch):
+    """Ranks agree on a stop in a block that ends at once itself, and may wait for one another."""
+    monkeypatch.setitem(StopRequest._receive.__globals__, "LOST_SECONDS", 0.02)
+    with stop_on_signals() as stop, stop.at_once():
+        with pytest.raises(Stopped), stop.at_once():
+            signal.raise_signal(signal.SIGTERM)
+        time.sleep(0.1)
 
 
 def test_requests_are_held_while_a_result_is_put_away():
