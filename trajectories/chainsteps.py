@@ -29,6 +29,10 @@ STEP_TOLERANCE = 1e-9
 # largest accepted error of a state read within a step, summed over its elements. It does not add up
 READING_TOLERANCE = 1e-12
 
+# how fast a step's difference and what a reading misses grow with its length
+STEP_POWER = 1.0 / (ORDER + 1)
+READING_POWER = 1.0 / (STAGES.shape[0] + 1)
+
 # where halving changed less than this, the next few steps of the same size are taken whole
 UNVERIFIED_BELOW = 1e-11
 MOST_UNVERIFIED = 4
@@ -91,144 +95,166 @@ def propagate_columns(
     error : float
         Estimated largest error of any element of any state.
     """
-    walk = _Walk(q, start, slowest, float(taus[-1]))
     integrals = np.zeros((q.counted.shape[0], taus.size))
-    done = 0
-    while True:
-        arrived = np.inf if walk.stationary else walk.now
-        while done < taus.size and taus[done] <= arrived:
-            states[done, :, first : first + start.shape[1]] = walk.x
-            if len(walk.y):
-                integrals[:, done] = walk.integrals_at(taus[done])
-            done += 1
-        if done == taus.size:
-            return integrals, walk.error + walk.reading_error
-        h, end = walk.length_to(taus[done])
-        inside = taus[done : np.searchsorted(taus, end)]  # before the end
-        if not walk.solve(h, read=inside.size > 0):
-            continue
-        if inside.size:
-            reading = integrals[:, done : done + inside.size]
-            theta = (inside - walk.now) / h
-            _read(theta, walk.x, walk.solved, walk.gained, states, done, first, reading)
-            reading += np.array(walk.y)[:, None]
-        if walk.advance(h, end):
-            done += inside.size
-
-
-class _Walk:
-    """The chains on their way."""
-
-    def __init__(self, q: Generator, start: Array, slowest: float, last: float) -> None:
-        self.q, self.last = q, last
-        self.x = np.where(np.abs(start) < SMALLEST, SMALLEST, start)
-        # one or two numbers: as plain floats they cost a step twenty microseconds less
-        self.y = [0.0] * q.counted.shape[0]
-        self.now, self.error, self.reading_error = 0.0, 0.0, 0.0
-        self.stationary = False
-        self._settled = STATIONARY_STEP / slowest
-        self._longest = 1.0 / max(float(np.max(np.where(start != 0.0, q.loss, 0.0))), 1e-300)
-        self._readable, self._verified, self._unverified, self._difference = np.inf, 0.0, 0, 1.0
-        self._verifies, self._change = True, 0.0
-        self._rises = np.zeros((3, len(self.y)))
-        rows, columns = start.shape
-        # the resolvents below a row of zeros, real and imaginary parts alternating, what they add
-        # to the integrals, and the factors of an elimination
-        self.solved = np.zeros((2 * POLES.size, rows + 1, columns))
-        self.gained = np.zeros((len(self.y), 2 * POLES.size))
-        self._factors = np.zeros((2, rows + 1, columns))
-        self._spare = [np.empty(start.shape) for _ in range(3)]
-
-    def integrals_at(self, tau: float) -> Array:
-        """At a time that was reached, or later than the state became stationary."""
-        late = tau - self.now
-        if not late > 0.0:
-            return np.array(self.y)
-        return np.array(self.y) + late * np.array([np.vdot(w, self.x) for w in self.q.counted])
-
-    def length_to(self, output: float) -> tuple[float, float]:
-        """A step: of equal ones to an output further off, onto the next, or one to read several.
-
-        Its length, and the time at its end.
-        """
-        left = output - self.now
-        longest = min(self._longest, 4.0 * self._settled)
-        if left > longest:
-            count = np.ceil(left / longest)
-            return left / count, (output if count == 1 else self.now + left / count)
-        if left >= self._readable:
-            return left, output
-        h = min(longest, self._readable, self.last - self.now)
-        return h, (self.last if h == self.last - self.now else self.now + h)
-
-    def solve(self, h: float, read: bool) -> bool:
-        """Prepare a step; whether it can be read in between, if it is to be."""
-        q = self.q
-        whole, half, two = self._spare
-        trusted = h <= self._verified and self._difference < UNVERIFIED_BELOW
-        self._verifies = not (trusted and self._unverified < MOST_UNVERIFIED)
-        rates = q.above, q.below, q.loss, q.counted, q.thermal
-        space = self.solved, self._factors, self.gained
-        self._change, defect = _try_step(
-            h, self.x, *rates, *space, self._verifies, half, two, whole, self._rises
-        )
-        missing = ERROR_PER_DEFECT * defect
-        growth = 0.9 * (READING_TOLERANCE / max(missing, 1e-300)) ** (1.0 / (STAGES.shape[0] + 1))
-        self._readable = h * max(0.1, min(4.0, growth))
-        if read:
-            if missing > READING_TOLERANCE and h > 1e-15 * self.last:
-                return False
-            self.reading_error = max(self.reading_error, missing)
-        return True
-
-    def advance(self, h: float, end: float) -> bool:
-        """Take the solved step, or two halves of it if it is verified; False if refused."""
-        whole, half, two = self._spare
-        one, first, second = self._rises.tolist()
-        y = [before + one[i] for i, before in enumerate(self.y)]
-        if not self._verifies:
-            self._unverified += 1
-            self.error += self._difference
-            reached = whole
-        else:
-            change, y_two = self._change, []
-            for i, before in enumerate(self.y):
-                y_two.append(before + (first[i] + second[i]))
-                change = max(change, abs(y_two[i] - y[i]) / (1.0 + abs(y_two[i])))
-            growth = 0.9 * (STEP_TOLERANCE / max(change, 1e-300)) ** (1.0 / (ORDER + 1))
-            if not change <= STEP_TOLERANCE and h > 1e-15 * self.last:
-                self._longest = h * max(0.1, min(0.7, growth))
-                return False
-            self.error += change * 2.0**-ORDER
-            self._longest = max(self._longest, h * min(4.0, growth)) if growth > 1 else h * growth
-            self._verified, self._unverified, self._difference = 1.01 * h, 0, change
-            reached, y = two, y_two
-        moved = np.abs(reached - self.x).max() if h >= self._settled else np.inf
-        self.stationary = bool(moved < STATIONARY_CHANGE)
-        self._spare = [array for array in (whole, half, two, self.x) if array is not reached]
-        self.x, self.y, self.now = reached, y, end
-        return True
+    x, y, now, done, error = _follow(
+        *q, start, taus, slowest, READING_TOLERANCE, states, first, integrals
+    )
+    if done < taus.size:  # the state is stationary from then on
+        states[done:, :, first : first + start.shape[1]] = x
+        late = np.maximum(taus[done:] - now, 0.0)
+        rates = np.array([np.vdot(weights, x) for weights in q.counted])
+        integrals[:, done:] = y[:, None] + late * rates[:, None]
+    return integrals, error
 
 
 @njit(cache=True, error_model="numpy")
-def _read(
-    theta: Array,
-    x: Array,
-    solved: Array,
-    gains: Array,
+def _follow(
+    above: Array,
+    below: Array,
+    loss: Array,
+    counted: Array,
+    thermal: bool,
+    start: Array,
+    taus: Array,
+    slowest: float,
+    reading_tolerance: float,
     states: Array,
-    done: int,
     first: int,
-    gained: Array,
-) -> None:
-    """States and integrals at the times theta h of a step, from its polynomial."""
-    out = np.empty(x.shape)
-    for i in range(theta.size):
-        _take(_between_points(theta[i]), x, solved, gains, out, gained[:, i])
-        # loops rather than slices: a slice's checks take seconds to compile
-        for r in range(x.shape[0]):
-            for c in range(x.shape[1]):
-                states[done + i, r, first + c] = out[r, c]
+    integrals: Array,
+) -> tuple[Array, Array, float, int, float]:
+    """Steps to the last of `taus`, or until the state is stationary.
+
+    All in one compiled loop: a step of a few spins takes a microsecond, less than a call does.
+    Returns the state, its integrals, their time, how many of `taus` were read, and the error.
+    """
+    rows, columns, last, kinds = start.shape[0], start.shape[1], taus[-1], counted.shape[0]
+    x = np.where(np.abs(start) < SMALLEST, SMALLEST, start)
+    # the resolvents below a row of zeros, real and imaginary parts alternating, what they add to
+    # the integrals, and the factors of an elimination
+    s, gained = np.zeros((2 * POLES.size, rows + 1, columns)), np.zeros((kinds, 2 * POLES.size))
+    factors = np.zeros((2, rows + 1, columns))
+    half, two, whole = np.empty_like(x), np.empty_like(x), np.empty_like(x)
+    y, y_two, rises, at = np.zeros(kinds), np.zeros(kinds), np.zeros((3, kinds)), np.zeros(kinds)
+    settled, longest, readable = STATIONARY_STEP / slowest, _shortest_life(start, loss), np.inf
+    verified, unverified, difference = 0.0, 0, 1.0
+    now, error, reading_error, done, stationary = 0.0, 0.0, 0.0, 0, False
+    while True:
+        while done < taus.size and taus[done] <= now:
+            _put(x, y, states, integrals, done, first)
+            done += 1
+        if done == taus.size or stationary:
+            return x, y, now, done, error + reading_error
+        h, end = _next_step(now, taus[done], last, _smaller(longest, 4.0 * settled), readable)
+        trusted = h <= verified and difference < UNVERIFIED_BELOW
+        verifies = not (trusted and unverified < MOST_UNVERIFIED)
+        q = (above, below, loss, counted, thermal, s, factors, gained)
+        change, defect = _try_step(h, x, *q, verifies, half, two, whole, rises)
+        divisible = h > 1e-15 * last
+
+        missing = ERROR_PER_DEFECT * defect
+        growth = 0.9 * (reading_tolerance / _larger(missing, 1e-300)) ** READING_POWER
+        readable = h * _larger(0.1, _smaller(4.0, growth))
+        inside = done  # the outputs within the step, up to this one
+        while inside < taus.size and taus[inside] < end:
+            inside += 1
+        if inside > done:
+            if missing > reading_tolerance and divisible:
+                continue
+            reading_error = _larger(reading_error, missing)
+        for i in range(done, inside):
+            _take(_between_points((taus[i] - now) / h), x, s, gained, half, at)
+            for o in range(kinds):
+                at[o] += y[o]
+            _put(half, at, states, integrals, i, first)
+
+        for o in range(kinds):
+            rises[0, o] += y[o]
+        if verifies:
+            for o in range(kinds):
+                y_two[o] = y[o] + (rises[1, o] + rises[2, o])
+                off = abs(y_two[o] - rises[0, o]) / (1.0 + abs(y_two[o]))
+                change = _larger(change, off)
+            growth = 0.9 * (STEP_TOLERANCE / _larger(change, 1e-300)) ** STEP_POWER
+            if not change <= STEP_TOLERANCE and divisible:
+                longest = h * _larger(0.1, _smaller(0.7, growth))
+                continue
+            error += change * 2.0**-ORDER
+            if growth > 1.0:
+                longest = _larger(longest, h * _smaller(4.0, growth))
+            else:
+                longest = h * growth
+            verified, unverified, difference = 1.01 * h, 0, change
+            stationary = h >= settled and _moved_less(two, x, STATIONARY_CHANGE)
+            x, two = two, x
+            y[:] = y_two
+        else:
+            unverified += 1
+            error += difference
+            stationary = h >= settled and _moved_less(whole, x, STATIONARY_CHANGE)
+            x, whole = whole, x
+            y[:] = rises[0]
+        now, done = end, inside
+
+
+@njit(inline="always")
+def _larger(a: float, b: float) -> float:
+    """The first where they cannot be compared: what is not a number stays."""
+    return b if b > a else a
+
+
+@njit(inline="always")
+def _smaller(a: float, b: float) -> float:
+    return b if b < a else a
+
+
+@njit(error_model="numpy")
+def _shortest_life(start: Array, loss: Array) -> float:
+    """Of the states that are occupied."""
+    rate = 1e-300
+    for r in range(start.shape[0]):
+        for c in range(start.shape[1]):
+            if start[r, c] != 0.0:
+                rate = _larger(rate, loss[r, c])
+    return 1.0 / rate
+
+
+@njit(error_model="numpy")
+def _next_step(
+    now: float, output: float, last: float, longest: float, readable: float
+) -> tuple[float, float]:
+    """A step: of equal ones to an output further off, onto the next, or one to read several.
+
+    Its length, and the time at its end.
+    """
+    left = output - now
+    if left > longest:
+        count = np.ceil(left / longest)
+        return left / count, (output if count == 1 else now + left / count)
+    if left >= readable:
+        return left, output
+    h = _smaller(_smaller(longest, readable), last - now)
+    return h, (last if h == last - now else now + h)
+
+
+@njit(error_model="numpy")
+def _moved_less(reached: Array, x: Array, change: float) -> bool:
+    """Whether no element moved further; what is not a number did."""
+    for r in range(x.shape[0]):
+        for c in range(x.shape[1]):
+            if not abs(reached[r, c] - x[r, c]) < change:
+                return False
+    return True
+
+
+@njit(error_model="numpy")
+def _put(x: Array, y: Array, states: Array, integrals: Array, i: int, first: int) -> None:
+    """A state and its integrals into the answer's place i."""
+    # loops rather than slices: a slice's checks take seconds to compile
+    for r in range(x.shape[0]):
+        for c in range(x.shape[1]):
+            states[i, r, first + c] = x[r, c]
+    for o in range(y.size):
+        integrals[o, i] = y[o]
 
 
 @njit(error_model="numpy")
@@ -288,7 +314,7 @@ def _defect(h: float, x: Array, above: Array, below: Array, loss: Array, s: Arra
     return total.sum()
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _try_step(
     h: float,
     x: Array,
