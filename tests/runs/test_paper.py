@@ -1,6 +1,5 @@
 """The paper's figures, appendix and claims: verdicts regenerated, panels with all their curves."""
 
-import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -19,8 +18,11 @@ from runs.paper.evidence import Evidence, gather
 from runs.paper.panels import LAYOUTS, PANELS, curve_label, panel_data, unit_of
 from runs.paper.table import CLAIMS, appendix_table, claims_table, two_spins_table
 from runs.typeset import typeset
+from tests.mpi import launch
 from tests.systems import steady_energy_zero_temperature, two_spin_steady_z
 
+# the evidence takes a minute: made once, by one worker
+pytestmark = pytest.mark.xdist_group("paper")
 PAGE = Path(__file__).parents[2] / "docs" / "paper.md"
 
 
@@ -207,13 +209,7 @@ def test_an_unknown_figure_is_refused(figure):
 
 
 def test_an_unknown_figure_is_refused_in_one_line(tmp_path):
-    command = [sys.executable, "-c", "from runs.cli import main; main()", "paper"]
-    answer = subprocess.run(
-        [*command, "--figure", "7", "--out", str(tmp_path / "out")],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    answer = launch.here("paper", "--figure", "7", "--out", "out", cwd=tmp_path)
     assert answer.returncode == 2
     assert answer.stderr.count("\n") == 1
     assert "--figure = 7" in answer.stderr
@@ -221,13 +217,7 @@ def test_an_unknown_figure_is_refused_in_one_line(tmp_path):
 
 
 def test_one_figure_by_command(tmp_path):
-    command = [sys.executable, "-c", "from runs.cli import main; main()", "paper"]
-    answer = subprocess.run(
-        [*command, "--figure", "3", "--out", str(tmp_path / "out")],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    answer = launch.here("paper", "--figure", "3", "--out", "out", cwd=tmp_path)
     assert answer.returncode == 0, answer.stderr
     names = {str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.*")}
     assert names == {

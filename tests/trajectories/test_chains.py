@@ -39,6 +39,7 @@ def test_states_read_within_steps_against_dense_exponentials(nbar):
     taus = np.sort(rng.random(80)) * 0.6  # some ten to a step
     emission = np.where(chains.first == chains.second, chains.loss, 0.0)
     states, (integral,), error = propagate(chains, start, taus, emission[None])
+    seen = np.arange(0, taus.size, 5)  # two to a step: exponentials are slow
     photons = np.zeros(taus.size)
     for c in range(start.shape[1]):
         generator = np.diag(-chains.loss[:, c])
@@ -46,12 +47,13 @@ def test_states_read_within_steps_against_dense_exponentials(nbar):
         # one more row for the integral
         counted = np.block([[generator, np.zeros((len(generator), 1))], [emission[:, c], 0.0]])
         begun = np.append(start[:, c], 0.0)
-        for i, tau in enumerate(taus):
-            exact = expm(counted * tau) @ begun
+        for i in seen:
+            exact = expm(counted * taus[i]) @ begun
             # 1e-11: steps and reading, and rounding
             np.testing.assert_allclose(states[i, :, c], exact[:-1], atol=1e-11)
             photons[i] += exact[-1]
-    np.testing.assert_allclose(integral, photons, atol=1e-10)  # rates up to 30 times that
+    # rates up to 30 times that
+    np.testing.assert_allclose(integral[seen], photons[seen], atol=1e-10)
     assert error < 5e-11
 
 
