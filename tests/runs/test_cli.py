@@ -1,6 +1,7 @@
 """The command line as its users meet it: a process, its lines and its exit status."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,10 @@ import pandas as pd
 import pytest
 
 from runs.cli import main
+from tests.mpi import launch
 
+# the result is made once, by one worker
+pytestmark = pytest.mark.xdist_group("cli")
 SMALL = """
 title = "small"
 [model]
@@ -84,26 +88,26 @@ def test_run_leaves_a_whole_result(result):
 
 def test_show_and_plot_read_it_back(result):
     folder, answer = result
-    shown = darkbattery("show", "out", cwd=folder)
+    shown = launch.here("show", "out", cwd=folder)
     assert shown.returncode == 0
     table = [line for line in answer.stdout.splitlines() if "│" in line]
     assert [line for line in shown.stdout.splitlines() if "│" in line] == table
     before = (folder / "out" / "figures" / "charging.svg").read_bytes()
-    assert darkbattery("plot", "out", cwd=folder).returncode == 0
+    assert launch.here("plot", "out", cwd=folder).returncode == 0
     assert (folder / "out" / "figures" / "charging.svg").read_bytes() == before
 
 
-def test_an_existing_result_is_kept_unless_replaced(result):
-    folder, _ = result
-    before = (folder / "out" / "table.parquet").read_bytes()
-    refused = darkbattery("run", "small.toml", "--out", "out", cwd=folder)
+def test_an_existing_result_is_kept_unless_replaced(result, tmp_path):
+    shutil.copytree(result[0], tmp_path, dirs_exist_ok=True)
+    before = (tmp_path / "out" / "table.parquet").read_bytes()
+    refused = launch.here("run", "small.toml", "--out", "out", cwd=tmp_path)
     assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1
     assert "exists already" in refused.stderr
-    again = darkbattery("run", "small.toml", "--out", "out", "--replace", cwd=folder)
+    again = launch.here("run", "small.toml", "--out", "out", "--replace", cwd=tmp_path)
     assert again.returncode == 0
-    assert (folder / "out" / "table.parquet").read_bytes() == before
-    assert [p.name for p in folder.iterdir() if p.name.startswith(".")] == []
+    assert (tmp_path / "out" / "table.parquet").read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
 
 
 @pytest.mark.parametrize(
@@ -138,30 +142,28 @@ def test_bad_definitions_get_one_line_and_status_two(
 
 def test_missing_and_foreign_folders(tmp_path):
     for arguments in (("run", "absent.toml"), ("show", "absent")):
-        answer = darkbattery(*arguments, cwd=tmp_path)
+        answer = launch.here(*arguments, cwd=tmp_path)
         assert answer.returncode == 2, arguments
         assert answer.stderr.count("\n") == 1
     (tmp_path / "small.toml").write_text(SMALL)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("years of work")
-    answer = darkbattery("run", "small.toml", "--out", "mine", "--replace", cwd=tmp_path)
+    answer = launch.here("run", "small.toml", "--out", "mine", "--replace", cwd=tmp_path)
     assert answer.returncode == 2
     assert (tmp_path / "mine" / "thesis.tex").exists()
     (tmp_path / "file").write_text("")
-    answer = darkbattery("run", "small.toml", "--out", Path("file") / "out", cwd=tmp_path)
+    answer = launch.here("run", "small.toml", "--out", Path("file") / "out", cwd=tmp_path)
     assert answer.returncode == 2
     assert "cannot be written" in answer.stderr
 
 
 def test_a_cut_result_is_refused(result, tmp_path):
-    import shutil
-
     folder, _ = result
     for name in ("table.parquet", "provenance.json", "definition.toml"):
         broken = tmp_path / name
         shutil.copytree(folder / "out", broken)
         content = (broken / name).read_bytes()
         (broken / name).write_bytes(content[: len(content) // 2])
-        answer = darkbattery("show", broken, cwd=tmp_path)
+        answer = launch.here("show", broken, cwd=tmp_path)
         assert answer.returncode == 2, name
         assert answer.stderr.count("\n") == 1

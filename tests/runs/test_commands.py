@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from nvmodel import InputError
+from runs import execute
 from runs.cli import COMMANDS, EXIT_STATUSES, app, described, main
 from runs.cost import carried_on, estimate
 from runs.definition import find_definition, parse_definition, read_definition
@@ -87,6 +88,7 @@ def test_quiet_and_verbose_before_and_after_the_command(tmp_path, monkeypatch, c
     status, out, err = called(monkeypatch, capsys, "run", "small.toml", "--out", "a", "-q")
     assert (status, out) == (2, "")  # a refusal is told
     assert err.count("\n") == 1
+    monkeypatch.setattr(execute, "_draw", lambda *_: ())  # slow, and seen to be quiet above
     status, out, err = called(monkeypatch, capsys, "run", "small.toml", "--out", "b", "-v")
     assert status == 0
     assert "versions: " in out
@@ -100,6 +102,7 @@ def test_quiet_keeps_no_warning_to_itself(tmp_path, monkeypatch, capsys):
     """Order 2 from one spin each leaves its bounds; the loud run says the same on its output."""
     (tmp_path / "loud.toml").write_text(LOUD)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(execute, "_draw", lambda *_: ())
     _, out, _ = called(monkeypatch, capsys, "run", "loud.toml", "--out", "a")
     told = [line for line in out.splitlines() if line.startswith("warning:")]
     status, out, err = called(monkeypatch, capsys, "run", "loud.toml", "--out", "b", "-q")
