@@ -4,6 +4,7 @@ import numpy as np
 
 from nvmodel.ergotropy import ergotropy_of_matrix
 from nvmodel.observables import OBSERVABLES
+from nvmodel.peaks import PEAK
 
 # eigenvalues of the partial transpose below this are zero; between this and the next they are
 # neither to the digits there are, and the slope of the negativity is not compared
@@ -209,8 +210,8 @@ OF_RESONATORS = {
 }
 """Have no meaning without a resonator: `tests.verify.semiclassical`."""
 
-NOT_COMPARED = {"peak_emission_time"}
-"""Equal rates at two times, as in a dark state, leave it to rounding which is the largest."""
+OF_RUNS = {PEAK}
+"""Of single runs at any temperature: `tests.verify.unravelling`, `tests.verify.semiclassical`."""
 
-KNOWN = {*READINGS, *FROM_RECORDS, *OF_RESONATORS, *NOT_COMPARED}
+KNOWN = {*READINGS, *FROM_RECORDS, *OF_RESONATORS, *OF_RUNS}
 MISSING = set(OBSERVABLES) - KNOWN

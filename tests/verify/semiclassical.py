@@ -13,6 +13,7 @@ from scipy.integrate import quad, solve_ivp
 
 from nvmodel import CollectiveBattery
 from nvmodel.observables import OBSERVABLES
+from nvmodel.peaks import PEAK
 from tests.verify.experiments import features
 
 RTOL = 1e-10
@@ -334,7 +335,10 @@ def wigner_paths(c, times, paths, seed, step):
         now = t
         if t in times:
             rows.append(_path_values(c, a, Z, leaving(a, S, Z), left))
-    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    found = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    emission = found["emission_rate"]
+    so_far = [emission[: i + 1].argmax(axis=0) for i in range(len(times))]
+    return found | {PEAK: np.asarray(times)[so_far]}
 
 
 def _area(c, start, span):

@@ -22,12 +22,26 @@ TICKS = 1 << HALVINGS  # a jump is late by less than 2e-5 of an interval: far be
 
 @dataclass(frozen=True, eq=False)
 class Conditional:
-    """What runs know, (runs, T): the battery's energy, its variance, its ladder ergotropy."""
+    """What runs know, (runs, T): the battery's energy, its variance, its ladder ergotropy.
+
+    And the rate at which they emit, of photons seen and unseen.
+    """
 
     energy: np.ndarray
     variance: np.ndarray
     ergotropy: np.ndarray
+    emission: np.ndarray
     burst: np.ndarray  # (runs,): when the total J^z first was <= 0; infinity if it was not
+
+    def peaks(self, times, same):
+        """First and last time so far at which as much is emitted as ever, but for `same`."""
+        first, last = np.empty_like(self.emission), np.empty_like(self.emission)
+        for i in range(times.size):
+            so_far = self.emission[:, : i + 1]
+            reached = so_far >= so_far.max(axis=1, keepdims=True) - same
+            first[:, i] = times[reached.argmax(axis=1)]
+            last[:, i] = times[i - reached[:, ::-1].argmax(axis=1)]
+        return first, last
 
 
 class Unravelled:
@@ -105,12 +119,11 @@ class Unravelled:
             while len(rows) < len(times) and times[len(rows)] < end * (1.0 - SAME_TIME):
                 to = max(times[len(rows)], now)
                 x, now = self._through(x, generator, channels, now, to), to
-                rows.append(self._reading(x))
+                rows.append(self._reading(x, step))
             if len(rows) == len(times):
                 break
             x, now, begin = self._through(x, generator, channels, now, end), end, end
-        energy, variance, ergotropy = np.array(rows).transpose(1, 2, 0)
-        return Conditional(energy, variance, ergotropy, self.burst)
+        return Conditional(*np.array(rows).transpose(1, 2, 0), self.burst)
 
     def _start(self):
         """Each run in one (j, m) of each ensemble, with its probability."""
@@ -223,8 +236,8 @@ class Unravelled:
         new = new / (new @ trace)[:, None]
         return np.where(chosen[:, None], new, x)
 
-    def _reading(self, x):
-        """Energy, its variance, ladder ergotropy of each run."""
+    def _reading(self, x, stage):
+        """Energy, its variance, ladder ergotropy, emission of each run."""
         nb = self.spins.nb
         x = x / (x @ self.spins.trace)[:, None]
         p = np.array([(x @ row).real for _, _, row in self.read])
@@ -236,4 +249,5 @@ class Unravelled:
             own = np.array([other == j for other, _, _ in self.read])
             rungs = np.arange(own.sum()) / nb
             ergotropy += rungs @ p[own] - rungs @ np.sort(p[own], axis=0)[::-1]
-        return energy, variance, ergotropy
+        emission = (x @ (self.spins.trace @ self.spins.photon_jumps(stage)[0])).real
+        return energy, variance, ergotropy, emission
