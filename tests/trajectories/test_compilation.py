@@ -4,11 +4,11 @@ import os
 import subprocess
 import sys
 
-FIRST_RUNS = """
-import trajectories
-from nvmodel import CollectiveBattery
-found = trajectories.sample(CollectiveBattery(1, 5), [0.5, 1.0], runs=100, seed=1)
-print(found["battery_energy"].tobytes().hex())
+# two kernels, one in the other, of two seconds; those of single runs are cached alike and take long
+FIRST_USE = """
+import numpy as np
+from trajectories.angular import clebsch_gordan, coupled_basis
+print(clebsch_gordan(coupled_basis(3, 5), np.array([0.0, 1.0])).tobytes().hex())
 """
 
 
@@ -18,7 +18,7 @@ def test_processes_that_start_at_once_share_an_empty_cache(tmp_path):
 
     def start():
         return subprocess.Popen(
-            [sys.executable, "-c", FIRST_RUNS],
+            [sys.executable, "-c", FIRST_USE],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
