@@ -33,11 +33,16 @@ plans: $(VENV)/demo  ## what each device would reach, and the table of the page 
 		$(MPIRUN) $(BIN)/darkbattery plan $$name --out results/plans/$$name --replace || exit 1; done
 	$(BIN)/python -m runs.plan.document results/plans docs/planning.md
 
+# two workers on two cores: a BLAS that starts threads of its own has them wait for each other
+test test-all verify: export OPENBLAS_NUM_THREADS = 1
+
 test: $(VENV)/dev  ## the tests, with mpirun -n 1, 2, 3
-	$(BIN)/pytest -n 2 -m "not long"
+	$(BIN)/python -m tests.kernels
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not long"
 
 test-all: $(VENV)/dev  ## and the long statistics
-	$(BIN)/pytest -n 2
+	$(BIN)/python -m tests.kernels
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 # as root, with Debian's slurm-wlm slurm-wlm-basic-plugins munge iproute2 libpmix-dev
 test-cluster: $(VENV)/dev  ## batch scripts, kills and cut links on a Slurm of two nodes made here
