@@ -52,8 +52,8 @@ class Sample(Protocol):
 class Progress(Protocol):
     """What is told about the work on rank 0; see `runs.progress`."""
 
-    def update(self, done: int, total: int, mine: Solution | None) -> None:
-        """`done` of `total` runs are taken; `mine` is rank 0's share of the present job."""
+    def update(self, done: int, total: int, mine: Solution | None, of_job: int) -> None:
+        """`done` of `total` runs are taken, `of_job` of the job of which `mine` is rank 0's."""
 
 
 class Keeper(Protocol):
@@ -277,6 +277,10 @@ class _State:
         there = RunSpans(()) if solution is None or solution.tally is None else solution.tally.spans
         return there.missing_from(job.first, job.first + self.goals[j])
 
+    def runs(self) -> list[int]:
+        """Of each job, so far."""
+        return [0 if solution is None else int(solution.runs or 0) for solution in self.found]
+
     def add(self, made: list[Solution | None]) -> None:
         self.found = _merge_lists(self.found, made)
 
@@ -291,7 +295,8 @@ def _carry_out(
     stop: Stop | None,
 ) -> bool:
     """Make all that is planned, collecting when a checkpoint is due; True if asked to stop."""
-    line = _Line(jobs, plan)
+    there = [0] * len(jobs) if state is None else state.runs()
+    line = _Line(jobs, plan, there)
     piece = ALONE_SECONDS if ranks is None else PIECE_SECONDS
     rows = any(job.parts is not None for job in jobs)
     team = Team(ranks, line.blocks, ROWS_SECONDS if rows else piece)
@@ -331,7 +336,8 @@ def _work(
             mine[j], last = (made if known is None else known.merge(made)), j
         team.hand.made(piece[1] - piece[0], time.perf_counter() - started)
         if progress is not None and team.leads:
-            progress.update(line.runs_before(team.made), line.runs, mine[last])
+            done, of_job = line.runs_before(team.made), line.runs_of(last, team.made)
+            progress.update(done, line.runs, mine[last], of_job)
 
 
 def _collected(
@@ -343,10 +349,13 @@ def _collected(
 
 
 class _Line:
-    """The blocks of a plan, one after the other."""
+    """The blocks of a plan, one after the other; of each job so many runs are there before."""
 
-    def __init__(self, jobs: Sequence[Job], plan: list[tuple[int, int, int]]) -> None:
+    def __init__(
+        self, jobs: Sequence[Job], plan: list[tuple[int, int, int]], there: Sequence[int]
+    ) -> None:
         self._plan, self._sizes = plan, [jobs[j].block for j, _, _ in plan]
+        self._there = there
         counts = [
             -(-(stop - start) // size)
             for (_, start, stop), size in zip(plan, self._sizes, strict=True)
@@ -373,6 +382,15 @@ class _Line:
     def runs_before(self, block: int) -> int:
         """How many runs the first blocks hold, about."""
         return self.runs * min(block, self.blocks) // self.blocks
+
+    def runs_of(self, job: int, block: int) -> int:
+        """How many runs of one job there are when the first blocks are made."""
+        rows = zip(self._plan, self._starts, self._sizes, strict=False)
+        return self._there[job] + sum(
+            min(stop - start, max(0, block - int(first)) * size)
+            for (j, start, stop), first, size in rows
+            if j == job
+        )
 
 
 def _merge_lists(one: list[Solution | None], other: list[Solution | None]) -> list[Solution | None]:

@@ -24,12 +24,15 @@ class Reporter:
         self._started = self._last_line = time.perf_counter()
         self._next_error, self._note = -np.inf, ""
 
-    def update(self, done: int, total: int, mine: Solution | None) -> None:
-        """Show `done` of `total` runs; the error is scaled from `mine`, this rank's share."""
+    def update(self, done: int, total: int, mine: Solution | None, of_job: int) -> None:
+        """Show `done` of `total` runs, and the present job's error, whose `of_job` runs are there.
+
+        It is scaled from `mine`, this rank's share of the job.
+        """
         now = time.perf_counter()
         rate = done / max(now - self._started, 1e-9)
         if mine is not None and now > self._next_error:
-            self._note = _error_note(mine, done)
+            self._note = _error_note(mine, of_job)
             after = time.perf_counter()
             self._next_error = after + max(ERROR_SECONDS, (after - now) / ERROR_SHARE)
         text = f"{done:,} of {total:,} runs, {rate:,.0f} runs/s{self._note}"
@@ -52,10 +55,10 @@ def reporter(console: Console) -> Iterator[Reporter]:
         yield Reporter(console, bar)
 
 
-def _error_note(mine: Solution, done: int) -> str:
+def _error_note(mine: Solution, of_job: int) -> str:
     """Largest standard error of the battery's energy so far, scaled from this rank's share."""
     error = mine.errors.get("battery_energy")
     if error is None or not mine.runs or not np.isfinite(error).any():
         return ""
-    scale = np.sqrt(mine.runs / max(done, mine.runs))
+    scale = np.sqrt(mine.runs / max(of_job, mine.runs))
     return f", error of E_B about {np.nanmax(error) * scale:.2g}"

@@ -29,13 +29,29 @@ def test_progress_ends_at_the_total():
     seen = []
 
     class Listener:
-        def update(self, done, total, mine):
-            seen.append((done, total, mine.runs))
+        def update(self, done, total, mine, of_job):
+            seen.append((done, total, mine.runs, of_job))
 
     distribute(
         trajectories.sample, CollectiveBattery(1, 5), [1.0], 2000, seed=1, progress=Listener()
     )
-    assert seen[-1] == (2000, 2000, 2000)
+    assert seen[-1] == (2000, 2000, 2000, 2000)
+
+
+def test_progress_tells_the_runs_of_each_point_from_those_of_the_sweep():
+    """The error on the screen was scaled by the runs of all points: three times too small of 9."""
+    seen = []
+
+    class Listener:
+        def update(self, done, total, mine, of_job):
+            seen.append((mine.runs, of_job))
+
+    models = [CollectiveBattery(1, n) for n in (1, 2, 3)]
+    jobs = [Job(trajectories.sample, m, np.array([0.2]), runs=3000, seed=1) for m in models]
+    distribute_all(jobs, progress=Listener())
+    # one rank makes all runs of a point itself
+    assert all(mine == of_job for mine, of_job in seen)
+    assert seen[-1] == (3000, 3000)
 
 
 def test_nothing_to_do_is_refused():
