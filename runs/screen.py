@@ -59,6 +59,11 @@ class Found:
             lines.append(self.method)
         return "\n".join([*lines, f"({self.unit})"] if _in_heading(self.unit) else lines)
 
+    def about(self, unit: str) -> str:
+        """Of its row below the quantity's, whose unit is known there."""
+        own = f" ({self.unit})" if self.unit != unit and _in_heading(self.unit) else ""
+        return f"{self.moment.replace(', ', ' ')}, {self.method}{own}"
+
 
 @dataclass(frozen=True, eq=False)
 class ResultTables:
@@ -177,12 +182,36 @@ def _sweep(
     cut = ENDS if len(points) > MOST_POINTS else None
     if shared:
         yield Text(f"all: {', '.join(shared)}")
-    yield Fitted(list(zip(names, keys, strict=True)), list(moving.values()), cut=cut)
+    fixed = list(zip(names, keys, strict=True))
+    turned = _turned(fixed, [rows for _, rows in shown])
+    yield Fitted(fixed, list(moving.values()), cut=cut, turned=turned)
     if cut is not None:
         yield Text(
             f"the first {ENDS} and the last {ENDS} of {len(points)} points; "
             f"all of them: {TABLE} in the result folder"
         )
+
+
+def _turned(fixed: Sequence[Column], points: Sequence[Sequence[Found]]) -> Listing:
+    """A column a point, quantities as rows, with what each is of below."""
+    labels = [
+        "\n".join(f"{name}={key}" for (name, _), key in zip(fixed, keys, strict=True))
+        for keys in zip(*(column for _, column in fixed), strict=True)
+    ]
+    table = Listing("", ["quantity", *labels], left=("quantity",))
+    quantities: dict[str, dict[tuple[str, str], list[Found | None]]] = {}
+    for i, rows in enumerate(points):
+        for one in rows:
+            rows_of = quantities.setdefault(one.quantity, {})
+            rows_of.setdefault((one.moment, one.method), [None] * len(points))[i] = one
+    for quantity, rows_of in quantities.items():
+        first, *_ = (one for row in rows_of.values() for one in row if one is not None)
+        unit = f" ({first.unit})" if _in_heading(first.unit) else ""
+        table.add_row(quantity + unit, *("" for _ in labels))
+        for row in rows_of.values():
+            about, *_ = (one.about(first.unit) for one in row if one is not None)
+            table.add_row(f"  {about}", *(one.shown if one else "-" for one in row))
+    return table
 
 
 def _shared(rows: Sequence[Found]) -> list[str]:

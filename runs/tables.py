@@ -30,6 +30,12 @@ class Listing:
         """The cells so far."""
         return tuple(cells for cells, _ in self._rows)
 
+    @property
+    def width(self) -> int:
+        """Letters of a line where nothing is broken."""
+        columns = zip(*([*self.columns], *self.rows), strict=True)
+        return 2 + sum(_width((heading, list(cells))) for heading, *cells in columns)
+
     def add_row(self, *cells: str, style: str = "") -> None:
         """One cell a column; those that are left out at the end are empty."""
         self._rows.append((cells, style))
@@ -77,23 +83,33 @@ class Fitted:
     """Columns of numbers, cut into tables that fit the terminal, each with the `fixed` ones.
 
     The columns of a group stay together where they fit at all. Rows from `cut` on follow others
-    that are left out.
+    that are left out. `turned` has the same numbers with a row for each column, and is printed
+    where it is one table and the columns are several.
     """
 
     fixed: Sequence[Column]
     groups: Sequence[Sequence[Column]]
     heading: str = ""
     cut: int | None = None
+    turned: Listing | None = None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        one = self.in_one(options.max_width)
+        if one.width <= options.max_width:
+            yield one
+            return
         heading = self.heading
         for block in self._blocks(options.max_width):
             yield self._listing(heading, block)
             heading = ""
 
-    def whole(self) -> Listing:
-        """All columns in one table, of any width."""
-        return self._listing(self.heading, [*self.fixed, *(c for g in self.groups for c in g)])
+    def in_one(self, width: int) -> Listing:
+        """All numbers in one table: turned where that fits the width and the columns do not."""
+        columns = [*self.fixed, *(column for group in self.groups for column in group)]
+        whole = self._listing(self.heading, columns)
+        if self.turned is not None and self.turned.width <= width < whole.width:
+            return self.turned
+        return whole
 
     def _listing(self, heading: str, block: Sequence[Column]) -> Listing:
         table = Listing(heading, [name for name, _ in block], left=self._words())

@@ -8,6 +8,8 @@ from rich.text import Text
 
 from runs.tables import Fitted, Listing
 
+WIDE = 120  # letters that the page's column holds, about
+
 
 def tables_html(parts: Iterable[RenderableType], name: str) -> str:
     """Tables and notes, one below the other; each table may be scrolled by itself."""
@@ -16,7 +18,7 @@ def tables_html(parts: Iterable[RenderableType], name: str) -> str:
 
 def _part(part: RenderableType, name: str) -> str:
     if isinstance(part, Fitted):
-        part = part.whole()
+        part = part.in_one(WIDE)
     if isinstance(part, Listing):
         return _table(part, name)
     text = part.plain if isinstance(part, Text) else str(part)

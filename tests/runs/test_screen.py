@@ -75,3 +75,22 @@ def test_swept_values_are_whole():
     run = {"method": "steady", "observables": ["battery_energy"]}
     text = _printed(run_study(parse_definition({"model": model, "run": run})), 80)
     assert all(any(float(w) == v for w in text.split() if w[0].isdigit()) for v in values)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_few_points_with_many_numbers_are_one_table(width):
+    """The first study of all was six tables at 80 columns, two of the charger's energy alone."""
+    run = {
+        "method": ["steady", "evolve", "sample"], "times": [0.0, 0.5, 1.0], "runs": 50, "seed": 3,
+        "observables": ["battery_energy", "charger_energy", "ergotropy", "power"],
+    }  # fmt: skip
+    model = {"n_battery": [1, 2, 3], "ratio": 5}
+    study = run_study(parse_definition({"model": model, "run": run}))
+    for encoding in ("utf-8", "ascii"):
+        lines = _printed(study, width, encoding).splitlines()
+        assert max(map(len, lines)) <= width
+        assert sum("n_battery=" in line for line in lines) == 1
+    (energy,) = (i for i, line in enumerate(lines) if "battery energy" in line)
+    table = study.table.query("observable == 'battery_energy' and time == 1.0")
+    exact = table[table["method"] == "evolve"]["value"]
+    assert lines[energy + 2].split()[-3:] == [f"{value:.6g}" for value in exact]
