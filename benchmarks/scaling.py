@@ -1,5 +1,10 @@
 """How the distribution over ranks scales: measured on this machine, modelled to 100,000 ranks.
 
+    python benchmarks/scaling.py [alternations] [seconds] [--page docs/clusters.md]
+
+Prints two tables in Markdown; with --page they also take the place of what stands between the
+page's marks.
+
 Measured: wall time of one job on 1 and 2 ranks (alternating), the costs of its parts (a block of
 runs, a merge of two tallies, a checkpoint, the size of a message), and the progress that the model
 assumes: how soon a rank is answered by one that computes, and the time two ranks spend in work.
@@ -8,6 +13,8 @@ of the tree waits for a rank that looks at its messages between two pieces of wo
 the tree, and one checkpoint on rank 0.
 """
 
+import argparse
+import datetime
 import math
 import os
 import pickle
@@ -20,12 +27,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from peers_table import cpu_model
 
 import trajectories
 from nvmodel import CollectiveBattery
 from runs.checkpoint import write_tallies
 from runs.distribute import Job
 from runs.messages import FAN_OUT
+from runs.paper.document import replaced
 from runs.team import FIRST_SHARE, PIECE_SECONDS, Pool, Report
 
 BATTERY = CollectiveBattery(10, 50)
@@ -41,6 +50,7 @@ times = {{ stop = 2.0, points = 101 }}
 runs = {runs}
 seed = 1
 """
+MODELLED_RANKS, MODELLED_SECONDS = (100, 1_000, 10_000, 100_000), 60.0
 NETWORK_LATENCY = 5e-6  # s a message; assumed, of a cluster's network
 NETWORK_BANDWIDTH = 5e9  # bytes/s; assumed
 TRIAL = """
@@ -168,37 +178,86 @@ def _seconds(action: object) -> float:
     return time.perf_counter() - started
 
 
-def main() -> None:
-    """Print both tables."""
-    alternations = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 60.0
+@dataclass(frozen=True)
+class Starts:
+    """Seconds of the same job on one and on two ranks, alternating."""
+
+    runs: int
+    one: list[float]
+    two: list[float]
+
+    def efficiency(self) -> str:
+        """The median, the least and the most of all alternations."""
+        found = [one / (2 * two) for one, two in zip(self.one, self.two, strict=True)]
+        return f"{statistics.median(found):.3f} ({min(found):.3f} ... {max(found):.3f})"
+
+
+def measured_starts(costs: Costs, alternations: int, seconds: float, folder: Path) -> Starts:
+    """Of a job that lasts so long on one rank."""
+    measured_wall(1, 10_000, folder)  # kernels are compiled
+    runs = round(seconds / costs.per_block * 1024)
+    pairs = [
+        (measured_wall(1, runs, folder), measured_wall(2, runs, folder))
+        for _ in range(alternations)
+    ]
+    return Starts(runs, [one for one, _ in pairs], [two for _, two in pairs])
+
+
+def section(alternations: int, seconds: float) -> str:
+    """When and where, what was measured, what is modelled from it."""
+    load = os.getloadavg()[0]
     costs = measure_costs()
-    print(f"block of 1024 runs {1e3 * costs.per_block:.2f} ms +- {100 * costs.spread:.0f} %")
-    print(f"merge {1e6 * costs.merge:.0f} us, checkpoint {1e3 * costs.checkpoint:.1f} ms")
-    print(f"message {costs.message_bytes / 1e3:.0f} kB, pieces of {PIECE_SECONDS} s at most")
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        share, reaction = measured_progress(folder)
-        print(f"two ranks at work {100 * share:.1f} %, answered in {1e3 * reaction:.0f} ms")
-        measured_wall(1, 10_000, folder)
-        runs = round(seconds / costs.per_block * 1024)
-        pairs = [
-            (measured_wall(1, runs, folder), measured_wall(2, runs, folder))
-            for _ in range(alternations)
-        ]
-        ratios = [one / (2 * two) for one, two in pairs]
-        print(f"{runs:.3g} runs: 1 rank {pairs[0][0]:.1f} s, 2 ranks {pairs[0][1]:.1f} s")
-        print(
-            f"efficiency of 2 ranks {statistics.median(ratios):.3f} "
-            f"({min(ratios):.3f} ... {max(ratios):.3f})"
-        )
-        few = runs // 20
-        for ranks in (4, 8):
-            wall = measured_wall(ranks, few, folder)
-            print(f"{ranks} ranks, oversubscribed: {few:.3g} runs in {wall:.1f} s")
-    print("model, a job of 60 s: ranks, efficiency")
-    for ranks in (100, 1_000, 10_000, 100_000):
-        print(f"{ranks:>8} {modelled_efficiency(costs, ranks, 60.0):.3f}", flush=True)
+        share, reaction = measured_progress(Path(name))
+        starts = measured_starts(costs, alternations, seconds, Path(name))
+    measured = {
+        "block of 1024 runs": f"{1e3 * costs.per_block:.2f} ms",
+        "its relative standard deviation": f"{100 * costs.spread:.0f} %",
+        "merge of two tallies": f"{1e6 * costs.merge:.1f} us",
+        "checkpoint": f"{1e3 * costs.checkpoint:.1f} ms",
+        "message (one tally)": f"{costs.message_bytes / 1e3:.0f} kB",
+        "a report is answered in": f"{1e3 * reaction:.0f} ms",
+        "time that two ranks spend in work": f"{100 * share:.1f} %",
+        f"{starts.runs:.3g} runs on one rank": f"{statistics.median(starts.one):.1f} s",
+        "on two ranks": f"{statistics.median(starts.two):.1f} s",
+        "efficiency of two ranks": starts.efficiency(),
+    }
+    modelled = {
+        f"{ranks:,}": f"{modelled_efficiency(costs, ranks, MODELLED_SECONDS):.3f}"
+        for ranks in MODELLED_RANKS
+    }
+    return f"""\
+Measured {datetime.date.today()} on {os.cpu_count()} cores of {cpu_model()}, whose load was
+{load:.1f} before: a (10, 50) job at $T$ = 0; walls are medians of {alternations} starts.
+
+| | |
+|---|---|
+{_rows(measured)}
+
+| ranks (model, a job of {MODELLED_SECONDS:.0f} s) | efficiency |
+|---|---|
+{_rows(modelled)}
+"""
+
+
+def _rows(table: dict[str, str]) -> str:
+    return "\n".join(f"| {name} | {value} |" for name, value in table.items())
+
+
+def main() -> None:
+    """Print both tables, and fill the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("alternations", nargs="?", type=int, default=3)
+    parser.add_argument("seconds", nargs="?", type=float, default=60.0)
+    parser.add_argument("--page", type=Path, help="Markdown page whose section is renewed")
+    arguments = parser.parse_args()
+    if arguments.page:  # one without marks is refused before the work
+        replaced(arguments.page.read_text(encoding="utf-8"), "scaling", "")
+    text = section(arguments.alternations, arguments.seconds)
+    print(text)
+    if arguments.page:
+        page = arguments.page.read_text(encoding="utf-8")
+        arguments.page.write_text(replaced(page, "scaling", text), encoding="utf-8")
 
 
 if __name__ == "__main__":

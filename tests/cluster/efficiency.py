@@ -16,6 +16,7 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
+from runs.paper.document import replaced
 from tests.cluster.nodes import SMALL, Cluster
 from tests.mpi import launch
 from tests.mpi.wheels import NAMES, Wheel, installed
@@ -31,7 +32,6 @@ if MPI.COMM_WORLD.rank == 0:
 """
 STARTS = 3
 ONE_WAY_MICROSECONDS = 20_000
-BEGIN, END = "<!-- measured: generated -->\n", "<!-- measured: end -->"
 # the nodes share a kernel, but not their memory; each MPI is told to take the network all the same
 BETWEEN_HOSTS = {
     "openmpi": ("pmix", {"OMPI_MCA_btl_tcp_if_include": "DEVICE"}),
@@ -160,9 +160,7 @@ def main():
     print(lines)  # noqa: T201
     if len(sys.argv) > 1:
         page = Path(sys.argv[1])
-        before, rest = page.read_text("utf-8").split(BEGIN)
-        after = rest.split(END)[1]
-        page.write_text(before + BEGIN + lines + END + after, "utf-8")
+        page.write_text(replaced(page.read_text("utf-8"), "measured", lines), "utf-8")
 
 
 if __name__ == "__main__":
