@@ -38,6 +38,7 @@ MOST_CURVES = 24  # in one panel
 MOST_SAMPLED = 12  # where they have error bars
 MOST_FANS = 6  # points whose single runs are drawn
 MOST_SHARP = 20  # single runs of a panel that are made again to draw their jumps
+MOST_STROKES = 40.0  # heights of a panel that lines of single runs go up and down; 300 fill it
 WHOLE = ("emitted_photons", "absorbed_photons", "J")  # whole numbers in a single run
 
 
@@ -222,19 +223,22 @@ def fan_observable(runs: pd.DataFrame) -> str:
 def _draw_fan(
     axis: Axes, one: Drawn, study: Study, timed: pd.DataFrame, entries: dict[str, Artist]
 ) -> None:
-    """One quantity of the first single runs, and the average over them all."""
+    """One quantity of the first single runs, and the average over them all.
+
+    Of runs that jump all the time so many are drawn as leave lines to be seen, one at least.
+    """
     name = fan_observable(study.single_runs)
     of_time, (factor, unit) = time_scale(study)[0], value_scale(study, name)
     runs = rows_of(study.single_runs, one.point)
     runs = runs[runs["observable"] == name]
     drawing: dict[str, Any] = {"drawstyle": "steps-post"} if name in WHOLE else {}
-    few = runs["run"].nunique() <= MOST_SHARP
-    for number, kept in runs.groupby("run"):
-        run = kept
-        if few:
-            run = drawn_run(study.definition, one.point, int(str(number)), name, kept)
-        x, y = run["time"] * of_time, run["value"] * factor
-        axis.plot(x, y, color=one.colour, lw=0.6, alpha=0.8, **drawing)
+    lines = _fan_lines(runs, one, study, name)
+    strokes = np.cumsum([_strokes(line["value"], runs["value"]) for line in lines])
+    seen = max(1, int(np.count_nonzero(strokes <= MOST_STROKES)))
+    width, alpha = (0.6, 0.8) if strokes[0] <= MOST_STROKES else (0.4, 0.8)
+    for line in lines[:seen]:
+        x, y = line["time"] * of_time, line["value"] * factor
+        axis.plot(x, y, color=one.colour, lw=width, alpha=alpha, **drawing)
     mean = rows_of(timed[timed["observable"] == name], one.point)
     entries["thin: single runs"] = Line2D([], [], color="0.3", lw=0.6, alpha=0.7)
     curve = average_over_runs(study, mean)
@@ -245,6 +249,22 @@ def _draw_fan(
         axis.set_ylim(-0.02, 1.02)
     _time_axis(axis, study)
     axis.set_ylabel(symbol(name, unit))
-    title = f"{runs['run'].nunique()} single runs"
+    title = f"{len(lines)} single runs"
+    if seen < len(lines):
+        title = f"{seen} of {title}"
     label = ", ".join(f"{field} = {shown(value)}" for field, value in one.point.swept)
     axis.set_title(f"{title}\n{label}" if label else title, fontsize="medium", loc="left")
+
+
+def _fan_lines(runs: pd.DataFrame, one: Drawn, study: Study, name: str) -> list[pd.DataFrame]:
+    """Of each run its values over time; few of them are made again, with their jumps."""
+    kept = [(int(str(number)), part) for number, part in runs.groupby("run")]
+    if len(kept) > MOST_SHARP:
+        return [part for _, part in kept]
+    return [drawn_run(study.definition, one.point, run, name, part) for run, part in kept]
+
+
+def _strokes(values: pd.Series, of_all: pd.Series) -> float:
+    """How often a line goes through the height of all."""
+    span = float(np.ptp(of_all)) or 1.0
+    return float(np.abs(np.diff(values)).sum()) / span

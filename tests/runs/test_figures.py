@@ -152,6 +152,19 @@ def test_whole_numbers_of_a_run_are_steps():
         assert set(np.diff(y)) <= {0.0, 1.0}
 
 
+def test_runs_that_jump_all_the_time_leave_lines_to_be_seen():
+    """Ten warm runs were one solid colour."""
+    study = _study(
+        {"n_battery": 1, "nbar": [0.0, 2.0]}, method="sample", runs=20, single_runs=10,
+        times={"stop": 40.0, "points": 5},
+    )  # fmt: skip
+    axes = [axis for axis in draw(study).axes if "single runs" in axis.get_title(loc="left")]
+    cold, warm = (axis.get_title(loc="left").partition("\n")[0] for axis in axes)
+    assert (cold, warm) == ("10 single runs", "1 of 10 single runs")
+    # and the average over them all
+    assert [len(axis.lines) for axis in axes] == [11, 2]
+
+
 def test_a_run_that_does_not_jump_is_drawn_as_it_was_kept():
     study = _study({"n_battery": 2}, engine="semiclassical", method="sample", runs=5, single_runs=1)
     kept = study.single_runs[study.single_runs["observable"] == "battery_energy"]
