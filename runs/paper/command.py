@@ -111,4 +111,4 @@ def _write_tables(evidence: Evidence, folder: Path, console: Console) -> None:
     console.print(rich_appendix(appendix))
     console.print(rich_numbers(two_spins, "Two spins in the end, beside Eqs. (32) and (13)", 2))
     console.print(rich_claims(claims))
-    console.print(f"{len(claims)} claims: {tally(claims)}", highlight=False)
+    console.print(f"{len(claims)} claims; {tally(claims)}", highlight=False)

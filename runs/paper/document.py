@@ -25,7 +25,7 @@ def refresh(result: Path, page: Path) -> None:
         table = pd.read_parquet(result / f"{name}.parquet")
         content = markdown(table) + "\n"
         if name == "claims":
-            content = f"{len(table)} claims: {tally(table)}.\n\n{content}"
+            content = f"{len(table)} claims; {tally(table)}.\n\n{content}"
         text = replaced(text, name, content)
     page.write_text(text, encoding="utf-8")
     figures = page.parent / "figures"

@@ -120,7 +120,8 @@ def _cell(value: object) -> str:
 def tally(claims: pd.DataFrame) -> str:
     """How many claims got which verdict, in one line."""
     counts = claims["verdict"].value_counts()
-    return ", ".join(f"{counts.get(str(v), 0)} {v}" for v in Verdict)
+    found = [(verdict, counts.get(str(verdict), 0)) for verdict in Verdict]
+    return ", ".join(f"{verdict}: {count}" for verdict, count in found if count)
 
 
 def rich_claims(claims: pd.DataFrame) -> Group:
