@@ -76,20 +76,18 @@ def solution_html(solution: Solution) -> str:
     """A line for each observable: last value and error, largest value and its time, curve."""
     rows = []
     time_unit = _time_unit(solution)
+    steady = math.isinf(solution.times[-1])
     for name, values in solution.items():
         last, unit = _with_unit(
             _last(values), _last_error(solution, name), unit_of(name, time_unit)
         )
-        cells = (name, last, unit, _largest(solution, name, time_unit))
-        curve = "" if _is_rounding(name, values) else _curve(solution.times, values)
-        rows.append(
-            "<tr>"
-            + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-            + f"<td>{curve}</td></tr>"
-        )
-    steady = math.isinf(solution.times[-1])
-    last = "steady state" if steady else "at the end"
-    head = "".join(f"<th>{name}</th>" for name in ("observable", last, "unit", "largest", ""))
+        cells = [escape(cell) for cell in (name, last, unit)]
+        if not steady:
+            curve = "" if _is_rounding(name, values) else _curve(solution.times, values)
+            cells += [escape(_largest(solution, name, time_unit)), curve]
+        rows.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
+    moment = ("steady state", "unit") if steady else ("at the end", "unit", "largest", "")
+    head = "".join(f"<th>{name}</th>" for name in ("observable", *moment))
     kind = _kind(solution)
     if solution.runs is not None and solution.runs > 1:
         factor = confidence_factor(solution.runs)

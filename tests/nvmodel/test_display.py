@@ -48,3 +48,10 @@ def test_text_from_outside_is_not_markup():
     page = _parsed(solution._repr_html_())
     assert page.find(".//b") is None
     assert page.find(".//i") is None
+
+
+def test_a_steady_state_has_no_columns_for_curves():
+    """It had a heading "largest" over nothing."""
+    page = _parsed(trajectories.steady_state(CollectiveBattery(2, 10))._repr_html_())
+    assert [cell.text for cell in page.findall(".//th")] == ["observable", "steady state", "unit"]
+    assert all(len(row) == 3 for row in page.findall(".//tr"))
