@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.nodes import SMALL, on_nodes, scripts_of_page
-from tests.cluster.study import STUDY, tables, write
+from tests.cluster.study import LARGE, STUDY, tables, write
 
 pytestmark = on_nodes
 
@@ -56,6 +56,19 @@ def test_slurm_asks_the_script(cluster, plain, tmp_path):
     assert (state["JobState"], state["ExitCode"], state["Restarts"]) == ("COMPLETED", "0:0", "1")
     assert log.count("stopped (SIGUSR1)") == 1
     assert tables(tmp_path / "results/study") == plain(600_000)
+
+
+def test_slurms_own_clock_asks_every_rank(cluster, tmp_path):
+    """--signal=USR1@60 of a limit of two minutes comes after 30 to 60 s: requeued, and done."""
+    runs = 100_000_000  # 68 s on two ranks of a free machine
+    write(tmp_path / "study.toml", runs, LARGE)
+    script = SRUN.replace("04:00:00", "2").replace("USR1@120", "USR1@60")
+    assert script.count("USR1@60") == script.count("--time=2") == 1
+    state, log = submitted(cluster, script, tmp_path, *SMALL)
+    assert int(state["Restarts"]) >= 1
+    assert log.count("stopped (SIGUSR1)") == int(state["Restarts"])
+    assert "DUE TO TIME LIMIT" not in log
+    assert f"{runs:,} single runs" in log
 
 
 def test_a_job_array_merges_to_one_study(cluster, plain, tmp_path):
