@@ -69,11 +69,14 @@ def test_every_page_can_be_read_on_wide_and_narrow_screens(site):
     with playwright.sync_playwright() as started:
         options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         browser = started.chromium.launch(executable_path=CHROMIUM, args=options)
+        # one tab: each new one starts a renderer of its own
+        tab = browser.new_page()
+        errors: list[str] = []
+        tab.on("console", lambda said: said.type == "error" and errors.append(said.text))
+        tab.on("pageerror", lambda error: errors.append(str(error)))
         for path in _pages(site):
-            tab = browser.new_page(viewport={"width": WIDTHS[0], "height": 900})
-            errors: list[str] = []
-            tab.on("console", lambda said, to=errors: said.type == "error" and to.append(said.text))
-            tab.on("pageerror", lambda error, to=errors: to.append(str(error)))
+            errors.clear()
+            tab.set_viewport_size({"width": WIDTHS[0], "height": 900})
             tab.goto(path.as_uri())
             for width in WIDTHS:
                 tab.set_viewport_size({"width": width, "height": 900})
@@ -86,7 +89,6 @@ def test_every_page_can_be_read_on_wide_and_narrow_screens(site):
             faults += [
                 f"{path.relative_to(site)}: no number {number}" for number in sorted(missing)
             ]
-            tab.close()
         browser.close()
     assert not faults, "\n".join(faults)
 
