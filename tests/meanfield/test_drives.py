@@ -81,11 +81,12 @@ GRIDS = ([0.0, 3e-6], [1e-7, 2e-7, 3e-6], np.linspace(0.0, 3e-6, 61))
 
 @pytest.mark.parametrize("name", DRIVES)
 def test_first_order_sees_every_pulse_on_every_grid(name):
-    drive = DRIVES[name]
+    drive, every = DRIVES[name], np.unique(np.concatenate(GRIDS))
+    with np.errstate(invalid="ignore"):  # scipy divides 0 by 0 in the tails
+        expected = separate(drive, every)
     for times in GRIDS:
         found = meanfield.evolve(driven(drive), times, order=1)
-        with np.errstate(invalid="ignore"):  # scipy divides 0 by 0 in the tails
-            energy, photons = separate(drive, times)
+        energy, photons = expected[:, np.searchsorted(every, times)]
         # steps are good to 1e-6 of full inversion, and an inverted ensemble, in which nothing
         # damps a difference, multiplies them by some tens
         np.testing.assert_allclose(found["charger_energy"], energy, atol=5e-5)
