@@ -26,7 +26,7 @@ def test_nothing_happens_in_no_time(sizes, nbar):
         assert np.abs(found["charger_energy"] - 1.0).max() < 1e-9
 
 
-@pytest.mark.parametrize("last", [1e9, 1e100])
+@pytest.mark.parametrize("last", [pytest.param(1e9, marks=pytest.mark.long), 1e100])
 def test_times_far_beyond_the_fastest_rate_are_refused(last):
     battery = CollectiveBattery(n_battery=3, n_charger=5)
     with pytest.raises(InputError, match=r"times = .* steps of"):
