@@ -36,13 +36,15 @@ plans: $(VENV)/demo  ## what each device would reach, and the table of the page 
 # two workers on two cores: a BLAS that starts threads of its own has them wait for each other
 test test-all verify: export OPENBLAS_NUM_THREADS = 1
 
+# each worker has half of the files, in order, until one is done and takes from the other: what a
+# file's tests share is made once
 test: $(VENV)/dev  ## the tests, with mpirun -n 1, 2, 3
 	$(BIN)/python -m tests.kernels
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not long"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not long"
 
 test-all: $(VENV)/dev  ## and the long statistics
 	$(BIN)/python -m tests.kernels
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist worksteal
 
 # as root, with Debian's slurm-wlm slurm-wlm-basic-plugins munge iproute2 libpmix-dev
 test-cluster: $(VENV)/dev  ## batch scripts, kills and cut links on a Slurm of two nodes made here

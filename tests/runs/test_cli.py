@@ -12,8 +12,6 @@ import pytest
 from runs.cli import main
 from tests.mpi import launch
 
-# the result is made once, by one worker
-pytestmark = pytest.mark.xdist_group("cli")
 SMALL = """
 title = "small"
 [model]

@@ -21,8 +21,6 @@ from runs.typeset import typeset
 from tests.mpi import launch
 from tests.systems import steady_energy_zero_temperature, two_spin_steady_z
 
-# the evidence takes a minute: made once, by one worker
-pytestmark = pytest.mark.xdist_group("paper")
 PAGE = Path(__file__).parents[2] / "docs" / "paper.md"
 
 
