@@ -150,10 +150,22 @@ def begin_extension(definition: RunDefinition, out: Path) -> None:
 
 
 def _wall_seconds_of(out: Path) -> float:
+    seconds = _recorded(out, "wall_seconds")
+    return float(seconds) if isinstance(seconds, (int, float)) else 0.0
+
+
+def common_name(folders: Sequence[Path]) -> str | None:
+    """Of the definition that all results were made from; None where they were several or none."""
+    first, *others = (_recorded(folder, "definition_name") for folder in folders)
+    return first if isinstance(first, str) and all(name == first for name in others) else None
+
+
+def _recorded(out: Path, name: str) -> object:
+    """One entry of a result's record; None in unfinished studies and those of old versions."""
     try:
-        return float(json.loads((out / PROVENANCE).read_text("utf-8"))["wall_seconds"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0.0
+        return json.loads((out / PROVENANCE).read_text("utf-8")).get(name)
+    except (OSError, ValueError, AttributeError):
+        return None
 
 
 def _refuse_other_columns(definition: RunDefinition, out: Path) -> None:

@@ -15,6 +15,7 @@ from runs.campaign import (
     TALLIES,
     Checkpoint,
     begin_extension,
+    common_name,
     continues,
     kept_so_far,
     merged,
@@ -162,7 +163,8 @@ def merge_results(folders: list[Path], out: Path, replace: bool, console: Consol
                 Parts(point_folder(folder, i)).copy_into(Parts(point_folder(partial, i)))
         study = run_study(definition, campaign=Campaign(kept=kept))
         if study is not None:
-            record = provenance(definition, 1, time.perf_counter() - started)
+            made_from = {"definition_name": common_name(folders) or out.name}
+            record = made_from | provenance(definition, 1, time.perf_counter() - started)
             _finish(study, out, "replace" if replace else "refuse", record, console)
     finally:
         owner.release()

@@ -201,6 +201,22 @@ def test_merge_carries_the_rows(study):
             rows(study / "whole", point).sort_values("run", ignore_index=True),
         )
     assert not (study / "both.partial").exists()
+    # what its definition is called in the report; it was made from the title
+    record = json.loads((study / "both" / "provenance.json").read_text())
+    assert record["definition_name"] == "both"
+
+
+def test_a_merged_study_keeps_the_name_that_its_parts_share(study):
+    text = SMALL.replace('records = "summary"', "")
+    for name, first in (("a", 0), ("b", 1000)):
+        (study / name).mkdir()
+        changed = text.replace("runs = 4000", f"runs = 1000\nfirst = {first}")
+        (study / name / "mine.toml").write_text(changed)
+        assert run(study, definition=f"{name}/mine.toml", out=f"{name}/out").returncode == 0
+    answer = launch.here("merge", "a/out", "b/out", "--out", "both", cwd=study)
+    assert answer.returncode == 0, answer.stderr
+    record = json.loads((study / "both" / "provenance.json").read_text())
+    assert record["definition_name"] == "mine"
 
 
 @needs_mpi
