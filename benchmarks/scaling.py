@@ -3,7 +3,7 @@
     python benchmarks/scaling.py [alternations] [seconds] [--page docs/clusters.md]
 
 Prints two tables in Markdown; with --page they also take the place of what stands between the
-page's marks.
+page's marks. Then wall times on one and two ranks, which mean something on an idle machine alone.
 
 Measured: wall time of one job on 1 and 2 ranks (alternating), the costs of its parts (a block of
 runs, a merge of two tallies, a checkpoint, the size of a message), and the progress that the model
@@ -203,13 +203,11 @@ def measured_starts(costs: Costs, alternations: int, seconds: float, folder: Pat
     return Starts(runs, [one for one, _ in pairs], [two for _, two in pairs])
 
 
-def section(alternations: int, seconds: float) -> str:
+def section(costs: Costs) -> str:
     """When and where, what was measured, what is modelled from it."""
     load = os.getloadavg()[0]
-    costs = measure_costs()
     with tempfile.TemporaryDirectory() as name:
         share, reaction = measured_progress(Path(name))
-        starts = measured_starts(costs, alternations, seconds, Path(name))
     measured = {
         "block of 1024 runs": f"{1e3 * costs.per_block:.2f} ms",
         "its relative standard deviation": f"{100 * costs.spread:.0f} %",
@@ -218,17 +216,14 @@ def section(alternations: int, seconds: float) -> str:
         "message (one tally)": f"{costs.message_bytes / 1e3:.0f} kB",
         "a report is answered in": f"{1e3 * reaction:.0f} ms",
         "time that two ranks spend in work": f"{100 * share:.1f} %",
-        f"{starts.runs:.3g} runs on one rank": f"{statistics.median(starts.one):.1f} s",
-        "on two ranks": f"{statistics.median(starts.two):.1f} s",
-        "efficiency of two ranks": starts.efficiency(),
     }
     modelled = {
         f"{ranks:,}": f"{modelled_efficiency(costs, ranks, MODELLED_SECONDS):.3f}"
         for ranks in MODELLED_RANKS
     }
+    where = f"{os.cpu_count()} cores ({cpu_model()}), whose load was {load:.0f}"
     return f"""\
-Measured {datetime.date.today()} on {os.cpu_count()} cores of {cpu_model()}, whose load was
-{load:.1f} before: a (10, 50) job at $T$ = 0; walls are medians of {alternations} starts.
+Measured {datetime.date.today()} on {where}: a (10, 50) job at $T$ = 0.
 
 | | |
 |---|---|
@@ -245,7 +240,7 @@ def _rows(table: dict[str, str]) -> str:
 
 
 def main() -> None:
-    """Print both tables, and fill the page."""
+    """Print both tables, fill the page, print wall times."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("alternations", nargs="?", type=int, default=3)
     parser.add_argument("seconds", nargs="?", type=float, default=60.0)
@@ -253,11 +248,17 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.page:  # one without marks is refused before the work
         replaced(arguments.page.read_text(encoding="utf-8"), "scaling", "")
-    text = section(arguments.alternations, arguments.seconds)
+    costs = measure_costs()
+    text = section(costs)
     print(text)
     if arguments.page:
         page = arguments.page.read_text(encoding="utf-8")
         arguments.page.write_text(replaced(page, "scaling", text), encoding="utf-8")
+    with tempfile.TemporaryDirectory() as name:
+        starts = measured_starts(costs, arguments.alternations, arguments.seconds, Path(name))
+    one, two = statistics.median(starts.one), statistics.median(starts.two)
+    print(f"{starts.runs:.3g} runs: 1 rank {one:.1f} s, 2 ranks {two:.1f} s")
+    print(f"efficiency of 2 ranks {starts.efficiency()}")
 
 
 if __name__ == "__main__":
