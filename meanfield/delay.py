@@ -22,7 +22,7 @@ from meanfield.linear import growth_rate
 from meanfield.moments import System, system_of
 from nvmodel.battery import CollectiveBattery
 from nvmodel.ergotropy import local_ergotropy, local_ergotropy_of_classes
-from nvmodel.observables import requested
+from nvmodel.observables import ELSEWHERE, Needs, needing, requested
 from nvmodel.refusal import InputError
 from nvmodel.resonator import ResonatorBattery
 from nvmodel.solution import Reading, Solution
@@ -40,22 +40,8 @@ MOST_TABULATED = 20_000
 # lifetimes of the resonator's field that are followed: ten seconds of the smallest systems
 MOST_DECAYS = 1e6
 
-AVERAGED = (
-    "battery_energy",
-    "charger_energy",
-    "power",
-    "ergotropy_local",
-    "ergotropy_rotation",
-    "open_work",
-    "emission_rate",
-    "absorption_rate",
-    "emitted_photons",
-    "absorbed_photons",
-    "photons",
-    "output_power",
-    "battery_energy_joule",
-    "charger_energy_joule",
-)
+# a balance of what went in and out is that of one course
+AVERAGED = (*needing(Needs.MEANS, without=ELSEWHERE), *needing(Needs.FIELD, without=Needs.HISTORY))
 
 
 @dataclass(frozen=True)

@@ -8,24 +8,14 @@ from scipy import constants
 
 from meanfield.moments import BATTERY, CHARGER, System
 from nvmodel.ergotropy import local_ergotropy_bloch
+from nvmodel.observables import ELSEWHERE, Needs, needing
 
 Array = NDArray[np.float64]
 
-FROM_BATTERY = (
-    "battery_energy",
-    "power",
-    "ergotropy_local",
-    "ergotropy_rotation",
-    "open_work",
-)
-FROM_ANY = (
-    "charger_energy",
-    "emission_rate",
-    "absorption_rate",
-    "emitted_photons",
-    "absorbed_photons",
-)
-FROM_RESONATOR = ("photons", "output_power", "charger_energy_joule", "excitation_balance")
+FROM_BATTERY = needing(Needs.MEANS | Needs.BATTERY, without=ELSEWHERE)
+FROM_ANY = needing(Needs.MEANS, without=ELSEWHERE | Needs.BATTERY)
+FROM_RESONATOR = needing(Needs.FIELD, without=Needs.BATTERY)
+FROM_BATTERY_AT_RESONATOR = needing(Needs.FIELD | Needs.BATTERY)
 
 # how far a moment may leave its bounds, as a share of them, before the Solution says so
 BOUND_SLACK = 1e-6
@@ -68,7 +58,7 @@ def available(system: System) -> tuple[str, ...]:
     if not system.eliminated:
         names += FROM_RESONATOR
         if system.size(BATTERY):
-            names += ("battery_energy_joule",)
+            names += FROM_BATTERY_AT_RESONATOR
     return names
 
 

@@ -1,34 +1,129 @@
-"""Every observable once: its name, symbol, unit and definition."""
+"""Every observable once: its name, symbol, unit and definition, and what it takes to know it."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Flag, auto
 
 from nvmodel.refusal import InputError, known_name
+
+TIME_UNIT = "1/γ"  # of times; a rate's holds γ
+OWN_TIME_UNIT = "unit of t"  # of times where gamma is the user's
+_RATES = {"s": "/s", "1/ω": "ω", OWN_TIME_UNIT: f"/{OWN_TIME_UNIT}"}  # of what is per time
+
+
+class Needs(Flag):
+    """What of a state, or of the runs behind it, an observable takes to be read."""
+
+    MEANS = auto()  # of operators linear in the spins' and the field's energies and rates
+    POPULATIONS = auto()  # of the battery's ladders
+    PAIRS = auto()  # coherences between all pairs of ladders
+    COUNTS = auto()  # how photon numbers and emissions scatter
+    SQUARES = auto()  # second moments over runs or within one
+    RECORD = auto()  # the state that a run's record leaves, and not the average alone
+    COURSE = auto()  # a run's whole course at once
+    DETECTOR = auto()  # what a detector sees
+    LOCAL = auto()  # processes of single spins
+    BATTERY = auto()  # a battery beside the charger
+    FIELD = auto()  # a resonator, with its frequency
+    HISTORY = auto()  # counted since the start
+    END = auto()  # the steady state
+
+
+NOTHING = Needs(0)
+# beyond the energies and photons of two ensembles at a reservoir, which every method has
+ELSEWHERE = Needs.LOCAL | Needs.FIELD | Needs.DETECTOR | Needs.END
 
 
 @dataclass(frozen=True)
 class Observable:
-    """What a name in a `Solution` means."""
+    """What a name in a `Solution` means.
+
+    Attributes
+    ----------
+    words : str
+        How people call it.
+    needs : Needs
+    bounds : tuple of float
+        Between which its exact values lie; estimates of it scatter beyond.
+    per_spin : bool
+        Divided by the number of spins that it is of; else it grows with them.
+    linear : bool
+        Linear in the state: a mean over single runs is that of the average state.
+    unasked : bool
+        Given by the quantum engine where nothing is asked for by name, if it is cheap there; the
+        semiclassical one gives all that it has.
+    """
 
     name: str
     symbol: str
     unit: str
     definition: str
+    needs: Needs
+    words: str = ""
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+    per_spin: bool = False
+    linear: bool = False
+    unasked: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.words:
+            object.__setattr__(self, "words", self.name.replace("_", " "))
+
+    @property
+    def per_time(self) -> bool:
+        """Whether it is a rate: its unit has the unit of time in it."""
+        return "γ" in self.unit and self.unit != TIME_UNIT
 
 
-TIME_UNIT = "1/γ"  # of times; a rate's holds γ
-OWN_TIME_UNIT = "unit of t"  # of times where gamma is the user's
-_RATES = {"s": "/s", "1/ω": "ω", OWN_TIME_UNIT: f"/{OWN_TIME_UNIT}"}  # of what is per time
 _ALL = (
-    Observable("battery_energy", "$E_B$", "ħω", "<J_B^z>/N_B + 1/2, per battery spin (Eq. (6))"),
-    Observable("charger_energy", "$E_C$", "ħω", "<J_C^z>/N_C + 1/2, per charger spin (Eq. (6))"),
-    Observable("power", "$P_B$", "ħωγ", "dE_B/dt, per battery spin (Eq. (11))"),
+    Observable(
+        "battery_energy",
+        "$E_B$",
+        "ħω",
+        "<J_B^z>/N_B + 1/2, per battery spin (Eq. (6))",
+        Needs.MEANS | Needs.BATTERY,
+        bounds=(0.0, 1.0),
+        per_spin=True,
+        linear=True,
+    ),
+    Observable(
+        "charger_energy",
+        "$E_C$",
+        "ħω",
+        "<J_C^z>/N_C + 1/2, per charger spin (Eq. (6))",
+        Needs.MEANS,
+        bounds=(0.0, 1.0),
+        per_spin=True,
+        linear=True,
+    ),
+    Observable(
+        "capacity",
+        "$\\mathcal{E}$",
+        "ħω",
+        "N_B E_B in the steady state, whole battery (Eq. (7))",
+        Needs.MEANS | Needs.END | Needs.BATTERY,
+        bounds=(0.0, math.inf),
+        linear=True,
+    ),
+    Observable(
+        "power",
+        "$P_B$",
+        "ħωγ",
+        "dE_B/dt, per battery spin (Eq. (11))",
+        Needs.MEANS | Needs.BATTERY,
+        per_spin=True,
+        linear=True,
+    ),
     Observable(
         "ergotropy",
         "$W$",
         "ħω",
         "largest energy that unitaries on the N_B + 1 levels of the battery's symmetric ladder "
         "can extract, per battery spin (Eq. (9))",
+        Needs.POPULATIONS | Needs.BATTERY,
+        bounds=(0.0, 1.0),
+        per_spin=True,
     ),
     Observable(
         "ergotropy_total",
@@ -36,6 +131,10 @@ _ALL = (
         "ħω",
         "largest energy that any unitary on the battery's 2^N_B-dimensional space can extract, "
         "per battery spin",
+        Needs.POPULATIONS | Needs.BATTERY,
+        words="total ergotropy",
+        bounds=(0.0, 1.0),
+        per_spin=True,
     ),
     Observable(
         "ergotropy_local",
@@ -44,6 +143,10 @@ _ALL = (
         "largest energy that products of single-spin unitaries can extract, per battery spin: sum "
         "of (|r_k| + z_k)/2 over the spins' Bloch vectors r_k; max(0, 2 E_B - 1) for spins all "
         "alike without coherence",
+        Needs.MEANS | Needs.BATTERY,
+        words="local ergotropy",
+        bounds=(0.0, 1.0),
+        per_spin=True,
     ),
     Observable(
         "ergotropy_rotation",
@@ -52,50 +155,139 @@ _ALL = (
         "largest energy that one rotation of all spins alike can extract, per battery spin: "
         "(|r| + z)/2 of their mean Bloch vector r; ergotropy_local where spins are all alike, "
         "less in a line",
+        Needs.MEANS | Needs.BATTERY,
+        words="ergotropy by one rotation",
+        bounds=(0.0, 1.0),
+        per_spin=True,
+        unasked=False,
     ),
     Observable(
         "open_work",
         "$W_\\mathrm{open}$",
         "ħω",
         "E_B - nbar/(2 nbar + 1), per battery spin (Eq. (8)); may be negative",
+        Needs.MEANS | Needs.BATTERY,
+        bounds=(-0.5, 1.0),
+        per_spin=True,
     ),
     Observable(
-        "log_negativity", "$S_B$", "bit", "log2 of the trace norm of rho's partial transpose (12)"
+        "log_negativity",
+        "$S_B$",
+        "bit",
+        "log2 of the trace norm of rho's partial transpose (12)",
+        Needs.PAIRS | Needs.BATTERY,
+        words="logarithmic negativity",
+        bounds=(0.0, math.inf),
+        unasked=False,
     ),
     Observable(
         "entanglement_rate",
         "$\\dot S_B$",
         "bit γ",
         "dS_B/dt from the right, differentiated exactly",
+        Needs.PAIRS | Needs.BATTERY,
+        unasked=False,
     ),
     Observable(
-        "emission_rate", "$I$", "γ", "gamma (nbar + 1) <J^+ J^->: photons emitted per unit time"
+        "emission_rate",
+        "$I$",
+        "γ",
+        "gamma (nbar + 1) <J^+ J^->: photons emitted per unit time",
+        Needs.MEANS,
+        bounds=(0.0, math.inf),
+        linear=True,
     ),
-    Observable("absorption_rate", "$A$", "γ", "gamma nbar <J^- J^+>: photons absorbed per time"),
-    Observable("emitted_photons", "$n_\\mathrm{em}$", "1", "photons emitted since the start"),
-    Observable("absorbed_photons", "$n_\\mathrm{abs}$", "1", "photons absorbed since the start"),
+    Observable(
+        "absorption_rate",
+        "$A$",
+        "γ",
+        "gamma nbar <J^- J^+>: photons absorbed per time",
+        Needs.MEANS,
+        bounds=(0.0, math.inf),
+        linear=True,
+    ),
+    Observable(
+        "emitted_photons",
+        "$n_\\mathrm{em}$",
+        "1",
+        "photons emitted since the start",
+        Needs.MEANS | Needs.HISTORY,
+        bounds=(0.0, math.inf),
+        linear=True,
+    ),
+    Observable(
+        "absorbed_photons",
+        "$n_\\mathrm{abs}$",
+        "1",
+        "photons absorbed since the start",
+        Needs.MEANS | Needs.HISTORY,
+        bounds=(0.0, math.inf),
+        linear=True,
+    ),
     Observable(
         "local_loss",
         "$n_\\mathrm{loc}$",
         "1",
         "excitations lost by single-spin emission less those gained by pumping, since the start",
+        Needs.MEANS | Needs.HISTORY | Needs.LOCAL,
+        linear=True,
     ),
-    Observable("photons", "$n$", "1", "<a^+ a>: photons in the resonator"),
-    Observable("output_power", "$P_\\mathrm{out}$", "W", "hbar omega times emitted less absorbed"),
-    Observable("battery_energy_joule", "$E_B$", "J", "hbar omega N_B E_B, the whole battery"),
-    Observable("charger_energy_joule", "$E_C$", "J", "hbar omega N_C E_C, the whole charger"),
+    Observable(
+        "photons",
+        "$n$",
+        "1",
+        "<a^+ a>: photons in the resonator",
+        Needs.MEANS | Needs.FIELD,
+        bounds=(0.0, math.inf),
+        linear=True,
+    ),
+    Observable(
+        "output_power",
+        "$P_\\mathrm{out}$",
+        "W",
+        "hbar omega times emitted less absorbed",
+        Needs.MEANS | Needs.FIELD,
+        linear=True,
+    ),
+    Observable(
+        "battery_energy_joule",
+        "$E_B$",
+        "J",
+        "hbar omega N_B E_B, the whole battery",
+        Needs.MEANS | Needs.FIELD | Needs.BATTERY,
+        words="whole battery's energy",
+        bounds=(0.0, math.inf),
+        linear=True,
+    ),
+    Observable(
+        "charger_energy_joule",
+        "$E_C$",
+        "J",
+        "hbar omega N_C E_C, the whole charger",
+        Needs.MEANS | Needs.FIELD,
+        words="whole charger's energy",
+        bounds=(0.0, math.inf),
+        linear=True,
+    ),
     Observable(
         "excitation_balance",
         "$\\Delta$",
         "1",
         "excitations held, plus those lost, less those at the start and those supplied, per spin: "
         "zero but for the integrator's error",
+        Needs.MEANS | Needs.HISTORY | Needs.FIELD,
+        per_spin=True,
+        linear=True,
     ),
     Observable(
         "daemonic_ergotropy",
         "$W_\\mathrm{d}$",
         "ħω",
         "mean over single runs of the conditional battery state's ladder ergotropy, per spin",
+        Needs.RECORD | Needs.POPULATIONS | Needs.BATTERY,
+        bounds=(0.0, 1.0),
+        per_spin=True,
+        unasked=False,
     ),
     Observable(
         "energy_variance",
@@ -103,37 +295,72 @@ _ALL = (
         "(ħω)²",
         "quantum variance of H_B/N_B in the average state: energy_variance_conditional plus "
         "energy_variance_runs",
+        Needs.POPULATIONS | Needs.SQUARES | Needs.BATTERY,
+        bounds=(0.0, 0.25),
+        per_spin=True,
+        unasked=False,
     ),
     Observable(
         "energy_variance_conditional",
         "$\\langle\\sigma_E^2\\rangle_\\mathrm{runs}$",
         "(ħω)²",
         "mean over single runs of the quantum variance of H_B/N_B in the conditional state",
+        Needs.RECORD | Needs.SQUARES | Needs.BATTERY,
+        words="energy variance within a run",
+        bounds=(0.0, 0.25),
+        per_spin=True,
+        unasked=False,
     ),
     Observable(
         "energy_variance_runs",
         "$\\mathrm{Var}\\,E_B$",
         "(ħω)²",
         "variance over single runs of the conditional E_B per battery spin",
+        Needs.RECORD | Needs.SQUARES | Needs.BATTERY,
+        words="energy variance over runs",
+        bounds=(0.0, 0.25),
+        per_spin=True,
+        unasked=False,
     ),
     Observable(
         "ergotropy_variance_runs",
         "$\\mathrm{Var}\\,W$",
         "(ħω)²",
         "variance over single runs of the conditional ladder ergotropy per battery spin",
+        Needs.RECORD | Needs.POPULATIONS | Needs.SQUARES | Needs.BATTERY,
+        words="ergotropy variance over runs",
+        bounds=(0.0, 0.25),
+        per_spin=True,
+        unasked=False,
     ),
     Observable(
         "emitted_photons_variance",
         "$\\mathrm{Var}\\,n_\\mathrm{em}$",
         "1",
         "variance of the number of photons emitted since the start",
+        Needs.COUNTS | Needs.SQUARES,
+        words="variance of emitted photons",
+        bounds=(0.0, math.inf),
+        unasked=False,
     ),
-    Observable("fano_factor", "$F$", "1", "emitted_photons_variance over emitted_photons"),
+    Observable(
+        "fano_factor",
+        "$F$",
+        "1",
+        "emitted_photons_variance over emitted_photons",
+        Needs.COUNTS | Needs.SQUARES,
+        bounds=(0.0, math.inf),
+        unasked=False,
+    ),
     Observable(
         "recorded_photons",
         "$n_\\mathrm{rec}$",
         "1",
         "photons recorded by the detector since the start: emitted ones times its efficiency",
+        Needs.MEANS | Needs.HISTORY | Needs.DETECTOR,
+        bounds=(0.0, math.inf),
+        linear=True,
+        unasked=False,
     ),
     Observable(
         "peak_emission_time",
@@ -141,35 +368,36 @@ _ALL = (
         TIME_UNIT,
         "time, among the output times so far, at which a run's conditional emission rate was "
         "largest; mean over single runs",
+        Needs.COURSE,
+        words="time of peak emission",
+        bounds=(0.0, math.inf),
+        unasked=False,
     ),
     Observable(
         "g2_zero",
         "$g^{(2)}(0)$",
         "1",
         "<J^+ J^+ J^- J^->/<J^+ J^->^2 at equal times: how the emission bunches",
-    ),
-    Observable(
-        "capacity", "$\\mathcal{E}$", "ħω", "N_B E_B in the steady state, whole battery (Eq. (7))"
+        Needs.COUNTS | Needs.SQUARES,
+        words="g2 at equal times",
+        bounds=(0.0, math.inf),
+        unasked=False,
     ),
 )
 
 OBSERVABLES = {observable.name: observable for observable in _ALL}
 """All observables by name."""
 
-_WORDS = {
-    "ergotropy_total": "total ergotropy",
-    "ergotropy_local": "local ergotropy",
-    "ergotropy_rotation": "ergotropy by one rotation",
-    "log_negativity": "logarithmic negativity",
-    "battery_energy_joule": "whole battery's energy",
-    "charger_energy_joule": "whole charger's energy",
-    "energy_variance_conditional": "energy variance within a run",
-    "energy_variance_runs": "energy variance over runs",
-    "ergotropy_variance_runs": "ergotropy variance over runs",
-    "emitted_photons_variance": "variance of emitted photons",
-    "g2_zero": "g2 at equal times",
-    "peak_emission_time": "time of peak emission",
-}
+
+def needing(needs: Needs, without: Needs = NOTHING) -> tuple[str, ...]:
+    """Names of the observables that need all of `needs` and nothing of `without`.
+
+    >>> needing(Needs.PAIRS)
+    ('log_negativity', 'entanglement_rate')
+    """
+    return tuple(
+        name for name, one in OBSERVABLES.items() if needs in one.needs and not one.needs & without
+    )
 
 
 def in_words(name: str) -> str:
@@ -178,7 +406,7 @@ def in_words(name: str) -> str:
     >>> in_words("battery_energy"), in_words("ergotropy_local")
     ('battery energy', 'local ergotropy')
     """
-    return _WORDS.get(name, name.replace("_", " "))
+    return OBSERVABLES[name].words if name in OBSERVABLES else name.replace("_", " ")
 
 
 def unit_of(name: str, time_unit: str = TIME_UNIT) -> str:

@@ -21,6 +21,7 @@ from runs.choice import Choice, chosen, observables_of
 from runs.definition import Method, Point, RunDefinition
 from runs.engines import engine_of
 from trajectories.cost import evolve_work, steady_products
+from trajectories.readout import FROM_ENTANGLEMENT
 
 Array = NDArray[np.float64]
 
@@ -153,7 +154,7 @@ def _evolved(choice: Choice, times: Array) -> tuple[float, float]:
         return carried_on(some, times.size), _peak_bytes() - before
     work = evolve_work(model, float(times[-1]), times.size, names)
     seconds = work.sweeps * seconds_per_sweep()
-    if names is not None and {"log_negativity", "entanglement_rate"} & set(names):
+    if names is not None and set(FROM_ENTANGLEMENT) & set(names):
         seconds = max(seconds, carried_on(some, times.size))
     return seconds, work.bytes
 

@@ -12,13 +12,17 @@ from trajectories.master import (
     AVAILABLE,
     BATCH,
     MANY_UNKNOWNS,
-    NEED_POPULATIONS,
     default_observables,
     needs_all_pairs,
     refuse_too_many_unknowns,
     unknowns_of,
 )
-from trajectories.readout import FROM_ENTANGLEMENT, FROM_POPULATIONS, refuse_large_blocks
+from trajectories.readout import (
+    FROM_ENTANGLEMENT,
+    FROM_POPULATIONS,
+    NEED_POPULATIONS,
+    refuse_large_blocks,
+)
 
 STEPS_BEFORE_OUTPUTS = 60  # from the fastest rate up to that of the outputs, about
 THERMAL_SWEEP = 2.0  # a tridiagonal solve over a bidiagonal one
@@ -85,5 +89,5 @@ def steady_products(battery: CollectiveBattery, observables: Iterable[str] | Non
     products = steady.population_products(battery, basis)
     if observables is None:
         return products if products <= steady.CHEAP_POPULATIONS else 0.0
-    needing = {*FROM_POPULATIONS, *FROM_ENTANGLEMENT}
-    return products if needing & set(observables) else 0.0
+    takes_states = {*FROM_POPULATIONS, *FROM_ENTANGLEMENT}
+    return products if takes_states & set(observables) else 0.0

@@ -17,20 +17,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nvmodel.errors import Unseen, least_variance_error, mean_error
+from nvmodel.observables import Needs, needing
 from trajectories.photonstates import PhotonStates
 
 Array = NDArray[np.float64]
 
-COUNTING = ("emitted_photons_variance", "fano_factor", "g2_zero")
-OVER_RUNS = (
-    "energy_variance_conditional",
-    "energy_variance_runs",
-    "ergotropy_variance_runs",
-    "daemonic_ergotropy",
-)
+COUNTING = needing(Needs.COUNTS)
+OVER_RUNS = needing(Needs.RECORD)
 """What the average state does not know."""
-FLUCTUATIONS = ("energy_variance", *OVER_RUNS[:3], *COUNTING)
-NEED_ERGOTROPY = ("ergotropy_variance_runs", "daemonic_ergotropy")
+FLUCTUATIONS = needing(Needs.SQUARES)
+NEED_ERGOTROPY = needing(Needs.RECORD | Needs.POPULATIONS)
 
 # fewer photons than this on average have not begun to come
 LEAST_PHOTONS = 1e-9

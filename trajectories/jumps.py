@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nvmodel.battery import CollectiveBattery, to_be_solved, without_idle_switching
 from nvmodel.ergotropy import ladder_ergotropy
-from nvmodel.observables import requested
+from nvmodel.observables import Needs, needing, requested
 from nvmodel.peaks import PEAK
 from nvmodel.refusal import InputError, whole_number
 from nvmodel.resonator import of_the_reservoir
@@ -34,28 +34,12 @@ from trajectories.summaries import RunRows
 
 Array = NDArray[np.float64]
 
-AVAILABLE = (
-    *ENERGIES,
-    *FROM_ENERGY,
-    *FROM_POPULATIONS,
-    "daemonic_ergotropy",
-    "recorded_photons",
-    PEAK,
-    *FLUCTUATIONS,
-)
-AVAILABLE_IN_GROUPS = (
-    *ENERGIES,
-    *FROM_ENERGY,
-    PEAK,
-)  # sums at so many photons resolve no variances
-AVAILABLE_WITH_NOISE = (
-    *ENERGIES,
-    *FROM_ENERGY,
-    *FROM_POPULATIONS,
-    "daemonic_ergotropy",
-    "local_loss",
-    PEAK,
-)
+# sums at so many photons resolve no variances
+AVAILABLE_IN_GROUPS = (*ENERGIES, *FROM_ENERGY, *needing(Needs.COURSE))
+LOST = needing(Needs.LOCAL)
+_MEANS_OF_RUNS = (*FROM_POPULATIONS, *needing(Needs.RECORD, without=Needs.SQUARES))
+AVAILABLE_WITH_NOISE = (*AVAILABLE_IN_GROUPS, *_MEANS_OF_RUNS, *LOST)
+AVAILABLE = (*AVAILABLE_IN_GROUPS, *_MEANS_OF_RUNS, *needing(Needs.DETECTOR), *FLUCTUATIONS)
 MOST_PHOTONS = 1e8  # of one run, so that it ends within seconds
 MOST_LISTED = 1_000_000_000  # spins whose photons can be followed one by one: takes seconds a run
 MOST_RUNGS = 1 << 53  # of a ladder: heights and halves of them are exact in double precision
@@ -245,7 +229,7 @@ def _sample_beyond(
     summary: Summary | None,
 ) -> Solution:
     """`sample` of checked input, with what the paper's model lacks."""
-    default = (*ENERGIES, "local_loss")
+    default = (*ENERGIES, *LOST)
     names = requested(observables, default=default, available=available(battery))
     rows = None if summary is None else no_rows_yet(runs, summary)
     found = NoisyTally.count(battery, times, seed, names, first, runs, rows)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nvmodel.battery import CollectiveBattery, to_be_solved
-from nvmodel.observables import requested
+from nvmodel.observables import Needs, needing, requested
 from nvmodel.refusal import InputError
 from nvmodel.resonator import of_the_reservoir
 from nvmodel.solution import Distribution, Reading, Solution
@@ -24,6 +24,7 @@ from trajectories.readout import (
     FROM_ENERGY,
     FROM_ENTANGLEMENT,
     FROM_POPULATIONS,
+    NEED_POPULATIONS,
     derived,
     entanglement,
     linear_observables,
@@ -34,10 +35,10 @@ from trajectories.starts import starts
 
 Array = NDArray[np.float64]
 
-FOR_REAL_SPINS = (*ENERGIES, *FROM_ENERGY, *FROM_POPULATIONS, *FROM_ENTANGLEMENT, "local_loss")
-AVAILABLE = (*FOR_REAL_SPINS, "energy_variance", "recorded_photons", *COUNTING, *OVER_RUNS)
-
-NEED_POPULATIONS = (*FROM_POPULATIONS, "energy_variance")
+LOST = needing(Needs.LOCAL)
+FOR_REAL_SPINS = (*ENERGIES, *FROM_ENERGY, *FROM_POPULATIONS, *FROM_ENTANGLEMENT, *LOST)
+OF_THE_STATE = tuple(dict.fromkeys((*FOR_REAL_SPINS, *NEED_POPULATIONS, *needing(Needs.DETECTOR))))
+AVAILABLE = (*OF_THE_STATE, *COUNTING, *OVER_RUNS)
 
 # doubles held at once for the states at several output times (256 MB)
 BATCH = 1 << 25
@@ -109,7 +110,7 @@ def evolve(
 
 def _solved(battery: CollectiveBattery, t: Array, observables: Iterable[str] | None) -> Solution:
     if not plain_charging(battery):
-        default = (*ENERGIES, *FROM_POPULATIONS, "local_loss")
+        default = (*ENERGIES, *FROM_POPULATIONS, *LOST)
         return timed_averages(battery, t, requested(observables, default, FOR_REAL_SPINS))
     basis = coupled_basis(battery.n_battery, battery.n_charger)
     names = requested(observables, default=default_observables(basis), available=AVAILABLE)

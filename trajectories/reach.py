@@ -18,12 +18,16 @@ from trajectories.master import (
     CHEAP_POPULATIONS,
     MANY_UNKNOWNS,
     MOST_UNKNOWNS,
-    NEED_POPULATIONS,
     available,
     plain_charging,
 )
 from trajectories.protocols import refuse_large_averages
-from trajectories.readout import FROM_ENTANGLEMENT, FROM_POPULATIONS, refuse_large_blocks
+from trajectories.readout import (
+    FROM_ENTANGLEMENT,
+    FROM_POPULATIONS,
+    NEED_POPULATIONS,
+    refuse_large_blocks,
+)
 from trajectories.records import MOST_TABLE
 
 Array = NDArray[np.float64]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nvmodel.battery import CollectiveBattery
 from nvmodel.ergotropy import ladder_ergotropy, local_ergotropy, total_ergotropy_symmetric
+from nvmodel.observables import ELSEWHERE, OBSERVABLES, Needs, needing
 from nvmodel.refusal import InputError
 from trajectories.angular import CoupledBasis, clebsch_gordan, lowering_squared
 from trajectories.chains import Chains
@@ -17,19 +18,10 @@ from trajectories.entanglement import log_negativity, log_negativity_and_rate, t
 
 Array = NDArray[np.float64]
 
-ENERGIES = (
-    "battery_energy",
-    "charger_energy",
-    "power",
-    "ergotropy_local",
-    "open_work",
-    "emission_rate",
-    "absorption_rate",
-    "emitted_photons",
-    "absorbed_photons",
-)
+_OF_MEANS = needing(Needs.MEANS, without=ELSEWHERE)
+ENERGIES = tuple(name for name in _OF_MEANS if OBSERVABLES[name].unasked)
 """Means of operators and what follows from them: every method has these, cheaply."""
-FROM_ENERGY = ("ergotropy_rotation",)
+FROM_ENERGY = tuple(name for name in _OF_MEANS if not OBSERVABLES[name].unasked)
 """What every method has as well, on request: here it is ergotropy_local, all spins being alike."""
 LINEAR = (
     "battery_energy",
@@ -40,13 +32,14 @@ LINEAR = (
     "emitted_photons",
     "absorbed_photons",
 )
-"""Those of them that are linear in the state, in the order in which tallies keep their sums."""
+"""Those of them that are linear in the state, in the order in which kernels keep their sums."""
 # rows of M that hold less are left out of populations: together below 1e-13 for 1e4 of them
 LEAST_PROBABILITY = 1e-17
 # elements of a state's blocks in the product basis, held three times for its negativity: 6 GB
 MOST_BLOCKS = 250_000_000
-FROM_POPULATIONS = ("ergotropy", "ergotropy_total")
-FROM_ENTANGLEMENT = ("log_negativity", "entanglement_rate")
+FROM_POPULATIONS = needing(Needs.POPULATIONS, without=Needs.RECORD | Needs.SQUARES)
+NEED_POPULATIONS = needing(Needs.POPULATIONS, without=Needs.RECORD)
+FROM_ENTANGLEMENT = needing(Needs.PAIRS)
 
 
 def linear_observables(basis: CoupledBasis, chains: Chains, nbar: float) -> dict[str, Array]:

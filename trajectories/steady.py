@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nvmodel.battery import CollectiveBattery, only_collective, to_be_solved
-from nvmodel.observables import requested
+from nvmodel.observables import ELSEWHERE, OBSERVABLES, Needs, needing, requested
 from nvmodel.refusal import InputError
 from nvmodel.resonator import of_the_reservoir
 from nvmodel.solution import Distribution, Reading, Solution
@@ -33,8 +33,13 @@ from trajectories.starts import starts
 
 Array = NDArray[np.float64]
 
-ENERGIES = ("battery_energy", "charger_energy", "capacity", "ergotropy_local", "open_work")
-SCATTER = ("energy_variance", *OVER_RUNS)
+# nothing flows any more, and what was counted since the start has no end
+ENERGIES = tuple(
+    name
+    for name in needing(Needs.MEANS, without=(ELSEWHERE | Needs.HISTORY) & ~Needs.END)
+    if OBSERVABLES[name].unasked and not OBSERVABLES[name].per_time
+)
+SCATTER = (*needing(Needs.POPULATIONS | Needs.SQUARES, without=Needs.RECORD), *OVER_RUNS)
 AVAILABLE = (*ENERGIES, *FROM_ENERGY, *FROM_POPULATIONS, "log_negativity", *SCATTER, *EMISSION)
 
 # products in the table of populations: above the first it is left to those who ask (a second),

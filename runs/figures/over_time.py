@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from nvmodel.battery import CollectiveBattery
-from nvmodel.observables import in_words
+from nvmodel.observables import OBSERVABLES, in_words
 from nvmodel.protocol import boundaries
 from runs.choice import exact_averages
 from runs.figures.axes import (
@@ -245,7 +245,7 @@ def _draw_fan(
     if len(curve):
         axis.plot(curve["time"] * of_time, curve["value"] * factor, color="black", lw=1.6)
         entries["black: average over all runs"] = Line2D([], [], color="black", lw=1.6)
-    if name in ("battery_energy", "charger_energy"):
+    if OBSERVABLES[name].bounds == (0.0, 1.0):
         axis.set_ylim(-0.02, 1.02)
     _time_axis(axis, study)
     axis.set_ylabel(symbol(name, unit))

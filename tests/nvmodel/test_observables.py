@@ -1,0 +1,41 @@
+"""What is known of an observable, and the groups that the methods make of it."""
+
+import pytest
+
+from nvmodel.observables import OBSERVABLES, Needs, needing
+
+
+def test_every_observable_needs_something_and_has_words():
+    for name, one in OBSERVABLES.items():
+        assert one.needs, name
+        assert one.words and "_" not in one.words, name
+        assert one.bounds[0] < one.bounds[1], name
+
+
+@pytest.mark.parametrize("name", OBSERVABLES)
+def test_units_go_with_what_is_said_of_them(name):
+    one = OBSERVABLES[name]
+    # of the whole battery: in joule, and the capacity
+    whole = one.unit == "J" or name == "capacity"
+    assert one.per_spin == (one.unit.startswith(("ħω", "(ħω)")) and not whole) or name in (
+        "excitation_balance",
+    )
+    assert one.per_time == ("rate" in name or name == "power")
+    assert (Needs.BATTERY in one.needs) == (
+        any(word in name for word in ("battery", "ergotropy", "energy_variance"))
+        or name in ("power", "open_work", "log_negativity", "entanglement_rate", "capacity")
+    )
+
+
+def test_nothing_that_is_linear_takes_more_than_means():
+    for name, one in OBSERVABLES.items():
+        assert not one.linear or Needs.MEANS in one.needs, name
+
+
+def test_needs_are_all_needed():
+    both = needing(Needs.RECORD | Needs.POPULATIONS)
+    assert set(both) == {"daemonic_ergotropy", "ergotropy_variance_runs"}
+    assert needing(Needs.POPULATIONS, without=Needs.RECORD | Needs.SQUARES) == (
+        "ergotropy",
+        "ergotropy_total",
+    )
