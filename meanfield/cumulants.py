@@ -28,12 +28,11 @@ from meanfield.readout import observables as all_observables
 from meanfield.regrowth import Regrowth
 from meanfield.stepper import RightHandSide, march
 from meanfield.stretches import stretches
-from nvmodel.battery import CollectiveBattery
 from nvmodel.ergotropy import local_ergotropy_of_classes
+from nvmodel.experiment import Experiment
 from nvmodel.observables import requested
 from nvmodel.pulse import Span
 from nvmodel.refusal import InputError, whole_number
-from nvmodel.resonator import ResonatorBattery
 from nvmodel.solution import Reading, Solution
 from nvmodel.times import output_times
 
@@ -52,7 +51,7 @@ TIGHT = (1e-12, 1e-13)
 
 
 def evolve(
-    model: CollectiveBattery | ResonatorBattery | System,
+    model: Experiment | System,
     times: ArrayLike,
     order: int = 2,
     observables: Iterable[str] | None = None,
@@ -113,7 +112,7 @@ class BatteryClasses:
 
 
 def evolve_with_classes(
-    model: CollectiveBattery | ResonatorBattery | System,
+    model: Experiment | System,
     times: ArrayLike,
     order: int,
     observables: Iterable[str] | None,
@@ -144,14 +143,14 @@ def evolve_with_classes(
     return Solution(t, reading, provenance, model=model), answer.of_battery
 
 
-def class_check(model: ResonatorBattery, times: Array, order: int, classes: int) -> ClassError:
+def class_check(model: Experiment | System, times: Array, order: int, classes: int) -> ClassError:
     """What half as many classes would change, for a model with a line or a spread of couplings."""
     values = _answer(system_of(model, classes), times, order).values
     return _class_error(model, times, order, classes, values)
 
 
 def _class_error(
-    model: object, times: Array, order: int, classes: int, values: dict[str, Array]
+    model: Experiment | System, times: Array, order: int, classes: int, values: dict[str, Array]
 ) -> ClassError:
     coarse = _answer(system_of(model, halved(classes)), times, order).values
     return class_error(times, values, coarse)

@@ -20,11 +20,10 @@ from meanfield.cumulants import BatteryClasses, evolve_with_classes
 from meanfield.expected import expectations
 from meanfield.linear import growth_rate
 from meanfield.moments import System, system_of
-from nvmodel.battery import CollectiveBattery
 from nvmodel.ergotropy import local_ergotropy, local_ergotropy_of_classes
+from nvmodel.experiment import Experiment
 from nvmodel.observables import ELSEWHERE, Needs, needing, requested
 from nvmodel.refusal import InputError
-from nvmodel.resonator import ResonatorBattery
 from nvmodel.solution import Reading, Solution
 from nvmodel.times import output_times
 
@@ -59,7 +58,7 @@ class BurstDelay:
     spread: float
 
 
-def expected_delay(model: CollectiveBattery | ResonatorBattery | System) -> BurstDelay:
+def expected_delay(model: Experiment | System) -> BurstDelay:
     r"""Delay of the burst from the growth rate lambda alone, before anything is solved.
 
     With N_net = N_C p_C - N_B p_B and N_up spins excited at the start,
@@ -88,9 +87,7 @@ def expected_delay(model: CollectiveBattery | ResonatorBattery | System) -> Burs
     return delay_of_growth(model, growth)
 
 
-def delay_of_growth(
-    model: CollectiveBattery | ResonatorBattery | System, growth: float
-) -> BurstDelay:
+def delay_of_growth(model: Experiment | System, growth: float) -> BurstDelay:
     """`expected_delay` where the growth rate lambda > 0 is known already."""
     system = model if isinstance(model, System) else system_of(model, 1)
     rate = 2.0 * growth
@@ -102,7 +99,7 @@ def delay_of_growth(
 
 
 def delay_average(
-    model: CollectiveBattery | ResonatorBattery | System,
+    model: Experiment | System,
     times: ArrayLike,
     observables: Iterable[str] | None = None,
     classes: int = 101,
@@ -148,7 +145,7 @@ def delay_average(
     return Solution(t, reading, provenance, model=model)
 
 
-def has_delays(model: CollectiveBattery | ResonatorBattery | System, times: Array) -> bool:
+def has_delays(model: Experiment | System, times: Array) -> bool:
     """Whether `delay_average` answers: the start is unstable, and its growth can be followed.
 
     >>> has_delays(CollectiveBattery(n_battery=1000, n_charger=5000), np.array([0.005]))
@@ -158,7 +155,7 @@ def has_delays(model: CollectiveBattery | ResonatorBattery | System, times: Arra
     return bool(rate > 0.0 and times[-1] + LOG_W[-1] / rate <= _longest(model, rate))
 
 
-def _longest(model: CollectiveBattery | ResonatorBattery | System, rate: float) -> float:
+def _longest(model: Experiment | System, rate: float) -> float:
     """How long the modal run may be: outputs by the growth, steps by the resonator's decay."""
     system = model if isinstance(model, System) else system_of(model, 1)
     field = 0.0 if system.eliminated else 0.5 * system.kappa

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.moments import System, is_broadened, system_of
-from nvmodel.battery import CollectiveBattery
 from nvmodel.estimates import estimates
+from nvmodel.experiment import Experiment
 from nvmodel.refusal import InputError
 from nvmodel.resonator import ResonatorBattery
 
@@ -28,7 +28,7 @@ NEWTON_STEPS = 50
 ROUNDING = 1e-12
 
 
-def growth_rate(model: CollectiveBattery | ResonatorBattery | System) -> float:
+def growth_rate(model: Experiment | System) -> float:
     """Growth rate Re lambda (rad/s) of field and coherence at the start; <= 0 without a burst.
 
     Photon number and energy grow at twice this rate. A rate <= 0 is that of the slowest decay,
@@ -46,9 +46,7 @@ def growth_rate(model: CollectiveBattery | ResonatorBattery | System) -> float:
     root = _largest_root(system_of(model, COARSE if broadened else 1))
     if not broadened or root.real <= 0.0:
         return root.real
-    assert isinstance(model, ResonatorBattery)
-    ensembles = (model.battery, model.charger)
-    least = min(spins.number for spins in ensembles if spins is not None)
+    least = min(spins.number for spins in model.ensembles)
     return _refined(root, system_of(model, min(FINE, least))).real
 
 
@@ -70,7 +68,7 @@ def threshold_cooperativity(model: ResonatorBattery) -> float:
     >>> print(round(threshold_cooperativity(maser), 4), growth_rate(maser) < 0)
     0.7958 True
     """
-    if not isinstance(model, ResonatorBattery):
+    if not getattr(model, "ensembles", ()):
         raise InputError("model", model, "must be a ResonatorBattery: a reservoir has no threshold")
     return estimates(model).net_cooperativity
 

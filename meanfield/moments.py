@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from meanfield.division import divide
 from nvmodel.battery import CollectiveBattery, without_idle_switching
 from nvmodel.ensemble import SpinEnsemble
+from nvmodel.experiment import Experiment
 from nvmodel.preparation import DickeState, Polarised, Preparation
 from nvmodel.protocol import total_duration
 from nvmodel.pulse import Drive
@@ -78,6 +79,11 @@ class System:
                 object.__setattr__(self, field.name, own_read_only(value))
 
     @property
+    def ensembles(self) -> tuple[()]:
+        """None that could be divided further: it has its classes."""
+        return ()
+
+    @property
     def total(self) -> float:
         """N, all spins."""
         return float(self.number.sum())
@@ -114,7 +120,11 @@ def system_of(model: object, classes: int) -> System:
     >>> print(system.number, system.start, 4 * system.coupling**2 / system.kappa)
     [ 2. 10.] [-1.  1.] [1. 1.]
     """
-    raise InputError("model", model, "must be a CollectiveBattery or a ResonatorBattery")
+    raise _no_model(model)
+
+
+def _no_model(model: object) -> InputError:
+    return InputError("model", model, "must be a CollectiveBattery or a ResonatorBattery")
 
 
 @system_of.register
@@ -202,7 +212,7 @@ def bandwidth(model: ResonatorBattery) -> float:
     >>> print(bandwidth(ResonatorBattery(spins, Resonator(1.0, linewidth_fwhm_hz=1.0 / np.pi))))
     21.0
     """
-    ensembles = [spins for spins in (model.battery, model.charger) if spins is not None]
+    ensembles = model.ensembles
     collective = math.hypot(*(spins.collective_coupling for spins in ensembles))
     local = max(spins.decoherence_rate for spins in ensembles)
     shift = 2.0 * np.pi * (abs(model.battery_detuning_hz) + abs(model.charger_detuning_hz))
@@ -215,28 +225,24 @@ def bandwidth(model: ResonatorBattery) -> float:
     return float(width)
 
 
-def is_broadened(model: object) -> bool:
+def is_broadened(model: Experiment | System) -> bool:
     """Whether more classes could change the answer.
 
     >>> is_broadened(CollectiveBattery(n_battery=2, n_charger=10))
     False
     """
-    if not isinstance(model, ResonatorBattery):
-        return False
-    ensembles = [spins for spins in (model.battery, model.charger) if spins is not None]
-    return any(_is_broad(spins) for spins in ensembles)
+    if not hasattr(model, "ensembles"):
+        raise _no_model(model)
+    return any(_is_broad(spins) for spins in model.ensembles)
 
 
-def largest_count(model: object) -> int:
+def largest_count(model: Experiment | System) -> int:
     """Most classes that an ensemble can be divided into: as many as the smaller one has spins.
 
     >>> largest_count(CollectiveBattery(n_battery=2, n_charger=10))
     1
     """
-    if not isinstance(model, ResonatorBattery):
-        return 1
-    ensembles = (spins for spins in (model.battery, model.charger) if spins is not None)
-    return min(spins.number for spins in ensembles if _is_broad(spins))
+    return min((spins.number for spins in model.ensembles if _is_broad(spins)), default=1)
 
 
 def _is_broad(spins: SpinEnsemble) -> bool:

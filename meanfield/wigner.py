@@ -184,7 +184,7 @@ def controlled_plan(model: Model, times: tuple[float, ...], classes: int) -> Con
 
 
 def _class_check(model: Model | System, times: Array, classes: int) -> ClassError | None:
-    if not isinstance(model, ResonatorBattery) or not is_broadened(model) or classes == 1:
+    if not is_broadened(model) or classes == 1:
         return None
     return class_check(model, times, 1 if model.drive is not None else 2, classes)
 

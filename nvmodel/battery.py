@@ -29,6 +29,14 @@ SILENT = LocalNoise()
 WHOLE = 1e-15  # relative: some units in the last place of a double
 
 
+@dataclass(frozen=True)
+class Reservoir:
+    """What takes and gives excitations of all spins together, at gamma, with nbar photons."""
+
+    gamma: float
+    nbar: float
+
+
 def thermal_occupation(temperature: float) -> float:
     r"""Mean photon number :math:`\bar n = 1/(e^{1/T}-1)` at `temperature` k_B T/(hbar omega).
 
@@ -169,6 +177,62 @@ class CollectiveBattery:
     def time_unit(self) -> str:
         """Unit of times: 1/gamma, or the user's own where gamma is not 1."""
         return TIME_UNIT if self.gamma == 1.0 else OWN_TIME_UNIT
+
+    @property
+    def reservoir(self) -> Reservoir:
+        """What all spins share."""
+        return Reservoir(self.gamma, self.occupation)
+
+    @property
+    def resonator(self) -> None:
+        """None: the field follows the spins at once."""
+        return None
+
+    @property
+    def drive(self) -> None:
+        """None: a reservoir is not driven."""
+        return None
+
+    @property
+    def ensembles(self) -> tuple[()]:
+        """None whose spins differ from each other."""
+        return ()
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Numbers of spins of battery and charger."""
+        return self.n_battery, self.n_charger
+
+    @property
+    def collective_rate(self) -> float:
+        """(N_B + N_C) gamma."""
+        return (self.n_battery + self.n_charger) * self.gamma
+
+    @property
+    def burst_rate(self) -> float | None:
+        """|N_C - N_B| gamma, at which a burst grows; None for R = 1."""
+        return abs(self.n_charger - self.n_battery) * self.gamma or None
+
+    @property
+    def equation(self) -> str:
+        """The master equation, in LaTeX."""
+        text = r"\dot\rho = \gamma(\bar n+1)\,D[J^-]\rho + \gamma\bar n\,D[J^+]\rho"
+        if self.detuning != 0.0:
+            text += r" - i\Delta\,[J_B^z,\rho]"
+        if {"battery_noise", "charger_noise"} & set(self.beyond_collective):
+            text += (
+                r" + \sum_n\left(g_\phi D[\sigma^z_n/2]"
+                r"+g_\downarrow D[\sigma^-_n]+g_\uparrow D[\sigma^+_n]\right)\rho"
+            )
+        return text
+
+    @property
+    def symbols(self) -> str:
+        """The equation's symbols in words."""
+        return (
+            "J± = J_B± + J_C± of battery and charger, γ the collective rate, n̄ the reservoir's "
+            "photons (Quach and Munro 2020, Eq. (2); D is the standard dissipator)."
+        )
 
     @property
     def thermal_energy(self) -> float:

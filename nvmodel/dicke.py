@@ -7,10 +7,12 @@ for N spins, all down, in one resonator that holds N photons at the start, close
 own with one photon.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from nvmodel.display import model_text
+from nvmodel.protocol import Protocol
 from nvmodel.refusal import finite_number, known_name, whole_number
 
 Arrangement = Literal["collective", "parallel"]
@@ -58,6 +60,69 @@ class DickeBattery:
     def time_unit(self) -> str:
         """Unit of times: 1/omega."""
         return "1/ω"
+
+    @property
+    def reservoir(self) -> None:
+        """None: it is closed."""
+        return None
+
+    @property
+    def resonator(self) -> None:
+        """None that is open to surroundings."""
+        return None
+
+    @property
+    def drive(self) -> None:
+        """None: its photons are there from the start."""
+        return None
+
+    @property
+    def protocol(self) -> Protocol:
+        """Empty: nothing is switched."""
+        return ()
+
+    @property
+    def ensembles(self) -> tuple[()]:
+        """None whose spins differ from each other."""
+        return ()
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Numbers of spins of battery and charger, which is photons here."""
+        return self.n_battery, 0
+
+    @property
+    def ratio(self) -> float:
+        """Infinity: photons charge it."""
+        return math.inf
+
+    @property
+    def nbar(self) -> float:
+        """0: it has no surroundings."""
+        return 0.0
+
+    @property
+    def collective_rate(self) -> float:
+        """lambda sqrt(n) for n spins at a resonator."""
+        return self.coupling * math.sqrt(self.spins_each)
+
+    @property
+    def burst_rate(self) -> None:
+        """None: nothing bursts."""
+        return None
+
+    @property
+    def equation(self) -> str:
+        """The Hamiltonian, in LaTeX."""
+        return r"H/\hbar\omega = a^\dagger a + J_z + 2\lambda J_x(a^\dagger+a)"
+
+    @property
+    def symbols(self) -> str:
+        """The equation's symbols in words."""
+        return (
+            "N spins, all down, and a resonator with N photons, closed (Ferraro et al. 2018); in "
+            "parallel, one photon and one resonator for each spin."
+        )
 
     @property
     def groups(self) -> int:

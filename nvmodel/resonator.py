@@ -17,6 +17,7 @@ from nvmodel.battery import MOST_NBAR, CollectiveBattery, thermal_occupation
 from nvmodel.display import model_html, model_text
 from nvmodel.ensemble import SpinEnsemble
 from nvmodel.held import Held, given
+from nvmodel.protocol import Protocol
 from nvmodel.pulse import Drive
 from nvmodel.refusal import InputError, finite_number, number_between
 
@@ -199,6 +200,58 @@ class ResonatorBattery:
         """Mean thermal photon number of the resonator's surroundings."""
         return self.resonator.nbar
 
+    @property
+    def reservoir(self) -> None:
+        """None: the spins share a resonator."""
+        return None
+
+    @property
+    def protocol(self) -> Protocol:
+        """Empty: nothing is switched but the drive."""
+        return ()
+
+    @property
+    def ensembles(self) -> tuple[SpinEnsemble, ...]:
+        """Battery, where there is one, and charger."""
+        return (self.charger,) if self.battery is None else (self.battery, self.charger)
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Numbers of spins of battery and charger."""
+        return 0 if self.battery is None else self.battery.number, self.charger.number
+
+    @property
+    def ratio(self) -> float:
+        """N_C/N_B; infinity without a battery."""
+        return math.inf if self.battery is None else self.charger.number / self.battery.number
+
+    @property
+    def collective_rate(self) -> float:
+        """(N_B + N_C) 4 g^2/kappa, with the charger's g; infinity where nothing is lost."""
+        kappa = self.resonator.kappa
+        return sum(self.sizes) * (4.0 * self.charger.coupling**2 / kappa if kappa else math.inf)
+
+    @property
+    def burst_rate(self) -> None:
+        """None: how fast a burst grows here, `meanfield.growth_rate` says."""
+        return None
+
+    @property
+    def equation(self) -> str:
+        """The Hamiltonian without a drive, in LaTeX."""
+        return (
+            r"H/\hbar = \sum_k D_k\tfrac{\sigma^z_k}{2} + D_c a^\dagger a"
+            r" + \sum_k g_k(a^\dagger\sigma^-_k+\sigma^+_k a)"
+        )
+
+    @property
+    def symbols(self) -> str:
+        """The equation's symbols in words."""
+        return (
+            "Spins k of battery and charger at one resonator mode a, whose energy decays at κ "
+            "(Tavis and Cummings 1968)."
+        )
+
     def elimination_error(self) -> EliminationError:
         """Estimated errors of `eliminate_resonator`; refused without a battery or a linewidth."""
         battery, charger, kappa = self.battery, self.charger, self.resonator.kappa
@@ -281,13 +334,26 @@ def of_the_reservoir(model: object) -> CollectiveBattery:
     """
     if isinstance(model, CollectiveBattery):
         return model
-    if isinstance(model, ResonatorBattery):
+    if getattr(model, "resonator", None) is not None:
         raise InputError(
             "battery",
             model,
             "has a resonator: take meanfield.evolve or sample, or eliminate_resonator() first",
         )
     raise InputError("battery", model, "must be a CollectiveBattery")
+
+
+def of_a_resonator(model: object) -> ResonatorBattery:
+    """Return `model` if it is a ResonatorBattery; refuse it otherwise.
+
+    >>> of_a_resonator(CollectiveBattery(n_battery=1, n_charger=2))
+    Traceback (most recent call last):
+        ...
+    nvmodel.refusal.InputError: model = CollectiveBattery(...): must be a ResonatorBattery
+    """
+    if not isinstance(model, ResonatorBattery):
+        raise InputError("model", model, "must be a ResonatorBattery")
+    return model
 
 
 def _of_type(field: str, value: object, kind: type) -> None:

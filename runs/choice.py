@@ -7,23 +7,20 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfield import readout, tally
-from meanfield.delay import AVERAGED, has_delays
 from meanfield.expected import expected_error, read_map
-from meanfield.moments import system_of
+from meanfield.methods import DELAY_AVERAGE, FIRST_ORDER
+from meanfield.methods import METHODS as SEMICLASSICAL
 from nvmodel.battery import CollectiveBattery
-from nvmodel.dicke import DickeBattery
+from nvmodel.method import Method as Way
+from nvmodel.method import Problem, able, offered, within_reach
 from nvmodel.refusal import InputError
-from nvmodel.resonator import ResonatorBattery
+from nvmodel.resonator import of_a_resonator, of_the_reservoir
 from runs.definition import Method, Point, RunDefinition
-from runs.engines import Names, engine_of
+from runs.engines import Names, engine_of, quantum_methods
 from runs.models import Model
-from trajectories import steady
-from trajectories.reach import averages_in_reach, runs_in_reach
 from trajectories.readout import ENERGIES
 
 Array = NDArray[np.float64]
-WithReservoir = CollectiveBattery | ResonatorBattery
 
 # whose errors are told where nothing is asked for by name; by whether there is a battery
 MAIN = {True: ("battery_energy", "power"), False: ("charger_energy", "emission_rate")}
@@ -83,7 +80,7 @@ def chosen(definition: RunDefinition, point: Point, method: Method) -> Choice:
         return Choice(definition, point.model, _at_point(definition, point, method))
     times, model = definition.times_of(point.model), point.model
     quantum = replace(definition, engine="quantum", order=None, classes=None, delays="modal")
-    if isinstance(model, DickeBattery):
+    if model.reservoir is None and model.resonator is None:
         return Choice(quantum, model, observables_of(quantum, method), "closed: solved exactly")
     reduced = _reduced(model)
     if reduced.battery is not None:
@@ -215,15 +212,16 @@ def _offered_at(definition: RunDefinition, point: Point, method: Method) -> tupl
     return engine_of(definition).available(point.model, method)
 
 
-def _reduced(model: WithReservoir) -> _Reduced:
-    if isinstance(model, CollectiveBattery):
-        return _Reduced(model, "", "")
+def _reduced(model: Model) -> _Reduced:
+    if model.resonator is None:
+        return _Reduced(of_the_reservoir(model), "", "")
+    at_resonator = of_a_resonator(model)
     try:
-        battery = model.eliminate_resonator()
+        battery = at_resonator.eliminate_resonator()
     except InputError as error:
         reason = str(error).split(": ", 1)[1]
         return _Reduced(None, "", reason)
-    size = model.elimination_error()
+    size = at_resonator.elimination_error()
     text = f"errors up to {100.0 * size.total:.2g} % from the resonator's elimination"
     return _Reduced(battery, f"{text} ({size.cause})", "")
 
@@ -231,19 +229,17 @@ def _reduced(model: WithReservoir) -> _Reduced:
 def _in_reach(
     battery: CollectiveBattery, times: Array, method: Method, runs: int | None
 ) -> tuple[str, ...]:
-    if method == "steady":
-        try:
-            return steady.in_reach(battery)
-        except InputError:
-            return ()
-    if method == "evolve":
-        return averages_in_reach(battery, times)
-    assert runs is not None
-    return runs_in_reach(battery, times, runs)
+    methods = quantum_methods(battery, method)
+    until = np.array([np.inf]) if method == "steady" else times
+    try:
+        names = offered(methods, battery)
+        return within_reach(methods, Problem(battery, until, names, runs))
+    except InputError:
+        return ()
 
 
 def _not_covered(
-    asked: Names, within: Iterable[str], model: WithReservoir, method: Method
+    asked: Names, within: Iterable[str], model: Model, method: Method
 ) -> tuple[str, ...]:
     """What is asked for, not exactly within reach, but had from the semiclassical engine."""
     wanted = ENERGIES if asked is None else asked
@@ -251,15 +247,12 @@ def _not_covered(
     return tuple(name for name in wanted if name in offered and name not in within)
 
 
-def _offered(model: WithReservoir, method: Method) -> tuple[str, ...]:
+def _offered(model: Model, method: Method) -> tuple[str, ...]:
     """What the semiclassical engine has of a model; nothing where it refuses it."""
-    if method == "steady":
-        return ()
     try:
-        system = system_of(model, 1)
+        return offered((one for one in SEMICLASSICAL if one.kind == method), model)
     except InputError:
         return ()
-    return readout.available(system) if method == "evolve" else tally.available(system)
 
 
 def _why_not_exact(method: Method, within: tuple[str, ...], missing: tuple[str, ...]) -> str:
@@ -270,9 +263,7 @@ def _why_not_exact(method: Method, within: tuple[str, ...], missing: tuple[str, 
     return "too many ladders J for the exact solver"
 
 
-def _semiclassical(
-    definition: RunDefinition, model: WithReservoir, method: Method, why: str
-) -> Choice:
+def _semiclassical(definition: RunDefinition, model: Model, method: Method, why: str) -> Choice:
     if method == "steady":
         raise InputError("run.method", method, f"only exactly, and not here: {why}")
     times = definition.times_of(model)
@@ -281,46 +272,37 @@ def _semiclassical(
     names = None if asked is None else tuple(name for name in asked if name in offered)
     if not offered or names == ():
         raise InputError("run.engine", "auto", f"no engine answers for {method}: {why}")
-    driven = isinstance(model, ResonatorBattery) and model.drive is not None
-    averaged = not driven and has_delays(model, times) and set(names or ()) <= set(AVERAGED)
+    ways = [one for one in SEMICLASSICAL if one.kind == method]
+    wanted = () if names is None else names
+    way = able(ways, Problem(model, times, wanted, definition.runs))
     settled = replace(
         definition,
         engine="semiclassical",
-        order=1 if driven else 2,
-        delays="averaged" if method == "evolve" and averaged else "modal",
+        order=1 if model.drive is not None else 2,
+        delays="averaged" if way is DELAY_AVERAGE else "modal",
     )
-    return Choice(settled, model, names, why, _expected(settled, model, method, names))
+    return Choice(settled, model, names, why, _expected(settled, way, model, names))
 
 
-def _expected(settled: RunDefinition, model: WithReservoir, method: Method, names: Names) -> str:
+def _expected(settled: RunDefinition, way: Way, model: Model, names: Names) -> str:
     """The worst error of the asked observables, as the map of docs/regimes.md has it."""
-    if settled.order == 1 and method == "evolve":
+    if way is FIRST_ORDER:
         return "no fluctuations: good for driven systems far above the noise"
-    kind = {"truncated Wigner": "wigner", "delay average": "delay", "second order": "second"}[
-        engine_name(settled, method)
-    ]
-    battery, charger = _sizes(model)
-    spins, ratio = battery + charger, charger / battery if battery else np.inf
+    spins, nbar = sum(model.sizes), model.nbar or 0.0
     found = {
-        name: expected_error(read_map(), kind, name, spins, ratio, model.nbar or 0.0)
-        for name in (names or MAIN[battery > 0])
+        name: expected_error(read_map(), way.error, name, spins, model.ratio, nbar)
+        for name in (names or MAIN[model.sizes[0] > 0])
     }
     known = {name: one for name, one in found.items() if one is not None}
     if not known:
         return "an error that was not studied for these observables"
     name, worst = max(known.items(), key=lambda item: item[1].error)
-    beyond = " beyond the statistical ones" if method == "sample" else ""
+    beyond = " beyond the statistical ones" if way.kind == "sample" else ""
     place = f"{name}, measured at N = {worst.spins:.2g}"
     text = f"errors up to {100.0 * worst.error:.2g} %{beyond} ({place})"
-    if isinstance(model, ResonatorBattery):
+    if model.resonator is not None:
         return text + ", measured without resonator and line; and see class_error_end, step_error"
     return text if worst.covered else text + ", outside the R and nbar studied: a guide only"
-
-
-def _sizes(model: WithReservoir) -> tuple[int, int]:
-    if isinstance(model, CollectiveBattery):
-        return model.n_battery, model.n_charger
-    return 0 if model.battery is None else model.battery.number, model.charger.number
 
 
 def _short(labels: list[str]) -> str:

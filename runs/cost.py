@@ -17,17 +17,20 @@ from numpy.typing import NDArray
 
 import trajectories
 from nvmodel import CollectiveBattery
+from nvmodel.method import Problem, Work, able
+from nvmodel.resonator import of_the_reservoir
 from runs.choice import Choice, chosen, observables_of
 from runs.definition import Method, Point, RunDefinition
 from runs.engines import engine_of
-from trajectories.cost import evolve_work, steady_products
+from trajectories import master, steady
+from trajectories.master import EVOLVE
 from trajectories.readout import FROM_ENTANGLEMENT
+from trajectories.steady import STEADY
 
 Array = NDArray[np.float64]
 
 TRIAL_SECONDS = 0.3  # a trial that lasts as long tells enough
 MOST_TRIALS = 5  # points of a sweep that are tried
-SECONDS_PER_PRODUCT = 1e-8
 ROW_BYTES = 12.0  # of the tables' Parquet, about; a row of records 80
 RECORD_BYTES = 80.0
 
@@ -137,10 +140,12 @@ def _sampled(choice: Choice, times: Array) -> tuple[float, float]:
 
 def _steady(choice: Choice, times: Array) -> tuple[float, float]:
     model, names = choice.model, choice.observables
-    assert isinstance(model, CollectiveBattery)  # the only model that method takes
-    products = steady_products(model, names)
-    trajectories.steady_state(model, ["battery_energy"])  # refused if too large
-    return 0.01 + SECONDS_PER_PRODUCT * products, 8.0 * products / (model.n_battery + 1.0)
+    battery = of_the_reservoir(model)  # the only model that method takes
+    problem = Problem(battery, np.array([np.inf]), steady.asked(battery, names))
+    work = able(STEADY, problem).work(problem)
+    assert work is not None
+    trajectories.steady_state(battery, ["battery_energy"])  # refused if too large
+    return work.seconds, work.bytes
 
 
 def _evolved(choice: Choice, times: Array) -> tuple[float, float]:
@@ -149,28 +154,36 @@ def _evolved(choice: Choice, times: Array) -> tuple[float, float]:
     def some(count: int) -> None:
         engine.evolve(model, times[:count], names)
 
-    if not (isinstance(model, CollectiveBattery) and engine.name == "quantum" and _is_plain(model)):
+    work = _averages_work(choice, times) if choice.exact_averages else None
+    if work is None:
         before = _peak_bytes()
         return carried_on(some, times.size), _peak_bytes() - before
-    work = evolve_work(model, float(times[-1]), times.size, names)
-    seconds = work.sweeps * seconds_per_sweep()
+    seconds = work.seconds * pace()
     if names is not None and set(FROM_ENTANGLEMENT) & set(names):
         seconds = max(seconds, carried_on(some, times.size))
     return seconds, work.bytes
 
 
-def _is_plain(model: CollectiveBattery) -> bool:
-    """Whether the model is the paper's, whose cost is known; averages do not see a detector."""
-    return set(model.beyond_collective) <= {"detector_efficiency"}
+def _averages_work(choice: Choice, times: Array) -> Work | None:
+    """What is known of the work beforehand; refused where `evolve` would for the size."""
+    if choice.model.reservoir is None:
+        return None
+    battery = of_the_reservoir(choice.model)
+    problem = Problem(battery, times, master.asked(battery, choice.observables))
+    return able(EVOLVE, problem).work(problem)
 
 
-def seconds_per_sweep() -> float:
-    """Seconds for an unknown and a step on this machine: a battery of 10 and 50, tried."""
+def pace() -> float:
+    """Seconds on this machine for one of `Work`: a battery of 10 and 50, tried."""
     battery, times = CollectiveBattery(n_battery=10, n_charger=50), np.linspace(0.0, 2.0, 101)
     trajectories.evolve(battery, times[:1])
     started = time.process_time()
     trajectories.evolve(battery, times)
-    return (time.process_time() - started) / evolve_work(battery, 2.0, 101).sweeps
+    seconds = time.process_time() - started
+    problem = Problem(battery, times, master.asked(battery, None))
+    work = able(EVOLVE, problem).work(problem)
+    assert work is not None
+    return seconds / work.seconds
 
 
 def carried_on(action: Callable[[int], None], most: int) -> float:

@@ -12,7 +12,6 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from nvmodel.battery import CollectiveBattery
 from nvmodel.observables import OBSERVABLES
 from nvmodel.refusal import InputError, finite_number, known_name, whole_number
 from nvmodel.rows import Summary, summary_of
@@ -108,11 +107,11 @@ class RunDefinition:
         times = np.array(self.times)
         if self.time_unit == "model":
             return times
-        if not isinstance(model, CollectiveBattery) or model.n_charger == model.n_battery:
+        if model.burst_rate is None:
             raise InputError(
                 "run.times.unit", self.time_unit, "only without a resonator and with R not 1"
             )
-        return times / (abs(model.n_charger - model.n_battery) * model.gamma)
+        return times / model.burst_rate
 
     @property
     def records_columns(self) -> tuple[str, ...]:

@@ -7,18 +7,15 @@ from typing import Any
 
 import meanfield
 import trajectories
-from meanfield import readout as mean_readout
-from meanfield import tally as mean_tally
-from meanfield.delay import AVERAGED
-from meanfield.moments import system_of
-from nvmodel.battery import CollectiveBattery
-from nvmodel.dicke import DickeBattery
+from meanfield import methods
+from nvmodel.method import Kind, Method, Problem, offered
 from nvmodel.refusal import InputError
+from nvmodel.resonator import of_the_reservoir
 from nvmodel.solution import Solution
-from runs.definition import Method, RunDefinition
+from runs.definition import RunDefinition
 from runs.distribute import Sample
 from runs.models import Model
-from trajectories import jumps, master, steady
+from trajectories.methods import CLOSED, IN_RESERVOIR
 
 Names = tuple[str, ...] | None
 Average = Callable[[Any, Any, Names], Solution]
@@ -29,8 +26,8 @@ class Engine:
     """What one engine offers for a definition."""
 
     name: str
-    methods: tuple[Method, ...]
-    available: Callable[[Model, Method], tuple[str, ...]]
+    methods: tuple[Kind, ...]
+    available: Callable[[Model, Kind], tuple[str, ...]]
     evolve: Average
     steady: Average
     sample: Sample
@@ -43,9 +40,9 @@ def engine_of(definition: RunDefinition) -> Engine:
         return Engine(
             "quantum",
             ("steady", "evolve", "sample"),
-            _available_quantum,
+            lambda model, method: offered(quantum_methods(model, method), model),
             _evolve_quantum,
-            lambda model, times, names: trajectories.steady_state(_collective(model), names),
+            lambda model, times, names: trajectories.steady_state(of_the_reservoir(model), names),
             trajectories.sample,
             None,
         )
@@ -56,7 +53,7 @@ def engine_of(definition: RunDefinition) -> Engine:
     return Engine(
         "semiclassical",
         ("evolve", "sample"),
-        partial(_available_semiclassical, averaged),
+        lambda model, method: offered([semiclassical_method(definition, method)], model),
         lambda model, times, names: average(model, times, observables=names, **classes),
         _no_steady_state,
         partial(meanfield.sample, **classes),
@@ -65,37 +62,34 @@ def engine_of(definition: RunDefinition) -> Engine:
     )
 
 
-def _evolve_quantum(model: Model, times: Any, names: Names) -> Solution:
-    if isinstance(model, DickeBattery):
-        from trajectories.dicke import evolve_dicke  # QuTiP takes most of a second to import
-
-        return evolve_dicke(model, times, names)
-    return trajectories.evolve(_collective(model), times, names)
-
-
-def _collective(model: Model) -> CollectiveBattery:
-    if isinstance(model, DickeBattery):
-        raise InputError("run.method", "steady or sample", 'a closed Dicke battery has "evolve"')
-    if not isinstance(model, CollectiveBattery):
+def quantum_methods(model: Model, kind: Kind) -> tuple[Method, ...]:
+    """The quantum engine's methods of a kind for a model; refused where there are none."""
+    if model.resonator is not None:
         raise InputError("run.engine", "quantum", 'has no resonator: use engine = "semiclassical"')
-    return model
+    methods = IN_RESERVOIR if model.reservoir is not None else CLOSED
+    found = tuple(method for method in methods if method.kind == kind)
+    if not found:
+        raise InputError("run.method", kind, 'a closed Dicke battery has "evolve"')
+    return found
 
 
-def _available_quantum(model: Model, method: Method) -> tuple[str, ...]:
-    if isinstance(model, DickeBattery) and method == "evolve":
-        from trajectories import dicke
+def semiclassical_method(definition: RunDefinition, kind: Kind) -> Method:
+    """The semiclassical method that a definition asks for; refused for a steady state."""
+    if kind == "steady":
+        raise InputError("run.method", kind, "not in the semiclassical engine: use evolve")
+    if kind == "sample":
+        return methods.TRUNCATED_WIGNER
+    if definition.delays == "averaged":
+        return methods.DELAY_AVERAGE
+    return methods.FIRST_ORDER if definition.order == 1 else methods.SECOND_ORDER
 
-        return dicke.AVAILABLE
-    asked = {"steady": steady.available, "evolve": master.available, "sample": jumps.available}
-    return asked[method](_collective(model))
 
-
-def _available_semiclassical(averaged: bool, model: Model, method: Method) -> tuple[str, ...]:
-    system = system_of(model, 1)
-    if method != "evolve":
-        return mean_tally.available(system)
-    names = mean_readout.available(system)
-    return tuple(name for name in names if name in AVERAGED) if averaged else names
+def _evolve_quantum(model: Model, times: Any, names: Names) -> Solution:
+    if model.reservoir is not None:
+        return trajectories.evolve(of_the_reservoir(model), times, names)
+    (method,) = quantum_methods(model, "evolve")
+    asked = method.offers(model) if names is None else names
+    return method.solve(Problem(model, times, tuple(asked)))
 
 
 def _no_steady_state(model: Any, times: Any, names: Names) -> Solution:

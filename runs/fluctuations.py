@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from nvmodel.battery import CollectiveBattery
+from nvmodel.resonator import of_the_reservoir
 from runs.execute import Order, execute
 from runs.fluctuations_page import draw, fill
 from runs.parts import point_folder
@@ -210,7 +211,7 @@ def temperature_table(folder: Path) -> pd.DataFrame:
 
 def _models(folder: Path) -> list[CollectiveBattery]:
     models = [point.model for point in load(folder).study.definition.points()]
-    return [model for model in models if isinstance(model, CollectiveBattery)]
+    return [of_the_reservoir(model) for model in models if model.reservoir is not None]
 
 
 def dark_spreads(battery: CollectiveBattery) -> tuple[float, float]:

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 import trajectories
-from nvmodel import CollectiveBattery
 from nvmodel.refusal import InputError
+from nvmodel.resonator import of_the_reservoir
 from runs.choice import chosen
 from runs.definition import Point, RunDefinition
 
@@ -31,8 +31,9 @@ def with_jumps(
     """
     one = chosen(definition, point, "sample")
     model = one.model
-    if not isinstance(model, CollectiveBattery) or one.definition.engine != "quantum":
+    if one.definition.engine != "quantum":
         return None
+    model = of_the_reservoir(one.model)
     times = one.definition.times_of(model)
     try:
         found = trajectories.single_run(model, times, definition.seed, run)

@@ -5,25 +5,21 @@ the page cannot say anything else.
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from meanfield import readout, tally
-from meanfield.delay import AVERAGED
-from meanfield.moments import system_of
+from meanfield import methods
 from nvmodel.battery import CollectiveBattery
 from nvmodel.ensemble import SpinEnsemble
+from nvmodel.method import Kind, offered
 from nvmodel.noise import LocalNoise
 from nvmodel.observables import OBSERVABLES
 from nvmodel.resonator import Resonator, ResonatorBattery
+from runs.engines import quantum_methods
 from runs.paper.document import replaced
 from runs.paper.table import markdown
-from trajectories import jumps, master, steady
-
-Available = Callable[[Any], tuple[str, ...]]
 
 PLAIN = CollectiveBattery(10, 50)
 # how the page calls what sets each apart from PLAIN
@@ -38,17 +34,13 @@ RESONATOR = ResonatorBattery(
     charger=SpinEnsemble(number=50, coupling=1.0),
     resonator=Resonator(frequency_hz=3e9, linewidth_fwhm_hz=1e6, temperature_k=0.025),
 )
-QUANTUM: dict[str, tuple[Available, tuple[str, ...]]] = {
-    "steady": (steady.available, ("warm", "missed", "large")),
-    "evolve": (master.available, ("warm", "noisy", "missed", "large")),
-    "sample": (jumps.available, ("warm", "noisy", "missed", "large")),
-}
-SEMICLASSICAL: dict[str, Available] = {
-    "semiclassical evolve": lambda model: readout.available(system_of(model, 1)),
-    "delay average": lambda model: tuple(
-        name for name in readout.available(system_of(model, 1)) if name in AVERAGED
-    ),
-    "semiclassical sample": lambda model: tally.available(system_of(model, 1)),
+CASES = ("warm", "noisy", "missed", "large")
+NOT_NOISY = tuple(case for case in CASES if case != "noisy")
+QUANTUM: dict[Kind, tuple[str, ...]] = {"steady": NOT_NOISY, "evolve": CASES, "sample": CASES}
+SEMICLASSICAL = {
+    "semiclassical evolve": methods.SECOND_ORDER,
+    "delay average": methods.DELAY_AVERAGE,
+    "semiclassical sample": methods.TRUNCATED_WIGNER,
 }
 SPELT = {"J": "joule", "W": "watt"}  # which are not letters of a formula
 EVERYWHERE, NOWHERE = "yes", "-"
@@ -56,10 +48,10 @@ EVERYWHERE, NOWHERE = "yes", "-"
 
 def observables_table() -> pd.DataFrame:
     """A row an observable: name, symbol, unit, definition, and where each method has it."""
-    quantum = {method: _offers(*asked) for method, asked in QUANTUM.items()}
+    quantum = {kind: _offers(kind, cases) for kind, cases in QUANTUM.items()}
     semiclassical = {
-        method: {"reservoir": set(available(PLAIN)), "resonator": set(available(RESONATOR))}
-        for method, available in SEMICLASSICAL.items()
+        column: {"reservoir": set(one.offers(PLAIN)), "resonator": set(one.offers(RESONATOR))}
+        for column, one in SEMICLASSICAL.items()
     }
     rows = []
     for name, one in OBSERVABLES.items():
@@ -75,8 +67,10 @@ def observables_table() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _offers(available: Available, cases: tuple[str, ...]) -> dict[str, set[str]]:
-    return {"": set(available(PLAIN))} | {case: set(available(BEYOND[case])) for case in cases}
+def _offers(kind: Kind, cases: tuple[str, ...]) -> dict[str, set[str]]:
+    models = {"": PLAIN} | {case: BEYOND[case] for case in cases}
+    ways = quantum_methods(PLAIN, kind)
+    return {case: set(offered(ways, model)) for case, model in models.items()}
 
 
 def _except(name: str, offers: Mapping[str, set[str]]) -> str:

@@ -19,6 +19,7 @@ import trajectories
 from nvmodel import CollectiveBattery
 from nvmodel.observables import in_words
 from nvmodel.refusal import InputError, whole_number
+from nvmodel.resonator import of_the_reservoir
 from runs.choice import chosen
 from runs.definition import RunDefinition
 from runs.engines import engine_of
@@ -71,8 +72,8 @@ def replay(result: Result, run: int, point: int) -> Replay:
     last = definition.first + definition.runs - 1
     whole_number("--run", run, least=definition.first, most=last)
     one = chosen(definition, points[point], "sample")
-    if isinstance(one.model, CollectiveBattery) and one.definition.engine == "quantum":
-        states, jumps = _quantum(one.definition, one.model, run)
+    if one.definition.engine == "quantum":
+        states, jumps = _quantum(one.definition, of_the_reservoir(one.model), run)
     else:
         states, jumps = _semiclassical(one.definition, one.model, run)
     sharp = with_jumps(definition, points[point], run, DRAWN)

@@ -27,11 +27,11 @@ from nvmodel import (
     thermal_occupation,
 )
 from nvmodel.dicke import DickeBattery
+from nvmodel.method import Problem, able, within_reach
 from nvmodel.times import output_times
 from runs.definition import parse_definition
-from trajectories.cost import evolve_work
 from trajectories.counting import second_order_coherence
-from trajectories.reach import averages_in_reach
+from trajectories.master import EVOLVE
 from trajectories.waiting import exact_waits, waiting_times
 
 HOSTILE = {
@@ -287,11 +287,12 @@ def test_refusals_send_only_where_it_works():
 @pytest.mark.parametrize("name", ["log_negativity", "entanglement_rate"])
 def test_a_negativity_that_no_memory_holds_is_refused_with_its_size(name):
     battery = CollectiveBattery(1000, 5000)
+    problem = Problem(battery, np.array([1e-4]), (name,))
     with pytest.raises(InputError, match=r"needs matrices of .* GB"):
         trajectories.evolve(battery, [1e-4], [name])
     with pytest.raises(InputError, match=r"needs matrices of .* GB"):
-        evolve_work(battery, 1e-4, 1, [name])  # what `check` asks
-    assert name not in averages_in_reach(battery, np.array([1e-4]))
+        able(EVOLVE, problem)  # what `check` asks
+    assert within_reach(EVOLVE, problem) == ()
 
 
 def test_nothing_is_said_to_be_cut_off_that_was_not():

@@ -6,7 +6,8 @@ Standard theory of angular momentum: Varshalovich, Moskalev and Khersonskii 1988
 """
 
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -20,6 +21,23 @@ Array = NDArray[np.float64]
 # a kept and a left-out ladder would be of this root's size: 1e-11, below every tolerance we state.
 WEIGHT_TAIL = 1e-22
 MOST_LADDERS = 20_000_000
+
+
+class Ladders(NamedTuple):
+    """How many ladders matter, and how high: what the cost of all methods goes by.
+
+    Attributes
+    ----------
+    n_battery : int
+    number : int
+        K.
+    rows : float
+        2J + 1 of the highest.
+    """
+
+    n_battery: int
+    number: int
+    rows: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +76,11 @@ class CoupledBasis:
         """K."""
         return self.J.size
 
+    @property
+    def ladders(self) -> Ladders:
+        """How many ladders, and how high."""
+        return Ladders(self.n_battery, self.J.size, 2.0 * float(self.J[-1]) + 1.0)
+
 
 def coupled_basis(n_battery: int, n_charger: int, tail: float = WEIGHT_TAIL) -> CoupledBasis:
     """The ladders whose weights matter: the left-out ones together weigh less than `tail`.
@@ -92,6 +115,26 @@ def coupled_basis(n_battery: int, n_charger: int, tail: float = WEIGHT_TAIL) -> 
         diagonal=diagonal,
         coupling=f,
     )
+
+
+def ladders_of(n_battery: int, n_charger: int) -> Ladders:
+    """How many ladders matter, remembered; refused as `coupled_basis` refuses them.
+
+    >>> ladders_of(1, 5)
+    Ladders(n_battery=1, number=2, rows=7.0)
+    """
+    found = _ladders_or_refusal(n_battery, n_charger)
+    if isinstance(found, InputError):
+        raise found
+    return found
+
+
+@lru_cache(maxsize=256)
+def _ladders_or_refusal(n_battery: int, n_charger: int) -> Ladders | InputError:
+    try:
+        return coupled_basis(n_battery, n_charger).ladders
+    except InputError as refusal:
+        return refusal
 
 
 def ladder_weights(smaller: int, larger: int, tail: float = WEIGHT_TAIL) -> Array:

@@ -68,11 +68,10 @@ def evolve_dicke(
     [0. 1.]
     """
     t = output_times(times)
-    if t[-1] > MOST_TIME:
-        raise InputError("times", float(t[-1]), f"must be at most {MOST_TIME:g} / omega")
     names = requested(observables, default=AVAILABLE, available=AVAILABLE)
+    refuse_too_large(battery, t)
     n = battery.spins_each
-    kept = 2 * n + 12
+    kept = _photons_kept(n)
     while True:
         states, overflow = _states(n, kept, battery.coupling, t)
         if overflow < OVERFLOW:
@@ -92,6 +91,26 @@ def evolve_dicke(
     return Solution(t, reading, provenance, model=battery)
 
 
+def refuse_too_large(battery: DickeBattery, times: Array) -> None:
+    """Refuse what `evolve_dicke` refuses for its size, before anything is computed."""
+    if times[-1] > MOST_TIME:
+        raise InputError("times", float(times[-1]), f"must be at most {MOST_TIME:g} / omega")
+    _refuse_many_states(battery.spins_each, _photons_kept(battery.spins_each), battery.coupling)
+
+
+def _photons_kept(n: int) -> int:
+    return 2 * n + 12
+
+
+def _refuse_many_states(n: int, kept: int, coupling: float) -> None:
+    if (n + 1) * (kept + 1) > MOST_STATES:
+        raise InputError(
+            "n_battery, coupling",
+            (n, coupling),
+            f"needs more than {MOST_STATES} states of spins and photons",
+        )
+
+
 def _operators(n: int, kept: int, coupling: float) -> dict[str, Any]:
     one_b, one_a = qutip.qeye(n + 1), qutip.qeye(kept + 1)
     x, y, z = (qutip.tensor(qutip.jmat(n / 2, axis), one_a) for axis in "xyz")
@@ -108,12 +127,7 @@ def _operators(n: int, kept: int, coupling: float) -> dict[str, Any]:
 
 def _states(n: int, kept: int, coupling: float, times: Array) -> tuple[list[Any], float]:
     """Kets at `times`, and the largest weight of the last photon number."""
-    if (n + 1) * (kept + 1) > MOST_STATES:
-        raise InputError(
-            "n_battery, coupling",
-            (n, coupling),
-            f"needs more than {MOST_STATES} states of spins and photons",
-        )
+    _refuse_many_states(n, kept, coupling)
     start = qutip.tensor(qutip.basis(n + 1, n), qutip.basis(kept + 1, n))
     options = {"atol": 1e-11, "rtol": 1e-9, "nsteps": 10_000_000, "progress_bar": ""}
     grid = times if times[0] == 0.0 else np.concatenate([[0.0], times])

@@ -108,8 +108,7 @@ def heisenberg_averages(battery: CollectiveBattery, times: ArrayLike) -> Average
     >>> print(late.battery_energy.round(9) + 0.0)
     [0.         0.94853685 1.        ]
     """
-    if battery.battery_start != "down":
-        raise InputError("battery_start", battery.battery_start, 'must be "down" at this size')
+    _refuse_other_starts(battery)
     times = output_times(times)
     taus = times * battery.gamma
     basis = _smaller_first(battery)
@@ -132,9 +131,15 @@ def chains_at(battery: CollectiveBattery, last: float) -> int:
 
     Raises InputError as it does.
     """
+    _refuse_other_starts(battery)
     basis = _smaller_first(battery)
     families = _level_family(battery, basis), _coherence_family(battery, basis)
     return _needed(battery, *families, last * battery.gamma)
+
+
+def _refuse_other_starts(battery: CollectiveBattery) -> None:
+    if battery.battery_start != "down":
+        raise InputError("battery_start", battery.battery_start, 'must be "down" at this size')
 
 
 def _needed(

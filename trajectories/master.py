@@ -1,24 +1,36 @@
 """Exact averages: the collective master equation, solved chain by chain; and all that leaves it."""
 
+import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nvmodel.battery import CollectiveBattery, to_be_solved
+from nvmodel.method import (
+    PATIENCE_SECONDS,
+    Method,
+    Problem,
+    Work,
+    able,
+    never,
+    offered,
+    refused_by,
+    refused_for_size,
+)
 from nvmodel.observables import Needs, needing, requested
 from nvmodel.refusal import InputError
 from nvmodel.resonator import of_the_reservoir
 from nvmodel.solution import Distribution, Reading, Solution
 from nvmodel.times import output_times
-from trajectories.angular import CoupledBasis, coupled_basis
+from trajectories.angular import CoupledBasis, Ladders, coupled_basis, ladders_of
 from trajectories.chains import Chains, pair_chains, photon_numbers, propagate
 from trajectories.conditional import unravelling
-from trajectories.counting import exact_fluctuations, records_follow
+from trajectories.counting import exact_fluctuations, records_follow, refuse_unknown_records
 from trajectories.fluctuations import COUNTING, OVER_RUNS
-from trajectories.heisenberg import heisenberg_averages
+from trajectories.heisenberg import chains_at, heisenberg_averages
 from trajectories.photonstates import populations_from_photons
-from trajectories.protocols import timed_averages
+from trajectories.protocols import refuse_large_averages, timed_averages
 from trajectories.readout import (
     ENERGIES,
     FROM_ENERGY,
@@ -50,6 +62,13 @@ NEGLIGIBLE_COHERENCE = 1e-13
 MOST_UNKNOWNS = 32_000_000
 # above this many products the table of populations takes minutes: left to those who ask
 CHEAP_POPULATIONS = 2_000_000_000
+# what is measured of the cost, on one core
+SWEEP_SECONDS = 60e-9  # of an unknown and a step
+STEPS_BEFORE_OUTPUTS = 60  # from the fastest rate up to that of the outputs, about
+THERMAL_SWEEP = 2.0  # a tridiagonal solve over a bidiagonal one
+CHAIN_SWEEPS = 2e5  # a chain of the adjoint equation in unknowns times steps
+OUTPUTS_PER_CHAIN = 200.0  # output times that take as long as the chain itself
+EIGENVALUE_RATE = 1e9  # size cubed of dense matrices whose eigenvalues are found in a second
 
 
 def evolve(
@@ -103,25 +122,32 @@ def evolve(
     >>> print(evolve(dephased, [1.0, 20.0])["battery_energy"].round(6))  # the dark state leaks
     [0.084898 0.003873]
     """
-    battery = of_the_reservoir(battery)
+    model = of_the_reservoir(battery)
     t = output_times(times)
-    return _solved(to_be_solved(battery, t), t, observables).of_model(battery)
+    battery = to_be_solved(model, t)
+    problem = Problem(battery, t, asked(battery, observables))
+    return able(EVOLVE, problem).solve(problem).of_model(model)
 
 
-def _solved(battery: CollectiveBattery, t: Array, observables: Iterable[str] | None) -> Solution:
+def asked(battery: CollectiveBattery, observables: Iterable[str] | None) -> tuple[str, ...]:
+    """The names that `evolve` computes: those asked for, or the cheap ones; refused if unknown."""
     if not plain_charging(battery):
         default = (*ENERGIES, *FROM_POPULATIONS, *LOST)
-        return timed_averages(battery, t, requested(observables, default, FOR_REAL_SPINS))
+        return requested(observables, default, FOR_REAL_SPINS)
+    ladders = ladders_of(battery.n_battery, battery.n_charger)
+    names = requested(observables, default_observables(ladders), AVAILABLE)
+    for name in names:
+        if name in OVER_RUNS:
+            refuse_unknown_records(battery, name)
+    return names
+
+
+def _by_chains(problem: Problem) -> Solution:
+    battery, t, names = problem.model, problem.times, problem.names
     basis = coupled_basis(battery.n_battery, battery.n_charger)
-    names = requested(observables, default=default_observables(basis), available=AVAILABLE)
     exact = exact_fluctuations(battery, t, names)
     ladder = any(name in NEED_POPULATIONS for name in names)
     all_pairs = needs_all_pairs(battery, names)
-    if not all_pairs and not ladder and unknowns_of(basis, all_pairs) > MANY_UNKNOWNS:
-        return _at_any_size(battery, t, names, exact)
-    refuse_too_many_unknowns(battery, basis, all_pairs)
-    if any(name in FROM_ENTANGLEMENT for name in names):
-        refuse_large_blocks(basis)
     furthest = basis.n_ladders if all_pairs else 1
     chains = pair_chains(basis, battery.occupation, furthest, NEGLIGIBLE_COHERENCE)
     operators = linear_observables(basis, chains, battery.occupation)
@@ -189,14 +215,12 @@ def available(battery: CollectiveBattery) -> tuple[str, ...]:
     >>> "daemonic_ergotropy" in available(CollectiveBattery(1, 5, nbar=0.5))
     False
     """
-    if not plain_charging(battery):
-        return FOR_REAL_SPINS
-    return tuple(name for name in AVAILABLE if records_follow(battery) or name not in OVER_RUNS)
+    return offered(EVOLVE, battery)
 
 
-def _at_any_size(
-    battery: CollectiveBattery, t: Array, names: tuple[str, ...], exact: Reading
-) -> Solution:
+def _at_any_size(problem: Problem) -> Solution:
+    battery, t, names = problem.model, problem.times, problem.names
+    exact = exact_fluctuations(battery, t, names)
     found = heisenberg_averages(battery, t)
     values = {name: getattr(found, name) for name in names if hasattr(found, name)}
     values |= exact.values
@@ -261,25 +285,22 @@ def _start_state(battery: CollectiveBattery, basis: CoupledBasis, chains: Chains
     return state
 
 
-def default_observables(basis: CoupledBasis) -> tuple[str, ...]:
+def default_observables(ladders: Ladders) -> tuple[str, ...]:
     """What `evolve` gives unasked: with ergotropies where populations are cheap."""
-    pairs = basis.n_ladders * (basis.n_ladders + 1) / 2
-    products = pairs * (2 * basis.J[-1] + 1) * (basis.n_battery + 1)
+    products = unknowns_of(ladders, all_pairs=True) * (ladders.n_battery + 1)
     return ENERGIES + (FROM_POPULATIONS if products <= CHEAP_POPULATIONS else ())
 
 
-def unknowns_of(basis: CoupledBasis, all_pairs: bool) -> float:
+def unknowns_of(ladders: Ladders, all_pairs: bool) -> float:
     """Elements of the density matrix that are followed."""
-    K = basis.n_ladders
+    K = ladders.number
     chains = K * (K + 1) // 2 if all_pairs else 2 * K - 1
-    return float(chains * (2 * basis.J[-1] + 1))
+    return chains * ladders.rows
 
 
-def refuse_too_many_unknowns(
-    battery: CollectiveBattery, basis: CoupledBasis, all_pairs: bool
-) -> None:
+def refuse_too_many_unknowns(battery: CollectiveBattery, ladders: Ladders, all_pairs: bool) -> None:
     """Refuse what memory cannot hold."""
-    unknowns = unknowns_of(basis, all_pairs)
+    unknowns = unknowns_of(ladders, all_pairs)
     if unknowns > MOST_UNKNOWNS:
         raise InputError(
             "n_battery, n_charger",
@@ -287,3 +308,91 @@ def refuse_too_many_unknowns(
             f"need {unknowns:.2g} unknowns ({unknowns * 48e-9:.2g} GB), at most "
             f"{MOST_UNKNOWNS:.2g}; take fewer spins{' or energies only' if all_pairs else ''}",
         )
+
+
+def _refuse_large_chains(problem: Problem) -> None:
+    battery, names = problem.model, problem.names
+    ladders = ladders_of(battery.n_battery, battery.n_charger)
+    refuse_too_many_unknowns(battery, ladders, needs_all_pairs(battery, names))
+    if any(name in FROM_ENTANGLEMENT for name in names):
+        refuse_large_blocks(ladders)
+
+
+def _chain_work(problem: Problem) -> Work:
+    battery, names, outputs = problem.model, problem.names, problem.times.size
+    ladders = ladders_of(battery.n_battery, battery.n_charger)
+    unknowns = unknowns_of(ladders, needs_all_pairs(battery, names))
+    held = 12.0 * unknowns + min(float(BATCH), outputs * unknowns)
+    pace = THERMAL_SWEEP if battery.occupation > 0.0 else 1.0
+    sweeps = unknowns * (outputs + STEPS_BEFORE_OUTPUTS) * pace
+    return Work(SWEEP_SECONDS * sweeps, 8.0 * held, _table_seconds(ladders, names, outputs))
+
+
+def _table_seconds(ladders: Ladders, names: tuple[str, ...], outputs: int) -> float:
+    """Of populations and of the eigenvalues of a negativity, at most."""
+    elements, size = unknowns_of(ladders, all_pairs=True), ladders.n_battery + 1.0
+    seconds = 0.0
+    if {*NEED_POPULATIONS, *COUNTING, *OVER_RUNS} & set(names):
+        products = elements * size if elements <= MOST_UNKNOWNS else math.inf
+        seconds = PATIENCE_SECONDS * products / CHEAP_POPULATIONS
+    if set(FROM_ENTANGLEMENT) & set(names):
+        seconds = max(seconds, outputs * ladders.rows * size**3 / EIGENVALUE_RATE)
+    return seconds
+
+
+def _refuse_where_chains_are_few(problem: Problem) -> None:
+    battery = problem.model
+    sizes = (battery.n_battery, battery.n_charger)
+    if unknowns_of(ladders_of(*sizes), all_pairs=False) <= MANY_UNKNOWNS:
+        raise InputError("n_battery, n_charger", sizes, "so few are quicker ladder by ladder")
+    chains_at(battery, float(problem.times[-1]))
+
+
+def _heisenberg_work(problem: Problem) -> Work:
+    battery, outputs = problem.model, problem.times.size
+    chains = chains_at(battery, float(problem.times[-1]))
+    sweeps = chains * CHAIN_SWEEPS * (1.0 + outputs / OUTPUTS_PER_CHAIN)
+    ladders = ladders_of(battery.n_battery, battery.n_charger)
+    return Work(SWEEP_SECONDS * sweeps, 1e8, _table_seconds(ladders, problem.names, outputs))
+
+
+def _of_chains(battery: CollectiveBattery) -> tuple[str, ...]:
+    if not plain_charging(battery):
+        return ()
+    return tuple(name for name in AVAILABLE if records_follow(battery) or name not in OVER_RUNS)
+
+
+def _without_states(battery: CollectiveBattery) -> tuple[str, ...]:
+    states = {*NEED_POPULATIONS, *FROM_ENTANGLEMENT}
+    return tuple(name for name in _of_chains(battery) if name not in states)
+
+
+HEISENBERG = Method(
+    name="Heisenberg equation on doubling grids",
+    kind="evolve",
+    offers=_without_states,
+    why_not=refused_by(_refuse_where_chains_are_few),
+    work=_heisenberg_work,
+    solve=_at_any_size,
+    error="1e-10",
+)
+CHAINS = Method(
+    name="master equation",
+    kind="evolve",
+    offers=_of_chains,
+    why_not=refused_by(_refuse_large_chains),
+    work=_chain_work,
+    solve=_by_chains,
+    error="1e-10",
+)
+IRREPS = Method(
+    name="master equation over irreps",
+    kind="evolve",
+    offers=lambda battery: () if plain_charging(battery) else FOR_REAL_SPINS,
+    why_not=refused_for_size(refuse_large_averages),
+    work=never,
+    solve=lambda problem: timed_averages(problem.model, problem.times, problem.names),
+    error="1e-10",
+)
+EVOLVE = (HEISENBERG, CHAINS, IRREPS)
+"""How averages are made, in order."""

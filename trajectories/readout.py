@@ -12,7 +12,7 @@ from nvmodel.battery import CollectiveBattery
 from nvmodel.ergotropy import ladder_ergotropy, local_ergotropy, total_ergotropy_symmetric
 from nvmodel.observables import ELSEWHERE, OBSERVABLES, Needs, needing
 from nvmodel.refusal import InputError
-from trajectories.angular import CoupledBasis, clebsch_gordan, lowering_squared
+from trajectories.angular import CoupledBasis, Ladders, clebsch_gordan, lowering_squared
 from trajectories.chains import Chains
 from trajectories.entanglement import log_negativity, log_negativity_and_rate, transpose_blocks
 
@@ -116,10 +116,10 @@ def _coefficients_by_row(
         yield from zip(part.tolist(), table, strict=True)
 
 
-def refuse_large_blocks(basis: CoupledBasis) -> None:
+def refuse_large_blocks(ladders: Ladders) -> None:
     """Refuse a negativity whose matrices memory does not hold, before any is made."""
-    size = basis.n_battery + 1.0
-    elements = (2.0 * float(basis.J[-1]) + 1.0) * size * size
+    size = ladders.n_battery + 1.0
+    elements = ladders.rows * size * size
     if elements > MOST_BLOCKS:
         raise InputError(
             "observables",

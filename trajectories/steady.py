@@ -13,16 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nvmodel.battery import CollectiveBattery, only_collective, to_be_solved
+from nvmodel.method import Method, Problem, Work, able, refused_by
 from nvmodel.observables import ELSEWHERE, OBSERVABLES, Needs, needing, requested
 from nvmodel.refusal import InputError
 from nvmodel.resonator import of_the_reservoir
 from nvmodel.solution import Distribution, Reading, Solution
-from trajectories.angular import CoupledBasis, coupled_basis
+from trajectories.angular import CoupledBasis, Ladders, coupled_basis, ladders_of
 from trajectories.chains import pair_chains
 from trajectories.endstates import EMISSION, light_in_the_end, scatter_in_the_end
 from trajectories.fluctuations import OVER_RUNS
 from trajectories.readout import (
     FROM_ENERGY,
+    FROM_ENTANGLEMENT,
     FROM_POPULATIONS,
     derived,
     entanglement,
@@ -40,12 +42,15 @@ ENERGIES = tuple(
     if OBSERVABLES[name].unasked and not OBSERVABLES[name].per_time
 )
 SCATTER = (*needing(Needs.POPULATIONS | Needs.SQUARES, without=Needs.RECORD), *OVER_RUNS)
-AVAILABLE = (*ENERGIES, *FROM_ENERGY, *FROM_POPULATIONS, "log_negativity", *SCATTER, *EMISSION)
+NEGATIVITY = tuple(name for name in FROM_ENTANGLEMENT if not OBSERVABLES[name].per_time)
+FROM_STATES = (*FROM_POPULATIONS, *NEGATIVITY, *SCATTER, *EMISSION)
+AVAILABLE = (*ENERGIES, *FROM_ENERGY, *FROM_STATES)
 
 # products in the table of populations: above the first it is left to those who ask (a second),
 # above the other it is refused (minutes)
 CHEAP_POPULATIONS = 100_000_000
 MOST_POPULATIONS = 20_000_000_000
+SECONDS, PRODUCT_SECONDS = 0.01, 1e-8  # of one core: without a table, and of a product in one
 MOST_EXPONENT = 750.0  # ln(1 + 1/nbar) of the least nbar that a double holds
 
 
@@ -84,13 +89,24 @@ def steady_state(battery: CollectiveBattery, observables: Iterable[str] | None =
     1.99...e-15
     """
     model = of_the_reservoir(battery)
-    known = available(model)
+    names = asked(model, observables)
     battery = to_be_solved(model, [math.inf])
+    problem = Problem(battery, np.array([math.inf]), names)
+    return able(STEADY, problem).solve(problem).of_model(model)
+
+
+def asked(battery: CollectiveBattery, observables: Iterable[str] | None) -> tuple[str, ...]:
+    """The names that `steady_state` computes: those asked for, or the cheap ones."""
+    known = available(battery)
+    ladders = ladders_of(battery.n_battery, battery.n_charger)
+    cheap = population_products(battery, ladders) <= CHEAP_POPULATIONS
+    return requested(observables, ENERGIES + (FROM_POPULATIONS if cheap else ()), known)
+
+
+def _in_closed_form(problem: Problem) -> Solution:
+    battery, names = problem.model, problem.names
     basis = coupled_basis(battery.n_battery, battery.n_charger)
     weight = _ladder_probabilities(battery, basis)
-    products = population_products(battery, basis)
-    default = ENERGIES + (FROM_POPULATIONS if products <= CHEAP_POPULATIONS else ())
-    names = requested(observables, default=default, available=known)
     battery_energy, charger_energy = _energies(battery, basis, weight)
     values = {
         "battery_energy": np.array([battery_energy]),
@@ -101,17 +117,7 @@ def steady_state(battery: CollectiveBattery, observables: Iterable[str] | None =
     if weight.size <= 1_000_000:
         distributions["dark_state"] = Distribution.of_values("J of the ladder", basis.J, weight)
     ladder = None
-    needs_states = {*FROM_POPULATIONS, "log_negativity", *SCATTER, *EMISSION} & set(names)
-    if needs_states:
-        if products > MOST_POPULATIONS:
-            raise InputError(
-                "observables",
-                names,
-                f"ergotropy and negativity need a table of {products:.1g} products here, at most "
-                f"{MOST_POPULATIONS:.1g}; ask for energies only",
-            )
-        if "log_negativity" in names:
-            refuse_large_blocks(basis)
+    if set(FROM_STATES) & set(names):
         chains = pair_chains(basis, battery.occupation, furthest=0)
         state = weight * _equilibrium(basis, chains.M, battery.occupation)
         _add_single_runs(battery, basis, chains.M, state / weight.sum(), names, values)
@@ -123,7 +129,7 @@ def steady_state(battery: CollectiveBattery, observables: Iterable[str] | None =
             values["log_negativity"] = entanglement(basis, chains, state[None], False)[0]
     values |= derived(names, battery, values["battery_energy"], ladder)
     reading = Reading({name: values[name] for name in names}, distributions=distributions)
-    return Solution([np.inf], reading, {"solver": "closed form"}, model=model)
+    return Solution([np.inf], reading, {"solver": CLOSED_FORM.name})
 
 
 def available(battery: CollectiveBattery) -> tuple[str, ...]:
@@ -137,24 +143,6 @@ def available(battery: CollectiveBattery) -> tuple[str, ...]:
     to_be_solved(battery, [math.inf])  # a protocol that ends has none
     perfect = battery.detector_efficiency == 1.0
     return tuple(name for name in AVAILABLE if perfect or name not in OVER_RUNS)
-
-
-def in_reach(battery: CollectiveBattery) -> tuple[str, ...]:
-    """Those of `available` that `steady_state` does not refuse for their size.
-
-    >>> "ergotropy" in in_reach(CollectiveBattery(10**8, 5 * 10**8))
-    False
-    """
-    known = available(battery)
-    basis = coupled_basis(battery.n_battery, battery.n_charger)
-    beyond: set[str] = set()
-    if population_products(battery, basis) > MOST_POPULATIONS:
-        beyond |= {*FROM_POPULATIONS, "log_negativity", *SCATTER, *EMISSION}
-    try:
-        refuse_large_blocks(basis)
-    except InputError:
-        beyond.add("log_negativity")
-    return tuple(name for name in known if name not in beyond)
 
 
 def _add_single_runs(
@@ -246,12 +234,51 @@ def _equilibrium(basis: CoupledBasis, M: Array, nbar: float) -> Array:
     return boltzmann / boltzmann.sum(axis=0)
 
 
-def population_products(battery: CollectiveBattery, basis: CoupledBasis) -> float:
+def population_products(battery: CollectiveBattery, ladders: Ladders) -> float:
     """About how many products the populations of the steady state take."""
-    rows = 2 * basis.J[-1] + 1
+    K, rows = ladders.number, ladders.rows
     if battery.occupation == 0.0:
-        occupied = float(basis.n_ladders)
+        occupied = float(K)
     else:
-        occupied = min(rows, basis.n_ladders + 70.0 * (battery.occupation + 1.0))
+        occupied = min(rows, K + 70.0 * (battery.occupation + 1.0))
     # rows of zeros still take memory
-    return occupied * basis.n_ladders * (battery.n_battery + 1.0) + 30.0 * rows * basis.n_ladders
+    return occupied * K * (battery.n_battery + 1.0) + 30.0 * rows * K
+
+
+def _refuse_large_tables(problem: Problem) -> None:
+    names, battery = problem.names, problem.model
+    if not set(FROM_STATES) & set(names):
+        return
+    ladders = ladders_of(battery.n_battery, battery.n_charger)
+    products = population_products(battery, ladders)
+    if products > MOST_POPULATIONS:
+        raise InputError(
+            "observables",
+            names,
+            f"ergotropy and negativity need a table of {products:.1g} products here, at most "
+            f"{MOST_POPULATIONS:.1g}; ask for energies only",
+        )
+    if set(NEGATIVITY) & set(names):
+        refuse_large_blocks(ladders)
+
+
+def _work(problem: Problem) -> Work:
+    battery = problem.model
+    if not set(FROM_STATES) & set(problem.names):
+        return Work(SECONDS)
+    ladders = ladders_of(battery.n_battery, battery.n_charger)
+    products = population_products(battery, ladders)
+    bytes_held = 8.0 * products / (battery.n_battery + 1.0)
+    return Work(SECONDS + PRODUCT_SECONDS * products, bytes_held)
+
+
+CLOSED_FORM = Method(
+    name="closed form",
+    kind="steady",
+    offers=available,
+    why_not=refused_by(_refuse_large_tables),
+    work=_work,
+    solve=_in_closed_form,
+    error="rounding",
+)
+STEADY = (CLOSED_FORM,)

@@ -1,6 +1,5 @@
 """Which curves of which results belong over each other; refusals of what is not comparable."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -9,8 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nvmodel import CollectiveBattery
-from nvmodel.dicke import DickeBattery
 from nvmodel.refusal import InputError
 from runs.choice import chosen, engine_name
 from runs.definition import Method, Point
@@ -122,22 +119,13 @@ def read_sources(folders: Sequence[Path]) -> list[Source]:
 def facts_of(model: Model) -> Facts:
     """Sizes and rates of a model.
 
+    >>> from nvmodel import CollectiveBattery
     >>> facts_of(CollectiveBattery(2, 10, gamma=0.5)).rate
     6.0
     """
-    if isinstance(model, CollectiveBattery):
-        spins = model.n_battery + model.n_charger
-        return Facts(spins, model.ratio, model.occupation, spins * model.gamma, model.n_battery)
-    if isinstance(model, DickeBattery):
-        pace = model.coupling * math.sqrt(model.spins_each)
-        return Facts(model.n_battery, math.inf, 0.0, pace, model.n_battery)
-    battery = 0 if model.battery is None else model.battery.number
-    charger = model.charger
-    spins = battery + charger.number
-    kappa = model.resonator.kappa
-    gamma = 4.0 * charger.coupling**2 / kappa if kappa > 0.0 else np.inf
-    ratio = charger.number / battery if battery else np.inf
-    return Facts(spins, ratio, model.nbar, spins * gamma, battery)
+    n_battery, n_charger = model.sizes
+    nbar = float(model.nbar or 0.0)
+    return Facts(n_battery + n_charger, model.ratio, nbar, model.collective_rate, n_battery)
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,6 +175,7 @@ def matched(sources: Sequence[Source], scaled: bool, anyway: bool) -> Matched:
 def reason_against(one: Model, two: Model, scaled: bool) -> tuple[str, Any, str] | None:
     """Field, value and reason why two models are not comparable; None if they are.
 
+    >>> from nvmodel import CollectiveBattery
     >>> reason_against(CollectiveBattery(1, 2), CollectiveBattery(1, 5), scaled=False)
     ('ratio', 5.0, 'the reference has 2.0')
     """
@@ -195,13 +184,16 @@ def reason_against(one: Model, two: Model, scaled: bool) -> tuple[str, Any, str]
         a, b = getattr(mine, name), getattr(theirs, name)
         if a != b and not abs(a - b) <= SAME * max(abs(a), abs(b)):
             return name, b, f"the reference has {a}"
-    if isinstance(one, CollectiveBattery) and isinstance(two, CollectiveBattery):
-        for field in fields(CollectiveBattery):
+    if one.reservoir is not None and two.reservoir is not None:
+        for field in fields(one):
+            if field.name in SIZES:
+                continue
             a, b = getattr(one, field.name), getattr(two, field.name)
-            if field.name not in SIZES and a != b:
+            if a != b:
                 return field.name, b, f"the reference has {a}"
-        if one.gamma != two.gamma and not scaled:
-            return "gamma", two.gamma, f"the reference has {one.gamma}; give --scaled"
+        was, rate = one.reservoir.gamma, two.reservoir.gamma
+        if was != rate and not scaled:
+            return "gamma", rate, f"the reference has {was}; give --scaled"
     return None
 
 
@@ -308,7 +300,7 @@ def _nearest(other: Series, candidates: list[Series]) -> Series:
 def _differing(one: Series, other: Series) -> tuple[str, ...]:
     notes = []
     models = (one.point.model, other.point.model)
-    if type(models[0]) is type(models[1]) and not isinstance(models[0], CollectiveBattery):
+    if type(models[0]) is type(models[1]) and models[0].reservoir is None:
         for field in fields(models[0]):
             if getattr(models[0], field.name) != getattr(models[1], field.name):
                 notes.append(f"the models differ in {field.name}")

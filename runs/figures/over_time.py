@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from nvmodel.battery import CollectiveBattery
 from nvmodel.observables import OBSERVABLES, in_words
 from nvmodel.protocol import boundaries
 from runs.choice import exact_averages
@@ -160,8 +159,8 @@ def _draw_boundaries(axis: Axes, study: Study, entries: dict[str, Artist]) -> No
     The names stand in a strip above all curves.
     """
     models = [point.model for point in study.definition.points()]
-    found = {boundaries(m.protocol) for m in models if isinstance(m, CollectiveBattery)}
-    if len(found) != 1:
+    found = {boundaries(m.protocol) for m in models}
+    if len(found) != 1 or not any(found):
         return
     of_time, times = time_scale(study)[0], study.definition.times
     names: dict[float, list[str]] = {}

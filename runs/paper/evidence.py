@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.interpolate import CubicSpline
 from threadpoolctl import threadpool_limits
 
-from nvmodel import CollectiveBattery
+from nvmodel.resonator import of_the_reservoir
 from runs.definition import (
     Point,
     RunDefinition,
@@ -132,8 +132,7 @@ def peaks_over_time(
 
 
 def _peaks_of(point: Point, table: pd.DataFrame) -> dict[str, Any]:
-    battery = point.model
-    assert isinstance(battery, CollectiveBattery)  # all of the paper's definitions are
+    battery = of_the_reservoir(point.model)
     row: dict[str, Any] = {"n_battery": battery.n_battery, "ratio": battery.ratio}
     here = (table["n_battery"] == row["n_battery"]) & np.isclose(table["ratio"], row["ratio"])
     curve = table[here].sort_values("time")

@@ -7,6 +7,7 @@ from typing import Any
 from nvmodel import ResonatorBattery
 from nvmodel.devices import DEVICES, Device, find_device, resonator_battery, with_value
 from nvmodel.refusal import InputError, finite_number, known_name
+from nvmodel.resonator import of_a_resonator
 from runs.definition import find_definition, shipped_definitions
 from runs.models import build_model, flattened, known_key
 from runs.plan.parameters import split
@@ -102,11 +103,11 @@ def _from_file(path: Path) -> tuple[str, ResonatorBattery]:
         if isinstance(value, (list, dict)):
             raise InputError(f"model.{name}", value, "a plan has one model: use --vary for sweeps")
     model = build_model(fields)
-    if not isinstance(model, ResonatorBattery):
+    if model.resonator is None:
         raise InputError("model.resonator", None, "must be a table: a plan needs frequencies")
-    if model.battery is None:
+    if not model.sizes[0]:
         raise InputError("model.battery", None, "must be a table: a plan charges a battery")
-    return str(content.get("title", path.stem)), model
+    return str(content.get("title", path.stem)), of_a_resonator(model)
 
 
 def _table(content: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from nvmodel.numbers import counted, with_error
 from runs.answer import answer
 from runs.definition import Point, RunDefinition
 from runs.report.charts import Chart, charts
-from runs.report.equations import equation, explanation
+from runs.report.equations import equation
 from runs.report.folders import Told, picture, pictures, told
 from runs.report.packing import drawing_library, packed
 from runs.report.tables import tables_html
@@ -119,7 +119,7 @@ def _of_study(anchor: str, result: Result, folder: Path) -> Section:
         runs=runs_line(study),
         question=_question(definition, points),
         equation=equation(points[0].model),
-        explanation=explanation(points[0].model),
+        explanation=points[0].model.symbols,
         toml=toml,
         toml_link=f"data:application/toml;base64,{encoded}",
         file_name=f"{name}.toml",

@@ -8,7 +8,8 @@ from nvmodel.observables import OBSERVABLES, Needs, needing
 def test_every_observable_needs_something_and_has_words():
     for name, one in OBSERVABLES.items():
         assert one.needs, name
-        assert one.words and "_" not in one.words, name
+        assert one.words, name
+        assert "_" not in one.words, name
         assert one.bounds[0] < one.bounds[1], name
 
 

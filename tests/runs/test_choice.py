@@ -1,5 +1,7 @@
 """engine = "auto": exact where it is affordable, never an approximation in silence."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,11 +9,14 @@ import meanfield
 import trajectories
 from meanfield.expected import expected_error, read_map
 from nvmodel import CollectiveBattery, InputError
+from nvmodel.method import Problem, within_reach
 from runs.choice import chosen, exact_averages
 from runs.definition import parse_definition
 from runs.provenance import provenance
 from runs.study import run_study
-from trajectories.reach import averages_in_reach, runs_in_reach
+from trajectories import jumps, master
+from trajectories.master import EVOLVE
+from trajectories.methods import SAMPLE
 
 TIMES = [0.0, 1e-3, 2e-3]
 
@@ -48,7 +53,8 @@ def test_reach_is_what_the_solver_accepts():
     """On one side an answer, on the other a refusal: R = 1 needs 10 sqrt(N) ladders."""
     for size, accepted in ((2_000, True), (10**9, False)):
         battery, times = CollectiveBattery(size, size), np.array([0.0, 1e-1 / size])
-        assert ("battery_energy" in averages_in_reach(battery, times)) == accepted
+        problem = Problem(battery, times, master.available(battery))
+        assert ("battery_energy" in within_reach(EVOLVE, problem)) == accepted
         if accepted:
             trajectories.evolve(battery, times, ["battery_energy"])
         else:
@@ -68,8 +74,10 @@ def test_single_runs_of_many_spins_are_semiclassical_and_say_so():
     cold = _choice({"n_battery": 10**6, "ratio": 5}, "sample", runs=1000)
     assert cold.definition.engine == "quantum"
     # patience, not a limit of the solver: 10^9 runs of 10^4 spins are hours
-    assert "battery_energy" in runs_in_reach(CollectiveBattery(2000, 8000), np.array([1e-2]), 10**3)
-    assert runs_in_reach(CollectiveBattery(2000, 8000), np.array([1e-2]), 10**9) == ()
+    battery = CollectiveBattery(2000, 8000)
+    problem = Problem(battery, np.array([1e-2]), jumps.available(battery), 10**3)
+    assert "battery_energy" in within_reach(SAMPLE, problem)
+    assert within_reach(SAMPLE, replace(problem, runs=10**9)) == ()
 
 
 def test_observables_decide():
@@ -117,7 +125,7 @@ def test_steady_states_are_exact_or_refused():
 
 def test_a_study_mixes_engines_and_says_which(monkeypatch):
     # so many runs in groups of jumps take about 2 s
-    monkeypatch.setattr("trajectories.reach.PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr("nvmodel.method.PATIENCE_SECONDS", 1.0)
     definition = _definition(
         {"n_battery": [10, 10**7], "ratio": 5},
         "sample",

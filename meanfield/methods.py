@@ -1,0 +1,97 @@
+"""The methods of the semiclassical engine, in order; errors by docs/regimes.md's map."""
+
+from functools import partial
+from typing import Any
+
+from meanfield import readout, tally
+from meanfield.cumulants import SOLVERS, evolve
+from meanfield.delay import AVERAGED, delay_average, has_delays
+from meanfield.moments import system_of
+from meanfield.wigner import sample
+from nvmodel.method import Method, Problem, never
+from nvmodel.refusal import InputError
+from nvmodel.solution import Solution
+
+
+def _averages_of(model: Any) -> tuple[str, ...]:
+    return readout.available(system_of(model, 1))
+
+
+def _over_delays_of(model: Any) -> tuple[str, ...]:
+    return tuple(name for name in _averages_of(model) if name in AVERAGED)
+
+
+def _runs_of(model: Any) -> tuple[str, ...]:
+    return tally.available(system_of(model, 1))
+
+
+def _not_undriven(problem: Problem) -> InputError | None:
+    if problem.model.drive is not None:
+        return None
+    return InputError("order", 1, "needs a drive: without a seed it stays at its start")
+
+
+def _not_driven(problem: Problem) -> InputError | None:
+    drive = problem.model.drive
+    if drive is None:
+        return None
+    return InputError("drive", drive, "must be None: second order here has no phase")
+
+
+def _no_delays(problem: Problem) -> InputError | None:
+    if problem.model.drive is None and has_delays(problem.model, problem.times):
+        return None
+    return InputError("delays", "averaged", "must burst, with a growth that can be followed")
+
+
+def _evolved(order: int, problem: Problem) -> Solution:
+    return evolve(problem.model, problem.times, order, problem.names)
+
+
+def _over_delays(problem: Problem) -> Solution:
+    return delay_average(problem.model, problem.times, problem.names)
+
+
+def _sampled(problem: Problem) -> Solution:
+    assert problem.runs is not None
+    return sample(problem.model, problem.times, problem.runs, 0, observables=problem.names)
+
+
+FIRST_ORDER = Method(
+    name=SOLVERS[1],
+    kind="evolve",
+    offers=_averages_of,
+    why_not=_not_undriven,
+    work=never,
+    solve=partial(_evolved, 1),
+    error="first",
+)
+DELAY_AVERAGE = Method(
+    name="second-order cumulants averaged over the delay",
+    kind="evolve",
+    offers=_over_delays_of,
+    why_not=_no_delays,
+    work=never,
+    solve=_over_delays,
+    error="delay",
+)
+SECOND_ORDER = Method(
+    name=SOLVERS[2],
+    kind="evolve",
+    offers=_averages_of,
+    why_not=_not_driven,
+    work=never,
+    solve=partial(_evolved, 2),
+    error="second",
+)
+TRUNCATED_WIGNER = Method(
+    name="truncated Wigner",
+    kind="sample",
+    offers=_runs_of,
+    why_not=never,
+    work=never,
+    solve=_sampled,
+    error="wigner",
+)
+METHODS = (FIRST_ORDER, DELAY_AVERAGE, SECOND_ORDER, TRUNCATED_WIGNER)
+"""`error` is the row of `errors.csv`."""

@@ -1,0 +1,38 @@
+"""The docs' table of methods is what the methods themselves say."""
+
+from pathlib import Path
+
+import pytest
+
+from meanfield import methods as semiclassical
+from runs.methods_page import NOWHERE, methods_table, refresh
+from trajectories.methods import CLOSED, IN_RESERVOIR
+
+PAGE = Path(__file__).parents[2] / "docs" / "methods.md"
+
+
+@pytest.fixture(scope="module")
+def table():
+    return methods_table()
+
+
+def test_the_page_is_what_its_generator_writes(tmp_path):
+    copy = tmp_path / "methods.md"
+    copy.write_text(PAGE.read_text(encoding="utf-8"), encoding="utf-8")
+    refresh(copy)
+    assert copy.read_text(encoding="utf-8") == PAGE.read_text(encoding="utf-8")
+
+
+def test_every_method_has_a_row(table):
+    names = {one.name for one in (*IN_RESERVOIR, *CLOSED, *semiclassical.METHODS)}
+    assert set(table["method"]) == names
+
+
+def test_sizes_are_those_of_the_limits(table):
+    """The largest that a method gives is not refused; ten times as many is, or takes too long."""
+    rows = table.set_index(["method", "of"])
+    chains = rows.loc[("master equation", "reservoir, nbar = 0")]
+    assert chains["negativity"] != NOWHERE
+    heisenberg = rows.loc[("Heisenberg equation on doubling grids", "reservoir, nbar = 0")]
+    assert heisenberg["energies, rates"].endswith("$10^{17}$")
+    assert heisenberg["negativity"] == NOWHERE
