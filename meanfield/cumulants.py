@@ -96,6 +96,7 @@ def evolve(
 
     Examples
     --------
+    >>> from nvmodel import CollectiveBattery
     >>> solution = evolve(CollectiveBattery(n_battery=1, n_charger=5), [0.0, 20.0])
     >>> print(solution["battery_energy"].round(3))  # exact: 0.694
     [0.    0.724]

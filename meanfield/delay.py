@@ -77,6 +77,7 @@ def expected_delay(model: Experiment | System) -> BurstDelay:
 
     Examples
     --------
+    >>> from nvmodel import CollectiveBattery
     >>> delay = expected_delay(CollectiveBattery(n_battery=1000, n_charger=5000))
     >>> print([round(4000 * t, 3) for t in (delay.mean, delay.spread)])  # exact: 8.645, 1.284
     [8.648, 1.283]
@@ -121,6 +122,7 @@ def delay_average(
 
     Examples
     --------
+    >>> from nvmodel import CollectiveBattery
     >>> battery = CollectiveBattery(n_battery=1000, n_charger=5000)
     >>> times = np.linspace(0.0, 0.005, 201)
     >>> print(delay_average(battery, times)["power"].max().round(-1))  # exact 787, modal 1000
@@ -148,6 +150,7 @@ def delay_average(
 def has_delays(model: Experiment | System, times: Array) -> bool:
     """Whether `delay_average` answers: the start is unstable, and its growth can be followed.
 
+    >>> from nvmodel import CollectiveBattery
     >>> has_delays(CollectiveBattery(n_battery=1000, n_charger=5000), np.array([0.005]))
     True
     """

@@ -36,6 +36,7 @@ def growth_rate(model: Experiment | System) -> float:
 
     Examples
     --------
+    >>> from nvmodel import CollectiveBattery
     >>> battery = CollectiveBattery(n_battery=1000, n_charger=5000)
     >>> print(f"{growth_rate(battery):.6f}")  # (N_C - N_B)/2
     2000.000000
