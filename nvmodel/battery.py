@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -123,6 +123,10 @@ class CollectiveBattery:
     detector_efficiency: float = 1.0
     ratio: float = field(default=None, kw_only=True, compare=False)  # type: ignore[assignment]
 
+    resonator: ClassVar[None] = None  # the field follows the spins at once
+    drive: ClassVar[None] = None
+    ensembles: ClassVar[tuple[()]] = ()  # none whose spins differ from each other
+
     def __post_init__(self) -> None:
         assign = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
         assign("n_charger", _number_of_chargers(self.n_battery, self.n_charger, self.ratio))
@@ -182,21 +186,6 @@ class CollectiveBattery:
     def reservoir(self) -> Reservoir:
         """What all spins share."""
         return Reservoir(self.gamma, self.occupation)
-
-    @property
-    def resonator(self) -> None:
-        """None: the field follows the spins at once."""
-        return None
-
-    @property
-    def drive(self) -> None:
-        """None: a reservoir is not driven."""
-        return None
-
-    @property
-    def ensembles(self) -> tuple[()]:
-        """None whose spins differ from each other."""
-        return ()
 
     @property
     def sizes(self) -> tuple[int, int]:

@@ -9,7 +9,7 @@ own with one photon.
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from nvmodel.display import model_text
 from nvmodel.protocol import Protocol
@@ -46,6 +46,15 @@ class DickeBattery:
     coupling: float
     arrangement: Arrangement = "collective"
 
+    reservoir: ClassVar[None] = None  # closed
+    resonator: ClassVar[None] = None  # none that is open to surroundings
+    drive: ClassVar[None] = None  # its photons are there from the start
+    protocol: ClassVar[Protocol] = ()
+    ensembles: ClassVar[tuple[()]] = ()  # none whose spins differ from each other
+    ratio: ClassVar[float] = math.inf  # photons charge it
+    nbar: ClassVar[float] = 0.0
+    burst_rate: ClassVar[None] = None
+
     def __post_init__(self) -> None:
         spins = whole_number("n_battery", self.n_battery, least=1, most=1000)
         object.__setattr__(self, "n_battery", spins)
@@ -62,54 +71,14 @@ class DickeBattery:
         return "1/ω"
 
     @property
-    def reservoir(self) -> None:
-        """None: it is closed."""
-        return None
-
-    @property
-    def resonator(self) -> None:
-        """None that is open to surroundings."""
-        return None
-
-    @property
-    def drive(self) -> None:
-        """None: its photons are there from the start."""
-        return None
-
-    @property
-    def protocol(self) -> Protocol:
-        """Empty: nothing is switched."""
-        return ()
-
-    @property
-    def ensembles(self) -> tuple[()]:
-        """None whose spins differ from each other."""
-        return ()
-
-    @property
     def sizes(self) -> tuple[int, int]:
         """Numbers of spins of battery and charger, which is photons here."""
         return self.n_battery, 0
 
     @property
-    def ratio(self) -> float:
-        """Infinity: photons charge it."""
-        return math.inf
-
-    @property
-    def nbar(self) -> float:
-        """0: it has no surroundings."""
-        return 0.0
-
-    @property
     def collective_rate(self) -> float:
         """lambda sqrt(n) for n spins at a resonator."""
         return self.coupling * math.sqrt(self.spins_each)
-
-    @property
-    def burst_rate(self) -> None:
-        """None: nothing bursts."""
-        return None
 
     @property
     def equation(self) -> str:

@@ -10,6 +10,7 @@ surroundings with nbar thermal photons (Tavis and Cummings 1968).
 import math
 import warnings
 from dataclasses import dataclass
+from typing import ClassVar
 
 from scipy import constants
 
@@ -171,6 +172,10 @@ class ResonatorBattery:
     charger_detuning_hz: float = 0.0
     drive: Drive | None = None
 
+    reservoir: ClassVar[None] = None  # the spins share the resonator
+    protocol: ClassVar[Protocol] = ()  # nothing is switched but the drive
+    burst_rate: ClassVar[None] = None  # `meanfield.growth_rate` says
+
     def __post_init__(self) -> None:
         _of_type("charger", self.charger, SpinEnsemble)
         _of_type("resonator", self.resonator, Resonator)
@@ -201,16 +206,6 @@ class ResonatorBattery:
         return self.resonator.nbar
 
     @property
-    def reservoir(self) -> None:
-        """None: the spins share a resonator."""
-        return None
-
-    @property
-    def protocol(self) -> Protocol:
-        """Empty: nothing is switched but the drive."""
-        return ()
-
-    @property
     def ensembles(self) -> tuple[SpinEnsemble, ...]:
         """Battery, where there is one, and charger."""
         return (self.charger,) if self.battery is None else (self.battery, self.charger)
@@ -230,11 +225,6 @@ class ResonatorBattery:
         """(N_B + N_C) 4 g^2/kappa, with the charger's g; infinity where nothing is lost."""
         kappa = self.resonator.kappa
         return sum(self.sizes) * (4.0 * self.charger.coupling**2 / kappa if kappa else math.inf)
-
-    @property
-    def burst_rate(self) -> None:
-        """None: how fast a burst grows here, `meanfield.growth_rate` says."""
-        return None
 
     @property
     def equation(self) -> str:

@@ -6,19 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nvmodel.observables import OBSERVABLES
 from nvmodel.refusal import InputError, finite_number, known_name, whole_number
 from nvmodel.solution import Solution
 
-# observables that lie between 0 and 1 for every single run
-BOUNDED = (
-    "battery_energy",
-    "charger_energy",
-    "ergotropy",
-    "ergotropy_total",
-    "ergotropy_local",
-    "ergotropy_rotation",
-    "daemonic_ergotropy",
-    "open_work",
+# energies per spin, which lie within 1 of each other for all single runs
+BOUNDED = tuple(
+    name for name, one in OBSERVABLES.items() if one.unit == "ħω" and one.bounds[1] == 1.0
 )
 # photons have no bound at T > 0; at T = 0 the number of excitations is one
 COUNTED = ("emitted_photons",)
