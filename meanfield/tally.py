@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,14 +30,21 @@ from nvmodel.ergotropy import (
     local_ergotropy_bloch,
     local_ergotropy_of_classes,
 )
-from nvmodel.errors import kinked_error, late_runs, mean_error
-from nvmodel.peaks import PEAK, PeakTimes, add_peaks, no_peaks
-from nvmodel.refusal import InputError
-from nvmodel.solution import Distribution, Reading, RunSpans, same_shapes
+from nvmodel.errors import (
+    jackknife_variance,
+    kinked_error,
+    late_runs,
+    mean_error,
+    without_each,
+)
+from nvmodel.peaks import PEAK, add_peaks, no_peaks, peak_counts, read_peaks
+from nvmodel.solution import Distribution, Reading
 from nvmodel.sums import BITS, FULL, ExactSums, add_value, is_clipped, quantised, usable_bounds
+from nvmodel.tally import RunSpans, Tally
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
+Functional = Callable[[Array, Array], Array]
 
 MOST_LEVELS = 200
 ENERGY_BINS = 100
@@ -60,8 +67,25 @@ def available(system: System) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
-    """What all runs have in common: tallies of different studies do not merge.
+class WignerStudy:
+    """What all runs have in common; see `nvmodel.tally.Study`.
+
+    Its counts, by name:
+
+    ``rows_total``, ``rows_square_low``, ``rows_square_high`` (ROWS, T)
+        As in `ExactSums`, in units of the bounds; ``rows_count_and_clipped`` (2,) beside them.
+    ``delay_...``
+        The same of shape (1,), in units of the last time, over the runs that burst.
+    ``populations`` (T, levels)
+        Runs whose battery is nearest each of `levels` equally spaced energies from 0 to 1.
+    ``energies`` (T, ENERGY_BINS)
+        The same in bins; what fluctuates beyond 0 or 1 is in the outermost.
+    ``bursts`` (T,)
+        Runs that burst since the output time before.
+    ``vectors`` (GROUPS, T, components, classes)
+        Of `meanfield.pathreadings.Vectors`.
+    ``peak_...``
+        Of `nvmodel.peaks`, where an observable needs them.
 
     Attributes
     ----------
@@ -81,6 +105,92 @@ class Study:
     levels: int
     warnings: tuple[str, ...]
 
+    def count(self, first: int, batches: Iterable[Runs]) -> Tally:
+        """The tally of runs first, first + 1, ..., in batches."""
+        T, runs, clipped = self.times.size, 0, 0
+        total, low, high = np.zeros((3, ROWS, T), dtype=np.int64)
+        nearest = np.zeros((T, self.levels), dtype=np.int64)
+        binned, bursts = np.zeros((T, ENERGY_BINS), dtype=np.int64), np.zeros(T, dtype=np.int64)
+        delay = np.zeros((3, 1), dtype=np.int64)
+        peaks = no_peaks(T if PEAK in self.names else 0)
+        components, classes = kept_vectors(self.system)
+        vectors = np.zeros((GROUPS, T, components, classes.size), dtype=np.int64)
+        for found in batches:
+            vectors += found.vectors
+            # one layout, for which there is one compiled kernel: the last lanes may be cut off
+            rows = np.ascontiguousarray(found.rows)
+            clipped += _add_lanes(rows, self.bounds, total, low, high)
+            _add_counts(rows[BATTERY_ENERGY], nearest, binned)
+            _add_bursts(found.delay, self.times, bursts, delay)
+            if peaks.last.size:
+                add_peaks(np.ascontiguousarray(rows[LEAVING].T), self.times, peaks)
+            runs += found.delay.size
+        counts = {
+            "populations": nearest,
+            "energies": binned,
+            "bursts": bursts,
+            "vectors": vectors,
+            **peak_counts(peaks),
+            **_limbs("rows", total, low, high, runs, clipped),
+            **_limbs("delay", delay[0], delay[1], delay[2], int(bursts.sum()), 0),
+        }
+        return Tally(self, RunSpans(((first, first + runs),)), counts)
+
+    def read(self, spans: RunSpans, counts: Mapping[str, Counts]) -> Reading:
+        """Means, standard errors and distributions."""
+        rows = _from_limbs("rows", counts)
+        values, errors = _read_rows(self, rows)
+        if counts["vectors"].size:
+            self._read_vectors(spans, counts["vectors"], values, errors)
+        distributions = {}
+        if self.system.size(BATTERY):
+            found = _read_ladder(counts["populations"], len(spans))
+            values["ergotropy"], errors["ergotropy"] = found
+            edges = np.linspace(0.0, 1.0, ENERGY_BINS + 1)
+            distributions["battery_energy"] = Distribution(
+                "E_B per spin", edges[:-1], edges[1:], counts["energies"]
+            )
+            distributions["populations"] = self._populations(counts["populations"])
+        low = np.concatenate([[0.0], self.times[:-1]])
+        distributions["burst_time"] = Distribution(
+            "time of the burst", low, self.times, counts["bursts"]
+        )
+        if PEAK in self.names:
+            peak = read_peaks(self.times, len(spans), counts)
+            values[PEAK], errors[PEAK], distributions[PEAK] = peak
+        cut = f"{rows.clipped} values lay beyond their bounds and were cut off"
+        return Reading(
+            {name: values[name] for name in self.names},
+            {name: errors[name] for name in self.names},
+            distributions,
+            self.warnings + ((cut,) if rows.clipped else ()),
+        )
+
+    def _read_vectors(
+        self, spans: RunSpans, vectors: Counts, values: dict[str, Array], errors: dict[str, Any]
+    ) -> None:
+        """Ergotropies of the classes' average vectors, and by a jackknife over groups of runs."""
+        share = self.system.of(BATTERY)[kept_vectors(self.system)[1]]
+        size, unit = spans.group_counts(GROUPS), longest_vector(self.system) / FULL
+        total = vectors.sum(axis=0)
+        for name, functional in (
+            ("ergotropy_local", _local_of_vectors),
+            ("ergotropy_rotation", _rotation_of_vectors),
+        ):
+
+            def found(kept: NDArray[np.bool_], of: Functional = functional) -> Array:
+                rest = (total - vectors[~kept].sum(axis=0)) * unit / size[kept].sum()
+                return of(share, rest)
+
+            values[name] = functional(share, total * (unit / size.sum()))
+            left_out = np.array(without_each(found, size)).reshape(-1, self.times.size)
+            errors[name] = np.sqrt(jackknife_variance(left_out))
+
+    def _populations(self, counts: Counts) -> Distribution:
+        size = self.system.size(BATTERY)
+        level = np.arange(self.levels, dtype=np.float64) * (size / max(self.levels - 1, 1))
+        return Distribution.of_values("battery excitations m_B + N_B/2", level, counts)
+
 
 def study_of(
     identity: tuple[Any, ...],
@@ -88,10 +198,10 @@ def study_of(
     times: Array,
     names: tuple[str, ...],
     warnings: tuple[str, ...],
-) -> Study:
+) -> WignerStudy:
     """Bounds and bins, from the definition alone."""
     levels = int(min(system.size(BATTERY), MOST_LEVELS)) + 1
-    return Study(identity, system, times, names, _bounds(system, times), levels, warnings)
+    return WignerStudy(identity, system, times, names, _bounds(system, times), levels, warnings)
 
 
 def _bounds(system: System, times: Array) -> Array:
@@ -120,200 +230,30 @@ def _bounds(system: System, times: Array) -> Array:
     return usable_bounds(bounds)
 
 
-@dataclass(frozen=True, eq=False)
-class WignerTally:
-    """Sums over runs, in integers: the sum of two tallies is that of all their runs to the bit.
-
-    Attributes
-    ----------
-    rows : ExactSums of shape (ROWS, T), in units of the bounds
-    populations : ndarray of int64 (T, levels)
-        Runs whose battery is nearest each of `levels` equally spaced energies from 0 to 1.
-    energies : ndarray of int64 (T, ENERGY_BINS)
-        The same in bins; what fluctuates beyond 0 or 1 is in the outermost.
-    bursts : ndarray of int64 (T,)
-        Runs that burst since the output time before.
-    delay : ExactSums of shape (1,), in units of the last time, over the runs that burst
-    vectors : ndarray of int64 (GROUPS, T, components, classes)
-        Of `meanfield.pathreadings.Vectors`.
-    peaks : PeakTimes
-        Of no times unless asked for.
-    """
-
-    study: Study
-    spans: RunSpans
-    rows: ExactSums
-    populations: Counts
-    energies: Counts
-    bursts: Counts
-    delay: ExactSums
-    vectors: Counts
-    peaks: PeakTimes
-
-    @classmethod
-    def of(cls, study: Study, first: int, batches: Iterable[Runs]) -> WignerTally:
-        """The tally of runs first, first + 1, ..., in batches."""
-        T, runs, clipped = study.times.size, 0, 0
-        total, low, high = np.zeros((3, ROWS, T), dtype=np.int64)
-        nearest = np.zeros((T, study.levels), dtype=np.int64)
-        binned, bursts = np.zeros((T, ENERGY_BINS), dtype=np.int64), np.zeros(T, dtype=np.int64)
-        delay = np.zeros((3, 1), dtype=np.int64)
-        peaks = no_peaks(T if PEAK in study.names else 0)
-        components, classes = kept_vectors(study.system)
-        vectors = np.zeros((GROUPS, T, components, classes.size), dtype=np.int64)
-        for found in batches:
-            vectors += found.vectors
-            # one layout, for which there is one compiled kernel: the last lanes may be cut off
-            rows = np.ascontiguousarray(found.rows)
-            clipped += _add_lanes(rows, study.bounds, total, low, high)
-            _add_counts(rows[BATTERY_ENERGY], nearest, binned)
-            _add_bursts(found.delay, study.times, bursts, delay)
-            if peaks.last.size:
-                add_peaks(np.ascontiguousarray(rows[LEAVING].T), study.times, peaks)
-            runs += found.delay.size
-        return cls(
-            study,
-            RunSpans(((first, first + runs),)),
-            ExactSums(runs, 1.0, total, low, high, clipped),
-            nearest,
-            binned,
-            bursts,
-            ExactSums(int(bursts.sum()), 1.0, delay[0], delay[1], delay[2]),
-            vectors,
-            PeakTimes.of(peaks, study.times, runs),
-        )
-
-    def merge(self, other: WignerTally) -> WignerTally:
-        """The tally of both sets of runs; refused if they overlap or are of other studies."""
-        if self.study.identity != other.study.identity:
-            raise InputError("merge", other, "must be runs of the same model, times and seed")
-        return replace(
-            self,
-            spans=self.spans.union(other.spans),
-            rows=self.rows.merge(other.rows),
-            populations=self.populations + other.populations,
-            energies=self.energies + other.energies,
-            bursts=self.bursts + other.bursts,
-            delay=self.delay.merge(other.delay),
-            vectors=self.vectors + other.vectors,
-            peaks=self.peaks.merge(other.peaks),
-        )
-
-    def read(self) -> Reading:
-        """Means, standard errors and distributions."""
-        values, errors = _read_rows(self.study, self.rows)
-        n = len(self.spans)
-        if self.vectors.size:
-            self._read_vectors(values, errors)
-        distributions = {}
-        if self.study.system.size(BATTERY):
-            values["ergotropy"], errors["ergotropy"] = _read_ladder(self.populations, n)
-            edges = np.linspace(0.0, 1.0, ENERGY_BINS + 1)
-            distributions["battery_energy"] = Distribution(
-                "E_B per spin", edges[:-1], edges[1:], self.energies
-            )
-            distributions["populations"] = self._populations()
-        low = np.concatenate([[0.0], self.study.times[:-1]])
-        distributions["burst_time"] = Distribution(
-            "time of the burst", low, self.study.times, self.bursts
-        )
-        self.peaks.read_into(self.study.times, values, errors, distributions)
-        names = self.study.names
-        return Reading(
-            {name: values[name] for name in names},
-            {name: errors[name] for name in names},
-            distributions,
-            self.study.warnings + self._clipped(),
-        )
-
-    def arrays(self) -> dict[str, Counts]:
-        """All its counts, by name."""
-        return {
-            "populations": self.populations,
-            "energies": self.energies,
-            "bursts": self.bursts,
-            "vectors": self.vectors,
-            **self.peaks.arrays(),
-            **_limbs("rows", self.rows),
-            **_limbs("delay", self.delay),
-        }
-
-    def with_arrays(self, spans: RunSpans, arrays: Mapping[str, Counts]) -> WignerTally:
-        """The same study with other counts."""
-        same_shapes(arrays, self.arrays())
-        return replace(
-            self,
-            spans=spans,
-            rows=_from_limbs("rows", arrays),
-            populations=arrays["populations"],
-            energies=arrays["energies"],
-            bursts=arrays["bursts"],
-            delay=_from_limbs("delay", arrays),
-            vectors=arrays["vectors"],
-            peaks=self.peaks.with_arrays(len(spans), arrays),
-        )
-
-    @property
-    def burst_delay(self) -> tuple[int, float, float]:
-        """Number of runs that burst, mean and standard deviation of the time they took."""
-        last = float(self.study.times[-1])
-        spread = np.sqrt(self.delay.variance()[0]) * last
-        return self.delay.count, float(self.delay.mean()[0] * last), float(spread)
-
-    def _read_vectors(self, values: dict[str, Array], errors: dict[str, Any]) -> None:
-        """Ergotropies of the classes' average vectors, and by a jackknife over groups of runs."""
-        system = self.study.system
-        share = system.of(BATTERY)[kept_vectors(system)[1]]
-        size = self.spans.group_counts(GROUPS)
-        unit = longest_vector(system) / FULL
-        for name, functional in (
-            ("ergotropy_local", _local_of_vectors),
-            ("ergotropy_rotation", _rotation_of_vectors),
-        ):
-            whole = self.vectors.sum(axis=0) * (unit / size.sum())
-            values[name] = functional(share, whole)
-            present = np.flatnonzero(size)
-            if present.size < 2:
-                errors[name] = np.full(self.study.times.size, np.nan)
-                continue
-            rest = (self.vectors.sum(axis=0) - self.vectors[present]) * unit
-            rest /= (size.sum() - size[present])[:, None, None, None]
-            left_out = functional(share, rest)
-            spread = left_out.var(axis=0) * (present.size - 1)
-            errors[name] = np.sqrt(spread)
-
-    def _populations(self) -> Distribution:
-        size = self.study.system.size(BATTERY)
-        level = np.arange(self.study.levels, dtype=np.float64) * (
-            size / max(self.study.levels - 1, 1)
-        )
-        return Distribution.of_values("battery excitations m_B + N_B/2", level, self.populations)
-
-    def _clipped(self) -> tuple[str, ...]:
-        if not self.rows.clipped:
-            return ()
-        return (f"{self.rows.clipped} values lay beyond their bounds and were cut off",)
+def burst_delay(tally: Tally) -> tuple[int, float, float]:
+    """Number of runs that burst, mean and standard deviation of the time they took."""
+    assert isinstance(tally.study, WignerStudy)
+    delay, last = _from_limbs("delay", tally.counts), float(tally.study.times[-1])
+    spread = np.sqrt(delay.variance()[0]) * last
+    return delay.count, float(delay.mean()[0] * last), float(spread)
 
 
-def _limbs(name: str, sums: ExactSums) -> dict[str, Counts]:
+def _limbs(
+    name: str, total: Counts, low: Counts, high: Counts, runs: int, clipped: int
+) -> dict[str, Counts]:
     return {
-        f"{name}_total": sums.total,
-        f"{name}_square_low": sums.square_low,
-        f"{name}_square_high": sums.square_high,
-        f"{name}_count_and_clipped": np.array([sums.count, sums.clipped], dtype=np.int64),
+        f"{name}_total": total,
+        f"{name}_square_low": low,
+        f"{name}_square_high": high,
+        f"{name}_count_and_clipped": np.array([runs, clipped], dtype=np.int64),
     }
 
 
-def _from_limbs(name: str, arrays: Mapping[str, Counts]) -> ExactSums:
-    count, clipped = arrays[f"{name}_count_and_clipped"].tolist()
-    return ExactSums(
-        count,
-        1.0,  # the study's bounds are divided out before adding
-        arrays[f"{name}_total"],
-        arrays[f"{name}_square_low"],
-        arrays[f"{name}_square_high"],
-        clipped,
-    )
+def _from_limbs(name: str, counts: Mapping[str, Counts]) -> ExactSums:
+    runs, clipped = counts[f"{name}_count_and_clipped"].tolist()
+    total, low, high = (counts[f"{name}_{limb}"] for limb in ("total", "square_low", "square_high"))
+    # the study's bounds are divided out before adding
+    return ExactSums(runs, 1.0, total, low, high, clipped)
 
 
 @njit(cache=True, error_model="numpy")
@@ -375,7 +315,7 @@ def _add_bursts(delay: Array, times: Array, bursts: Counts, limbs: Counts) -> No
             add_value(delay[i] / last, FULL, limbs[0], limbs[1], limbs[2], 0)
 
 
-def unseen_rows(study: Study, runs: int) -> Array:
+def unseen_rows(study: WignerStudy, runs: int) -> Array:
     """How far off a run may lie whose burst is late, for each row of `Runs`; see `nvmodel.errors`.
 
     Single events are no matter here: every run has its noise. A resonator's delay has no tail in
@@ -394,7 +334,7 @@ def unseen_rows(study: Study, runs: int) -> Array:
     return found
 
 
-def _read_rows(study: Study, sums: ExactSums) -> tuple[dict[str, Array], dict[str, Any]]:
+def _read_rows(study: WignerStudy, sums: ExactSums) -> tuple[dict[str, Array], dict[str, Any]]:
     system, nbar = study.system, study.system.nbar
     unseen = unseen_rows(study, sums.count) / study.bounds[:, None]
     mean = sums.mean() * study.bounds[:, None]
@@ -415,7 +355,7 @@ def _read_rows(study: Study, sums: ExactSums) -> tuple[dict[str, Array], dict[st
     errors["ergotropy_local"] = kinked_error(
         2.0 * values["battery_energy"] - 1.0, 2.0 * errors["battery_energy"], sums.count
     )
-    # of alike spins without a drive; else `WignerTally` has both from the classes
+    # of alike spins without a drive; else `WignerStudy` has both from the classes
     for entries in (values, errors):
         entries["ergotropy_rotation"] = entries["ergotropy_local"]
     put("emission_rate", LEAVING, (nbar + 1.0) * total)

@@ -16,7 +16,7 @@ from meanfield.moments import System, is_broadened, largest_count, system_of
 from meanfield.pathreadings import BATTERY_ENERGY, CHARGER_ENERGY, LEFT, PHOTONS
 from meanfield.paths import normals_per_step, step_of
 from meanfield.summaries import summarise_runs
-from meanfield.tally import WignerTally, available, study_of
+from meanfield.tally import available, study_of
 from meanfield.walk import (
     HalvedNoise,
     PathNoise,
@@ -128,7 +128,7 @@ def sample(
                 rows.append(summarise_runs(system, t, start, found, summary))
             yield found
 
-    tally = WignerTally.of(study, first, batches())
+    tally = study.count(first, batches())
     provenance = {
         "solver": "truncated Wigner",
         "seed": seed,

@@ -18,13 +18,16 @@ error.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtri, ndtr, stdtrit
 
 Array = NDArray[np.float64]
+T = TypeVar("T")
 
 SIGMAS = 2.0  # of the intervals that people read
 # a burst later than most has a tail; before, most runs are in it and the sample knows
@@ -110,14 +113,51 @@ def kinked_error(margin: ArrayLike, error: ArrayLike, runs: int) -> Array:
     return np.asarray(sigma * np.maximum(1.0 - below / confidence_factor(runs), left))
 
 
+def without_each(found: Callable[[NDArray[np.bool_]], T], sizes: NDArray[np.int64]) -> list[T]:
+    """What is found from the other groups of runs, without each group that has any.
+
+    Parameters
+    ----------
+    found : callable
+        Of a mask of the groups that are kept.
+    sizes : ndarray of int (groups,)
+        Numbers of runs; see `nvmodel.tally.RunSpans.group_counts`.
+
+    Examples
+    --------
+    >>> values, sizes = np.array([3.0, 0.0, 5.0]), np.array([1, 0, 1])
+    >>> without_each(lambda kept: float(values[kept].sum()), sizes)
+    [5.0, 3.0]
+    """
+    present = np.flatnonzero(sizes)
+    groups = np.arange(sizes.size)
+    return [found(groups != g) for g in present] if present.size > 1 else []
+
+
+def jackknife_variance(left_out: Array) -> Array:
+    """Variance of a function of averages, from its values without each group (Efron 1982).
+
+    `left_out` is (groups, T), of `without_each`; NaN for fewer than two.
+
+    >>> jackknife_variance(np.array([[5.0], [3.0]]))
+    array([1.])
+    """
+    groups = left_out.shape[0]
+    if groups < 2:
+        return np.full(left_out.shape[1:], np.nan)
+    mean = left_out.mean(axis=0)
+    return np.asarray(((left_out - mean) ** 2).sum(axis=0) * (groups - 1) / groups)
+
+
 def jackknife_error(whole: Array, left_out: Array, runs: int, unseen: ArrayLike = 0.0) -> Array:
-    """Standard error of a function of averages from its values without one group each (Efron 1982).
+    """Standard error of a function of averages from its values without one group each.
 
     Parameters
     ----------
     whole : ndarray (T,)
         Of all runs.
     left_out : ndarray (groups, T)
+        Of `without_each`.
     unseen : array_like
         How far a single run of another kind moves it, times the number of runs.
 
@@ -129,9 +169,8 @@ def jackknife_error(whole: Array, left_out: Array, runs: int, unseen: ArrayLike 
     groups = left_out.shape[0]
     if groups < 2:
         return np.full_like(whole, np.nan)
-    mean = left_out.mean(axis=0)
-    square = ((left_out - mean) ** 2).sum(axis=0) * (groups - 1) / groups
-    bias = (groups - 1) * (mean - whole)
+    square = jackknife_variance(left_out)
+    bias = (groups - 1) * (left_out.mean(axis=0) - whole)
     # without one of two runs there is no variance: what was not seen is left
     known = np.isfinite(square) | np.isnan(whole)
     found = np.hypot(mean_error(square * runs, runs, unseen), bias)

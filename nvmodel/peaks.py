@@ -8,7 +8,6 @@ of run and at any size; it is as fine as the output times lie.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,63 +67,31 @@ def add_peaks(emission: Array, times: Array, peaks: PeakSums) -> None:
         add_peak(emission[r], times, peaks)
 
 
-@dataclass(frozen=True, eq=False)
-class PeakTimes:
-    """Times of the largest emission of a set of runs."""
+def peak_counts(peaks: PeakSums) -> dict[str, Counts]:
+    """What was added, by the names that a tally has for it; nothing where nobody asked."""
+    if not peaks.last.size:
+        return {}
+    return {
+        "peak_total": peaks.total,
+        "peak_low": peaks.low,
+        "peak_high": peaks.high,
+        "peak_last": peaks.last,
+    }
 
-    sums: ExactSums
-    last: Counts
 
-    @classmethod
-    def of(cls, found: PeakSums, times: Array, runs: int) -> PeakTimes:
-        """Of `runs` runs that were added to `found` at these output times."""
-        bound = float(times[-1]) if times[-1] > 0.0 else 1.0
-        return cls(ExactSums(runs, bound, found.total, found.low, found.high), found.last)
+def read_peaks(
+    times: Array, runs: int, counts: Mapping[str, Counts]
+) -> tuple[Array, Array, Distribution]:
+    """Mean over `runs` runs of the peak's time until each output time, its error, and when it is.
 
-    def merge(self, other: PeakTimes) -> PeakTimes:
-        """Of the runs of both."""
-        return PeakTimes(self.sums.merge(other.sums), self.last + other.last)
-
-    def arrays(self) -> dict[str, Counts]:
-        """Its counts by name; none where nobody asked."""
-        if not self.last.size:
-            return {}
-        return {
-            "peak_total": self.sums.total,
-            "peak_low": self.sums.square_low,
-            "peak_high": self.sums.square_high,
-            "peak_last": self.last,
-        }
-
-    def with_arrays(self, count: int, arrays: Mapping[str, Counts]) -> PeakTimes:
-        """The same of `count` runs with other counts."""
-        if not self.last.size:
-            return self
-        sums = replace(
-            self.sums,
-            count=count,
-            total=arrays["peak_total"],
-            square_low=arrays["peak_low"],
-            square_high=arrays["peak_high"],
-        )
-        return PeakTimes(sums, arrays["peak_last"])
-
-    def distribution(self, times: Array) -> Distribution:
-        """Runs whose emission was largest at each output time, which closes its bin."""
-        low = np.concatenate([[0.0], times[:-1]])
-        return Distribution("time of the largest emission", low, times, self.last)
-
-    def read_into(
-        self,
-        times: Array,
-        values: dict[str, Array],
-        errors: dict[str, Any],
-        distributions: dict[str, Distribution],
-    ) -> None:
-        """Add mean, standard error and distribution, where somebody asked."""
-        if self.last.size:
-            values[PEAK] = self.sums.mean()
-            # runs that agree do so to a distance of output times
-            spacing = float(np.max(np.diff(times, prepend=0.0)))
-            errors[PEAK] = mean_error(self.sums.variance(), self.sums.count, spacing)
-            distributions[PEAK] = self.distribution(times)
+    `counts` holds those of `peak_counts`; an output time closes its bin.
+    """
+    bound = float(times[-1]) if times[-1] > 0.0 else 1.0
+    total, low, high = (counts[name] for name in ("peak_total", "peak_low", "peak_high"))
+    sums = ExactSums(runs, bound, total, low, high)
+    # runs that agree do so to a distance of output times
+    spacing = float(np.max(np.diff(times, prepend=0.0)))
+    error = mean_error(sums.variance(), runs, spacing)
+    since = np.concatenate([[0.0], times[:-1]])
+    found = Distribution("time of the largest emission", since, times, counts["peak_last"])
+    return sums.mean(), error, found

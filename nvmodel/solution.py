@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from nvmodel.display import solution_html, solution_text
 from nvmodel.errors import SIGMAS, confidence_factor
 from nvmodel.observables import OBSERVABLES, TIME_UNIT, unit_of
 from nvmodel.refusal import InputError, NotComputedError, finite_number, nearest
+from nvmodel.tally import RunSpans, Tally
 
 if TYPE_CHECKING:
     import xarray
@@ -70,107 +71,6 @@ class Reading:
             },
             self.warnings,
         )
-
-
-class Tally(Protocol):
-    """Exactly additive counts of a set of single runs.
-
-    Integers only, so that adding tallies is associative and commutative to the bit: however
-    the runs were split over calls, blocks, ranks or restarts, the sum is the same.
-    """
-
-    @property
-    def spans(self) -> RunSpans:
-        """Which runs it holds."""
-
-    def merge(self, other: Any) -> Any:
-        """The tally of both sets of runs; refused if they overlap or differ in definition."""
-
-    def read(self) -> Reading:
-        """Means, standard errors and distributions."""
-
-    def arrays(self) -> dict[str, NDArray[np.int64]]:
-        """All its counts, to be written to a file; with `spans` they are all it knows."""
-
-    def with_arrays(self, spans: RunSpans, arrays: Mapping[str, NDArray[np.int64]]) -> Any:
-        """A tally of the same study with other counts; refused if they do not fit."""
-
-
-def same_shapes(
-    found: Mapping[str, NDArray[np.int64]], expected: Mapping[str, NDArray[np.int64]]
-) -> None:
-    """Refuse counts that were not written by a tally like the one that has `expected`."""
-    for name, array in expected.items():
-        other = found.get(name)
-        if other is None or other.shape != array.shape or other.dtype != array.dtype:
-            shape = None if other is None else other.shape
-            raise InputError(f"tally.{name}", shape, f"must have the shape {array.shape}")
-
-
-@dataclass(frozen=True)
-class RunSpans:
-    """A set of run indices as sorted, disjoint, non-adjacent half-open spans.
-
-    >>> RunSpans(((0, 10),)).union(RunSpans(((10, 20), (30, 40))))
-    RunSpans(spans=((0, 20), (30, 40)))
-    >>> RunSpans(((0, 10),)).union(RunSpans(((5, 6),)))
-    Traceback (most recent call last):
-        ...
-    nvmodel.refusal.InputError: runs = [5, 6): already counted; merged ranges must be disjoint
-    """
-
-    spans: tuple[tuple[int, int], ...]
-
-    def missing_from(self, start: int, stop: int) -> tuple[tuple[int, int], ...]:
-        """The spans of start ... stop - 1 that are not in this set.
-
-        >>> RunSpans(((0, 5), (8, 9))).missing_from(2, 12)
-        ((5, 8), (9, 12))
-        """
-        missing, at = [], start
-        for a, b in self.spans:
-            if a > at:
-                missing.append((at, min(a, stop)))
-            at = max(at, b)
-        missing.append((at, stop))
-        return tuple((a, b) for a, b in missing if a < b)
-
-    def __len__(self) -> int:
-        return sum(stop - start for start, stop in self.spans)
-
-    def group_counts(self, groups: int) -> NDArray[np.int64]:
-        """How many runs i are in each group i mod `groups`.
-
-        >>> RunSpans(((0, 33), (64, 65))).group_counts(32)[:3]
-        array([3, 1, 1])
-        """
-        g = np.arange(groups)
-        found = np.zeros(groups, dtype=np.int64)
-        for start, stop in self.spans:
-            # numbers below a bound that are g modulo `groups`
-            found += (stop - g + groups - 1) // groups - (start - g + groups - 1) // groups
-        return found
-
-    def union(self, other: RunSpans) -> RunSpans:
-        """The runs of both, which must be disjoint."""
-        merged: list[tuple[int, int]] = []
-        for start, stop in sorted(self.spans + other.spans):
-            if merged and start < merged[-1][1]:
-                overlap = _Range(start, min(stop, merged[-1][1]))
-                raise InputError("runs", overlap, "already counted; merged ranges must be disjoint")
-            if merged and start == merged[-1][1]:
-                merged[-1] = (merged[-1][0], stop)
-            else:
-                merged.append((start, stop))
-        return RunSpans(tuple(merged))
-
-
-class _Range(tuple[int, int]):
-    def __new__(cls, start: int, stop: int) -> _Range:
-        return super().__new__(cls, (start, stop))
-
-    def __repr__(self) -> str:
-        return f"[{self[0]}, {self[1]})"
 
 
 class Values(dict[str, Array]):

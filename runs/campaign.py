@@ -11,7 +11,8 @@ import tomli_w
 from rich.console import Console
 
 from nvmodel.refusal import InputError
-from nvmodel.solution import RunSpans, Solution, same_shapes
+from nvmodel.solution import Solution
+from nvmodel.tally import RunSpans, same_shapes
 from runs.checkpoint import Kept, read_tallies, write_tallies
 from runs.definition import RunDefinition, parse_definition
 from runs.owner import OWNER

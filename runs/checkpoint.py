@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nvmodel.refusal import InputError
-from nvmodel.solution import RunSpans, Solution
+from nvmodel.solution import Solution
+from nvmodel.tally import RunSpans
 
 FAMILY = b"darkbattery tallies "
 # raised whenever the same seed makes other runs, or counts come to mean something else: tallies of

@@ -19,8 +19,9 @@ from numpy.typing import ArrayLike
 from nvmodel.battery import CollectiveBattery
 from nvmodel.refusal import whole_number
 from nvmodel.rows import Summary
-from nvmodel.solution import RunSpans, Solution
+from nvmodel.solution import Solution
 from nvmodel.sums import MOST_RUNS
+from nvmodel.tally import RunSpans
 from runs.checkpoint import Kept
 from runs.messages import Ranks, Stop, ranks_of
 from runs.parts import Parts

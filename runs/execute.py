@@ -10,7 +10,7 @@ from rich.console import Console
 
 from nvmodel.numbers import counted
 from nvmodel.refusal import InputError
-from nvmodel.solution import RunSpans
+from nvmodel.tally import RunSpans
 from runs.campaign import (
     TALLIES,
     Checkpoint,

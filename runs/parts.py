@@ -13,7 +13,7 @@ import pandas as pd
 from pyarrow.parquet import read_schema
 
 from nvmodel.refusal import InputError
-from nvmodel.solution import RunSpans
+from nvmodel.tally import RunSpans
 
 RECORDS = "records"
 

@@ -5,9 +5,10 @@ import pytest
 
 import meanfield
 import trajectories
+from meanfield.tally import burst_delay
 from nvmodel import CollectiveBattery, InputError, LocalNoise, Polarised
 from nvmodel.errors import mean_error
-from nvmodel.peaks import PeakTimes, add_peaks, no_peaks
+from nvmodel.peaks import add_peaks, no_peaks, peak_counts, read_peaks
 
 PEAK = "peak_emission_time"
 EULER = 0.5772156649015329
@@ -18,12 +19,13 @@ def test_times_of_the_largest_value_so_far_are_added():
     times = np.array([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0])
     found = no_peaks(7)
     add_peaks(values, times, found)
-    peaks = PeakTimes.of(found, times, 50)
+    mean, error, when = read_peaks(times, 50, peak_counts(found))
     so_far = np.array([[times[row[: i + 1].argmax()] for i in range(7)] for row in values])
     # times of a grid in quarters of the last are whole numbers of 2^-30 of it
-    np.testing.assert_allclose(peaks.sums.mean(), so_far.mean(axis=0), atol=1e-15)
-    np.testing.assert_allclose(peaks.sums.variance(), so_far.var(axis=0, ddof=1), atol=1e-12)
-    assert peaks.last.tolist() == [np.count_nonzero(so_far[:, -1] == t) for t in times]
+    np.testing.assert_allclose(mean, so_far.mean(axis=0), atol=1e-15)
+    expected = mean_error(so_far.var(axis=0, ddof=1), 50, 1.0)
+    np.testing.assert_allclose(error, expected, atol=1e-12)
+    assert when.weight.tolist() == [np.count_nonzero(so_far[:, -1] == t) for t in times]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +133,7 @@ def test_runs_that_start_at_or_below_zero_burst_at_once_in_both_engines(model):
         assert (found.records["burst_time"] == 0.0).all()
         assert found.distributions["burst_time"].weight.tolist() == [60, 0, 0, 0, 0, 0]
         assert found.records[PEAK].between(0.0, 0.05).all()
-    count, mean, _ = found.tally.burst_delay
+    count, mean, _ = burst_delay(found.tally)
     assert (count, mean) == (60, 0.0)
 
 

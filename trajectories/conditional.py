@@ -32,6 +32,7 @@ Counts = NDArray[np.int64]
 Occupied = NDArray[np.bool_]
 
 GROUP_NUMBERS = 1 << 16  # that are read at once: half a MB
+MOST_GROUP = 128  # runs followed at once
 NOTHING = -40.0  # logarithm of an amplitude whose weight of 1e-35 counts for nothing
 BATTERY_Z, BATTERY_Z_RATE, EMISSION, ABSORPTION = range(4)
 

@@ -29,16 +29,13 @@ from numba import njit
 from numpy.typing import NDArray
 
 from nvmodel.battery import CollectiveBattery
-from nvmodel.peaks import add_peak
 from nvmodel.refusal import InputError
 from nvmodel.streams import PHOTON_DETECTION, WORDS, fill_uniform
-from nvmodel.sums import add_row
+from nvmodel.tally import Tally
 from trajectories.angular import lowering_squared
-from trajectories.conditional import Unravelling, decay_tables
+from trajectories.conditional import Unravelling, decay_tables, unravelling
 from trajectories.photonstates import photon_states, populations_by_photons
-from trajectories.photontimes import photon_times
-from trajectories.recording import Tables
-from trajectories.recordsums import Sums, add_ladder, add_spread_to, add_to_histograms
+from trajectories.recording import Tables, kernel_tables
 from trajectories.spreads import (
     EMISSION,
     EMITTED,
@@ -49,6 +46,9 @@ from trajectories.spreads import (
     RECORDED,
     VARIANCE,
 )
+from trajectories.sums import Sums, add_populations, add_run, add_spread_to
+from trajectories.tally import JumpStudy
+from trajectories.walks import photon_times
 
 Array = NDArray[np.float64]
 
@@ -122,12 +122,24 @@ def detected_states(
     )
 
 
+def count_detected(study: JumpStudy, first: int, runs: int) -> Tally:
+    """Make runs first ... first + runs - 1 and add them up as the observer describes them."""
+    battery, counts = study.battery, study.no_runs_yet()
+    tables, taus = unravelling(battery), study.times * battery.gamma
+    span = np.uint64(study.seed), first, runs, taus, study.times, battery.gamma
+    q, eta = kernel_tables(tables, battery), battery.detector_efficiency
+    states = detected_states(battery, tables, taus, study.needs_populations)
+    add_detected_runs(*span, q, eta, states, study.sums_into(counts))
+    return study.tally(first, runs, counts)
+
+
 @njit(cache=True, error_model="numpy")
 def add_detected_runs(
     seed: int,
     first: int,
     runs: int,
     taus: Array,
+    times: Array,
     gamma: float,
     q: Tables,
     efficiency: float,
@@ -140,7 +152,7 @@ def add_detected_runs(
     halfway = int(np.ceil(m_start))  # the photon after which M <= 0
     clicks = np.empty(photons)
     mixture, quantities = np.empty((T, photons)), np.empty((7, T))
-    spread, times = np.zeros((QUANTITIES, T)), taus / gamma
+    spread = np.zeros((QUANTITIES, T))
     for run in range(first, first + runs):
         ladder, jump_taus = photon_times(seed, run, q.cumulative, J, m_start, last)
         jumps = jump_taus.size
@@ -155,25 +167,10 @@ def add_detected_runs(
             while seen < recorded and clicks[seen] <= taus[i]:
                 seen += 1
             quantities[5, i], spread[EMITTED, i], spread[RECORDED, i] = emitted, emitted, seen
-        for o in range(7):
-            sums.clipped[o] += add_row(
-                quantities[o], sums.scale[o], sums.total[o], sums.low[o], sums.high[o]
-            )
-        if sums.peaks.last.size:
-            add_peak(quantities[3], times, sums.peaks)
         burst = 0.0 if halfway <= 0 else np.inf
         if 0 < halfway <= jumps:
             burst = jump_taus[halfway - 1]
-        add_to_histograms(
-            quantities[0],
-            quantities[5, T - 1],
-            burst,
-            taus,
-            sums.energy,
-            sums.photons,
-            sums.photon_width,
-            sums.burst,
-        )
+        add_run(quantities, 0, burst, taus, times, sums)
         cell = int(recorded / sums.photon_width)
         sums.recorded[min(cell, sums.recorded.size - 1)] += 1
         if states.populations.size:
@@ -372,4 +369,4 @@ def _add_populations(run: int, mixture: Array, populations: Array, work: Array, 
             if mixture[i, n] > 0.0:
                 for m in range(p.size):
                     p[m] += mixture[i, n] * populations[n, i, m]
-        work[i] = add_ladder(run, i, p, sums)
+        work[i] = add_populations(run, i, p, 0, 0, p.size, p.size - 1, sums)

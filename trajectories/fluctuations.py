@@ -18,7 +18,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from nvmodel.errors import Unseen, least_variance_error, mean_error
 from nvmodel.observables import Needs, needing
-from trajectories.photonstates import PhotonStates
 
 Array = NDArray[np.float64]
 
@@ -33,6 +32,27 @@ LEAST_PHOTONS = 1e-9
 # below this part of the emission at the start, gamma (nbar+1) N_C, too few photons still come for a
 # ratio of their moments to mean anything
 LEAST_EMISSION = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class PhotonStates:
+    """What is read from the state after n photons, (photons + 1, T); 0 where not asked for.
+
+    Attributes
+    ----------
+    energy, energy_variance : ndarray
+        Of H_B/N_B: mean and quantum variance.
+    emission, pairs : ndarray
+        <J^+ J^-> and <J^+ J^+ J^- J^->.
+    ergotropy : ndarray
+        Over the ladder, per spin.
+    """
+
+    energy: Array
+    energy_variance: Array
+    emission: Array
+    pairs: Array
+    ergotropy: Array
 
 
 @dataclass(frozen=True, eq=False)

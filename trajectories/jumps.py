@@ -18,19 +18,25 @@ from nvmodel.times import output_times
 from trajectories.angular import clebsch_gordan, coupled_basis
 from trajectories.bonds import END_BONDS
 from trajectories.conditional import BATTERY_Z, unravelling
-from trajectories.decays import FEW_CELLS, MOST_CELLS, DecayTally, histogram_cells
+from trajectories.decays import (
+    FEW_CELLS,
+    MOST_CELLS,
+    DecayStudy,
+    count_decays,
+    histogram_cells,
+)
+from trajectories.detector import count_detected
 from trajectories.fluctuations import FLUCTUATIONS, NEED_ERGOTROPY
 from trajectories.jump_groups import MOST_SINGLE_JUMPS, made_in_groups
-from trajectories.noisy_records import NoisyTally
-from trajectories.noisy_replay import follow_noisy_run
-from trajectories.noisy_rows import no_rows_yet, table_of_noisy_rows
-from trajectories.photontimes import whole_record
+from trajectories.noisy_records import count_noisy_runs, follow_noisy_run
 from trajectories.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from trajectories.recording import follow, groups_of_runs, kernel_tables
-from trajectories.records import RecordTally
+from trajectories.records import count_records
 from trajectories.single import SingleRun
 from trajectories.stages import refuse_many_real_spins
 from trajectories.summaries import RunRows
+from trajectories.tally import collective_study, noisy_study
+from trajectories.walks import whole_record
 
 Array = NDArray[np.float64]
 
@@ -121,9 +127,20 @@ def sample(
     histograms = battery.occupation == 0.0 and battery.detector_efficiency == 1.0
     # the table of arrivals does not say which photons are of one run
     histograms = histograms and PEAK not in names and cells <= (MOST_CELLS if ladder else FEW_CELLS)
-    tally = DecayTally if histograms else RecordTally
-    rows = None if summary is None else RunRows(battery, t, first, runs, summary)
-    counted = tally.count(battery, t, seed, names, first, runs, rows)
+    rows = None
+    if summary is not None:
+        rows = RunRows(t * battery.gamma, first, runs, summary, rate=battery.gamma)
+    if histograms:
+        counted = count_decays(DecayStudy(battery, t, seed, names), first, runs, rows)
+    else:
+        basis = unravelling(battery).basis
+        study = collective_study(battery, t, seed, names, basis)
+        misses = battery.detector_efficiency < 1.0
+        counted = (
+            count_detected(study, first, runs)
+            if misses
+            else count_records(study, first, runs, rows)
+        )
     table = None if rows is None else rows.table()
     solver = "quantum jumps in groups" if in_groups else "quantum jumps"
     return Solution(t, counted, {"solver": solver, "seed": seed}, table, model)
@@ -163,7 +180,8 @@ def single_run(battery: CollectiveBattery, times: ArrayLike, seed: int, run: int
     q = kernel_tables(tables, battery)
     _, path = next(groups_of_runs(q, taus, run, 1, states=True))
     follow(np.uint64(seed), run, taus, q, path)
-    jump_taus, directions = whole_record(np.uint64(seed), run, q, float(taus[-1]))
+    of_run = np.uint64(seed), run, q.cumulative, q.bonds.J, q.bonds.m_starts, q.nbar
+    jump_taus, directions = whole_record(*of_run, float(taus[-1]))
     M, z = path.M, path.means[BATTERY_Z]
     signs = np.cumprod(np.concatenate([[1.0], tables.relative_sign[1:]]))
     amplitudes = (path.amplitudes * signs[:, None]).T
@@ -231,12 +249,9 @@ def _sample_beyond(
     """`sample` of checked input, with what the paper's model lacks."""
     default = (*ENERGIES, *LOST)
     names = requested(observables, default=default, available=available(battery))
-    rows = None if summary is None else no_rows_yet(runs, summary)
-    found = NoisyTally.count(battery, times, seed, names, first, runs, rows)
-    table = None
-    if rows is not None and summary is not None:
-        spins = battery.n_battery + battery.n_charger
-        table = table_of_noisy_rows(rows, summary, first, spins)
+    rows = None if summary is None else RunRows(times, first, runs, summary)
+    found = count_noisy_runs(noisy_study(battery, times, seed, names), first, runs, rows)
+    table = None if rows is None else rows.table()
     return Solution(times, found, {"solver": "quantum jumps", "seed": seed}, table)
 
 

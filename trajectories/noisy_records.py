@@ -1,246 +1,187 @@
-"""Single runs with local noise, detuning, protocols or any start, added to exact sums."""
-
-from __future__ import annotations
-
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
+"""Single runs with local noise, detuning, protocols or any start: added up, or one with it all."""
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from nvmodel.battery import CollectiveBattery
-from nvmodel.errors import Unseen
-from nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps, total_ergotropy_of_irreps
-from nvmodel.peaks import PEAK, PeakTimes, no_peaks
-from nvmodel.refusal import InputError
-from nvmodel.rows import Summary
-from nvmodel.solution import Distribution, Reading, RunSpans, same_shapes
-from nvmodel.sums import ExactSums
-from trajectories.exact_moments import (
-    PHOTONS,
-    error_from_populations,
-    error_of,
-    errors_from_energy,
-    moment_arrays,
-    moments_from,
-    unseen_of,
+from nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps
+from nvmodel.tally import Tally
+from trajectories.conditional import GROUP_NUMBERS, MOST_GROUP
+from trajectories.local_noise import EDGE, LOW, SIZE, TWO_JB, TWO_JC, TWO_M, Array, State, weight
+from trajectories.noisy_runs import EXCITATIONS, follow, four_draws
+from trajectories.nojump import Frame
+from trajectories.single import SingleRun
+from trajectories.stages import (
+    ABSORBED,
+    BATTERY_ENERGY,
+    BURST,
+    CHARGER_ENERGY,
+    EMISSION_RATE,
+    EMITTED,
+    JUMPS,
+    LOCAL_LOSS,
+    POWER,
+    QUANTITIES,
+    Course,
+    Draws,
+    Plan,
+    empty_course,
+    empty_draws,
+    empty_frame_of,
+    empty_state_of,
+    plan,
 )
-from trajectories.histograms import (
-    burst_distribution,
-    energy_edges,
-    photon_distribution,
-)
-from trajectories.local_noise import Array
-from trajectories.noisy_rows import NoisyRows, no_rows_yet
-from trajectories.noisy_sums import add_runs, largest, no_runs_yet, photon_width
-from trajectories.readout import FROM_POPULATIONS, LINEAR, derived
-from trajectories.stages import empty_course, empty_draws, empty_frame_of, empty_state_of, plan
+from trajectories.summaries import RunRows
+from trajectories.sums import Sums, add_populations, add_run
+from trajectories.tally import JumpStudy
 
 Counts = NDArray[np.int64]
 
-SUMMED = (*LINEAR, "local_loss")
+
+def count_noisy_runs(study: JumpStudy, first: int, runs: int, rows: RunRows | None = None) -> Tally:
+    """Make runs first ... first + runs - 1 and add them up, and to `rows` if given."""
+    battery, times, steps = study.battery, study.times, plan(study.battery)
+    counts = study.no_runs_yet()
+    sums, offsets = study.sums_into(counts), Irreps.all_of(battery.n_battery).offsets
+    room = (
+        empty_state_of(battery),
+        empty_frame_of(battery, steps),
+        empty_draws(),
+        empty_course(battery, times.size, amplitudes=False, populations=study.needs_populations),
+    )
+    most = max(1, min(runs, MOST_GROUP, GROUP_NUMBERS // (QUANTITIES * times.size)))
+    for start in range(first, first + runs, most):
+        n = min(most, first + runs - start)
+        batch = np.empty((QUANTITIES, n * times.size)), np.empty(n), np.empty(n, dtype=np.int64)
+        add_noisy_runs(np.uint64(study.seed), start, steps, times, *room, offsets, sums, *batch)
+        if rows is not None:
+            _add_rows(start, *batch, study.J, rows)
+    return study.tally(first, runs, counts)
 
 
-@dataclass(frozen=True, eq=False)
-class NoisyTally:
-    """Exact sums over a set of runs; see `nvmodel.solution.Tally`.
+def _add_rows(start: int, read: Array, burst: Array, ladders: Counts, J: Array, r: RunRows) -> None:
+    """Add the runs start, start + 1, ... that were read; J is NaN where it is not conserved."""
+    photons, T = (read[EMITTED], read[ABSORBED]), read.shape[1] // burst.size
+    lost = read[LOCAL_LOSS, T - 1 :: T].astype(np.int64)
+    of_runs = J[ladders] if J.size else np.full(burst.size, np.nan)
+    r.add(
+        start,
+        read[BATTERY_ENERGY],
+        read[POWER],
+        read[EMISSION_RATE],
+        photons,
+        burst,
+        of_runs,
+        lost,
+    )
 
-    Attributes
+
+@njit(cache=True, error_model="numpy")
+def add_noisy_runs(
+    seed: int,
+    first: int,
+    steps: Plan,
+    times: Array,
+    state: State,
+    frame: Frame,
+    draws: Draws,
+    course: Course,
+    offsets: Counts,
+    sums: Sums,
+    read: Array,
+    burst: Array,
+    ladders: Counts,
+) -> None:
+    """Make the runs from `first` on that `burst` has room for, add them, and keep what was read.
+
+    Parameters
     ----------
-    moments : tuple of ExactSums, each (T,)
-        For each name of `SUMMED`, then the conditional ladder ergotropy (zero unless asked for).
-    energy, photons, burst : ndarray of int64
-        As in `trajectories.records.RecordTally`.
-    ladders : ndarray of int64 (number of J,)
-        Of the dark states that the runs end in; empty unless J is conserved.
-    populations : ndarray of int64 (GROUPS, T, positions)
-        Sums of 2^30 times the conditional populations over (j_B, m_B), laid out as
-        `nvmodel.irreps.Irreps`; empty unless an observable needs them.
-    peaks : PeakTimes
-        Of no times unless asked for.
+    offsets : ndarray
+        Of the battery's `Irreps`.
+    read : ndarray (QUANTITIES, runs T)
+    burst : ndarray (runs,)
+    ladders : ndarray of int64 (runs,)
+        Numbers of the ladders, from the lowest J on, where J is conserved.
     """
+    no_times, no_processes, T = np.empty(0), np.empty(0, dtype=np.int8), times.size
+    for r in range(burst.size):
+        run = first + r
+        follow(seed, run, steps, times, state, frame, draws, course, no_times, no_processes)
+        for o in range(read.shape[0]):
+            for i in range(T):
+                read[o, r * T + i] = course.quantities[o, i]
+        burst[r] = course.now[BURST]
+        add_run(course.quantities, 0, burst[r], times, times, sums)
+        if sums.ladders.size:
+            ladders[r] = ladder_drawn(seed, run, state, draws)
+            sums.ladders[ladders[r]] += 1
+        if course.populations.size:
+            _add_populations(run, steps, course, offsets, sums)
 
-    battery: CollectiveBattery
-    times: Array
-    seed: int
-    names: tuple[str, ...]
-    spans: RunSpans
-    moments: tuple[ExactSums, ...]
-    energy: Counts
-    photons: Counts
-    burst: Counts
-    ladders: Counts
-    populations: Counts
-    peaks: PeakTimes
 
-    @classmethod
-    def count(
-        cls,
-        battery: CollectiveBattery,
-        times: Array,
-        seed: int,
-        names: tuple[str, ...],
-        first: int,
-        runs: int,
-        rows: NoisyRows | None = None,
-    ) -> NoisyTally:
-        """Make runs first ... first + runs - 1 and add them up, and to `rows` if given."""
-        ladder = any(name in (*FROM_POPULATIONS, "daemonic_ergotropy") for name in names)
-        bounds = largest(battery)
-        peaks = no_peaks(times.size if PEAK in names else 0)
-        sums = no_runs_yet(battery, times, bounds, ladder, peaks)
-        steps = plan(battery)
-        add_runs(
-            np.uint64(seed),
-            first,
-            runs,
-            steps,
-            times,
-            empty_state_of(battery),
-            empty_frame_of(battery, steps),
-            empty_draws(),
-            empty_course(battery, times.size, amplitudes=False, populations=ladder),
-            sums,
-            no_rows_yet(0, Summary()) if rows is None else rows,
-        )
-        moments = tuple(
-            ExactSums(runs, bound, total, low, high, int(clipped))
-            for bound, total, low, high, clipped in zip(
-                bounds, sums.total, sums.low, sums.high, sums.clipped, strict=True
-            )
-        )
-        return cls(
-            battery,
-            times,
-            seed,
-            names,
-            RunSpans(((first, first + runs),)),
-            moments,
-            sums.energy,
-            sums.photons,
-            sums.burst,
-            sums.ladders,
-            sums.populations,
-            PeakTimes.of(peaks, times, runs),
-        )
+@njit(error_model="numpy")
+def ladder_drawn(seed: int, run: int, state: State, draws: Draws) -> int:
+    """The ladder that a run is found on, by its number from the lowest J on."""
+    u = four_draws(draws, seed, run)[0]
+    k = 0
+    while k < state.at[SIZE] - 1 and u >= weight(state.c[EDGE + k]):
+        u -= weight(state.c[EDGE + k])
+        k += 1
+    return int(state.at[LOW] + k)
 
-    def merge(self, other: Any) -> NoisyTally:
-        """The tally of both sets of runs."""
-        if not isinstance(other, NoisyTally) or self._study() != other._study():
-            raise InputError("merge", other, "not the same study")
-        return replace(
-            self,
-            spans=self.spans.union(other.spans),
-            moments=tuple(a.merge(b) for a, b in zip(self.moments, other.moments, strict=True)),
-            energy=self.energy + other.energy,
-            photons=self.photons + other.photons,
-            burst=self.burst + other.burst,
-            ladders=self.ladders + other.ladders,
-            populations=self.populations + other.populations,
-            peaks=self.peaks.merge(other.peaks),
-        )
 
-    def arrays(self) -> dict[str, Counts]:
-        """All sums and histograms."""
-        return moment_arrays(self.moments) | {
-            "energy": self.energy,
-            "photons": self.photons,
-            "burst": self.burst,
-            "ladders": self.ladders,
-            "populations": self.populations,
-            **self.peaks.arrays(),
-        }
+@njit(error_model="numpy")
+def _add_populations(run: int, steps: Plan, course: Course, offsets: Counts, sums: Sums) -> None:
+    spins = round(steps.spins[0])
+    for i in range(course.populations.shape[0]):
+        p, two_j = course.populations[i], course.at[i, TWO_JB]
+        bottom = round(course.lowest[i] + 0.5 * two_j)  # of what is possible, in the ladder
+        first = offsets[(spins - two_j) // 2] + bottom
+        levels = min(p.size, two_j + 1 - bottom)
+        add_populations(run, i, p, first, bottom, levels, spins, sums)
 
-    def with_arrays(self, spans: RunSpans, arrays: Mapping[str, Counts]) -> NoisyTally:
-        """The same study with other counts."""
-        same_shapes(arrays, self.arrays())
-        return replace(
-            self,
-            spans=spans,
-            moments=moments_from(self.moments, len(spans), arrays),
-            energy=arrays["energy"],
-            photons=arrays["photons"],
-            burst=arrays["burst"],
-            ladders=arrays["ladders"],
-            populations=arrays["populations"],
-            peaks=self.peaks.with_arrays(len(spans), arrays),
-        )
 
-    def _study(self) -> tuple[Any, ...]:
-        return self.battery, self.times.tobytes(), self.seed, self.names
-
-    def read(self) -> Reading:
-        """Means, standard errors and distributions."""
-        summed = self.moments[:-1]
-        runs = len(self.spans)
-        values = {name: sums.mean() for name, sums in zip(SUMMED, summed, strict=True)}
-        unseen = unseen_of(self.battery, self.times, runs, *(values[name] for name in PHOTONS))
-        errors: dict[str, Array | None] = {
-            name: error_of(sums, unseen.of_means[name])
-            for name, sums in zip(SUMMED, summed, strict=True)
-        }
-        values |= derived(self.names, self.battery, values["battery_energy"], None)
-        energy_error = error_of(self.moments[0], unseen.energy)
-        errors |= errors_from_energy(values["battery_energy"], energy_error, runs)
-        distributions = self._distributions()
-        self.peaks.read_into(self.times, values, errors, distributions)
-        if self.populations.size:
-            self._read_populations(unseen, values, errors, distributions)
-        clipped = sum(int(sums.clipped) for sums in self.moments)
-        return Reading(
-            {name: values[name] for name in self.names},
-            {name: errors[name] for name in self.names},
-            distributions,
-            (f"{clipped} values beyond their bound were cut off",) if clipped else (),
-        )
-
-    def _distributions(self) -> dict[str, Distribution]:
-        edges = energy_edges()
-        width = photon_width(self.battery, self.times)
-        found = {
-            "battery_energy": Distribution("E_B per spin", edges[:-1], edges[1:], self.energy),
-            "emitted_photons": photon_distribution("photons at the last time", width, self.photons),
-            "burst_time": burst_distribution(self.times, self.burst),
-        }
-        if self.ladders.size:
-            spins = self.battery.n_battery + self.battery.n_charger
-            J = np.arange(self.ladders.size, dtype=float) + 0.5 * (spins % 2)
-            found["dark_state"] = Distribution.of_values("J of the ladder", J, self.ladders)
-        return found
-
-    def _read_populations(
-        self,
-        unseen: Unseen,
-        values: dict[str, Array],
-        errors: dict[str, Array | None],
-        distributions: dict[str, Distribution],
-    ) -> None:
-        """Ergotropies of the average state, with a jackknife over the groups of runs."""
-        irreps = Irreps.all_of(self.battery.n_battery)
-        total = self.populations.sum(axis=0)
-        p = total / total.sum(axis=-1, keepdims=True)
-        for name, functional in (
-            ("ergotropy", ladder_ergotropy_of_irreps),
-            ("ergotropy_total", total_ergotropy_of_irreps),
-        ):
-            if name in self.names:
-                values[name] = functional(irreps, p)
-                errors[name] = error_from_populations(
-                    self.populations,
-                    partial(functional, irreps),
-                    len(self.spans),
-                    unseen.ergotropy,
-                )
-        values["daemonic_ergotropy"] = self.moments[-1].mean()
-        errors["daemonic_ergotropy"] = error_of(self.moments[-1], unseen.ergotropy)
-        by_excitations = irreps.by_excitations(p)
-        distributions["populations"] = Distribution.of_values(
-            "battery excitations m_B + N_B/2",
-            np.arange(by_excitations.shape[-1], dtype=float),
-            by_excitations,
-        )
-        distributions["battery_irreps"] = Distribution.of_values(
-            "j of the battery", irreps.ladders, irreps.by_ladder(p)
-        )
+def follow_noisy_run(battery: CollectiveBattery, times: Array, seed: int, run: int) -> SingleRun:
+    """Run `run` of the study with this seed, with everything it knows."""
+    steps, T = plan(battery), times.size
+    course = empty_course(battery, T, amplitudes=True, populations=True)
+    of_run = np.uint64(seed), run, steps, times
+    room = empty_state_of(battery), empty_frame_of(battery, steps), empty_draws(), course
+    jumps, size = 1024, 0
+    while jumps > size:  # a longer record is made again with room for it
+        size = jumps
+        jump_times, processes = np.empty(size), np.empty(size, dtype=np.int8)
+        follow(*of_run, *room, jump_times, processes)
+        jumps = int(course.counts[JUMPS])
+    at, q = course.at, course.quantities
+    spins = battery.n_battery + battery.n_charger
+    amplitudes = np.zeros((T, spins // 2 + 1), dtype=course.amplitudes.dtype)
+    irreps = Irreps.all_of(battery.n_battery)
+    p = np.zeros((T, irreps.irrep.size))
+    for i in range(T):
+        low, n = at[i, LOW], at[i, SIZE]
+        amplitudes[i, low : low + n] = course.amplitudes[i, :n]
+        j = 0.5 * at[i, TWO_JB]
+        bottom = irreps.position(j, course.lowest[i])
+        count = min(course.populations.shape[1], irreps.position(j, j) + 1 - bottom)
+        p[i, bottom : bottom + count] = course.populations[i, :count]
+    halves = np.asarray(0.5 * at.T, dtype=float)
+    return SingleRun(
+        run=run,
+        jump_times=jump_times[:jumps],
+        directions=EXCITATIONS[processes[:jumps]],
+        processes=processes[:jumps],
+        times=times,
+        battery_j=halves[TWO_JB],
+        charger_j=halves[TWO_JC],
+        M=halves[TWO_M],
+        J=np.arange(spins // 2 + 1, dtype=float) + 0.5 * (spins % 2),
+        amplitudes=amplitudes,
+        battery_energy=q[BATTERY_ENERGY],
+        charger_energy=q[CHARGER_ENERGY],
+        ergotropy=ladder_ergotropy_of_irreps(irreps, p),
+        emitted_photons=q[EMITTED],
+        absorbed_photons=q[ABSORBED],
+        populations=irreps.by_excitations(p),
+    )

@@ -1,6 +1,6 @@
 """One run with single-spin noise, detuning, a protocol or any start, jump by jump."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -17,9 +17,7 @@ from trajectories.local_noise import (
     SIZE,
     TWO_M,
     UP,
-    Amplitudes,
     Array,
-    Integers,
     Roots,
     State,
     Z,
@@ -27,7 +25,6 @@ from trajectories.local_noise import (
     ensemble_jump,
     local_jump,
 )
-from trajectories.means import brightness, means
 from trajectories.nojump import (
     BATTERY_ONLY,
     BOTH,
@@ -40,26 +37,36 @@ from trajectories.nojump import (
     Generator,
     begin_ladders,
     begin_rotated,
+    brightness,
     evolve_ladders,
     evolve_rotated,
+    means,
     waiting_time,
 )
 from trajectories.product_states import battery_populations, dephase_fully, draw_start
 from trajectories.series import series_until
-
-DRAWS = 16  # random numbers made at once
-# the quantities that are read, in the order of the tally
-(
-    BATTERY_ENERGY,
-    CHARGER_ENERGY,
-    POWER,
-    EMISSION_RATE,
-    ABSORPTION_RATE,
-    EMITTED,
+from trajectories.stages import (
     ABSORBED,
+    ABSORPTION_RATE,
+    BATTERY_ENERGY,
+    BURST,
+    CHARGER_ENERGY,
+    DRAWS,
+    EMISSION_RATE,
+    EMITTED,
+    JUMPS,
     LOCAL_LOSS,
-) = range(8)
-QUANTITIES = 8
+    N_ABSORBED,
+    N_EMITTED,
+    N_LOST,
+    POWER,
+    READ,
+    TIME,
+    Course,
+    Draws,
+    Plan,
+)
+
 PROCESSES = (
     "collective emission",
     "collective absorption",
@@ -74,79 +81,6 @@ PROCESSES = (
 )
 """What a jump of a record is; `measured` is a dephasing pulse of full strength."""
 EXCITATIONS = np.array([-1, 1, 0, -1, 1, 0, -1, 1, 0, 0], dtype=np.int8)
-
-
-class Plan(NamedTuple):
-    """A battery and its protocol in a kernel's form; step s is a pulse where `dose[s]` > 0.
-
-    Attributes
-    ----------
-    end : ndarray (S,)
-        When a stage ends; of a pulse, when it comes.
-    pulse : ndarray of bool (S,)
-    way, coupled : ndarray of int64 (S,)
-    noise : ndarray (S, 6)
-    dose : ndarray (S, 2)
-        Dephasing rate times time of a pulse; infinite at full strength.
-    cumulative, log_ways : pairs of ndarray (N + 1,)
-    two_j : ndarray of int64 (2,)
-    turn : ndarray (1,)
-        2i times the detuning; real, and 0, where there is none.
-    """
-
-    spins: Array
-    gamma: float
-    nbar: float
-    detuning: float
-    turn: Amplitudes
-    end: Array
-    pulse: NDArray[np.bool_]
-    way: Integers
-    coupled: Integers
-    noise: Array
-    dose: Array
-    cumulative: Any
-    log_ways: Any
-    two_j: Integers
-    table: Roots
-
-
-class Draws(NamedTuple):
-    """The random numbers of a run, in order; cursor: position in `numbers`, and the next block."""
-
-    numbers: Array
-    cursor: Integers
-
-
-class Course(NamedTuple):
-    """What a run has seen and what was read from it.
-
-    Attributes
-    ----------
-    now : ndarray (2,)
-        Time, and the time at which the total J^z first was <= 0.
-    counts : ndarray of int64 (5,)
-        Output times read, jumps, photons emitted and absorbed, excitations lost to single spins.
-    quantities : ndarray (8, T)
-    at : ndarray of int64 (T, 5)
-        `State.at` at the output times.
-    amplitudes : ndarray (T or 0, room)
-    populations : ndarray (T or 0, room)
-        Of m_B, from the lowest m_B that is possible on.
-    lowest : ndarray (T or 0,)
-    """
-
-    now: Array
-    counts: Integers
-    quantities: Array
-    at: Integers
-    amplitudes: Amplitudes
-    populations: Array
-    lowest: Array
-
-
-TIME, BURST = 0, 1
-READ, JUMPS, N_EMITTED, N_ABSORBED, N_LOST = range(5)
 
 
 @njit(inline="always")

@@ -7,7 +7,6 @@ the numbers of runs that have emitted n photons, or with their exact probabiliti
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from nvmodel.ergotropy import ladder_ergotropy
 from trajectories.angular import CoupledBasis, clebsch_gordan, lowering_squared
 from trajectories.conditional import Unravelling
+from trajectories.fluctuations import PhotonStates
 
 Array = NDArray[np.float64]
 Active = NDArray[np.bool_]
@@ -103,27 +103,6 @@ def pair_emission(basis: CoupledBasis, M: Array, weight: Array) -> Array:
     return np.asarray(
         (weight * lowering_squared(basis.J, m) * lowering_squared(basis.J, m - 1.0)).sum(axis=1)
     )
-
-
-@dataclass(frozen=True, eq=False)
-class PhotonStates:
-    """What is read from the state after n photons, (photons + 1, T); 0 where not asked for.
-
-    Attributes
-    ----------
-    energy, energy_variance : ndarray
-        Of H_B/N_B: mean and quantum variance.
-    emission, pairs : ndarray
-        <J^+ J^-> and <J^+ J^+ J^- J^->.
-    ergotropy : ndarray
-        Over the ladder, per spin.
-    """
-
-    energy: Array
-    energy_variance: Array
-    emission: Array
-    pairs: Array
-    ergotropy: Array
 
 
 def photon_states(

@@ -20,7 +20,6 @@ from trajectories.local_noise import (
     TWO_JB,
     TWO_JC,
     TWO_M,
-    Amplitudes,
     Array,
     Roots,
     State,
@@ -130,26 +129,3 @@ def dephase_fully(state: State, both: Any, log_ways: Any, u: Array, room: Array,
     if both[CHARGER]:
         two_jc = draw_irrep(log_ways[1], round(2.0 * m_c), u[2])
     set_product(state, two_jb, two_jc, m_b, m_c, t)
-
-
-def log_binomials(spins: int) -> Array:
-    """ln of the binomial coefficients of N.
-
-    >>> print(np.exp(log_binomials(4)).round(9))
-    [1. 4. 6. 4. 1.]
-    """
-    from scipy.special import gammaln
-
-    k = np.arange(spins + 1.0)
-    return np.asarray(gammaln(spins + 1.0) - gammaln(k + 1.0) - gammaln(spins - k + 1.0))
-
-
-__all__ = [
-    "Amplitudes",
-    "battery_populations",
-    "dephase_fully",
-    "draw_irrep",
-    "draw_start",
-    "log_binomials",
-    "set_product",
-]

@@ -15,13 +15,18 @@ from numpy.typing import NDArray
 from nvmodel.battery import CollectiveBattery
 from trajectories.bonds import Bonds, Trail, add_ways, follow_piece, new_trail, read_trail
 from trajectories.conditional import (
+    BATTERY_Z,
+    BATTERY_Z_RATE,
+    EMISSION,
     GROUP_NUMBERS,
+    MOST_GROUP,
     Unravelling,
     expectations,
     normalise_amplitudes,
 )
 from trajectories.crossings import Products, follow_products, means_of_sums, products_of
 from trajectories.jump_groups import Groups, made_in_groups, new_groups, walk_in_groups
+from trajectories.summaries import RunRows
 from trajectories.walks import (
     BATCH,
     ENDED,
@@ -38,8 +43,6 @@ from trajectories.walks import (
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
-
-MOST_GROUP = 128  # runs followed at once
 
 
 class Tables(NamedTuple):
@@ -189,6 +192,15 @@ def follow(seed: Any, first: int, taus: Array, q: Tables, path: Path) -> None:
     c, counted = path.amplitudes, path.counted
     normalise_amplitudes(path.logs, q.damping, taus, c, path.work, counted)
     expectations(c, path.M, bonds.J, q.diagonal, q.coupling, q.sign, q.nbar, counted, path.means)
+
+
+def add_rows(start: int, path: Path, battery: CollectiveBattery, J: Array, rows: RunRows) -> None:
+    """Add the runs start, start + 1, ... that were followed into `path`."""
+    spins = float(battery.n_battery)
+    energies = 0.5 + path.means[BATTERY_Z] / spins
+    powers = path.means[BATTERY_Z_RATE] * battery.gamma / spins
+    photons, ladders = (path.emitted, path.absorbed), J[path.drawn % J.size]
+    rows.add(start, energies, powers, path.means[EMISSION], photons, path.burst, ladders)
 
 
 @njit(**KERNEL)

@@ -1,10 +1,12 @@
-"""A battery and its protocol as a list of steps: what is switched when, and how to evolve."""
+"""A battery and its protocol as a list of steps, and the room that a run through them takes."""
 
 from __future__ import annotations
 
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from nvmodel.battery import CollectiveBattery
@@ -12,8 +14,15 @@ from nvmodel.noise import LocalNoise
 from nvmodel.preparation import DickeState, Preparation
 from nvmodel.protocol import Pulse, Stage, end_of, endless
 from nvmodel.refusal import InputError
-from trajectories.local_noise import Array, State, empty_state, roots
-from trajectories.noisy_runs import DRAWS, QUANTITIES, Course, Draws, Plan
+from trajectories.local_noise import (
+    Amplitudes,
+    Array,
+    Integers,
+    Roots,
+    State,
+    empty_state,
+    roots,
+)
 from trajectories.nojump import (
     BATTERY_ONLY,
     BOTH,
@@ -25,12 +34,97 @@ from trajectories.nojump import (
     Frame,
     empty_frame,
 )
-from trajectories.product_states import log_binomials
 
+DRAWS = 16  # random numbers made at once
+# the quantities that are read, in the order of the tally
+(
+    BATTERY_ENERGY,
+    CHARGER_ENERGY,
+    POWER,
+    EMISSION_RATE,
+    ABSORPTION_RATE,
+    EMITTED,
+    ABSORBED,
+    LOCAL_LOSS,
+) = range(8)
+QUANTITIES = 8
 MOST_REAL_SPINS = 20_000_000  # in all: tables of some 2 GB
 TABLE_BYTES = 100.0  # a spin
 MOST_ROTATED = 2001  # amplitudes: 32 MB for one set of eigenvectors
 COUPLED = {"both": BOTH, "battery": BATTERY_ONLY, "charger": CHARGER_ONLY, "none": NONE}
+
+
+class Plan(NamedTuple):
+    """A battery and its protocol in a kernel's form; step s is a pulse where `dose[s]` > 0.
+
+    Attributes
+    ----------
+    end : ndarray (S,)
+        When a stage ends; of a pulse, when it comes.
+    pulse : ndarray of bool (S,)
+    way, coupled : ndarray of int64 (S,)
+    noise : ndarray (S, 6)
+    dose : ndarray (S, 2)
+        Dephasing rate times time of a pulse; infinite at full strength.
+    cumulative, log_ways : pairs of ndarray (N + 1,)
+    two_j : ndarray of int64 (2,)
+    turn : ndarray (1,)
+        2i times the detuning; real, and 0, where there is none.
+    """
+
+    spins: Array
+    gamma: float
+    nbar: float
+    detuning: float
+    turn: Amplitudes
+    end: Array
+    pulse: NDArray[np.bool_]
+    way: Integers
+    coupled: Integers
+    noise: Array
+    dose: Array
+    cumulative: Any
+    log_ways: Any
+    two_j: Integers
+    table: Roots
+
+
+class Draws(NamedTuple):
+    """The random numbers of a run, in order; cursor: position in `numbers`, and the next block."""
+
+    numbers: Array
+    cursor: Integers
+
+
+class Course(NamedTuple):
+    """What a run has seen and what was read from it.
+
+    Attributes
+    ----------
+    now : ndarray (2,)
+        Time, and the time at which the total J^z first was <= 0.
+    counts : ndarray of int64 (5,)
+        Output times read, jumps, photons emitted and absorbed, excitations lost to single spins.
+    quantities : ndarray (8, T)
+    at : ndarray of int64 (T, 5)
+        `State.at` at the output times.
+    amplitudes : ndarray (T or 0, room)
+    populations : ndarray (T or 0, room)
+        Of m_B, from the lowest m_B that is possible on.
+    lowest : ndarray (T or 0,)
+    """
+
+    now: Array
+    counts: Integers
+    quantities: Array
+    at: Integers
+    amplitudes: Amplitudes
+    populations: Array
+    lowest: Array
+
+
+TIME, BURST = 0, 1
+READ, JUMPS, N_EMITTED, N_ABSORBED, N_LOST = range(5)
 
 
 def plan(battery: CollectiveBattery) -> Plan:
@@ -108,6 +202,18 @@ def _two_j(spins: int, start: Preparation) -> int:
     if not isinstance(start, DickeState):
         return -1
     return spins if start.j is None else round(2.0 * start.j)
+
+
+def log_binomials(spins: int) -> Array:
+    """ln of the binomial coefficients of N.
+
+    >>> print(np.exp(log_binomials(4)).round(9))
+    [1. 4. 6. 4. 1.]
+    """
+    k = np.arange(spins + 1.0)
+    return np.asarray(
+        special.gammaln(spins + 1.0) - special.gammaln(k + 1.0) - special.gammaln(spins - k + 1.0)
+    )
 
 
 def refuse_many_real_spins(battery: CollectiveBattery) -> None:

@@ -5,18 +5,18 @@ import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
 
-from nvmodel.battery import CollectiveBattery
 from nvmodel.rows import Summary
-from trajectories.conditional import BATTERY_Z, BATTERY_Z_RATE, EMISSION, unravelling
-from trajectories.recording import Path
 
 Array = NDArray[np.float64]
+Counts = NDArray[np.int64]
 
 COLUMNS = 7  # of a row without its index and the times to a charge
 
 
 class RunRows:
-    """Rows of the runs first ... first + runs - 1, filled while a tally makes them.
+    """Rows of the runs first ... first + runs - 1, filled while they are added up.
+
+    `times` are the sampler's output times, in units of 1/`rate`.
 
     Columns: ``run``; ``final_energy`` (conditional, per battery spin, at the last time);
     ``emitted_photons`` and ``absorbed_photons`` until then; ``burst_time``, when the total J^z
@@ -30,6 +30,7 @@ class RunRows:
 
     Examples
     --------
+    >>> from nvmodel import CollectiveBattery
     >>> from trajectories import sample
     >>> battery, times = CollectiveBattery(1, 5), np.linspace(0, 9, 91)
     >>> table = sample(battery, times, runs=2, seed=3, first=10, records="summary").records
@@ -38,62 +39,64 @@ class RunRows:
     """
 
     def __init__(
-        self, battery: CollectiveBattery, times: Array, first: int, runs: int, summary: Summary
+        self, times: Array, first: int, runs: int, summary: Summary, rate: float = 1.0
     ) -> None:
-        self._battery, self._taus, self._first = battery, times * battery.gamma, first
+        self._times, self._first, self._rate, self._summary = times, first, rate, summary
         self._found = np.full((runs, COLUMNS), np.nan)
-        self._summary, self._ladder = summary, np.empty(runs)
         self._when = {name: np.empty(runs) for name in summary.columns}
-        self._J = unravelling(battery).basis.J
+        self._J, self._lost = np.full(runs, np.nan), np.zeros(runs, dtype=np.int64)
 
-    def add(self, start: int, path: Path) -> None:
-        """Read the runs start, start + 1, ... that were followed into `path`."""
-        T, begin = self._taus.size, start - self._first
-        here = slice(begin, begin + path.burst.size)
+    def add(
+        self,
+        start: int,
+        energies: Array,
+        powers: Array,
+        emission: Array,
+        photons: tuple[Array, Array],
+        burst: Array,
+        J: Array | float = np.nan,
+        lost: Counts | int = 0,
+    ) -> None:
+        """Add the runs start, start + 1, ..., side by side.
+
+        Parameters
+        ----------
+        energies, powers, emission : ndarray (runs T,)
+            Conditional, at the output times of each run.
+        photons : pair of ndarray (runs T,)
+            Emitted and absorbed so far.
+        burst, J, lost : ndarray (runs,)
+        """
+        T, begin = self._times.size, start - self._first
+        here = slice(begin, begin + burst.size)
         group = self._found[here]
-        self._ladder[here] = self._J[path.drawn % self._J.size]
-        energies = 0.5 + path.means[BATTERY_Z] / float(self._battery.n_battery)
-        group[:, 1] = path.emitted[T - 1 :: T]
-        group[:, 2] = path.absorbed[T - 1 :: T]
-        group[:, 3] = np.where(path.burst < np.inf, path.burst, np.nan)
-        powers, emission = path.means[BATTERY_Z_RATE], path.means[EMISSION]
-        _summarise(energies, powers, emission, self._taus, group)
+        self._J[here], self._lost[here] = J, lost
+        for column, so_far in enumerate(photons, start=1):
+            group[:, column] = so_far[T - 1 :: T]
+        group[:, 3] = np.where(burst < np.inf, burst, np.nan)
+        _summarise(energies, powers, emission, self._times, group)
         courses = energies.reshape(-1, T).T
-        for name, when in self._summary.charge_times(courses, self._taus).items():
+        for name, when in self._summary.charge_times(courses, self._times).items():
             self._when[name][here] = when
-        group[:, 4] = group[:, 4] * self._battery.gamma / self._battery.n_battery
 
     def table(self) -> pd.DataFrame:
         """All rows."""
-        lost = np.zeros(self._ladder.size, dtype=np.int64)
-        rate = self._battery.gamma
-        return table_of_rows(self._found, self._when, lost, self._ladder, self._first, rate)
-
-
-def table_of_rows(
-    found: Array,
-    charge_times: dict[str, Array],
-    lost: NDArray[np.int64],
-    ladder: Array,
-    first: int,
-    rate: float,
-) -> pd.DataFrame:
-    """The rows of runs first, first + 1, ... as a table, its times in units of 1/rate."""
-    times = {name: when / rate for name, when in charge_times.items()}
-    of_end = [name for name in times if name.endswith("_of_end")]
-    columns = {
-        "run": np.arange(first, first + found.shape[0]),
-        "final_energy": found[:, 0],
-        "emitted_photons": found[:, 1].astype(np.int64),
-        "absorbed_photons": found[:, 2].astype(np.int64),
-        "burst_time": found[:, 3] / rate,
-        "peak_power": found[:, 4],
-        "peak_power_time": found[:, 5] / rate,
-    }
-    columns |= {name: when for name, when in times.items() if name not in of_end}
-    columns["peak_emission_time"] = found[:, COLUMNS - 1] / rate
-    columns |= {"local_loss": lost, "final_J": ladder}
-    return pd.DataFrame(columns | {name: times[name] for name in of_end})
+        found, rate = self._found, self._rate
+        times = {name: when / rate for name, when in self._when.items()}
+        of_end = [name for name in times if name.endswith("_of_end")]
+        columns = {
+            "run": np.arange(self._first, self._first + found.shape[0]),
+            "final_energy": found[:, 0],
+            "emitted_photons": found[:, 1].astype(np.int64),
+            "absorbed_photons": found[:, 2].astype(np.int64),
+            "burst_time": found[:, 3] / rate,
+            "peak_power": found[:, 4],
+            "peak_power_time": found[:, 5] / rate,
+        }
+        columns |= {name: when for name, when in times.items() if name not in of_end}
+        columns["peak_emission_time"] = found[:, COLUMNS - 1] / rate
+        columns |= {"local_loss": self._lost, "final_J": self._J}
+        return pd.DataFrame(columns | {name: times[name] for name in of_end})
 
 
 @njit(cache=True, error_model="numpy")

@@ -8,7 +8,9 @@ n-th photon waits exponentially, with the rate :math:`\lambda_J(n)=\gamma a_J(M_
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -17,19 +19,41 @@ from numpy.typing import ArrayLike, NDArray
 from nvmodel.battery import CollectiveBattery, only_collective, to_be_solved
 from nvmodel.refusal import InputError, finite_number, whole_number
 from nvmodel.resonator import of_the_reservoir
-from nvmodel.solution import Distribution, RunSpans
+from nvmodel.solution import Distribution, Reading
 from nvmodel.sums import MOST_RUNS
+from nvmodel.tally import RunSpans, Tally
 from nvmodel.times import listed_numbers, output_times
 from trajectories.angular import lowering_squared
 from trajectories.conditional import unravelling
 from trajectories.detector import thin
 from trajectories.jumps import refuse_unlisted
-from trajectories.photontimes import emission_times
 from trajectories.recording import Tables, kernel_tables
-from trajectories.walks import Walker, new_walker
+from trajectories.walks import Walker, emission_times, new_walker
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class WaitStudy:
+    """What fixes the runs whose photons are counted, and the bins; see `nvmodel.tally.Study`."""
+
+    battery: CollectiveBattery
+    until: float
+    seed: int
+    edges: Array
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """Runs of equal identity belong together."""
+        return self.battery, self.until, self.seed, self.edges.tobytes()
+
+    def read(self, spans: RunSpans, counts: Mapping[str, Counts]) -> Reading:
+        """Both distributions."""
+        low, high = self.edges[:-1], self.edges[1:]
+        first = Distribution("time of the first photon", low, high, counts["first"])
+        between = Distribution("time between photons", low, high, counts["between"])
+        return Reading({}, {}, {"first_photon_time": first, "waiting_time": between})
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,45 +62,35 @@ class WaitingTimes:
 
     Attributes
     ----------
-    spans : RunSpans
-        Which runs.
     edges : ndarray (bins + 1,)
         Of the bins, low <= wait < high.
-    first : ndarray of int64 (bins,)
-        Runs by the time of their first recorded photon; runs without one are in no bin.
-    between : ndarray of int64 (bins,)
-        Pairs of successive recorded photons by the time between them.
     """
 
-    battery: CollectiveBattery
-    until: float
-    seed: int
-    spans: RunSpans
+    tally: Tally
     edges: Array
-    first: Counts
-    between: Counts
+
+    @property
+    def spans(self) -> RunSpans:
+        """Which runs."""
+        return self.tally.spans
+
+    @property
+    def first(self) -> Counts:
+        """Runs by the time of their first recorded photon; runs without one are in no bin."""
+        return self.tally.counts["first"]
+
+    @property
+    def between(self) -> Counts:
+        """Pairs of successive recorded photons by the time between them."""
+        return self.tally.counts["between"]
 
     def merge(self, other: WaitingTimes) -> WaitingTimes:
         """The counts of both sets of runs; refused if they overlap or are of different studies."""
-        if self._study() != other._study():
-            raise InputError("merge", other, "not the same study")
-        return replace(
-            self,
-            spans=self.spans.union(other.spans),
-            first=self.first + other.first,
-            between=self.between + other.between,
-        )
+        return replace(self, tally=self.tally.merge(other.tally))
 
-    def distributions(self) -> dict[str, Distribution]:
+    def distributions(self) -> Mapping[str, Distribution]:
         """Both as `Distribution`: ``first_photon_time`` and ``waiting_time``."""
-        low, high = self.edges[:-1], self.edges[1:]
-        return {
-            "first_photon_time": Distribution("time of the first photon", low, high, self.first),
-            "waiting_time": Distribution("time between photons", low, high, self.between),
-        }
-
-    def _study(self) -> tuple[CollectiveBattery, float, int, bytes]:
-        return self.battery, self.until, self.seed, self.edges.tobytes()
+        return self.tally.read().distributions
 
 
 def waiting_times(
@@ -130,8 +144,8 @@ def waiting_times(
         new_walker(),
         counts,
     )
-    spans = RunSpans(((first, first + runs),))
-    return WaitingTimes(battery, until, seed, spans, bins, counts[0], counts[1])
+    study, spans = WaitStudy(battery, until, seed, bins), RunSpans(((first, first + runs),))
+    return WaitingTimes(Tally(study, spans, {"first": counts[0], "between": counts[1]}), bins)
 
 
 @njit(cache=True, error_model="numpy")

@@ -37,7 +37,6 @@ ROUND = 16  # a shorter batch is a multiple of this
 TURN = 32  # jumps made at once at T > 0: what is made beyond the last one is lost
 CELLS_PER_TIME = 4  # of the table that finds the output interval of a jump
 PIECE = 4096  # jumps of a record held at once: they stay in the nearest cache
-FEW_PHOTONS = 1.0  # photons an output time below which photons are counted one by one
 
 # no wrapper for Python around kernels that only kernels call
 KERNEL: dict[str, Any] = {"cache": True, "error_model": "numpy"}
@@ -81,6 +80,38 @@ def decay_waits(
     return count
 
 
+@njit(inline="always")
+def start_decay(seed: Any, run: Any, cumulative: Any, J: Any, m_start: Any) -> Any:
+    """T = 0: the ladder of a run, and J + M and J - M of its start on it."""
+    k = draw_ladder(unit(philox_block(seed, QUANTUM_JUMPS, run, 0)[0]), cumulative)
+    return k, J[k] + m_start, J[k] - m_start
+
+
+@njit(inline="always")
+def arrivals(
+    seed: Any, run: Any, made: Any, tau: Any, above: Any, below: Any, words: Any, waits: Any
+) -> Any:
+    """T = 0: when the photons made, made + 1, ... of a run came, into `waits`.
+
+    `tau` is when the one before them came. Place 0 of a run holds its start.
+
+    Returns
+    -------
+    made : int
+        How many numbers were used.
+    end : int
+        How many of them are of photons that the ladder has.
+    """
+    count = decay_waits(seed, run, made, above, below, words, waits)
+    if made == 0:
+        waits[0] = 0.0  # that number drew the ladder
+    end = min(count, round(above) + 1 - made)
+    for j in range(end):
+        tau += waits[j]
+        waits[j] = tau
+    return count, end
+
+
 @njit(**INNER)
 def photon_numbers(
     seed: int,
@@ -104,20 +135,13 @@ def photon_numbers(
     marked : float
         When photon number `mark` came: 0 for mark <= 0, infinity if not before the last time.
     """
-    first = philox_block(seed, QUANTUM_JUMPS, run, 0)
-    k = draw_ladder(unit(first[0]), cumulative)
-    above, below = J[k] + m_start, J[k] - m_start  # J + M and J - M
+    k, above, below = start_decay(seed, run, cumulative, J, m_start)
     photons = round(above)
     marked = np.inf if mark > 0 else 0.0
     made, tau, i = 0, 0.0, 0
     while made <= photons and i < taus.size:
-        count = decay_waits(seed, run, made, above, below, words, waits)
-        if made == 0:
-            waits[0] = 0.0  # that number drew the ladder
-        end = min(count, photons + 1 - made)
-        for j in range(end):
-            tau += waits[j]
-            waits[j] = tau
+        count, end = arrivals(seed, run, made, tau, above, below, words, waits)
+        tau = waits[end - 1]
         if made <= mark < made + end and mark > 0 and waits[mark - made] <= taus[taus.size - 1]:
             marked = waits[mark - made]
         j = 0
@@ -133,86 +157,25 @@ def photon_numbers(
     return k, marked
 
 
-@njit(**KERNEL)
-def count_few_photons(
-    seed: int,
-    first: int,
-    runs: int,
-    cumulative: Array,
-    J: Array,
-    m_start: float,
-    taus: Array,
-    table: Counts,
-    arrivals: Counts,
-    ladders: Counts,
-) -> None:
-    """T = 0: add the runs first ... first + runs - 1 to two histograms, photon by photon.
-
-    Parameters
-    ----------
-    table : ndarray
-        Of `interval_table`.
-    arrivals : ndarray of int64 (photons + 1, T)
-        arrivals[n, i] counts the runs whose n-th photon came in (tau_{i-1}, tau_i].
-    ladders : ndarray of int64 (K,)
-        Counts the runs on each ladder, that is, in each final dark state.
-    """
+@njit(**INNER)
+def photon_times(
+    seed: int, run: int, cumulative: Array, J: Array, m_start: float, last: float
+) -> tuple[int, Array]:
+    """T = 0: the ladder of one run, and when its photons came, up to `last`."""
     words, waits = np.empty(BATCH, dtype=np.uint64), np.empty(BATCH)
-    last = taus[taus.size - 1]
-    cells_per_tau = (table.size - 1) / last if last > 0.0 else 0.0
-    for run in range(first, first + runs):
-        word = philox_block(seed, QUANTUM_JUMPS, run, 0)[0]
-        k = draw_ladder(unit(word), cumulative)
-        ladders[k] += 1
-        above, below = J[k] + m_start, J[k] - m_start
-        photons = round(above)
-        made, tau = 0, 0.0
-        while made <= photons:
-            count = decay_waits(seed, run, made, above, below, words, waits)
-            if made == 0:
-                waits[0] = 0.0
-            for j in range(1 if made == 0 else 0, min(count, photons + 1 - made)):
-                tau += waits[j]
-                if tau > last:
-                    made = photons  # the other photons come too late
-                    break
-                i = table[int(tau * cells_per_tau)]
-                while taus[i] < tau:
-                    i += 1
-                arrivals[made + j, i] += 1
-            made += count
-
-
-@njit(**KERNEL)
-def count_many_photons(
-    seed: int,
-    first: int,
-    runs: int,
-    cumulative: Array,
-    J: Array,
-    m_start: float,
-    taus: Array,
-    arrivals: Counts,
-    ladders: Counts,
-) -> None:
-    """The same, at a cost an output time rather than a photon; `arrivals` must be zero on entry."""
-    words, waits = np.empty(BATCH, dtype=np.uint64), np.empty(BATCH)
-    numbers = np.empty(taus.size, dtype=np.int64)
-    top = arrivals.shape[0] - 1
-    for run in range(first, first + runs):
-        k, _ = photon_numbers(seed, run, cumulative, J, m_start, taus, 0, words, waits, numbers)
-        ladders[k] += 1
-        before = 0
-        for i in range(taus.size):
-            # photons before + 1 ... numbers[i] came: marked at both ends, filled in below
-            if numbers[i] > before:
-                arrivals[before + 1, i] += 1
-                if numbers[i] < top:
-                    arrivals[numbers[i] + 1, i] -= 1
-                before = numbers[i]
-    for n in range(1, arrivals.shape[0]):
-        for i in range(taus.size):
-            arrivals[n, i] += arrivals[n - 1, i]
+    k, above, below = start_decay(seed, run, cumulative, J, m_start)
+    photons = round(above)
+    times = np.empty(photons)
+    made, tau = 0, 0.0
+    while made <= photons:
+        count, end = arrivals(seed, run, made, tau, above, below, words, waits)
+        for j in range(1 if made == 0 else 0, end):
+            tau = waits[j]
+            if tau > last:
+                return k, times[: made + j - 1]
+            times[made + j - 1] = tau
+        made += count
+    return k, times
 
 
 class Walker(NamedTuple):
@@ -348,3 +311,51 @@ def walk(seed: int, run: int, J: Array, nbar: float, tau_last: float, walker: Wa
     walker.clock[0] = tau
     place[HEIGHT], place[BLOCK] = height, block
     return jumps
+
+
+@njit(**KERNEL)
+def emission_times(
+    seed: int,
+    run: int,
+    cumulative: Array,
+    J: Array,
+    m_starts: Array,
+    nbar: float,
+    last: float,
+    walker: Walker,
+) -> Array:
+    """When the photons of one run came, up to `last`, at any temperature."""
+    if nbar == 0.0:
+        return photon_times(seed, run, cumulative, J, m_starts[0], last)[1]
+    jump_taus, directions, place = walker.jump_taus, walker.directions, walker.place
+    times, emitted = np.empty(jump_taus.size), 0
+    start_walk(seed, run, cumulative, J, m_starts, walker)
+    while place[ENDED] == 0:
+        jumps = walk(seed, run, J, nbar, last, walker)
+        if emitted + jumps > times.size:
+            longer = np.empty(2 * (emitted + jumps))
+            for j in range(emitted):
+                longer[j] = times[j]
+            times = longer
+        for j in range(jumps):
+            if directions[j] < 0:
+                times[emitted] = jump_taus[j]
+                emitted += 1
+    return times[:emitted]
+
+
+def whole_record(
+    seed: Any, run: int, cumulative: Array, J: Array, m_starts: Array, nbar: float, last: float
+) -> tuple[Array, Steps]:
+    """All jumps of one run until `last`: when, and -1 for a photon emitted, +1 absorbed."""
+    walker = new_walker()
+    start = seed, run, cumulative, J, m_starts
+    if nbar == 0.0:
+        taus = emission_times(*start, nbar, last, walker)
+        return taus, np.full(taus.size, -1, dtype=np.int8)
+    start_walk(*start, walker)
+    pieces = []
+    while walker.place[ENDED] == 0:
+        jumps = walk(seed, run, J, nbar, last, walker)
+        pieces.append((walker.jump_taus[:jumps].copy(), walker.directions[:jumps].copy()))
+    return np.concatenate([p[0] for p in pieces]), np.concatenate([p[1] for p in pieces])

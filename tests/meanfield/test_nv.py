@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import meanfield
+from meanfield.tally import burst_delay
 from nvmodel import QGaussian, Resonator, ResonatorBattery, SpinEnsemble
 
 MHZ = 2.0 * math.pi * 1e6
@@ -91,7 +92,7 @@ def test_single_runs_with_classes_average_to_the_delay_average():
     difference = np.abs(runs["battery_energy"] - average["battery_energy"]).max()
     # the step may change means by 0.002, the delay average holds to 1/lambda t
     assert difference < 0.01 + error
-    count, _, spread = runs.tally.burst_delay
+    count, _, spread = burst_delay(runs.tally)
     assert count == 1000
     # chi of 1000 Gumbel numbers: 1.05/sqrt(1000)
     expected = np.pi / np.sqrt(24.0) / meanfield.growth_rate(model)

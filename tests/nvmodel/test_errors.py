@@ -11,7 +11,9 @@ import meanfield
 import trajectories
 from nvmodel import CollectiveBattery
 from nvmodel.errors import mean_error
-from trajectories.records import RecordTally
+from trajectories.angular import coupled_basis
+from trajectories.records import count_records
+from trajectories.tally import collective_study
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -66,7 +68,8 @@ def test_what_is_below_the_fixed_point_is_resolved_or_has_its_error():
     times = np.array([12.0, 18.0]) / 2000.0
     names = ("energy_variance_conditional", "energy_variance", "g2_zero", "emission_rate")
     tables = trajectories.sample(battery, times, 40, 3, observables=names)
-    records = RecordTally.count(battery, times, 3, names, 0, 40).read()
+    study = collective_study(battery, times, 3, names, coupled_basis(500, 2500))
+    records = count_records(study, 0, 40).read()
     for name in names:
         # 1e-9: both are double precision of long recursions; energies and rates have 30 bits
         slack = 1e-9 * np.abs(tables[name])

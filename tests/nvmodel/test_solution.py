@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from nvmodel import InputError, Solution
-from nvmodel.solution import Distribution, Reading, RunSpans
+from nvmodel.solution import Distribution, Reading
+from nvmodel.tally import RunSpans
 
 
 def test_spans_join_split_and_refuse_overlap():

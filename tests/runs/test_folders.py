@@ -19,7 +19,8 @@ import pytest
 
 import trajectories
 from nvmodel import CollectiveBattery, InputError
-from nvmodel.solution import Distribution, Reading, RunSpans, Solution
+from nvmodel.solution import Distribution, Reading, Solution
+from nvmodel.tally import RunSpans
 from runs.averages import AVERAGES, Averages
 from runs.owner import OWNER, Owner
 from runs.parts import Parts

@@ -7,8 +7,10 @@ from scipy import stats
 from nvmodel import CollectiveBattery, InputError, Solution
 from tests.systems import dark_state_weights
 from trajectories import evolve, sample, single_run
+from trajectories.angular import coupled_basis
 from trajectories.jumps import AVAILABLE
-from trajectories.records import RecordTally
+from trajectories.records import count_records
+from trajectories.tally import collective_study
 
 EVERYTHING = tuple(AVAILABLE)
 TIMES = np.array([0.02, 0.1, 0.25, 0.5, 0.9, 1.6])
@@ -151,7 +153,8 @@ def test_both_ways_of_counting_agree_at_zero_temperature():
     battery, names = CollectiveBattery(4, 9), EVERYTHING
     times = np.linspace(0.0, 1.0, 21)
     histograms = sample(battery, times, 2000, seed=5, observables=names)
-    records = Solution(times, RecordTally.count(battery, times, 5, names, 0, 2000))
+    study = collective_study(battery, times, 5, names, coupled_basis(4, 9))
+    records = Solution(times, count_records(study, 0, 2000))
     for name in names:
         # the fixed point of the sums: 2^-30 of the bound, up to 100 for rates; pairs of photons,
         # up to 3e3, are divided by the square of a rate that falls below 1

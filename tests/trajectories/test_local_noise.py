@@ -24,9 +24,9 @@ from trajectories.local_noise import (
 )
 from trajectories.noisy_runs import generator
 from trajectories.nojump import begin_rotated, evolve_rotated
-from trajectories.product_states import draw_irrep, log_binomials
+from trajectories.product_states import draw_irrep
 from trajectories.series import series_until
-from trajectories.stages import empty_frame_of, plan
+from trajectories.stages import empty_frame_of, log_binomials, plan
 
 SYSTEMS = [(2, 3), (3, 2), (1, 4), (5, 5), (4, 6)]
 

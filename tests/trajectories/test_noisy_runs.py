@@ -20,8 +20,9 @@ from nvmodel.times import output_times
 from tests.explicit import Explicit
 from trajectories import evolve, sample, single_run
 from trajectories.jumps import AVAILABLE_WITH_NOISE
-from trajectories.noisy_records import NoisyTally
+from trajectories.noisy_records import count_noisy_runs
 from trajectories.noisy_runs import EXCITATIONS, PROCESSES
+from trajectories.tally import noisy_study
 
 EVERYTHING = tuple(AVAILABLE_WITH_NOISE)
 NOT_AVERAGED = ("local_loss", "daemonic_ergotropy", "peak_emission_time")
@@ -175,8 +176,8 @@ def test_without_noise_the_same_law_as_walks_on_ladders(battery):
     times = output_times([0.02, 0.1, 0.4])
     exact = evolve(battery, times, observables=AVERAGED)
     names = (*AVERAGED, "daemonic_ergotropy")
-    tally = NoisyTally.count(battery, times, 5, names, 0, 8000)
-    found = Solution(times, tally)
+    study = noisy_study(battery, times, 5, names)
+    found = Solution(times, count_noisy_runs(study, 0, 8000))
     for name in AVERAGED:
         gap = np.abs(found[name] - exact[name])
         # 5.5 sigma for ergotropies, as above; 1e-7 is the resolution of the largest rates

@@ -114,15 +114,6 @@ def test_what_is_handed_out_shares_no_memory_with_a_cache(name):
         assert not any(np.may_share_memory(array, one) for one in kept)
 
 
-def test_what_a_tally_remembers_of_its_counts_is_not_written_over():
-    """Values are read when first asked for, perhaps after someone looked at the occupation."""
-    study = sample(COLD, TIMES, 20, 5)
-    with pytest.raises(ValueError, match="read-only"):
-        study.tally.occupation[...] = 77
-    expected = sample(COLD, TIMES, 20, 5)["battery_energy"]
-    np.testing.assert_array_equal(study["battery_energy"], expected)
-
-
 def test_the_map_of_errors_is_the_callers_own():
     table = read_map()
     before = table.copy()

@@ -6,25 +6,24 @@ import pytest
 import meanfield
 from meanfield import walk
 from nvmodel import CollectiveBattery, LocalNoise, Pulse, Stage
-from trajectories import decays, noisy_records, recordsums, sample, single_run
-from trajectories.decays import DecayTally
+from trajectories import decays, noisy_records, records, sample, single_run
+from trajectories.decays import DecayStudy
 from trajectories.jump_groups import MOST_SINGLE_JUMPS
-from trajectories.noisy_records import NoisyTally
-from trajectories.records import RecordTally
+from trajectories.tally import JumpStudy
 
 TIMES = np.linspace(0.0, 0.6, 13)
 RUNS = 300  # more than one group of runs, and a rest
 WITH_ERGOTROPY = ["battery_energy", "power", "ergotropy", "energy_variance_conditional"]
 COLLECTIVE = {
-    "cold": (CollectiveBattery(3, 7), TIMES, ["battery_energy"], DecayTally),
-    "many photons": (CollectiveBattery(2, 900), TIMES / 300, ["power"], DecayTally),
-    "cold, by records": (CollectiveBattery(3, 7), TIMES, ["peak_emission_time"], RecordTally),
-    "warm": (CollectiveBattery(3, 7, nbar=0.3), TIMES, WITH_ERGOTROPY, RecordTally),
+    "cold": (CollectiveBattery(3, 7), TIMES, ["battery_energy"], DecayStudy),
+    "many photons": (CollectiveBattery(2, 900), TIMES / 300, ["power"], DecayStudy),
+    "cold, by records": (CollectiveBattery(3, 7), TIMES, ["peak_emission_time"], JumpStudy),
+    "warm": (CollectiveBattery(3, 7, nbar=0.3), TIMES, WITH_ERGOTROPY, JumpStudy),
     "in groups": (
         CollectiveBattery(1, 10 * round(MOST_SINGLE_JUMPS), nbar=0.1),
         TIMES[:3] / MOST_SINGLE_JUMPS,
         ["power"],
-        RecordTally,
+        JumpStudy,
     ),
 }
 NOISY = {
@@ -42,7 +41,7 @@ def _same_counts(one, other):
 def test_rows_and_sums_come_from_one_pass(name, monkeypatch):
     battery, times, names, kind = COLLECTIVE[name]
     made = []
-    for module in (decays, recordsums):
+    for module in (decays, records):
 
         def counted(seed, first, taus, q, path, follow=module.follow):
             made.extend(range(first, first + path.burst.size))
@@ -52,7 +51,7 @@ def test_rows_and_sums_come_from_one_pass(name, monkeypatch):
     runs = 3 if name == "in groups" else RUNS
     both = sample(battery, times, runs, seed=4, first=7, observables=names, records="summary")
     assert made == list(range(7, 7 + runs))
-    assert isinstance(both.tally, kind)
+    assert isinstance(both.tally.study, kind)
     _same_counts(both.tally, sample(battery, times, runs, 4, 7, names).tally)
     rows = both.records
     assert rows.run.tolist() == made[:runs]
@@ -67,17 +66,17 @@ def test_rows_and_sums_come_from_one_pass(name, monkeypatch):
 
 @pytest.mark.parametrize("name", NOISY)
 def test_rows_and_sums_of_noisy_runs_come_from_one_pass(name, monkeypatch):
-    battery, add_runs, made = NOISY[name], noisy_records.add_runs, []
+    battery, add_runs, made = NOISY[name], noisy_records.add_noisy_runs, []
 
-    def counted(seed, first, runs, *rest):
-        made.extend(range(first, first + runs))
-        add_runs(seed, first, runs, *rest)
+    def counted(seed, first, *rest):
+        made.extend(range(first, first + rest[-1].size))
+        add_runs(seed, first, *rest)
 
-    monkeypatch.setattr(noisy_records, "add_runs", counted)
+    monkeypatch.setattr(noisy_records, "add_noisy_runs", counted)
     names = ["battery_energy", "ergotropy"]
     both = sample(battery, TIMES, 40, seed=4, first=7, observables=names, records="summary")
     assert made == list(range(7, 47))
-    assert isinstance(both.tally, NoisyTally)
+    assert isinstance(both.tally.study, JumpStudy)
     _same_counts(both.tally, sample(battery, TIMES, 40, 4, 7, names).tally)
     for run in (7, 46):
         one, row = single_run(battery, TIMES, seed=4, run=run), both.records.iloc[run - 7]

@@ -10,10 +10,11 @@ from trajectories import evolve, sample, single_run
 from trajectories.angular import coupled_basis
 from trajectories.bonds import add_ways, bonds_of
 from trajectories.conditional import unravelling
-from trajectories.decays import DecayTally
+from trajectories.decays import DecayStudy, count_decays, count_few_photons, count_many_photons
 from trajectories.recording import groups_of_runs, kernel_tables
-from trajectories.records import RecordTally
-from trajectories.walks import BATCH, count_few_photons, count_many_photons, interval_table
+from trajectories.records import count_records
+from trajectories.tally import collective_study
+from trajectories.walks import BATCH, interval_table
 
 
 def decay_arguments(battery, taus):
@@ -57,14 +58,13 @@ def test_photons_are_those_of_a_plain_loop_over_numpys_stream(sizes):
 def test_studies_keep_their_bits():
     """Counts of studies, which are whole numbers: at T = 0 of 2026-11-22, before kernels were
     vectorised; at nbar > 0 of 2026-11-23, since when a jump takes one random number."""
-    arrivals = DecayTally.count(
-        CollectiveBattery(10, 50), np.linspace(0.0, 2.0, 101), 1, (), 0, 20_000
-    ).arrivals
+    cold, times = CollectiveBattery(10, 50), np.linspace(0.0, 2.0, 101)
+    arrivals = count_decays(DecayStudy(cold, times, 1, ()), 0, 20_000).counts["arrivals"]
     assert hashlib.sha256(arrivals.tobytes()).hexdigest()[:16] == "5e6ee298c8b8dbbe"
-    thermal = RecordTally.count(
-        CollectiveBattery(10, 50, nbar=0.5), np.linspace(0.0, 2.0, 101), 1, (), 0, 500
-    )
-    found = hashlib.sha256(thermal.moments[5].total.tobytes() + thermal.ladders.tobytes())
+    warm = CollectiveBattery(10, 50, nbar=0.5)
+    study = collective_study(warm, times, 1, (), unravelling(warm).basis)
+    thermal = count_records(study, 0, 500).counts
+    found = hashlib.sha256(thermal["total"][5].tobytes() + thermal["ladders"].tobytes())
     assert found.hexdigest()[:16] == "9e63cac65dfa53d9"
 
 
