@@ -1,5 +1,6 @@
 """Whatever is handed to a public entry: an answer, or one line that names field and value."""
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -79,10 +80,10 @@ AT_RESONATOR = ResonatorBattery(charger=SPINS, resonator=CAVITY, battery=SPINS)
 
 def _fields(kind, given):
     """An entry for each field of a dataclass, all others being good."""
-    for name in kind.__dataclass_fields__:
+    for field in dataclasses.fields(kind):
         yield (
-            f"{kind.__name__}.{name}",
-            lambda x, name=name: kind(**{**given, name: x}),
+            f"{kind.__name__}.{field.name}",
+            lambda x, name=field.name: kind(**{**given, name: x}),
         )
 
 
