@@ -1,5 +1,6 @@
 """Models from the fields of a run definition, all keys checked."""
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -275,7 +276,7 @@ def _built(name: str, kind: type[Any], fields: Mapping[str, Any]) -> Any:
     except InputError as error:
         raise _prefixed(name, str(error)) from None
     except TypeError:
-        needed = [f for f in kind.__dataclass_fields__ if f not in fields]
+        needed = [f.name for f in dataclasses.fields(kind) if f.name not in fields]
         raise InputError(name, sorted(fields), f"fields are missing, of {needed}") from None
 
 

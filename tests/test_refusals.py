@@ -145,7 +145,7 @@ def _definitions():
 
 def _answers():
     """Values that the model takes, followed to the numbers."""
-    for name in CollectiveBattery.__dataclass_fields__:
+    for name in [field.name for field in dataclasses.fields(CollectiveBattery)]:
         if name in ("protocol", "battery_noise", "charger_noise"):
             continue
 
