@@ -35,7 +35,7 @@ from nvmodel.refusal import InputError, whole_number
 from nvmodel.resonator import ResonatorBattery
 from nvmodel.rows import Records, summary_of
 from nvmodel.solution import Solution
-from nvmodel.sums import MOST_RUNS
+from nvmodel.tally import run_range
 from nvmodel.times import output_times
 
 Array = NDArray[np.float64]
@@ -104,9 +104,7 @@ def sample(
     400 [0.95]
     """
     t = output_times(times)
-    runs = whole_number("runs", runs, least=1, most=MOST_RUNS)
-    first = whole_number("first", first, least=0, most=MOST_RUNS - runs)
-    seed = whole_number("seed", seed, least=0, most=2**64 - 1)
+    runs, first, seed = run_range(runs, first, seed)
     summary = summary_of(records)
     classes = whole_number("classes", classes, least=1)
     if not isinstance(model, Model | System):

@@ -252,6 +252,15 @@ class CollectiveBattery:
         return self.protocol or (Stage(math.inf),)
 
     @property
+    def is_collective(self) -> bool:
+        """Whether the dynamics is the paper's: all it may lack is a perfect detector.
+
+        >>> CollectiveBattery(2, 3, detector_efficiency=0.5).is_collective
+        True
+        """
+        return set(self.beyond_collective) <= {"detector_efficiency"}
+
+    @property
     def beyond_collective(self) -> tuple[str, ...]:
         """Names of the fields that leave the paper's model; empty for the paper's model.
 
@@ -352,6 +361,11 @@ def to_be_solved(battery: CollectiveBattery, times: ArrayLike) -> CollectiveBatt
     """
     refuse_beyond(battery.stages, np.asarray(times, dtype=float))
     return without_idle_switching(battery)
+
+
+def only_on_ladders(battery: CollectiveBattery, where: str) -> None:
+    """Refuse a battery whose dynamics `where` does not describe, whatever a detector sees of it."""
+    only_collective(replace(battery, detector_efficiency=1.0), where)
 
 
 def only_collective(battery: CollectiveBattery, where: str) -> None:

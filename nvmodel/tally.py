@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nvmodel.refusal import InputError
+from nvmodel.refusal import InputError, whole_number
+from nvmodel.sums import MOST_RUNS
 
 if TYPE_CHECKING:
     from nvmodel.solution import Reading
@@ -141,6 +142,21 @@ class RunSpans:
             else:
                 merged.append((start, stop))
         return RunSpans(tuple(merged))
+
+
+def run_range(runs: int, first: int, seed: int) -> tuple[int, int, int]:
+    """How many runs, from which one on, of the study with which seed, as whole numbers.
+
+    Raises InputError for what no study has: runs 0 ... 2^32 - 1, seeds 0 ... 2^64 - 1.
+
+    >>> run_range(10, 2**32 - 5, 1)
+    Traceback (most recent call last):
+        ...
+    nvmodel.refusal.InputError: first = 4294967291: must be a whole number, 0 to 4294967286
+    """
+    runs = whole_number("runs", runs, least=1, most=MOST_RUNS)
+    first = whole_number("first", first, least=0, most=MOST_RUNS - runs)
+    return runs, first, whole_number("seed", seed, least=0, most=(1 << 64) - 1)
 
 
 class _Range(tuple[int, int]):

@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from nvmodel.battery import CollectiveBattery
 from nvmodel.refusal import InputError
 
 Array = NDArray[np.float64]
@@ -184,6 +185,21 @@ def lowering_squared(J: Any, M: Any) -> Any:
     return np.maximum((J + M) * (J - M + 1.0), 0.0)
 
 
+@njit(inline="always")
+def rates_from_sums(g: Any, g_q: Any, q: Any, across: Any, M: Any, nbar: Any) -> Any:
+    """J_B^z, its rate and both photon rates, from the means of g, g q and q = a_J(M)^2 - M.
+
+    `across` is what neighbouring ladders add to the mean of J_B^z.
+    """
+    warm = 2.0 * nbar + 1.0
+    return (
+        g * M + across,
+        across * (M - warm) - g_q - warm * M * g,
+        (nbar + 1.0) * (q + M),
+        nbar * (q - M),
+    )
+
+
 def clebsch_gordan(basis: CoupledBasis, M: Array) -> Array:
     r"""Coefficients :math:`\langle j_B m_B, j_C\,M{-}m_B|J M\rangle`.
 
@@ -271,3 +287,41 @@ def known_eigenvector(diag: Array, off: Array, eigenvalue: float, v: Array) -> N
     # the coefficient of the highest m_B is positive, and right[n - 1] was started so
     for s in range(n):
         v[s] /= np.sqrt(norm)
+
+
+# --- what the charging starts from
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """One pure state of a mixture: its weight, its M, and its amplitude on each ladder."""
+
+    probability: float
+    M: float
+    amplitude: Array
+
+
+def starts(battery: CollectiveBattery, basis: CoupledBasis) -> tuple[Start, ...]:
+    """The mixture the charging starts from; the charger is all up.
+
+    A thermal battery of one spin is up with probability nbar/(2 nbar + 1). Thermal batteries of
+    more spins leave the symmetric ladder and are refused.
+    """
+    alternating = np.where((np.arange(basis.n_ladders)) % 2 == 0, 1.0, -1.0)
+    down = Start(1.0, basis.m_start, alternating * np.sqrt(basis.weight))
+    if battery.battery_start == "down" or battery.occupation == 0.0:
+        return (down,)
+    if battery.n_battery > 1:
+        raise InputError(
+            "battery_start",
+            "thermal",
+            f"needs n_battery = 1 (here {battery.n_battery}): more thermal spins leave the "
+            "symmetric states, which this engine does not hold yet",
+        )
+    up = np.zeros(basis.n_ladders)
+    up[-1] = 1.0  # all spins up: the top of the highest ladder
+    hot = battery.thermal_energy
+    return (
+        Start(1.0 - hot, down.M, down.amplitude),
+        Start(hot, basis.m_start + 1.0, up),
+    )

@@ -14,7 +14,6 @@ All arrays run over output times in their last axis, which the inner loops follo
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
 
 import numpy as np
 from numba import njit
@@ -22,9 +21,14 @@ from numpy.typing import NDArray
 
 from nvmodel.battery import CollectiveBattery
 from nvmodel.streams import exp_bounded
-from trajectories.angular import CoupledBasis, coupled_basis, lowering_squared
+from trajectories.angular import (
+    CoupledBasis,
+    coupled_basis,
+    lowering_squared,
+    rates_from_sums,
+    starts,
+)
 from trajectories.bonds import FORBIDDEN, Bonds, bonds_of
-from trajectories.starts import starts
 from trajectories.walks import KERNEL
 
 Array = NDArray[np.float64]
@@ -197,21 +201,6 @@ def expectations(
         out[0, i], out[1, i], out[2, i], out[3, i] = rates_from_sums(
             out[0, i], out[1, i], out[2, i], 2.0 * out[3, i], M[i], nbar
         )
-
-
-@njit(inline="always")
-def rates_from_sums(g: Any, g_q: Any, q: Any, across: Any, M: Any, nbar: Any) -> Any:
-    """J_B^z, its rate and both photon rates, from the means of g, g q and q = a_J(M)^2 - M.
-
-    `across` is what neighbouring ladders add to the mean of J_B^z.
-    """
-    warm = 2.0 * nbar + 1.0
-    return (
-        g * M + across,
-        across * (M - warm) - g_q - warm * M * g,
-        (nbar + 1.0) * (q + M),
-        nbar * (q - M),
-    )
 
 
 def decay_tables(tables: Unravelling, taus: Array, occupied: Occupied) -> Array:

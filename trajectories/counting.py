@@ -11,19 +11,19 @@ with q and r the mean and mean square of the photon number, resolved by (J, M). 
 number is M_0 - M and p says everything.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import bmat, csr_matrix
 from scipy.sparse.linalg import expm_multiply
 
-from nvmodel.battery import CollectiveBattery, only_collective, to_be_solved
+from nvmodel.battery import CollectiveBattery, only_on_ladders, to_be_solved
 from nvmodel.refusal import InputError
 from nvmodel.resonator import of_the_reservoir
 from nvmodel.solution import Distribution, Reading
 from nvmodel.times import output_times
-from trajectories.angular import CoupledBasis, coupled_basis, lowering_squared
+from trajectories.angular import CoupledBasis, coupled_basis, lowering_squared, starts
 from trajectories.chains import pair_chains, propagate
 from trajectories.conditional import unravelling
 from trajectories.fluctuations import (
@@ -38,7 +38,6 @@ from trajectories.fluctuations import (
     ratio,
 )
 from trajectories.photonstates import pair_emission, photon_states
-from trajectories.starts import starts
 
 Array = NDArray[np.float64]
 
@@ -201,7 +200,7 @@ def second_order_coherence(battery: CollectiveBattery, time: float, delays: Arra
     array([1.777778])
     """
     battery = of_the_reservoir(battery)
-    only_collective(replace(battery, detector_efficiency=1.0), "second_order_coherence")
+    only_on_ladders(battery, "second_order_coherence")
     t = output_times([time])
     taus = output_times(delays) * battery.gamma
     battery = to_be_solved(battery, t + taus[-1:] / battery.gamma)

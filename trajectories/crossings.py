@@ -18,9 +18,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from nvmodel.streams import exp_clamped
-from trajectories.angular import lowering_squared
+from trajectories.angular import lowering_squared, rates_from_sums
 from trajectories.bonds import Bonds
-from trajectories.conditional import rates_from_sums
 from trajectories.walks import INNER, KERNEL, Steps
 
 Array = NDArray[np.float64]

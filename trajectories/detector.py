@@ -36,7 +36,7 @@ from trajectories.angular import lowering_squared
 from trajectories.conditional import Unravelling, decay_tables, unravelling
 from trajectories.photonstates import photon_states, populations_by_photons
 from trajectories.recording import Tables, kernel_tables
-from trajectories.spreads import (
+from trajectories.sums import (
     EMISSION,
     EMITTED,
     ENERGY,
@@ -45,8 +45,11 @@ from trajectories.spreads import (
     QUANTITIES,
     RECORDED,
     VARIANCE,
+    Sums,
+    add_populations,
+    add_run,
+    add_spread,
 )
-from trajectories.sums import Sums, add_populations, add_run, add_spread_to
 from trajectories.tally import JumpStudy
 from trajectories.walks import photon_times
 
@@ -176,7 +179,7 @@ def add_detected_runs(
         if states.populations.size:
             _add_populations(run, mixture, states.populations, spread[ERGOTROPY], sums)
         if sums.spread_total.size:
-            add_spread_to(run, spread, sums)
+            add_spread(run, spread, sums)
 
 
 @njit(error_model="numpy")

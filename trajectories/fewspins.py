@@ -89,9 +89,7 @@ def to_qutip(
         battery = without_idle_switching(battery)
     if battery.protocol and stage is None:
         raise InputError("stage", None, "must be one of the stages of battery.protocol")
-    each = stage is not None or any(
-        name != "detector_efficiency" for name in battery.beyond_collective
-    )
+    each = stage is not None or not battery.is_collective
     stage = stage or Stage(math.inf)
     _refuse_too_large(battery, each)
     b, c = _each_spin(battery) if each else _large_spins(battery)

@@ -31,7 +31,6 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from nvmodel.battery import CollectiveBattery
 from trajectories.bonds import POWERS, Bonds, Trail, follow_piece
 from trajectories.variates import (
     Source,
@@ -45,23 +44,12 @@ from trajectories.walks import ENDED, HEIGHT, LADDER, Walker, new_walker, start_
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
-MOST_SINGLE_JUMPS = 10_000_000  # rungs of a ladder that are taken one by one
 SHARE = 0.125  # of the distance to the nearer end
 FEWEST_RUNGS = 1024  # from either end, where jumps are made one by one
 FEWEST_JUMPS = 64  # of a group
 MARGIN = 12.0  # standard deviations between the end of a group and an output time
 RESOLVED = 2.0**48  # rate times clock below which a wait is more than the clock's last four bits
 SINGLE_PIECE = 256  # jumps one by one before the next try
-
-
-def made_in_groups(battery: CollectiveBattery) -> bool:
-    """Whether ladders have so many rungs that `sample` draws jumps in groups.
-
-    >>> made_in_groups(CollectiveBattery(10**15, 5 * 10**15))
-    True
-    """
-    rungs = abs(battery.n_charger - battery.n_battery)  # and some for the higher ladders
-    return rungs > MOST_SINGLE_JUMPS and battery.detector_efficiency == 1.0
 
 
 class Groups(NamedTuple):

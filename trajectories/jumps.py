@@ -14,6 +14,7 @@ from nvmodel.resonator import of_the_reservoir
 from nvmodel.rows import Records, Summary, summary_of
 from nvmodel.solution import Solution
 from nvmodel.sums import MOST_RUNS
+from nvmodel.tally import run_range
 from nvmodel.times import output_times
 from trajectories.angular import clebsch_gordan, coupled_basis
 from trajectories.bonds import END_BONDS
@@ -27,7 +28,6 @@ from trajectories.decays import (
 )
 from trajectories.detector import count_detected
 from trajectories.fluctuations import FLUCTUATIONS, NEED_ERGOTROPY
-from trajectories.jump_groups import MOST_SINGLE_JUMPS, made_in_groups
 from trajectories.noisy_records import count_noisy_runs, follow_noisy_run
 from trajectories.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from trajectories.recording import follow, groups_of_runs, kernel_tables
@@ -36,7 +36,7 @@ from trajectories.single import SingleRun
 from trajectories.stages import refuse_many_real_spins
 from trajectories.summaries import RunRows
 from trajectories.tally import collective_study, noisy_study
-from trajectories.walks import whole_record
+from trajectories.walks import MOST_SINGLE_JUMPS, made_in_groups, whole_record
 
 Array = NDArray[np.float64]
 
@@ -108,12 +108,10 @@ def sample(
     """
     model = of_the_reservoir(battery)
     t = output_times(times)
-    runs = whole_number("runs", runs, least=1, most=MOST_RUNS)
-    first = whole_number("first", first, least=0, most=MOST_RUNS - runs)
-    seed = whole_number("seed", seed, least=0, most=(1 << 64) - 1)
+    runs, first, seed = run_range(runs, first, seed)
     summary = summary_of(records)
     battery = to_be_solved(model, t)
-    if _beyond_collective(battery):
+    if not battery.is_collective:
         found = _sample_beyond(battery, t, runs, seed, first, observables, summary)
         return found.of_model(model)
     known = available(battery)
@@ -123,10 +121,13 @@ def sample(
     in_groups = made_in_groups(battery)
     names = requested(observables, default=ENERGIES, available=known)
     ladder = bool({*FROM_POPULATIONS, *NEED_ERGOTROPY, *FLUCTUATIONS} & set(names))
-    cells = histogram_cells(battery, t.size)
-    histograms = battery.occupation == 0.0 and battery.detector_efficiency == 1.0
+    every_photon = battery.occupation == 0.0 and battery.detector_efficiency == 1.0
     # the table of arrivals does not say which photons are of one run
-    histograms = histograms and PEAK not in names and cells <= (MOST_CELLS if ladder else FEW_CELLS)
+    histograms = (
+        every_photon
+        and PEAK not in names
+        and histogram_cells(battery, t.size) <= (MOST_CELLS if ladder else FEW_CELLS)
+    )
     rows = None
     if summary is not None:
         rows = RunRows(t * battery.gamma, first, runs, summary, rate=battery.gamma)
@@ -214,7 +215,7 @@ def available(battery: CollectiveBattery) -> tuple[str, ...]:
     True
     """
     battery = without_idle_switching(battery)
-    if _beyond_collective(battery):
+    if not battery.is_collective:
         _refuse_detector_with_noise(battery)
         refuse_many_real_spins(battery)
         return AVAILABLE_WITH_NOISE
@@ -231,10 +232,6 @@ def refuse_unlisted(battery: CollectiveBattery) -> None:
             sizes,
             f"every photon is followed: at most {MOST_LISTED:.0e} spins in all",
         )
-
-
-def _beyond_collective(battery: CollectiveBattery) -> bool:
-    return any(name != "detector_efficiency" for name in battery.beyond_collective)
 
 
 def _sample_beyond(

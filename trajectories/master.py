@@ -23,7 +23,7 @@ from nvmodel.refusal import InputError
 from nvmodel.resonator import of_the_reservoir
 from nvmodel.solution import Distribution, Reading, Solution
 from nvmodel.times import output_times
-from trajectories.angular import CoupledBasis, Ladders, coupled_basis, ladders_of
+from trajectories.angular import CoupledBasis, Ladders, coupled_basis, ladders_of, starts
 from trajectories.chains import Chains, pair_chains, photon_numbers, propagate
 from trajectories.conditional import unravelling
 from trajectories.counting import exact_fluctuations, records_follow, refuse_unknown_records
@@ -43,7 +43,6 @@ from trajectories.readout import (
     populations,
     refuse_large_blocks,
 )
-from trajectories.starts import starts
 
 Array = NDArray[np.float64]
 
@@ -206,7 +205,7 @@ def needs_all_pairs(battery: CollectiveBattery, names: tuple[str, ...]) -> bool:
 
 def plain_charging(battery: CollectiveBattery) -> bool:
     """Whether this is the paper's model; a detector does not matter to averages."""
-    return all(name == "detector_efficiency" for name in battery.beyond_collective)
+    return battery.is_collective
 
 
 def available(battery: CollectiveBattery) -> tuple[str, ...]:

@@ -12,10 +12,10 @@ from nvmodel.solution import Solution
 from trajectories import jumps
 from trajectories.angular import ladders_of
 from trajectories.fluctuations import FLUCTUATIONS
-from trajectories.jump_groups import made_in_groups
 from trajectories.master import EVOLVE, plain_charging
 from trajectories.records import MOST_TABLE
 from trajectories.steady import STEADY
+from trajectories.walks import made_in_groups
 
 # measured on one core: (10, 50) spins at nbar = 0.5 take 1.8e-7 s a jump, (1000, 5000) 5e-8 s
 SECONDS_PER_JUMP = 2e-7

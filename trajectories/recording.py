@@ -25,7 +25,7 @@ from trajectories.conditional import (
     normalise_amplitudes,
 )
 from trajectories.crossings import Products, follow_products, means_of_sums, products_of
-from trajectories.jump_groups import Groups, made_in_groups, new_groups, walk_in_groups
+from trajectories.jump_groups import Groups, new_groups, walk_in_groups
 from trajectories.summaries import RunRows
 from trajectories.walks import (
     BATCH,
@@ -35,6 +35,7 @@ from trajectories.walks import (
     PIECE,
     Walker,
     interval_table,
+    made_in_groups,
     new_walker,
     photon_numbers,
     start_walk,

@@ -1,5 +1,7 @@
 """Collective runs at any temperature: each record is followed, read, and added to exact sums."""
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -16,18 +18,23 @@ from trajectories.recording import (
     groups_of_runs,
     kernel_tables,
 )
-from trajectories.spreads import (
+from trajectories.summaries import RunRows
+from trajectories.sums import (
+    EMISSION,
     EMITTED,
     ENERGY,
     ERGOTROPY,
+    PAIRS,
     QUANTITIES,
     RECORDED,
-    conditional_spreads,
+    VARIANCE,
+    Sums,
+    add_populations,
+    add_run,
+    add_spread,
 )
-from trajectories.summaries import RunRows
-from trajectories.sums import Sums, add_populations, add_run, add_spread_to
 from trajectories.tally import JumpStudy
-from trajectories.walks import KERNEL
+from trajectories.walks import INNER, KERNEL
 
 Array = NDArray[np.float64]
 
@@ -135,7 +142,7 @@ def _add_spreads(
     q: Tables,
     sums: Sums,
 ) -> None:
-    """Add the rows of `trajectories.spreads`."""
+    """Add the rows of `sums.add_spread`."""
     T = M.size // runs
     whole, one = np.empty((QUANTITIES, M.size)), np.empty((QUANTITIES, T))
     conditional_spreads(c, M, z, q.bonds.J, q.diagonal, q.coupling, q.sign, q.n_battery, whole)
@@ -146,4 +153,30 @@ def _add_spreads(
                 one[o, i] = whole[o, column]
             one[ENERGY, i], one[ERGOTROPY, i] = quantities[0, column], work[column]
             one[EMITTED, i], one[RECORDED, i] = quantities[5, column], quantities[5, column]
-        add_spread_to(first + r, one, sums)
+        add_spread(first + r, one, sums)
+
+
+@njit(**INNER)
+def conditional_spreads(
+    c: Any, M: Any, z: Any, J: Any, g: Any, f: Any, sign: Any, n_battery: Any, out: Any
+) -> None:
+    r"""Rows VARIANCE, EMISSION and PAIRS of `out` for pure states with amplitudes c (K, T).
+
+    `z` (T,) is the mean of J_B^z; the variance is the squared length of (J_B^z - z) psi.
+    """
+    K, T = c.shape
+    for i in range(T):
+        out[VARIANCE, i], out[EMISSION, i], out[PAIRS, i] = 0.0, 0.0, 0.0
+        for k in range(K):
+            x = (M[i] * g[k] - z[i]) * c[k, i]
+            # amplitudes alternate by `sign` from ladder to ladder
+            if k > 0:
+                x += f[k] * np.sqrt(max(J[k] ** 2 - M[i] ** 2, 0.0)) * sign[k] * c[k - 1, i]
+            if k + 1 < K:
+                span = np.sqrt(max(J[k + 1] ** 2 - M[i] ** 2, 0.0))
+                x += f[k + 1] * span * sign[k + 1] * c[k + 1, i]
+            out[VARIANCE, i] += x * x
+            rate = max((J[k] + M[i]) * (J[k] - M[i] + 1.0), 0.0) * c[k, i] ** 2
+            out[EMISSION, i] += rate
+            out[PAIRS, i] += rate * max((J[k] + M[i] - 1.0) * (J[k] - M[i] + 2.0), 0.0)
+        out[VARIANCE, i] /= n_battery**2

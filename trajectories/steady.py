@@ -7,18 +7,17 @@ states make it depend on the start.
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nvmodel.battery import CollectiveBattery, only_collective, to_be_solved
+from nvmodel.battery import CollectiveBattery, only_on_ladders, to_be_solved
 from nvmodel.method import Method, Problem, Work, able, refused_by
 from nvmodel.observables import ELSEWHERE, OBSERVABLES, Needs, needing, requested
 from nvmodel.refusal import InputError
 from nvmodel.resonator import of_the_reservoir
 from nvmodel.solution import Distribution, Reading, Solution
-from trajectories.angular import CoupledBasis, Ladders, coupled_basis, ladders_of
+from trajectories.angular import CoupledBasis, Ladders, coupled_basis, ladders_of, starts
 from trajectories.chains import pair_chains
 from trajectories.endstates import EMISSION, light_in_the_end, scatter_in_the_end
 from trajectories.fluctuations import OVER_RUNS
@@ -31,7 +30,6 @@ from trajectories.readout import (
     populations,
     refuse_large_blocks,
 )
-from trajectories.starts import starts
 
 Array = NDArray[np.float64]
 
@@ -139,7 +137,7 @@ def available(battery: CollectiveBattery) -> tuple[str, ...]:
     False
     """
     # averages do not depend on who looks
-    only_collective(replace(battery, detector_efficiency=1.0), "the steady state")
+    only_on_ladders(battery, "the steady state")
     to_be_solved(battery, [math.inf])  # a protocol that ends has none
     perfect = battery.detector_efficiency == 1.0
     return tuple(name for name in AVAILABLE if perfect or name not in OVER_RUNS)

@@ -8,8 +8,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from nvmodel.peaks import PeakSums, add_peak, no_peaks
-from nvmodel.sums import FULL, add_row, add_value
-from trajectories.spreads import GROUPS, QUANTITIES, add_spread
+from nvmodel.sums import FULL, add_fine_row, add_row, add_value
 from trajectories.walks import INNER
 
 Array = NDArray[np.float64]
@@ -17,8 +16,13 @@ Counts = NDArray[np.int64]
 
 ENERGY_BINS = 100
 PHOTON_BINS = 256
+GROUPS = 32  # of runs, i mod 32, for the jackknife of what is not linear in the state
+# rows of what variances and ratios over runs are made of
+ENERGY, VARIANCE, ERGOTROPY, EMISSION, PAIRS, EMITTED, RECORDED = range(7)
+QUANTITIES = 7
+MEANS_ALONE = (VARIANCE, EMISSION, PAIRS)  # of which nobody asks the variance over runs
 # rows of the quantities of a run, in the order of `readout.LINEAR`, that histograms are made of
-BATTERY_ENERGY, EMISSION_RATE, EMITTED = 0, 3, 5
+BATTERY_ENERGY, EMISSION_RATE, EMITTED_PHOTONS = 0, 3, 5
 
 
 class Sums(NamedTuple):
@@ -77,6 +81,25 @@ def sums_into(
     )
 
 
+def spread_counts(n_times: int) -> dict[str, Counts]:
+    """Room for the sums of each of `QUANTITIES`, and of their squares, of no runs yet.
+
+    As in `ExactSums`, (GROUPS, QUANTITIES, T): over the runs i with i mod GROUPS = g. Of VARIANCE,
+    EMISSION and PAIRS only means are wanted, of values that may be far below their bounds:
+    ``spread_low`` holds the remainders of `nvmodel.sums.add_fine_row`, ``spread_high`` nothing.
+    """
+    shape = (GROUPS, QUANTITIES, n_times)
+    limbs = ("spread_total", "spread_low", "spread_high")
+    found = {name: np.zeros(shape, dtype=np.int64) for name in limbs}
+    return found | {"spread_clipped": np.zeros(QUANTITIES, dtype=np.int64)}
+
+
+def spread_bounds(J: float) -> Array:
+    """Largest magnitudes of the quantities, J the longest ladder; whole numbers as they are."""
+    top = J + 1.0
+    return np.array([1.0, 1.0, 1.0, top**2, top**4, FULL, FULL])
+
+
 @njit(**INNER)
 def add_run(
     quantities: Array, first: int, burst: float, taus: Array, times: Array, sums: Sums
@@ -101,7 +124,7 @@ def add_run(
     for i in range(T):
         cell = int(quantities[BATTERY_ENERGY, first + i] * bins)
         sums.energy[i, min(max(cell, 0), bins - 1)] += 1
-    cell = int(quantities[EMITTED, first + T - 1] / sums.photon_width)
+    cell = int(quantities[EMITTED_PHOTONS, first + T - 1] / sums.photon_width)
     sums.photons[min(cell, sums.photons.size - 1)] += 1
     if burst <= taus[T - 1]:
         i = 0
@@ -140,17 +163,17 @@ def add_populations(
 
 
 @njit(**INNER)
-def add_spread_to(run: int, spread: Array, sums: Sums) -> None:
-    """Add the rows of `trajectories.spreads` of one run."""
-    add_spread(
-        run,
-        spread,
-        sums.spread_scale,
-        sums.spread_total,
-        sums.spread_low,
-        sums.spread_high,
-        sums.spread_clipped,
-    )
+def add_spread(run: int, quantities: Array, sums: Sums) -> None:
+    """Add the rows (QUANTITIES, T) of one run to its group."""
+    group = run % sums.spread_total.shape[0]
+    for o in range(quantities.shape[0]):
+        row, scale = quantities[o], sums.spread_scale[o]
+        total, low = sums.spread_total[group, o], sums.spread_low[group, o]
+        if o in MEANS_ALONE:
+            sums.spread_clipped[o] += add_fine_row(row, scale, total, low)
+        else:
+            high = sums.spread_high[group, o]
+            sums.spread_clipped[o] += add_row(row, scale, total, low, high)
 
 
 @njit(error_model="numpy")

@@ -32,8 +32,16 @@ from nvmodel.tally import RunSpans, Tally
 from trajectories.angular import CoupledBasis
 from trajectories.fluctuations import FLUCTUATIONS, NEED_ERGOTROPY
 from trajectories.readout import FROM_POPULATIONS, LINEAR, derived
-from trajectories.spreads import GROUPS, read_spreads, spread_bounds, spread_counts
-from trajectories.sums import ENERGY_BINS, PHOTON_BINS, Sums, sums_into
+from trajectories.spreads import read_spreads
+from trajectories.sums import (
+    ENERGY_BINS,
+    GROUPS,
+    PHOTON_BINS,
+    Sums,
+    spread_bounds,
+    spread_counts,
+    sums_into,
+)
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -59,7 +67,7 @@ class JumpStudy:
         Sums of 2^30 times the conditional populations, of the runs i with i mod GROUPS; without
         times unless an observable needs them.
     ``spread_...``, ``peak_...``
-        Of `trajectories.spreads` and `nvmodel.peaks`, where an observable needs them.
+        Of `sums.spread_counts` and `nvmodel.peaks`, where an observable needs them.
 
     Attributes
     ----------
@@ -390,7 +398,7 @@ def unseen_of(
         runs,
         local=max(n.dephasing + n.emission + n.pumping for n in noises_of(battery)),
         mixed=any(isinstance(s, Polarised) and 0.0 < s.up < 1.0 for s in starts),
-        dark=set(battery.beyond_collective) <= {"detector_efficiency"},
+        dark=battery.is_collective,
         witnessed=np.minimum(emitted, absorbed) if battery.occupation > 0.0 else emitted,
     )
 

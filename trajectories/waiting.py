@@ -16,12 +16,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from nvmodel.battery import CollectiveBattery, only_collective, to_be_solved
-from nvmodel.refusal import InputError, finite_number, whole_number
+from nvmodel.battery import CollectiveBattery, only_collective, only_on_ladders, to_be_solved
+from nvmodel.refusal import InputError, finite_number
 from nvmodel.resonator import of_the_reservoir
 from nvmodel.solution import Distribution, Reading
-from nvmodel.sums import MOST_RUNS
-from nvmodel.tally import RunSpans, Tally
+from nvmodel.tally import RunSpans, Tally, run_range
 from nvmodel.times import listed_numbers, output_times
 from trajectories.angular import lowering_squared
 from trajectories.conditional import unravelling
@@ -122,16 +121,14 @@ def waiting_times(
     507 0
     """
     battery = of_the_reservoir(battery)
-    only_collective(replace(battery, detector_efficiency=1.0), "waiting_times yet")
+    only_on_ladders(battery, "waiting_times yet")
     refuse_unlisted(battery)
     bins = output_times(edges)
     if bins.size < 2:
         raise InputError("edges", edges, "must be at least two")
     until = finite_number("until", until, least=0.0, exclusive=True)
     battery = to_be_solved(battery, [until])
-    runs = whole_number("runs", runs, least=1, most=MOST_RUNS)
-    first = whole_number("first", first, least=0, most=MOST_RUNS - runs)
-    seed = whole_number("seed", seed, least=0, most=(1 << 64) - 1)
+    runs, first, seed = run_range(runs, first, seed)
     counts = np.zeros((2, bins.size - 1), dtype=np.int64)
     _count_waits(
         np.uint64(seed),

@@ -17,6 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from nvmodel.battery import CollectiveBattery
 from nvmodel.streams import (
     QUANTUM_JUMPS,
     WORDS,
@@ -32,6 +33,7 @@ Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 Steps = NDArray[np.int8]
 
+MOST_SINGLE_JUMPS = 10_000_000  # rungs of a ladder that are taken one by one
 BATCH = 64  # random numbers made at once: four vectors deep, and they stay in the nearest cache
 ROUND = 16  # a shorter batch is a multiple of this
 TURN = 32  # jumps made at once at T > 0: what is made beyond the last one is lost
@@ -41,6 +43,16 @@ PIECE = 4096  # jumps of a record held at once: they stay in the nearest cache
 # no wrapper for Python around kernels that only kernels call
 KERNEL: dict[str, Any] = {"cache": True, "error_model": "numpy"}
 INNER: dict[str, Any] = {"error_model": "numpy", "no_cpython_wrapper": True}
+
+
+def made_in_groups(battery: CollectiveBattery) -> bool:
+    """Whether ladders have so many rungs that `sample` draws jumps in groups.
+
+    >>> made_in_groups(CollectiveBattery(10**15, 5 * 10**15))
+    True
+    """
+    rungs = abs(battery.n_charger - battery.n_battery)  # and some for the higher ladders
+    return rungs > MOST_SINGLE_JUMPS and battery.detector_efficiency == 1.0
 
 
 @njit(inline="always")

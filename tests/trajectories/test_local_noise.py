@@ -22,9 +22,8 @@ from trajectories.local_noise import (
     local_jump,
     roots,
 )
-from trajectories.noisy_runs import generator
+from trajectories.noisy_runs import draw_irrep, generator
 from trajectories.nojump import begin_rotated, evolve_rotated
-from trajectories.product_states import draw_irrep
 from trajectories.series import series_until
 from trajectories.stages import empty_frame_of, log_binomials, plan
 

@@ -8,8 +8,8 @@ from meanfield import walk
 from nvmodel import CollectiveBattery, LocalNoise, Pulse, Stage
 from trajectories import decays, noisy_records, records, sample, single_run
 from trajectories.decays import DecayStudy
-from trajectories.jump_groups import MOST_SINGLE_JUMPS
 from trajectories.tally import JumpStudy
+from trajectories.walks import MOST_SINGLE_JUMPS
 
 TIMES = np.linspace(0.0, 0.6, 13)
 RUNS = 300  # more than one group of runs, and a rest
