@@ -1,5 +1,6 @@
 """Sphinx: the site, built offline by `make docs`, every warning an error."""
 
+import inspect
 from importlib import metadata
 from typing import Any
 
@@ -57,6 +58,18 @@ def _bars_as_text(
             lines[i] = "`".join(pieces)
 
 
+def _no_words_of_builtins(
+    app: object, what: str, name: str, thing: object, options: object, lines: list[str]
+) -> None:
+    """A constant's value instead of how a tuple is made; nothing for fields of named tuples."""
+    said = "\n".join(lines).strip()
+    of_type = (inspect.getdoc(type(thing)) or "").partition("\n")[0]
+    if type(thing).__module__ == "builtins" and of_type and said.startswith(of_type):
+        lines[:] = [f"``{thing!r}``", ""]
+    if said.startswith("Alias for field number"):
+        lines.clear()
+
+
 MANY_COLUMNS = 3
 FULL = 9  # columns; beyond, they are set close
 
@@ -80,7 +93,9 @@ def _name_cells(app: object, document: nodes.document, page: str) -> None:
         table["classes"] += ["many-columns", "dense"] if len(head[-1]) > FULL else ["many-columns"]
         for row in body:
             for name, cell in zip(head[-1], row, strict=False):
-                if name.astext().strip() and cell.astext().strip():
+                if not cell.astext().strip():
+                    cell["classes"].append("empty")
+                elif name.astext().strip():
                     content = [part.deepcopy() for part in name[0].children]
                     cell[0].insert(0, nodes.inline("", "", *content, classes=["column-name"]))
 
@@ -102,4 +117,5 @@ def setup(app: Any) -> None:
     _one_template()
     app.connect("doctree-read", _own_equations)
     app.connect("doctree-resolved", _name_cells)
+    app.connect("autodoc-process-docstring", _no_words_of_builtins)
     app.connect("autodoc-process-docstring", _bars_as_text)

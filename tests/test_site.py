@@ -25,12 +25,16 @@ FAULTS = """() => {
   for (const e of document.querySelectorAll("article *")) {
     // an equation counts as a whole; what is there for readers of screens takes no room
     if (e.closest("mjx-assistive-mml, svg") || e.parentElement.closest("mjx-container")) continue;
-    const {left, right, width} = e.getBoundingClientRect();
+    const {left, right, width, height} = e.getBoundingClientRect();
+    if (e.matches(".many-columns td") && !e.textContent.trim() && height && page.clientWidth < 500)
+      faults.push("an empty line: " + name(e.parentElement));
     const beyond = width && (right > page.clientWidth + 1 || left < -1);
     if (beyond) faults.push("beyond the screen: " + name(e));
     const hidden = ["auto", "scroll", "hidden"].includes(getComputedStyle(e).overflowX);
     if (hidden && e.scrollWidth > e.clientWidth + 1) faults.push("cut or scrolled: " + name(e));
   }
+  for (const said of ["Built-in immutable sequence", "Alias for field number"])
+    if (document.body.textContent.includes(said)) faults.push("words of Python's own: " + said);
   for (const e of document.querySelectorAll("article .math"))
     if (parseFloat(e.style.fontSize || 1) < SMALLEST) faults.push("too small to read: " + name(e));
   return faults;
