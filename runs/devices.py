@@ -115,8 +115,9 @@ def transitions(
     splitting = zero_field_splitting(diamond.temperature_k) / 1e6
     table = Listing(
         f"Transitions from the ground state; zero-field splitting D = {splitting:.2f} MHz",
-        ("axis", "to the", "f (MHz)", "|<e|n.S|g>|", "polarised", "hyperfine\n(MHz)"),
-        left=("axis", "to the"),
+        ("axis", "to\nlevel", "f (MHz)", "|<e|n.S\n|g>|", "polar-\nised", "hyperfine\n(MHz)"),
+        left=("axis", "to\nlevel"),
+        whole=("axis",),
     )
     doubts: dict[str, list[str]] = {}
     for axis in range(len(AXES)):
@@ -124,7 +125,7 @@ def transitions(
             pair = two_level(diamond, axis, direction, branch)
             table.add_row(
                 AXIS_NAMES[axis],
-                f"{branch} level",
+                branch,
                 f"{pair.frequency_hz / 1e6:.3f}",
                 f"{pair.element:.4f}",
                 f"{pair.polarisation:.3g}",

@@ -129,6 +129,16 @@ def test_nothing_is_cut_or_wider_than_the_terminal(what):
     _is_whole(_printed(parts, "utf-8", 120), 120)
 
 
+def test_axes_of_a_crystal_are_not_broken():
+    """In a field, with a nucleus, [-1 -1 1] was two lines of a narrow column."""
+    field = Diamond(field_t=(0.0, 0.0, 9.4e-3), temperature_k=0.025)
+    table, _ = transitions(field, (1.0, 0.0, 0.0), 1e7)
+    text = _printed([table], "ascii")
+    _is_whole(text)
+    assert text.count("[-1 -1 1] ") == 2
+    assert len(text.splitlines()) == len(table.rows) + 6
+
+
 def test_columns_stand_below_each_other_in_ascii():
     """A gamma of five letters moved all that followed it."""
     study = run_study(
