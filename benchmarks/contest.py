@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nvmodel import Solution
+from darkbattery.nvmodel import Solution
 
 # largest of some 200 correlated differences in standard errors: by chance one contest in 10,000
 STANDARD_ERRORS = 5.0

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parent.parent
+NAME = "darkbattery"
 ENGINES = ("nvmodel", "trajectories", "meanfield")
 PACKAGES = (*ENGINES, "runs")
 MODELS = {"CollectiveBattery", "ResonatorBattery", "DickeBattery", "Experiment", "Model"}
@@ -45,11 +46,12 @@ class Measure:
 
 @cache
 def sources(package: str) -> dict[str, Path]:
-    """The modules of a package by their dotted names."""
+    """The modules of a package by the names they are imported under."""
     found = {}
     for path in sorted((ROOT / package).rglob("*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+        name = parts[:-1] if parts[-1] == "__init__" else parts
+        found[".".join((NAME, *name))] = path
     return found
 
 
@@ -85,7 +87,7 @@ def imports_of(path: Path, known: Mapping[str, Path]) -> set[str]:
 def longest_chain(package: str) -> Measure:
     """The longest way down through the modules of a package that import each other."""
     # the package's own list of names imports everything and is no floor
-    known = {name: path for name, path in sources(package).items() if name != package}
+    known = {name: path for name, path in sources(package).items() if name != f"{NAME}.{package}"}
     below = {name: sorted(imports_of(path, known)) for name, path in known.items()}
     ways: dict[str, tuple[str, ...]] = {}
 
@@ -108,7 +110,7 @@ def private_imports() -> Measure:
     for name, path in known.items():
         modules = {}
         for node in ast.walk(tree_of(path)):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in PACKAGES:
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == NAME:
                 for alias in node.names:
                     if alias.name.startswith("_"):
                         found.append(f"{name}: {alias.name} of {node.module}")
@@ -139,10 +141,10 @@ def model_questions() -> Measure:
 
 def upward_imports() -> Measure:
     """Imports from a lower room of runs to a higher one."""
-    known = {name: path for name, path in sources("runs").items() if name != "runs"}
+    known = {name: path for name, path in sources("runs").items() if name != f"{NAME}.runs"}
 
     def floor(module: str) -> int:
-        room = module.split(".")[1].removesuffix("_page")
+        room = module.split(".")[2].removesuffix("_page")
         rooms = (TOOLS, STUDIES, TOP)
         return next((i for i, names in enumerate(rooms, start=1) if room in names), 0)
 
@@ -277,9 +279,9 @@ def files_opened(name: str) -> Measure:
 
 def follow(model: str) -> list[str]:
     """The files that one call of `sample` runs through."""
-    import trajectories
-    from nvmodel.battery import CollectiveBattery
-    from nvmodel.noise import LocalNoise
+    from darkbattery import trajectories
+    from darkbattery.nvmodel.battery import CollectiveBattery
+    from darkbattery.nvmodel.noise import LocalNoise
 
     battery = eval(model, {"CollectiveBattery": CollectiveBattery, "LocalNoise": LocalNoise})
     before, seen = compiled(), set()
@@ -310,7 +312,7 @@ def compiled() -> dict[int, object]:
     return {
         id(value): value
         for name, module in list(sys.modules.items())
-        if name.split(".")[0] in ENGINES
+        if name.split(".")[0] == NAME
         for value in vars(module).values()
         if isinstance(value, Dispatcher) and value.signatures
     }

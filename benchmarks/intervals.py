@@ -17,9 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import meanfield
-import trajectories
-from nvmodel import (
+from darkbattery import meanfield, trajectories
+from darkbattery.nvmodel import (
     CollectiveBattery,
     InputError,
     LocalNoise,
@@ -30,8 +29,8 @@ from nvmodel import (
     SpinEnsemble,
     Stage,
 )
-from runs.paper.document import replaced
-from trajectories.jumps import available
+from darkbattery.runs.paper.document import replaced
+from darkbattery.trajectories.jumps import available
 
 Array = NDArray[np.float64]
 

@@ -14,9 +14,9 @@ from collections.abc import Callable
 import numpy as np
 from numba import njit
 
-import trajectories
-from nvmodel import CollectiveBattery
-from nvmodel.streams import fill_words, to_exponential
+from darkbattery import trajectories
+from darkbattery.nvmodel import CollectiveBattery
+from darkbattery.nvmodel.streams import fill_words, to_exponential
 
 SYSTEMS = [  # N_B, N_C, nbar, runs
     (10, 50, 0.0, 200_000),

@@ -12,8 +12,8 @@ import time
 import numpy as np
 import qutip
 
-import trajectories
-from nvmodel import CollectiveBattery, LocalNoise
+from darkbattery import trajectories
+from darkbattery.nvmodel import CollectiveBattery, LocalNoise
 
 DEPHASING = LocalNoise(dephasing=1.0)
 BOTH = {"battery_noise": DEPHASING, "charger_noise": DEPHASING}

@@ -29,11 +29,10 @@ from cost import output_times
 from semiclassical import nv
 from threadpoolctl import threadpool_limits
 
-import meanfield
-import trajectories
-from nvmodel import CollectiveBattery
+from darkbattery import meanfield, trajectories
+from darkbattery.nvmodel import CollectiveBattery
 
-ROOT = Path(trajectories.__file__).parents[1]
+ROOT = Path(trajectories.__file__).parents[1]  # as the interpreter names it, through the links
 OURS = tuple(str(ROOT / package) for package in ("nvmodel", "trajectories", "meanfield"))
 BURST_SECONDS = np.linspace(0.0, 5e-6, 101)  # of the NV ensemble in semiclassical.py
 SHOWN = 4  # parts of a line
@@ -250,28 +249,28 @@ def _seconds(battery: CollectiveBattery, times: np.ndarray, name: str) -> float:
 
 
 FIRST_RUN = """
-import trajectories
-from nvmodel import CollectiveBattery
+from darkbattery import trajectories
+from darkbattery.nvmodel import CollectiveBattery
 trajectories.sample(CollectiveBattery(1, 5), [0.0, 1.0], runs=1, seed=1).values
 """
 FIRST_ENERGIES = """
-import trajectories
-from nvmodel import CollectiveBattery
+from darkbattery import trajectories
+from darkbattery.nvmodel import CollectiveBattery
 trajectories.evolve(CollectiveBattery(10**15, 5 * 10**15), [0.0, 1e-14], ["battery_energy"])
 """
 FIRST_ERGOTROPY = """
-import trajectories
-from nvmodel import CollectiveBattery
+from darkbattery import trajectories
+from darkbattery.nvmodel import CollectiveBattery
 trajectories.evolve(CollectiveBattery(1, 5, nbar=0.5), [0.0, 1.0], ["ergotropy"])
 """
 FIRST_WARM_RUN = """
 import numpy
-import trajectories
-from nvmodel import CollectiveBattery
+from darkbattery import trajectories
+from darkbattery.nvmodel import CollectiveBattery
 battery = CollectiveBattery(10, 50, nbar=0.5)
 trajectories.sample(battery, numpy.linspace(0.0, 2.0, 101), runs=1, seed=1).values
 """
-COMMAND_LINE = "from runs.cli import main; main()"
+COMMAND_LINE = "from darkbattery.runs.cli import main; main()"
 
 
 def compilation() -> None:

@@ -16,9 +16,9 @@ import qutip
 from contest import Answer, Contender, Ready, our_sample, sampled
 from qutip import piqs
 
-import trajectories
-from nvmodel import CollectiveBattery, DickeState
-from trajectories.fewspins import to_qutip
+from darkbattery import trajectories
+from darkbattery.nvmodel import CollectiveBattery, DickeState
+from darkbattery.trajectories.fewspins import to_qutip
 
 TIMES = np.linspace(0.0, 2.0, 101)
 ENERGIES = ("battery_energy", "charger_energy")

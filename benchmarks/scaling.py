@@ -29,13 +29,13 @@ from pathlib import Path
 import numpy as np
 from peers_table import cpu_model
 
-import trajectories
-from nvmodel import CollectiveBattery
-from runs.checkpoint import write_tallies
-from runs.distribute import Job
-from runs.messages import FAN_OUT
-from runs.paper.document import replaced
-from runs.team import FIRST_SHARE, PIECE_SECONDS, Pool, Report
+from darkbattery import trajectories
+from darkbattery.nvmodel import CollectiveBattery
+from darkbattery.runs.checkpoint import write_tallies
+from darkbattery.runs.distribute import Job
+from darkbattery.runs.messages import FAN_OUT
+from darkbattery.runs.paper.document import replaced
+from darkbattery.runs.team import FIRST_SHARE, PIECE_SECONDS, Pool, Report
 
 BATTERY = CollectiveBattery(10, 50)
 TIMES = np.linspace(0.0, 2.0, 101)
@@ -55,8 +55,8 @@ NETWORK_LATENCY = 5e-6  # s a message; assumed, of a cluster's network
 NETWORK_BANDWIDTH = 5e9  # bytes/s; assumed
 TRIAL = """
 from mpi4py import MPI
-from runs.doctor import trial
-from runs.messages import Ranks
+from darkbattery.runs.doctor import trial
+from darkbattery.runs.messages import Ranks
 found = trial(Ranks(MPI.COMM_WORLD), seconds=4.4)
 if MPI.COMM_WORLD.rank == 0:
     print(found.share, found.reaction)
@@ -149,7 +149,7 @@ def measured_progress(folder: Path) -> tuple[float, float]:
 def measured_wall(ranks: int, runs: int, folder: Path) -> float:
     """Wall seconds that a job states for itself: without the start of the processes."""
     (folder / "d.toml").write_text(DEFINITION.format(runs=runs))
-    program = [sys.executable, "-c", "from runs.cli import main; main()"]
+    program = [sys.executable, "-c", "from darkbattery.runs.cli import main; main()"]
     order = ["run", "d.toml", "--out", "out", "--replace"]
     answer = _under_mpirun(ranks, [*program, *order], folder)
     line = next(line for line in answer.stdout.splitlines() if " s on " in line)

@@ -16,11 +16,11 @@ from contest import NotInstalledError
 from scipy.integrate import solve_ivp
 from semiclassical_peers import XmdsProgram, dense_rhs, lossless_spins, nv
 
-import meanfield
-from meanfield.equations import coefficients, second_order, second_order_start
-from meanfield.moments import System, system_of
-from meanfield.walk import plan_with_step, simulate
-from nvmodel import CollectiveBattery
+from darkbattery import meanfield
+from darkbattery.meanfield.equations import coefficients, second_order, second_order_start
+from darkbattery.meanfield.moments import System, system_of
+from darkbattery.meanfield.walk import plan_with_step, simulate
+from darkbattery.nvmodel import CollectiveBattery
 
 
 def seconds(function, *arguments, repeat: int = 2) -> float:

@@ -22,9 +22,9 @@ import numpy as np
 from contest import Answer, Contender, NotInstalledError, Ready, our_sample, sampled
 from scipy.integrate import solve_ivp
 
-import meanfield
-from meanfield.moments import BATTERY, CHARGER, System, system_of
-from nvmodel import QGaussian, Resonator, ResonatorBattery, SpinEnsemble
+from darkbattery import meanfield
+from darkbattery.meanfield.moments import BATTERY, CHARGER, System, system_of
+from darkbattery.nvmodel import QGaussian, Resonator, ResonatorBattery, SpinEnsemble
 
 SPINS = 10**16
 MHZ = 2.0 * math.pi * 1e6

@@ -11,9 +11,9 @@ import time
 import numpy as np
 import qutip
 
-import trajectories
-from nvmodel import CollectiveBattery
-from trajectories.fewspins import to_qutip
+from darkbattery import trajectories
+from darkbattery.nvmodel import CollectiveBattery
+from darkbattery.trajectories.fewspins import to_qutip
 
 SYSTEMS = [  # model, last time, our runs, QuTiP's runs
     (CollectiveBattery(1, 5), 2.0, 400_000, 400),

@@ -4,10 +4,10 @@ Its contract is the quantum engine's: `evolve(model, times, order=2)` and
 `sample(model, times, runs, seed, first=0)` return a `nvmodel.Solution`.
 """
 
-from meanfield.cumulants import evolve
-from meanfield.delay import BurstDelay, delay_average, expected_delay
-from meanfield.linear import growth_rate, threshold_cooperativity
-from meanfield.wigner import sample
+from darkbattery.meanfield.cumulants import evolve
+from darkbattery.meanfield.delay import BurstDelay, delay_average, expected_delay
+from darkbattery.meanfield.linear import growth_rate, threshold_cooperativity
+from darkbattery.meanfield.wigner import sample
 
 __all__ = [
     "BurstDelay",

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from meanfield.classerror import ClassError, class_error, halved
-from meanfield.equations import (
+from darkbattery.meanfield.classerror import ClassError, class_error, halved
+from darkbattery.meanfield.equations import (
     LEFT,
     PHOTONS,
     SUPPLIED,
@@ -21,20 +21,27 @@ from meanfield.equations import (
     second_order_groups,
     second_order_start,
 )
-from meanfield.expected import expectations
-from meanfield.moments import BATTERY, CHARGER, System, is_broadened, largest_count, system_of
-from meanfield.readout import Averages, available, bound_warnings
-from meanfield.readout import observables as all_observables
-from meanfield.regrowth import Regrowth
-from meanfield.stepper import RightHandSide, march
-from meanfield.stretches import stretches
-from nvmodel.ergotropy import local_ergotropy_of_classes
-from nvmodel.experiment import Experiment
-from nvmodel.observables import requested
-from nvmodel.pulse import Span
-from nvmodel.refusal import InputError, whole_number
-from nvmodel.solution import Reading, Solution
-from nvmodel.times import output_times
+from darkbattery.meanfield.expected import expectations
+from darkbattery.meanfield.moments import (
+    BATTERY,
+    CHARGER,
+    System,
+    is_broadened,
+    largest_count,
+    system_of,
+)
+from darkbattery.meanfield.readout import Averages, available, bound_warnings
+from darkbattery.meanfield.readout import observables as all_observables
+from darkbattery.meanfield.regrowth import Regrowth
+from darkbattery.meanfield.stepper import RightHandSide, march
+from darkbattery.meanfield.stretches import stretches
+from darkbattery.nvmodel.ergotropy import local_ergotropy_of_classes
+from darkbattery.nvmodel.experiment import Experiment
+from darkbattery.nvmodel.observables import requested
+from darkbattery.nvmodel.pulse import Span
+from darkbattery.nvmodel.refusal import InputError, whole_number
+from darkbattery.nvmodel.solution import Reading, Solution
+from darkbattery.nvmodel.times import output_times
 
 Array = NDArray[np.float64]
 
@@ -96,7 +103,7 @@ def evolve(
 
     Examples
     --------
-    >>> from nvmodel import CollectiveBattery
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> solution = evolve(CollectiveBattery(n_battery=1, n_charger=5), [0.0, 20.0])
     >>> print(solution["battery_energy"].round(3))  # exact: 0.694
     [0.    0.724]

@@ -16,16 +16,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import CubicHermiteSpline, make_interp_spline
 
-from meanfield.cumulants import BatteryClasses, evolve_with_classes
-from meanfield.expected import expectations
-from meanfield.linear import growth_rate
-from meanfield.moments import System, system_of
-from nvmodel.ergotropy import local_ergotropy, local_ergotropy_of_classes
-from nvmodel.experiment import Experiment
-from nvmodel.observables import ELSEWHERE, Needs, needing, requested
-from nvmodel.refusal import InputError
-from nvmodel.solution import Reading, Solution
-from nvmodel.times import output_times
+from darkbattery.meanfield.cumulants import BatteryClasses, evolve_with_classes
+from darkbattery.meanfield.expected import expectations
+from darkbattery.meanfield.linear import growth_rate
+from darkbattery.meanfield.moments import System, system_of
+from darkbattery.nvmodel.ergotropy import local_ergotropy, local_ergotropy_of_classes
+from darkbattery.nvmodel.experiment import Experiment
+from darkbattery.nvmodel.observables import ELSEWHERE, Needs, needing, requested
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.solution import Reading, Solution
+from darkbattery.nvmodel.times import output_times
 
 Array = NDArray[np.float64]
 
@@ -77,7 +77,7 @@ def expected_delay(model: Experiment | System) -> BurstDelay:
 
     Examples
     --------
-    >>> from nvmodel import CollectiveBattery
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> delay = expected_delay(CollectiveBattery(n_battery=1000, n_charger=5000))
     >>> print([round(4000 * t, 3) for t in (delay.mean, delay.spread)])  # exact: 8.645, 1.284
     [8.648, 1.283]
@@ -122,7 +122,7 @@ def delay_average(
 
     Examples
     --------
-    >>> from nvmodel import CollectiveBattery
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> battery = CollectiveBattery(n_battery=1000, n_charger=5000)
     >>> times = np.linspace(0.0, 0.005, 201)
     >>> print(delay_average(battery, times)["power"].max().round(-1))  # exact 787, modal 1000
@@ -150,7 +150,7 @@ def delay_average(
 def has_delays(model: Experiment | System, times: Array) -> bool:
     """Whether `delay_average` answers: the start is unstable, and its growth can be followed.
 
-    >>> from nvmodel import CollectiveBattery
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> has_delays(CollectiveBattery(n_battery=1000, n_charger=5000), np.array([0.005]))
     True
     """

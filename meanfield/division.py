@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from nvmodel.classes import Classes, line_quadrature, smooth_midpoints
-from nvmodel.ensemble import SpinEnsemble
-from nvmodel.lineshape import line_classes
+from darkbattery.nvmodel.classes import Classes, line_quadrature, smooth_midpoints
+from darkbattery.nvmodel.ensemble import SpinEnsemble
+from darkbattery.nvmodel.lineshape import line_classes
 
 Array = NDArray[np.float64]
 

@@ -26,8 +26,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from meanfield.moments import System
-from meanfield.stepper import Group
+from darkbattery.meanfield.moments import System
+from darkbattery.meanfield.stepper import Group
 
 Array = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from importlib import resources
 
 import pandas as pd
 
-from meanfield.moments import BATTERY, CHARGER, System
+from darkbattery.meanfield.moments import BATTERY, CHARGER, System
 
 MAP = "errors.csv"
 # whose end a warning judges; the charger's falls like 1/N, and a share of it says nothing
@@ -37,7 +37,7 @@ def read_map() -> pd.DataFrame:
 
 @cache
 def _kept_map() -> pd.DataFrame:
-    with resources.as_file(resources.files("meanfield") / MAP) as path:
+    with resources.as_file(resources.files("darkbattery.meanfield") / MAP) as path:
         return pd.read_csv(path)
 
 
@@ -112,8 +112,8 @@ def expectations(
 
     Examples
     --------
-    >>> from meanfield.moments import system_of
-    >>> from nvmodel import CollectiveBattery
+    >>> from darkbattery.meanfield.moments import system_of
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> errors, warnings = expectations(
     ...     "second", system_of(CollectiveBattery(1, 2), 1), ["battery_energy"]
     ... )

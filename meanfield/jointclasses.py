@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from meanfield.moments import BATTERY, CHARGER, System, system_of
-from nvmodel.classes import Classes
-from nvmodel.ensemble import SpinEnsemble
-from nvmodel.refusal import InputError
-from nvmodel.resonator import ResonatorBattery
+from darkbattery.meanfield.moments import BATTERY, CHARGER, System, system_of
+from darkbattery.nvmodel.classes import Classes
+from darkbattery.nvmodel.ensemble import SpinEnsemble
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.resonator import ResonatorBattery
 
 
 def with_classes(
@@ -34,9 +34,9 @@ def with_classes(
 
     Examples
     --------
-    >>> import meanfield
-    >>> from nvmodel import Resonator
-    >>> from nvmodel.classes import coupling_quadrature, joint_classes
+    >>> from darkbattery import meanfield
+    >>> from darkbattery.nvmodel import Resonator
+    >>> from darkbattery.nvmodel.classes import coupling_quadrature, joint_classes
     >>> cavity = Resonator(frequency_hz=3e9, linewidth_fwhm_hz=14e6)
     >>> spins = SpinEnsemble(number=10**12, coupling=40.0)
     >>> classes = joint_classes(None, couplings=coupling_quadrature(0.3, 4))

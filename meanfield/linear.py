@@ -14,11 +14,11 @@ The amplitude grows as exp(lambda t), where lambda is the root with the largest 
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfield.moments import System, is_broadened, system_of
-from nvmodel.estimates import estimates
-from nvmodel.experiment import Experiment
-from nvmodel.refusal import InputError
-from nvmodel.resonator import ResonatorBattery
+from darkbattery.meanfield.moments import System, is_broadened, system_of
+from darkbattery.nvmodel.estimates import estimates
+from darkbattery.nvmodel.experiment import Experiment
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.resonator import ResonatorBattery
 
 Array = NDArray[np.float64]
 
@@ -36,7 +36,7 @@ def growth_rate(model: Experiment | System) -> float:
 
     Examples
     --------
-    >>> from nvmodel import CollectiveBattery
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> battery = CollectiveBattery(n_battery=1000, n_charger=5000)
     >>> print(f"{growth_rate(battery):.6f}")  # (N_C - N_B)/2
     2000.000000
@@ -62,8 +62,8 @@ def threshold_cooperativity(model: ResonatorBattery) -> float:
 
     Examples
     --------
-    >>> from nvmodel.ensemble import SpinEnsemble
-    >>> from nvmodel.resonator import Resonator
+    >>> from darkbattery.nvmodel.ensemble import SpinEnsemble
+    >>> from darkbattery.nvmodel.resonator import Resonator
     >>> spins = SpinEnsemble(number=10**6, coupling=50.0, t2_s=1e-6)
     >>> maser = ResonatorBattery(spins, Resonator(frequency_hz=3e9, linewidth_fwhm_hz=1e3))
     >>> print(round(threshold_cooperativity(maser), 4), growth_rate(maser) < 0)

@@ -3,14 +3,14 @@
 from functools import partial
 from typing import Any
 
-from meanfield import readout, tally
-from meanfield.cumulants import SOLVERS, evolve
-from meanfield.delay import AVERAGED, delay_average, has_delays
-from meanfield.moments import system_of
-from meanfield.wigner import sample
-from nvmodel.method import Method, Problem, never
-from nvmodel.refusal import InputError
-from nvmodel.solution import Solution
+from darkbattery.meanfield import readout, tally
+from darkbattery.meanfield.cumulants import SOLVERS, evolve
+from darkbattery.meanfield.delay import AVERAGED, delay_average, has_delays
+from darkbattery.meanfield.moments import system_of
+from darkbattery.meanfield.wigner import sample
+from darkbattery.nvmodel.method import Method, Problem, never
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.solution import Solution
 
 
 def _averages_of(model: Any) -> tuple[str, ...]:

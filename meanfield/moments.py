@@ -18,16 +18,16 @@ from functools import singledispatch
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfield.division import divide
-from nvmodel.battery import CollectiveBattery, without_idle_switching
-from nvmodel.ensemble import SpinEnsemble
-from nvmodel.experiment import Experiment
-from nvmodel.preparation import DickeState, Polarised, Preparation
-from nvmodel.protocol import total_duration
-from nvmodel.pulse import Drive
-from nvmodel.readonly import own_read_only
-from nvmodel.refusal import InputError
-from nvmodel.resonator import ResonatorBattery
+from darkbattery.meanfield.division import divide
+from darkbattery.nvmodel.battery import CollectiveBattery, without_idle_switching
+from darkbattery.nvmodel.ensemble import SpinEnsemble
+from darkbattery.nvmodel.experiment import Experiment
+from darkbattery.nvmodel.preparation import DickeState, Polarised, Preparation
+from darkbattery.nvmodel.protocol import total_duration
+from darkbattery.nvmodel.pulse import Drive
+from darkbattery.nvmodel.readonly import own_read_only
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.resonator import ResonatorBattery
 
 Array = NDArray[np.float64]
 
@@ -207,7 +207,7 @@ def bandwidth(model: ResonatorBattery) -> float:
 
     With a drive also its detuning, and how fast its steady field turns the spins.
 
-    >>> from nvmodel import Resonator
+    >>> from darkbattery.nvmodel import Resonator
     >>> spins = SpinEnsemble(number=100, coupling=2.0)
     >>> print(bandwidth(ResonatorBattery(spins, Resonator(1.0, linewidth_fwhm_hz=1.0 / np.pi))))
     21.0

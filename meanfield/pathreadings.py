@@ -6,10 +6,19 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from meanfield.moments import BATTERY, System
-from meanfield.paths import LEAVING_RATE, S_IMAG, S_REAL, Paths, Seen, Step, Steps, step_at
-from meanfield.pathsteps import advance, leaving_field, leaving_spins
-from nvmodel.sums import quantised
+from darkbattery.meanfield.moments import BATTERY, System
+from darkbattery.meanfield.paths import (
+    LEAVING_RATE,
+    S_IMAG,
+    S_REAL,
+    Paths,
+    Seen,
+    Step,
+    Steps,
+    step_at,
+)
+from darkbattery.meanfield.pathsteps import advance, leaving_field, leaving_spins
+from darkbattery.nvmodel.sums import quantised
 
 Array = NDArray[np.float64]
 

@@ -26,7 +26,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from meanfield.moments import System
+from darkbattery.meanfield.moments import System
 
 Array = NDArray[np.float64]
 

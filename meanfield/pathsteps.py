@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from meanfield.paths import (
+from darkbattery.meanfield.paths import (
     BEFORE,
     BEND,
     INVERSION,

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import constants
 
-from meanfield.moments import BATTERY, CHARGER, System
-from nvmodel.ergotropy import local_ergotropy_bloch
-from nvmodel.observables import ELSEWHERE, Needs, needing
+from darkbattery.meanfield.moments import BATTERY, CHARGER, System
+from darkbattery.nvmodel.ergotropy import local_ergotropy_bloch
+from darkbattery.nvmodel.observables import ELSEWHERE, Needs, needing
 
 Array = NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfield.equations import PHOTONS, Z
+from darkbattery.meanfield.equations import PHOTONS, Z
 
 # of s: below lies nothing but rounding
 LEAST = 1e-17

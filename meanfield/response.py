@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq, minimize_scalar
 
-from nvmodel.classes import line_quadrature
-from nvmodel.ensemble import SpinEnsemble
-from nvmodel.lineresponse import line_response
-from nvmodel.refusal import InputError, finite_number
-from nvmodel.resonator import ResonatorBattery
-from nvmodel.times import output_times
+from darkbattery.nvmodel.classes import line_quadrature
+from darkbattery.nvmodel.ensemble import SpinEnsemble
+from darkbattery.nvmodel.lineresponse import line_response
+from darkbattery.nvmodel.refusal import InputError, finite_number
+from darkbattery.nvmodel.resonator import ResonatorBattery
+from darkbattery.nvmodel.times import output_times
 
 Array = NDArray[np.float64]
 Amplitudes = NDArray[np.complex128]
@@ -43,7 +43,7 @@ def transmission(model: ResonatorBattery, detuning_hz: ArrayLike) -> Amplitudes:
 
     Examples
     --------
-    >>> from nvmodel import Resonator
+    >>> from darkbattery.nvmodel import Resonator
     >>> spins = SpinEnsemble(number=10**12, coupling=60.0, t2_s=1e-6)
     >>> cavity = Resonator(frequency_hz=2.7e9, linewidth_fwhm_hz=0.8e6)
     >>> model = ResonatorBattery(charger=spins, resonator=cavity)
@@ -90,7 +90,7 @@ def transmission_peaks(model: ResonatorBattery, span_hz: float | None = None) ->
 
     Examples
     --------
-    >>> from nvmodel.devices import find_device, resonator_battery
+    >>> from darkbattery.nvmodel.devices import find_device, resonator_battery
     >>> model = resonator_battery(
     ...     find_device("putz2014"), ratio=1.0, charger_polarisation=0.99
     ... )
@@ -122,7 +122,7 @@ def photon_amplitude(model: ResonatorBattery, times: ArrayLike, classes: int = 3
 
     Examples
     --------
-    >>> from nvmodel.devices import find_device, resonator_battery
+    >>> from darkbattery.nvmodel.devices import find_device, resonator_battery
     >>> model = resonator_battery(
     ...     find_device("putz2014"), ratio=1.0, charger_polarisation=0.99
     ... )

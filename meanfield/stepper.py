@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import DOP853
 
-from nvmodel.refusal import InputError
+from darkbattery.nvmodel.refusal import InputError
 
 Array = NDArray[np.float64]
 RightHandSide = Callable[[float, Array, Array], None]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nvmodel.pulse import Drive, Span, spans
+from darkbattery.nvmodel.pulse import Drive, Span, spans
 
 Array = NDArray[np.float64]
 

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from meanfield.moments import BATTERY, CHARGER, System
-from meanfield.pathreadings import BATTERY_ENERGY, CHARGER_ENERGY, LEAVING, LEFT
-from meanfield.walk import Runs
-from nvmodel.rows import Summary
+from darkbattery.meanfield.moments import BATTERY, CHARGER, System
+from darkbattery.meanfield.pathreadings import BATTERY_ENERGY, CHARGER_ENERGY, LEAVING, LEFT
+from darkbattery.meanfield.walk import Runs
+from darkbattery.nvmodel.rows import Summary
 
 Array = NDArray[np.float64]
 

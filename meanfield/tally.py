@@ -11,8 +11,8 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import constants
 
-from meanfield.moments import BATTERY, CHARGER, System
-from meanfield.pathreadings import (
+from darkbattery.meanfield.moments import BATTERY, CHARGER, System
+from darkbattery.meanfield.pathreadings import (
     BATTERY_ENERGY,
     CHARGER_ENERGY,
     LEAVING,
@@ -21,26 +21,34 @@ from meanfield.pathreadings import (
     POWER,
     ROWS,
 )
-from meanfield.readout import FROM_ANY, FROM_BATTERY, FROM_RESONATOR
-from meanfield.walk import FAR, GROUPS, Runs, kept_vectors, longest_vector
-from nvmodel.ergotropy import (
+from darkbattery.meanfield.readout import FROM_ANY, FROM_BATTERY, FROM_RESONATOR
+from darkbattery.meanfield.walk import FAR, GROUPS, Runs, kept_vectors, longest_vector
+from darkbattery.nvmodel.ergotropy import (
     ladder_ergotropy,
     ladder_ergotropy_gradient,
     local_ergotropy,
     local_ergotropy_bloch,
     local_ergotropy_of_classes,
 )
-from nvmodel.errors import (
+from darkbattery.nvmodel.errors import (
     jackknife_variance,
     kinked_error,
     late_runs,
     mean_error,
     without_each,
 )
-from nvmodel.peaks import PEAK, add_peaks, no_peaks, peak_counts, read_peaks
-from nvmodel.solution import Distribution, Reading
-from nvmodel.sums import BITS, FULL, ExactSums, add_value, is_clipped, quantised, usable_bounds
-from nvmodel.tally import RunSpans, Tally
+from darkbattery.nvmodel.peaks import PEAK, add_peaks, no_peaks, peak_counts, read_peaks
+from darkbattery.nvmodel.solution import Distribution, Reading
+from darkbattery.nvmodel.sums import (
+    BITS,
+    FULL,
+    ExactSums,
+    add_value,
+    is_clipped,
+    quantised,
+    usable_bounds,
+)
+from darkbattery.nvmodel.tally import RunSpans, Tally
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]

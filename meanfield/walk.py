@@ -7,10 +7,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfield.moments import BATTERY, System
-from meanfield.noise import fill_normals
-from meanfield.pathreadings import ROWS, Reading, Schedule, Vectors, follow, reading_of
-from meanfield.paths import (
+from darkbattery.meanfield.moments import BATTERY, System
+from darkbattery.meanfield.noise import fill_normals
+from darkbattery.meanfield.pathreadings import ROWS, Reading, Schedule, Vectors, follow, reading_of
+from darkbattery.meanfield.paths import (
     INVERSION,
     SCRATCH,
     SUMS,
@@ -21,10 +21,10 @@ from meanfield.paths import (
     step_of,
     steps_of,
 )
-from meanfield.pathsteps import collect
-from meanfield.stretches import Piece, pieces
-from nvmodel.refusal import InputError
-from nvmodel.sums import FULL
+from darkbattery.meanfield.pathsteps import collect
+from darkbattery.meanfield.stretches import Piece, pieces
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.sums import FULL
 
 Array = NDArray[np.float64]
 
@@ -101,8 +101,8 @@ class Plan:
 def plan_with_step(system: System, times: Array, step: float) -> Plan:
     """Steps of at most `step` in each piece; InputError for more than 1e8 of them.
 
-    >>> from meanfield.moments import system_of
-    >>> from nvmodel import CollectiveBattery
+    >>> from darkbattery.meanfield.moments import system_of
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> system = system_of(CollectiveBattery(n_battery=2, n_charger=10), 1)
     >>> plan_with_step(system, np.array([0.0, 1.0, 1.5]), 0.3).steps
     (0, 4, 2)

@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from meanfield.classerror import ClassError
-from meanfield.cumulants import class_check
-from meanfield.expected import expectations
-from meanfield.moments import System, is_broadened, largest_count, system_of
-from meanfield.pathreadings import BATTERY_ENERGY, CHARGER_ENERGY, LEFT, PHOTONS
-from meanfield.paths import normals_per_step, step_of
-from meanfield.summaries import summarise_runs
-from meanfield.tally import available, study_of
-from meanfield.walk import (
+from darkbattery.meanfield.classerror import ClassError
+from darkbattery.meanfield.cumulants import class_check
+from darkbattery.meanfield.expected import expectations
+from darkbattery.meanfield.moments import System, is_broadened, largest_count, system_of
+from darkbattery.meanfield.pathreadings import BATTERY_ENERGY, CHARGER_ENERGY, LEFT, PHOTONS
+from darkbattery.meanfield.paths import normals_per_step, step_of
+from darkbattery.meanfield.summaries import summarise_runs
+from darkbattery.meanfield.tally import available, study_of
+from darkbattery.meanfield.walk import (
     HalvedNoise,
     PathNoise,
     Plan,
@@ -28,15 +28,15 @@ from meanfield.walk import (
     start_of,
     walk,
 )
-from nvmodel.battery import CollectiveBattery
-from nvmodel.observables import requested
-from nvmodel.peaks import PEAK
-from nvmodel.refusal import InputError, whole_number
-from nvmodel.resonator import ResonatorBattery
-from nvmodel.rows import Records, summary_of
-from nvmodel.solution import Solution
-from nvmodel.tally import run_range
-from nvmodel.times import output_times
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.observables import requested
+from darkbattery.nvmodel.peaks import PEAK
+from darkbattery.nvmodel.refusal import InputError, whole_number
+from darkbattery.nvmodel.resonator import ResonatorBattery
+from darkbattery.nvmodel.rows import Records, summary_of
+from darkbattery.nvmodel.solution import Solution
+from darkbattery.nvmodel.tally import run_range
+from darkbattery.nvmodel.times import output_times
 
 Array = NDArray[np.float64]
 Model = CollectiveBattery | ResonatorBattery | System

@@ -1,19 +1,19 @@
 """What is simulated, and what is measured on it."""
 
-from nvmodel import kernelcache as _before_any_kernel  # isort: skip # noqa: F401
-from nvmodel.battery import CollectiveBattery, thermal_occupation
-from nvmodel.dicke import DickeBattery
-from nvmodel.ensemble import SpinEnsemble
-from nvmodel.lineshape import Gaussian, Lorentzian, Multiplet, QGaussian
-from nvmodel.noise import LocalNoise
-from nvmodel.observables import OBSERVABLES, Observable
-from nvmodel.preparation import DickeState, Polarised
-from nvmodel.protocol import Pulse, Stage
-from nvmodel.pulse import Drive
-from nvmodel.refusal import InputError
-from nvmodel.resonator import ApproximationWarning, Resonator, ResonatorBattery
-from nvmodel.rows import Summary
-from nvmodel.solution import Distribution, Solution
+from darkbattery.nvmodel import kernelcache as _before_any_kernel  # isort: skip # noqa: F401
+from darkbattery.nvmodel.battery import CollectiveBattery, thermal_occupation
+from darkbattery.nvmodel.dicke import DickeBattery
+from darkbattery.nvmodel.ensemble import SpinEnsemble
+from darkbattery.nvmodel.lineshape import Gaussian, Lorentzian, Multiplet, QGaussian
+from darkbattery.nvmodel.noise import LocalNoise
+from darkbattery.nvmodel.observables import OBSERVABLES, Observable
+from darkbattery.nvmodel.preparation import DickeState, Polarised
+from darkbattery.nvmodel.protocol import Pulse, Stage
+from darkbattery.nvmodel.pulse import Drive
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.resonator import ApproximationWarning, Resonator, ResonatorBattery
+from darkbattery.nvmodel.rows import Summary
+from darkbattery.nvmodel.solution import Distribution, Solution
 
 __all__ = [
     "OBSERVABLES",

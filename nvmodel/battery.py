@@ -8,14 +8,26 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nvmodel.display import model_html, model_text
-from nvmodel.held import Derived, Held, given
-from nvmodel.noise import LocalNoise
-from nvmodel.observables import OWN_TIME_UNIT, TIME_UNIT
-from nvmodel.preparation import DickeState, Polarised, Preparation, checked_preparation
-from nvmodel.protocol import Protocol, Stage, checked_protocol, refuse_beyond, simplified
-from nvmodel.refusal import InputError, finite_number, known_name, number_between, whole_number
-from nvmodel.times import MOST_RATE
+from darkbattery.nvmodel.display import model_html, model_text
+from darkbattery.nvmodel.held import Derived, Held, given
+from darkbattery.nvmodel.noise import LocalNoise
+from darkbattery.nvmodel.observables import OWN_TIME_UNIT, TIME_UNIT
+from darkbattery.nvmodel.preparation import DickeState, Polarised, Preparation, checked_preparation
+from darkbattery.nvmodel.protocol import (
+    Protocol,
+    Stage,
+    checked_protocol,
+    refuse_beyond,
+    simplified,
+)
+from darkbattery.nvmodel.refusal import (
+    InputError,
+    finite_number,
+    known_name,
+    number_between,
+    whole_number,
+)
+from darkbattery.nvmodel.times import MOST_RATE
 
 # above this nbar and nbar + 1 are the same double, and no reservoir is that hot
 MOST_NBAR = 1e15

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.polynomial import Polynomial
 from numpy.typing import ArrayLike, NDArray
 
-from nvmodel.lineshape import (
+from darkbattery.nvmodel.lineshape import (
     Gaussian,
     LineShape,
     Lorentzian,
@@ -21,7 +21,7 @@ from nvmodel.lineshape import (
     QGaussian,
     is_symmetric,
 )
-from nvmodel.refusal import InputError, finite_number, number_between, whole_number
+from darkbattery.nvmodel.refusal import InputError, finite_number, number_between, whole_number
 
 Array = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ Physical constants come from `scipy.constants`. Frequencies are ordinary (energy
 
 from dataclasses import dataclass
 
-from nvmodel.datasheet import Status
+from darkbattery.nvmodel.datasheet import Status
 
 
 @dataclass(frozen=True)

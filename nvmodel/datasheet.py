@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args
 
-from nvmodel.lineshape import Gaussian, LineShape, Lorentzian, Multiplet, QGaussian
-from nvmodel.refusal import InputError, finite_number, known_name
+from darkbattery.nvmodel.lineshape import Gaussian, LineShape, Lorentzian, Multiplet, QGaussian
+from darkbattery.nvmodel.refusal import InputError, finite_number, known_name
 
 Status = Literal["read", "secondary", "assumed"]
 Unit = Literal["Hz", "rad/s", "s", "K", "T", "1"]
@@ -243,7 +243,7 @@ _OPTIONAL = frozenset(field.name for field in fields(Device) if field.default is
 def assumed(device: Device) -> dict[str, tuple[float, float]]:
     """The fields that rest on an assumption, each with its converted range.
 
-    >>> from nvmodel.devices import find_device
+    >>> from darkbattery.nvmodel.devices import find_device
     >>> assumed(find_device("astner2017"))["q"]
     (1.05, 1.6)
     """
@@ -254,7 +254,7 @@ def assumed(device: Device) -> dict[str, tuple[float, float]]:
 def with_value(device: Device, field: str, value: float) -> Device:
     """The device with another value of one quantity, in the unit and convention of its name.
 
-    >>> from nvmodel.devices import find_device
+    >>> from darkbattery.nvmodel.devices import find_device
     >>> cold = with_value(find_device("angerer2018"), "temperature_k", 0.1)
     >>> cold.temperature_k.converted, cold.temperature_k.source
     (0.1, 'chosen')

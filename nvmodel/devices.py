@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from nvmodel.datasheet import Device, Quantity, assumed, with_value
-from nvmodel.refusal import known_name
-from nvmodel.split import resonator_battery
+from darkbattery.nvmodel.datasheet import Device, Quantity, assumed, with_value
+from darkbattery.nvmodel.refusal import known_name
+from darkbattery.nvmodel.split import resonator_battery
 
 __all__ = [
     "DEVICES",

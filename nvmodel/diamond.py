@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import constants as physics
 
-from nvmodel.constants import (
+from darkbattery.nvmodel.constants import (
     GYROMAGNETIC,
     HIGHEST_TEMPERATURE,
     NITROGEN,
@@ -28,7 +28,7 @@ from nvmodel.constants import (
     PHONON_SHIFTS,
     SPLITTING_AT_ZERO,
 )
-from nvmodel.refusal import InputError, finite_number, number_between, whole_number
+from darkbattery.nvmodel.refusal import InputError, finite_number, number_between, whole_number
 
 Array = NDArray[np.float64]
 Matrix = NDArray[np.complex128]

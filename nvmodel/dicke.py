@@ -11,9 +11,9 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
-from nvmodel.display import model_text
-from nvmodel.protocol import Protocol
-from nvmodel.refusal import finite_number, known_name, whole_number
+from darkbattery.nvmodel.display import model_text
+from darkbattery.nvmodel.protocol import Protocol
+from darkbattery.nvmodel.refusal import finite_number, known_name, whole_number
 
 Arrangement = Literal["collective", "parallel"]
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nvmodel.errors import confidence_factor
-from nvmodel.held import Derived
-from nvmodel.numbers import SI, counted, plain, with_error, with_unit
-from nvmodel.observables import OWN_TIME_UNIT, unit_of
+from darkbattery.nvmodel.errors import confidence_factor
+from darkbattery.nvmodel.held import Derived
+from darkbattery.nvmodel.numbers import SI, counted, plain, with_error, with_unit
+from darkbattery.nvmodel.observables import OWN_TIME_UNIT, unit_of
 
 if TYPE_CHECKING:
-    from nvmodel.solution import Solution
+    from darkbattery.nvmodel.solution import Solution
 
 Array = NDArray[np.float64]
 
@@ -32,7 +32,7 @@ NOTHING_BUT_ERROR = ("excitation_balance",)
 def model_text(model: Any) -> str:
     """A model as the Python that makes it, without fields at their defaults.
 
-    >>> from nvmodel.protocol import Stage
+    >>> from darkbattery.nvmodel.protocol import Stage
     >>> model_text(Stage(float("inf"), coupled="none"))
     "Stage(duration=float('inf'), coupled='none')"
     """
@@ -45,7 +45,7 @@ def model_html(model: Any, derived: Iterable[tuple[str, float]]) -> str:
 
     Examples
     --------
-    >>> from nvmodel.battery import CollectiveBattery
+    >>> from darkbattery.nvmodel.battery import CollectiveBattery
     >>> "<td>n_charger</td><td>50</td>" in model_html(CollectiveBattery(10, 50), [("R", 5.0)])
     True
     """

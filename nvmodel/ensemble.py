@@ -3,12 +3,18 @@
 import math
 from dataclasses import dataclass
 
-from nvmodel.battery import MOST_SPINS
-from nvmodel.display import model_text
-from nvmodel.held import Derived
-from nvmodel.lineshape import LineShape
-from nvmodel.refusal import InputError, finite_number, is_real, number_between, whole_number
-from nvmodel.times import MOST_RATE
+from darkbattery.nvmodel.battery import MOST_SPINS
+from darkbattery.nvmodel.display import model_text
+from darkbattery.nvmodel.held import Derived
+from darkbattery.nvmodel.lineshape import LineShape
+from darkbattery.nvmodel.refusal import (
+    InputError,
+    finite_number,
+    is_real,
+    number_between,
+    whole_number,
+)
+from darkbattery.nvmodel.times import MOST_RATE
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ class SpinEnsemble:
 
     Examples
     --------
-    >>> from nvmodel.lineshape import QGaussian
+    >>> from darkbattery.nvmodel.lineshape import QGaussian
     >>> spins = SpinEnsemble(number=1e16, coupling=0.44, t2_s=1e-6, line=QGaussian(5e6, q=1.39))
     >>> spins.number, spins.collective_coupling
     (10000000000000000, 44000000.0)

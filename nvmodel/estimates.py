@@ -14,10 +14,10 @@ Lorentzian of FWHM gamma_perp in all.
 import math
 from dataclasses import dataclass
 
-from nvmodel.ensemble import SpinEnsemble
-from nvmodel.lineshape import lorentzian_overlap
-from nvmodel.refusal import InputError
-from nvmodel.resonator import ResonatorBattery
+from darkbattery.nvmodel.ensemble import SpinEnsemble
+from darkbattery.nvmodel.lineshape import lorentzian_overlap
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.resonator import ResonatorBattery
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Estimates:
 def cooperativity(spins: SpinEnsemble, kappa: float, detuning_hz: float = 0.0) -> float:
     """C_i of one aligned ensemble, whose line's centre lies `detuning_hz` from the resonator.
 
-    >>> from nvmodel.lineshape import Lorentzian
+    >>> from darkbattery.nvmodel.lineshape import Lorentzian
     >>> line = Lorentzian(fwhm_hz=1e6)  # without T2: gamma_perp = 2 pi 1 MHz
     >>> spins = SpinEnsemble(number=10**6, coupling=2e3 * math.pi, line=line)
     >>> print(round(cooperativity(spins, kappa=4e6 * math.pi), 6))  # 4 * 1 / (2 * 1)
@@ -84,7 +84,7 @@ def estimates(model: ResonatorBattery) -> Estimates:
 
     Examples
     --------
-    >>> from nvmodel.resonator import Resonator
+    >>> from darkbattery.nvmodel.resonator import Resonator
     >>> cavity = Resonator(frequency_hz=3e9, linewidth_fwhm_hz=10e6)
     >>> spins = dict(coupling=2.0, t2_s=1e-5)
     >>> found = estimates(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from nvmodel.battery import Reservoir
-    from nvmodel.ensemble import SpinEnsemble
-    from nvmodel.protocol import Protocol as Steps
-    from nvmodel.pulse import Drive
-    from nvmodel.resonator import Resonator
+    from darkbattery.nvmodel.battery import Reservoir
+    from darkbattery.nvmodel.ensemble import SpinEnsemble
+    from darkbattery.nvmodel.protocol import Protocol as Steps
+    from darkbattery.nvmodel.pulse import Drive
+    from darkbattery.nvmodel.resonator import Resonator
 
 
 class Experiment(Protocol):

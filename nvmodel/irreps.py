@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from nvmodel.preparation import log_multiplicities
+from darkbattery.nvmodel.preparation import log_multiplicities
 
 Array = NDArray[np.float64]
 

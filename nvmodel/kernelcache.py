@@ -13,7 +13,7 @@ from pathlib import Path
 import numba
 from numba.core.dispatcher import Dispatcher
 
-from nvmodel.refusal import InputError
+from darkbattery.nvmodel.refusal import InputError
 
 NAME = "darkbattery"
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from nvmodel.lineshape import (
+from darkbattery.nvmodel.lineshape import (
     OVERLAP_POINTS,
     Gaussian,
     LineShape,
@@ -25,7 +25,7 @@ from nvmodel.lineshape import (
     Multiplet,
     QGaussian,
 )
-from nvmodel.refusal import finite_number
+from darkbattery.nvmodel.refusal import finite_number
 
 Complex = NDArray[np.complex128]
 

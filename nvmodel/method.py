@@ -12,8 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nvmodel.refusal import InputError
-from nvmodel.solution import Solution
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.solution import Solution
 
 Kind = Literal["steady", "evolve", "sample"]
 

@@ -8,9 +8,9 @@ over the spins n of one ensemble (Shammah et al. 2018, Eq. (1), in the same norm
 
 from dataclasses import dataclass
 
-from nvmodel.display import model_text
-from nvmodel.refusal import finite_number
-from nvmodel.times import MOST_RATE
+from darkbattery.nvmodel.display import model_text
+from darkbattery.nvmodel.refusal import finite_number
+from darkbattery.nvmodel.times import MOST_RATE
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Flag, auto
 
-from nvmodel.refusal import InputError, known_name
+from darkbattery.nvmodel.refusal import InputError, known_name
 
 TIME_UNIT = "1/γ"  # of times; a rate's holds γ
 OWN_TIME_UNIT = "unit of t"  # of times where gamma is the user's

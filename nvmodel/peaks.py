@@ -14,9 +14,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from nvmodel.errors import mean_error
-from nvmodel.solution import Distribution
-from nvmodel.sums import FULL, ExactSums, add_value
+from darkbattery.nvmodel.errors import mean_error
+from darkbattery.nvmodel.solution import Distribution
+from darkbattery.nvmodel.sums import FULL, ExactSums, add_value
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]

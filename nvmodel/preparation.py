@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from nvmodel.display import model_text
-from nvmodel.refusal import InputError, finite_number, number_between, whole_number
+from darkbattery.nvmodel.display import model_text
+from darkbattery.nvmodel.refusal import InputError, finite_number, number_between, whole_number
 
 Array = NDArray[np.float64]
 

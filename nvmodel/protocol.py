@@ -7,9 +7,15 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from nvmodel.display import model_text
-from nvmodel.noise import LocalNoise
-from nvmodel.refusal import InputError, finite_number, is_real, known_name, number_between
+from darkbattery.nvmodel.display import model_text
+from darkbattery.nvmodel.noise import LocalNoise
+from darkbattery.nvmodel.refusal import (
+    InputError,
+    finite_number,
+    is_real,
+    known_name,
+    number_between,
+)
 
 Coupled = Literal["both", "battery", "charger", "none"]
 SAME_TIME = 1e-12  # relative difference of two times that are meant to be the same

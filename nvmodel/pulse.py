@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erf
 
-from nvmodel.display import model_text
-from nvmodel.refusal import finite_number, known_name, number_between
+from darkbattery.nvmodel.display import model_text
+from darkbattery.nvmodel.refusal import finite_number, known_name, number_between
 
 PulseShape = Literal["square", "gaussian"]
 

@@ -14,13 +14,13 @@ from typing import ClassVar
 
 from scipy import constants
 
-from nvmodel.battery import MOST_NBAR, CollectiveBattery, thermal_occupation
-from nvmodel.display import model_html, model_text
-from nvmodel.ensemble import SpinEnsemble
-from nvmodel.held import Held, given
-from nvmodel.protocol import Protocol
-from nvmodel.pulse import Drive
-from nvmodel.refusal import InputError, finite_number, number_between
+from darkbattery.nvmodel.battery import MOST_NBAR, CollectiveBattery, thermal_occupation
+from darkbattery.nvmodel.display import model_html, model_text
+from darkbattery.nvmodel.ensemble import SpinEnsemble
+from darkbattery.nvmodel.held import Held, given
+from darkbattery.nvmodel.protocol import Protocol
+from darkbattery.nvmodel.pulse import Drive
+from darkbattery.nvmodel.refusal import InputError, finite_number, number_between
 
 
 class ApproximationWarning(UserWarning):

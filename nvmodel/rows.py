@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nvmodel.display import model_text
-from nvmodel.refusal import InputError, finite_number, known_name
+from darkbattery.nvmodel.display import model_text
+from darkbattery.nvmodel.refusal import InputError, finite_number, known_name
 
 Array = NDArray[np.float64]
 

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nvmodel.display import solution_html, solution_text
-from nvmodel.errors import SIGMAS, confidence_factor
-from nvmodel.observables import OBSERVABLES, TIME_UNIT, unit_of
-from nvmodel.refusal import InputError, NotComputedError, finite_number, nearest
-from nvmodel.tally import RunSpans, Tally
+from darkbattery.nvmodel.display import solution_html, solution_text
+from darkbattery.nvmodel.errors import SIGMAS, confidence_factor
+from darkbattery.nvmodel.observables import OBSERVABLES, TIME_UNIT, unit_of
+from darkbattery.nvmodel.refusal import InputError, NotComputedError, finite_number, nearest
+from darkbattery.nvmodel.tally import RunSpans, Tally
 
 if TYPE_CHECKING:
     import xarray
@@ -255,7 +255,7 @@ class Solution(Mapping[str, Array]):
 
         Examples
         --------
-        >>> from nvmodel import CollectiveBattery
+        >>> from darkbattery.nvmodel import CollectiveBattery
         >>> battery = CollectiveBattery(n_battery=2, ratio=5)
         >>> solution = Solution([0.0], Reading({"power": np.array([2.0])}), model=battery)
         >>> solution.to_dataframe(parameters=["n_battery", "ratio"])

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 
-from nvmodel.datasheet import Device
-from nvmodel.ensemble import SpinEnsemble
-from nvmodel.refusal import InputError, finite_number, number_between
-from nvmodel.resonator import Resonator, ResonatorBattery
+from darkbattery.nvmodel.datasheet import Device
+from darkbattery.nvmodel.ensemble import SpinEnsemble
+from darkbattery.nvmodel.refusal import InputError, finite_number, number_between
+from darkbattery.nvmodel.resonator import Resonator, ResonatorBattery
 
 
 def resonator_battery(
@@ -45,7 +45,7 @@ def resonator_battery(
 
     Examples
     --------
-    >>> from nvmodel.devices import find_device
+    >>> from darkbattery.nvmodel.devices import find_device
     >>> model = resonator_battery(find_device("angerer2018"), ratio=3.0)
     >>> model.charger.number / model.battery.number
     3.0

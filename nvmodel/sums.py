@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from nvmodel.refusal import InputError
+from darkbattery.nvmodel.refusal import InputError
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nvmodel.refusal import InputError, whole_number
-from nvmodel.sums import MOST_RUNS
+from darkbattery.nvmodel.refusal import InputError, whole_number
+from darkbattery.nvmodel.sums import MOST_RUNS
 
 if TYPE_CHECKING:
-    from nvmodel.solution import Reading
+    from darkbattery.nvmodel.solution import Reading
 
 Counts = NDArray[np.int64]
 

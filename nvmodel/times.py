@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nvmodel.refusal import InputError, is_real
+from darkbattery.nvmodel.refusal import InputError, is_real
 
 # in whatever unit: no product of a rate, a time and squares of spin numbers overflows below these
 MOST_TIME = 1e100

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nvmodel.classes import Subensemble
-from nvmodel.constants import GYROMAGNETIC, NITROGEN
-from nvmodel.diamond import AXES, Branch, Diamond, Levels, electron_levels, levels
-from nvmodel.refusal import InputError, finite_number, known_name
+from darkbattery.nvmodel.classes import Subensemble
+from darkbattery.nvmodel.constants import GYROMAGNETIC, NITROGEN
+from darkbattery.nvmodel.diamond import AXES, Branch, Diamond, Levels, electron_levels, levels
+from darkbattery.nvmodel.refusal import InputError, finite_number, known_name
 
 Array = NDArray[np.float64]
 

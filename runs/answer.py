@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from runs.screen import SI, Found, found
-from runs.study import Study
-from runs.summary import curves
+from darkbattery.runs.screen import SI, Found, found
+from darkbattery.runs.study import Study
+from darkbattery.runs.summary import curves
 
 FIRST = ("battery energy", "charger energy")  # asked for most
 WORDS = {

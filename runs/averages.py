@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from nvmodel.solution import Distribution, Reading, Solution
-from runs.checkpoint import DAMAGED
-from runs.definition import Method
+from darkbattery.nvmodel.solution import Distribution, Reading, Solution
+from darkbattery.runs.checkpoint import DAMAGED
+from darkbattery.runs.definition import Method
 
 AVERAGES = "averages"
 SUFFIX = ".npz"

@@ -10,16 +10,16 @@ from pathlib import Path
 import tomli_w
 from rich.console import Console
 
-from nvmodel.refusal import InputError
-from nvmodel.solution import Solution
-from nvmodel.tally import RunSpans, same_shapes
-from runs.checkpoint import Kept, read_tallies, write_tallies
-from runs.definition import RunDefinition, parse_definition
-from runs.owner import OWNER
-from runs.parts import RECORDS, Parts, point_folder
-from runs.store import DEFINITION, PROVENANCE, definition_content
-from runs.tomlfile import read_toml
-from runs.walltime import add_wall_seconds
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.solution import Solution
+from darkbattery.nvmodel.tally import RunSpans, same_shapes
+from darkbattery.runs.checkpoint import Kept, read_tallies, write_tallies
+from darkbattery.runs.definition import RunDefinition, parse_definition
+from darkbattery.runs.owner import OWNER
+from darkbattery.runs.parts import RECORDS, Parts, point_folder
+from darkbattery.runs.store import DEFINITION, PROVENANCE, definition_content
+from darkbattery.runs.tomlfile import read_toml
+from darkbattery.runs.walltime import add_wall_seconds
 
 TALLIES = "tallies.bin"
 

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nvmodel.refusal import InputError
-from nvmodel.solution import Solution
-from nvmodel.tally import RunSpans
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.solution import Solution
+from darkbattery.nvmodel.tally import RunSpans
 
 FAMILY = b"darkbattery tallies "
 # raised whenever the same seed makes other runs, or counts come to mean something else: tallies of

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from nvmodel.refusal import InputError
+from darkbattery.nvmodel.refusal import InputError
 
 CHECKSUMS = "SHA256SUMS"
 

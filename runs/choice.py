@@ -7,18 +7,18 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfield.expected import expected_error, read_map
-from meanfield.methods import DELAY_AVERAGE, FIRST_ORDER
-from meanfield.methods import METHODS as SEMICLASSICAL
-from nvmodel.battery import CollectiveBattery
-from nvmodel.method import Method as Way
-from nvmodel.method import Problem, able, offered, within_reach
-from nvmodel.refusal import InputError
-from nvmodel.resonator import of_a_resonator, of_the_reservoir
-from runs.definition import Method, Point, RunDefinition
-from runs.engines import Names, engine_of, quantum_methods
-from runs.models import Model
-from trajectories.readout import ENERGIES
+from darkbattery.meanfield.expected import expected_error, read_map
+from darkbattery.meanfield.methods import DELAY_AVERAGE, FIRST_ORDER
+from darkbattery.meanfield.methods import METHODS as SEMICLASSICAL
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.method import Method as Way
+from darkbattery.nvmodel.method import Problem, able, offered, within_reach
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.resonator import of_a_resonator, of_the_reservoir
+from darkbattery.runs.definition import Method, Point, RunDefinition
+from darkbattery.runs.engines import Names, engine_of, quantum_methods
+from darkbattery.runs.models import Model
+from darkbattery.trajectories.readout import ENERGIES
 
 Array = NDArray[np.float64]
 

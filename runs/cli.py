@@ -13,23 +13,23 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from nvmodel import kernelcache
-from nvmodel.refusal import InputError
-from runs.commands.checking import check, init
-from runs.commands.comparison import compare
-from runs.commands.devices import devices
-from runs.commands.diamond import diamond
-from runs.commands.machine import doctor
-from runs.commands.output import forgiving
-from runs.commands.paper import paper
-from runs.commands.plan import plan
-from runs.commands.regimes import regimes
-from runs.commands.report import report
-from runs.commands.results import plot, show
-from runs.commands.speech import Loudness, ask_for
-from runs.commands.study import merge, replay, run
-from runs.signals import Stopped
-from runs.world import STOPPED, communicator, ending_together, on_root, rank_of
+from darkbattery.nvmodel import kernelcache
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.runs.commands.checking import check, init
+from darkbattery.runs.commands.comparison import compare
+from darkbattery.runs.commands.devices import devices
+from darkbattery.runs.commands.diamond import diamond
+from darkbattery.runs.commands.machine import doctor
+from darkbattery.runs.commands.output import forgiving
+from darkbattery.runs.commands.paper import paper
+from darkbattery.runs.commands.plan import plan
+from darkbattery.runs.commands.regimes import regimes
+from darkbattery.runs.commands.report import report
+from darkbattery.runs.commands.results import plot, show
+from darkbattery.runs.commands.speech import Loudness, ask_for
+from darkbattery.runs.commands.study import merge, replay, run
+from darkbattery.runs.signals import Stopped
+from darkbattery.runs.world import STOPPED, communicator, ending_together, on_root, rank_of
 
 # in the order in which --help lists them
 COMMANDS: tuple[Callable[..., None], ...] = (

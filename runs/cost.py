@@ -15,17 +15,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-import trajectories
-from nvmodel import CollectiveBattery
-from nvmodel.method import Problem, Work, able
-from nvmodel.resonator import of_the_reservoir
-from runs.choice import Choice, chosen, observables_of
-from runs.definition import Method, Point, RunDefinition
-from runs.engines import engine_of
-from trajectories import master, steady
-from trajectories.master import EVOLVE
-from trajectories.readout import FROM_ENTANGLEMENT
-from trajectories.steady import STEADY
+from darkbattery import trajectories
+from darkbattery.nvmodel import CollectiveBattery
+from darkbattery.nvmodel.method import Problem, Work, able
+from darkbattery.nvmodel.resonator import of_the_reservoir
+from darkbattery.runs.choice import Choice, chosen, observables_of
+from darkbattery.runs.definition import Method, Point, RunDefinition
+from darkbattery.runs.engines import engine_of
+from darkbattery.trajectories import master, steady
+from darkbattery.trajectories.master import EVOLVE
+from darkbattery.trajectories.readout import FROM_ENTANGLEMENT
+from darkbattery.trajectories.steady import STEADY
 
 Array = NDArray[np.float64]
 

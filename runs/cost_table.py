@@ -3,9 +3,9 @@
 from rich.console import Group
 from rich.text import Text
 
-from runs.cost import Estimate
-from runs.definition import RunDefinition
-from runs.tables import Listing
+from darkbattery.runs.cost import Estimate
+from darkbattery.runs.definition import RunDefinition
+from darkbattery.runs.tables import Listing
 
 
 def cost_table(definition: RunDefinition, estimate: Estimate, ranks: int) -> Group:

@@ -12,14 +12,14 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from nvmodel.observables import OBSERVABLES
-from nvmodel.refusal import InputError, finite_number, known_name, whole_number
-from nvmodel.rows import Summary, summary_of
-from nvmodel.sums import MOST_RUNS
-from nvmodel.times import output_times
-from runs.models import Model, build_model, flattened, known_key, named_start, shown
-from runs.precision import Precision
-from runs.tomlfile import read_toml
+from darkbattery.nvmodel.observables import OBSERVABLES
+from darkbattery.nvmodel.refusal import InputError, finite_number, known_name, whole_number
+from darkbattery.nvmodel.rows import Summary, summary_of
+from darkbattery.nvmodel.sums import MOST_RUNS
+from darkbattery.nvmodel.times import output_times
+from darkbattery.runs.models import Model, build_model, flattened, known_key, named_start, shown
+from darkbattery.runs.precision import Precision
+from darkbattery.runs.tomlfile import read_toml
 
 Method = Literal["steady", "evolve", "sample"]
 RUN_FIELDS = (
@@ -151,7 +151,7 @@ def find_definition(name: str) -> Path:
 
 def shipped_definitions() -> dict[str, Path]:
     """The definitions that come with the package, by name (``charging``, ``paper/charging``)."""
-    folder = Path(str(resources.files("runs")))
+    folder = Path(str(resources.files("darkbattery.runs")))
     found = [*folder.glob("*.toml"), *folder.glob("*/*.toml")]
     return {path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(found)}
 

@@ -7,17 +7,17 @@ from dataclasses import replace
 from rich.console import Group
 from rich.text import Text
 
-from meanfield.linear import threshold_cooperativity
-from nvmodel.datasheet import Device, Quantity
-from nvmodel.devices import DEVICES
-from nvmodel.diamond import AXES, Branch, Diamond, zero_field_splitting
-from nvmodel.numbers import between, in_unit
-from nvmodel.refusal import InputError
-from nvmodel.resonator import ResonatorBattery
-from nvmodel.split import resonator_battery
-from nvmodel.twolevel import BRANCHES, lines, two_level
-from runs.experiments import Comparison
-from runs.tables import Footnotes, Listing
+from darkbattery.meanfield.linear import threshold_cooperativity
+from darkbattery.nvmodel.datasheet import Device, Quantity
+from darkbattery.nvmodel.devices import DEVICES
+from darkbattery.nvmodel.diamond import AXES, Branch, Diamond, zero_field_splitting
+from darkbattery.nvmodel.numbers import between, in_unit
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.resonator import ResonatorBattery
+from darkbattery.nvmodel.split import resonator_battery
+from darkbattery.nvmodel.twolevel import BRANCHES, lines, two_level
+from darkbattery.runs.experiments import Comparison
+from darkbattery.runs.tables import Footnotes, Listing
 
 LONG = 16  # letters of a range that fit beside the other columns
 AXIS_NAMES = ("[1 1 1]", "[1 -1 -1]", "[-1 1 -1]", "[-1 -1 1]")

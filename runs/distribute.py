@@ -16,18 +16,18 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nvmodel.battery import CollectiveBattery
-from nvmodel.refusal import whole_number
-from nvmodel.rows import Summary
-from nvmodel.solution import Solution
-from nvmodel.sums import MOST_RUNS
-from nvmodel.tally import RunSpans
-from runs.checkpoint import Kept
-from runs.messages import Ranks, Stop, ranks_of
-from runs.parts import Parts
-from runs.precision import Precision
-from runs.team import PIECE_SECONDS, Team
-from runs.world import on_root, rank_of
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.refusal import whole_number
+from darkbattery.nvmodel.rows import Summary
+from darkbattery.nvmodel.solution import Solution
+from darkbattery.nvmodel.sums import MOST_RUNS
+from darkbattery.nvmodel.tally import RunSpans
+from darkbattery.runs.checkpoint import Kept
+from darkbattery.runs.messages import Ranks, Stop, ranks_of
+from darkbattery.runs.parts import Parts
+from darkbattery.runs.precision import Precision
+from darkbattery.runs.team import PIECE_SECONDS, Team
+from darkbattery.runs.world import on_root, rank_of
 
 ALONE_SECONDS = 0.2  # of work between two looks at clock and signals, on one rank
 ROWS_SECONDS = 0.2  # of work whose rows go into one file
@@ -175,8 +175,8 @@ def distribute(
 
     Examples
     --------
-    >>> import trajectories
-    >>> from nvmodel import CollectiveBattery
+    >>> from darkbattery import trajectories
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> distribute(trajectories.sample, CollectiveBattery(1, 5), [0, 1], runs=1000, seed=7).runs
     1000
     """

@@ -8,11 +8,11 @@ from importlib import metadata
 
 import numba
 
-from nvmodel import kernelcache
-from runs.messages import Ranks
-from runs.provenance import PACKAGES
-from runs.team import Team
-from runs.world import LAUNCHER_VARIABLES, one_world, size_of, tasks_started
+from darkbattery.nvmodel import kernelcache
+from darkbattery.runs.messages import Ranks
+from darkbattery.runs.provenance import PACKAGES
+from darkbattery.runs.team import Team
+from darkbattery.runs.world import LAUNCHER_VARIABLES, one_world, size_of, tasks_started
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 TRIAL_SECONDS = 2.0

@@ -5,17 +5,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import meanfield
-import trajectories
-from meanfield import methods
-from nvmodel.method import Kind, Method, Problem, offered
-from nvmodel.refusal import InputError
-from nvmodel.resonator import of_the_reservoir
-from nvmodel.solution import Solution
-from runs.definition import RunDefinition
-from runs.distribute import Sample
-from runs.models import Model
-from trajectories.methods import CLOSED, IN_RESERVOIR
+from darkbattery import meanfield, trajectories
+from darkbattery.meanfield import methods
+from darkbattery.nvmodel.method import Kind, Method, Problem, offered
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.resonator import of_the_reservoir
+from darkbattery.nvmodel.solution import Solution
+from darkbattery.runs.definition import RunDefinition
+from darkbattery.runs.distribute import Sample
+from darkbattery.runs.models import Model
+from darkbattery.trajectories.methods import CLOSED, IN_RESERVOIR
 
 Names = tuple[str, ...] | None
 Average = Callable[[Any, Any, Names], Solution]

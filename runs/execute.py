@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from rich.console import Console
 
-from nvmodel.numbers import counted
-from nvmodel.refusal import InputError
-from nvmodel.tally import RunSpans
-from runs.campaign import (
+from darkbattery.nvmodel.numbers import counted
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.tally import RunSpans
+from darkbattery.runs.campaign import (
     TALLIES,
     Checkpoint,
     begin_extension,
@@ -22,20 +22,20 @@ from runs.campaign import (
     open_partial,
     partial_folder,
 )
-from runs.checkpoint import Kept, write_tallies
-from runs.choice import choice_lines, observables_of
-from runs.definition import RunDefinition, find_definition, read_definition
-from runs.owner import OWNER, Owner
-from runs.parts import RECORDS, Parts, point_folder
-from runs.progress import reporter
-from runs.provenance import provenance
-from runs.screen import ResultTables
-from runs.signals import Stopped, StopRequest, stop_on_signals
-from runs.store import FIGURES, OWN, save, usable_folder, written_aside
-from runs.study import Campaign, Study, refuse_unread, run_study
-from runs.summary import runs_line, runs_made
-from runs.walltime import add_wall_seconds, wall_seconds_so_far
-from runs.world import on_root, rank_of, size_of
+from darkbattery.runs.checkpoint import Kept, write_tallies
+from darkbattery.runs.choice import choice_lines, observables_of
+from darkbattery.runs.definition import RunDefinition, find_definition, read_definition
+from darkbattery.runs.owner import OWNER, Owner
+from darkbattery.runs.parts import RECORDS, Parts, point_folder
+from darkbattery.runs.progress import reporter
+from darkbattery.runs.provenance import provenance
+from darkbattery.runs.screen import ResultTables
+from darkbattery.runs.signals import Stopped, StopRequest, stop_on_signals
+from darkbattery.runs.store import FIGURES, OWN, save, usable_folder, written_aside
+from darkbattery.runs.study import Campaign, Study, refuse_unread, run_study
+from darkbattery.runs.summary import runs_line, runs_made
+from darkbattery.runs.walltime import add_wall_seconds, wall_seconds_so_far
+from darkbattery.runs.world import on_root, rank_of, size_of
 
 # what to do with an earlier result or an unfinished one in the same place
 Existing = Literal["refuse", "replace", "restart", "extend"]
@@ -296,7 +296,9 @@ def _carry_over(out: Path, aside: Path) -> None:
 def _draw(study: Study, folder: Path) -> tuple[str, ...]:
     """Figures; what fails there (a font, a user's matplotlibrc) costs them alone."""
     try:
-        from runs.figures import save_figures  # slow to import, and drawing is rank 0's alone
+        from darkbattery.runs.figures import (
+            save_figures,  # slow to import, and drawing is rank 0's alone
+        )
 
         save_figures(study, folder)
     except OSError:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-import meanfield
-from meanfield.response import Peak, photon_amplitude, transmission_peaks
-from nvmodel.datasheet import Device, with_value
-from nvmodel.devices import find_device, resonator_battery
-from nvmodel.diamond import AXES, Diamond, Strain, electron_levels, zero_field_splitting
-from nvmodel.resonator import ResonatorBattery
-from nvmodel.twolevel import lines, two_level
+from darkbattery import meanfield
+from darkbattery.meanfield.response import Peak, photon_amplitude, transmission_peaks
+from darkbattery.nvmodel.datasheet import Device, with_value
+from darkbattery.nvmodel.devices import find_device, resonator_battery
+from darkbattery.nvmodel.diamond import AXES, Diamond, Strain, electron_levels, zero_field_splitting
+from darkbattery.nvmodel.resonator import ResonatorBattery
+from darkbattery.nvmodel.twolevel import lines, two_level
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
-"""How single runs scatter with size, R and temperature: `python -m runs.fluctuations OUT PAGE`.
+"""How single runs scatter with size, R and temperature.
 
+`python -m darkbattery.runs.fluctuations OUT PAGE` makes the page.
 Carries out the three shipped definitions `fluctuations*.toml` into the folder OUT (under mpirun on
 all ranks), sets what single runs gave beside closed forms, and brings the page up to date between
 its marks, with its figure.
@@ -16,14 +17,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from rich.console import Console
 
-from nvmodel.battery import CollectiveBattery
-from nvmodel.resonator import of_the_reservoir
-from runs.execute import Order, execute
-from runs.fluctuations_page import draw, fill
-from runs.parts import point_folder
-from runs.store import load
-from runs.world import ending_together, has_terminal, rank_of, working_communicator
-from trajectories.endstates import dark_states
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.resonator import of_the_reservoir
+from darkbattery.runs.execute import Order, execute
+from darkbattery.runs.fluctuations_page import draw, fill
+from darkbattery.runs.parts import point_folder
+from darkbattery.runs.store import load
+from darkbattery.runs.world import ending_together, has_terminal, rank_of, working_communicator
+from darkbattery.trajectories.endstates import dark_states
 
 Array = NDArray[np.float64]
 

@@ -16,8 +16,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from nvmodel.refusal import InputError
-from runs.paper.table import markdown
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.runs.paper.table import markdown
 
 _MARKED = r"(<!-- {name}: generated -->\n)(.*?)(<!-- {name}: end -->)"
 BINS = 30

@@ -1,5 +1,6 @@
-"""The gallery of the docs, from shipped run definitions: `python -m runs.gallery OUT PAGE`.
+"""The gallery of the docs, from shipped run definitions.
 
+`python -m darkbattery.runs.gallery OUT PAGE` makes the page.
 Carries each definition out into a folder under OUT (under mpirun on all ranks), copies its figure
 beside the page, and writes the page anew.
 """
@@ -11,10 +12,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from runs.definition import find_definition
-from runs.execute import Order, execute
-from runs.typeset import typeset
-from runs.world import ending_together, has_terminal, rank_of, working_communicator
+from darkbattery.runs.definition import find_definition
+from darkbattery.runs.execute import Order, execute
+from darkbattery.runs.typeset import typeset
+from darkbattery.runs.world import ending_together, has_terminal, rank_of, working_communicator
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
-import trajectories
-from nvmodel.refusal import InputError
-from nvmodel.resonator import of_the_reservoir
-from runs.choice import chosen
-from runs.definition import Point, RunDefinition
+from darkbattery import trajectories
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.resonator import of_the_reservoir
+from darkbattery.runs.choice import chosen
+from darkbattery.runs.definition import Point, RunDefinition
 
 MOST_JUMPS = 2000  # of a run; more are closer than a figure can show
 SAME = 1e-9  # of a run made again: other output times, other rounding

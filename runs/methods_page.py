@@ -1,4 +1,4 @@
-"""The table of all methods in the docs: `python -m runs.methods_page PAGE`.
+"""The table of all methods in the docs: `python -m darkbattery.runs.methods_page PAGE`.
 
 Made by asking each method, size by size, what it offers and why it would not.
 """
@@ -11,19 +11,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from meanfield import methods as semiclassical
-from nvmodel.battery import CollectiveBattery
-from nvmodel.dicke import DickeBattery
-from nvmodel.ensemble import SpinEnsemble
-from nvmodel.method import Method, Problem, gives
-from nvmodel.noise import LocalNoise
-from nvmodel.pulse import Drive
-from nvmodel.refusal import InputError
-from nvmodel.resonator import Resonator, ResonatorBattery
-from runs.models import Model
-from runs.paper.document import replaced
-from runs.paper.table import markdown
-from trajectories.methods import CLOSED, IN_RESERVOIR
+from darkbattery.meanfield import methods as semiclassical
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.dicke import DickeBattery
+from darkbattery.nvmodel.ensemble import SpinEnsemble
+from darkbattery.nvmodel.method import Method, Problem, gives
+from darkbattery.nvmodel.noise import LocalNoise
+from darkbattery.nvmodel.pulse import Drive
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.resonator import Resonator, ResonatorBattery
+from darkbattery.runs.models import Model
+from darkbattery.runs.paper.document import replaced
+from darkbattery.runs.paper.table import markdown
+from darkbattery.trajectories.methods import CLOSED, IN_RESERVOIR
 
 RATIO, RUNS = 5, 1000
 BURSTS = 20.0  # until when, in units of the time in which a burst grows e-fold

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from nvmodel import (
+from darkbattery.nvmodel import (
     CollectiveBattery,
     DickeState,
     Drive,
@@ -20,9 +20,9 @@ from nvmodel import (
     SpinEnsemble,
     Stage,
 )
-from nvmodel.battery import MOST_SPINS, charger_spins
-from nvmodel.dicke import DickeBattery
-from nvmodel.refusal import InputError, finite_number, known_name, whole_number
+from darkbattery.nvmodel.battery import MOST_SPINS, charger_spins
+from darkbattery.nvmodel.dicke import DickeBattery
+from darkbattery.nvmodel.refusal import InputError, finite_number, known_name, whole_number
 
 Model = CollectiveBattery | ResonatorBattery | DickeBattery
 

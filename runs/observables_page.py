@@ -1,4 +1,4 @@
-"""The table of all observables in the docs: `python -m runs.observables_page PAGE`.
+"""The table of all observables in the docs: `python -m darkbattery.runs.observables_page PAGE`.
 
 Made from `nvmodel.observables` and from what each method says that it has for a few models, so that
 the page cannot say anything else.
@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from meanfield import methods
-from nvmodel.battery import CollectiveBattery
-from nvmodel.ensemble import SpinEnsemble
-from nvmodel.method import Kind, offered
-from nvmodel.noise import LocalNoise
-from nvmodel.observables import OBSERVABLES
-from nvmodel.resonator import Resonator, ResonatorBattery
-from runs.engines import quantum_methods
-from runs.paper.document import replaced
-from runs.paper.table import markdown
+from darkbattery.meanfield import methods
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.ensemble import SpinEnsemble
+from darkbattery.nvmodel.method import Kind, offered
+from darkbattery.nvmodel.noise import LocalNoise
+from darkbattery.nvmodel.observables import OBSERVABLES
+from darkbattery.nvmodel.resonator import Resonator, ResonatorBattery
+from darkbattery.runs.engines import quantum_methods
+from darkbattery.runs.paper.document import replaced
+from darkbattery.runs.paper.table import markdown
 
 PLAIN = CollectiveBattery(10, 50)
 # how the page calls what sets each apart from PLAIN

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nvmodel.refusal import InputError
+from darkbattery.nvmodel.refusal import InputError
 
 OWNER = "owner.json"
 BEAT_SECONDS = 10.0  # between signs of life

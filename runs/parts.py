@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 from pyarrow.parquet import read_schema
 
-from nvmodel.refusal import InputError
-from nvmodel.tally import RunSpans
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.tally import RunSpans
 
 RECORDS = "records"
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nvmodel.observables import OBSERVABLES
-from nvmodel.refusal import InputError, finite_number, known_name, whole_number
-from nvmodel.solution import Solution
+from darkbattery.nvmodel.observables import OBSERVABLES
+from darkbattery.nvmodel.refusal import InputError, finite_number, known_name, whole_number
+from darkbattery.nvmodel.solution import Solution
 
 # energies per spin, which lie within 1 of each other for all single runs
 BOUNDED = tuple(

@@ -8,7 +8,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from nvmodel.solution import Solution
+from darkbattery.nvmodel.solution import Solution
 
 LINE_SECONDS = 15.0  # between plain lines
 ERROR_SECONDS = 1.0  # between estimates of the error, at least

@@ -7,8 +7,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from runs.choice import choice_lines
-from runs.definition import RunDefinition
+from darkbattery.runs.choice import choice_lines
+from darkbattery.runs.definition import RunDefinition
 
 PACKAGES = ("darkbattery", "numpy", "scipy", "numba", "pandas", "pyarrow", "mpi4py")
 

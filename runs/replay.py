@@ -15,18 +15,18 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-import trajectories
-from nvmodel import CollectiveBattery
-from nvmodel.observables import in_words
-from nvmodel.refusal import InputError, whole_number
-from nvmodel.resonator import of_the_reservoir
-from runs.choice import chosen
-from runs.definition import RunDefinition
-from runs.engines import engine_of
-from runs.jumps import with_jumps
-from runs.models import Model
-from runs.store import Result
-from runs.units import clock
+from darkbattery import trajectories
+from darkbattery.nvmodel import CollectiveBattery
+from darkbattery.nvmodel.observables import in_words
+from darkbattery.nvmodel.refusal import InputError, whole_number
+from darkbattery.nvmodel.resonator import of_the_reservoir
+from darkbattery.runs.choice import chosen
+from darkbattery.runs.definition import RunDefinition
+from darkbattery.runs.engines import engine_of
+from darkbattery.runs.jumps import with_jumps
+from darkbattery.runs.models import Model
+from darkbattery.runs.store import Result
+from darkbattery.runs.units import clock
 
 TICKS = {
     -1: ("photon emitted", "black"),

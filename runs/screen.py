@@ -9,14 +9,14 @@ import pandas as pd
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from nvmodel.numbers import plain, with_error, with_unit
-from nvmodel.observables import in_words
-from runs.choice import exact_averages
-from runs.store import TABLE
-from runs.study import Study
-from runs.summary import CLOSE, PEAKED, averages_name, curves, swept_names, unsure_peak
-from runs.tables import Column, Fitted, Listing
-from runs.units import OWN, OWN_NOTE, clock, unit_of
+from darkbattery.nvmodel.numbers import plain, with_error, with_unit
+from darkbattery.nvmodel.observables import in_words
+from darkbattery.runs.choice import exact_averages
+from darkbattery.runs.store import TABLE
+from darkbattery.runs.study import Study
+from darkbattery.runs.summary import CLOSE, PEAKED, averages_name, curves, swept_names, unsure_peak
+from darkbattery.runs.tables import Column, Fitted, Listing
+from darkbattery.runs.units import OWN, OWN_NOTE, clock, unit_of
 
 MOST_POINTS, ENDS = 40, 8  # printed; beyond, so many of the first and of the last
 SI = {"J": "J", "W": "W", "s": "s", "/s": "Hz"}  # written with prefixes, and how

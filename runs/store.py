@@ -14,13 +14,13 @@ from typing import Any
 import pandas as pd
 import tomli_w
 
-from nvmodel.refusal import InputError
-from nvmodel.rows import Summary
-from runs.checksums import CHECKSUMS, verify, write_checksums
-from runs.definition import RunDefinition, parse_definition
-from runs.models import nested, written
-from runs.study import Study
-from runs.tomlfile import read_toml
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.rows import Summary
+from darkbattery.runs.checksums import CHECKSUMS, verify, write_checksums
+from darkbattery.runs.definition import RunDefinition, parse_definition
+from darkbattery.runs.models import nested, written
+from darkbattery.runs.study import Study
+from darkbattery.runs.tomlfile import read_toml
 
 DEFINITION = "definition.toml"
 TABLE = "table.parquet"

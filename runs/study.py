@@ -10,19 +10,19 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from nvmodel.refusal import is_real
-from nvmodel.solution import Solution
-from runs.averages import Averages, Key
-from runs.checkpoint import Kept
-from runs.choice import chosen, engine_name, not_everywhere, observables_of
-from runs.definition import Method, Point, RunDefinition
-from runs.distribute import Job, Keeper, Progress, distribute_all
-from runs.engines import engine_of
-from runs.messages import ranks_of
-from runs.models import shown
-from runs.parts import Parts, point_folder
-from runs.signals import Stopped, StopRequest
-from runs.world import on_root, rank_of, size_of
+from darkbattery.nvmodel.refusal import is_real
+from darkbattery.nvmodel.solution import Solution
+from darkbattery.runs.averages import Averages, Key
+from darkbattery.runs.checkpoint import Kept
+from darkbattery.runs.choice import chosen, engine_name, not_everywhere, observables_of
+from darkbattery.runs.definition import Method, Point, RunDefinition
+from darkbattery.runs.distribute import Job, Keeper, Progress, distribute_all
+from darkbattery.runs.engines import engine_of
+from darkbattery.runs.messages import ranks_of
+from darkbattery.runs.models import shown
+from darkbattery.runs.parts import Parts, point_folder
+from darkbattery.runs.signals import Stopped, StopRequest
+from darkbattery.runs.world import on_root, rank_of, size_of
 
 # stored of single runs where nothing is asked for by name
 FAN = ("battery_energy", "charger_energy", "ergotropy", "emitted_photons")
@@ -298,7 +298,7 @@ def _joined(
 def swept_columns(points: Sequence[Point]) -> list[tuple[tuple[str, Any], ...]]:
     """The swept fields of each point as columns hold them, each of one kind at all points.
 
-    >>> from runs.definition import parse_definition
+    >>> from darkbattery.runs.definition import parse_definition
     >>> content = {
     ...     "model": {"n_battery": 1, "n_charger": 2, "nbar": [0, 0.5]},
     ...     "run": {"method": "steady"},

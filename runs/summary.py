@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nvmodel.numbers import counted, plain
-from runs.choice import exact_averages
-from runs.definition import RunDefinition
-from runs.study import Study
+from darkbattery.nvmodel.numbers import counted, plain
+from darkbattery.runs.choice import exact_averages
+from darkbattery.runs.definition import RunDefinition
+from darkbattery.runs.study import Study
 
 FEW = 4  # points whose numbers of runs are told one by one
 PEAKED = ("power", "emission_rate", "output_power")  # whose largest value is asked for

@@ -8,7 +8,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from runs.letters import plainly
+from darkbattery.runs.letters import plainly
 
 
 @dataclass

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Literal
 
-from runs.messages import Exchange, Ranks
+from darkbattery.runs.messages import Exchange, Ranks
 
 PIECE_SECONDS = 0.05  # between two looks at messages
 LEAST_PIECE_SECONDS = 2e-3  # towards the end of the work

@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from nvmodel.refusal import InputError
+from darkbattery.nvmodel.refusal import InputError
 
 MOST_BYTES = 1 << 26  # 64 MB: a definition of a million output times takes 20
 # a key of 100,000 dotted parts makes the parser take all memory

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from nvmodel.observables import OBSERVABLES, TIME_UNIT
-from runs.definition import RunDefinition
+from darkbattery.nvmodel.observables import OBSERVABLES, TIME_UNIT
+from darkbattery.runs.definition import RunDefinition
 
 OWN = "[t]"
 OWN_NOTE = "[t]: the definition's own unit of time, in which gamma is given"

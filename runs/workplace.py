@@ -9,16 +9,16 @@ from typing import Any
 
 from rich.console import Console
 
-from nvmodel.refusal import InputError, finite_number
-from runs.campaign import partial_folder
-from runs.definition import RunDefinition
-from runs.owner import Owner
-from runs.parts import RECORDS
-from runs.provenance import provenance
-from runs.signals import Stopped, StopRequest, stop_on_signals
-from runs.store import load, save, usable_folder, written_aside
-from runs.study import Campaign, Study, run_study
-from runs.world import on_root, rank_of, size_of
+from darkbattery.nvmodel.refusal import InputError, finite_number
+from darkbattery.runs.campaign import partial_folder
+from darkbattery.runs.definition import RunDefinition
+from darkbattery.runs.owner import Owner
+from darkbattery.runs.parts import RECORDS
+from darkbattery.runs.provenance import provenance
+from darkbattery.runs.signals import Stopped, StopRequest, stop_on_signals
+from darkbattery.runs.store import load, save, usable_folder, written_aside
+from darkbattery.runs.study import Campaign, Study, run_study
+from darkbattery.runs.world import on_root, rank_of, size_of
 
 
 @dataclass(frozen=True)

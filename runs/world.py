@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
 
-from nvmodel.refusal import InputError
-from runs.messages import Ranks, Unanswered
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.runs.messages import Ranks, Unanswered
 
 S = TypeVar("S")
 T = TypeVar("T")

@@ -8,9 +8,9 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import expm_multiply
 
-from nvmodel import CollectiveBattery, Polarised
-from nvmodel.ergotropy import ergotropy_of_matrix
-from nvmodel.protocol import Pulse, Stage
+from darkbattery.nvmodel import CollectiveBattery, Polarised
+from darkbattery.nvmodel.ergotropy import ergotropy_of_matrix
+from darkbattery.nvmodel.protocol import Pulse, Stage
 
 LOWER = sparse.csr_matrix([[0.0, 0.0], [1.0, 0.0]])  # up first
 HALF_Z = sparse.csr_matrix([[0.5, 0.0], [0.0, -0.5]])

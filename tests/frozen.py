@@ -26,20 +26,19 @@ import scipy
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-import meanfield
-import trajectories
-from nvmodel.battery import CollectiveBattery
-from nvmodel.ensemble import SpinEnsemble
-from nvmodel.lineshape import QGaussian
-from nvmodel.noise import LocalNoise
-from nvmodel.protocol import Pulse, Stage
-from nvmodel.pulse import Drive
-from nvmodel.resonator import Resonator, ResonatorBattery
-from nvmodel.rows import Summary
-from nvmodel.solution import Solution
-from runs.definition import parse_definition, shipped_definitions
-from runs.study import run_study
-from runs.tomlfile import read_toml
+from darkbattery import meanfield, trajectories
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.ensemble import SpinEnsemble
+from darkbattery.nvmodel.lineshape import QGaussian
+from darkbattery.nvmodel.noise import LocalNoise
+from darkbattery.nvmodel.protocol import Pulse, Stage
+from darkbattery.nvmodel.pulse import Drive
+from darkbattery.nvmodel.resonator import Resonator, ResonatorBattery
+from darkbattery.nvmodel.rows import Summary
+from darkbattery.nvmodel.solution import Solution
+from darkbattery.runs.definition import parse_definition, shipped_definitions
+from darkbattery.runs.study import run_study
+from darkbattery.runs.tomlfile import read_toml
 
 DIGESTS = Path(__file__).with_name("frozen.json")
 NUMBERS = Path(__file__).with_name("frozen.npz")

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 import qutip
 
-import meanfield
-import trajectories
-from meanfield.moments import system_of
-from nvmodel import (
+from darkbattery import meanfield, trajectories
+from darkbattery.meanfield.moments import system_of
+from darkbattery.nvmodel import (
     CollectiveBattery,
     Drive,
     Gaussian,
@@ -19,8 +18,8 @@ from nvmodel import (
     ResonatorBattery,
     SpinEnsemble,
 )
+from darkbattery.trajectories.fewspins import measure, to_qutip
 from tests.meanfield.test_nv import device
-from trajectories.fewspins import measure, to_qutip
 
 TWO_PI = 2.0 * math.pi
 LOCAL, ROTATION = "ergotropy_local", "ergotropy_rotation"

@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
-import meanfield
-import trajectories
-from meanfield.tally import burst_delay
-from nvmodel import CollectiveBattery, InputError, LocalNoise, Polarised
-from nvmodel.errors import mean_error
-from nvmodel.peaks import add_peaks, no_peaks, peak_counts, read_peaks
+from darkbattery import meanfield, trajectories
+from darkbattery.meanfield.tally import burst_delay
+from darkbattery.nvmodel import CollectiveBattery, InputError, LocalNoise, Polarised
+from darkbattery.nvmodel.errors import mean_error
+from darkbattery.nvmodel.peaks import add_peaks, no_peaks, peak_counts, read_peaks
 
 PEAK = "peak_emission_time"
 EULER = 0.5772156649015329

@@ -6,9 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import meanfield
-import trajectories
-from nvmodel import OBSERVABLES, CollectiveBattery
+from darkbattery import meanfield, trajectories
+from darkbattery.nvmodel import OBSERVABLES, CollectiveBattery
 
 SPINS = st.integers(1, 7)
 NBAR = st.one_of(st.just(0.0), st.floats(1e-6, 20.0))

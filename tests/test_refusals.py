@@ -6,9 +6,8 @@ import warnings
 import numpy as np
 import pytest
 
-import meanfield
-import trajectories
-from nvmodel import (
+from darkbattery import meanfield, trajectories
+from darkbattery.nvmodel import (
     ApproximationWarning,
     CollectiveBattery,
     DickeState,
@@ -27,13 +26,13 @@ from nvmodel import (
     Stage,
     thermal_occupation,
 )
-from nvmodel.dicke import DickeBattery
-from nvmodel.method import Problem, able, within_reach
-from nvmodel.times import output_times
-from runs.definition import parse_definition
-from trajectories.counting import second_order_coherence
-from trajectories.master import EVOLVE
-from trajectories.waiting import exact_waits, waiting_times
+from darkbattery.nvmodel.dicke import DickeBattery
+from darkbattery.nvmodel.method import Problem, able, within_reach
+from darkbattery.nvmodel.times import output_times
+from darkbattery.runs.definition import parse_definition
+from darkbattery.trajectories.counting import second_order_coherence
+from darkbattery.trajectories.master import EVOLVE
+from darkbattery.trajectories.waiting import exact_waits, waiting_times
 
 HOSTILE = {
     "nan": float("nan"),

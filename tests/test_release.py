@@ -29,11 +29,11 @@ def test_the_wheel_carries_every_file_that_is_read_at_run_time():
         path
         for package, patterns in settings["package-data"].items()
         for pattern in patterns
-        for path in (ROOT / package.replace(".", "/")).glob(pattern)
+        for path in (ROOT / package.replace(".", "/")).resolve().glob(pattern)
     }
     present = {
         path
-        for top in ("nvmodel", "trajectories", "meanfield", "runs")
+        for top in ("darkbattery", "nvmodel", "trajectories", "meanfield", "runs")
         for path in (ROOT / top).rglob("*")
         if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts
     }

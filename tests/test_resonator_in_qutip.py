@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import qutip
 
-import meanfield
-import trajectories
-from nvmodel import (
+from darkbattery import meanfield, trajectories
+from darkbattery.nvmodel import (
     CollectiveBattery,
     Drive,
     Gaussian,
@@ -15,7 +14,7 @@ from nvmodel import (
     ResonatorBattery,
     SpinEnsemble,
 )
-from trajectories.qutip import resonator_to_qutip as to_qutip
+from darkbattery.trajectories.qutip import resonator_to_qutip as to_qutip
 
 OPTIONS = {"atol": 1e-10, "rtol": 1e-8, "nsteps": 100_000, "progress_bar": ""}
 G = 2.0 * np.pi * 1e5

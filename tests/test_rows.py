@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-import meanfield
-import trajectories
-from nvmodel import CollectiveBattery, DickeState, InputError, LocalNoise, Summary
+from darkbattery import meanfield, trajectories
+from darkbattery.nvmodel import CollectiveBattery, DickeState, InputError, LocalNoise, Summary
 
 TIMES = np.linspace(0.0, 3.0, 31)
 CHOSEN = Summary(levels=(0.3, 0.6), of_end=(0.9,))

@@ -1,10 +1,10 @@
 """The quantum engine: exact averages and quantum-jump single runs."""
 
-from trajectories.jumps import sample, single_run
-from trajectories.master import evolve
-from trajectories.noisy_runs import PROCESSES
-from trajectories.single import SingleRun
-from trajectories.steady import steady_state
+from darkbattery.trajectories.jumps import sample, single_run
+from darkbattery.trajectories.master import evolve
+from darkbattery.trajectories.noisy_runs import PROCESSES
+from darkbattery.trajectories.single import SingleRun
+from darkbattery.trajectories.steady import steady_state
 
 __all__ = ["PROCESSES", "SingleRun", "evolve", "sample", "single_run", "steady_state"]
 

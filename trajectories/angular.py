@@ -13,8 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from nvmodel.battery import CollectiveBattery
-from nvmodel.refusal import InputError
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.refusal import InputError
 
 Array = NDArray[np.float64]
 

@@ -8,13 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from nvmodel.battery import CollectiveBattery
-from nvmodel.ergotropy import local_ergotropy
-from nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps, total_ergotropy_of_irreps
-from nvmodel.solution import Distribution
-from trajectories.entanglement import negative_part, negative_part_and_slope, transpose_blocks
-from trajectories.generator import INTEGRALS, Generator
-from trajectories.readout import LINEAR
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.ergotropy import local_ergotropy
+from darkbattery.nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps, total_ergotropy_of_irreps
+from darkbattery.nvmodel.solution import Distribution
+from darkbattery.trajectories.entanglement import (
+    negative_part,
+    negative_part_and_slope,
+    transpose_blocks,
+)
+from darkbattery.trajectories.generator import INTEGRALS, Generator
+from darkbattery.trajectories.readout import LINEAR
 
 Array = NDArray[np.float64]
 

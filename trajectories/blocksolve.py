@@ -10,8 +10,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from trajectories.grids import Blocks
-from trajectories.radau import POLES
+from darkbattery.trajectories.grids import Blocks
+from darkbattery.trajectories.radau import POLES
 
 Array = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]

@@ -22,9 +22,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from nvmodel.streams import log_unit
-from trajectories.angular import CoupledBasis, lowering_squared
-from trajectories.walks import INNER, KERNEL, Steps
+from darkbattery.nvmodel.streams import log_unit
+from darkbattery.trajectories.angular import CoupledBasis, lowering_squared
+from darkbattery.trajectories.walks import INNER, KERNEL, Steps
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trajectories.angular import CoupledBasis, lowering_squared
-from trajectories.chainsteps import COLUMNS, Generator, propagate_columns
+from darkbattery.trajectories.angular import CoupledBasis, lowering_squared
+from darkbattery.trajectories.chainsteps import COLUMNS, Generator, propagate_columns
 
 Array = NDArray[np.float64]
 
@@ -60,7 +60,7 @@ def pair_chains(basis: CoupledBasis, nbar: float, furthest: int, least: float = 
     Pairs more than one apart are left out where sqrt(p_k p_k') < `least`. No chain's sum of moduli
     ever grows: what leaves a rung is the mean of two rates, what arrives their geometric mean.
 
-    >>> from trajectories.angular import coupled_basis
+    >>> from darkbattery.trajectories.angular import coupled_basis
     >>> chains = pair_chains(coupled_basis(1, 2), nbar=0.0, furthest=1)
     >>> print(chains.M, chains.first, chains.second)
     [ 1.5  0.5 -0.5 -1.5] [0 1 1] [0 1 0]

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from trajectories.radau import (
+from darkbattery.trajectories.radau import (
     ERROR_PER_DEFECT,
     ORDER,
     POINTS_IN_TIME,

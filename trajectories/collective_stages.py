@@ -10,15 +10,15 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from trajectories.angular import clebsch_gordan, coupled_basis, lowering_squared
-from trajectories.chains import (
+from darkbattery.trajectories.angular import clebsch_gordan, coupled_basis, lowering_squared
+from darkbattery.trajectories.chains import (
     Chains,
     pair_chains,
     photon_numbers,
     photon_weights,
     propagate,
 )
-from trajectories.generator import INTEGRALS, Generator
+from darkbattery.trajectories.generator import INTEGRALS, Generator
 
 Array = NDArray[np.float64]
 

@@ -19,17 +19,17 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from nvmodel.battery import CollectiveBattery
-from nvmodel.streams import exp_bounded
-from trajectories.angular import (
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.streams import exp_bounded
+from darkbattery.trajectories.angular import (
     CoupledBasis,
     coupled_basis,
     lowering_squared,
     rates_from_sums,
     starts,
 )
-from trajectories.bonds import FORBIDDEN, Bonds, bonds_of
-from trajectories.walks import KERNEL
+from darkbattery.trajectories.bonds import FORBIDDEN, Bonds, bonds_of
+from darkbattery.trajectories.walks import KERNEL
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]

@@ -18,15 +18,15 @@ from numpy.typing import NDArray
 from scipy.sparse import bmat, csr_matrix
 from scipy.sparse.linalg import expm_multiply
 
-from nvmodel.battery import CollectiveBattery, only_on_ladders, to_be_solved
-from nvmodel.refusal import InputError
-from nvmodel.resonator import of_the_reservoir
-from nvmodel.solution import Distribution, Reading
-from nvmodel.times import output_times
-from trajectories.angular import CoupledBasis, coupled_basis, lowering_squared, starts
-from trajectories.chains import pair_chains, propagate
-from trajectories.conditional import unravelling
-from trajectories.fluctuations import (
+from darkbattery.nvmodel.battery import CollectiveBattery, only_on_ladders, to_be_solved
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.resonator import of_the_reservoir
+from darkbattery.nvmodel.solution import Distribution, Reading
+from darkbattery.nvmodel.times import output_times
+from darkbattery.trajectories.angular import CoupledBasis, coupled_basis, lowering_squared, starts
+from darkbattery.trajectories.chains import pair_chains, propagate
+from darkbattery.trajectories.conditional import unravelling
+from darkbattery.trajectories.fluctuations import (
     COUNTING,
     LEAST_EMISSION,
     NEED_ERGOTROPY,
@@ -37,7 +37,7 @@ from trajectories.fluctuations import (
     g2_zero,
     ratio,
 )
-from trajectories.photonstates import pair_emission, photon_states
+from darkbattery.trajectories.photonstates import pair_emission, photon_states
 
 Array = NDArray[np.float64]
 

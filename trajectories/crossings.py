@@ -17,10 +17,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from nvmodel.streams import exp_clamped
-from trajectories.angular import lowering_squared, rates_from_sums
-from trajectories.bonds import Bonds
-from trajectories.walks import INNER, KERNEL, Steps
+from darkbattery.nvmodel.streams import exp_clamped
+from darkbattery.trajectories.angular import lowering_squared, rates_from_sums
+from darkbattery.trajectories.bonds import Bonds
+from darkbattery.trajectories.walks import INNER, KERNEL, Steps
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]

@@ -15,29 +15,29 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from nvmodel.battery import CollectiveBattery
-from nvmodel.ergotropy import (
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.ergotropy import (
     ladder_ergotropy,
     ladder_ergotropy_gradient,
     total_ergotropy_symmetric,
     total_ergotropy_symmetric_gradient,
 )
-from nvmodel.errors import Unseen
-from nvmodel.solution import Distribution, Reading
-from nvmodel.tally import RunSpans, Tally
-from trajectories.conditional import Unravelling, decay_tables, unravelling
-from trajectories.fluctuations import (
+from darkbattery.nvmodel.errors import Unseen
+from darkbattery.nvmodel.solution import Distribution, Reading
+from darkbattery.nvmodel.tally import RunSpans, Tally
+from darkbattery.trajectories.conditional import Unravelling, decay_tables, unravelling
+from darkbattery.trajectories.fluctuations import (
     FLUCTUATIONS,
     NEED_ERGOTROPY,
     OVER_RUNS,
     OverRuns,
     fluctuations,
 )
-from trajectories.photonstates import photon_states, populations_by_photons
-from trajectories.readout import FROM_POPULATIONS, derived
-from trajectories.recording import Path, add_rows, follow, groups_of_runs, kernel_tables
-from trajectories.summaries import RunRows
-from trajectories.tally import (
+from darkbattery.trajectories.photonstates import photon_states, populations_by_photons
+from darkbattery.trajectories.readout import FROM_POPULATIONS, derived
+from darkbattery.trajectories.recording import Path, add_rows, follow, groups_of_runs, kernel_tables
+from darkbattery.trajectories.summaries import RunRows
+from darkbattery.trajectories.tally import (
     PHOTONS,
     burst_distribution,
     energy_distribution,
@@ -47,7 +47,14 @@ from trajectories.tally import (
     largest_rates,
     unseen_of,
 )
-from trajectories.walks import BATCH, KERNEL, arrivals, interval_table, photon_numbers, start_decay
+from darkbattery.trajectories.walks import (
+    BATCH,
+    KERNEL,
+    arrivals,
+    interval_table,
+    photon_numbers,
+    start_decay,
+)
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy.linalg import expm
 from scipy.special import gammaln
 
-from nvmodel.preparation import log_multiplicities
-from trajectories.channels import channel_element, channel_strength
-from trajectories.product_space import ProductSpace
+from darkbattery.nvmodel.preparation import log_multiplicities
+from darkbattery.trajectories.channels import channel_element, channel_strength
+from darkbattery.trajectories.product_space import ProductSpace
 
 Array = NDArray[np.float64]
 

@@ -28,15 +28,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from nvmodel.battery import CollectiveBattery
-from nvmodel.refusal import InputError
-from nvmodel.streams import PHOTON_DETECTION, WORDS, fill_uniform
-from nvmodel.tally import Tally
-from trajectories.angular import lowering_squared
-from trajectories.conditional import Unravelling, decay_tables, unravelling
-from trajectories.photonstates import photon_states, populations_by_photons
-from trajectories.recording import Tables, kernel_tables
-from trajectories.sums import (
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.streams import PHOTON_DETECTION, WORDS, fill_uniform
+from darkbattery.nvmodel.tally import Tally
+from darkbattery.trajectories.angular import lowering_squared
+from darkbattery.trajectories.conditional import Unravelling, decay_tables, unravelling
+from darkbattery.trajectories.photonstates import photon_states, populations_by_photons
+from darkbattery.trajectories.recording import Tables, kernel_tables
+from darkbattery.trajectories.sums import (
     EMISSION,
     EMITTED,
     ENERGY,
@@ -50,8 +50,8 @@ from trajectories.sums import (
     add_run,
     add_spread,
 )
-from trajectories.tally import JumpStudy
-from trajectories.walks import photon_times
+from darkbattery.trajectories.tally import JumpStudy
+from darkbattery.trajectories.walks import photon_times
 
 Array = NDArray[np.float64]
 

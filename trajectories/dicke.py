@@ -13,12 +13,12 @@ import numpy as np
 import qutip
 from numpy.typing import ArrayLike, NDArray
 
-from nvmodel.dicke import DickeBattery
-from nvmodel.ergotropy import ergotropy_of_matrix
-from nvmodel.observables import requested
-from nvmodel.refusal import InputError
-from nvmodel.solution import Reading, Solution
-from nvmodel.times import output_times
+from darkbattery.nvmodel.dicke import DickeBattery
+from darkbattery.nvmodel.ergotropy import ergotropy_of_matrix
+from darkbattery.nvmodel.observables import requested
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.solution import Reading, Solution
+from darkbattery.nvmodel.times import output_times
 
 Array = NDArray[np.float64]
 

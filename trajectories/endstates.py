@@ -11,15 +11,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nvmodel.ergotropy import ladder_ergotropy
-from trajectories.angular import (
+from darkbattery.nvmodel.ergotropy import ladder_ergotropy
+from darkbattery.trajectories.angular import (
     CoupledBasis,
     clebsch_gordan,
     coupled_basis,
     lowering_squared,
 )
-from trajectories.fluctuations import NEED_ERGOTROPY, g2_zero
-from trajectories.photonstates import pair_emission
+from darkbattery.trajectories.fluctuations import NEED_ERGOTROPY, g2_zero
+from darkbattery.trajectories.photonstates import pair_emission
 
 Array = NDArray[np.float64]
 

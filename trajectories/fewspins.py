@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import qutip
 
-from nvmodel.battery import CollectiveBattery, without_idle_switching
-from nvmodel.ergotropy import ergotropy_of_matrix, local_ergotropy_bloch
-from nvmodel.noise import LocalNoise
-from nvmodel.preparation import Polarised
-from nvmodel.protocol import Stage
-from nvmodel.refusal import InputError
+from darkbattery.nvmodel.battery import CollectiveBattery, without_idle_switching
+from darkbattery.nvmodel.ergotropy import ergotropy_of_matrix, local_ergotropy_bloch
+from darkbattery.nvmodel.noise import LocalNoise
+from darkbattery.nvmodel.preparation import Polarised
+from darkbattery.nvmodel.protocol import Stage
+from darkbattery.nvmodel.refusal import InputError
 
 MOST_STATES = 4096
 MOST_SPINS = 10

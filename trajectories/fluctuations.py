@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nvmodel.errors import Unseen, least_variance_error, mean_error
-from nvmodel.observables import Needs, needing
+from darkbattery.nvmodel.errors import Unseen, least_variance_error, mean_error
+from darkbattery.nvmodel.observables import Needs, needing
 
 Array = NDArray[np.float64]
 

@@ -14,12 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from nvmodel.battery import CollectiveBattery
-from nvmodel.noise import LocalNoise
-from nvmodel.protocol import Stage
-from trajectories.angular import lowering_squared
-from trajectories.channels import SHIFT, Operator, channel_element, channel_strength, total_rate
-from trajectories.product_space import Located, ProductSpace
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.noise import LocalNoise
+from darkbattery.nvmodel.protocol import Stage
+from darkbattery.trajectories.angular import lowering_squared
+from darkbattery.trajectories.channels import (
+    SHIFT,
+    Operator,
+    channel_element,
+    channel_strength,
+    total_rate,
+)
+from darkbattery.trajectories.product_space import Located, ProductSpace
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trajectories.blocksolve import factorise, solve
-from trajectories.grids import Blocks
-from trajectories.radau import (
+from darkbattery.trajectories.blocksolve import factorise, solve
+from darkbattery.trajectories.grids import Blocks
+from darkbattery.trajectories.radau import (
     ERROR_PER_DEFECT,
     ORDER,
     POLES,

@@ -24,13 +24,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nvmodel.battery import CollectiveBattery
-from nvmodel.refusal import InputError
-from nvmodel.times import output_times
-from trajectories.angular import CoupledBasis, coupled_basis
-from trajectories.grids import Grid, assemble
-from trajectories.gridsteps import TooManyStepsError
-from trajectories.laddersum import (
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.times import output_times
+from darkbattery.trajectories.angular import CoupledBasis, coupled_basis
+from darkbattery.trajectories.grids import Grid, assemble
+from darkbattery.trajectories.gridsteps import TooManyStepsError
+from darkbattery.trajectories.laddersum import (
     Chain,
     LadderFamily,
     LadderSum,

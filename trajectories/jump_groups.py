@@ -31,15 +31,23 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from trajectories.bonds import POWERS, Bonds, Trail, follow_piece
-from trajectories.variates import (
+from darkbattery.trajectories.bonds import POWERS, Bonds, Trail, follow_piece
+from darkbattery.trajectories.variates import (
     Source,
     binomial_number,
     gamma_number,
     new_source,
     rewind,
 )
-from trajectories.walks import ENDED, HEIGHT, LADDER, Walker, new_walker, start_walk, walk
+from darkbattery.trajectories.walks import (
+    ENDED,
+    HEIGHT,
+    LADDER,
+    Walker,
+    new_walker,
+    start_walk,
+    walk,
+)
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]

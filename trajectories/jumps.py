@@ -5,38 +5,38 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nvmodel.battery import CollectiveBattery, to_be_solved, without_idle_switching
-from nvmodel.ergotropy import ladder_ergotropy
-from nvmodel.observables import Needs, needing, requested
-from nvmodel.peaks import PEAK
-from nvmodel.refusal import InputError, whole_number
-from nvmodel.resonator import of_the_reservoir
-from nvmodel.rows import Records, Summary, summary_of
-from nvmodel.solution import Solution
-from nvmodel.sums import MOST_RUNS
-from nvmodel.tally import run_range
-from nvmodel.times import output_times
-from trajectories.angular import clebsch_gordan, coupled_basis
-from trajectories.bonds import END_BONDS
-from trajectories.conditional import BATTERY_Z, unravelling
-from trajectories.decays import (
+from darkbattery.nvmodel.battery import CollectiveBattery, to_be_solved, without_idle_switching
+from darkbattery.nvmodel.ergotropy import ladder_ergotropy
+from darkbattery.nvmodel.observables import Needs, needing, requested
+from darkbattery.nvmodel.peaks import PEAK
+from darkbattery.nvmodel.refusal import InputError, whole_number
+from darkbattery.nvmodel.resonator import of_the_reservoir
+from darkbattery.nvmodel.rows import Records, Summary, summary_of
+from darkbattery.nvmodel.solution import Solution
+from darkbattery.nvmodel.sums import MOST_RUNS
+from darkbattery.nvmodel.tally import run_range
+from darkbattery.nvmodel.times import output_times
+from darkbattery.trajectories.angular import clebsch_gordan, coupled_basis
+from darkbattery.trajectories.bonds import END_BONDS
+from darkbattery.trajectories.conditional import BATTERY_Z, unravelling
+from darkbattery.trajectories.decays import (
     FEW_CELLS,
     MOST_CELLS,
     DecayStudy,
     count_decays,
     histogram_cells,
 )
-from trajectories.detector import count_detected
-from trajectories.fluctuations import FLUCTUATIONS, NEED_ERGOTROPY
-from trajectories.noisy_records import count_noisy_runs, follow_noisy_run
-from trajectories.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
-from trajectories.recording import follow, groups_of_runs, kernel_tables
-from trajectories.records import count_records
-from trajectories.single import SingleRun
-from trajectories.stages import refuse_many_real_spins
-from trajectories.summaries import RunRows
-from trajectories.tally import collective_study, noisy_study
-from trajectories.walks import MOST_SINGLE_JUMPS, made_in_groups, whole_record
+from darkbattery.trajectories.detector import count_detected
+from darkbattery.trajectories.fluctuations import FLUCTUATIONS, NEED_ERGOTROPY
+from darkbattery.trajectories.noisy_records import count_noisy_runs, follow_noisy_run
+from darkbattery.trajectories.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
+from darkbattery.trajectories.recording import follow, groups_of_runs, kernel_tables
+from darkbattery.trajectories.records import count_records
+from darkbattery.trajectories.single import SingleRun
+from darkbattery.trajectories.stages import refuse_many_real_spins
+from darkbattery.trajectories.summaries import RunRows
+from darkbattery.trajectories.tally import collective_study, noisy_study
+from darkbattery.trajectories.walks import MOST_SINGLE_JUMPS, made_in_groups, whole_record
 
 Array = NDArray[np.float64]
 

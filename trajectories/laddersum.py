@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from trajectories.grids import (
+from darkbattery.trajectories.grids import (
     FINE,
     POINTS,
     Blocks,
@@ -22,7 +22,7 @@ from trajectories.grids import (
     ladder_grid,
     reading_weights,
 )
-from trajectories.gridsteps import Readings, propagate_readings
+from darkbattery.trajectories.gridsteps import Readings, propagate_readings
 
 Array = NDArray[np.float64]
 

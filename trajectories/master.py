@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nvmodel.battery import CollectiveBattery, to_be_solved
-from nvmodel.method import (
+from darkbattery.nvmodel.battery import CollectiveBattery, to_be_solved
+from darkbattery.nvmodel.method import (
     PATIENCE_SECONDS,
     Method,
     Problem,
@@ -18,20 +18,30 @@ from nvmodel.method import (
     refused_by,
     refused_for_size,
 )
-from nvmodel.observables import Needs, needing, requested
-from nvmodel.refusal import InputError
-from nvmodel.resonator import of_the_reservoir
-from nvmodel.solution import Distribution, Reading, Solution
-from nvmodel.times import output_times
-from trajectories.angular import CoupledBasis, Ladders, coupled_basis, ladders_of, starts
-from trajectories.chains import Chains, pair_chains, photon_numbers, propagate
-from trajectories.conditional import unravelling
-from trajectories.counting import exact_fluctuations, records_follow, refuse_unknown_records
-from trajectories.fluctuations import COUNTING, OVER_RUNS
-from trajectories.heisenberg import chains_at, heisenberg_averages
-from trajectories.photonstates import populations_from_photons
-from trajectories.protocols import refuse_large_averages, timed_averages
-from trajectories.readout import (
+from darkbattery.nvmodel.observables import Needs, needing, requested
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.resonator import of_the_reservoir
+from darkbattery.nvmodel.solution import Distribution, Reading, Solution
+from darkbattery.nvmodel.times import output_times
+from darkbattery.trajectories.angular import (
+    CoupledBasis,
+    Ladders,
+    coupled_basis,
+    ladders_of,
+    starts,
+)
+from darkbattery.trajectories.chains import Chains, pair_chains, photon_numbers, propagate
+from darkbattery.trajectories.conditional import unravelling
+from darkbattery.trajectories.counting import (
+    exact_fluctuations,
+    records_follow,
+    refuse_unknown_records,
+)
+from darkbattery.trajectories.fluctuations import COUNTING, OVER_RUNS
+from darkbattery.trajectories.heisenberg import chains_at, heisenberg_averages
+from darkbattery.trajectories.photonstates import populations_from_photons
+from darkbattery.trajectories.protocols import refuse_large_averages, timed_averages
+from darkbattery.trajectories.readout import (
     ENERGIES,
     FROM_ENERGY,
     FROM_ENTANGLEMENT,
@@ -116,7 +126,7 @@ def evolve(
     >>> solution = evolve(CollectiveBattery(n_battery=1, n_charger=1), [1.0, 20.0])
     >>> print(solution["battery_energy"].round(6))
     [0.099894 0.25    ]
-    >>> from nvmodel import LocalNoise
+    >>> from darkbattery.nvmodel import LocalNoise
     >>> dephased = CollectiveBattery(1, 1, battery_noise=LocalNoise(dephasing=1.0))
     >>> print(evolve(dephased, [1.0, 20.0])["battery_energy"].round(6))  # the dark state leaks
     [0.084898 0.003873]

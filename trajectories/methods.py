@@ -3,19 +3,19 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from nvmodel.battery import CollectiveBattery
-from nvmodel.dicke import DickeBattery
-from nvmodel.method import Method, Problem, Work, never, refused_for_size
-from nvmodel.observables import Needs, needing
-from nvmodel.refusal import InputError
-from nvmodel.solution import Solution
-from trajectories import jumps
-from trajectories.angular import ladders_of
-from trajectories.fluctuations import FLUCTUATIONS
-from trajectories.master import EVOLVE, plain_charging
-from trajectories.records import MOST_TABLE
-from trajectories.steady import STEADY
-from trajectories.walks import made_in_groups
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.dicke import DickeBattery
+from darkbattery.nvmodel.method import Method, Problem, Work, never, refused_for_size
+from darkbattery.nvmodel.observables import Needs, needing
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.solution import Solution
+from darkbattery.trajectories import jumps
+from darkbattery.trajectories.angular import ladders_of
+from darkbattery.trajectories.fluctuations import FLUCTUATIONS
+from darkbattery.trajectories.master import EVOLVE, plain_charging
+from darkbattery.trajectories.records import MOST_TABLE
+from darkbattery.trajectories.steady import STEADY
+from darkbattery.trajectories.walks import made_in_groups
 
 # measured on one core: (10, 50) spins at nbar = 0.5 take 1.8e-7 s a jump, (1000, 5000) 5e-8 s
 SECONDS_PER_JUMP = 2e-7
@@ -112,19 +112,19 @@ SAMPLE = (QUANTUM_JUMPS, JUMPS_IN_GROUPS, JUMPS_OF_REAL_SPINS)
 
 
 def _of_a_closed_one(model: DickeBattery) -> tuple[str, ...]:
-    from trajectories import dicke  # QuTiP takes most of a second to import
+    from darkbattery.trajectories import dicke  # QuTiP takes most of a second to import
 
     return dicke.AVAILABLE
 
 
 def _refuse_large_resonators(model: DickeBattery, times: NDArray[np.float64]) -> None:
-    from trajectories.dicke import refuse_too_large
+    from darkbattery.trajectories.dicke import refuse_too_large
 
     refuse_too_large(model, times)
 
 
 def _schroedinger(problem: Problem) -> Solution:
-    from trajectories.dicke import evolve_dicke
+    from darkbattery.trajectories.dicke import evolve_dicke
 
     return evolve_dicke(problem.model, problem.times, problem.names)
 

@@ -4,15 +4,25 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from nvmodel.battery import CollectiveBattery
-from nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps
-from nvmodel.tally import Tally
-from trajectories.conditional import GROUP_NUMBERS, MOST_GROUP
-from trajectories.local_noise import EDGE, LOW, SIZE, TWO_JB, TWO_JC, TWO_M, Array, State, weight
-from trajectories.noisy_runs import EXCITATIONS, follow, four_draws
-from trajectories.nojump import Frame
-from trajectories.single import SingleRun
-from trajectories.stages import (
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps
+from darkbattery.nvmodel.tally import Tally
+from darkbattery.trajectories.conditional import GROUP_NUMBERS, MOST_GROUP
+from darkbattery.trajectories.local_noise import (
+    EDGE,
+    LOW,
+    SIZE,
+    TWO_JB,
+    TWO_JC,
+    TWO_M,
+    Array,
+    State,
+    weight,
+)
+from darkbattery.trajectories.noisy_runs import EXCITATIONS, follow, four_draws
+from darkbattery.trajectories.nojump import Frame
+from darkbattery.trajectories.single import SingleRun
+from darkbattery.trajectories.stages import (
     ABSORBED,
     BATTERY_ENERGY,
     BURST,
@@ -32,9 +42,9 @@ from trajectories.stages import (
     empty_state_of,
     plan,
 )
-from trajectories.summaries import RunRows
-from trajectories.sums import Sums, add_populations, add_run
-from trajectories.tally import JumpStudy
+from darkbattery.trajectories.summaries import RunRows
+from darkbattery.trajectories.sums import Sums, add_populations, add_run
+from darkbattery.trajectories.tally import JumpStudy
 
 Counts = NDArray[np.int64]
 

@@ -6,9 +6,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from nvmodel.streams import QUANTUM_JUMPS, WORDS, fill_uniform, log_unit
-from trajectories.angular import known_eigenvector
-from trajectories.local_noise import (
+from darkbattery.nvmodel.streams import QUANTUM_JUMPS, WORDS, fill_uniform, log_unit
+from darkbattery.trajectories.angular import known_eigenvector
+from darkbattery.trajectories.local_noise import (
     BATTERY,
     CHARGER,
     DOWN,
@@ -33,7 +33,7 @@ from trajectories.local_noise import (
     settle,
     weight,
 )
-from trajectories.nojump import (
+from darkbattery.trajectories.nojump import (
     BATTERY_ONLY,
     BOTH,
     DEPHASING,
@@ -51,8 +51,8 @@ from trajectories.nojump import (
     means,
     waiting_time,
 )
-from trajectories.series import series_until
-from trajectories.stages import (
+from darkbattery.trajectories.series import series_until
+from darkbattery.trajectories.stages import (
     ABSORBED,
     ABSORPTION_RATE,
     BATTERY_ENERGY,

@@ -21,9 +21,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from nvmodel.streams import exp_bounded
-from trajectories.angular import known_eigenvector
-from trajectories.local_noise import (
+from darkbattery.nvmodel.streams import exp_bounded
+from darkbattery.trajectories.angular import known_eigenvector
+from darkbattery.trajectories.local_noise import (
     BATTERY,
     CHARGER,
     EDGE,

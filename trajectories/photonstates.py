@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from nvmodel.ergotropy import ladder_ergotropy
-from trajectories.angular import CoupledBasis, clebsch_gordan, lowering_squared
-from trajectories.conditional import Unravelling
-from trajectories.fluctuations import PhotonStates
+from darkbattery.nvmodel.ergotropy import ladder_ergotropy
+from darkbattery.trajectories.angular import CoupledBasis, clebsch_gordan, lowering_squared
+from darkbattery.trajectories.conditional import Unravelling
+from darkbattery.trajectories.fluctuations import PhotonStates
 
 Array = NDArray[np.float64]
 Active = NDArray[np.bool_]

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from nvmodel.battery import CollectiveBattery
-from nvmodel.irreps import Irreps
-from nvmodel.preparation import DickeMixture, dicke_mixture
-from nvmodel.protocol import (
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.irreps import Irreps
+from darkbattery.nvmodel.preparation import DickeMixture, dicke_mixture
+from darkbattery.nvmodel.protocol import (
     Protocol,
     Pulse,
     Stage,
@@ -22,15 +22,15 @@ from nvmodel.protocol import (
     endless,
     simplified,
 )
-from nvmodel.refusal import InputError
-from nvmodel.solution import Reading, Solution
-from trajectories.block_readout import Readings, StageReadout
-from trajectories.collective_stages import applies, collective_states
-from trajectories.dephasing import dephased
-from trajectories.generator import INTEGRALS, Generator, Rates
-from trajectories.krylov import TOLERANCE, krylov_states
-from trajectories.product_space import ProductSpace
-from trajectories.stages import instead_of_averages
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.solution import Reading, Solution
+from darkbattery.trajectories.block_readout import Readings, StageReadout
+from darkbattery.trajectories.collective_stages import applies, collective_states
+from darkbattery.trajectories.dephasing import dephased
+from darkbattery.trajectories.generator import INTEGRALS, Generator, Rates
+from darkbattery.trajectories.krylov import TOLERANCE, krylov_states
+from darkbattery.trajectories.product_space import ProductSpace
+from darkbattery.trajectories.stages import instead_of_averages
 
 Array = NDArray[np.float64]
 

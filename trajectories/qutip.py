@@ -6,16 +6,16 @@ resonator with few spins; `density_matrices` and
 `measure_piqs` go to PIQS and back, and `measure`, `state_ergotropy` and `state_log_negativity`
 read states that come from anywhere.
 
->>> from nvmodel import CollectiveBattery
+>>> from darkbattery.nvmodel import CollectiveBattery
 >>> few = to_qutip(CollectiveBattery(n_battery=1, ratio=2))
 >>> few.initial.dims
 [[2, 3], [2, 3]]
 """
 
-from trajectories.fewspins import FewSpins, dicke_projectors, measure, to_qutip
-from trajectories.qutip_measures import state_ergotropy, state_log_negativity
-from trajectories.qutip_resonator import ResonatorSpins, resonator_to_qutip
-from trajectories.qutip_states import (
+from darkbattery.trajectories.fewspins import FewSpins, dicke_projectors, measure, to_qutip
+from darkbattery.trajectories.qutip_measures import state_ergotropy, state_log_negativity
+from darkbattery.trajectories.qutip_resonator import ResonatorSpins, resonator_to_qutip
+from darkbattery.trajectories.qutip_states import (
     conditional_states,
     density_matrices,
     measure_piqs,

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import qutip
 
-from nvmodel.ergotropy import ergotropy_of_matrix
-from nvmodel.refusal import InputError
+from darkbattery.nvmodel.ergotropy import ergotropy_of_matrix
+from darkbattery.nvmodel.refusal import InputError
 
 
 def state_ergotropy(state: Any, factors: Sequence[int], hamiltonian: Any = None) -> float:

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import qutip
 
-from nvmodel.ensemble import SpinEnsemble
-from nvmodel.refusal import InputError, whole_number
-from nvmodel.resonator import ResonatorBattery
+from darkbattery.nvmodel.ensemble import SpinEnsemble
+from darkbattery.nvmodel.refusal import InputError, whole_number
+from darkbattery.nvmodel.resonator import ResonatorBattery
 
 MOST_STATES = 2048
 
@@ -59,7 +59,7 @@ def resonator_to_qutip(model: ResonatorBattery, most_photons: int) -> ResonatorS
 
     Examples
     --------
-    >>> from nvmodel import Resonator, SpinEnsemble
+    >>> from darkbattery.nvmodel import Resonator, SpinEnsemble
     >>> cavity = Resonator(frequency_hz=3e9, linewidth_fwhm_hz=0.0)
     >>> spin = SpinEnsemble(number=1, coupling=1.0)
     >>> few = resonator_to_qutip(ResonatorBattery(charger=spin, resonator=cavity), most_photons=2)

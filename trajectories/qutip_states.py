@@ -13,20 +13,20 @@ import numpy as np
 import qutip
 from numpy.typing import ArrayLike, NDArray
 
-from nvmodel.battery import CollectiveBattery, only_collective, to_be_solved
-from nvmodel.irreps import (
+from darkbattery.nvmodel.battery import CollectiveBattery, only_collective, to_be_solved
+from darkbattery.nvmodel.irreps import (
     Irreps,
     ladder_ergotropy_of_irreps,
     local_ergotropy_of_irreps,
     total_ergotropy_of_irreps,
 )
-from nvmodel.refusal import InputError, whole_number
-from nvmodel.times import output_times
-from trajectories.angular import CoupledBasis, clebsch_gordan, coupled_basis
-from trajectories.chains import pair_chains
-from trajectories.fewspins import MOST_STATES
-from trajectories.master import state_batches
-from trajectories.single import SingleRun
+from darkbattery.nvmodel.refusal import InputError, whole_number
+from darkbattery.nvmodel.times import output_times
+from darkbattery.trajectories.angular import CoupledBasis, clebsch_gordan, coupled_basis
+from darkbattery.trajectories.chains import pair_chains
+from darkbattery.trajectories.fewspins import MOST_STATES
+from darkbattery.trajectories.master import state_batches
+from darkbattery.trajectories.single import SingleRun
 
 Array = NDArray[np.float64]
 
@@ -51,7 +51,7 @@ def conditional_states(battery: CollectiveBattery, one: SingleRun) -> list[Any]:
 
     Examples
     --------
-    >>> from trajectories import single_run
+    >>> from darkbattery.trajectories import single_run
     >>> pair = CollectiveBattery(n_battery=1, n_charger=1)
     >>> late = conditional_states(pair, single_run(pair, [50.0], seed=3, run=3))[0]
     >>> late.dims = qutip.singlet_state().dims

@@ -8,13 +8,21 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from nvmodel.battery import CollectiveBattery
-from nvmodel.ergotropy import ladder_ergotropy, local_ergotropy, total_ergotropy_symmetric
-from nvmodel.observables import ELSEWHERE, OBSERVABLES, Needs, needing
-from nvmodel.refusal import InputError
-from trajectories.angular import CoupledBasis, Ladders, clebsch_gordan, lowering_squared
-from trajectories.chains import Chains
-from trajectories.entanglement import log_negativity, log_negativity_and_rate, transpose_blocks
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.ergotropy import (
+    ladder_ergotropy,
+    local_ergotropy,
+    total_ergotropy_symmetric,
+)
+from darkbattery.nvmodel.observables import ELSEWHERE, OBSERVABLES, Needs, needing
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.trajectories.angular import CoupledBasis, Ladders, clebsch_gordan, lowering_squared
+from darkbattery.trajectories.chains import Chains
+from darkbattery.trajectories.entanglement import (
+    log_negativity,
+    log_negativity_and_rate,
+    transpose_blocks,
+)
 
 Array = NDArray[np.float64]
 

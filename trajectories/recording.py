@@ -12,9 +12,16 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from nvmodel.battery import CollectiveBattery
-from trajectories.bonds import Bonds, Trail, add_ways, follow_piece, new_trail, read_trail
-from trajectories.conditional import (
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.trajectories.bonds import (
+    Bonds,
+    Trail,
+    add_ways,
+    follow_piece,
+    new_trail,
+    read_trail,
+)
+from darkbattery.trajectories.conditional import (
     BATTERY_Z,
     BATTERY_Z_RATE,
     EMISSION,
@@ -24,10 +31,10 @@ from trajectories.conditional import (
     expectations,
     normalise_amplitudes,
 )
-from trajectories.crossings import Products, follow_products, means_of_sums, products_of
-from trajectories.jump_groups import Groups, new_groups, walk_in_groups
-from trajectories.summaries import RunRows
-from trajectories.walks import (
+from darkbattery.trajectories.crossings import Products, follow_products, means_of_sums, products_of
+from darkbattery.trajectories.jump_groups import Groups, new_groups, walk_in_groups
+from darkbattery.trajectories.summaries import RunRows
+from darkbattery.trajectories.walks import (
     BATCH,
     ENDED,
     INNER,

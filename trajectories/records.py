@@ -6,11 +6,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from nvmodel.refusal import InputError
-from nvmodel.tally import Tally
-from trajectories.angular import CoupledBasis, clebsch_gordan
-from trajectories.conditional import BATTERY_Z, unravelling
-from trajectories.recording import (
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.tally import Tally
+from darkbattery.trajectories.angular import CoupledBasis, clebsch_gordan
+from darkbattery.trajectories.conditional import BATTERY_Z, unravelling
+from darkbattery.trajectories.recording import (
     Path,
     Tables,
     add_rows,
@@ -18,8 +18,8 @@ from trajectories.recording import (
     groups_of_runs,
     kernel_tables,
 )
-from trajectories.summaries import RunRows
-from trajectories.sums import (
+from darkbattery.trajectories.summaries import RunRows
+from darkbattery.trajectories.sums import (
     EMISSION,
     EMITTED,
     ENERGY,
@@ -33,8 +33,8 @@ from trajectories.sums import (
     add_run,
     add_spread,
 )
-from trajectories.tally import JumpStudy
-from trajectories.walks import INNER, KERNEL
+from darkbattery.trajectories.tally import JumpStudy
+from darkbattery.trajectories.walks import INNER, KERNEL
 
 Array = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from trajectories.local_noise import (
+from darkbattery.trajectories.local_noise import (
     EDGE,
     INNER,
     KERNEL,
@@ -26,7 +26,7 @@ from trajectories.local_noise import (
     settle,
     weight,
 )
-from trajectories.nojump import Frame, Generator, clock, tilt
+from darkbattery.trajectories.nojump import Frame, Generator, clock, tilt
 
 LONGEST_STEP = 2.0
 

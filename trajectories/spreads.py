@@ -7,17 +7,17 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from nvmodel.errors import Unseen, jackknife_error, without_each
-from nvmodel.sums import FULL, ExactSums, fine_mean
-from nvmodel.tally import RunSpans
-from trajectories.fluctuations import (
+from darkbattery.nvmodel.errors import Unseen, jackknife_error, without_each
+from darkbattery.nvmodel.sums import FULL, ExactSums, fine_mean
+from darkbattery.nvmodel.tally import RunSpans
+from darkbattery.trajectories.fluctuations import (
     fano_factor,
     g2_zero,
     least_errors,
     ratio,
     unseen_influences,
 )
-from trajectories.sums import (
+from darkbattery.trajectories.sums import (
     EMISSION,
     EMITTED,
     ENERGY,

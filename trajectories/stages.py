@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from nvmodel.battery import CollectiveBattery
-from nvmodel.noise import LocalNoise
-from nvmodel.preparation import DickeState, Preparation
-from nvmodel.protocol import Pulse, Stage, end_of, endless
-from nvmodel.refusal import InputError
-from trajectories.local_noise import (
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.noise import LocalNoise
+from darkbattery.nvmodel.preparation import DickeState, Preparation
+from darkbattery.nvmodel.protocol import Pulse, Stage, end_of, endless
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.trajectories.local_noise import (
     Amplitudes,
     Array,
     Integers,
@@ -23,7 +23,7 @@ from trajectories.local_noise import (
     empty_state,
     roots,
 )
-from trajectories.nojump import (
+from darkbattery.trajectories.nojump import (
     BATTERY_ONLY,
     BOTH,
     CHARGER_ONLY,

@@ -11,17 +11,23 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from nvmodel.battery import CollectiveBattery, only_on_ladders, to_be_solved
-from nvmodel.method import Method, Problem, Work, able, refused_by
-from nvmodel.observables import ELSEWHERE, OBSERVABLES, Needs, needing, requested
-from nvmodel.refusal import InputError
-from nvmodel.resonator import of_the_reservoir
-from nvmodel.solution import Distribution, Reading, Solution
-from trajectories.angular import CoupledBasis, Ladders, coupled_basis, ladders_of, starts
-from trajectories.chains import pair_chains
-from trajectories.endstates import EMISSION, light_in_the_end, scatter_in_the_end
-from trajectories.fluctuations import OVER_RUNS
-from trajectories.readout import (
+from darkbattery.nvmodel.battery import CollectiveBattery, only_on_ladders, to_be_solved
+from darkbattery.nvmodel.method import Method, Problem, Work, able, refused_by
+from darkbattery.nvmodel.observables import ELSEWHERE, OBSERVABLES, Needs, needing, requested
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.resonator import of_the_reservoir
+from darkbattery.nvmodel.solution import Distribution, Reading, Solution
+from darkbattery.trajectories.angular import (
+    CoupledBasis,
+    Ladders,
+    coupled_basis,
+    ladders_of,
+    starts,
+)
+from darkbattery.trajectories.chains import pair_chains
+from darkbattery.trajectories.endstates import EMISSION, light_in_the_end, scatter_in_the_end
+from darkbattery.trajectories.fluctuations import OVER_RUNS
+from darkbattery.trajectories.readout import (
     FROM_ENERGY,
     FROM_ENTANGLEMENT,
     FROM_POPULATIONS,

@@ -5,7 +5,7 @@ import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
 
-from nvmodel.rows import Summary
+from darkbattery.nvmodel.rows import Summary
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -30,8 +30,8 @@ class RunRows:
 
     Examples
     --------
-    >>> from nvmodel import CollectiveBattery
-    >>> from trajectories import sample
+    >>> from darkbattery.nvmodel import CollectiveBattery
+    >>> from darkbattery.trajectories import sample
     >>> battery, times = CollectiveBattery(1, 5), np.linspace(0, 9, 91)
     >>> table = sample(battery, times, runs=2, seed=3, first=10, records="summary").records
     >>> table.run.tolist(), (table.final_energy > 0.8).tolist(), table.emitted_photons.tolist()

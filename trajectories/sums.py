@@ -7,9 +7,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from nvmodel.peaks import PeakSums, add_peak, no_peaks
-from nvmodel.sums import FULL, add_fine_row, add_row, add_value
-from trajectories.walks import INNER
+from darkbattery.nvmodel.peaks import PeakSums, add_peak, no_peaks
+from darkbattery.nvmodel.sums import FULL, add_fine_row, add_row, add_value
+from darkbattery.trajectories.walks import INNER
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nvmodel.battery import CollectiveBattery
-from nvmodel.ergotropy import ladder_ergotropy, total_ergotropy_symmetric
-from nvmodel.errors import (
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.ergotropy import ladder_ergotropy, total_ergotropy_symmetric
+from darkbattery.nvmodel.errors import (
     Unseen,
     jackknife_error,
     kinked_error,
@@ -20,20 +20,20 @@ from nvmodel.errors import (
     unseen_runs,
     without_each,
 )
-from nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps, total_ergotropy_of_irreps
-from nvmodel.noise import LocalNoise
-from nvmodel.peaks import PEAK, no_peaks, peak_counts, read_peaks
-from nvmodel.preparation import Polarised
-from nvmodel.protocol import Stage
-from nvmodel.refusal import InputError
-from nvmodel.solution import Distribution, Reading
-from nvmodel.sums import FULL, ExactSums, usable_bounds
-from nvmodel.tally import RunSpans, Tally
-from trajectories.angular import CoupledBasis
-from trajectories.fluctuations import FLUCTUATIONS, NEED_ERGOTROPY
-from trajectories.readout import FROM_POPULATIONS, LINEAR, derived
-from trajectories.spreads import read_spreads
-from trajectories.sums import (
+from darkbattery.nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps, total_ergotropy_of_irreps
+from darkbattery.nvmodel.noise import LocalNoise
+from darkbattery.nvmodel.peaks import PEAK, no_peaks, peak_counts, read_peaks
+from darkbattery.nvmodel.preparation import Polarised
+from darkbattery.nvmodel.protocol import Stage
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.solution import Distribution, Reading
+from darkbattery.nvmodel.sums import FULL, ExactSums, usable_bounds
+from darkbattery.nvmodel.tally import RunSpans, Tally
+from darkbattery.trajectories.angular import CoupledBasis
+from darkbattery.trajectories.fluctuations import FLUCTUATIONS, NEED_ERGOTROPY
+from darkbattery.trajectories.readout import FROM_POPULATIONS, LINEAR, derived
+from darkbattery.trajectories.spreads import read_spreads
+from darkbattery.trajectories.sums import (
     ENERGY_BINS,
     GROUPS,
     PHOTON_BINS,

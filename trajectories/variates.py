@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from nvmodel.streams import JUMP_GROUPS, WORDS, Words, log_unit, philox_block, unit
+from darkbattery.nvmodel.streams import JUMP_GROUPS, WORDS, Words, log_unit, philox_block, unit
 
 Counts = NDArray[np.int64]
 

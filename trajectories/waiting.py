@@ -16,18 +16,23 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from nvmodel.battery import CollectiveBattery, only_collective, only_on_ladders, to_be_solved
-from nvmodel.refusal import InputError, finite_number
-from nvmodel.resonator import of_the_reservoir
-from nvmodel.solution import Distribution, Reading
-from nvmodel.tally import RunSpans, Tally, run_range
-from nvmodel.times import listed_numbers, output_times
-from trajectories.angular import lowering_squared
-from trajectories.conditional import unravelling
-from trajectories.detector import thin
-from trajectories.jumps import refuse_unlisted
-from trajectories.recording import Tables, kernel_tables
-from trajectories.walks import Walker, emission_times, new_walker
+from darkbattery.nvmodel.battery import (
+    CollectiveBattery,
+    only_collective,
+    only_on_ladders,
+    to_be_solved,
+)
+from darkbattery.nvmodel.refusal import InputError, finite_number
+from darkbattery.nvmodel.resonator import of_the_reservoir
+from darkbattery.nvmodel.solution import Distribution, Reading
+from darkbattery.nvmodel.tally import RunSpans, Tally, run_range
+from darkbattery.nvmodel.times import listed_numbers, output_times
+from darkbattery.trajectories.angular import lowering_squared
+from darkbattery.trajectories.conditional import unravelling
+from darkbattery.trajectories.detector import thin
+from darkbattery.trajectories.jumps import refuse_unlisted
+from darkbattery.trajectories.recording import Tables, kernel_tables
+from darkbattery.trajectories.walks import Walker, emission_times, new_walker
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]

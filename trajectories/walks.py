@@ -17,8 +17,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from nvmodel.battery import CollectiveBattery
-from nvmodel.streams import (
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.streams import (
     QUANTUM_JUMPS,
     WORDS,
     Words,

@@ -1,6 +1,6 @@
 r"""One figure: power over size of three batteries, and what spins hold together against apart.
 
-``python -m runs.baselines.figure OUT.png`` runs the definitions of this folder and draws it.
+``python -m darkbattery.runs.baselines.figure OUT.png`` runs this folder's definitions, draws it.
 
 Left, the largest dE_B/dt per spin over that of one spin: parallel charging stays at 1, the Dicke
 battery grows as sqrt(N) (Ferraro et al. 2018), dark-state charging as N (Quach and Munro 2020).
@@ -21,8 +21,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from runs.definition import find_definition, read_definition
-from runs.study import run_study
+from darkbattery.runs.definition import find_definition, read_definition
+from darkbattery.runs.study import run_study
 
 
 def table_of(name: str) -> pd.DataFrame:

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from nvmodel.refusal import whole_number
-from runs.commands.speech import console_of
-from runs.world import communicator, on_root, size_of
+from darkbattery.nvmodel.refusal import whole_number
+from darkbattery.runs.commands.speech import console_of
+from darkbattery.runs.world import communicator, on_root, size_of
 
 
 def init(
@@ -23,8 +23,8 @@ def init(
     darkbattery init
     darkbattery init power --out my.toml
     """
-    from runs.questions import QUESTIONS, write_question
-    from runs.tables import Listing
+    from darkbattery.runs.questions import QUESTIONS, write_question
+    from darkbattery.runs.tables import Listing
 
     comm = communicator()
     console = console_of(comm)
@@ -54,10 +54,10 @@ def check(
     darkbattery check charging
     darkbattery check my.toml --ranks 64
     """
-    from runs.cost import estimate
-    from runs.cost_table import cost_table
-    from runs.definition import find_definition, read_definition
-    from runs.study import refuse_unread
+    from darkbattery.runs.cost import estimate
+    from darkbattery.runs.cost_table import cost_table
+    from darkbattery.runs.definition import find_definition, read_definition
+    from darkbattery.runs.study import refuse_unread
 
     comm = communicator()
     console = console_of(comm)

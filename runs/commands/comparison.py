@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from runs.commands.speech import console_of
+from darkbattery.runs.commands.speech import console_of
 
 
 def compare(
@@ -21,6 +21,6 @@ def compare(
     darkbattery compare exact wigner
     darkbattery compare small large --scaled --out both
     """
-    from runs.comparison.command import compare_results
+    from darkbattery.runs.comparison.command import compare_results
 
     compare_results(folders, out, scaled, anyway, replace, console_of())

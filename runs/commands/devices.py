@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from nvmodel.refusal import InputError
-from runs.commands.speech import console_of
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.runs.commands.speech import console_of
 
 
 def devices(
@@ -18,9 +18,9 @@ def devices(
 
     Examples: darkbattery devices;  darkbattery devices putz2014;  darkbattery devices --checks
     """
-    from nvmodel.devices import find_device
-    from runs.devices import comparison_table, data_sheet, derived, overview
-    from runs.experiments import comparisons
+    from darkbattery.nvmodel.devices import find_device
+    from darkbattery.runs.devices import comparison_table, data_sheet, derived, overview
+    from darkbattery.runs.experiments import comparisons
 
     console = console_of()
     if checks:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from runs.commands.speech import console_of
+from darkbattery.runs.commands.speech import console_of
 
 
 def diamond(
@@ -27,8 +27,8 @@ def diamond(
 
     Example: darkbattery diamond --field 0 0 9.4e-3 --temperature 0.025
     """
-    from nvmodel.diamond import Diamond, Strain
-    from runs.devices import transitions
+    from darkbattery.nvmodel.diamond import Diamond, Strain
+    from darkbattery.runs.devices import transitions
 
     centre = Diamond(
         field_t=field,

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from runs.commands.options import Replace, TimeLimit
-from runs.commands.speech import console_of
-from runs.world import working_communicator
+from darkbattery.runs.commands.options import Replace, TimeLimit
+from darkbattery.runs.commands.speech import console_of
+from darkbattery.runs.world import working_communicator
 
 
 def paper(
@@ -22,7 +22,7 @@ def paper(
     darkbattery paper
     darkbattery paper --figure 5 --out results/fig5
     """
-    from runs.paper.command import Order, make_paper
+    from darkbattery.runs.paper.command import Order, make_paper
 
     comm = working_communicator()
     folder = out if out is not None else Path("results/paper")

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from runs.commands.options import Replace, TimeLimit
-from runs.commands.speech import console_of
-from runs.world import working_communicator
+from darkbattery.runs.commands.options import Replace, TimeLimit
+from darkbattery.runs.commands.speech import console_of
+from darkbattery.runs.world import working_communicator
 
 
 def plan(
@@ -31,7 +31,7 @@ def plan(
     darkbattery plan kersten2023 --ratio 5
     mpirun -n 4 darkbattery plan angerer2018 --vary cooperativity=1:20:20 --vary ratio=2:10:20
     """
-    from runs.plan.command import Order, execute
+    from darkbattery.runs.plan.command import Order, execute
 
     comm = working_communicator()
     order = Order(name, ratio, tuple(vary or ()), out, replace, time_limit)

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from runs.commands.options import Replace, TimeLimit
-from runs.commands.speech import console_of
-from runs.world import working_communicator
+from darkbattery.runs.commands.options import Replace, TimeLimit
+from darkbattery.runs.commands.speech import console_of
+from darkbattery.runs.world import working_communicator
 
 
 def regimes(
@@ -21,7 +21,7 @@ def regimes(
     darkbattery regimes
     mpirun -n 2 darkbattery regimes --out results/regimes --replace
     """
-    from runs.regimes.command import Order, make_regimes
+    from darkbattery.runs.regimes.command import Order, make_regimes
 
     comm = working_communicator()
     folder = out if out is not None else Path("results/regimes")

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from nvmodel.refusal import InputError
-from runs.commands.speech import console_of
-from runs.world import communicator, on_root
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.runs.commands.speech import console_of
+from darkbattery.runs.world import communicator, on_root
 
 
 def report(
@@ -23,7 +23,7 @@ def report(
     Examples:
     darkbattery report results/charging --out charging.html
     """
-    from runs.report.page import write_report
+    from darkbattery.runs.report.page import write_report
 
     def make() -> None:
         if out.exists() and not (replace and out.is_file()):

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from nvmodel.numbers import counted
-from runs.commands.speech import console_of
+from darkbattery.nvmodel.numbers import counted
+from darkbattery.runs.commands.speech import console_of
 
 
 def show(folder: Annotated[Path, typer.Argument(help="A result folder.")]) -> None:
@@ -15,9 +15,9 @@ def show(folder: Annotated[Path, typer.Argument(help="A result folder.")]) -> No
     Examples:
     darkbattery show results/charging
     """
-    from runs.screen import ResultTables
-    from runs.store import load
-    from runs.summary import runs_line
+    from darkbattery.runs.screen import ResultTables
+    from darkbattery.runs.store import load
+    from darkbattery.runs.summary import runs_line
 
     result = load(folder)
     console = console_of()
@@ -41,8 +41,8 @@ def plot(folder: Annotated[Path, typer.Argument(help="A result folder.")]) -> No
     Examples:
     darkbattery plot results/charging
     """
-    from runs.figures import save_figures
-    from runs.store import FIGURES, load
+    from darkbattery.runs.figures import save_figures
+    from darkbattery.runs.store import FIGURES, load
 
     for path in save_figures(load(folder).study, folder / FIGURES):
         console_of().print(str(path), highlight=False, soft_wrap=True)

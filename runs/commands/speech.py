@@ -9,8 +9,8 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from runs.letters import plainly
-from runs.world import has_terminal
+from darkbattery.runs.letters import plainly
+from darkbattery.runs.world import has_terminal
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from nvmodel.numbers import counted
-from nvmodel.observables import in_words
-from nvmodel.refusal import InputError, finite_number
-from runs.commands.speech import console_of, loudness
-from runs.world import on_root, size_of, working_communicator
+from darkbattery.nvmodel.numbers import counted
+from darkbattery.nvmodel.observables import in_words
+from darkbattery.nvmodel.refusal import InputError, finite_number
+from darkbattery.runs.commands.speech import console_of, loudness
+from darkbattery.runs.world import on_root, size_of, working_communicator
 
 
 def run(
@@ -40,7 +40,7 @@ def run(
     darkbattery run charging
     mpirun -n 4 darkbattery run my.toml --out results/mine
     """
-    from runs.execute import Existing, Order, execute
+    from darkbattery.runs.execute import Existing, Order, execute
 
     chosen: list[Existing] = []
     if replace:
@@ -72,7 +72,7 @@ def merge(
     Examples:
     darkbattery merge results/first results/second --out results/both
     """
-    from runs.execute import merge_results
+    from darkbattery.runs.execute import merge_results
 
     merge_results(folders, out, replace, console_of())
 
@@ -88,9 +88,9 @@ def replay(
     darkbattery replay results/charging --run 7
     darkbattery replay results/charging --run 7 --point 2
     """
-    from runs.replay import DRAWN, save_replay
-    from runs.replay import replay as again
-    from runs.store import load
+    from darkbattery.runs.replay import DRAWN, save_replay
+    from darkbattery.runs.replay import replay as again
+    from darkbattery.runs.store import load
 
     one = again(load(folder), run, point)
     console = console_of()
@@ -104,8 +104,8 @@ def replay(
 
 def _announce(name: str, ranks: int, console: Console) -> None:
     """What is about to be done, with what."""
-    from runs.definition import find_definition, read_definition
-    from runs.provenance import surroundings
+    from darkbattery.runs.definition import find_definition, read_definition
+    from darkbattery.runs.provenance import surroundings
 
     path = find_definition(name)
     definition = read_definition(path)

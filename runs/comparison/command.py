@@ -9,15 +9,15 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from runs.comparison.differences import difference_table
-from runs.comparison.distances import distance_table
-from runs.comparison.drawing import draw, save
-from runs.comparison.matching import Pair, Source, matched, read_sources
-from runs.comparison.statements import answer, statements
-from runs.comparison.tables import DIFFERENCES, tables
-from runs.provenance import surroundings
-from runs.signals import stop_on_signals
-from runs.workplace import workplace
+from darkbattery.runs.comparison.differences import difference_table
+from darkbattery.runs.comparison.distances import distance_table
+from darkbattery.runs.comparison.drawing import draw, save
+from darkbattery.runs.comparison.matching import Pair, Source, matched, read_sources
+from darkbattery.runs.comparison.statements import answer, statements
+from darkbattery.runs.comparison.tables import DIFFERENCES, tables
+from darkbattery.runs.provenance import surroundings
+from darkbattery.runs.signals import stop_on_signals
+from darkbattery.runs.workplace import workplace
 
 RECORD, DISTANCES = "comparison.json", "distances.parquet"
 

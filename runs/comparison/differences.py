@@ -7,9 +7,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
-from nvmodel.observables import OBSERVABLES, TIME_UNIT
-from nvmodel.refusal import InputError
-from runs.comparison.matching import Pair, Series
+from darkbattery.nvmodel.observables import OBSERVABLES, TIME_UNIT
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.runs.comparison.matching import Pair, Series
 
 Array = NDArray[np.float64]
 

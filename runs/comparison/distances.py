@@ -13,9 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from runs.comparison.differences import time_factor
-from runs.comparison.matching import Pair, Series
-from runs.parts import point_folder
+from darkbattery.runs.comparison.differences import time_factor
+from darkbattery.runs.comparison.matching import Pair, Series
+from darkbattery.runs.parts import point_folder
 
 Array = NDArray[np.float64]
 

@@ -18,12 +18,18 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from nvmodel.observables import OBSERVABLES, in_words
-from runs.comparison.differences import curve_of, observables_of, overlay, time_factor, unit_of
-from runs.comparison.distances import TIMES
-from runs.comparison.matching import Pair, Series
-from runs.comparison.statements import called
-from runs.figures.axes import BAND, heading, legend_below, time_scale
+from darkbattery.nvmodel.observables import OBSERVABLES, in_words
+from darkbattery.runs.comparison.differences import (
+    curve_of,
+    observables_of,
+    overlay,
+    time_factor,
+    unit_of,
+)
+from darkbattery.runs.comparison.distances import TIMES
+from darkbattery.runs.comparison.matching import Pair, Series
+from darkbattery.runs.comparison.statements import called
+from darkbattery.runs.figures.axes import BAND, heading, legend_below, time_scale
 
 MOST_PANELS = 4
 MOST_MODELS = 4  # drawn; the tables hold all

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nvmodel.refusal import InputError
-from runs.choice import chosen, engine_name
-from runs.definition import Method, Point
-from runs.models import Model
-from runs.store import load
-from runs.study import Study, rows_of
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.runs.choice import chosen, engine_name
+from darkbattery.runs.definition import Method, Point
+from darkbattery.runs.models import Model
+from darkbattery.runs.store import load
+from darkbattery.runs.study import Study, rows_of
 
 # fields of a `CollectiveBattery` that may differ between two comparable ones, or that are compared
 # as ratio and occupation
@@ -119,7 +119,7 @@ def read_sources(folders: Sequence[Path]) -> list[Source]:
 def facts_of(model: Model) -> Facts:
     """Sizes and rates of a model.
 
-    >>> from nvmodel import CollectiveBattery
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> facts_of(CollectiveBattery(2, 10, gamma=0.5)).rate
     6.0
     """
@@ -175,7 +175,7 @@ def matched(sources: Sequence[Source], scaled: bool, anyway: bool) -> Matched:
 def reason_against(one: Model, two: Model, scaled: bool) -> tuple[str, Any, str] | None:
     """Field, value and reason why two models are not comparable; None if they are.
 
-    >>> from nvmodel import CollectiveBattery
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> reason_against(CollectiveBattery(1, 2), CollectiveBattery(1, 5), scaled=False)
     ('ratio', 5.0, 'the reference has 2.0')
     """

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from nvmodel.numbers import counted
-from nvmodel.observables import in_words
+from darkbattery.nvmodel.numbers import counted
+from darkbattery.nvmodel.observables import in_words
 
 # probability that a true agreement is called a difference, over all times of a curve together
 FAMILY = 0.01

@@ -7,10 +7,10 @@ import pandas as pd
 from rich.console import RenderableType
 from rich.text import Text
 
-from nvmodel.numbers import plain
-from nvmodel.observables import in_words
-from runs.comparison.statements import EQUAL, agrees, called, equal
-from runs.tables import Column, Fitted
+from darkbattery.nvmodel.numbers import plain
+from darkbattery.nvmodel.observables import in_words
+from darkbattery.runs.comparison.statements import EQUAL, agrees, called, equal
+from darkbattery.runs.tables import Column, Fitted
 
 MOST_ROWS = 40  # shown; beyond, the worst model of each pair of methods and observable
 # headings of the numbers of a curve; those of a line stand together

@@ -13,10 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from nvmodel.numbers import PREFIXES
-from nvmodel.observables import OBSERVABLES
-from runs.study import Study
-from runs.units import SECONDS, clock, unit_of
+from darkbattery.nvmodel.numbers import PREFIXES
+from darkbattery.nvmodel.observables import OBSERVABLES
+from darkbattery.runs.study import Study
+from darkbattery.runs.units import SECONDS, clock, unit_of
 
 BAND = 2.0  # half-width of error bands in standard errors
 WIDTH, HEIGHT = 3.4, 2.7  # of a panel, inches

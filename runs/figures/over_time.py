@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from nvmodel.observables import OBSERVABLES, in_words
-from nvmodel.protocol import boundaries
-from runs.choice import exact_averages
-from runs.figures.axes import (
+from darkbattery.nvmodel.observables import OBSERVABLES, in_words
+from darkbattery.nvmodel.protocol import boundaries
+from darkbattery.runs.choice import exact_averages
+from darkbattery.runs.figures.axes import (
     BAND,
     heading,
     legend_below,
@@ -24,12 +24,12 @@ from runs.figures.axes import (
     time_scale,
     value_scale,
 )
-from runs.figures.looks import shown, styles
-from runs.figures.sweep import Drawn, Plan, plan, spread
-from runs.jumps import drawn_run
-from runs.study import Study, rows_of
-from runs.summary import average_over_runs, averages_words
-from runs.units import CHOSEN, OWN_NOTE, clock
+from darkbattery.runs.figures.looks import shown, styles
+from darkbattery.runs.figures.sweep import Drawn, Plan, plan, spread
+from darkbattery.runs.jumps import drawn_run
+from darkbattery.runs.study import Study, rows_of
+from darkbattery.runs.summary import average_over_runs, averages_words
+from darkbattery.runs.units import CHOSEN, OWN_NOTE, clock
 
 MARKERS = 15  # sampled points shown on a curve
 MOST_PANELS = 9

@@ -6,10 +6,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from runs.figures.over_time import draw
-from runs.figures.swept import draw_sweep
-from runs.study import Study
-from runs.summary import swept_names
+from darkbattery.runs.figures.over_time import draw
+from darkbattery.runs.figures.swept import draw_sweep
+from darkbattery.runs.study import Study
+from darkbattery.runs.summary import swept_names
 
 
 def save_figures(study: Study, folder: Path) -> list[Path]:

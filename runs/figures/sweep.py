@@ -6,9 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from runs.definition import Point
-from runs.figures.looks import LINE_STYLES, Colour, Hues, hues, ordered, position, same, shown
-from runs.study import Study
+from darkbattery.runs.definition import Point
+from darkbattery.runs.figures.looks import (
+    LINE_STYLES,
+    Colour,
+    Hues,
+    hues,
+    ordered,
+    position,
+    same,
+    shown,
+)
+from darkbattery.runs.study import Study
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from nvmodel.observables import in_words
-from runs.figures.axes import (
+from darkbattery.nvmodel.observables import in_words
+from darkbattery.runs.figures.axes import (
     BAND,
     heading,
     legend_below,
@@ -25,11 +25,11 @@ from runs.figures.axes import (
     time_scale,
     value_scale,
 )
-from runs.figures.looks import ordered, position, shown, styles
-from runs.figures.sweep import Drawn, Plan, plan
-from runs.study import Study, rows_of
-from runs.summary import PEAKED, curves, unsure_peak
-from runs.units import CHOSEN, OWN_NOTE, clock, unit_of
+from darkbattery.runs.figures.looks import ordered, position, shown, styles
+from darkbattery.runs.figures.sweep import Drawn, Plan, plan
+from darkbattery.runs.study import Study, rows_of
+from darkbattery.runs.summary import PEAKED, curves, unsure_peak
+from darkbattery.runs.units import CHOSEN, OWN_NOTE, clock, unit_of
 
 MOST_PANELS = 12
 MOST_CURVES = 24

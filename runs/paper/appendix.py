@@ -15,8 +15,8 @@ import qutip
 from numpy.typing import NDArray
 from scipy.linalg import expm
 
-from nvmodel.battery import BatteryStart, CollectiveBattery
-from trajectories.fewspins import to_qutip
+from darkbattery.nvmodel.battery import BatteryStart, CollectiveBattery
+from darkbattery.trajectories.fewspins import to_qutip
 
 Complex = NDArray[np.complex128]
 Element = tuple[int, int]

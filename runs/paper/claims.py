@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from runs.paper.evidence import Evidence
+from darkbattery.runs.paper.evidence import Evidence
 
 Array = NDArray[np.float64]
 

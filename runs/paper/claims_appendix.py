@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from runs.paper.appendix import (
+from darkbattery.runs.paper.appendix import (
     OCCUPATIONS,
     PRINTED,
     STARTS,
@@ -11,8 +11,8 @@ from runs.paper.appendix import (
     equations_28_to_31,
     steady_populations,
 )
-from runs.paper.claims import Claim, Measured, judged
-from runs.paper.evidence import Evidence
+from darkbattery.runs.paper.claims import Claim, Measured, judged
+from darkbattery.runs.paper.evidence import Evidence
 
 EVOLVED = 1e-10  # a matrix exponential of norm 1e4, to rounding
 

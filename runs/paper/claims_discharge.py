@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pandas as pd
 
-from runs.paper.claims import SOLVER, Claim, Measured, judged, listed, power_law
-from runs.paper.evidence import Evidence
+from darkbattery.runs.paper.claims import SOLVER, Claim, Measured, judged, listed, power_law
+from darkbattery.runs.paper.evidence import Evidence
 
 PULSE = "protocol.pulse.dephase_battery"
 NOISE = "protocol.discharge.battery_noise.dephasing"

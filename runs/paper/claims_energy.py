@@ -2,8 +2,16 @@
 
 import numpy as np
 
-from runs.paper.claims import SOLVER, Claim, Measured, judged, listed, power_law, smallest_step
-from runs.paper.evidence import Evidence
+from darkbattery.runs.paper.claims import (
+    SOLVER,
+    Claim,
+    Measured,
+    judged,
+    listed,
+    power_law,
+    smallest_step,
+)
+from darkbattery.runs.paper.evidence import Evidence
 
 # closed forms are sums of positive terms: a few units in the last place
 CLOSED = 1e-14

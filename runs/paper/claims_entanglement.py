@@ -4,8 +4,16 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from runs.paper.claims import SOLVER, Claim, Measured, judged, listed, power_law, smallest_step
-from runs.paper.evidence import Evidence
+from darkbattery.runs.paper.claims import (
+    SOLVER,
+    Claim,
+    Measured,
+    judged,
+    listed,
+    power_law,
+    smallest_step,
+)
+from darkbattery.runs.paper.evidence import Evidence
 
 RATIOS = (3, 5, 10)  # of Figs. 5(c), 5(d)
 CORRELATED = 0.99  # 98 percent of the variance of one is that of the other

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from runs.paper.claims import SOLVER, Claim, Measured, judged, listed, power_law
-from runs.paper.evidence import Evidence
+from darkbattery.runs.paper.claims import SOLVER, Claim, Measured, judged, listed, power_law
+from darkbattery.runs.paper.evidence import Evidence
 
 
 def _threshold_energy(curve: pd.DataFrame) -> float:

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from runs.paper.appendix import PRINTED, derived_equations
-from runs.paper.claims import Claim, Measured, judged, power_law, smallest_step
-from runs.paper.evidence import Evidence
+from darkbattery.runs.paper.appendix import PRINTED, derived_equations
+from darkbattery.runs.paper.claims import Claim, Measured, judged, power_law, smallest_step
+from darkbattery.runs.paper.evidence import Evidence
 
 # peaks are read from parabolas through points within 3e-3 of the top
 PEAK = 1e-4

@@ -3,9 +3,17 @@
 import numpy as np
 import pandas as pd
 
-from nvmodel.battery import thermal_occupation
-from runs.paper.claims import SOLVER, Claim, Measured, judged, listed, power_law, smallest_step
-from runs.paper.evidence import Evidence
+from darkbattery.nvmodel.battery import thermal_occupation
+from darkbattery.runs.paper.claims import (
+    SOLVER,
+    Claim,
+    Measured,
+    judged,
+    listed,
+    power_law,
+    smallest_step,
+)
+from darkbattery.runs.paper.evidence import Evidence
 
 CLOSED = 1e-13  # closed forms, a few roundings
 

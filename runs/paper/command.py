@@ -8,12 +8,12 @@ from typing import Any
 
 from rich.console import Console
 
-from nvmodel.numbers import counted
-from nvmodel.refusal import InputError
-from runs.paper.drawing import draw, save
-from runs.paper.evidence import Evidence, gather
-from runs.paper.panels import LAYOUTS, Layout, panel_data, panels_of, tables_of
-from runs.paper.table import (
+from darkbattery.nvmodel.numbers import counted
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.runs.paper.drawing import draw, save
+from darkbattery.runs.paper.evidence import Evidence, gather
+from darkbattery.runs.paper.panels import LAYOUTS, Layout, panel_data, panels_of, tables_of
+from darkbattery.runs.paper.table import (
     appendix_table,
     claims_table,
     markdown,
@@ -24,9 +24,9 @@ from runs.paper.table import (
     tally,
     two_spins_table,
 )
-from runs.provenance import surroundings
-from runs.workplace import Workplace, workplace
-from runs.world import size_of
+from darkbattery.runs.provenance import surroundings
+from darkbattery.runs.workplace import Workplace, workplace
+from darkbattery.runs.world import size_of
 
 FIGURES, DATA, RECORD = "figures", "data", "paper.json"
 

@@ -1,4 +1,4 @@
-"""Brings docs/paper.md up to date: `python -m runs.paper.document RESULT PAGE`.
+"""Brings docs/paper.md up to date: `python -m darkbattery.runs.paper.document RESULT PAGE`.
 
 The tables stand in the page between marks, so that the text around them is written by hand and no
 verdict is.
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from nvmodel.refusal import InputError
-from runs.paper.table import markdown, tally
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.runs.paper.table import markdown, tally
 
 TABLES = ("claims", "appendix", "two_spins")
 _MARKED = r"(<!-- {name}: generated -->\n)(.*?)(<!-- {name}: end -->)"

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from runs.paper.panels import Layout, Panel, curve_label, panels_of
+from darkbattery.runs.paper.panels import Layout, Panel, curve_label, panels_of
 
 PANEL_INCHES = (2.75, 2.15)
 DPI = 150  # of PNGs: print at journal width, and below 250 kB a figure

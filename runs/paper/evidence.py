@@ -9,18 +9,18 @@ import pandas as pd
 from scipy.interpolate import CubicSpline
 from threadpoolctl import threadpool_limits
 
-from nvmodel.resonator import of_the_reservoir
-from runs.definition import (
+from darkbattery.nvmodel.resonator import of_the_reservoir
+from darkbattery.runs.definition import (
     Point,
     RunDefinition,
     find_definition,
     read_definition,
     shipped_definitions,
 )
-from runs.paper.peaks import local_peak
-from runs.study import Study, run_study
-from runs.workplace import Workplace
-from runs.world import rank_of, size_of
+from darkbattery.runs.paper.peaks import local_peak
+from darkbattery.runs.study import Study, run_study
+from darkbattery.runs.workplace import Workplace
+from darkbattery.runs.world import rank_of, size_of
 
 FOLDER = "paper/"
 

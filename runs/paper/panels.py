@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from nvmodel.observables import OBSERVABLES
-from runs.paper.evidence import Evidence
+from darkbattery.nvmodel.observables import OBSERVABLES
+from darkbattery.runs.paper.evidence import Evidence
 
 Line = Literal["by curve", "solid", "dotted"]
 Scale = Literal["linear", "log"]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-import trajectories
-from nvmodel.battery import CollectiveBattery
+from darkbattery import trajectories
+from darkbattery.nvmodel.battery import CollectiveBattery
 
 Array = NDArray[np.float64]
 

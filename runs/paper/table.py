@@ -10,18 +10,24 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from runs.paper.appendix import OCCUPATIONS, STARTS, compare, equation_32, steady_populations
-from runs.paper.claims import Claim, Verdict, judged
-from runs.paper.claims_appendix import APPENDIX_CLAIMS
-from runs.paper.claims_discharge import DISCHARGE_CLAIMS
-from runs.paper.claims_energy import ENERGY_CLAIMS
-from runs.paper.claims_entanglement import ENTANGLEMENT_CLAIMS
-from runs.paper.claims_ergotropy import ERGOTROPY_CLAIMS
-from runs.paper.claims_power import POWER_CLAIMS
-from runs.paper.claims_temperature import TEMPERATURE_CLAIMS
-from runs.paper.evidence import Evidence
-from runs.tables import Fitted
-from runs.typeset import typeset
+from darkbattery.runs.paper.appendix import (
+    OCCUPATIONS,
+    STARTS,
+    compare,
+    equation_32,
+    steady_populations,
+)
+from darkbattery.runs.paper.claims import Claim, Verdict, judged
+from darkbattery.runs.paper.claims_appendix import APPENDIX_CLAIMS
+from darkbattery.runs.paper.claims_discharge import DISCHARGE_CLAIMS
+from darkbattery.runs.paper.claims_energy import ENERGY_CLAIMS
+from darkbattery.runs.paper.claims_entanglement import ENTANGLEMENT_CLAIMS
+from darkbattery.runs.paper.claims_ergotropy import ERGOTROPY_CLAIMS
+from darkbattery.runs.paper.claims_power import POWER_CLAIMS
+from darkbattery.runs.paper.claims_temperature import TEMPERATURE_CLAIMS
+from darkbattery.runs.paper.evidence import Evidence
+from darkbattery.runs.tables import Fitted
+from darkbattery.runs.typeset import typeset
 
 CLAIMS: tuple[Claim, ...] = (
     *ENERGY_CLAIMS,

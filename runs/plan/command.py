@@ -10,13 +10,13 @@ import pandas as pd
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
-from nvmodel.numbers import counted
-from runs.plan.drawing import draw_map, draw_plan, save
-from runs.plan.maps import Vary, make_map, models_of, parse_axes
-from runs.plan.parameters import PARAMETERS
-from runs.plan.plan import Plan, make_plan
-from runs.plan.subject import Subject, find_subject
-from runs.plan.table import (
+from darkbattery.nvmodel.numbers import counted
+from darkbattery.runs.plan.drawing import draw_map, draw_plan, save
+from darkbattery.runs.plan.maps import Vary, make_map, models_of, parse_axes
+from darkbattery.runs.plan.parameters import PARAMETERS
+from darkbattery.runs.plan.plan import Plan, make_plan
+from darkbattery.runs.plan.subject import Subject, find_subject
+from darkbattery.runs.plan.table import (
     answer,
     burst_count,
     curves,
@@ -28,10 +28,10 @@ from runs.plan.table import (
     uncertainty_table,
     verdict,
 )
-from runs.provenance import surroundings
-from runs.store import FIGURES
-from runs.workplace import workplace
-from runs.world import on_root, rank_of, size_of
+from darkbattery.runs.provenance import surroundings
+from darkbattery.runs.store import FIGURES
+from darkbattery.runs.workplace import workplace
+from darkbattery.runs.world import on_root, rank_of, size_of
 
 RECORD = "plan.json"
 

@@ -1,5 +1,6 @@
-"""Brings the table of devices up to date: `python -m runs.plan.document RESULTS docs/planning.md`.
+"""Brings the table of devices up to date.
 
+`python -m darkbattery.runs.plan.document RESULTS docs/planning.md` does.
 RESULTS holds the folders of `darkbattery plan NAME`, one a device, as `make plans` leaves them.
 """
 
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from runs.paper.document import replaced
+from darkbattery.runs.paper.document import replaced
 
 RECORD = "plan.json"
 ROUNDING = 1e-14

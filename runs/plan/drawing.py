@@ -13,15 +13,15 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from meanfield.delay import averaged
-from nvmodel import Solution
-from runs.figures.axes import prefixed
-from runs.plan.forecast import Forecast
-from runs.plan.maps import Vary
-from runs.plan.parameters import PARAMETERS
-from runs.plan.plan import Plan
-from runs.plan.sensitivity import OBJECTIVES
-from runs.plan.table import plan_title, shown
+from darkbattery.meanfield.delay import averaged
+from darkbattery.nvmodel import Solution
+from darkbattery.runs.figures.axes import prefixed
+from darkbattery.runs.plan.forecast import Forecast
+from darkbattery.runs.plan.maps import Vary
+from darkbattery.runs.plan.parameters import PARAMETERS
+from darkbattery.runs.plan.plan import Plan
+from darkbattery.runs.plan.sensitivity import OBJECTIVES
+from darkbattery.runs.plan.table import plan_title, shown
 
 MICROSECOND = 1e-6
 DWARFED = 10.0  # a peak so many times larger leaves nothing to see of the other

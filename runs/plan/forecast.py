@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from scipy import constants
 from scipy.interpolate import CubicHermiteSpline
 
-import meanfield
-from meanfield.delay import BurstDelay, averaged, delay_of_growth
-from meanfield.linear import growth_rate, mean_delay_shift
-from meanfield.moments import is_broadened, system_of
-from nvmodel import ResonatorBattery, Solution
-from nvmodel.estimates import Estimates, estimates
-from nvmodel.refusal import InputError
-from runs.plan.lasting import equilibrium_inversion, growth_lasts
-from runs.plan.window import (
+from darkbattery import meanfield
+from darkbattery.meanfield.delay import BurstDelay, averaged, delay_of_growth
+from darkbattery.meanfield.linear import growth_rate, mean_delay_shift
+from darkbattery.meanfield.moments import is_broadened, system_of
+from darkbattery.nvmodel import ResonatorBattery, Solution
+from darkbattery.nvmodel.estimates import Estimates, estimates
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.runs.plan.lasting import equilibrium_inversion, growth_lasts
+from darkbattery.runs.plan.window import (
     FEWEST,
     UNSETTLED,
     Window,

@@ -2,9 +2,9 @@
 
 import math
 
-import trajectories
-from nvmodel import CollectiveBattery, ResonatorBattery
-from nvmodel.refusal import InputError
+from darkbattery import trajectories
+from darkbattery.nvmodel import CollectiveBattery, ResonatorBattery
+from darkbattery.nvmodel.refusal import InputError
 
 
 def ladder_ergotropy(model: ResonatorBattery) -> float:
@@ -15,7 +15,7 @@ def ladder_ergotropy(model: ResonatorBattery) -> float:
     R > 1 it tends to the energy itself: few levels near the top are populated, and a unitary may
     shift them all to the bottom.
 
-    >>> from nvmodel import Resonator, SpinEnsemble
+    >>> from darkbattery.nvmodel import Resonator, SpinEnsemble
     >>> spins = SpinEnsemble(number=10, coupling=1.0)
     >>> cavity = Resonator(frequency_hz=3e9, linewidth_fwhm_hz=1e6)
     >>> model = ResonatorBattery(SpinEnsemble(number=50, coupling=1.0), cavity, spins)

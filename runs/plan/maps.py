@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nvmodel import ResonatorBattery
-from nvmodel.refusal import InputError, finite_number, known_name, whole_number
-from runs.plan.forecast import Forecast, numbers
-from runs.plan.parameters import PARAMETERS, changed
-from runs.plan.window import BRIEF
-from runs.provenance import surroundings
-from runs.world import on_root, spread
+from darkbattery.nvmodel import ResonatorBattery
+from darkbattery.nvmodel.refusal import InputError, finite_number, known_name, whole_number
+from darkbattery.runs.plan.forecast import Forecast, numbers
+from darkbattery.runs.plan.parameters import PARAMETERS, changed
+from darkbattery.runs.plan.window import BRIEF
+from darkbattery.runs.provenance import surroundings
+from darkbattery.runs.world import on_root, spread
 
 FORM = "must be FIELD=start:stop:points, or FIELD=start:stop:points:log"
 MOST_POINTS = 10_000

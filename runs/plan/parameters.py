@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from nvmodel import Multiplet, ResonatorBattery, SpinEnsemble
-from nvmodel.estimates import estimates
-from nvmodel.refusal import InputError, finite_number, known_name
+from darkbattery.nvmodel import Multiplet, ResonatorBattery, SpinEnsemble
+from darkbattery.nvmodel.estimates import estimates
+from darkbattery.nvmodel.refusal import InputError, finite_number, known_name
 
 Change = Callable[[ResonatorBattery, float], ResonatorBattery]
 

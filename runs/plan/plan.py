@@ -7,14 +7,14 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from nvmodel import ResonatorBattery
-from runs.plan.forecast import Forecast, forecast, numbers, perfect
-from runs.plan.ladder import ladder_ergotropy, perfect_ladder_ergotropy
-from runs.plan.regimes import Regime, regimes
-from runs.plan.sensitivity import Sensitivities, sensitivities
-from runs.plan.subject import Subject, Variant, corner, variants
-from runs.plan.window import BRIEF
-from runs.world import spread
+from darkbattery.nvmodel import ResonatorBattery
+from darkbattery.runs.plan.forecast import Forecast, forecast, numbers, perfect
+from darkbattery.runs.plan.ladder import ladder_ergotropy, perfect_ladder_ergotropy
+from darkbattery.runs.plan.regimes import Regime, regimes
+from darkbattery.runs.plan.sensitivity import Sensitivities, sensitivities
+from darkbattery.runs.plan.subject import Subject, Variant, corner, variants
+from darkbattery.runs.plan.window import BRIEF
+from darkbattery.runs.world import spread
 
 
 @dataclass(frozen=True)

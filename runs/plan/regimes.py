@@ -3,10 +3,10 @@
 import math
 from dataclasses import dataclass
 
-from nvmodel import ResonatorBattery
-from nvmodel.numbers import with_unit
-from nvmodel.resonator import SMALL_ELIMINATION_ERROR
-from runs.plan.forecast import Forecast
+from darkbattery.nvmodel import ResonatorBattery
+from darkbattery.nvmodel.numbers import with_unit
+from darkbattery.nvmodel.resonator import SMALL_ELIMINATION_ERROR
+from darkbattery.runs.plan.forecast import Forecast
 
 # second order errs by 1/N: below so many spins the quantum engine is the one to ask
 FEW_SPINS = 1000

@@ -11,14 +11,14 @@ from typing import Any
 
 from scipy.optimize import brentq
 
-from meanfield.linear import growth_rate
-from nvmodel import ResonatorBattery
-from nvmodel.estimates import estimates
-from nvmodel.refusal import InputError
-from runs.plan.forecast import Forecast, numbers
-from runs.plan.parameters import PARAMETERS, Parameter
-from runs.plan.window import BRIEF
-from runs.world import spread
+from darkbattery.meanfield.linear import growth_rate
+from darkbattery.nvmodel import ResonatorBattery
+from darkbattery.nvmodel.estimates import estimates
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.runs.plan.forecast import Forecast, numbers
+from darkbattery.runs.plan.parameters import PARAMETERS, Parameter
+from darkbattery.runs.plan.window import BRIEF
+from darkbattery.runs.world import spread
 
 # relative step: differences of the energies are then far above the integrator's 1e-8 and the
 # second-order error a thousandth

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nvmodel import ResonatorBattery
-from nvmodel.devices import DEVICES, Device, find_device, resonator_battery, with_value
-from nvmodel.refusal import InputError, finite_number, known_name
-from nvmodel.resonator import of_a_resonator
-from runs.definition import find_definition, shipped_definitions
-from runs.models import build_model, flattened, known_key
-from runs.plan.parameters import split
-from runs.tomlfile import read_toml
+from darkbattery.nvmodel import ResonatorBattery
+from darkbattery.nvmodel.devices import DEVICES, Device, find_device, resonator_battery, with_value
+from darkbattery.nvmodel.refusal import InputError, finite_number, known_name
+from darkbattery.nvmodel.resonator import of_a_resonator
+from darkbattery.runs.definition import find_definition, shipped_definitions
+from darkbattery.runs.models import build_model, flattened, known_key
+from darkbattery.runs.plan.parameters import split
+from darkbattery.runs.tomlfile import read_toml
 
 # charger spins for each battery spin of a device unless said otherwise
 RATIO = 5.0

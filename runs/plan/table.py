@@ -6,12 +6,12 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from nvmodel.numbers import between, in_unit
-from runs.plan.forecast import Forecast
-from runs.plan.parameters import PARAMETERS
-from runs.plan.plan import Plan, finite_range
-from runs.plan.sensitivity import OBJECTIVES
-from runs.tables import Listing
+from darkbattery.nvmodel.numbers import between, in_unit
+from darkbattery.runs.plan.forecast import Forecast
+from darkbattery.runs.plan.parameters import PARAMETERS
+from darkbattery.runs.plan.plan import Plan, finite_range
+from darkbattery.runs.plan.sensitivity import OBJECTIVES
+from darkbattery.runs.tables import Listing
 
 Reader = Callable[[Forecast], float]
 

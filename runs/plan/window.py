@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-import meanfield
-from meanfield.delay import delay_of_growth
-from meanfield.moments import is_broadened, system_of
-from nvmodel import ResonatorBattery
-from nvmodel.estimates import Estimates
-from nvmodel.refusal import InputError
+from darkbattery import meanfield
+from darkbattery.meanfield.delay import delay_of_growth
+from darkbattery.meanfield.moments import is_broadened, system_of
+from darkbattery.nvmodel import ResonatorBattery
+from darkbattery.nvmodel.estimates import Estimates
+from darkbattery.nvmodel.refusal import InputError
 
 Array = NDArray[np.float64]
 

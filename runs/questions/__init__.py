@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nvmodel.refusal import InputError, known_name
+from darkbattery.nvmodel.refusal import InputError, known_name
 
 __all__ = ["QUESTIONS", "write_question"]
 

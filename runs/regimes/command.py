@@ -9,17 +9,17 @@ from typing import Any
 
 from rich.console import Console
 
-from meanfield.expected import MAP
-from nvmodel.numbers import counted
-from runs.owner import OWNER
-from runs.paper.table import rich_numbers, save_table
-from runs.provenance import surroundings
-from runs.regimes.drawing import draw_map, draw_power, save
-from runs.regimes.errors import error_map, written
-from runs.regimes.evidence import carry_out, read_evidence
-from runs.regimes.tables import all_tables
-from runs.workplace import workplace
-from runs.world import rank_of, size_of
+from darkbattery.meanfield.expected import MAP
+from darkbattery.nvmodel.numbers import counted
+from darkbattery.runs.owner import OWNER
+from darkbattery.runs.paper.table import rich_numbers, save_table
+from darkbattery.runs.provenance import surroundings
+from darkbattery.runs.regimes.drawing import draw_map, draw_power, save
+from darkbattery.runs.regimes.errors import error_map, written
+from darkbattery.runs.regimes.evidence import carry_out, read_evidence
+from darkbattery.runs.regimes.tables import all_tables
+from darkbattery.runs.workplace import workplace
+from darkbattery.runs.world import rank_of, size_of
 
 FIGURES, TABLES, RESULTS, RECORD = "figures", "tables", "results", "regimes.json"
 PRINTED = {

@@ -1,5 +1,6 @@
-"""Brings docs/regimes.md and the map up to date: `python -m runs.regimes.document RESULT PAGE`.
+"""Brings docs/regimes.md and the map up to date.
 
+`python -m darkbattery.runs.regimes.document RESULT PAGE` does.
 The tables stand in the page between marks; the map of errors in `meanfield/` is replaced by
 the result's.
 """
@@ -10,11 +11,11 @@ from pathlib import Path
 
 import pandas as pd
 
-import meanfield
-from meanfield.expected import MAP
-from runs.paper.document import replaced
-from runs.paper.table import markdown
-from runs.regimes.command import FIGURES, TABLES
+from darkbattery import meanfield
+from darkbattery.meanfield.expected import MAP
+from darkbattery.runs.paper.document import replaced
+from darkbattery.runs.paper.table import markdown
+from darkbattery.runs.regimes.command import FIGURES, TABLES
 
 
 def refresh(result: Path, page: Path, package: Path = Path(meanfield.__file__).parent) -> None:

@@ -14,9 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
-from runs.regimes.errors import LEVELS
-from runs.regimes.evidence import Evidence
-from runs.regimes.tables import METHODS
+from darkbattery.runs.regimes.errors import LEVELS
+from darkbattery.runs.regimes.evidence import Evidence
+from darkbattery.runs.regimes.tables import METHODS
 
 LEAST, MOST = 1e-4, 0.3  # errors shown, as shares of the final energy
 FROM_HALF = np.linspace(-8.0, 15.0, 185)  # stage less that of half the final energy

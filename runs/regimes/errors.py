@@ -7,7 +7,7 @@ otherwise. `meanfield/errors.csv` is the map that `meanfield.expected` reads.
 import numpy as np
 import pandas as pd
 
-from runs.regimes.evidence import Evidence
+from darkbattery.runs.regimes.evidence import Evidence
 
 LEVELS = (0.2, 0.05, 0.01)
 DIGITS = 4  # kept in the map: the sampled ones are not known better

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from runs.comparison.differences import curve_of, difference_rows, overlay
-from runs.comparison.distances import run_distance_rows
-from runs.comparison.matching import Pair, Series, Source, matched
-from runs.comparison.statements import error_bound
-from runs.definition import find_definition, read_definition
-from runs.store import load
-from runs.workplace import Workplace
+from darkbattery.runs.comparison.differences import curve_of, difference_rows, overlay
+from darkbattery.runs.comparison.distances import run_distance_rows
+from darkbattery.runs.comparison.matching import Pair, Series, Source, matched
+from darkbattery.runs.comparison.statements import error_bound
+from darkbattery.runs.definition import find_definition, read_definition
+from darkbattery.runs.store import load
+from darkbattery.runs.workplace import Workplace
 
 Array = NDArray[np.float64]
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from runs.paper.claims import PowerLaw, power_law
-from runs.regimes.evidence import Evidence
+from darkbattery.runs.paper.claims import PowerLaw, power_law
+from darkbattery.runs.regimes.evidence import Evidence
 
 Array = NDArray[np.float64]
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from runs.regimes.errors import LEVELS, STAGES, stage_errors, usable_from
-from runs.regimes.evidence import Evidence
-from runs.regimes.laws import laws_table
+from darkbattery.runs.regimes.errors import LEVELS, STAGES, stage_errors, usable_from
+from darkbattery.runs.regimes.evidence import Evidence
+from darkbattery.runs.regimes.laws import laws_table
 
 METHODS = {
     "second": "second order (modal run)",

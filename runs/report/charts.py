@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from nvmodel.observables import OBSERVABLES, in_words
-from runs.figures import BAND, fan_observable
-from runs.figures.axes import logarithmic, time_scale, value_scale
-from runs.figures.looks import LINE_STYLES, Colour, ordered, position, shown
-from runs.figures.sweep import Drawn, plan, spread
-from runs.figures.swept import Quantity, quantities, quantity_scale, values
-from runs.jumps import drawn_run
-from runs.report.mathematics import set_html, symbol_html
-from runs.study import Study, rows_of
-from runs.summary import average_over_runs, averages_words, swept_names
+from darkbattery.nvmodel.observables import OBSERVABLES, in_words
+from darkbattery.runs.figures import BAND, fan_observable
+from darkbattery.runs.figures.axes import logarithmic, time_scale, value_scale
+from darkbattery.runs.figures.looks import LINE_STYLES, Colour, ordered, position, shown
+from darkbattery.runs.figures.sweep import Drawn, plan, spread
+from darkbattery.runs.figures.swept import Quantity, quantities, quantity_scale, values
+from darkbattery.runs.jumps import drawn_run
+from darkbattery.runs.report.mathematics import set_html, symbol_html
+from darkbattery.runs.study import Study, rows_of
+from darkbattery.runs.summary import average_over_runs, averages_words, swept_names
 
 DASHES = ("solid", "dash", "dashdot", "dot", "longdashdot")  # as LINE_STYLES, in Plotly's words
 SAID = {"sample": "single runs", "steady": "steady state"}

@@ -2,7 +2,7 @@
 
 from latex2mathml.converter import convert
 
-from runs.models import Model
+from darkbattery.runs.models import Model
 
 
 def equation(model: Model) -> str:

@@ -14,17 +14,17 @@ import numpy as np
 import pandas as pd
 import tomli_w
 
-from nvmodel.numbers import counted, with_error
-from runs.answer import answer
-from runs.definition import Point, RunDefinition
-from runs.report.charts import Chart, charts
-from runs.report.equations import equation
-from runs.report.folders import Told, picture, pictures, told
-from runs.report.packing import drawing_library, packed
-from runs.report.tables import tables_html
-from runs.screen import result_tables
-from runs.store import Result, definition_content, load
-from runs.summary import runs_line
+from darkbattery.nvmodel.numbers import counted, with_error
+from darkbattery.runs.answer import answer
+from darkbattery.runs.definition import Point, RunDefinition
+from darkbattery.runs.report.charts import Chart, charts
+from darkbattery.runs.report.equations import equation
+from darkbattery.runs.report.folders import Told, picture, pictures, told
+from darkbattery.runs.report.packing import drawing_library, packed
+from darkbattery.runs.report.tables import tables_html
+from darkbattery.runs.screen import result_tables
+from darkbattery.runs.store import Result, definition_content, load
+from darkbattery.runs.summary import runs_line
 
 LONGEST_NAME = 40  # letters of a file's name
 
@@ -54,7 +54,7 @@ class Section:
 def report_page(folders: Sequence[Path]) -> str:
     """The whole page for some folders, in their order."""
     sections = [_section(f"result-{i + 1}", folder) for i, folder in enumerate(folders)]
-    loader = jinja2.PackageLoader("runs.report", ".")
+    loader = jinja2.PackageLoader("darkbattery.runs.report", ".")
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True)
     # the library is a third of a page: only where something is drawn with it
     drawn = [figure for section in sections for figure in section.figures]

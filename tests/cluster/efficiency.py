@@ -16,15 +16,15 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from runs.paper.document import replaced
+from darkbattery.runs.paper.document import replaced
 from tests.cluster.nodes import SMALL, Cluster
 from tests.mpi import launch
 from tests.mpi.wheels import NAMES, Wheel, installed
 
 TRIAL = """
 from mpi4py import MPI
-from runs.doctor import trial
-from runs.messages import Ranks
+from darkbattery.runs.doctor import trial
+from darkbattery.runs.messages import Ranks
 found = trial(Ranks(MPI.COMM_WORLD), seconds=4.4)
 if MPI.COMM_WORLD.rank == 0:
     print("share", found.share)

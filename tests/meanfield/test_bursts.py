@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from scipy import constants
 
-import meanfield
-from meanfield.delay import delay_of_growth, expected_delay
-from meanfield.tally import burst_delay
-from nvmodel import (
+from darkbattery import meanfield
+from darkbattery.meanfield.delay import delay_of_growth, expected_delay
+from darkbattery.meanfield.tally import burst_delay
+from darkbattery.nvmodel import (
     CollectiveBattery,
     InputError,
     QGaussian,
@@ -21,9 +21,9 @@ from nvmodel import (
     ResonatorBattery,
     SpinEnsemble,
 )
-from nvmodel.devices import find_device
-from nvmodel.estimates import cooperativity, estimates
-from nvmodel.split import resonator_battery
+from darkbattery.nvmodel.devices import find_device
+from darkbattery.nvmodel.estimates import cooperativity, estimates
+from darkbattery.nvmodel.split import resonator_battery
 from tests.meanfield.test_nv import device
 
 

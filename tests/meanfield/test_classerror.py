@@ -5,12 +5,12 @@ import math
 import numpy as np
 import pytest
 
-import meanfield
-from meanfield.classerror import ClassError, class_error
-from meanfield.division import ENOUGH, divide
-from meanfield.jointclasses import with_classes
-from meanfield.moments import bandwidth, system_of
-from nvmodel import (
+from darkbattery import meanfield
+from darkbattery.meanfield.classerror import ClassError, class_error
+from darkbattery.meanfield.division import ENOUGH, divide
+from darkbattery.meanfield.jointclasses import with_classes
+from darkbattery.meanfield.moments import bandwidth, system_of
+from darkbattery.nvmodel import (
     Gaussian,
     Lorentzian,
     Multiplet,
@@ -19,7 +19,7 @@ from nvmodel import (
     ResonatorBattery,
     SpinEnsemble,
 )
-from nvmodel.lineshape import line_classes
+from darkbattery.nvmodel.lineshape import line_classes
 from tests.meanfield.test_nv import SPINS, device
 
 TIMES = np.linspace(0.0, 10.0, 101)

@@ -7,9 +7,8 @@ import pytest
 import qutip as qt
 from scipy.linalg import expm
 
-import meanfield
-import trajectories
-from meanfield.equations import (
+from darkbattery import meanfield, trajectories
+from darkbattery.meanfield.equations import (
     PHOTONS,
     Z,
     coefficients,
@@ -17,10 +16,10 @@ from meanfield.equations import (
     second_order_groups,
     second_order_start,
 )
-from meanfield.moments import BATTERY, CHARGER, system_of
-from meanfield.readout import bound_warnings
-from meanfield.stepper import march
-from nvmodel import (
+from darkbattery.meanfield.moments import BATTERY, CHARGER, system_of
+from darkbattery.meanfield.readout import bound_warnings
+from darkbattery.meanfield.stepper import march
+from darkbattery.nvmodel import (
     CollectiveBattery,
     Drive,
     InputError,

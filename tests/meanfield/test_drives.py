@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-import meanfield
-from nvmodel import Drive, Resonator, ResonatorBattery, SpinEnsemble
-from nvmodel.pulse import spans
+from darkbattery import meanfield
+from darkbattery.nvmodel import Drive, Resonator, ResonatorBattery, SpinEnsemble
+from darkbattery.nvmodel.pulse import spans
 
 N, G, KAPPA = 9e12, 9.42, 1e6  # g sqrt(N) = 2.8e7 rad/s
 CAVITY = Resonator(frequency_hz=3e9, linewidth_fwhm_hz=KAPPA / (2.0 * math.pi))

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-import meanfield
-from meanfield.stepper import march
-from nvmodel import CollectiveBattery
-from nvmodel.refusal import InputError
+from darkbattery import meanfield
+from darkbattery.meanfield.stepper import march
+from darkbattery.nvmodel import CollectiveBattery
+from darkbattery.nvmodel.refusal import InputError
 
 NBARS = (0.0, 1e-300, 0.5, 1e6, 1e12)
 SIZES = [(1, 1), (3, 5), (2**53 + 1, 1), (10**15, 5 * 10**15)]

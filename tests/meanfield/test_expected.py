@@ -2,10 +2,9 @@
 
 import numpy as np
 
-import meanfield
-import trajectories
-from meanfield.moments import system_of
-from nvmodel import CollectiveBattery
+from darkbattery import meanfield, trajectories
+from darkbattery.meanfield.moments import system_of
+from darkbattery.nvmodel import CollectiveBattery
 
 SMALL = CollectiveBattery(1, 2)
 TIMES = np.linspace(0.0, 12.0, 61)

@@ -6,12 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import meanfield
-from meanfield.jointclasses import with_classes
-from meanfield.linear import growth_rate, threshold_cooperativity
-from nvmodel import QGaussian, Resonator, ResonatorBattery, SpinEnsemble
-from nvmodel.classes import Subensemble, coupled_line, coupling_quadrature, joint_classes
-from nvmodel.refusal import InputError
+from darkbattery import meanfield
+from darkbattery.meanfield.jointclasses import with_classes
+from darkbattery.meanfield.linear import growth_rate, threshold_cooperativity
+from darkbattery.nvmodel import QGaussian, Resonator, ResonatorBattery, SpinEnsemble
+from darkbattery.nvmodel.classes import (
+    Subensemble,
+    coupled_line,
+    coupling_quadrature,
+    joint_classes,
+)
+from darkbattery.nvmodel.refusal import InputError
 
 MHZ = 2.0 * math.pi * 1e6
 SPINS = 10**16

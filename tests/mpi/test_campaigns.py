@@ -11,11 +11,11 @@ import time
 import pandas as pd
 import pytest
 
-import trajectories
-from nvmodel import CollectiveBattery
-from runs.checkpoint import read_tallies
-from runs.definition import read_definition
-from runs.distribute import Job
+from darkbattery import trajectories
+from darkbattery.nvmodel import CollectiveBattery
+from darkbattery.runs.checkpoint import read_tallies
+from darkbattery.runs.definition import read_definition
+from darkbattery.runs.distribute import Job
 from tests.mpi import launch
 from tests.mpi.launch import needs_mpi
 
@@ -37,7 +37,7 @@ FAST = ("--checkpoint-interval", "0.05")
 # the same command line in a process that asks itself to stop after a few pieces of work
 STOPPED = """
 import os, signal
-import runs.distribute as d
+import darkbattery.runs.distribute as d
 real, made = d.Job.make, []
 def make(*arguments):
     made.append(arguments)
@@ -45,7 +45,7 @@ def make(*arguments):
         os.kill(os.getpid(), signal.SIGTERM)
     return real(*arguments)
 d.Job.make = make
-from runs.cli import main
+from darkbattery.runs.cli import main
 main()
 """
 

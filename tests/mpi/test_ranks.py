@@ -129,8 +129,8 @@ def test_a_failing_rank_ends_the_job(tmp_path):
     """An error that is no refusal, on one rank only: a trace, status 1, nobody waits."""
     (tmp_path / "d.toml").write_text(DEFINITION)
     script = (
-        "import runs.study as s, runs.world as w\n"
-        "from runs.cli import main\n"
+        "import darkbattery.runs.study as s, runs.world as w\n"
+        "from darkbattery.runs.cli import main\n"
         "import sys\n"
         "original = s.distribute_all\n"
         "def broken(jobs, comm, *rest):\n"

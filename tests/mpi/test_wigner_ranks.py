@@ -11,10 +11,16 @@ import hashlib, os, signal, sys
 from pathlib import Path
 import numpy as np
 from mpi4py import MPI
-import meanfield
-from nvmodel import CollectiveBattery, Lorentzian, Resonator, ResonatorBattery, SpinEnsemble
-from runs.checkpoint import read_tallies, write_tallies
-from runs.distribute import Job, distribute_all
+from darkbattery import meanfield
+from darkbattery.nvmodel import (
+    CollectiveBattery,
+    Lorentzian,
+    Resonator,
+    ResonatorBattery,
+    SpinEnsemble,
+)
+from darkbattery.runs.checkpoint import read_tallies, write_tallies
+from darkbattery.runs.distribute import Job, distribute_all
 
 class Keeper:
     due = True

@@ -4,8 +4,8 @@ import pickle
 import numpy as np
 import pytest
 
-from nvmodel import CollectiveBattery, InputError, thermal_occupation
-from nvmodel.times import output_times
+from darkbattery.nvmodel import CollectiveBattery, InputError, thermal_occupation
+from darkbattery.nvmodel.times import output_times
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import integrate
 
-from nvmodel import Gaussian, Lorentzian, Multiplet, QGaussian
-from nvmodel.classes import (
+from darkbattery.nvmodel import Gaussian, Lorentzian, Multiplet, QGaussian
+from darkbattery.nvmodel.classes import (
     Subensemble,
     coupled_line,
     coupling_quadrature,
@@ -15,10 +15,10 @@ from nvmodel.classes import (
     line_quadrature,
     mode_quadrature,
 )
-from nvmodel.diamond import AXES, Diamond
-from nvmodel.lineshape import is_symmetric, line_classes, lorentzian_overlap
-from nvmodel.refusal import InputError
-from nvmodel.twolevel import subensembles
+from darkbattery.nvmodel.diamond import AXES, Diamond
+from darkbattery.nvmodel.lineshape import is_symmetric, line_classes, lorentzian_overlap
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.twolevel import subensembles
 from tests.lines import Skewed
 
 NITROGEN = {"offsets_hz": (-2.2e6, 0.0, 2.2e6), "weights": (1 / 3,) * 3}

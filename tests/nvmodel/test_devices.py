@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nvmodel import Multiplet, QGaussian
-from nvmodel.datasheet import QUANTITIES
-from nvmodel.devices import (
+from darkbattery.nvmodel import Multiplet, QGaussian
+from darkbattery.nvmodel.datasheet import QUANTITIES
+from darkbattery.nvmodel.devices import (
     DEVICES,
     Device,
     Quantity,
@@ -17,7 +17,7 @@ from nvmodel.devices import (
     resonator_battery,
     with_value,
 )
-from nvmodel.refusal import InputError
+from darkbattery.nvmodel.refusal import InputError
 
 PUTZ, KUBO, KERSTEN = (find_device(name) for name in ("putz2014", "kubo2011", "kersten2026"))
 

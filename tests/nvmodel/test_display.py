@@ -3,10 +3,10 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-import trajectories
-from nvmodel import CollectiveBattery, Resonator, ResonatorBattery, SpinEnsemble
-from nvmodel.numbers import with_error
-from nvmodel.solution import Reading, Solution
+from darkbattery import trajectories
+from darkbattery.nvmodel import CollectiveBattery, Resonator, ResonatorBattery, SpinEnsemble
+from darkbattery.nvmodel.numbers import with_error
+from darkbattery.nvmodel.solution import Reading, Solution
 
 BATTERY = CollectiveBattery(n_battery=2, n_charger=10, nbar=0.5)
 CAVITY = Resonator(frequency_hz=3e9, linewidth_fwhm_hz=1e6, temperature_k=0.1)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nvmodel import ergotropy as e
+from darkbattery.nvmodel import ergotropy as e
 
 
 @pytest.fixture

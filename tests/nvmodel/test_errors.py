@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import meanfield
-import trajectories
-from nvmodel import CollectiveBattery
-from nvmodel.errors import mean_error
-from trajectories.angular import coupled_basis
-from trajectories.records import count_records
-from trajectories.tally import collective_study
+from darkbattery import meanfield, trajectories
+from darkbattery.nvmodel import CollectiveBattery
+from darkbattery.nvmodel.errors import mean_error
+from darkbattery.trajectories.angular import coupled_basis
+from darkbattery.trajectories.records import count_records
+from darkbattery.trajectories.tally import collective_study
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 

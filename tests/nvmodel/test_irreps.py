@@ -5,9 +5,9 @@ from math import comb
 import numpy as np
 import pytest
 
-from nvmodel import ergotropy as e
-from nvmodel import irreps as ir
-from nvmodel.preparation import Polarised, dicke_mixture
+from darkbattery.nvmodel import ergotropy as e
+from darkbattery.nvmodel import irreps as ir
+from darkbattery.nvmodel.preparation import Polarised, dicke_mixture
 
 
 def _spin_operators(n):

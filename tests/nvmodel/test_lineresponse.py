@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy import integrate
 
-from nvmodel import Gaussian, Lorentzian, Multiplet, QGaussian
-from nvmodel.lineresponse import line_response
-from nvmodel.lineshape import lorentzian_overlap
-from nvmodel.refusal import InputError
+from darkbattery.nvmodel import Gaussian, Lorentzian, Multiplet, QGaussian
+from darkbattery.nvmodel.lineresponse import line_response
+from darkbattery.nvmodel.lineshape import lorentzian_overlap
+from darkbattery.nvmodel.refusal import InputError
 
 MHZ = 2.0 * math.pi * 1e6
 LINES = {

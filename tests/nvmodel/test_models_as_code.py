@@ -10,11 +10,8 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-import meanfield
-import nvmodel
-import runs
-import trajectories
-from nvmodel import (
+from darkbattery import meanfield, nvmodel, runs, trajectories
+from darkbattery.nvmodel import (
     CollectiveBattery,
     DickeBattery,
     DickeState,
@@ -210,7 +207,7 @@ def test_xarray_has_units_errors_and_the_model(monkeypatch):
 
 
 def test_completion_offers_public_names_alone():
-    packages = [nvmodel, trajectories, meanfield, import_module("trajectories.qutip")]
+    packages = [nvmodel, trajectories, meanfield, import_module("darkbattery.trajectories.qutip")]
     for package in (nvmodel, trajectories, meanfield, runs):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if found.ispkg:

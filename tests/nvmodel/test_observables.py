@@ -2,7 +2,7 @@
 
 import pytest
 
-from nvmodel.observables import OBSERVABLES, Needs, needing
+from darkbattery.nvmodel.observables import OBSERVABLES, Needs, needing
 
 
 def test_every_observable_needs_something_and_has_words():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nvmodel.preparation import DickeState, Polarised, dicke_mixture
+from darkbattery.nvmodel.preparation import DickeState, Polarised, dicke_mixture
 
 
 def test_independent_spins_by_counting_young_tableaux():

@@ -2,8 +2,16 @@ import math
 
 import pytest
 
-from nvmodel import CollectiveBattery, DickeState, InputError, LocalNoise, Polarised, Pulse, Stage
-from nvmodel.protocol import boundaries, total_duration
+from darkbattery.nvmodel import (
+    CollectiveBattery,
+    DickeState,
+    InputError,
+    LocalNoise,
+    Polarised,
+    Pulse,
+    Stage,
+)
+from darkbattery.nvmodel.protocol import boundaries, total_duration
 
 
 @pytest.mark.parametrize(

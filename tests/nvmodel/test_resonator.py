@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-import meanfield
-from meanfield.division import divide
-from meanfield.moments import system_of
-from nvmodel import (
+from darkbattery import meanfield
+from darkbattery.meanfield.division import divide
+from darkbattery.meanfield.moments import system_of
+from darkbattery.nvmodel import (
     ApproximationWarning,
     Drive,
     Gaussian,
@@ -22,8 +22,8 @@ from nvmodel import (
     ResonatorBattery,
     SpinEnsemble,
 )
-from nvmodel.ergotropy import ergotropy_of_matrix, local_ergotropy_bloch
-from nvmodel.lineshape import line_classes, lorentzian_overlap
+from darkbattery.nvmodel.ergotropy import ergotropy_of_matrix, local_ergotropy_bloch
+from darkbattery.nvmodel.lineshape import line_classes, lorentzian_overlap
 
 MHZ = 2.0 * math.pi * 1e6
 LINES = [Gaussian(5e6), Lorentzian(5e6), QGaussian(5e6, q=1.39), QGaussian(5e6, q=2.5)]

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from nvmodel import InputError, Solution
-from nvmodel.solution import Distribution, Reading
-from nvmodel.tally import RunSpans
+from darkbattery.nvmodel import InputError, Solution
+from darkbattery.nvmodel.solution import Distribution, Reading
+from darkbattery.nvmodel.tally import RunSpans
 
 
 def test_spans_join_split_and_refuse_overlap():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from nvmodel import streams
+from darkbattery.nvmodel import streams
 
 
 @njit

@@ -5,12 +5,12 @@ import pytest
 import qutip
 from scipy.linalg import expm
 
-from nvmodel import InputError
-from nvmodel.dicke import DickeBattery
-from runs.baselines.figure import capacities, draw, peak_powers, table_of
-from runs.definition import parse_definition
-from runs.study import observables_of, run_study
-from trajectories.dicke import evolve_dicke
+from darkbattery.nvmodel import InputError
+from darkbattery.nvmodel.dicke import DickeBattery
+from darkbattery.runs.baselines.figure import capacities, draw, peak_powers, table_of
+from darkbattery.runs.definition import parse_definition
+from darkbattery.runs.study import observables_of, run_study
+from darkbattery.trajectories.dicke import evolve_dicke
 
 
 @pytest.fixture(scope="module")

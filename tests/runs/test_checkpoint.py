@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-import trajectories
-from nvmodel import CollectiveBattery, InputError
-from runs.checkpoint import MAGIC, read_tallies, write_tallies
+from darkbattery import trajectories
+from darkbattery.nvmodel import CollectiveBattery, InputError
+from darkbattery.runs.checkpoint import MAGIC, read_tallies, write_tallies
 
 TIMES = [0.1, 0.4]
 

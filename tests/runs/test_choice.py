@@ -5,18 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import meanfield
-import trajectories
-from meanfield.expected import expected_error, read_map
-from nvmodel import CollectiveBattery, InputError
-from nvmodel.method import Problem, within_reach
-from runs.choice import chosen, exact_averages
-from runs.definition import parse_definition
-from runs.provenance import provenance
-from runs.study import run_study
-from trajectories import jumps, master
-from trajectories.master import EVOLVE
-from trajectories.methods import SAMPLE
+from darkbattery import meanfield, trajectories
+from darkbattery.meanfield.expected import expected_error, read_map
+from darkbattery.nvmodel import CollectiveBattery, InputError
+from darkbattery.nvmodel.method import Problem, within_reach
+from darkbattery.runs.choice import chosen, exact_averages
+from darkbattery.runs.definition import parse_definition
+from darkbattery.runs.provenance import provenance
+from darkbattery.runs.study import run_study
+from darkbattery.trajectories import jumps, master
+from darkbattery.trajectories.master import EVOLVE
+from darkbattery.trajectories.methods import SAMPLE
 
 TIMES = [0.0, 1e-3, 2e-3]
 
@@ -125,7 +124,7 @@ def test_steady_states_are_exact_or_refused():
 
 def test_a_study_mixes_engines_and_says_which(monkeypatch):
     # so many runs in groups of jumps take about 2 s
-    monkeypatch.setattr("nvmodel.method.PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr("darkbattery.nvmodel.method.PATIENCE_SECONDS", 1.0)
     definition = _definition(
         {"n_battery": [10, 10**7], "ratio": 5},
         "sample",

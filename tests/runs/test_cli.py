@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from runs.cli import main
+from darkbattery.runs.cli import main
 from tests.mpi import launch
 
 SMALL = """
@@ -27,7 +27,8 @@ single_runs = 3
 
 
 def darkbattery(*arguments, cwd):
-    command = [sys.executable, "-c", "from runs.cli import main; main()", *map(str, arguments)]
+    program = [sys.executable, "-c", "from darkbattery.runs.cli import main; main()"]
+    command = [*program, *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
 
 

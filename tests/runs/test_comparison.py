@@ -9,17 +9,17 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from nvmodel import InputError
-from runs.cli import main
-from runs.comparison.command import compare
-from runs.comparison.differences import Curve, overlay
-from runs.comparison.distances import Cumulative, binned, critical_distance, two_samples
-from runs.comparison.matching import Source
-from runs.comparison.statements import answer
-from runs.definition import parse_definition
-from runs.provenance import provenance
-from runs.store import save
-from runs.study import Campaign, run_study
+from darkbattery.nvmodel import InputError
+from darkbattery.runs.cli import main
+from darkbattery.runs.comparison.command import compare
+from darkbattery.runs.comparison.differences import Curve, overlay
+from darkbattery.runs.comparison.distances import Cumulative, binned, critical_distance, two_samples
+from darkbattery.runs.comparison.matching import Source
+from darkbattery.runs.comparison.statements import answer
+from darkbattery.runs.definition import parse_definition
+from darkbattery.runs.provenance import provenance
+from darkbattery.runs.store import save
+from darkbattery.runs.study import Campaign, run_study
 
 MODEL = {"n_battery": [2, 10], "ratio": 5}
 RUN = {"times": {"stop": 1.5, "points": 31}, "seed": 1}

@@ -15,14 +15,14 @@ import tomli_w
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nvmodel import InputError
-from runs.campaign import merged
-from runs.checkpoint import MAGIC, read_tallies
-from runs.checksums import CHECKSUMS, write_checksums
-from runs.cli import main
-from runs.definition import parse_definition, read_definition, shipped_definitions
-from runs.store import SUMMED, definition_content, load
-from runs.tomlfile import read_toml
+from darkbattery.nvmodel import InputError
+from darkbattery.runs.campaign import merged
+from darkbattery.runs.checkpoint import MAGIC, read_tallies
+from darkbattery.runs.checksums import CHECKSUMS, write_checksums
+from darkbattery.runs.cli import main
+from darkbattery.runs.definition import parse_definition, read_definition, shipped_definitions
+from darkbattery.runs.store import SUMMED, definition_content, load
+from darkbattery.runs.tomlfile import read_toml
 
 SOURCE = Path(__file__).parent.parent.parent
 SMALL = """

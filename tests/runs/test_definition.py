@@ -5,14 +5,14 @@ import tomllib
 import pytest
 import tomli_w
 
-from nvmodel import InputError, LocalNoise, Polarised, Pulse, Stage
-from runs.definition import (
+from darkbattery.nvmodel import InputError, LocalNoise, Polarised, Pulse, Stage
+from darkbattery.runs.definition import (
     find_definition,
     parse_definition,
     read_definition,
     shipped_definitions,
 )
-from runs.store import definition_content
+from darkbattery.runs.store import definition_content
 
 GOOD = {
     "model": {"n_battery": [1, 2], "ratio": 5, "nbar": [0.0, 0.5]},

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from nvmodel.devices import DEVICES, find_device
-from nvmodel.numbers import in_unit
-from nvmodel.refusal import InputError
-from runs.cli import app
-from runs.devices import derived
-from runs.experiments import comparisons
+from darkbattery.nvmodel.devices import DEVICES, find_device
+from darkbattery.nvmodel.numbers import in_unit
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.runs.cli import app
+from darkbattery.runs.devices import derived
+from darkbattery.runs.experiments import comparisons
 
 # published to so many digits, or with so much assumed
 TOLERANCE = {

@@ -3,8 +3,8 @@
 import pytest
 from typer.testing import CliRunner
 
-from nvmodel.refusal import InputError
-from runs.cli import app
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.runs.cli import app
 
 
 def shown(*arguments):

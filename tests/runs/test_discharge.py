@@ -3,9 +3,9 @@
 import matplotlib.pyplot as plt
 import pytest
 
-from runs.definition import find_definition, parse_definition, read_definition
-from runs.figures import draw
-from runs.study import run_study
+from darkbattery.runs.definition import find_definition, parse_definition, read_definition
+from darkbattery.runs.figures import draw
+from darkbattery.runs.study import run_study
 
 
 def _definition(**changes):

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-import trajectories
-from nvmodel import CollectiveBattery, InputError
-from runs.distribute import Job, distribute, distribute_all
+from darkbattery import trajectories
+from darkbattery.nvmodel import CollectiveBattery, InputError
+from darkbattery.runs.distribute import Job, distribute, distribute_all
 
 
 @pytest.mark.parametrize("battery", [CollectiveBattery(2, 10), CollectiveBattery(2, 5, nbar=0.4)])

@@ -4,14 +4,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from nvmodel import CollectiveBattery
-from runs.definition import parse_definition
-from runs.figures import draw, draw_sweep, save_figures
-from runs.figures.axes import prefixed
-from runs.jumps import drawn_run
-from runs.study import run_study
-from runs.units import OWN_NOTE, clock
-from trajectories import single_run, steady_state
+from darkbattery.nvmodel import CollectiveBattery
+from darkbattery.runs.definition import parse_definition
+from darkbattery.runs.figures import draw, draw_sweep, save_figures
+from darkbattery.runs.figures.axes import prefixed
+from darkbattery.runs.jumps import drawn_run
+from darkbattery.runs.study import run_study
+from darkbattery.runs.units import OWN_NOTE, clock
+from darkbattery.trajectories import single_run, steady_state
 
 TIMES = {"stop": 1.0, "points": 11}
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nvmodel import InputError
-from runs.definition import find_definition, read_definition
-from runs.fluctuations import (
+from darkbattery.nvmodel import InputError
+from darkbattery.runs.definition import find_definition, read_definition
+from darkbattery.runs.fluctuations import (
     RATIO,
     SIZE,
     TEMPERATURE,
@@ -17,9 +17,9 @@ from runs.fluctuations import (
     shown,
     spread,
 )
-from runs.fluctuations_page import fill, rows_of_page
-from trajectories import sample, steady_state
-from trajectories.endstates import dark_states
+from darkbattery.runs.fluctuations_page import fill, rows_of_page
+from darkbattery.trajectories import sample, steady_state
+from darkbattery.trajectories.endstates import dark_states
 
 PAGE = Path(__file__).parents[2] / "docs" / "fluctuations.md"
 

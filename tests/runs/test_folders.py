@@ -17,16 +17,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import trajectories
-from nvmodel import CollectiveBattery, InputError
-from nvmodel.solution import Distribution, Reading, Solution
-from nvmodel.tally import RunSpans
-from runs.averages import AVERAGES, Averages
-from runs.owner import OWNER, Owner
-from runs.parts import Parts
-from runs.precision import Precision
-from runs.signals import Stopped, StopRequest, stop_on_signals
-from runs.store import usable_folder, written_aside
+from darkbattery import trajectories
+from darkbattery.nvmodel import CollectiveBattery, InputError
+from darkbattery.nvmodel.solution import Distribution, Reading, Solution
+from darkbattery.nvmodel.tally import RunSpans
+from darkbattery.runs.averages import AVERAGES, Averages
+from darkbattery.runs.owner import OWNER, Owner
+from darkbattery.runs.parts import Parts
+from darkbattery.runs.precision import Precision
+from darkbattery.runs.signals import Stopped, StopRequest, stop_on_signals
+from darkbattery.runs.store import usable_folder, written_aside
 from tests.mpi import launch
 from tests.mpi.launch import needs_mpi
 
@@ -100,7 +100,7 @@ def wait_for(path, seconds=120.0):
 def other_process(folder):
     """A process that owns `folder` until its standard input closes."""
     code = (
-        "import sys; from pathlib import Path; from runs.owner import Owner\n"
+        "import sys; from pathlib import Path; from darkbattery.runs.owner import Owner\n"
         f"owner = Owner(); owner.take(Path({str(folder)!r})); print('has it', flush=True)\n"
         "sys.stdin.read(); owner.release()"
     )
@@ -341,8 +341,8 @@ def test_averages_come_back_as_they_were(tmp_path):
 
 def test_averages_stop_and_go_on(study, monkeypatch):
     """The second start makes only what the first did not."""
-    from runs import study as module
-    from runs.definition import read_definition
+    from darkbattery.runs import study as module
+    from darkbattery.runs.definition import read_definition
 
     (study / "a.toml").write_text(AVERAGES_ALONE)
     definition = read_definition(study / "a.toml")
@@ -389,7 +389,7 @@ def test_a_figure_that_fails_costs_itself_alone(study):
 def test_an_end_that_cannot_be_written_keeps_all_runs(study, monkeypatch):
     from rich.console import Console
 
-    from runs import execute
+    from darkbattery.runs import execute
 
     real = execute.save
 
@@ -439,7 +439,7 @@ def test_what_came_to_exist_meanwhile_stays(tmp_path):
 
 def test_a_file_system_that_cannot_rename_folders(tmp_path, monkeypatch):
     """As an overlay does: a folder of its lower layer cannot be renamed."""
-    from runs import store
+    from darkbattery.runs import store
 
     real = os.replace
 
@@ -512,7 +512,7 @@ def test_kernels_without_a_place_are_compiled_anew(tmp_path):
     code = (
         "import os, sys, tempfile; from pathlib import Path\n"
         "os.environ.pop('XDG_CACHE_HOME', None); os.environ['HOME'] = '/proc/none'\n"
-        "from nvmodel import kernelcache\n"
+        "from darkbattery.nvmodel import kernelcache\n"
         "tempfile.tempdir = '/proc/none'\n"
         "print(kernelcache.choose(Path('/proc/none')))\n"
         f"sys.path.insert(0, {str(tmp_path)!r}); import readonly; print(readonly.twice(4))"
@@ -528,7 +528,7 @@ def test_kernels_without_a_place_are_compiled_anew(tmp_path):
 
 def test_kernels_go_to_the_users_folder_where_the_code_is_read_only(tmp_path, monkeypatch):
     code = (
-        "from pathlib import Path; from nvmodel import kernelcache\n"
+        "from pathlib import Path; from darkbattery.nvmodel import kernelcache\n"
         "print(kernelcache.choose(Path('/proc/none')))"
     )
     answer = subprocess.run(

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from meanfield import methods as semiclassical
-from runs.methods_page import NOWHERE, methods_table, refresh
-from trajectories.methods import CLOSED, IN_RESERVOIR
+from darkbattery.meanfield import methods as semiclassical
+from darkbattery.runs.methods_page import NOWHERE, methods_table, refresh
+from darkbattery.trajectories.methods import CLOSED, IN_RESERVOIR
 
 PAGE = Path(__file__).parents[2] / "docs" / "methods.md"
 

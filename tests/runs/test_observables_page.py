@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from nvmodel.observables import OBSERVABLES
-from runs.observables_page import observables_table, refresh
+from darkbattery.nvmodel.observables import OBSERVABLES
+from darkbattery.runs.observables_page import observables_table, refresh
 
 PAGE = Path(__file__).parents[2] / "docs" / "observables.md"
 

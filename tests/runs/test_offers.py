@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nvmodel.observables import OBSERVABLES
-from nvmodel.refusal import InputError
-from runs.choice import Choice, chosen
-from runs.cost import estimate
-from runs.definition import parse_definition
-from runs.engines import engine_of
+from darkbattery.nvmodel.observables import OBSERVABLES
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.runs.choice import Choice, chosen
+from darkbattery.runs.cost import estimate
+from darkbattery.runs.definition import parse_definition
+from darkbattery.runs.engines import engine_of
 
 RUNS = 2  # a variance over one run is none
 SPINS = {"number": 40, "coupling_hz": 1.0}

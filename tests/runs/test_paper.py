@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nvmodel import InputError
-from runs.definition import read_definition, shipped_definitions
-from runs.paper.appendix import Rate, compare, derived_equations, steady_populations
-from runs.paper.claims import Verdict, judged
-from runs.paper.command import layouts_of, write_figure
-from runs.paper.document import documented_verdicts, refresh
-from runs.paper.evidence import Evidence, gather
-from runs.paper.panels import LAYOUTS, PANELS, curve_label, panel_data, unit_of
-from runs.paper.table import CLAIMS, appendix_table, claims_table, two_spins_table
-from runs.typeset import typeset
+from darkbattery.nvmodel import InputError
+from darkbattery.runs.definition import read_definition, shipped_definitions
+from darkbattery.runs.paper.appendix import Rate, compare, derived_equations, steady_populations
+from darkbattery.runs.paper.claims import Verdict, judged
+from darkbattery.runs.paper.command import layouts_of, write_figure
+from darkbattery.runs.paper.document import documented_verdicts, refresh
+from darkbattery.runs.paper.evidence import Evidence, gather
+from darkbattery.runs.paper.panels import LAYOUTS, PANELS, curve_label, panel_data, unit_of
+from darkbattery.runs.paper.table import CLAIMS, appendix_table, claims_table, two_spins_table
+from darkbattery.runs.typeset import typeset
 from tests.mpi import launch
 from tests.systems import steady_energy_zero_temperature, two_spin_steady_z
 

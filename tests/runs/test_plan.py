@@ -10,10 +10,9 @@ import pytest
 from rich.cells import cell_len
 from scipy import constants
 
-import meanfield
-import trajectories
-from meanfield.moments import system_of
-from nvmodel import (
+from darkbattery import meanfield, trajectories
+from darkbattery.meanfield.moments import system_of
+from darkbattery.nvmodel import (
     CollectiveBattery,
     InputError,
     Lorentzian,
@@ -22,17 +21,17 @@ from nvmodel import (
     ResonatorBattery,
     SpinEnsemble,
 )
-from nvmodel.devices import DEVICES
-from nvmodel.estimates import estimates
-from runs.cli import main
-from runs.plan.forecast import forecast, perfect
-from runs.plan.ladder import perfect_ladder_ergotropy
-from runs.plan.parameters import PARAMETERS, changed
-from runs.plan.plan import make_plan
-from runs.plan.regimes import regimes
-from runs.plan.sensitivity import needed_for_threshold, sensitivities
-from runs.plan.subject import find_subject
-from runs.report.page import report_page
+from darkbattery.nvmodel.devices import DEVICES
+from darkbattery.nvmodel.estimates import estimates
+from darkbattery.runs.cli import main
+from darkbattery.runs.plan.forecast import forecast, perfect
+from darkbattery.runs.plan.ladder import perfect_ladder_ergotropy
+from darkbattery.runs.plan.parameters import PARAMETERS, changed
+from darkbattery.runs.plan.plan import make_plan
+from darkbattery.runs.plan.regimes import regimes
+from darkbattery.runs.plan.sensitivity import needed_for_threshold, sensitivities
+from darkbattery.runs.plan.subject import find_subject
+from darkbattery.runs.report.page import report_page
 from tests.meanfield.test_nv import device
 
 # equal spins, T2 alone: one class an ensemble, a tenth of a second

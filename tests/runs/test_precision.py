@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-import trajectories
-from nvmodel import CollectiveBattery, InputError
-from runs.distribute import distribute
-from runs.precision import Precision
+from darkbattery import trajectories
+from darkbattery.nvmodel import CollectiveBattery, InputError
+from darkbattery.runs.distribute import distribute
+from darkbattery.runs.precision import Precision
 
 
 @pytest.mark.parametrize(

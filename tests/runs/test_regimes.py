@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import trajectories
-from meanfield.expected import read_map
-from nvmodel import CollectiveBattery, InputError
-from runs.comparison.matching import Source, matched
-from runs.definition import find_definition, read_definition
-from runs.paper.table import markdown
-from runs.regimes.document import refresh
-from runs.regimes.errors import LEVELS, error_map, usable_from
-from runs.regimes.evidence import (
+from darkbattery import trajectories
+from darkbattery.meanfield.expected import read_map
+from darkbattery.nvmodel import CollectiveBattery, InputError
+from darkbattery.runs.comparison.matching import Source, matched
+from darkbattery.runs.definition import find_definition, read_definition
+from darkbattery.runs.paper.table import markdown
+from darkbattery.runs.regimes.document import refresh
+from darkbattery.runs.regimes.errors import LEVELS, error_map, usable_from
+from darkbattery.runs.regimes.evidence import (
     GRIDS,
     METHODS,
     NAMES,
@@ -28,10 +28,10 @@ from runs.regimes.evidence import (
     fitted_peak,
     read_evidence,
 )
-from runs.regimes.tables import all_tables, usable_by_model, usable_table
-from runs.signals import StopRequest
-from runs.study import run_study
-from runs.workplace import Workplace
+from darkbattery.runs.regimes.tables import all_tables, usable_by_model, usable_table
+from darkbattery.runs.signals import StopRequest
+from darkbattery.runs.study import run_study
+from darkbattery.runs.workplace import Workplace
 
 PAGE = Path(__file__).parents[2] / "docs" / "regimes.md"
 
@@ -176,7 +176,8 @@ def test_a_page_without_marks_is_refused(tmp_path):
 def test_a_foreign_folder_is_never_replaced(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("years of work")
-    command = [sys.executable, "-c", "from runs.cli import main; main()", "regimes", "--replace"]
+    program = [sys.executable, "-c", "from darkbattery.runs.cli import main; main()"]
+    command = [*program, "regimes", "--replace"]
     answer = subprocess.run(
         [*command, "--out", "mine"], cwd=tmp_path, capture_output=True, text=True, timeout=60
     )

@@ -13,17 +13,17 @@ import pandas as pd
 import pytest
 import tomli_w
 
-from nvmodel import InputError
-from runs.cli import app
-from runs.definition import parse_definition
-from runs.provenance import provenance
-from runs.report.charts import charts
-from runs.report.packing import FILTER, packed
-from runs.report.page import report_page, write_report
-from runs.screen import result_tables
-from runs.store import load, save
-from runs.study import run_study
-from runs.tables import Listing
+from darkbattery.nvmodel import InputError
+from darkbattery.runs.cli import app
+from darkbattery.runs.definition import parse_definition
+from darkbattery.runs.provenance import provenance
+from darkbattery.runs.report.charts import charts
+from darkbattery.runs.report.packing import FILTER, packed
+from darkbattery.runs.report.page import report_page, write_report
+from darkbattery.runs.screen import result_tables
+from darkbattery.runs.store import load, save
+from darkbattery.runs.study import run_study
+from darkbattery.runs.tables import Listing
 
 BOTH_QUANTUM = {
     "title": "Two </script> & <b>sizes</b>",

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-import meanfield
-from nvmodel import CollectiveBattery
-from runs.definition import parse_definition
-from runs.study import run_study
+from darkbattery import meanfield
+from darkbattery.nvmodel import CollectiveBattery
+from darkbattery.runs.definition import parse_definition
+from darkbattery.runs.study import run_study
 
 
 def test_averaged_delays_at_equal_stages_of_the_burst():

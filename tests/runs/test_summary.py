@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-import trajectories
-from nvmodel import CollectiveBattery
-from runs.definition import parse_definition
-from runs.figures import draw
-from runs.report.charts import charts
-from runs.screen import found
-from runs.study import run_study
+from darkbattery import trajectories
+from darkbattery.nvmodel import CollectiveBattery
+from darkbattery.runs.definition import parse_definition
+from darkbattery.runs.figures import draw
+from darkbattery.runs.report.charts import charts
+from darkbattery.runs.screen import found
+from darkbattery.runs.study import run_study
 
 
 def _study(model, method, **run):

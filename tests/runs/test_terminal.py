@@ -7,31 +7,31 @@ import pytest
 from rich.cells import cell_len
 from typer.testing import CliRunner
 
-from nvmodel.devices import DEVICES, find_device
-from nvmodel.diamond import Diamond
-from nvmodel.observables import OBSERVABLES, in_words
-from runs.cli import app
-from runs.commands.output import Forgiving
-from runs.commands.speech import Speaker
-from runs.comparison.command import compare
-from runs.comparison.matching import Source
-from runs.comparison.tables import tables
-from runs.cost import estimate
-from runs.cost_table import cost_table
-from runs.definition import find_definition, parse_definition, read_definition
-from runs.devices import comparison_table, data_sheet, derived, overview, transitions
-from runs.experiments import Comparison
-from runs.paper.claims import Verdict
-from runs.paper.table import (
+from darkbattery.nvmodel.devices import DEVICES, find_device
+from darkbattery.nvmodel.diamond import Diamond
+from darkbattery.nvmodel.observables import OBSERVABLES, in_words
+from darkbattery.runs.cli import app
+from darkbattery.runs.commands.output import Forgiving
+from darkbattery.runs.commands.speech import Speaker
+from darkbattery.runs.comparison.command import compare
+from darkbattery.runs.comparison.matching import Source
+from darkbattery.runs.comparison.tables import tables
+from darkbattery.runs.cost import estimate
+from darkbattery.runs.cost_table import cost_table
+from darkbattery.runs.definition import find_definition, parse_definition, read_definition
+from darkbattery.runs.devices import comparison_table, data_sheet, derived, overview, transitions
+from darkbattery.runs.experiments import Comparison
+from darkbattery.runs.paper.claims import Verdict
+from darkbattery.runs.paper.table import (
     appendix_table,
     rich_appendix,
     rich_claims,
     rich_numbers,
     two_spins_table,
 )
-from runs.questions import QUESTIONS, write_question
-from runs.screen import ResultTables
-from runs.study import run_study
+from darkbattery.runs.questions import QUESTIONS, write_question
+from darkbattery.runs.screen import ResultTables
+from darkbattery.runs.study import run_study
 
 MEASURED = (
     Comparison("NV centre", "splitting, two crystals over one", "kHz/K", -1234.5, 1.36e-7, "±1"),

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from qutip.utilities import clebsch
 
+from darkbattery.trajectories.angular import clebsch_gordan, coupled_basis, ladder_weights
 from tests.systems import dark_state_weights
-from trajectories.angular import clebsch_gordan, coupled_basis, ladder_weights
 
 SIZES = [(3, 5), (5, 2), (4, 4), (1, 7), (1, 1)]
 

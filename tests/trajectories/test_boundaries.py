@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.sparse import diags
 
-from nvmodel import CollectiveBattery, DickeState, LocalNoise, Polarised, Pulse, Stage
+from darkbattery.nvmodel import CollectiveBattery, DickeState, LocalNoise, Polarised, Pulse, Stage
+from darkbattery.trajectories import evolve, sample
+from darkbattery.trajectories.krylov import krylov_states
+from darkbattery.trajectories.master import FOR_REAL_SPINS
 from tests.explicit import Explicit
-from trajectories import evolve, sample
-from trajectories.krylov import krylov_states
-from trajectories.master import FOR_REAL_SPINS
 
 NOISE = LocalNoise(dephasing=0.3, emission=0.2, pumping=0.1)
 BATTERIES = {

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from trajectories import chainsteps
-from trajectories.angular import coupled_basis
-from trajectories.chains import pair_chains, propagate
+from darkbattery.trajectories import chainsteps
+from darkbattery.trajectories.angular import coupled_basis
+from darkbattery.trajectories.chains import pair_chains, propagate
 
 
 @pytest.mark.parametrize("nbar", [0.0, 0.4, 5.0])

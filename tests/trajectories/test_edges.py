@@ -5,12 +5,12 @@ import itertools
 import numpy as np
 import pytest
 
-import trajectories
-from nvmodel import CollectiveBattery
-from nvmodel.refusal import InputError
-from trajectories.angular import coupled_basis
-from trajectories.chains import pair_chains
-from trajectories.jumps import MOST_PHOTONS, thermal_photons
+from darkbattery import trajectories
+from darkbattery.nvmodel import CollectiveBattery
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.trajectories.angular import coupled_basis
+from darkbattery.trajectories.chains import pair_chains
+from darkbattery.trajectories.jumps import MOST_PHOTONS, thermal_photons
 
 NBARS = (0.0, 1e-300, 1e-16, 0.5, 1e6, 1e12)
 

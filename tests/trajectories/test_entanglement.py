@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import qutip
 
-from nvmodel import CollectiveBattery
-from trajectories import entanglement, evolve
-from trajectories.entanglement import (
+from darkbattery.nvmodel import CollectiveBattery
+from darkbattery.trajectories import entanglement, evolve
+from darkbattery.trajectories.entanglement import (
     log_negativity,
     log_negativity_and_rate,
     negative_part,

@@ -6,12 +6,12 @@ import qutip
 from scipy import sparse
 from scipy.sparse.linalg import expm_multiply
 
-from nvmodel import CollectiveBattery, InputError
+from darkbattery.nvmodel import CollectiveBattery, InputError
+from darkbattery.trajectories import evolve, sample, steady_state
+from darkbattery.trajectories.counting import photon_probabilities
+from darkbattery.trajectories.fewspins import to_qutip
+from darkbattery.trajectories.fluctuations import COUNTING, FLUCTUATIONS, OVER_RUNS
 from tests.systems import dark_state_energies, dark_state_weights, one_excitation_energy
-from trajectories import evolve, sample, steady_state
-from trajectories.counting import photon_probabilities
-from trajectories.fewspins import to_qutip
-from trajectories.fluctuations import COUNTING, FLUCTUATIONS, OVER_RUNS
 
 TIMES = np.array([0.1, 0.25, 0.5, 0.9])
 COLD = [CollectiveBattery(2, 10), CollectiveBattery(3, 2), CollectiveBattery(4, 4)]

@@ -8,12 +8,12 @@ import pytest
 import qutip
 from qutip import piqs
 
-import trajectories
-from nvmodel import CollectiveBattery, InputError
-from nvmodel.ergotropy import ergotropy_of_matrix
-from trajectories.fewspins import dicke_projectors, measure, to_qutip
-from trajectories.qutip_measures import state_ergotropy, state_log_negativity
-from trajectories.qutip_states import (
+from darkbattery import trajectories
+from darkbattery.nvmodel import CollectiveBattery, InputError
+from darkbattery.nvmodel.ergotropy import ergotropy_of_matrix
+from darkbattery.trajectories.fewspins import dicke_projectors, measure, to_qutip
+from darkbattery.trajectories.qutip_measures import state_ergotropy, state_log_negativity
+from darkbattery.trajectories.qutip_states import (
     conditional_states,
     density_matrices,
     measure_piqs,

@@ -6,13 +6,13 @@ import pytest
 from scipy.integrate import romb
 from scipy.linalg import expm
 
-from nvmodel import CollectiveBattery, InputError
-from trajectories import gridsteps
-from trajectories.angular import coupled_basis, lowering_squared
-from trajectories.chains import pair_chains, propagate
-from trajectories.grids import Blocks, Grid, ladder_grid, reading_weights
-from trajectories.gridsteps import propagate_readings
-from trajectories.heisenberg import coherence_chain, heisenberg_averages, level_chain
+from darkbattery.nvmodel import CollectiveBattery, InputError
+from darkbattery.trajectories import gridsteps
+from darkbattery.trajectories.angular import coupled_basis, lowering_squared
+from darkbattery.trajectories.chains import pair_chains, propagate
+from darkbattery.trajectories.grids import Blocks, Grid, ladder_grid, reading_weights
+from darkbattery.trajectories.gridsteps import propagate_readings
+from darkbattery.trajectories.heisenberg import coherence_chain, heisenberg_averages, level_chain
 
 
 def times_through_burst(n_battery: int, n_charger: int, count: int = 40) -> np.ndarray:

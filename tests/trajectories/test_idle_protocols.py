@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import meanfield
-from nvmodel import CollectiveBattery, InputError, LocalNoise, Pulse, Stage
-from trajectories import evolve, jumps, master, sample, single_run, steady_state
-from trajectories.counting import second_order_coherence
-from trajectories.fewspins import to_qutip
-from trajectories.qutip_states import density_matrices
-from trajectories.waiting import exact_waits, waiting_times
+from darkbattery import meanfield
+from darkbattery.nvmodel import CollectiveBattery, InputError, LocalNoise, Pulse, Stage
+from darkbattery.trajectories import evolve, jumps, master, sample, single_run, steady_state
+from darkbattery.trajectories.counting import second_order_coherence
+from darkbattery.trajectories.fewspins import to_qutip
+from darkbattery.trajectories.qutip_states import density_matrices
+from darkbattery.trajectories.waiting import exact_waits, waiting_times
 
 TIMES = [0.0, 0.3, 1.0, 2.0]
 NOISE = LocalNoise(dephasing=0.2, emission=0.1)

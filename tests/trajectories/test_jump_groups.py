@@ -5,14 +5,20 @@ import pytest
 from numba import njit
 from scipy import special, stats
 
-from nvmodel import CollectiveBattery, InputError
-from trajectories import evolve, sample, single_run
-from trajectories.conditional import unravelling
-from trajectories.jump_groups import _draw_ups, _group_time, _next_jumps, _rates, new_groups
-from trajectories.recording import follow, groups_of_runs, kernel_tables
-from trajectories.variates import new_source, rewind
-from trajectories.waiting import waiting_times
-from trajectories.walks import new_walker, start_walk, walk
+from darkbattery.nvmodel import CollectiveBattery, InputError
+from darkbattery.trajectories import evolve, sample, single_run
+from darkbattery.trajectories.conditional import unravelling
+from darkbattery.trajectories.jump_groups import (
+    _draw_ups,
+    _group_time,
+    _next_jumps,
+    _rates,
+    new_groups,
+)
+from darkbattery.trajectories.recording import follow, groups_of_runs, kernel_tables
+from darkbattery.trajectories.variates import new_source, rewind
+from darkbattery.trajectories.waiting import waiting_times
+from darkbattery.trajectories.walks import new_walker, start_walk, walk
 
 LEAST_P = 1e-4  # with fixed seeds
 

@@ -3,11 +3,11 @@ import pytest
 from scipy import sparse
 from scipy.linalg import expm
 
-from nvmodel import CollectiveBattery, LocalNoise, Stage
-from trajectories import krylov
-from trajectories.collective_stages import collective_states
-from trajectories.generator import INTEGRALS, Generator, Rates
-from trajectories.product_space import ProductSpace
+from darkbattery.nvmodel import CollectiveBattery, LocalNoise, Stage
+from darkbattery.trajectories import krylov
+from darkbattery.trajectories.collective_stages import collective_states
+from darkbattery.trajectories.generator import INTEGRALS, Generator, Rates
+from darkbattery.trajectories.product_space import ProductSpace
 
 
 def _generator(battery, coupled="both", parts=1):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from nvmodel import CollectiveBattery, LocalNoise, Polarised, Pulse, Stage
-from nvmodel.battery import without_idle_switching
-from nvmodel.preparation import dicke_mixture
-from trajectories.angular import known_eigenvector
-from trajectories.local_noise import (
+from darkbattery.nvmodel import CollectiveBattery, LocalNoise, Polarised, Pulse, Stage
+from darkbattery.nvmodel.battery import without_idle_switching
+from darkbattery.nvmodel.preparation import dicke_mixture
+from darkbattery.trajectories.angular import known_eigenvector
+from darkbattery.trajectories.local_noise import (
     CHANNELS,
     EDGE,
     LOW,
@@ -22,10 +22,10 @@ from trajectories.local_noise import (
     local_jump,
     roots,
 )
-from trajectories.noisy_runs import draw_irrep, generator
-from trajectories.nojump import begin_rotated, evolve_rotated
-from trajectories.series import series_until
-from trajectories.stages import empty_frame_of, log_binomials, plan
+from darkbattery.trajectories.noisy_runs import draw_irrep, generator
+from darkbattery.trajectories.nojump import begin_rotated, evolve_rotated
+from darkbattery.trajectories.series import series_until
+from darkbattery.trajectories.stages import empty_frame_of, log_binomials, plan
 
 SYSTEMS = [(2, 3), (3, 2), (1, 4), (5, 5), (4, 6)]
 

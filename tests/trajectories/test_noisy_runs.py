@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nvmodel import (
+from darkbattery.nvmodel import (
     CollectiveBattery,
     DickeState,
     InputError,
@@ -16,13 +16,13 @@ from nvmodel import (
     Solution,
     Stage,
 )
-from nvmodel.times import output_times
+from darkbattery.nvmodel.times import output_times
+from darkbattery.trajectories import evolve, sample, single_run
+from darkbattery.trajectories.jumps import AVAILABLE_WITH_NOISE
+from darkbattery.trajectories.noisy_records import count_noisy_runs
+from darkbattery.trajectories.noisy_runs import EXCITATIONS, PROCESSES
+from darkbattery.trajectories.tally import noisy_study
 from tests.explicit import Explicit
-from trajectories import evolve, sample, single_run
-from trajectories.jumps import AVAILABLE_WITH_NOISE
-from trajectories.noisy_records import count_noisy_runs
-from trajectories.noisy_runs import EXCITATIONS, PROCESSES
-from trajectories.tally import noisy_study
 
 EVERYTHING = tuple(AVAILABLE_WITH_NOISE)
 NOT_AVERAGED = ("local_loss", "daemonic_ergotropy", "peak_emission_time")
@@ -193,7 +193,7 @@ def test_dark_states_of_a_partly_polarised_charger():
     """p_J = sum over j_C, m_C of their weight times a squared Clebsch-Gordan coefficient."""
     from qutip import clebsch
 
-    from nvmodel.preparation import dicke_mixture
+    from darkbattery.nvmodel.preparation import dicke_mixture
 
     battery, runs = CollectiveBattery(2, 4, charger_start=Polarised(0.7)), 20_000
     found = sample(battery, [0.5], runs=runs, seed=4).distributions["dark_state"]

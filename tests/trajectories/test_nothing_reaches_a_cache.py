@@ -11,13 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import meanfield
-import nvmodel
-import runs
-import trajectories
-from meanfield.expected import read_map
-from nvmodel import CollectiveBattery, LocalNoise, Pulse, Stage
-from trajectories import evolve, sample, single_run, steady_state
+from darkbattery import meanfield, nvmodel, runs, trajectories
+from darkbattery.meanfield.expected import read_map
+from darkbattery.nvmodel import CollectiveBattery, LocalNoise, Pulse, Stage
+from darkbattery.trajectories import evolve, sample, single_run, steady_state
 
 TIMES = [0.0, 0.05, 0.2]
 COLD, WARM = CollectiveBattery(3, 6), CollectiveBattery(3, 6, nbar=0.4)

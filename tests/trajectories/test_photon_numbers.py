@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from nvmodel import CollectiveBattery, DickeState, Stage
+from darkbattery.nvmodel import CollectiveBattery, DickeState, Stage
+from darkbattery.trajectories import evolve
+from darkbattery.trajectories.angular import coupled_basis
 from tests.explicit import Explicit
-from trajectories import evolve
-from trajectories.angular import coupled_basis
 
 
 @pytest.mark.parametrize("time", [1e-4, 1.0])

@@ -7,10 +7,18 @@ import pytest
 import qutip
 from qutip import piqs
 
-from nvmodel import CollectiveBattery, DickeState, InputError, LocalNoise, Polarised, Pulse, Stage
-from trajectories import evolve
-from trajectories.fewspins import measure, to_qutip
-from trajectories.master import FOR_REAL_SPINS as AVAILABLE
+from darkbattery.nvmodel import (
+    CollectiveBattery,
+    DickeState,
+    InputError,
+    LocalNoise,
+    Polarised,
+    Pulse,
+    Stage,
+)
+from darkbattery.trajectories import evolve
+from darkbattery.trajectories.fewspins import measure, to_qutip
+from darkbattery.trajectories.master import FOR_REAL_SPINS as AVAILABLE
 
 BATTERY_NOISE = LocalNoise(dephasing=0.7, emission=0.3, pumping=0.1)
 CHARGER_NOISE = LocalNoise(dephasing=0.2, emission=0.5, pumping=0.25)

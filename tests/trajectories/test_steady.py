@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import qutip
 
-from nvmodel import CollectiveBattery, InputError
+from darkbattery.nvmodel import CollectiveBattery, InputError
+from darkbattery.trajectories import evolve, steady_state
+from darkbattery.trajectories.fewspins import measure, to_qutip
 from tests.systems import steady_energy_zero_temperature, two_spin_steady_z
-from trajectories import evolve, steady_state
-from trajectories.fewspins import measure, to_qutip
 
 
 def _energy(nb, nc, **fields):

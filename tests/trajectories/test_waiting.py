@@ -5,11 +5,11 @@ import pytest
 import qutip
 from scipy.linalg import expm
 
-from nvmodel import CollectiveBattery, InputError
-from trajectories import sample, single_run
-from trajectories.counting import second_order_coherence
-from trajectories.fewspins import to_qutip
-from trajectories.waiting import exact_waits, waiting_times
+from darkbattery.nvmodel import CollectiveBattery, InputError
+from darkbattery.trajectories import sample, single_run
+from darkbattery.trajectories.counting import second_order_coherence
+from darkbattery.trajectories.fewspins import to_qutip
+from darkbattery.trajectories.waiting import exact_waits, waiting_times
 
 EDGES = np.array([0.0, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 40.0])
 

@@ -5,16 +5,21 @@ import hashlib
 import numpy as np
 import pytest
 
-from nvmodel import CollectiveBattery, InputError
-from trajectories import evolve, sample, single_run
-from trajectories.angular import coupled_basis
-from trajectories.bonds import add_ways, bonds_of
-from trajectories.conditional import unravelling
-from trajectories.decays import DecayStudy, count_decays, count_few_photons, count_many_photons
-from trajectories.recording import groups_of_runs, kernel_tables
-from trajectories.records import count_records
-from trajectories.tally import collective_study
-from trajectories.walks import BATCH, interval_table
+from darkbattery.nvmodel import CollectiveBattery, InputError
+from darkbattery.trajectories import evolve, sample, single_run
+from darkbattery.trajectories.angular import coupled_basis
+from darkbattery.trajectories.bonds import add_ways, bonds_of
+from darkbattery.trajectories.conditional import unravelling
+from darkbattery.trajectories.decays import (
+    DecayStudy,
+    count_decays,
+    count_few_photons,
+    count_many_photons,
+)
+from darkbattery.trajectories.recording import groups_of_runs, kernel_tables
+from darkbattery.trajectories.records import count_records
+from darkbattery.trajectories.tally import collective_study
+from darkbattery.trajectories.walks import BATCH, interval_table
 
 
 def decay_arguments(battery, taus):

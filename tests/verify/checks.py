@@ -5,16 +5,15 @@ import math
 import numpy as np
 from scipy.constants import hbar
 
-import meanfield
-import trajectories
-from nvmodel.peaks import PEAK
-from nvmodel.protocol import Stage
+from darkbattery import meanfield, trajectories
+from darkbattery.nvmodel.peaks import PEAK
+from darkbattery.nvmodel.protocol import Stage
+from darkbattery.trajectories import jumps, master, steady
 from tests.verify import semiclassical
 from tests.verify.experiments import MOST_CLASSES as CLASSES
 from tests.verify.readings import FROM_RECORDS, READINGS
 from tests.verify.states import moments
 from tests.verify.unravelling import Unravelled
-from trajectories import jumps, master, steady
 
 RUNS = 2000
 # Two samples of 300 tell wrong conditional states by a few per cent of their spread

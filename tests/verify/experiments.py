@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from hypothesis import strategies as st
 
-from nvmodel import (
+from darkbattery.nvmodel import (
     CollectiveBattery,
     DickeState,
     Drive,
@@ -35,7 +35,7 @@ class Experiment:
         """Python that makes `check` (a function of `tests.verify.checks`) fail again."""
         return (
             "from math import inf\n"
-            "from nvmodel import *\n"
+            "from darkbattery.nvmodel import *\n"
             "from tests.verify import checks\n"
             "from tests.verify.experiments import Experiment\n"
             f"checks.{check}({self!r})\n"

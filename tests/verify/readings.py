@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from nvmodel.ergotropy import ergotropy_of_matrix
-from nvmodel.observables import OBSERVABLES
-from nvmodel.peaks import PEAK
+from darkbattery.nvmodel.ergotropy import ergotropy_of_matrix
+from darkbattery.nvmodel.observables import OBSERVABLES
+from darkbattery.nvmodel.peaks import PEAK
 
 # eigenvalues of the partial transpose below this are zero; between this and the next they are
 # neither to the digits there are, and the slope of the negativity is not compared

@@ -11,9 +11,9 @@ import numpy as np
 from scipy.constants import hbar
 from scipy.integrate import quad, solve_ivp
 
-from nvmodel import CollectiveBattery
-from nvmodel.observables import OBSERVABLES
-from nvmodel.peaks import PEAK
+from darkbattery.nvmodel import CollectiveBattery
+from darkbattery.nvmodel.observables import OBSERVABLES
+from darkbattery.nvmodel.peaks import PEAK
 from tests.verify.experiments import features
 
 RTOL = 1e-10

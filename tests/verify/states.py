@@ -13,8 +13,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import expm_multiply
 
-from nvmodel import CollectiveBattery
-from nvmodel.protocol import Pulse, Stage
+from darkbattery.nvmodel import CollectiveBattery
+from darkbattery.nvmodel.protocol import Pulse, Stage
 from tests.explicit import Explicit
 
 SAME_TIME = 1e-12  # relative; docs: outputs at the very time of a switch are read behind it

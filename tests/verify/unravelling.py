@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import expm
 
-from nvmodel.protocol import Pulse, Stage
+from darkbattery.nvmodel.protocol import Pulse, Stage
 from tests.verify.states import SAME_TIME, Spins
 
 HALVINGS = 16
