@@ -9,9 +9,8 @@ from types import FrameType
 # what a batch system or a person sends first; SIGUSR1 is Slurm's --signal
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 TIME_LIMIT = "time limit"
-# a callback of LLVM loses what is raised in it, and numba turns it into an error of its own
-COMPILER = ("numba", "llvmlite")
-COMPILING_SECONDS = 0.05  # after which a request that came while a kernel was compiled comes again
+CALLBACKS = "llvmlite"  # whose callbacks lose what is raised in them
+AGAIN_SECONDS = 0.02  # after which a request that found the program there comes again
 LOST_SECONDS = 5.0  # after which a block that is still there must have lost what was raised in it
 
 
@@ -25,6 +24,7 @@ class StopRequest:
     def __init__(self, time_limit: float | None = None) -> None:
         self._until = None if time_limit is None else time.monotonic() + time_limit
         self._at_once = False
+        self._raised = False
         self.reason: str | None = None
 
     @property
@@ -38,8 +38,8 @@ class StopRequest:
     def at_once(self) -> Iterator[None]:
         """Within the block a request raises Stopped where it finds the program.
 
-        For work that has no blocks to end after: one long average, a fit. Compiled kernels, and
-        their compilation, end first. Blocks may stand within each other.
+        For work that has no blocks to end after: one long average, a fit. Compiled kernels end
+        first. Blocks may stand within each other.
         """
         if self.requested:
             raise Stopped
@@ -48,6 +48,10 @@ class StopRequest:
         before = signal.signal(signal.SIGALRM, self._receive)
         try:
             yield
+        except Exception:
+            if self._raised:  # numba makes an error of its own of what it finds while it compiles
+                raise Stopped from None
+            raise
         finally:
             self._at_once = outer
             if not outer or self.reason is not None:
@@ -72,20 +76,24 @@ class StopRequest:
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if self.reason is not None and number == signal.SIGINT:
             raise KeyboardInterrupt  # asked twice: now
-        self.reason = TIME_LIMIT if number == signal.SIGALRM else signal.Signals(number).name
+        if number != signal.SIGALRM:
+            self.reason = signal.Signals(number).name
+        elif self.reason is None:
+            self.reason = TIME_LIMIT
         if not self._at_once:
             return
-        if _compiling(frame):
-            signal.setitimer(signal.ITIMER_REAL, COMPILING_SECONDS)
+        if _in_callback(frame):
+            signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
             return
+        self._raised = True
         signal.setitimer(signal.ITIMER_REAL, LOST_SECONDS)
         raise Stopped
 
 
-def _compiling(frame: FrameType | None) -> bool:
-    """Whether the program was found while it compiled a kernel."""
+def _in_callback(frame: FrameType | None) -> bool:
+    """Whether what is raised at this place of the program may be lost."""
     while frame is not None:
-        if frame.f_globals.get("__name__", "").split(".")[0] in COMPILER:
+        if frame.f_globals.get("__name__", "").split(".")[0] == CALLBACKS:
             return True
         frame = frame.f_back
     return False

@@ -258,7 +258,8 @@ def test_the_clock_ends_what_has_no_blocks():
         assert stop.reason == "time limit"
 
 
-def test_a_request_while_a_kernel_is_compiled_ends_the_work_after_it():
+@pytest.mark.parametrize("seconds", [0.05, 0.2, 0.35, 0.5])
+def test_a_request_while_a_kernel_is_compiled_ends_the_work(seconds, capfd):
     """numba would make the request an error of its own, and LLVM's callbacks would lose it."""
 
     @numba.njit(cache=False)
@@ -269,7 +270,7 @@ def test_a_request_while_a_kernel_is_compiled_ends_the_work_after_it():
         return total
 
     def asked():
-        time.sleep(0.3)  # of the seconds that the compilation takes
+        time.sleep(seconds)  # of the seconds that the compilation takes
         os.kill(os.getpid(), signal.SIGTERM)
 
     def work(stop):
@@ -282,7 +283,42 @@ def test_a_request_while_a_kernel_is_compiled_ends_the_work_after_it():
     with stop_on_signals() as stop, pytest.raises(Stopped):
         work(stop)
     asking.join()
-    assert kernel.signatures  # the compilation was left to end
+    assert stop.reason == "SIGTERM"
+    assert capfd.readouterr().err == ""
+
+
+def test_an_error_that_a_request_was_turned_into_is_a_stop():
+    def work(stop):
+        with stop.at_once():
+            try:
+                signal.raise_signal(signal.SIGTERM)
+            except Stopped as found:
+                raise ValueError("failed while lowering") from found
+
+    with stop_on_signals() as stop, pytest.raises(Stopped):
+        work(stop)
+
+
+def test_what_fails_without_a_request_stays_an_error():
+    with stop_on_signals() as stop, pytest.raises(ValueError, match="wrong"), stop.at_once():
+        raise ValueError("wrong")
+
+
+def test_llvms_callbacks_are_left_first():
+    """A stand-in of its module, which calls back what loses anything that is raised in it."""
+    reached = []
+    place = {"__name__": "llvmlite.binding", "hook": lambda: signal.raise_signal(signal.SIGTERM)}
+    exec("def notify(reached):\n    hook()\n    reached.append(1)", place)
+
+    def work(stop):
+        with stop.at_once():
+            place["notify"](reached)
+            time.sleep(30.0)
+
+    with stop_on_signals() as stop, pytest.raises(Stopped):
+        work(stop)
+    assert reached == [1]
+    assert stop.reason == "SIGTERM"  # the alarm that asks again is no time limit
 
 
 def test_a_request_that_a_callback_lost_comes_again(monkeypatch):
