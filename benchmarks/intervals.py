@@ -29,7 +29,7 @@ from darkbattery.nvmodel import (
     SpinEnsemble,
     Stage,
 )
-from darkbattery.runs.paper.document import replaced
+from darkbattery.runs.pages import replaced
 from darkbattery.trajectories.jumps import available
 
 Array = NDArray[np.float64]

@@ -34,7 +34,7 @@ from darkbattery.nvmodel import CollectiveBattery
 from darkbattery.runs.checkpoint import write_tallies
 from darkbattery.runs.distribute import Job
 from darkbattery.runs.messages import FAN_OUT
-from darkbattery.runs.paper.document import replaced
+from darkbattery.runs.pages import replaced
 from darkbattery.runs.team import FIRST_SHARE, PIECE_SECONDS, Pool, Report
 
 BATTERY = CollectiveBattery(10, 50)

@@ -20,7 +20,8 @@ from rich.console import Console
 from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.resonator import of_the_reservoir
 from darkbattery.runs.execute import Order, execute
-from darkbattery.runs.fluctuations_page import draw, fill
+from darkbattery.runs.fluctuations_figure import draw
+from darkbattery.runs.pages import fill
 from darkbattery.runs.parts import point_folder
 from darkbattery.runs.store import load
 from darkbattery.runs.world import ending_together, has_terminal, rank_of, working_communicator

@@ -21,8 +21,7 @@ from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.resonator import Resonator, ResonatorBattery
 from darkbattery.runs.models import Model
-from darkbattery.runs.paper.document import replaced
-from darkbattery.runs.paper.table import markdown
+from darkbattery.runs.pages import markdown, replaced
 from darkbattery.trajectories.methods import CLOSED, IN_RESERVOIR
 
 RATIO, RUNS = 5, 1000

@@ -18,8 +18,7 @@ from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.observables import OBSERVABLES
 from darkbattery.nvmodel.resonator import Resonator, ResonatorBattery
 from darkbattery.runs.engines import quantum_methods
-from darkbattery.runs.paper.document import replaced
-from darkbattery.runs.paper.table import markdown
+from darkbattery.runs.pages import markdown, replaced
 
 PLAIN = CollectiveBattery(10, 50)
 # how the page calls what sets each apart from PLAIN

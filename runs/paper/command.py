@@ -10,13 +10,13 @@ from rich.console import Console
 
 from darkbattery.nvmodel.numbers import counted
 from darkbattery.nvmodel.refusal import InputError
+from darkbattery.runs.pages import markdown
 from darkbattery.runs.paper.drawing import draw, save
 from darkbattery.runs.paper.evidence import Evidence, gather
 from darkbattery.runs.paper.panels import LAYOUTS, Layout, panel_data, panels_of, tables_of
 from darkbattery.runs.paper.table import (
     appendix_table,
     claims_table,
-    markdown,
     rich_appendix,
     rich_claims,
     rich_numbers,

@@ -4,18 +4,16 @@ The tables stand in the page between marks, so that the text around them is writ
 verdict is.
 """
 
-import re
 import shutil
 import sys
 from pathlib import Path
 
 import pandas as pd
 
-from darkbattery.nvmodel.refusal import InputError
-from darkbattery.runs.paper.table import markdown, tally
+from darkbattery.runs.pages import markdown, replaced, rows_of_page
+from darkbattery.runs.paper.table import tally
 
 TABLES = ("claims", "appendix", "two_spins")
-_MARKED = r"(<!-- {name}: generated -->\n)(.*?)(<!-- {name}: end -->)"
 
 
 def refresh(result: Path, page: Path) -> None:
@@ -36,19 +34,7 @@ def refresh(result: Path, page: Path) -> None:
 
 def documented_verdicts(page: Path) -> dict[str, str]:
     """Verdict by claim, as `page` has them."""
-    found = re.search(_MARKED.format(name="claims"), page.read_text(encoding="utf-8"), re.DOTALL)
-    if found is None:
-        raise InputError("page", str(page), "has no marks for the claims")
-    rows = [line.strip("| ").split(" | ") for line in found[2].splitlines() if line[:2] == "| "]
-    return {row[0]: row[-1] for row in rows[2:]}
-
-
-def replaced(text: str, name: str, content: str) -> str:
-    """`text` with other content between the marks of that name; refused without them."""
-    pattern = re.compile(_MARKED.format(name=name), re.DOTALL)
-    if not pattern.search(text):
-        raise InputError("page", name, "has no such marks")
-    return pattern.sub(lambda marks: marks[1] + content + marks[3], text)
+    return {row[0]: row[-1] for row in rows_of_page(page, "claims")}
 
 
 if __name__ == "__main__":

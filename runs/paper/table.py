@@ -1,6 +1,5 @@
 """All claims measured, and the two tables (claims, appendix) in the forms people read them in."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from textwrap import wrap
 
@@ -10,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from darkbattery.runs.pages import cell
 from darkbattery.runs.paper.appendix import (
     OCCUPATIONS,
     STARTS,
@@ -27,7 +27,6 @@ from darkbattery.runs.paper.claims_power import POWER_CLAIMS
 from darkbattery.runs.paper.claims_temperature import TEMPERATURE_CLAIMS
 from darkbattery.runs.paper.evidence import Evidence
 from darkbattery.runs.tables import Fitted
-from darkbattery.runs.typeset import typeset
 
 CLAIMS: tuple[Claim, ...] = (
     *ENERGY_CLAIMS,
@@ -100,29 +99,6 @@ def two_spins_table() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def markdown(table: pd.DataFrame) -> str:
-    """The table as Markdown, with its notation set as mathematics.
-
-    >>> print(markdown(pd.DataFrame({"a": ["x|y"], "N_B": ["z"]})))
-    | a | $N_B$ |
-    | --- | --- |
-    | x\\|y | z |
-    """
-    lines = [_row(table.columns), "|" + " --- |" * len(table.columns)]
-    return "\n".join(lines + [_row(map(_cell, row)) for row in table.itertuples(index=False)])
-
-
-def _row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(typeset(cell).replace("|", r"\|") for cell in cells) + " |"
-
-
-def _cell(value: object) -> str:
-    # below 1e-9 a number read from a long evolution is rounding
-    if isinstance(value, float):
-        return f"{value if abs(value) > 1e-9 else 0.0:.6g}"
-    return str(value)
-
-
 def tally(claims: pd.DataFrame) -> str:
     """How many claims got which verdict, in one line."""
     counts = claims["verdict"].value_counts()
@@ -160,7 +136,7 @@ def _headed(verdict: str, what: str) -> Text:
 def rich_numbers(table: pd.DataFrame, title: str, fixed: int = 1) -> Fitted:
     """A table of numbers for a terminal; its first columns say what a row is of."""
     columns = [
-        (_broken(str(name)), [_cell(value) for value in table[name]]) for name in table.columns
+        (_broken(str(name)), [cell(value) for value in table[name]]) for name in table.columns
     ]
     return Fitted(columns[:fixed], [[column] for column in columns[fixed:]], heading=title)
 

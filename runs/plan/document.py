@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from darkbattery.runs.paper.document import replaced
+from darkbattery.runs.pages import replaced
 
 RECORD = "plan.json"
 ROUNDING = 1e-14

@@ -13,17 +13,14 @@ import pandas as pd
 
 from darkbattery import meanfield
 from darkbattery.meanfield.expected import MAP
-from darkbattery.runs.paper.document import replaced
-from darkbattery.runs.paper.table import markdown
+from darkbattery.runs.pages import fill
 from darkbattery.runs.regimes.command import FIGURES, TABLES
 
 
 def refresh(result: Path, page: Path, package: Path = Path(meanfield.__file__).parent) -> None:
     """Put the tables of a result of `darkbattery regimes` into `page`, its PNGs beside it."""
-    text = page.read_text(encoding="utf-8")
-    for path in sorted((result / TABLES).glob("*.parquet")):
-        text = replaced(text, path.stem, markdown(pd.read_parquet(path)) + "\n")
-    page.write_text(text, encoding="utf-8")
+    tables = sorted((result / TABLES).glob("*.parquet"))
+    fill(page, {path.stem: pd.read_parquet(path) for path in tables})
     figures = page.parent / "figures"
     figures.mkdir(exist_ok=True)
     for drawing in sorted((result / FIGURES).glob("*.png")):

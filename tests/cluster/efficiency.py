@@ -16,7 +16,7 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from darkbattery.runs.paper.document import replaced
+from darkbattery.runs.pages import replaced
 from tests.cluster.nodes import SMALL, Cluster
 from tests.mpi import launch
 from tests.mpi.wheels import NAMES, Wheel, installed

@@ -17,7 +17,7 @@ from darkbattery.runs.fluctuations import (
     shown,
     spread,
 )
-from darkbattery.runs.fluctuations_page import fill, rows_of_page
+from darkbattery.runs.pages import fill, rows_of_page
 from darkbattery.trajectories import sample, steady_state
 from darkbattery.trajectories.endstates import dark_states
 

@@ -15,7 +15,7 @@ from darkbattery.meanfield.expected import read_map
 from darkbattery.nvmodel import CollectiveBattery, InputError
 from darkbattery.runs.comparison.matching import Source, matched
 from darkbattery.runs.definition import find_definition, read_definition
-from darkbattery.runs.paper.table import markdown
+from darkbattery.runs.pages import markdown
 from darkbattery.runs.regimes.document import refresh
 from darkbattery.runs.regimes.errors import LEVELS, error_map, usable_from
 from darkbattery.runs.regimes.evidence import (

@@ -1,6 +1,5 @@
-"""The page and the figure of `runs.fluctuations`: tables between marks, what single runs do."""
+"""The figure of `runs.fluctuations`: what single runs do."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,39 +10,11 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.refusal import InputError
-from darkbattery.runs.paper.table import markdown
-
-_MARKED = r"(<!-- {name}: generated -->\n)(.*?)(<!-- {name}: end -->)"
 BINS = 30
-
-
-def fill(page: Path, tables: Mapping[str, pd.DataFrame]) -> None:
-    """Put each table between its marks; InputError where the page has none."""
-    text = page.read_text(encoding="utf-8")
-    for name, table in tables.items():
-        marks = _found(page, text, name)
-        text = text[: marks.start(2)] + markdown(table) + "\n" + text[marks.end(2) :]
-    page.write_text(text, encoding="utf-8")
-
-
-def rows_of_page(page: Path, name: str) -> list[list[str]]:
-    """The cells of a table of the page, without its header."""
-    found = _found(page, page.read_text(encoding="utf-8"), name)
-    rows = [line.strip("| ").split(" | ") for line in found[2].splitlines() if line[:1] == "|"]
-    return [[cell.strip() for cell in row] for row in rows[2:]]
-
-
-def _found(page: Path, text: str, name: str) -> re.Match[str]:
-    found = re.search(_MARKED.format(name=name), text, re.DOTALL)
-    if found is None:
-        raise InputError("page", str(page), f"has no marks for {name}")
-    return found
 
 
 def draw(panels: Mapping[str, Any], path: Path) -> None:
