@@ -369,7 +369,7 @@ def to_be_solved(battery: CollectiveBattery, times: ArrayLike) -> CollectiveBatt
     >>> to_be_solved(CollectiveBattery(2, 3, protocol=(Stage(2.0),)), [1.0, 3.0])
     Traceback (most recent call last):
         ...
-    nvmodel.refusal.InputError: times[1] = 3.0: must be <= 2, where the protocol ends
+    darkbattery.nvmodel.refusal.InputError: times[1] = 3.0: must be <= 2, where the protocol ends
     """
     refuse_beyond(battery.stages, np.asarray(times, dtype=float))
     return without_idle_switching(battery)
@@ -386,7 +386,7 @@ def only_collective(battery: CollectiveBattery, where: str) -> None:
     >>> only_collective(CollectiveBattery(2, 3, detuning=0.1), "the steady state")
     Traceback (most recent call last):
         ...
-    nvmodel.refusal.InputError: detuning = 0.1: not in the steady state; use trajectories.evolve ...
+    darkbattery.nvmodel.refusal.InputError: detuning = 0.1: not in the steady state; ...
     """
     for name in battery.beyond_collective:
         raise InputError(

@@ -19,7 +19,7 @@ class InputError(ValueError):
     >>> raise InputError("nbar", -1.0, "must be a finite number >= 0")
     Traceback (most recent call last):
         ...
-    nvmodel.refusal.InputError: nbar = -1.0: must be a finite number >= 0
+    darkbattery.nvmodel.refusal.InputError: nbar = -1.0: must be a finite number >= 0
     """
 
     def __init__(self, field: str, value: object, allowed: str) -> None:

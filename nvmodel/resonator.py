@@ -339,7 +339,7 @@ def of_a_resonator(model: object) -> ResonatorBattery:
     >>> of_a_resonator(CollectiveBattery(n_battery=1, n_charger=2))
     Traceback (most recent call last):
         ...
-    nvmodel.refusal.InputError: model = CollectiveBattery(...): must be a ResonatorBattery
+    darkbattery.nvmodel.refusal.InputError: model = CollectiveBattery(...): must be a ...
     """
     if not isinstance(model, ResonatorBattery):
         raise InputError("model", model, "must be a ResonatorBattery")

@@ -116,7 +116,7 @@ class Solution(Mapping[str, Array]):
     >>> solution["ergotropy"]
     Traceback (most recent call last):
         ...
-    nvmodel.refusal.NotComputedError: observable = 'ergotropy': not computed: add it to observables
+    darkbattery.nvmodel.refusal.NotComputedError: observable = 'ergotropy': not computed: ...
     >>> solution.to_dataframe()
        time observable  value  error
     0   0.0      power    0.0    NaN

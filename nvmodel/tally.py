@@ -95,7 +95,7 @@ class RunSpans:
     >>> RunSpans(((0, 10),)).union(RunSpans(((5, 6),)))
     Traceback (most recent call last):
         ...
-    nvmodel.refusal.InputError: runs = [5, 6): already counted; merged ranges must be disjoint
+    darkbattery.nvmodel.refusal.InputError: runs = [5, 6): already counted; ...
     """
 
     spans: tuple[tuple[int, int], ...]
@@ -152,7 +152,7 @@ def run_range(runs: int, first: int, seed: int) -> tuple[int, int, int]:
     >>> run_range(10, 2**32 - 5, 1)
     Traceback (most recent call last):
         ...
-    nvmodel.refusal.InputError: first = 4294967291: must be a whole number, 0 to 4294967286
+    darkbattery.nvmodel.refusal.InputError: first = 4294967291: must be a whole number, ...
     """
     runs = whole_number("runs", runs, least=1, most=MOST_RUNS)
     first = whole_number("first", first, least=0, most=MOST_RUNS - runs)

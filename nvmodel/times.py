@@ -20,7 +20,7 @@ def output_times(times: ArrayLike) -> NDArray[np.float64]:
     >>> output_times([1.0, 0.5])
     Traceback (most recent call last):
         ...
-    nvmodel.refusal.InputError: times[1] = 0.5: must be greater than the time before it (1.0)
+    darkbattery.nvmodel.refusal.InputError: times[1] = 0.5: must be greater than ...
     """
     array = listed_numbers("times", times)
     if array.size == 0:

@@ -278,7 +278,7 @@ def collective_study(
         usable_bounds(bounds),
         spread_bounds(J),
         _photon_width(2.0 * J + 1.5 * (thermal_emission(battery, float(basis.J[0])) * last)),
-        basis.J,
+        basis.J.copy(),  # the basis is remembered, a study is handed out
         None,
     )
 

@@ -95,7 +95,7 @@ def test_different_studies_and_overlapping_runs_do_not_merge():
     one = meanfield.sample(SMALL, [0.0, 1.0], runs=10, seed=3)
     with pytest.raises(InputError, match="disjoint"):
         one.merge(meanfield.sample(SMALL, [0.0, 1.0], runs=10, seed=3, first=5))
-    with pytest.raises(InputError, match="same model"):
+    with pytest.raises(InputError, match="not the same study"):
         one.merge(meanfield.sample(SMALL, [0.0, 1.0], runs=10, seed=4, first=10))
 
 

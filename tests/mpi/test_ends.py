@@ -37,8 +37,8 @@ def answer_of(two_ranks, cwd, seconds=150, **environment):
 
 
 def ours(err):
-    # the launcher puts a space before a line that it passes on amid its own notice
-    return [line for line in err.splitlines() if line.lstrip().startswith("darkbattery:")]
+    # the launcher puts a space or a NUL before a line that it passes on amid its own notice
+    return [line for line in err.splitlines() if line.lstrip(" \0").startswith("darkbattery:")]
 
 
 @needs_mpi

@@ -15,7 +15,10 @@ def test_a_field_along_100_at_25_millikelvin():
     answer = shown("--field", 0, 0, 9.4e-3, "--temperature", 0.025)
     assert answer.exit_code == 0
     assert "D = 2877.38 MHz" in answer.output
-    rows = [line for line in answer.output.splitlines() if " level " in line and "[" in line]
+    levels = ("lower", "upper")
+    rows = [
+        line for line in answer.output.splitlines() if "[" in line and line.split()[3] in levels
+    ]
     assert len(rows) == 8
     # four equal axes, the triplet of 14N
     assert sum("2749.5" in row and "-2.1" in row for row in rows) == 4
