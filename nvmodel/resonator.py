@@ -328,7 +328,7 @@ def of_the_reservoir(model: object) -> CollectiveBattery:
         raise InputError(
             "battery",
             model,
-            "has a resonator: take meanfield.evolve or sample, or eliminate_resonator() first",
+            "has a resonator: evolve, sample, steady_state take it; here eliminate_resonator()",
         )
     raise InputError("battery", model, "must be a CollectiveBattery")
 

@@ -82,6 +82,11 @@ def chosen(definition: RunDefinition, point: Point, method: Method) -> Choice:
     quantum = replace(definition, engine="quantum", order=None, classes=None, delays="modal")
     if model.reservoir is None and model.resonator is None:
         return Choice(quantum, model, observables_of(quantum, method), "closed: solved exactly")
+    if model.resonator is not None:
+        within = _in_reach(model, times, method, definition.runs)
+        names = asked if asked is None else tuple(name for name in asked if name in within)
+        if within and names != () and not _not_covered(asked, within, model, method):
+            return Choice(quantum, model, names, "exact at this size, with the resonator itself")
     reduced = _reduced(model)
     if reduced.battery is not None:
         within = _in_reach(reduced.battery, times, method, definition.runs)
@@ -226,14 +231,12 @@ def _reduced(model: Model) -> _Reduced:
     return _Reduced(battery, f"{text} ({size.cause})", "")
 
 
-def _in_reach(
-    battery: CollectiveBattery, times: Array, method: Method, runs: int | None
-) -> tuple[str, ...]:
-    methods = quantum_methods(battery, method)
+def _in_reach(model: Model, times: Array, method: Method, runs: int | None) -> tuple[str, ...]:
     until = np.array([np.inf]) if method == "steady" else times
     try:
-        names = offered(methods, battery)
-        return within_reach(methods, Problem(battery, until, names, runs))
+        methods = quantum_methods(model, method)
+        names = offered(methods, model)
+        return within_reach(methods, Problem(model, until, names, runs))
     except InputError:
         return ()
 

@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 from darkbattery import trajectories
 from darkbattery.nvmodel import CollectiveBattery
 from darkbattery.nvmodel.method import Problem, Work, able
-from darkbattery.nvmodel.resonator import of_the_reservoir
+from darkbattery.nvmodel.resonator import ResonatorBattery, of_the_reservoir
 from darkbattery.runs.choice import Choice, chosen, observables_of
 from darkbattery.runs.definition import Method, Point, RunDefinition
 from darkbattery.runs.engines import engine_of
-from darkbattery.trajectories import master, steady
+from darkbattery.trajectories import cavity_master, master, steady
+from darkbattery.trajectories.cavity_master import AT_RESONATOR
 from darkbattery.trajectories.master import EVOLVE
 from darkbattery.trajectories.readout import FROM_ENTANGLEMENT
-from darkbattery.trajectories.steady import STEADY
+from darkbattery.trajectories.steady import STEADY, in_reservoir
 
 Array = NDArray[np.float64]
 
@@ -140,7 +141,9 @@ def _sampled(choice: Choice, times: Array) -> tuple[float, float]:
 
 def _steady(choice: Choice, times: Array) -> tuple[float, float]:
     model, names = choice.model, choice.observables
-    battery = of_the_reservoir(model)  # the only model that method takes
+    battery = (
+        in_reservoir(model) if isinstance(model, ResonatorBattery) else of_the_reservoir(model)
+    )
     problem = Problem(battery, np.array([np.inf]), steady.asked(battery, names))
     work = able(STEADY, problem).work(problem)
     assert work is not None
@@ -166,6 +169,9 @@ def _evolved(choice: Choice, times: Array) -> tuple[float, float]:
 
 def _averages_work(choice: Choice, times: Array) -> Work | None:
     """What is known of the work beforehand; refused where `evolve` would for the size."""
+    if choice.model.resonator is not None:
+        problem = Problem(choice.model, times, cavity_master.asked(choice.observables))
+        return able(AT_RESONATOR, problem).work(problem)
     if choice.model.reservoir is None:
         return None
     battery = of_the_reservoir(choice.model)

@@ -7,14 +7,15 @@ from typing import Any
 
 from darkbattery import meanfield, trajectories
 from darkbattery.meanfield import methods
+from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.method import Kind, Method, Problem, offered
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.resonator import of_the_reservoir
+from darkbattery.nvmodel.resonator import ResonatorBattery, of_the_reservoir
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.runs.definition import RunDefinition
 from darkbattery.runs.distribute import Sample
 from darkbattery.runs.models import Model
-from darkbattery.trajectories.methods import CLOSED, IN_RESERVOIR
+from darkbattery.trajectories.methods import AT_RESONATOR, CLOSED, IN_RESERVOIR
 
 Names = tuple[str, ...] | None
 Average = Callable[[Any, Any, Names], Solution]
@@ -41,7 +42,7 @@ def engine_of(definition: RunDefinition) -> Engine:
             ("steady", "evolve", "sample"),
             lambda model, method: offered(quantum_methods(model, method), model),
             _evolve_quantum,
-            lambda model, times, names: trajectories.steady_state(of_the_reservoir(model), names),
+            _steady_quantum,
             trajectories.sample,
             None,
         )
@@ -63,10 +64,12 @@ def engine_of(definition: RunDefinition) -> Engine:
 
 def quantum_methods(model: Model, kind: Kind) -> tuple[Method, ...]:
     """The quantum engine's methods of a kind for a model; refused where there are none."""
-    if model.resonator is not None:
-        raise InputError("run.engine", "quantum", 'has no resonator: use engine = "semiclassical"')
-    methods = IN_RESERVOIR if model.reservoir is not None else CLOSED
+    at_resonator = AT_RESONATOR if model.resonator is not None else CLOSED
+    methods = IN_RESERVOIR if model.reservoir is not None else at_resonator
     found = tuple(method for method in methods if method.kind == kind)
+    if not found and model.resonator is not None:
+        only = ", ".join(sorted({method.kind for method in methods}))
+        raise InputError("run.method", kind, f"with a resonator the quantum engine has {only}")
     if not found:
         raise InputError("run.method", kind, 'a closed Dicke battery has "evolve"')
     return found
@@ -84,11 +87,17 @@ def semiclassical_method(definition: RunDefinition, kind: Kind) -> Method:
 
 
 def _evolve_quantum(model: Model, times: Any, names: Names) -> Solution:
-    if model.reservoir is not None:
-        return trajectories.evolve(of_the_reservoir(model), times, names)
+    if isinstance(model, CollectiveBattery | ResonatorBattery):
+        return trajectories.evolve(model, times, names)
     (method,) = quantum_methods(model, "evolve")
     asked = method.offers(model) if names is None else names
     return method.solve(Problem(model, times, tuple(asked)))
+
+
+def _steady_quantum(model: Model, times: Any, names: Names) -> Solution:
+    if isinstance(model, ResonatorBattery):
+        return trajectories.steady_state(model, names)
+    return trajectories.steady_state(of_the_reservoir(model), names)
 
 
 def _no_steady_state(model: Any, times: Any, names: Names) -> Solution:

@@ -31,7 +31,7 @@ def with_jumps(
     """
     one = chosen(definition, point, "sample")
     model = one.model
-    if one.definition.engine != "quantum":
+    if one.definition.engine != "quantum" or model.resonator is not None:
         return None
     model = of_the_reservoir(one.model)
     times = one.definition.times_of(model)

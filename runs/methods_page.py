@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import constants
 
 from darkbattery.meanfield import methods as semiclassical
 from darkbattery.nvmodel.battery import CollectiveBattery
@@ -22,7 +23,7 @@ from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.resonator import Resonator, ResonatorBattery
 from darkbattery.runs.models import Model
 from darkbattery.runs.pages import markdown, replaced
-from darkbattery.trajectories.methods import CLOSED, IN_RESERVOIR
+from darkbattery.trajectories.methods import AT_RESONATOR, CLOSED, IN_RESERVOIR
 
 RATIO, RUNS = 5, 1000
 BURSTS = 20.0  # until when, in units of the time in which a burst grows e-fold
@@ -73,6 +74,12 @@ def _slow_resonator(spins: int) -> ResonatorBattery:
     )
 
 
+def _warm_resonator(spins: int) -> Model:
+    model = _slow_resonator(spins)
+    kelvin = constants.h * model.resonator.frequency_hz / constants.k
+    return replace(model, resonator=replace(model.resonator, temperature_k=kelvin / np.log(3.0)))
+
+
 def _driven(spins: int) -> Model:
     model = _slow_resonator(spins)
     return replace(model, drive=Drive(amplitude=1e3, duration_s=1e-6))
@@ -83,6 +90,7 @@ WARM = Case("reservoir, nbar = 0.5", _warm)
 NOISY = Case("noise of single spins", _noisy)
 CLOSED_ONE = Case("closed resonator (Dicke)", _closed)
 RESONATOR = Case("resonator", _slow_resonator)
+WARM_RESONATOR = Case("resonator, nbar = 0.5", _warm_resonator)
 DRIVEN = Case("driven resonator", _driven)
 KINDS = {"steady": "steady state", "evolve": "averages", "sample": "single runs"}
 
@@ -91,6 +99,7 @@ def methods_table() -> pd.DataFrame:
     """A row a method and kind of model: the largest battery for each kind of observable."""
     rows = [
         *(("quantum", one, case) for one in IN_RESERVOIR for case in (RESERVOIR, WARM, NOISY)),
+        *(("quantum", one, case) for one in AT_RESONATOR for case in (RESONATOR, WARM_RESONATOR)),
         *(("quantum", one, CLOSED_ONE) for one in CLOSED),
         *(
             ("semiclassical", one, case)

@@ -18,22 +18,24 @@ from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.observables import OBSERVABLES
 from darkbattery.nvmodel.resonator import Resonator, ResonatorBattery
 from darkbattery.runs.engines import quantum_methods
+from darkbattery.runs.models import Model
 from darkbattery.runs.pages import markdown, replaced
 
 PLAIN = CollectiveBattery(10, 50)
-# how the page calls what sets each apart from PLAIN
-BEYOND = {
-    "warm": CollectiveBattery(10, 50, nbar=0.5),
-    "noisy": CollectiveBattery(10, 50, battery_noise=LocalNoise(dephasing=1.0)),
-    "missed": CollectiveBattery(10, 50, detector_efficiency=0.5),
-    "large": CollectiveBattery(10**9, 5 * 10**9),
-}
 RESONATOR = ResonatorBattery(
     battery=SpinEnsemble(number=10, coupling=1.0),
     charger=SpinEnsemble(number=50, coupling=1.0),
     resonator=Resonator(frequency_hz=3e9, linewidth_fwhm_hz=1e6, temperature_k=0.025),
 )
-CASES = ("warm", "noisy", "missed", "large")
+# how the page calls what sets each apart from PLAIN
+BEYOND: dict[str, Model] = {
+    "warm": CollectiveBattery(10, 50, nbar=0.5),
+    "noisy": CollectiveBattery(10, 50, battery_noise=LocalNoise(dephasing=1.0)),
+    "missed": CollectiveBattery(10, 50, detector_efficiency=0.5),
+    "large": CollectiveBattery(10**9, 5 * 10**9),
+    "resonator": RESONATOR,
+}
+CASES = ("warm", "noisy", "missed", "large", "resonator")
 NOT_NOISY = tuple(case for case in CASES if case != "noisy")
 QUANTUM: dict[Kind, tuple[str, ...]] = {"steady": NOT_NOISY, "evolve": CASES, "sample": CASES}
 SEMICLASSICAL = {
@@ -67,9 +69,10 @@ def observables_table() -> pd.DataFrame:
 
 
 def _offers(kind: Kind, cases: tuple[str, ...]) -> dict[str, set[str]]:
-    models = {"": PLAIN} | {case: BEYOND[case] for case in cases}
-    ways = quantum_methods(PLAIN, kind)
-    return {case: set(offered(ways, model)) for case, model in models.items()}
+    models: dict[str, Model] = {"": PLAIN} | {case: BEYOND[case] for case in cases}
+    return {
+        case: set(offered(quantum_methods(model, kind), model)) for case, model in models.items()
+    }
 
 
 def _except(name: str, offers: Mapping[str, set[str]]) -> str:

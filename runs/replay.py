@@ -72,10 +72,10 @@ def replay(result: Result, run: int, point: int) -> Replay:
     last = definition.first + definition.runs - 1
     whole_number("--run", run, least=definition.first, most=last)
     one = chosen(definition, points[point], "sample")
-    if one.definition.engine == "quantum":
+    if one.definition.engine == "quantum" and one.model.resonator is None:
         states, jumps = _quantum(one.definition, of_the_reservoir(one.model), run)
     else:
-        states, jumps = _semiclassical(one.definition, one.model, run)
+        states, jumps = _without_record(one.definition, one.model, run)
     sharp = with_jumps(definition, points[point], run, DRAWN)
     axis = clock(definition).axis
     return Replay(run, states, jumps, states if sharp is None else sharp, axis)
@@ -95,7 +95,7 @@ def _quantum(
     return states, pd.DataFrame(jumps)
 
 
-def _semiclassical(
+def _without_record(
     definition: RunDefinition, model: Model, run: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     engine, times = engine_of(definition), definition.times_of(model)

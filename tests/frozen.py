@@ -164,6 +164,10 @@ BROAD = replace(MORE, line=QGaussian(5e6, q=1.39))
 WITH_LINE = ResonatorBattery(BROAD, MODE, battery=SPINS)
 DRIVEN = ResonatorBattery(SPINS, MODE, drive=Drive(amplitude=1e13, duration_s=1e-7))
 SECONDS = [0.0, 1e-7, 4e-7]
+ALIKE = SpinEnsemble(number=2, coupling=4.0)
+FEW_WITH_MODE = ResonatorBattery(
+    replace(ALIKE, number=4), Resonator(3.1e9, linewidth_fwhm_hz=1.0, temperature_k=0.1), ALIKE
+)
 
 SAMPLED = ("battery_energy", "power", "ergotropy", "daemonic_ergotropy", "peak_emission_time")
 SPREADS = ("energy_variance_conditional", "energy_variance_runs", "fano_factor")
@@ -195,6 +199,7 @@ CASES: dict[str, Callable[[], Found]] = {
     "jumps: T = 0, R < 1": _jumps(CollectiveBattery(7, 3), observables=SAMPLED),
     "jumps: T > 0": _jumps(WARM, observables=(*SAMPLED, *SPREADS)),
     "jumps: T > 0, rows": _jumps(WARM, records="summary"),
+    "jumps: with the mode": _jumps(FEW_WITH_MODE),
     "jumps: in groups": partial(
         of_solution,
         partial(trajectories.sample, LARGE, [0.0, 5e-9, 2e-8], runs=3, seed=SEED),

@@ -10,7 +10,7 @@ from darkbattery.nvmodel.ergotropy import ladder_ergotropy
 from darkbattery.nvmodel.observables import Needs, needing, requested
 from darkbattery.nvmodel.peaks import PEAK
 from darkbattery.nvmodel.refusal import InputError, whole_number
-from darkbattery.nvmodel.resonator import of_the_reservoir
+from darkbattery.nvmodel.resonator import ResonatorBattery, of_the_reservoir
 from darkbattery.nvmodel.rows import Records, Summary, summary_of
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.sums import MOST_RUNS
@@ -18,6 +18,7 @@ from darkbattery.nvmodel.tally import run_range
 from darkbattery.nvmodel.times import output_times
 from darkbattery.trajectories.angular import clebsch_gordan, coupled_basis
 from darkbattery.trajectories.bonds import END_BONDS
+from darkbattery.trajectories.cavity_runs import sample_cavity
 from darkbattery.trajectories.conditional import BATTERY_Z, unravelling
 from darkbattery.trajectories.decays import (
     FEW_CELLS,
@@ -53,7 +54,7 @@ MOST_TABLE = 64_000_000  # elements of the tables of bonds, and of amplitudes: 5
 
 
 def sample(
-    battery: CollectiveBattery,
+    battery: CollectiveBattery | ResonatorBattery,
     times: ArrayLike,
     runs: int,
     seed: int,
@@ -73,6 +74,7 @@ def sample(
     Parameters
     ----------
     battery : CollectiveBattery
+        Or a `ResonatorBattery` of spins all alike, times in s; see `trajectories.cavity_jumps`.
         With local noise, detuning, a protocol or any start, runs are followed through the irreps
         (j_B, j_C) of both ensembles; see `trajectories.noisy_runs`.
     times : array_like (T,)
@@ -106,10 +108,14 @@ def sample(
     >>> whole.runs, bool((whole["power"] == sample(battery, [0, 0.2], 1000, 7)["power"]).all())
     (1000, True)
     """
-    model = of_the_reservoir(battery)
     t = output_times(times)
     runs, first, seed = run_range(runs, first, seed)
     summary = summary_of(records)
+    if isinstance(battery, ResonatorBattery):
+        if summary is not None:
+            raise InputError("records", records, "must be None: with a resonator no rows are kept")
+        return sample_cavity(battery, t, runs, seed, first, observables)
+    model = of_the_reservoir(battery)
     battery = to_be_solved(model, t)
     if not battery.is_collective:
         found = _sample_beyond(battery, t, runs, seed, first, observables, summary)

@@ -20,7 +20,7 @@ from darkbattery.nvmodel.method import (
 )
 from darkbattery.nvmodel.observables import Needs, needing, requested
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.resonator import of_the_reservoir
+from darkbattery.nvmodel.resonator import ResonatorBattery, of_the_reservoir
 from darkbattery.nvmodel.solution import Distribution, Reading, Solution
 from darkbattery.nvmodel.times import output_times
 from darkbattery.trajectories.angular import (
@@ -30,6 +30,7 @@ from darkbattery.trajectories.angular import (
     ladders_of,
     starts,
 )
+from darkbattery.trajectories.cavity_master import evolve_cavity
 from darkbattery.trajectories.chains import Chains, pair_chains, photon_numbers, propagate
 from darkbattery.trajectories.conditional import unravelling
 from darkbattery.trajectories.counting import (
@@ -81,7 +82,9 @@ EIGENVALUE_RATE = 1e9  # size cubed of dense matrices whose eigenvalues are foun
 
 
 def evolve(
-    battery: CollectiveBattery, times: ArrayLike, observables: Iterable[str] | None = None
+    battery: CollectiveBattery | ResonatorBattery,
+    times: ArrayLike,
+    observables: Iterable[str] | None = None,
 ) -> Solution:
     r"""Averages over the charging, exact to about 1e-10, at any temperature.
 
@@ -98,9 +101,10 @@ def evolve(
 
     Parameters
     ----------
-    battery : CollectiveBattery
+    battery : CollectiveBattery or ResonatorBattery
+        The latter with the resonator itself, its spins all alike; see `trajectories.cavity_master`.
     times : array_like (T,)
-        Strictly increasing, >= 0, in units of 1/gamma's unit.
+        Strictly increasing, >= 0, in units of 1/gamma's unit; with a resonator in s.
     observables : iterable of str, optional
         Names from `nvmodel.OBSERVABLES`. Default: energies, photons, ergotropies (these without
         where populations would take minutes). Log-negativity, variances and photon counting on
@@ -131,6 +135,8 @@ def evolve(
     >>> print(evolve(dephased, [1.0, 20.0])["battery_energy"].round(6))  # the dark state leaks
     [0.084898 0.003873]
     """
+    if isinstance(battery, ResonatorBattery):
+        return evolve_cavity(battery, times, observables)
     model = of_the_reservoir(battery)
     t = output_times(times)
     battery = to_be_solved(model, t)

@@ -9,7 +9,7 @@ from darkbattery.nvmodel.method import Method, Problem, Work, never, refused_for
 from darkbattery.nvmodel.observables import Needs, needing
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Solution
-from darkbattery.trajectories import jumps
+from darkbattery.trajectories import cavity_master, cavity_runs, jumps, steady
 from darkbattery.trajectories.angular import ladders_of
 from darkbattery.trajectories.fluctuations import FLUCTUATIONS
 from darkbattery.trajectories.master import EVOLVE, plain_charging
@@ -140,5 +140,11 @@ SCHROEDINGER = Method(
 )
 CLOSED = (SCHROEDINGER,)
 """Of a closed battery."""
+AT_RESONATOR = (
+    steady.AT_RESONATOR,
+    *cavity_master.AT_RESONATOR,
+    *cavity_runs.AT_RESONATOR,
+)
+"""Of a battery at a resonator."""
 IN_RESERVOIR = (*STEADY, *EVOLVE, *SAMPLE)
 """Of a battery in a shared reservoir."""

@@ -4,6 +4,7 @@ All of it is linear in the state but the ergotropies and the negativity.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,13 +102,13 @@ def populations(basis: CoupledBasis, chains: Chains, states: Array) -> Array:
     return found
 
 
-def product_blocks(basis: CoupledBasis, chains: Chains, state: Array) -> Array:
+def product_blocks(basis: CoupledBasis, chains: Chains, state: NDArray[Any]) -> NDArray[Any]:
     """Blocks of M of one state (rows, chains) in the product basis, (rows, N_B+1, N_B+1)."""
     K, size = basis.n_ladders, basis.n_battery + 1
-    blocks = np.empty((chains.M.size, size, size))
-    coupled = np.zeros((chains.M.size, K, K))
+    blocks = np.empty((chains.M.size, size, size), dtype=state.dtype)
+    coupled = np.zeros((chains.M.size, K, K), dtype=state.dtype)
     coupled[:, chains.first, chains.second] = state
-    coupled[:, chains.second, chains.first] = state
+    coupled[:, chains.second, chains.first] = np.conj(state)
     for row, coefficients in _coefficients_by_row(basis, chains, np.arange(chains.M.size)):
         blocks[row] = coefficients.T @ coupled[row] @ coefficients
     return blocks

@@ -7,6 +7,7 @@ states make it depend on the start.
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from darkbattery.nvmodel.battery import CollectiveBattery, only_on_ladders, to_b
 from darkbattery.nvmodel.method import Method, Problem, Work, able, refused_by
 from darkbattery.nvmodel.observables import ELSEWHERE, OBSERVABLES, Needs, needing, requested
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.resonator import of_the_reservoir
+from darkbattery.nvmodel.resonator import ResonatorBattery, of_the_reservoir
 from darkbattery.nvmodel.solution import Distribution, Reading, Solution
 from darkbattery.trajectories.angular import (
     CoupledBasis,
@@ -24,6 +25,7 @@ from darkbattery.trajectories.angular import (
     ladders_of,
     starts,
 )
+from darkbattery.trajectories.cavity_space import refuse_what_mixes_ladders
 from darkbattery.trajectories.chains import pair_chains
 from darkbattery.trajectories.endstates import EMISSION, light_in_the_end, scatter_in_the_end
 from darkbattery.trajectories.fluctuations import OVER_RUNS
@@ -49,6 +51,9 @@ SCATTER = (*needing(Needs.POPULATIONS | Needs.SQUARES, without=Needs.RECORD), *O
 NEGATIVITY = tuple(name for name in FROM_ENTANGLEMENT if not OBSERVABLES[name].per_time)
 FROM_STATES = (*FROM_POPULATIONS, *NEGATIVITY, *SCATTER, *EMISSION)
 AVAILABLE = (*ENERGIES, *FROM_ENERGY, *FROM_STATES)
+# with a resonator: its light and what a record tells are others
+OTHERS = {*OVER_RUNS, *EMISSION}
+WITH_MODE = tuple(name for name in AVAILABLE if name not in OTHERS)
 
 # products in the table of populations: above the first it is left to those who ask (a second),
 # above the other it is refused (minutes)
@@ -58,7 +63,9 @@ SECONDS, PRODUCT_SECONDS = 0.01, 1e-8  # of one core: without a table, and of a 
 MOST_EXPONENT = 750.0  # ln(1 + 1/nbar) of the least nbar that a double holds
 
 
-def steady_state(battery: CollectiveBattery, observables: Iterable[str] | None = None) -> Solution:
+def steady_state(
+    battery: CollectiveBattery | ResonatorBattery, observables: Iterable[str] | None = None
+) -> Solution:
     r"""The state that charging ends in, as a `Solution` with the one time infinity.
 
     Per ladder J = |N_C - N_B|/2 + k, with n the smaller and N the larger number of spins and
@@ -73,9 +80,11 @@ def steady_state(battery: CollectiveBattery, observables: Iterable[str] | None =
 
     Parameters
     ----------
-    battery : CollectiveBattery
-        Up to 1e16 spins for R >= 1.1 (or <= 1/1.1), 1e6 for any R; beyond, as long as the ladders
-        needed stay below 2e7.
+    battery : CollectiveBattery or ResonatorBattery
+        At a resonator that loses photons each ladder ends as in a reservoir with the same nbar,
+        whatever kappa is: :math:`e^{-b(M+n)}`, b = ln(1 + 1/nbar), commutes with H and is in
+        equilibrium with the losses. Up to 1e16 spins for R >= 1.1 (or <= 1/1.1), 1e6 for any R;
+        beyond, as long as the ladders needed stay below 2e7.
     observables : iterable of str, optional
         Default: energies, capacity, open work, local ergotropy; the other ergotropies where
         populations fit. On request ``log_negativity``, the light still emitted, and how single
@@ -92,6 +101,9 @@ def steady_state(battery: CollectiveBattery, observables: Iterable[str] | None =
     >>> float(1 - steady["battery_energy"][0])  # 1 - (N_C/(N_C + 1))^2
     1.99...e-15
     """
+    if isinstance(battery, ResonatorBattery):
+        names = asked_at_resonator(battery, observables)
+        return steady_state(in_reservoir(battery), names).of_model(battery)
     model = of_the_reservoir(battery)
     names = asked(model, observables)
     battery = to_be_solved(model, [math.inf])
@@ -105,6 +117,29 @@ def asked(battery: CollectiveBattery, observables: Iterable[str] | None) -> tupl
     ladders = ladders_of(battery.n_battery, battery.n_charger)
     cheap = population_products(battery, ladders) <= CHEAP_POPULATIONS
     return requested(observables, ENERGIES + (FROM_POPULATIONS if cheap else ()), known)
+
+
+def asked_at_resonator(
+    model: ResonatorBattery, observables: Iterable[str] | None
+) -> tuple[str, ...]:
+    """The same with a resonator."""
+    default = [name for name in asked(in_reservoir(model), None) if name in WITH_MODE]
+    return requested(observables, default, WITH_MODE)
+
+
+def in_reservoir(model: ResonatorBattery) -> CollectiveBattery:
+    """The battery that ends as this one does, the field traced out; refused where none does.
+
+    >>> from darkbattery.nvmodel import Resonator, SpinEnsemble
+    >>> spins = SpinEnsemble(number=2, coupling=1.0)
+    >>> in_reservoir(ResonatorBattery(spins, Resonator(3e9, linewidth_fwhm_hz=1.0), spins))
+    CollectiveBattery(n_battery=2, n_charger=2, nbar=0.0)
+    """
+    refuse_what_mixes_ladders(model)
+    assert model.battery is not None
+    if model.resonator.kappa == 0.0:
+        raise InputError("linewidth_fwhm_hz", 0.0, "must be > 0: without loss nothing ends")
+    return CollectiveBattery(model.battery.number, model.charger.number, nbar=model.nbar)
 
 
 def _in_closed_form(problem: Problem) -> Solution:
@@ -286,3 +321,24 @@ CLOSED_FORM = Method(
     error="rounding",
 )
 STEADY = (CLOSED_FORM,)
+
+
+def _of_a_mode(model: ResonatorBattery) -> tuple[str, ...]:
+    in_reservoir(model)
+    return WITH_MODE
+
+
+def _reduced(problem: Problem) -> Problem:
+    return replace(problem, model=in_reservoir(problem.model))
+
+
+AT_RESONATOR = Method(
+    name="closed form",
+    kind="steady",
+    offers=_of_a_mode,
+    why_not=lambda problem: CLOSED_FORM.why_not(_reduced(problem)),
+    work=lambda problem: _work(_reduced(problem)),
+    solve=lambda problem: steady_state(problem.model, problem.names),
+    error="rounding",
+)
+"""With the resonator itself: each ladder ends as in a reservoir."""

@@ -119,7 +119,10 @@ def test_the_average_of_a_burst_is_over_its_delays():
 def test_steady_states_are_exact_or_refused():
     assert _choice({"n_battery": 10**15, "ratio": 5}, "steady").exact_averages
     with pytest.raises(InputError, match="only exactly"):
-        _choice(_resonator(1e3), "steady")
+        _choice(_resonator(1e3, charger_detuning_hz=1.0), "steady")
+    ends = _choice(_resonator(1e3), "steady")
+    assert ends.exact_averages
+    assert ends.error == ""
 
 
 def test_a_study_mixes_engines_and_says_which(monkeypatch):

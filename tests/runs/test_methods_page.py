@@ -6,7 +6,7 @@ import pytest
 
 from darkbattery.meanfield import methods as semiclassical
 from darkbattery.runs.methods_page import NOWHERE, methods_table, refresh
-from darkbattery.trajectories.methods import CLOSED, IN_RESERVOIR
+from darkbattery.trajectories.methods import AT_RESONATOR, CLOSED, IN_RESERVOIR
 
 PAGE = Path(__file__).parents[2] / "docs" / "methods.md"
 
@@ -24,7 +24,7 @@ def test_the_page_is_what_its_generator_writes(tmp_path):
 
 
 def test_every_method_has_a_row(table):
-    names = {one.name for one in (*IN_RESERVOIR, *CLOSED, *semiclassical.METHODS)}
+    names = {one.name for one in (*IN_RESERVOIR, *AT_RESONATOR, *CLOSED, *semiclassical.METHODS)}
     assert set(table["method"]) == names
 
 

@@ -13,7 +13,7 @@ from darkbattery.runs.definition import parse_definition
 from darkbattery.runs.engines import engine_of
 
 RUNS = 2  # a variance over one run is none
-SPINS = {"number": 40, "coupling_hz": 1.0}
+SPINS = {"number": 4000, "coupling_hz": 0.1}
 MODELS = {
     "plain": {"n_battery": 2, "n_charger": 4},
     "warm": {"n_battery": 2, "n_charger": 4, "nbar": 0.3},
@@ -35,9 +35,14 @@ MODELS = {
         "charger": {"number": 4, "coupling_hz": 1.0},
         "resonator": {"frequency_hz": 3e9, "linewidth_fwhm_hz": 1e5},
     },
+    "resonator of few": {
+        "battery": {"number": 2, "coupling_hz": 1.0},
+        "charger": {"number": 4, "coupling_hz": 1.0},
+        "resonator": {"frequency_hz": 3e9, "linewidth_fwhm_hz": 3.0, "temperature_k": 0.05},
+    },
     "resonator": {
         "battery": SPINS,
-        "charger": {**SPINS, "number": 200},
+        "charger": {**SPINS, "number": 20_000},
         "resonator": {"frequency_hz": 3e9, "linewidth_fwhm_hz": 10.0},
     },
 }
@@ -108,7 +113,7 @@ def test_an_engine_offers_what_it_answers(model, method, engine):
     definition = _definition(model, method, engine)
     offered, answered = set(_offered(definition, method)), _answered(definition, method)
     # so many spins have no populations: offered by the method, refused for the size
-    if model == "grouped":
+    if model == "grouped" or (model, method, engine) == ("resonator", "steady", "quantum"):
         assert answered <= offered
         assert method not in engine_of(definition).methods or "battery_energy" in answered
     else:
