@@ -7,10 +7,9 @@ from typing import Any
 
 from darkbattery import meanfield, trajectories
 from darkbattery.meanfield import methods
-from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.method import Kind, Method, Problem, offered
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.resonator import ResonatorBattery, of_the_reservoir
+from darkbattery.nvmodel.resonator import of_the_reservoir
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.runs.definition import RunDefinition
 from darkbattery.runs.distribute import Sample
@@ -87,7 +86,7 @@ def semiclassical_method(definition: RunDefinition, kind: Kind) -> Method:
 
 
 def _evolve_quantum(model: Model, times: Any, names: Names) -> Solution:
-    if isinstance(model, CollectiveBattery | ResonatorBattery):
+    if model.reservoir is not None or model.resonator is not None:
         return trajectories.evolve(model, times, names)
     (method,) = quantum_methods(model, "evolve")
     asked = method.offers(model) if names is None else names
@@ -95,9 +94,8 @@ def _evolve_quantum(model: Model, times: Any, names: Names) -> Solution:
 
 
 def _steady_quantum(model: Model, times: Any, names: Names) -> Solution:
-    if isinstance(model, ResonatorBattery):
-        return trajectories.steady_state(model, names)
-    return trajectories.steady_state(of_the_reservoir(model), names)
+    at_resonator = model.resonator is not None
+    return trajectories.steady_state(model if at_resonator else of_the_reservoir(model), names)
 
 
 def _no_steady_state(model: Any, times: Any, names: Names) -> Solution:

@@ -196,3 +196,20 @@ def test_a_closed_battery_is_solved_exactly():
     one = _choice({"dicke": {"n_battery": 2, "coupling": 0.1}})
     assert one.definition.engine == "quantum"
     assert one.reason.startswith("closed")
+
+
+def test_rows_of_runs_at_a_resonator_are_left_to_the_method_that_has_them():
+    spins = {"number": 2, "coupling_hz": 1e6}
+    run = {"engine": "auto", "method": "sample", "times": [1e-6], "runs": 10, "seed": 1}
+    model = {
+        "battery": spins,
+        "charger": spins,
+        "resonator": {"frequency_hz": 5e9, "linewidth_fwhm_hz": 2e6},
+    }
+
+    def engine(**more):
+        definition = parse_definition({"title": "t", "model": model, "run": run | more})
+        return chosen(definition, definition.points()[0], "sample").definition.engine
+
+    assert engine() == "quantum"
+    assert engine(records="summary") == "semiclassical"
