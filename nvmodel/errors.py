@@ -235,6 +235,7 @@ def unseen_runs(
     mixed: bool = False,
     dark: bool = True,
     witnessed: ArrayLike = 0.0,
+    left: ArrayLike = 0.0,
 ) -> Unseen:
     r"""What one event more or less makes, and a run whose burst is late.
 
@@ -255,12 +256,16 @@ def unseen_runs(
         Whether nothing happens after the burst but what heat does: no local process, no protocol.
     witnessed : array_like (T,)
         Events of the rarest kind in a run so far, on average, as counted.
+    left : array_like (T,)
+        Events still to come in a run, on average, where few runs have any.
     """
     spins, ladder = float(n_battery + n_charger), max(float(abs(n_charger - n_battery)), 1.0)
     tau = gamma * np.asarray(times, dtype=float)
     events = (2.0 * nbar + 1.0) * (0.5 * spins + 1.0) ** 2 * tau + local * spins * np.asarray(times)
-    begun = np.ones_like(tau) if mixed else _weight(runs * events)
-    begun = begun * np.exp(-runs * np.minimum(1.0, np.asarray(witnessed)) / WITNESSES)
+    begin = np.ones_like(tau) if mixed else _weight(runs * events)
+    begun = begin * np.exp(-runs * np.minimum(1.0, np.asarray(witnessed)) / WITNESSES)
+    still = runs * np.asarray(left)
+    begun = np.maximum(begun, begin * _weight(still) * np.exp(-still / WITNESSES))
     over = dark & (_late(ladder, tau) < FEW_ARE_LATE)
     tail = late_runs(n_battery, n_charger, tau, runs) if dark else np.zeros_like(tau)
     # once the burst is over a rung above the lowest holds what heat brings

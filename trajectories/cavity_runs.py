@@ -37,6 +37,7 @@ from darkbattery.trajectories.cavity_space import (
     Cavity,
     cavity_of,
     first_photon_bound,
+    slowest_decay,
     thermal_field,
 )
 from darkbattery.trajectories.readout import ENERGIES, FROM_ENERGY, derived
@@ -88,7 +89,8 @@ class CavityStudy:
             for bound, three in zip(self.bounds, limbs, strict=True)
         ]
         mean = [one.mean() for one in sums]
-        unseen = self._unseen(runs, mean[EMITTED], mean[ABSORBED])
+        left = self._left(counts, runs, mean[BATTERY_ENERGY], mean[CHARGER_ENERGY], mean[PHOTONS])
+        unseen = self._unseen(runs, mean[EMITTED], mean[ABSORBED], left)
         names = ("battery_energy", "charger_energy", "power", "photons")
         rows = (BATTERY_ENERGY, CHARGER_ENERGY, POWER, PHOTONS, EMITTED, ABSORBED)
         found = dict(zip((*names, "emitted_photons", "absorbed_photons"), rows, strict=True))
@@ -131,7 +133,25 @@ class CavityStudy:
             (f"{clipped} values beyond their bound were cut off",) if clipped else (),
         )
 
-    def _unseen(self, runs: int, emitted: Array, absorbed: Array) -> Unseen:
+    def _left(
+        self, counts: Mapping[str, Counts], runs: int, battery: Array, charger: Array, n: Array
+    ) -> Array:
+        """Excitations of a run that its ladder does not keep for ever, on average, at most.
+
+        Where none was seen those seen before have decayed at the slowest rate of a single one.
+        """
+        basis = self.cavity.basis
+        excited = basis.n_battery * (battery - 0.5) + basis.n_charger * (charger - 0.5) + n
+        seen = excited + float(counts["ladders"] @ basis.J) / runs
+        seen = np.where(seen < 0.5 / runs, 0.0, seen)  # a whole number of them, at T = 0
+        left, rate = np.empty_like(seen), slowest_decay(self.cavity)
+        before, at = 0.0, 0.0
+        for i, t in enumerate(self.times):
+            before = max(seen[i], before * math.exp(-rate * (t - at)))
+            left[i], at = before, t
+        return left
+
+    def _unseen(self, runs: int, emitted: Array, absorbed: Array, left: Array) -> Unseen:
         """As in a reservoir whose fastest rate is that of all excitations in the mode."""
         basis, nbar = self.cavity.basis, self.cavity.nbar
         spins = basis.n_battery + basis.n_charger
@@ -140,7 +160,15 @@ class CavityStudy:
         sizes = basis.n_battery, basis.n_charger
         mixed = nbar > 0.0  # the photons that the mode holds at the start
         return unseen_runs(
-            *sizes, nbar, gamma, self.times, runs, mixed=mixed, dark=False, witnessed=witnessed
+            *sizes,
+            nbar,
+            gamma,
+            self.times,
+            runs,
+            mixed=mixed,
+            dark=False,
+            witnessed=witnessed,
+            left=left,
         )
 
     def _distributions(self, counts: Mapping[str, Counts]) -> dict[str, Distribution]:

@@ -85,6 +85,23 @@ def cavity_of(model: ResonatorBattery) -> Cavity:
     )
 
 
+def slowest_decay(cavity: Cavity) -> float:
+    r"""Rate (1/s) at which the last excitation leaves the ladder that keeps it longest.
+
+    Amplitudes of :math:`|J,-J{+}1\rangle|0\rangle` and :math:`|J,-J\rangle|1\rangle`, coupled by
+    :math:`g\sqrt{2J}`, of which the second decays at kappa/2; J = 0 couples to nothing.
+
+    >>> from darkbattery.trajectories.angular import coupled_basis
+    >>> slowest_decay(Cavity(coupled_basis(1, 2), coupling=1.0, kappa=1.0, nbar=0.0, detuning=0.0))
+    0.5
+    """
+    J = float(cavity.basis.J[cavity.basis.J > 0.0].min())
+    across = -1j * cavity.coupling * math.sqrt(2.0 * J)
+    own = -0.5 * cavity.kappa - 1j * cavity.detuning
+    rates = -2.0 * np.linalg.eigvals(np.array([[0.0, across], [across, own]])).real
+    return max(float(rates.min()), 0.0)
+
+
 def refuse_what_mixes_ladders(model: ResonatorBattery) -> None:
     """Raise InputError for what the quantum engine does not have of a resonator."""
     battery, charger = model.battery, model.charger
