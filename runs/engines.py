@@ -93,7 +93,7 @@ def _evolve_quantum(model: Model, times: Any, names: Names) -> Solution:
     return method.solve(Problem(model, times, tuple(asked)))
 
 
-def _steady_quantum(model: Model, times: Any, names: Names) -> Solution:
+def _steady_quantum(model: Any, times: Any, names: Names) -> Solution:
     at_resonator = model.resonator is not None
     return trajectories.steady_state(model if at_resonator else of_the_reservoir(model), names)
 
