@@ -30,6 +30,7 @@ def fill(page: Path, tables: Mapping[str, pd.DataFrame]) -> None:
     """Put each table between its marks; InputError where the page has none."""
     text = page.read_text(encoding="utf-8")
     for name, table in tables.items():
+        marked(text, name)  # refused before a table is set
         text = replaced(text, name, markdown(table) + "\n")
     page.write_text(text, encoding="utf-8")
 

@@ -267,8 +267,9 @@ def test_forms_that_must_work():
 
 
 def test_refusals_send_only_where_it_works():
-    with pytest.raises(InputError, match=r"meanfield.evolve or sample, or eliminate_resonator"):
-        trajectories.evolve(AT_RESONATOR, [1.0])
+    dephased = dataclasses.replace(SPINS, t2_s=1.0)
+    with pytest.raises(InputError, match=r"meanfield has it$"):
+        trajectories.evolve(dataclasses.replace(AT_RESONATOR, battery=dephased), [1.0])
     stored = (Stage(1.0), Stage(1.0, "none"))
     for n in (30_000, 10**12):
         battery = CollectiveBattery(n, 5 * n, protocol=stored)

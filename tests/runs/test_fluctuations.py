@@ -104,7 +104,7 @@ def test_jackknife_of_a_standard_deviation_and_of_a_power():
 def test_a_page_without_marks_is_refused(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("no marks")
-    with pytest.raises(InputError, match="has no marks for size"):
+    with pytest.raises(InputError, match="page = 'size': has no such marks"):
         fill(page, {"size": None})
 
 
