@@ -92,7 +92,8 @@ def slowest_decay(cavity: Cavity) -> float:
     :math:`g\sqrt{2J}`, of which the second decays at kappa/2; J = 0 couples to nothing.
 
     >>> from darkbattery.trajectories.angular import coupled_basis
-    >>> slowest_decay(Cavity(coupled_basis(1, 2), coupling=1.0, kappa=1.0, nbar=0.0, detuning=0.0))
+    >>> cavity = Cavity(coupled_basis(1, 2), coupling=1.0, kappa=1.0, nbar=0.0, detuning=0.0)
+    >>> round(slowest_decay(cavity), 9)
     0.5
     """
     J = float(cavity.basis.J[cavity.basis.J > 0.0].min())
