@@ -10,7 +10,7 @@ surroundings with nbar thermal photons (Tavis and Cummings 1968).
 import math
 import warnings
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeGuard
 
 from scipy import constants
 
@@ -333,6 +333,15 @@ def of_the_reservoir(model: object) -> CollectiveBattery:
     raise InputError("battery", model, "must be a CollectiveBattery")
 
 
+def at_resonator(model: object) -> TypeGuard[ResonatorBattery]:
+    """Whether `model` is a ResonatorBattery: what an entry asks of whatever it is handed.
+
+    >>> at_resonator(CollectiveBattery(n_battery=1, n_charger=2))
+    False
+    """
+    return isinstance(model, ResonatorBattery)
+
+
 def of_a_resonator(model: object) -> ResonatorBattery:
     """Return `model` if it is a ResonatorBattery; refuse it otherwise.
 
@@ -341,9 +350,9 @@ def of_a_resonator(model: object) -> ResonatorBattery:
         ...
     darkbattery.nvmodel.refusal.InputError: model = CollectiveBattery(...): must be a ...
     """
-    if not isinstance(model, ResonatorBattery):
-        raise InputError("model", model, "must be a ResonatorBattery")
-    return model
+    if at_resonator(model):
+        return model
+    raise InputError("model", model, "must be a ResonatorBattery")
 
 
 def _of_type(field: str, value: object, kind: type) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from darkbattery import trajectories
 from darkbattery.nvmodel import CollectiveBattery
 from darkbattery.nvmodel.method import Problem, Work, able
-from darkbattery.nvmodel.resonator import ResonatorBattery, of_the_reservoir
+from darkbattery.nvmodel.resonator import at_resonator, of_the_reservoir
 from darkbattery.runs.choice import Choice, chosen, observables_of
 from darkbattery.runs.definition import Method, Point, RunDefinition
 from darkbattery.runs.engines import engine_of
@@ -141,9 +141,7 @@ def _sampled(choice: Choice, times: Array) -> tuple[float, float]:
 
 def _steady(choice: Choice, times: Array) -> tuple[float, float]:
     model, names = choice.model, choice.observables
-    battery = (
-        in_reservoir(model) if isinstance(model, ResonatorBattery) else of_the_reservoir(model)
-    )
+    battery = in_reservoir(model) if at_resonator(model) else of_the_reservoir(model)
     problem = Problem(battery, np.array([np.inf]), steady.asked(battery, names))
     work = able(STEADY, problem).work(problem)
     assert work is not None

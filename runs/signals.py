@@ -48,12 +48,12 @@ class StopRequest:
         before = signal.signal(signal.SIGALRM, self._receive)
         try:
             yield
-        except Exception:
+        except Exception as error:
             if self._raised:  # numba makes an error of its own of what it finds while it compiles
-                raise Stopped from None
+                raise Stopped from error
             raise
         finally:
-            self._at_once = outer
+            self._at_once, self._raised = outer, False
             if not outer or self.reason is not None:
                 signal.setitimer(signal.ITIMER_REAL, 0.0)
             signal.signal(signal.SIGALRM, before)

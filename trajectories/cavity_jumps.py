@@ -235,7 +235,7 @@ def follow_runs(
     K, size, T = mode.J.size, mode.field.size, times.size
     h, kept = np.zeros((K, size)), np.ones(K, dtype=np.bool_)
     for run in range(first, first + runs):
-        block, a, b, u, d = 0, 0.0, 0.0, 0.0, 0.0
+        block = 0
         w0, w1, w2, w3 = philox_block(seed, np.uint64(JUMPS_OF_A_MODE), run, block)
         a, b, u, d = unit(w0), unit(w1), unit(w2), unit(w3)
         k = min(np.searchsorted(mode.cumulative, a), K - 1)

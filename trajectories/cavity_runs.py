@@ -14,11 +14,11 @@ from scipy import constants
 from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.errors import Unseen, unseen_runs
 from darkbattery.nvmodel.method import Method, Problem, Work, refused_by
-from darkbattery.nvmodel.observables import requested
+from darkbattery.nvmodel.observables import Needs, needing, requested
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.resonator import ResonatorBattery
 from darkbattery.nvmodel.solution import Distribution, Reading, Solution
-from darkbattery.nvmodel.sums import FULL, ExactSums, usable_bounds
+from darkbattery.nvmodel.sums import FULL, usable_bounds
 from darkbattery.nvmodel.tally import RunSpans, Tally
 from darkbattery.trajectories.cavity_jumps import (
     ABSORBED,
@@ -42,12 +42,19 @@ from darkbattery.trajectories.cavity_space import (
 )
 from darkbattery.trajectories.readout import ENERGIES, FROM_ENERGY, derived
 from darkbattery.trajectories.sums import ENERGY_BINS, PHOTON_BINS
-from darkbattery.trajectories.tally import energy_distribution, error_of, errors_from_energy
+from darkbattery.trajectories.tally import (
+    energy_distribution,
+    error_of,
+    errors_from_energy,
+    moments_of,
+    photon_distribution,
+)
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
-OF_THE_MODE = ("photons", "output_power", "battery_energy_joule", "charger_energy_joule")
+# the balance compares what each is propagated by itself with the rest: nothing of single runs
+OF_THE_MODE = tuple(name for name in needing(Needs.FIELD) if name != "excitation_balance")
 AVAILABLE = (*ENERGIES, *OF_THE_MODE, *FROM_ENERGY)
 
 MOST_RUN_SECONDS = 3600.0  # of one run
@@ -83,11 +90,7 @@ class CavityStudy:
     def read(self, spans: RunSpans, counts: Mapping[str, Counts]) -> Reading:
         """Means, standard errors and distributions."""
         runs, cavity, basis = len(spans), self.cavity, self.cavity.basis
-        limbs = zip(*(counts[limb] for limb in ("total", "square_low", "square_high")), strict=True)
-        sums = [
-            ExactSums(runs, float(bound), *three)
-            for bound, three in zip(self.bounds, limbs, strict=True)
-        ]
+        sums = moments_of(runs, self.bounds, counts)
         mean = [one.mean() for one in sums]
         left = self._left(counts, runs, mean[BATTERY_ENERGY], mean[CHARGER_ENERGY], mean[PHOTONS])
         unseen = self._unseen(runs, mean[EMITTED], mean[ABSORBED], left)
@@ -172,11 +175,8 @@ class CavityStudy:
         )
 
     def _distributions(self, counts: Mapping[str, Counts]) -> dict[str, Distribution]:
-        low = self.photon_width * np.arange(PHOTON_BINS, dtype=float)
-        high = low + self.photon_width
-        high[-1] = np.inf
-        photons = Distribution("photons at the last time", low, high, counts["photons"])
-        J = self.cavity.basis.J
+        J, what = self.cavity.basis.J, "photons at the last time"
+        photons = photon_distribution(what, self.photon_width, counts["photons"])
         return {
             "battery_energy": energy_distribution(counts["energy"]),
             "emitted_photons": photons,

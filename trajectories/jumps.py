@@ -10,7 +10,7 @@ from darkbattery.nvmodel.ergotropy import ladder_ergotropy
 from darkbattery.nvmodel.observables import Needs, needing, requested
 from darkbattery.nvmodel.peaks import PEAK
 from darkbattery.nvmodel.refusal import InputError, whole_number
-from darkbattery.nvmodel.resonator import ResonatorBattery, of_the_reservoir
+from darkbattery.nvmodel.resonator import ResonatorBattery, at_resonator, of_the_reservoir
 from darkbattery.nvmodel.rows import Records, Summary, summary_of
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.sums import MOST_RUNS
@@ -111,7 +111,7 @@ def sample(
     t = output_times(times)
     runs, first, seed = run_range(runs, first, seed)
     summary = summary_of(records)
-    if isinstance(battery, ResonatorBattery):
+    if at_resonator(battery):
         if summary is not None:
             raise InputError("records", records, "must be None: with a resonator no rows are kept")
         return sample_cavity(battery, t, runs, seed, first, observables)

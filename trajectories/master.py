@@ -20,7 +20,7 @@ from darkbattery.nvmodel.method import (
 )
 from darkbattery.nvmodel.observables import Needs, needing, requested
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.resonator import ResonatorBattery, of_the_reservoir
+from darkbattery.nvmodel.resonator import ResonatorBattery, at_resonator, of_the_reservoir
 from darkbattery.nvmodel.solution import Distribution, Reading, Solution
 from darkbattery.nvmodel.times import output_times
 from darkbattery.trajectories.angular import (
@@ -135,7 +135,7 @@ def evolve(
     >>> print(evolve(dephased, [1.0, 20.0])["battery_energy"].round(6))  # the dark state leaks
     [0.084898 0.003873]
     """
-    if isinstance(battery, ResonatorBattery):
+    if at_resonator(battery):
         return evolve_cavity(battery, times, observables)
     model = of_the_reservoir(battery)
     t = output_times(times)

@@ -16,7 +16,7 @@ from darkbattery.nvmodel.battery import CollectiveBattery, only_on_ladders, to_b
 from darkbattery.nvmodel.method import Method, Problem, Work, able, refused_by
 from darkbattery.nvmodel.observables import ELSEWHERE, OBSERVABLES, Needs, needing, requested
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.resonator import ResonatorBattery, of_the_reservoir
+from darkbattery.nvmodel.resonator import ResonatorBattery, at_resonator, of_the_reservoir
 from darkbattery.nvmodel.solution import Distribution, Reading, Solution
 from darkbattery.trajectories.angular import (
     CoupledBasis,
@@ -101,7 +101,7 @@ def steady_state(
     >>> float(1 - steady["battery_energy"][0])  # 1 - (N_C/(N_C + 1))^2
     1.99...e-15
     """
-    if isinstance(battery, ResonatorBattery):
+    if at_resonator(battery):
         names = asked_at_resonator(battery, observables)
         return steady_state(in_reservoir(battery), names).of_model(battery)
     model = of_the_reservoir(battery)

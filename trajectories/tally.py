@@ -141,7 +141,7 @@ class JumpStudy:
     def read(self, spans: RunSpans, counts: Mapping[str, Counts]) -> Reading:
         """Means, standard errors and distributions."""
         runs = len(spans)
-        moments = self._moments(runs, counts)
+        moments = moments_of(runs, self.bounds, counts)
         means = dict(zip(self.summed, moments, strict=False))
         values = {name: sums.mean() for name, sums in means.items()}
         unseen = unseen_of(self.battery, self.times, runs, *(values[name] for name in PHOTONS))
@@ -178,17 +178,12 @@ class JumpStudy:
     def _detector_misses(self) -> bool:
         return self.battery.detector_efficiency < 1.0
 
-    def _moments(self, runs: int, counts: Mapping[str, Counts]) -> tuple[ExactSums, ...]:
-        limbs = zip(*(counts[limb] for limb in ("total", "square_low", "square_high")), strict=True)
-        return tuple(
-            ExactSums(runs, float(bound), *three)
-            for bound, three in zip(self.bounds, limbs, strict=True)
-        )
-
     def _distributions(self, counts: Mapping[str, Counts]) -> dict[str, Distribution]:
         found = {
             "battery_energy": energy_distribution(counts["energy"]),
-            "emitted_photons": self._photons("photons at the last time", counts["photons"]),
+            "emitted_photons": photon_distribution(
+                "photons at the last time", self.photon_width, counts["photons"]
+            ),
             "burst_time": burst_distribution(self.times, counts["burst"]),
         }
         if self.J.size:
@@ -196,15 +191,9 @@ class JumpStudy:
             found["dark_state"] = Distribution.of_values("J of the ladder", self.J, ladders)
         if self._detector_misses:
             what = "recorded photons at the last time"
-            found["recorded_photons"] = self._photons(what, counts["recorded"])
+            recorded = photon_distribution(what, self.photon_width, counts["recorded"])
+            found["recorded_photons"] = recorded
         return found
-
-    def _photons(self, quantity: str, counts: Counts) -> Distribution:
-        """Numbers of photons in bins `photon_width` wide; the last one is open."""
-        low = self.photon_width * np.arange(counts.size, dtype=float)
-        high = low + self.photon_width
-        high[-1] = np.inf
-        return Distribution(quantity, low, high, counts)
 
     @property
     def _ergotropies(self) -> dict[str, Callable[[Array], Array]]:
@@ -365,6 +354,14 @@ def largest_rates(battery: CollectiveBattery, J: float) -> tuple[float, float, f
 # --- errors
 
 
+def moments_of(runs: int, bounds: Array, counts: Mapping[str, Counts]) -> tuple[ExactSums, ...]:
+    """The sums of every quantity, from their limbs in `counts`."""
+    limbs = zip(*(counts[limb] for limb in ("total", "square_low", "square_high")), strict=True)
+    return tuple(
+        ExactSums(runs, float(bound), *three) for bound, three in zip(bounds, limbs, strict=True)
+    )
+
+
 def error_of(sums: ExactSums, unseen: ArrayLike) -> Array:
     """Standard error of the mean of exact sums; see `nvmodel.errors`.
 
@@ -415,6 +412,14 @@ def energy_distribution(counts: Counts) -> Distribution:
     """Conditional energies (T, ENERGY_BINS) per spin."""
     edges = energy_edges()
     return Distribution("E_B per spin", edges[:-1], edges[1:], counts)
+
+
+def photon_distribution(quantity: str, width: float, counts: Counts) -> Distribution:
+    """Numbers of photons in bins of that width; the last one is open."""
+    low = width * np.arange(counts.size, dtype=float)
+    high = low + width
+    high[-1] = np.inf
+    return Distribution(quantity, low, high, counts)
 
 
 def burst_distribution(times: Array, arrived: Counts) -> Distribution:

@@ -299,6 +299,19 @@ def test_an_error_that_a_request_was_turned_into_is_a_stop():
         work(stop)
 
 
+def test_what_fails_after_a_block_was_left_stays_an_error():
+    """A full disk while a stopped study keeps what it has is no orderly stop."""
+
+    def work(stop):
+        with stop.at_once():
+            with contextlib.suppress(Stopped), stop.at_once():
+                signal.raise_signal(signal.SIGTERM)
+            raise OSError("no space left")
+
+    with stop_on_signals() as stop, pytest.raises(OSError, match="no space"):
+        work(stop)
+
+
 def test_what_fails_without_a_request_stays_an_error():
     with stop_on_signals() as stop, pytest.raises(ValueError, match="wrong"), stop.at_once():
         raise ValueError("wrong")
