@@ -69,6 +69,7 @@ bench: $(VENV)/bench  ## speed beside the peers, cost against size, where the ti
 	$(BIN)/python benchmarks/local_noise.py
 	$(BIN)/python benchmarks/averages.py
 	$(BIN)/python benchmarks/any_size.py
+	$(BIN)/python benchmarks/resonator.py
 	$(BIN)/python benchmarks/semiclassical.py
 	$(BIN)/python benchmarks/scaling.py --page docs/clusters.md
 	$(BIN)/python benchmarks/classes.py

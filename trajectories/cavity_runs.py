@@ -60,7 +60,9 @@ AVAILABLE = (*ENERGIES, *OF_THE_MODE, *FROM_ENERGY)
 MOST_RUN_SECONDS = 3600.0  # of one run
 # amplitudes of all ladders, and their series
 MOST_AMPLITUDES = 10_000_000
-SECONDS_PER_TERM = 1.5e-9  # of an amplitude
+# of an amplitude, at most: (2, 10) spins take 0.9 of it, (10, 50), whose ladders are soon told
+# apart, a fifth (benchmarks/resonator.py)
+SECONDS_PER_TERM = 1.5e-9
 TERMS = 24.0  # of a step
 
 
