@@ -190,6 +190,7 @@ def test_a_foreign_folder_is_never_replaced(tmp_path):
 def test_the_whole_page(tmp_path):
     """Five minutes: every table, number by number (sampled ones to their last digits)."""
     partial = tmp_path / "regimes.partial"
+    partial.mkdir()  # as its owner does
     carry_out(Workplace(tmp_path / "regimes", partial, False, StopRequest()))
     evidence = read_evidence(partial)
     for name, table in all_tables(evidence, error_map(evidence)).items():
