@@ -27,7 +27,7 @@ OCCUPATIONS = [0.0, 0.5, 5.0]
 def one_case(n_spins: float, ratio: float, nbar: float) -> dict[str, float]:
     """Run one case in this process."""
     from darkbattery.nvmodel import CollectiveBattery
-    from darkbattery.trajectories.heisenberg import heisenberg_averages
+    from darkbattery.trajectories.averages.heisenberg import heisenberg_averages
 
     ten = CollectiveBattery(n_battery=3, n_charger=7, nbar=nbar)
     heisenberg_averages(ten, [0.0, 1.0])  # compiles, or loads what was compiled

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from darkbattery import trajectories
 from darkbattery.nvmodel import CollectiveBattery
-from darkbattery.trajectories.fewspins import to_qutip
+from darkbattery.trajectories.qutip.fewspins import to_qutip
 
 SYSTEMS = [  # model, alternations with QuTiP
     (CollectiveBattery(3, 30), 5),

@@ -8,10 +8,10 @@ import math
 import numpy as np
 
 from darkbattery.meanfield import evolve, growth_rate, threshold_cooperativity
-from darkbattery.meanfield.division import REACH, divide
-from darkbattery.meanfield.jointclasses import with_classes
-from darkbattery.meanfield.linear import mean_delay_shift
-from darkbattery.meanfield.moments import bandwidth, system_of
+from darkbattery.meanfield.averages.linear import mean_delay_shift
+from darkbattery.meanfield.classes.division import REACH, divide
+from darkbattery.meanfield.classes.jointclasses import with_classes
+from darkbattery.meanfield.classes.moments import bandwidth, system_of
 from darkbattery.nvmodel import (
     Gaussian,
     Lorentzian,
@@ -21,8 +21,13 @@ from darkbattery.nvmodel import (
     ResonatorBattery,
     SpinEnsemble,
 )
-from darkbattery.nvmodel.classes import Classes, coupling_quadrature, joint_classes, line_quadrature
-from darkbattery.nvmodel.lineshape import line_classes, lorentzian_overlap
+from darkbattery.nvmodel.lines.classes import (
+    Classes,
+    coupling_quadrature,
+    joint_classes,
+    line_quadrature,
+)
+from darkbattery.nvmodel.lines.shapes import line_classes, lorentzian_overlap
 
 RATE = 1e7  # HWHM of the averaged Lorentzian, rad/s
 LINES = {

@@ -32,7 +32,7 @@ from threadpoolctl import threadpool_limits
 
 from darkbattery import meanfield, trajectories
 from darkbattery.nvmodel import CollectiveBattery, InputError, Solution
-from darkbattery.trajectories.angular import coupled_basis
+from darkbattery.trajectories.space.angular import coupled_basis
 
 SIZES = [1, 10, 100, 1000, 10**4, 10**5, 10**6, 10**9, 10**12, 10**15]
 RATIOS = [1.1, 2.0, 5.0, 50.0]

@@ -30,7 +30,7 @@ from darkbattery.nvmodel import (
     Stage,
 )
 from darkbattery.runs.pages import replaced
-from darkbattery.trajectories.jumps import available
+from darkbattery.trajectories.jumps.sampling import available
 
 Array = NDArray[np.float64]
 

@@ -18,7 +18,7 @@ from qutip import piqs
 
 from darkbattery import trajectories
 from darkbattery.nvmodel import CollectiveBattery, DickeState
-from darkbattery.trajectories.fewspins import to_qutip
+from darkbattery.trajectories.qutip.fewspins import to_qutip
 
 TIMES = np.linspace(0.0, 2.0, 101)
 ENERGIES = ("battery_energy", "charger_energy")

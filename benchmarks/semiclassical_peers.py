@@ -23,7 +23,7 @@ from contest import Answer, Contender, NotInstalledError, Ready, our_sample, sam
 from scipy.integrate import solve_ivp
 
 from darkbattery import meanfield
-from darkbattery.meanfield.moments import BATTERY, CHARGER, System, system_of
+from darkbattery.meanfield.classes.moments import BATTERY, CHARGER, System, system_of
 from darkbattery.nvmodel import QGaussian, Resonator, ResonatorBattery, SpinEnsemble
 
 SPINS = 10**16
@@ -108,7 +108,7 @@ def xmds_wigner(runs: int, lanes: int) -> Ready:
     return Ready(runs, program.run, lambda _: program.answer())
 
 
-# the unit of time is the last output time; G is scaled as in meanfield.paths
+# the unit of time is the last output time; G is scaled as in meanfield.paths.paths
 XMDS = """<?xml version="1.0" encoding="UTF-8"?>
 <simulation xmds-version="2">
   <name>peer</name>

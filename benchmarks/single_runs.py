@@ -13,7 +13,7 @@ import qutip
 
 from darkbattery import trajectories
 from darkbattery.nvmodel import CollectiveBattery
-from darkbattery.trajectories.fewspins import to_qutip
+from darkbattery.trajectories.qutip.fewspins import to_qutip
 
 SYSTEMS = [  # model, last time, our runs, QuTiP's runs
     (CollectiveBattery(1, 5), 2.0, 400_000, 400),

@@ -4,10 +4,10 @@ Its contract is the quantum engine's: `evolve(model, times, order=2)` and
 `sample(model, times, runs, seed, first=0)` return a `nvmodel.Solution`.
 """
 
-from darkbattery.meanfield.cumulants import evolve
-from darkbattery.meanfield.delay import BurstDelay, delay_average, expected_delay
-from darkbattery.meanfield.linear import growth_rate, threshold_cooperativity
-from darkbattery.meanfield.wigner import sample
+from darkbattery.meanfield.averages.cumulants import evolve
+from darkbattery.meanfield.averages.delay import BurstDelay, delay_average, expected_delay
+from darkbattery.meanfield.averages.linear import growth_rate, threshold_cooperativity
+from darkbattery.meanfield.paths.wigner import sample
 
 __all__ = [
     "BurstDelay",

@@ -12,7 +12,7 @@ from importlib import resources
 
 import pandas as pd
 
-from darkbattery.meanfield.moments import BATTERY, CHARGER, System
+from darkbattery.meanfield.classes.moments import BATTERY, CHARGER, System
 
 MAP = "errors.csv"
 # whose end a warning judges; the charger's falls like 1/N, and a share of it says nothing
@@ -112,7 +112,7 @@ def expectations(
 
     Examples
     --------
-    >>> from darkbattery.meanfield.moments import system_of
+    >>> from darkbattery.meanfield.classes.moments import system_of
     >>> from darkbattery.nvmodel import CollectiveBattery
     >>> errors, warnings = expectations(
     ...     "second", system_of(CollectiveBattery(1, 2), 1), ["battery_energy"]

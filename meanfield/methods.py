@@ -3,11 +3,12 @@
 from functools import partial
 from typing import Any
 
-from darkbattery.meanfield import readout, tally
-from darkbattery.meanfield.cumulants import SOLVERS, evolve
-from darkbattery.meanfield.delay import AVERAGED, delay_average, has_delays
-from darkbattery.meanfield.moments import system_of
-from darkbattery.meanfield.wigner import sample
+from darkbattery.meanfield.averages import readout
+from darkbattery.meanfield.averages.cumulants import SOLVERS, evolve
+from darkbattery.meanfield.averages.delay import AVERAGED, delay_average, has_delays
+from darkbattery.meanfield.classes.moments import system_of
+from darkbattery.meanfield.paths import tally
+from darkbattery.meanfield.paths.wigner import sample
 from darkbattery.nvmodel.method import Method, Problem, never
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Solution

@@ -4,7 +4,7 @@ from darkbattery.nvmodel import kernelcache as _before_any_kernel  # isort: skip
 from darkbattery.nvmodel.battery import CollectiveBattery, thermal_occupation
 from darkbattery.nvmodel.dicke import DickeBattery
 from darkbattery.nvmodel.ensemble import SpinEnsemble
-from darkbattery.nvmodel.lineshape import Gaussian, Lorentzian, Multiplet, QGaussian
+from darkbattery.nvmodel.lines.shapes import Gaussian, Lorentzian, Multiplet, QGaussian
 from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.observables import OBSERVABLES, Observable
 from darkbattery.nvmodel.preparation import DickeState, Polarised

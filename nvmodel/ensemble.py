@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from darkbattery.nvmodel.battery import MOST_SPINS
 from darkbattery.nvmodel.display import model_text
 from darkbattery.nvmodel.held import Derived
-from darkbattery.nvmodel.lineshape import LineShape
+from darkbattery.nvmodel.lines.shapes import LineShape
 from darkbattery.nvmodel.refusal import (
     InputError,
     finite_number,
@@ -50,7 +50,7 @@ class SpinEnsemble:
 
     Examples
     --------
-    >>> from darkbattery.nvmodel.lineshape import QGaussian
+    >>> from darkbattery.nvmodel.lines.shapes import QGaussian
     >>> spins = SpinEnsemble(number=1e16, coupling=0.44, t2_s=1e-6, line=QGaussian(5e6, q=1.39))
     >>> spins.number, spins.collective_coupling
     (10000000000000000, 44000000.0)

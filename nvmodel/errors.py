@@ -272,7 +272,7 @@ def unseen_runs(
     busy = np.where(over, _weight(runs * nbar), begun)
     pairs = np.where(over, _weight(runs * nbar**2), begun)
     warm = nbar + 1.0
-    # one J more of the dark states: see `trajectories.endstates`
+    # one J more of the dark states: see `trajectories.reading.endstates`
     step = min(1.0, max(1.0, n_charger / (abs(n_charger - n_battery) + 1.0)) / n_battery)
     top = (0.5 * spins) ** 2
 

@@ -1,4 +1,4 @@
-"""Where compiled kernels are kept: beside the code, else where this user may write, else nowhere.
+"""How kernels are compiled, and where they are kept: beside the code, else elsewhere, else nowhere.
 
 numba refuses to import a module whose kernels it cannot cache. An installation that only its owner
 may write to, or a home that nobody may, must not end the program: it compiles anew.
@@ -9,6 +9,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numba
 from numba.core.dispatcher import Dispatcher
@@ -16,6 +17,11 @@ from numba.core.dispatcher import Dispatcher
 from darkbattery.nvmodel.refusal import InputError
 
 NAME = "darkbattery"
+
+# floating-point numbers as in C: a division by zero is an infinity, no exception
+KERNEL: dict[str, Any] = {"cache": True, "error_model": "numpy"}
+# no wrapper for Python around kernels that only kernels call
+INNER: dict[str, Any] = {"error_model": "numpy", "no_cpython_wrapper": True}
 
 
 def _writable(folder: Path) -> bool:

@@ -18,7 +18,7 @@ from darkbattery.nvmodel.resonator import of_a_resonator, of_the_reservoir
 from darkbattery.runs.definition import Method, Point, RunDefinition
 from darkbattery.runs.engines import Names, engine_of, quantum_methods
 from darkbattery.runs.models import Model
-from darkbattery.trajectories.readout import ENERGIES
+from darkbattery.trajectories.reading.readout import ENERGIES
 
 Array = NDArray[np.float64]
 

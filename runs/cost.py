@@ -22,11 +22,12 @@ from darkbattery.nvmodel.resonator import at_resonator, of_the_reservoir
 from darkbattery.runs.choice import Choice, chosen, observables_of
 from darkbattery.runs.definition import Method, Point, RunDefinition
 from darkbattery.runs.engines import engine_of
-from darkbattery.trajectories import cavity_master, master, steady
-from darkbattery.trajectories.cavity_master import AT_RESONATOR
-from darkbattery.trajectories.master import EVOLVE
-from darkbattery.trajectories.readout import FROM_ENTANGLEMENT
-from darkbattery.trajectories.steady import STEADY, in_reservoir
+from darkbattery.trajectories.averages import cavity_master, steady
+from darkbattery.trajectories.averages import evolution as master
+from darkbattery.trajectories.averages.cavity_master import AT_RESONATOR
+from darkbattery.trajectories.averages.evolution import EVOLVE
+from darkbattery.trajectories.averages.steady import STEADY, in_reservoir
+from darkbattery.trajectories.reading.readout import FROM_ENTANGLEMENT
 
 Array = NDArray[np.float64]
 

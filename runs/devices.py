@@ -7,15 +7,15 @@ from dataclasses import replace
 from rich.console import Group
 from rich.text import Text
 
-from darkbattery.meanfield.linear import threshold_cooperativity
-from darkbattery.nvmodel.datasheet import Device, Quantity
-from darkbattery.nvmodel.devices import DEVICES
-from darkbattery.nvmodel.diamond import AXES, Branch, Diamond, zero_field_splitting
+from darkbattery.meanfield.averages.linear import threshold_cooperativity
+from darkbattery.nvmodel.devices.datasheet import Device, Quantity
+from darkbattery.nvmodel.devices.published import DEVICES
+from darkbattery.nvmodel.devices.split import resonator_battery
 from darkbattery.nvmodel.numbers import between, in_unit
+from darkbattery.nvmodel.nv.levels import AXES, Branch, Diamond, zero_field_splitting
+from darkbattery.nvmodel.nv.twolevel import BRANCHES, lines, two_level
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.resonator import ResonatorBattery
-from darkbattery.nvmodel.split import resonator_battery
-from darkbattery.nvmodel.twolevel import BRANCHES, lines, two_level
 from darkbattery.runs.experiments import Comparison
 from darkbattery.runs.tables import Footnotes, Listing
 

@@ -7,12 +7,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from darkbattery import meanfield
-from darkbattery.meanfield.response import Peak, photon_amplitude, transmission_peaks
-from darkbattery.nvmodel.datasheet import Device, with_value
-from darkbattery.nvmodel.devices import find_device, resonator_battery
-from darkbattery.nvmodel.diamond import AXES, Diamond, Strain, electron_levels, zero_field_splitting
+from darkbattery.meanfield.averages.response import Peak, photon_amplitude, transmission_peaks
+from darkbattery.nvmodel.devices.datasheet import Device, with_value
+from darkbattery.nvmodel.devices.published import find_device, resonator_battery
+from darkbattery.nvmodel.nv.levels import (
+    AXES,
+    Diamond,
+    Strain,
+    electron_levels,
+    zero_field_splitting,
+)
+from darkbattery.nvmodel.nv.twolevel import lines, two_level
 from darkbattery.nvmodel.resonator import ResonatorBattery
-from darkbattery.nvmodel.twolevel import lines, two_level
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from darkbattery.runs.pages import fill
 from darkbattery.runs.parts import point_folder
 from darkbattery.runs.store import load
 from darkbattery.runs.world import ending_together, has_terminal, rank_of, working_communicator
-from darkbattery.trajectories.endstates import dark_states
+from darkbattery.trajectories.reading.endstates import dark_states
 
 Array = NDArray[np.float64]
 

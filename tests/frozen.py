@@ -29,7 +29,7 @@ from threadpoolctl import threadpool_limits
 from darkbattery import meanfield, trajectories
 from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.ensemble import SpinEnsemble
-from darkbattery.nvmodel.lineshape import QGaussian
+from darkbattery.nvmodel.lines.shapes import QGaussian
 from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.protocol import Pulse, Stage
 from darkbattery.nvmodel.pulse import Drive

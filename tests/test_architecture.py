@@ -16,7 +16,7 @@ def test_every_file_it_names_is_there_and_every_file_of_the_engines_is_named():
     files = {
         str(path.relative_to(ROOT))
         for top in ("nvmodel", "trajectories", "meanfield")
-        for path in (ROOT / top).glob("*.py")
+        for path in (ROOT / top).rglob("*.py")
         if path.stem != "__init__"
     }
     assert len(files) > 80

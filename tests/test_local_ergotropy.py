@@ -8,7 +8,7 @@ import pytest
 import qutip
 
 from darkbattery import meanfield, trajectories
-from darkbattery.meanfield.moments import system_of
+from darkbattery.meanfield.classes.moments import system_of
 from darkbattery.nvmodel import (
     CollectiveBattery,
     Drive,
@@ -18,7 +18,7 @@ from darkbattery.nvmodel import (
     ResonatorBattery,
     SpinEnsemble,
 )
-from darkbattery.trajectories.fewspins import measure, to_qutip
+from darkbattery.trajectories.qutip.fewspins import measure, to_qutip
 from tests.meanfield.test_nv import device
 
 TWO_PI = 2.0 * math.pi

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from darkbattery import meanfield, trajectories
-from darkbattery.meanfield.tally import burst_delay
+from darkbattery.meanfield.paths.tally import burst_delay
 from darkbattery.nvmodel import CollectiveBattery, InputError, LocalNoise, Polarised
 from darkbattery.nvmodel.errors import mean_error
 from darkbattery.nvmodel.peaks import add_peaks, no_peaks, peak_counts, read_peaks

@@ -1,10 +1,10 @@
 """The quantum engine: exact averages and quantum-jump single runs."""
 
-from darkbattery.trajectories.jumps import sample, single_run
-from darkbattery.trajectories.master import evolve
-from darkbattery.trajectories.noisy_runs import PROCESSES
-from darkbattery.trajectories.single import SingleRun
-from darkbattery.trajectories.steady import steady_state
+from darkbattery.trajectories.averages.evolution import evolve
+from darkbattery.trajectories.averages.steady import steady_state
+from darkbattery.trajectories.jumps.noisy_runs import PROCESSES
+from darkbattery.trajectories.jumps.sampling import sample, single_run
+from darkbattery.trajectories.jumps.single import SingleRun
 
 __all__ = ["PROCESSES", "SingleRun", "evolve", "sample", "single_run", "steady_state"]
 

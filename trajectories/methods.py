@@ -9,13 +9,15 @@ from darkbattery.nvmodel.method import Method, Problem, Work, never, refused_for
 from darkbattery.nvmodel.observables import Needs, needing
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Solution
-from darkbattery.trajectories import cavity_master, cavity_runs, jumps, steady
-from darkbattery.trajectories.angular import ladders_of
-from darkbattery.trajectories.fluctuations import FLUCTUATIONS
-from darkbattery.trajectories.master import EVOLVE, plain_charging
-from darkbattery.trajectories.records import MOST_TABLE
-from darkbattery.trajectories.steady import STEADY
-from darkbattery.trajectories.walks import made_in_groups
+from darkbattery.trajectories.averages import cavity_master, steady
+from darkbattery.trajectories.averages.evolution import EVOLVE, plain_charging
+from darkbattery.trajectories.averages.steady import STEADY
+from darkbattery.trajectories.jumps import cavity_runs
+from darkbattery.trajectories.jumps import sampling as jumps
+from darkbattery.trajectories.jumps.records import MOST_TABLE
+from darkbattery.trajectories.jumps.walks import made_in_groups
+from darkbattery.trajectories.reading.fluctuations import FLUCTUATIONS
+from darkbattery.trajectories.space.angular import ladders_of
 
 # measured on one core: (10, 50) spins at nbar = 0.5 take 1.8e-7 s a jump, (1000, 5000) 5e-8 s
 SECONDS_PER_JUMP = 2e-7
@@ -112,19 +114,19 @@ SAMPLE = (QUANTUM_JUMPS, JUMPS_IN_GROUPS, JUMPS_OF_REAL_SPINS)
 
 
 def _of_a_closed_one(model: DickeBattery) -> tuple[str, ...]:
-    from darkbattery.trajectories import dicke  # QuTiP takes most of a second to import
+    from darkbattery.trajectories.averages import dicke  # QuTiP takes most of a second to import
 
     return dicke.AVAILABLE
 
 
 def _refuse_large_resonators(model: DickeBattery, times: NDArray[np.float64]) -> None:
-    from darkbattery.trajectories.dicke import refuse_too_large
+    from darkbattery.trajectories.averages.dicke import refuse_too_large
 
     refuse_too_large(model, times)
 
 
 def _schroedinger(problem: Problem) -> Solution:
-    from darkbattery.trajectories.dicke import evolve_dicke
+    from darkbattery.trajectories.averages.dicke import evolve_dicke
 
     return evolve_dicke(problem.model, problem.times, problem.names)
 

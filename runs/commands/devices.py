@@ -18,7 +18,7 @@ def devices(
 
     Examples: darkbattery devices;  darkbattery devices putz2014;  darkbattery devices --checks
     """
-    from darkbattery.nvmodel.devices import find_device
+    from darkbattery.nvmodel.devices.published import find_device
     from darkbattery.runs.devices import comparison_table, data_sheet, derived, overview
     from darkbattery.runs.experiments import comparisons
 

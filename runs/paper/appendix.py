@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.linalg import expm
 
 from darkbattery.nvmodel.battery import BatteryStart, CollectiveBattery
-from darkbattery.trajectories.fewspins import to_qutip
+from darkbattery.trajectories.qutip.fewspins import to_qutip
 
 Complex = NDArray[np.complex128]
 Element = tuple[int, int]

@@ -13,7 +13,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from darkbattery.meanfield.delay import averaged
+from darkbattery.meanfield.averages.delay import averaged
 from darkbattery.nvmodel import Solution
 from darkbattery.runs.figures.axes import prefixed
 from darkbattery.runs.plan.forecast import Forecast

@@ -16,11 +16,11 @@ from scipy import constants
 from scipy.interpolate import CubicHermiteSpline
 
 from darkbattery import meanfield
-from darkbattery.meanfield.delay import BurstDelay, averaged, delay_of_growth
-from darkbattery.meanfield.linear import growth_rate, mean_delay_shift
-from darkbattery.meanfield.moments import is_broadened, system_of
+from darkbattery.meanfield.averages.delay import BurstDelay, averaged, delay_of_growth
+from darkbattery.meanfield.averages.linear import growth_rate, mean_delay_shift
+from darkbattery.meanfield.classes.moments import is_broadened, system_of
 from darkbattery.nvmodel import ResonatorBattery, Solution
-from darkbattery.nvmodel.estimates import Estimates, estimates
+from darkbattery.nvmodel.devices.estimates import Estimates, estimates
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.runs.plan.lasting import equilibrium_inversion, growth_lasts
 from darkbattery.runs.plan.window import (

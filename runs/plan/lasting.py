@@ -3,9 +3,9 @@
 import math
 from dataclasses import replace
 
-from darkbattery.meanfield.delay import BurstDelay
+from darkbattery.meanfield.averages.delay import BurstDelay
 from darkbattery.nvmodel import ResonatorBattery, SpinEnsemble
-from darkbattery.nvmodel.estimates import estimates
+from darkbattery.nvmodel.devices.estimates import estimates
 
 # of an inversion: what T1 takes less of over the delay does not matter
 SMALL_LOSS = 0.02

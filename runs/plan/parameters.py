@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from darkbattery.nvmodel import Multiplet, ResonatorBattery, SpinEnsemble
-from darkbattery.nvmodel.estimates import estimates
+from darkbattery.nvmodel.devices.estimates import estimates
 from darkbattery.nvmodel.refusal import InputError, finite_number, known_name
 
 Change = Callable[[ResonatorBattery, float], ResonatorBattery]

@@ -11,9 +11,9 @@ from typing import Any
 
 from scipy.optimize import brentq
 
-from darkbattery.meanfield.linear import growth_rate
+from darkbattery.meanfield.averages.linear import growth_rate
 from darkbattery.nvmodel import ResonatorBattery
-from darkbattery.nvmodel.estimates import estimates
+from darkbattery.nvmodel.devices.estimates import estimates
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.runs.plan.forecast import Forecast, numbers
 from darkbattery.runs.plan.parameters import PARAMETERS, Parameter

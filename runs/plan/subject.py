@@ -5,7 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from darkbattery.nvmodel import ResonatorBattery
-from darkbattery.nvmodel.devices import DEVICES, Device, find_device, resonator_battery, with_value
+from darkbattery.nvmodel.devices.published import (
+    DEVICES,
+    Device,
+    find_device,
+    resonator_battery,
+    with_value,
+)
 from darkbattery.nvmodel.refusal import InputError, finite_number, known_name
 from darkbattery.nvmodel.resonator import of_a_resonator
 from darkbattery.runs.definition import find_definition, shipped_definitions

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkbattery import meanfield
-from darkbattery.meanfield.delay import delay_of_growth
-from darkbattery.meanfield.moments import is_broadened, system_of
+from darkbattery.meanfield.averages.delay import delay_of_growth
+from darkbattery.meanfield.classes.moments import is_broadened, system_of
 from darkbattery.nvmodel import ResonatorBattery
-from darkbattery.nvmodel.estimates import Estimates
+from darkbattery.nvmodel.devices.estimates import Estimates
 from darkbattery.nvmodel.refusal import InputError
 
 Array = NDArray[np.float64]

@@ -11,8 +11,8 @@ import pytest
 from scipy import constants
 
 from darkbattery import meanfield
-from darkbattery.meanfield.delay import delay_of_growth, expected_delay
-from darkbattery.meanfield.tally import burst_delay
+from darkbattery.meanfield.averages.delay import delay_of_growth, expected_delay
+from darkbattery.meanfield.paths.tally import burst_delay
 from darkbattery.nvmodel import (
     CollectiveBattery,
     InputError,
@@ -21,9 +21,9 @@ from darkbattery.nvmodel import (
     ResonatorBattery,
     SpinEnsemble,
 )
-from darkbattery.nvmodel.devices import find_device
-from darkbattery.nvmodel.estimates import cooperativity, estimates
-from darkbattery.nvmodel.split import resonator_battery
+from darkbattery.nvmodel.devices.estimates import cooperativity, estimates
+from darkbattery.nvmodel.devices.published import find_device
+from darkbattery.nvmodel.devices.split import resonator_battery
 from tests.meanfield.test_nv import device
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from darkbattery import meanfield
-from darkbattery.meanfield.classerror import ClassError, class_error
-from darkbattery.meanfield.division import ENOUGH, divide
-from darkbattery.meanfield.jointclasses import with_classes
-from darkbattery.meanfield.moments import bandwidth, system_of
+from darkbattery.meanfield.classes.classerror import ClassError, class_error
+from darkbattery.meanfield.classes.division import ENOUGH, divide
+from darkbattery.meanfield.classes.jointclasses import with_classes
+from darkbattery.meanfield.classes.moments import bandwidth, system_of
 from darkbattery.nvmodel import (
     Gaussian,
     Lorentzian,
@@ -19,7 +19,7 @@ from darkbattery.nvmodel import (
     ResonatorBattery,
     SpinEnsemble,
 )
-from darkbattery.nvmodel.lineshape import line_classes
+from darkbattery.nvmodel.lines.shapes import line_classes
 from tests.meanfield.test_nv import SPINS, device
 
 TIMES = np.linspace(0.0, 10.0, 101)

@@ -8,7 +8,7 @@ import qutip as qt
 from scipy.linalg import expm
 
 from darkbattery import meanfield, trajectories
-from darkbattery.meanfield.equations import (
+from darkbattery.meanfield.averages.equations import (
     PHOTONS,
     Z,
     coefficients,
@@ -16,9 +16,9 @@ from darkbattery.meanfield.equations import (
     second_order_groups,
     second_order_start,
 )
-from darkbattery.meanfield.moments import BATTERY, CHARGER, system_of
-from darkbattery.meanfield.readout import bound_warnings
-from darkbattery.meanfield.stepper import march
+from darkbattery.meanfield.averages.readout import bound_warnings
+from darkbattery.meanfield.averages.stepper import march
+from darkbattery.meanfield.classes.moments import BATTERY, CHARGER, system_of
 from darkbattery.nvmodel import (
     CollectiveBattery,
     Drive,

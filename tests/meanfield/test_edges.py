@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from darkbattery import meanfield
-from darkbattery.meanfield.stepper import march
+from darkbattery.meanfield.averages.stepper import march
 from darkbattery.nvmodel import CollectiveBattery
 from darkbattery.nvmodel.refusal import InputError
 

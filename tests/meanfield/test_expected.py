@@ -3,7 +3,7 @@
 import numpy as np
 
 from darkbattery import meanfield, trajectories
-from darkbattery.meanfield.moments import system_of
+from darkbattery.meanfield.classes.moments import system_of
 from darkbattery.nvmodel import CollectiveBattery
 
 SMALL = CollectiveBattery(1, 2)

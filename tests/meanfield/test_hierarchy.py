@@ -13,7 +13,14 @@ import numpy as np
 import qutip as qt
 from scipy.linalg import expm
 
-from darkbattery.meanfield.equations import LEFT, PHOTONS, SUPPLIED, Coefficients, Z, second_order
+from darkbattery.meanfield.averages.equations import (
+    LEFT,
+    PHOTONS,
+    SUPPLIED,
+    Coefficients,
+    Z,
+    second_order,
+)
 
 ONE = (0, 0, ())
 # products of two letters on one spin: {letters: {letter or "": coefficient}}

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from darkbattery import meanfield
-from darkbattery.meanfield.jointclasses import with_classes
-from darkbattery.meanfield.linear import growth_rate, threshold_cooperativity
+from darkbattery.meanfield.averages.linear import growth_rate, threshold_cooperativity
+from darkbattery.meanfield.classes.jointclasses import with_classes
 from darkbattery.nvmodel import QGaussian, Resonator, ResonatorBattery, SpinEnsemble
-from darkbattery.nvmodel.classes import (
+from darkbattery.nvmodel.lines.classes import (
     Subensemble,
     coupled_line,
     coupling_quadrature,

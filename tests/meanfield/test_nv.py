@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from darkbattery import meanfield
-from darkbattery.meanfield.tally import burst_delay
+from darkbattery.meanfield.paths.tally import burst_delay
 from darkbattery.nvmodel import QGaussian, Resonator, ResonatorBattery, SpinEnsemble
 
 MHZ = 2.0 * math.pi * 1e6

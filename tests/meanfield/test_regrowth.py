@@ -85,7 +85,7 @@ def test_the_estimate_is_not_below_the_error(model, monkeypatch):
     times = np.linspace(0.0, last, 41)
     found = meanfield.evolve(model, times)
     assert found.provenance["tolerance"] == 1e-6  # nothing was made again
-    monkeypatch.setattr("darkbattery.meanfield.cumulants.TRUSTED", 0.0)
+    monkeypatch.setattr("darkbattery.meanfield.averages.cumulants.TRUSTED", 0.0)
     closest = meanfield.evolve(model, times)
     assert closest.provenance["tolerance"] == 1e-13
     error = np.abs(found["charger_energy"] - closest["charger_energy"]).max()

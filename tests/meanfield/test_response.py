@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 
 from darkbattery import meanfield
-from darkbattery.meanfield.response import photon_amplitude, transmission, transmission_peaks
+from darkbattery.meanfield.averages.response import (
+    photon_amplitude,
+    transmission,
+    transmission_peaks,
+)
 from darkbattery.nvmodel import (
     Drive,
     Gaussian,
@@ -16,7 +20,7 @@ from darkbattery.nvmodel import (
     ResonatorBattery,
     SpinEnsemble,
 )
-from darkbattery.nvmodel.devices import find_device, resonator_battery, with_value
+from darkbattery.nvmodel.devices.published import find_device, resonator_battery, with_value
 from darkbattery.nvmodel.refusal import InputError
 from tests.lines import Skewed
 

@@ -7,12 +7,12 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from darkbattery import meanfield, trajectories
-from darkbattery.meanfield.moments import system_of
-from darkbattery.meanfield.noise import fill_normals, on_circle
-from darkbattery.meanfield.pathreadings import BATTERY_ENERGY
-from darkbattery.meanfield.paths import normals_per_step, step_of
-from darkbattery.meanfield.tally import _add_counts, _add_lanes, burst_delay
-from darkbattery.meanfield.walk import (
+from darkbattery.meanfield.classes.moments import system_of
+from darkbattery.meanfield.paths.noise import fill_normals, on_circle
+from darkbattery.meanfield.paths.paths import normals_per_step, step_of
+from darkbattery.meanfield.paths.readings import BATTERY_ENERGY
+from darkbattery.meanfield.paths.tally import _add_counts, _add_lanes, burst_delay
+from darkbattery.meanfield.paths.walk import (
     HalvedNoise,
     PathNoise,
     Plan,
@@ -492,7 +492,7 @@ def test_how_much_noise_is_held_at_once_does_not_matter(monkeypatch):
     (_, whole), *_ = simulate(plan, 3, 0, 40)
     # pieces of 6 and of 2 steps, most of which end between output times
     for chunk in (6 * 2 * 40, 1):
-        monkeypatch.setattr("darkbattery.meanfield.walk.CHUNK", chunk)
+        monkeypatch.setattr("darkbattery.meanfield.paths.walk.CHUNK", chunk)
         (_, parts), *_ = simulate(plan, 3, 0, 40)
         assert np.array_equal(whole.rows, parts.rows)
         assert np.array_equal(whole.delay, parts.delay)

@@ -7,7 +7,7 @@ import pytest
 from scipy import integrate
 
 from darkbattery.nvmodel import Gaussian, Lorentzian, Multiplet, QGaussian
-from darkbattery.nvmodel.classes import (
+from darkbattery.nvmodel.lines.classes import (
     Subensemble,
     coupled_line,
     coupling_quadrature,
@@ -15,10 +15,10 @@ from darkbattery.nvmodel.classes import (
     line_quadrature,
     mode_quadrature,
 )
-from darkbattery.nvmodel.diamond import AXES, Diamond
-from darkbattery.nvmodel.lineshape import is_symmetric, line_classes, lorentzian_overlap
+from darkbattery.nvmodel.lines.shapes import is_symmetric, line_classes, lorentzian_overlap
+from darkbattery.nvmodel.nv.levels import AXES, Diamond
+from darkbattery.nvmodel.nv.twolevel import subensembles
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.twolevel import subensembles
 from tests.lines import Skewed
 
 NITROGEN = {"offsets_hz": (-2.2e6, 0.0, 2.2e6), "weights": (1 / 3,) * 3}

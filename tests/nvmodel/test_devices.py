@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from darkbattery.nvmodel import Multiplet, QGaussian
-from darkbattery.nvmodel.datasheet import QUANTITIES
-from darkbattery.nvmodel.devices import (
+from darkbattery.nvmodel.devices.datasheet import QUANTITIES
+from darkbattery.nvmodel.devices.published import (
     DEVICES,
     Device,
     Quantity,

@@ -8,8 +8,8 @@ import pytest
 import qutip
 from scipy import constants
 
-from darkbattery.nvmodel.constants import GYROMAGNETIC, NITROGEN, SPLITTING_SLOPE
-from darkbattery.nvmodel.diamond import (
+from darkbattery.nvmodel.nv.constants import GYROMAGNETIC, NITROGEN, SPLITTING_SLOPE
+from darkbattery.nvmodel.nv.levels import (
     AXES,
     Diamond,
     Strain,
@@ -17,8 +17,8 @@ from darkbattery.nvmodel.diamond import (
     levels,
     zero_field_splitting,
 )
+from darkbattery.nvmodel.nv.twolevel import axes_lines, lines, two_level
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.twolevel import axes_lines, lines, two_level
 
 MHZ = 1e6
 

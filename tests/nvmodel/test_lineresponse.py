@@ -8,8 +8,8 @@ import pytest
 from scipy import integrate
 
 from darkbattery.nvmodel import Gaussian, Lorentzian, Multiplet, QGaussian
-from darkbattery.nvmodel.lineresponse import line_response
-from darkbattery.nvmodel.lineshape import lorentzian_overlap
+from darkbattery.nvmodel.lines.response import line_response
+from darkbattery.nvmodel.lines.shapes import lorentzian_overlap
 from darkbattery.nvmodel.refusal import InputError
 
 MHZ = 2.0 * math.pi * 1e6

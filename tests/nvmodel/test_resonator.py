@@ -8,8 +8,8 @@ import pytest
 from scipy.integrate import quad
 
 from darkbattery import meanfield
-from darkbattery.meanfield.division import divide
-from darkbattery.meanfield.moments import system_of
+from darkbattery.meanfield.classes.division import divide
+from darkbattery.meanfield.classes.moments import system_of
 from darkbattery.nvmodel import (
     ApproximationWarning,
     Drive,
@@ -23,7 +23,7 @@ from darkbattery.nvmodel import (
     SpinEnsemble,
 )
 from darkbattery.nvmodel.ergotropy import ergotropy_of_matrix, local_ergotropy_bloch
-from darkbattery.nvmodel.lineshape import line_classes, lorentzian_overlap
+from darkbattery.nvmodel.lines.shapes import line_classes, lorentzian_overlap
 
 MHZ = 2.0 * math.pi * 1e6
 LINES = [Gaussian(5e6), Lorentzian(5e6), QGaussian(5e6, q=1.39), QGaussian(5e6, q=2.5)]

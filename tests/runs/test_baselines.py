@@ -10,7 +10,7 @@ from darkbattery.nvmodel.dicke import DickeBattery
 from darkbattery.runs.baselines.figure import capacities, draw, peak_powers, table_of
 from darkbattery.runs.definition import parse_definition
 from darkbattery.runs.study import observables_of, run_study
-from darkbattery.trajectories.dicke import evolve_dicke
+from darkbattery.trajectories.averages.dicke import evolve_dicke
 
 
 @pytest.fixture(scope="module")

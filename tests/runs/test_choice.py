@@ -13,8 +13,9 @@ from darkbattery.runs.choice import chosen, exact_averages
 from darkbattery.runs.definition import parse_definition
 from darkbattery.runs.provenance import provenance
 from darkbattery.runs.study import run_study
-from darkbattery.trajectories import jumps, master
-from darkbattery.trajectories.master import EVOLVE
+from darkbattery.trajectories.averages import evolution as master
+from darkbattery.trajectories.averages.evolution import EVOLVE
+from darkbattery.trajectories.jumps import sampling as jumps
 from darkbattery.trajectories.methods import SAMPLE
 
 TIMES = [0.0, 1e-3, 2e-3]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from darkbattery.nvmodel.devices import DEVICES, find_device
+from darkbattery.nvmodel.devices.published import DEVICES, find_device
 from darkbattery.nvmodel.numbers import in_unit
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.runs.cli import app

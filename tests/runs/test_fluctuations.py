@@ -19,7 +19,7 @@ from darkbattery.runs.fluctuations import (
 )
 from darkbattery.runs.pages import fill, rows_of_page
 from darkbattery.trajectories import sample, steady_state
-from darkbattery.trajectories.endstates import dark_states
+from darkbattery.trajectories.reading.endstates import dark_states
 
 PAGE = Path(__file__).parents[2] / "docs" / "fluctuations.md"
 

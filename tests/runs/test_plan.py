@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from scipy import constants
 
 from darkbattery import meanfield, trajectories
-from darkbattery.meanfield.moments import system_of
+from darkbattery.meanfield.classes.moments import system_of
 from darkbattery.nvmodel import (
     CollectiveBattery,
     InputError,
@@ -21,8 +21,8 @@ from darkbattery.nvmodel import (
     ResonatorBattery,
     SpinEnsemble,
 )
-from darkbattery.nvmodel.devices import DEVICES
-from darkbattery.nvmodel.estimates import estimates
+from darkbattery.nvmodel.devices.estimates import estimates
+from darkbattery.nvmodel.devices.published import DEVICES
 from darkbattery.runs.cli import main
 from darkbattery.runs.plan.forecast import forecast, perfect
 from darkbattery.runs.plan.ladder import perfect_ladder_ergotropy

@@ -7,8 +7,8 @@ import pytest
 from rich.cells import cell_len
 from typer.testing import CliRunner
 
-from darkbattery.nvmodel.devices import DEVICES, find_device
-from darkbattery.nvmodel.diamond import Diamond
+from darkbattery.nvmodel.devices.published import DEVICES, find_device
+from darkbattery.nvmodel.nv.levels import Diamond
 from darkbattery.nvmodel.observables import OBSERVABLES, in_words
 from darkbattery.runs.cli import app
 from darkbattery.runs.commands.output import Forgiving

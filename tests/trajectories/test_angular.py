@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from qutip.utilities import clebsch
 
-from darkbattery.trajectories.angular import clebsch_gordan, coupled_basis, ladder_weights
+from darkbattery.trajectories.space.angular import clebsch_gordan, coupled_basis, ladder_weights
 from tests.systems import dark_state_weights
 
 SIZES = [(3, 5), (5, 2), (4, 4), (1, 7), (1, 1)]

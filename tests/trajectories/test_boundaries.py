@@ -8,8 +8,8 @@ from scipy.sparse import diags
 
 from darkbattery.nvmodel import CollectiveBattery, DickeState, LocalNoise, Polarised, Pulse, Stage
 from darkbattery.trajectories import evolve, sample
-from darkbattery.trajectories.krylov import krylov_states
-from darkbattery.trajectories.master import FOR_REAL_SPINS
+from darkbattery.trajectories.averages.evolution import FOR_REAL_SPINS
+from darkbattery.trajectories.propagate.krylov import krylov_states
 from tests.explicit import Explicit
 
 NOISE = LocalNoise(dephasing=0.3, emission=0.2, pumping=0.1)

@@ -18,10 +18,10 @@ from darkbattery.nvmodel import (
     ResonatorBattery,
     SpinEnsemble,
 )
-from darkbattery.trajectories import cavity_steps
-from darkbattery.trajectories.cavity_master import AVAILABLE, refuse_too_much
-from darkbattery.trajectories.cavity_space import blocks_of, cavity_of, elements_of
+from darkbattery.trajectories.averages.cavity_master import AVAILABLE, refuse_too_much
+from darkbattery.trajectories.propagate import cavity_steps
 from darkbattery.trajectories.qutip import resonator_to_qutip
+from darkbattery.trajectories.space.cavity_space import blocks_of, cavity_of, elements_of
 
 FREQUENCY = 3e9
 

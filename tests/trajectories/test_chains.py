@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from darkbattery.trajectories import chainsteps
-from darkbattery.trajectories.angular import coupled_basis
-from darkbattery.trajectories.chains import pair_chains, propagate
+from darkbattery.trajectories.propagate import chainsteps
+from darkbattery.trajectories.propagate.chains import pair_chains, propagate
+from darkbattery.trajectories.space.angular import coupled_basis
 
 
 @pytest.mark.parametrize("nbar", [0.0, 0.4, 5.0])

@@ -2,8 +2,13 @@ import numpy as np
 import pytest
 import qutip
 
-from darkbattery.trajectories.channels import SHIFT, channel_element, channel_strength, total_rate
-from darkbattery.trajectories.fewspins import dicke_projectors
+from darkbattery.trajectories.propagate.channels import (
+    SHIFT,
+    channel_element,
+    channel_strength,
+    total_rate,
+)
+from darkbattery.trajectories.qutip.fewspins import dicke_projectors
 
 OPERATORS = {"z": qutip.sigmaz() / 2, "+": qutip.sigmap(), "-": qutip.sigmam()}
 

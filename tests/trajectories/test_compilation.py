@@ -7,7 +7,7 @@ import sys
 # two kernels, one in the other, of two seconds; those of single runs are cached alike and take long
 FIRST_USE = """
 import numpy as np
-from darkbattery.trajectories.angular import clebsch_gordan, coupled_basis
+from darkbattery.trajectories.space.angular import clebsch_gordan, coupled_basis
 print(clebsch_gordan(coupled_basis(3, 5), np.array([0.0, 1.0])).tobytes().hex())
 """
 

@@ -8,7 +8,7 @@ from scipy.linalg import expm
 from darkbattery.nvmodel import CollectiveBattery, InputError
 from darkbattery.nvmodel.ergotropy import ladder_ergotropy
 from darkbattery.trajectories import evolve, sample, single_run
-from darkbattery.trajectories.fewspins import to_qutip
+from darkbattery.trajectories.qutip.fewspins import to_qutip
 
 TIMES = np.array([0.05, 0.2, 0.5, 1.0, 3.0])
 NAMES = (

@@ -8,9 +8,9 @@ import pytest
 from darkbattery import trajectories
 from darkbattery.nvmodel import CollectiveBattery
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.trajectories.angular import coupled_basis
-from darkbattery.trajectories.chains import pair_chains
-from darkbattery.trajectories.jumps import MOST_PHOTONS, thermal_photons
+from darkbattery.trajectories.jumps.sampling import MOST_PHOTONS, thermal_photons
+from darkbattery.trajectories.propagate.chains import pair_chains
+from darkbattery.trajectories.space.angular import coupled_basis
 
 NBARS = (0.0, 1e-300, 1e-16, 0.5, 1e6, 1e12)
 

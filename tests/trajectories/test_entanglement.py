@@ -3,8 +3,9 @@ import pytest
 import qutip
 
 from darkbattery.nvmodel import CollectiveBattery
-from darkbattery.trajectories import entanglement, evolve
-from darkbattery.trajectories.entanglement import (
+from darkbattery.trajectories import evolve
+from darkbattery.trajectories.reading import entanglement
+from darkbattery.trajectories.reading.entanglement import (
     log_negativity,
     log_negativity_and_rate,
     negative_part,

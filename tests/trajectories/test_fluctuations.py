@@ -8,9 +8,9 @@ from scipy.sparse.linalg import expm_multiply
 
 from darkbattery.nvmodel import CollectiveBattery, InputError
 from darkbattery.trajectories import evolve, sample, steady_state
-from darkbattery.trajectories.counting import photon_probabilities
-from darkbattery.trajectories.fewspins import to_qutip
-from darkbattery.trajectories.fluctuations import COUNTING, FLUCTUATIONS, OVER_RUNS
+from darkbattery.trajectories.averages.counting import photon_probabilities
+from darkbattery.trajectories.qutip.fewspins import to_qutip
+from darkbattery.trajectories.reading.fluctuations import COUNTING, FLUCTUATIONS, OVER_RUNS
 from tests.systems import dark_state_energies, dark_state_weights, one_excitation_energy
 
 TIMES = np.array([0.1, 0.25, 0.5, 0.9])

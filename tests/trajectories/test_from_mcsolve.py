@@ -11,9 +11,9 @@ from qutip import piqs
 from darkbattery import trajectories
 from darkbattery.nvmodel import CollectiveBattery, InputError
 from darkbattery.nvmodel.ergotropy import ergotropy_of_matrix
-from darkbattery.trajectories.fewspins import dicke_projectors, measure, to_qutip
-from darkbattery.trajectories.qutip_measures import state_ergotropy, state_log_negativity
-from darkbattery.trajectories.qutip_states import (
+from darkbattery.trajectories.qutip.fewspins import dicke_projectors, measure, to_qutip
+from darkbattery.trajectories.qutip.measures import state_ergotropy, state_log_negativity
+from darkbattery.trajectories.qutip.states import (
     conditional_states,
     density_matrices,
     measure_piqs,

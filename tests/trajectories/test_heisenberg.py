@@ -7,12 +7,16 @@ from scipy.integrate import romb
 from scipy.linalg import expm
 
 from darkbattery.nvmodel import CollectiveBattery, InputError
-from darkbattery.trajectories import gridsteps
-from darkbattery.trajectories.angular import coupled_basis, lowering_squared
-from darkbattery.trajectories.chains import pair_chains, propagate
-from darkbattery.trajectories.grids import Blocks, Grid, ladder_grid, reading_weights
-from darkbattery.trajectories.gridsteps import propagate_readings
-from darkbattery.trajectories.heisenberg import coherence_chain, heisenberg_averages, level_chain
+from darkbattery.trajectories.averages.heisenberg import (
+    coherence_chain,
+    heisenberg_averages,
+    level_chain,
+)
+from darkbattery.trajectories.propagate import gridsteps
+from darkbattery.trajectories.propagate.chains import pair_chains, propagate
+from darkbattery.trajectories.propagate.grids import Blocks, Grid, ladder_grid, reading_weights
+from darkbattery.trajectories.propagate.gridsteps import propagate_readings
+from darkbattery.trajectories.space.angular import coupled_basis, lowering_squared
 
 
 def times_through_burst(n_battery: int, n_charger: int, count: int = 40) -> np.ndarray:

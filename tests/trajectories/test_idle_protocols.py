@@ -8,11 +8,13 @@ import pytest
 
 from darkbattery import meanfield
 from darkbattery.nvmodel import CollectiveBattery, InputError, LocalNoise, Pulse, Stage
-from darkbattery.trajectories import evolve, jumps, master, sample, single_run, steady_state
-from darkbattery.trajectories.counting import second_order_coherence
-from darkbattery.trajectories.fewspins import to_qutip
-from darkbattery.trajectories.qutip_states import density_matrices
-from darkbattery.trajectories.waiting import exact_waits, waiting_times
+from darkbattery.trajectories import evolve, sample, single_run, steady_state
+from darkbattery.trajectories.averages import evolution as master
+from darkbattery.trajectories.averages.counting import second_order_coherence
+from darkbattery.trajectories.jumps import sampling as jumps
+from darkbattery.trajectories.jumps.waiting import exact_waits, waiting_times
+from darkbattery.trajectories.qutip.fewspins import to_qutip
+from darkbattery.trajectories.qutip.states import density_matrices
 
 TIMES = [0.0, 0.3, 1.0, 2.0]
 NOISE = LocalNoise(dephasing=0.2, emission=0.1)

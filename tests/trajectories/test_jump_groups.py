@@ -7,18 +7,18 @@ from scipy import special, stats
 
 from darkbattery.nvmodel import CollectiveBattery, InputError
 from darkbattery.trajectories import evolve, sample, single_run
-from darkbattery.trajectories.conditional import unravelling
-from darkbattery.trajectories.jump_groups import (
+from darkbattery.trajectories.jumps.groups import (
     _draw_ups,
     _group_time,
     _next_jumps,
     _rates,
     new_groups,
 )
-from darkbattery.trajectories.recording import follow, groups_of_runs, kernel_tables
-from darkbattery.trajectories.variates import new_source, rewind
-from darkbattery.trajectories.waiting import waiting_times
-from darkbattery.trajectories.walks import new_walker, start_walk, walk
+from darkbattery.trajectories.jumps.recording import follow, groups_of_runs, kernel_tables
+from darkbattery.trajectories.jumps.variates import new_source, rewind
+from darkbattery.trajectories.jumps.waiting import waiting_times
+from darkbattery.trajectories.jumps.walks import new_walker, start_walk, walk
+from darkbattery.trajectories.reading.conditional import unravelling
 
 LEAST_P = 1e-4  # with fixed seeds
 

@@ -6,10 +6,10 @@ from scipy import stats
 
 from darkbattery.nvmodel import CollectiveBattery, InputError, Solution
 from darkbattery.trajectories import evolve, sample, single_run
-from darkbattery.trajectories.angular import coupled_basis
-from darkbattery.trajectories.jumps import AVAILABLE
-from darkbattery.trajectories.records import count_records
-from darkbattery.trajectories.tally import collective_study
+from darkbattery.trajectories.jumps.records import count_records
+from darkbattery.trajectories.jumps.sampling import AVAILABLE
+from darkbattery.trajectories.jumps.tally import collective_study
+from darkbattery.trajectories.space.angular import coupled_basis
 from tests.systems import dark_state_weights
 
 EVERYTHING = tuple(AVAILABLE)
@@ -95,8 +95,8 @@ def test_photon_distribution_on_the_way():
     """P(n, t) from the exact evolution: at T = 0 a block of M is n = M_0 - M photons."""
     from scipy.linalg import expm
 
-    from darkbattery.trajectories.angular import coupled_basis
-    from darkbattery.trajectories.chains import pair_chains
+    from darkbattery.trajectories.propagate.chains import pair_chains
+    from darkbattery.trajectories.space.angular import coupled_basis
 
     battery, tau, runs = CollectiveBattery(2, 6), 0.2, 40_000
     basis = coupled_basis(2, 6)
@@ -189,8 +189,8 @@ def test_the_conditional_state_is_qutips_no_jump_evolution():
     """Between jumps exp(-i H_eff t), at jumps J^-: done by QuTiP on the same record."""
     import qutip
 
-    from darkbattery.trajectories.angular import clebsch_gordan, coupled_basis
-    from darkbattery.trajectories.fewspins import to_qutip
+    from darkbattery.trajectories.qutip.fewspins import to_qutip
+    from darkbattery.trajectories.space.angular import clebsch_gordan, coupled_basis
 
     battery = CollectiveBattery(2, 4, nbar=0.4)
     one = single_run(battery, [0.7], seed=6, run=2)

@@ -4,10 +4,10 @@ from scipy import sparse
 from scipy.linalg import expm
 
 from darkbattery.nvmodel import CollectiveBattery, LocalNoise, Stage
-from darkbattery.trajectories import krylov
-from darkbattery.trajectories.collective_stages import collective_states
-from darkbattery.trajectories.generator import INTEGRALS, Generator, Rates
-from darkbattery.trajectories.product_space import ProductSpace
+from darkbattery.trajectories.propagate import krylov
+from darkbattery.trajectories.propagate.collective_stages import collective_states
+from darkbattery.trajectories.propagate.generator import INTEGRALS, Generator, Rates
+from darkbattery.trajectories.space.product_space import ProductSpace
 
 
 def _generator(battery, coupled="both", parts=1):

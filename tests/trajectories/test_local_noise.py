@@ -7,8 +7,7 @@ from scipy.linalg import expm
 from darkbattery.nvmodel import CollectiveBattery, LocalNoise, Polarised, Pulse, Stage
 from darkbattery.nvmodel.battery import without_idle_switching
 from darkbattery.nvmodel.preparation import dicke_mixture
-from darkbattery.trajectories.angular import known_eigenvector
-from darkbattery.trajectories.local_noise import (
+from darkbattery.trajectories.jumps.local_noise import (
     CHANNELS,
     EDGE,
     LOW,
@@ -22,10 +21,11 @@ from darkbattery.trajectories.local_noise import (
     local_jump,
     roots,
 )
-from darkbattery.trajectories.noisy_runs import draw_irrep, generator
-from darkbattery.trajectories.nojump import begin_rotated, evolve_rotated
-from darkbattery.trajectories.series import series_until
-from darkbattery.trajectories.stages import empty_frame_of, log_binomials, plan
+from darkbattery.trajectories.jumps.noisy_runs import draw_irrep, generator
+from darkbattery.trajectories.jumps.nojump import begin_rotated, evolve_rotated
+from darkbattery.trajectories.jumps.series import series_until
+from darkbattery.trajectories.jumps.stages import empty_frame_of, log_binomials, plan
+from darkbattery.trajectories.space.angular import known_eigenvector
 
 SYSTEMS = [(2, 3), (3, 2), (1, 4), (5, 5), (4, 6)]
 

@@ -121,7 +121,7 @@ def test_the_map_of_errors_is_the_callers_own():
 def test_a_system_cannot_be_changed_behind_what_is_remembered_of_it():
     """One given to `sample` keys its plan: changed in place it was answered from the old one."""
     numbers = np.array([3.0, 6.0])
-    system = replace(meanfield.moments.system_of(COLD, 1), number=numbers)
+    system = replace(meanfield.classes.moments.system_of(COLD, 1), number=numbers)
     before = meanfield.sample(system, TIMES, 20, 5)["battery_energy"]
     numbers[:] = 77.0
     with pytest.raises(ValueError, match="read-only"):

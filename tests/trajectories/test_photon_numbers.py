@@ -5,7 +5,7 @@ import pytest
 
 from darkbattery.nvmodel import CollectiveBattery, DickeState, Stage
 from darkbattery.trajectories import evolve
-from darkbattery.trajectories.angular import coupled_basis
+from darkbattery.trajectories.space.angular import coupled_basis
 from tests.explicit import Explicit
 
 

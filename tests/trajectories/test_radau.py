@@ -3,7 +3,7 @@ import warnings
 import mpmath
 import numpy as np
 
-from darkbattery.trajectories.radau import (
+from darkbattery.trajectories.propagate.radau import (
     ERROR_PER_DEFECT,
     POINTS_IN_TIME,
     POLES,

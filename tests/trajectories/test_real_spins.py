@@ -17,8 +17,8 @@ from darkbattery.nvmodel import (
     Stage,
 )
 from darkbattery.trajectories import evolve
-from darkbattery.trajectories.fewspins import measure, to_qutip
-from darkbattery.trajectories.master import FOR_REAL_SPINS as AVAILABLE
+from darkbattery.trajectories.averages.evolution import FOR_REAL_SPINS as AVAILABLE
+from darkbattery.trajectories.qutip.fewspins import measure, to_qutip
 
 BATTERY_NOISE = LocalNoise(dephasing=0.7, emission=0.3, pumping=0.1)
 CHARGER_NOISE = LocalNoise(dephasing=0.2, emission=0.5, pumping=0.25)

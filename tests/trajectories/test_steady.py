@@ -4,7 +4,7 @@ import qutip
 
 from darkbattery.nvmodel import CollectiveBattery, InputError
 from darkbattery.trajectories import evolve, steady_state
-from darkbattery.trajectories.fewspins import measure, to_qutip
+from darkbattery.trajectories.qutip.fewspins import measure, to_qutip
 from tests.systems import steady_energy_zero_temperature, two_spin_steady_z
 
 

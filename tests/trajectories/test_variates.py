@@ -5,7 +5,12 @@ import pytest
 from numba import njit
 from scipy import stats
 
-from darkbattery.trajectories.variates import binomial_number, gamma_number, new_source, rewind
+from darkbattery.trajectories.jumps.variates import (
+    binomial_number,
+    gamma_number,
+    new_source,
+    rewind,
+)
 
 DRAWS = 50_000
 LEAST_P = 1e-4  # with fixed seeds; a right sampler fails one in 1e4 choices of seed

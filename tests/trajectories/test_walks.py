@@ -7,19 +7,19 @@ import pytest
 
 from darkbattery.nvmodel import CollectiveBattery, InputError
 from darkbattery.trajectories import evolve, sample, single_run
-from darkbattery.trajectories.angular import coupled_basis
-from darkbattery.trajectories.bonds import add_ways, bonds_of
-from darkbattery.trajectories.conditional import unravelling
-from darkbattery.trajectories.decays import (
+from darkbattery.trajectories.jumps.decays import (
     DecayStudy,
     count_decays,
     count_few_photons,
     count_many_photons,
 )
-from darkbattery.trajectories.recording import groups_of_runs, kernel_tables
-from darkbattery.trajectories.records import count_records
-from darkbattery.trajectories.tally import collective_study
-from darkbattery.trajectories.walks import BATCH, interval_table
+from darkbattery.trajectories.jumps.recording import groups_of_runs, kernel_tables
+from darkbattery.trajectories.jumps.records import count_records
+from darkbattery.trajectories.jumps.tally import collective_study
+from darkbattery.trajectories.jumps.walks import BATCH, interval_table
+from darkbattery.trajectories.reading.bonds import add_ways, bonds_of
+from darkbattery.trajectories.reading.conditional import unravelling
+from darkbattery.trajectories.space.angular import coupled_basis
 
 
 def decay_arguments(battery, taus):

@@ -8,7 +8,9 @@ from scipy.constants import hbar
 from darkbattery import meanfield, trajectories
 from darkbattery.nvmodel.peaks import PEAK
 from darkbattery.nvmodel.protocol import Stage
-from darkbattery.trajectories import jumps, master, steady
+from darkbattery.trajectories.averages import evolution as master
+from darkbattery.trajectories.averages import steady
+from darkbattery.trajectories.jumps import sampling as jumps
 from tests.verify import semiclassical
 from tests.verify.experiments import MOST_CLASSES as CLASSES
 from tests.verify.readings import FROM_RECORDS, READINGS

@@ -1,0 +1,1 @@
+"""Averages by moment equations, the delay average, and linear response."""

@@ -1,0 +1,235 @@
+r"""From the modal run to the average over runs: the spread of the burst's delay.
+
+Vacuum noise starts a burst with an energy of W times its mean, W exponentially distributed, and
+the run is then the deterministic one shifted in time:
+
+.. math:: \langle E\rangle(t) = \int_0^\infty e^{-W}E_2\big(t+\ln W/2\lambda\big)\,dW
+
+(Haake, Haus, King, Schroeder and Glauber 1981). ln W is Gumbel distributed: the delay's standard
+deviation is :math:`\pi/(\sqrt6\,2\lambda)`, its mean later than the mode by 0.577/(2 lambda).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.interpolate import CubicHermiteSpline, make_interp_spline
+
+from darkbattery.meanfield.averages.cumulants import BatteryClasses, evolve_with_classes
+from darkbattery.meanfield.averages.linear import growth_rate
+from darkbattery.meanfield.classes.moments import System, system_of
+from darkbattery.meanfield.expected import expectations
+from darkbattery.nvmodel.ergotropy import local_ergotropy, local_ergotropy_of_classes
+from darkbattery.nvmodel.experiment import Experiment
+from darkbattery.nvmodel.observables import ELSEWHERE, Needs, needing, requested
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.solution import Reading, Solution
+from darkbattery.nvmodel.times import output_times
+
+Array = NDArray[np.float64]
+
+# ln W from here to there carries all but 1e-16 of the weight; the midpoint rule converges
+# exponentially for this integrand, and 0.05 is far below its width
+LOG_W = np.arange(-37.0, 3.7, 0.05) + 0.025
+WEIGHT = 0.05 * np.exp(LOG_W - np.exp(LOG_W))
+# spacing of the tabulated modal run in units of 1/(2 lambda), by which it changes little
+SPACING = 0.1
+MOST_TABULATED = 20_000
+# lifetimes of the resonator's field that are followed: ten seconds of the smallest systems
+MOST_DECAYS = 1e6
+
+# a balance of what went in and out is that of one course
+AVERAGED = (*needing(Needs.MEANS, without=ELSEWHERE), *needing(Needs.FIELD, without=Needs.HISTORY))
+
+
+@dataclass(frozen=True)
+class BurstDelay:
+    """When a burst comes, in the unit of time of its model (seconds at a resonator).
+
+    Attributes
+    ----------
+    mean, spread : float
+        Mean and standard deviation over runs of the time at which half of the net inversion has
+        been spent (Gumbel distributed).
+    """
+
+    mean: float
+    spread: float
+
+
+def expected_delay(model: Experiment | System) -> BurstDelay:
+    r"""Delay of the burst from the growth rate lambda alone, before anything is solved.
+
+    With N_net = N_C p_C - N_B p_B and N_up spins excited at the start,
+
+    .. math:: \langle t\rangle&=\frac{1}{2\lambda}\Big[\ln\frac{N_{net}^2}{N_{up}+\bar nN_{net}}
+              +0.577\Big], \\ \Delta t&=\frac{\pi}{\sqrt6\,2\lambda}
+
+    which for N spins all up at nbar = 0 is the [ln N + 0.577]/(N gamma) of Gross and Haroche
+    (1982), and has the relative spread 1.28/(ln N + 0.577). The logarithm is that of equal spins
+    without decoherence, and correct to some 20 % close to threshold, where the burst is weak.
+
+    Raises
+    ------
+    InputError
+        Where nothing grows.
+
+    Examples
+    --------
+    >>> from darkbattery.nvmodel import CollectiveBattery
+    >>> delay = expected_delay(CollectiveBattery(n_battery=1000, n_charger=5000))
+    >>> print([round(4000 * t, 3) for t in (delay.mean, delay.spread)])  # exact: 8.645, 1.284
+    [8.648, 1.283]
+    """
+    growth = growth_rate(model)
+    if growth <= 0.0:
+        raise InputError("model", model, "must burst: below threshold there is no delay")
+    return delay_of_growth(model, growth)
+
+
+def delay_of_growth(model: Experiment | System, growth: float) -> BurstDelay:
+    """`expected_delay` where the growth rate lambda > 0 is known already."""
+    system = model if isinstance(model, System) else system_of(model, 1)
+    rate = 2.0 * growth
+    net = float(system.number @ system.start)
+    up = float(system.number @ (1.0 + system.start)) / 2.0
+    # a net inversion in coupling may be none in number
+    folds = np.log(max(net * net / (up + system.nbar * max(net, 0.0)), 1.0))
+    return BurstDelay(float(folds + np.euler_gamma) / rate, np.pi / 6.0**0.5 / rate)
+
+
+def delay_average(
+    model: Experiment | System,
+    times: ArrayLike,
+    observables: Iterable[str] | None = None,
+    classes: int = 101,
+) -> Solution:
+    """Second order averaged over the burst's delay: what the mean of many runs shows.
+
+    Parameters and units as for `meanfield.evolve`, which gives the modal run instead.
+
+    Returns
+    -------
+    Solution
+        `provenance` holds "growth_rate" (lambda) and "delay_jitter", in the inverse unit of time
+        and the unit of time.
+
+    Raises
+    ------
+    InputError
+        Where nothing grows: without a burst there is no delay.
+
+    Examples
+    --------
+    >>> from darkbattery.nvmodel import CollectiveBattery
+    >>> battery = CollectiveBattery(n_battery=1000, n_charger=5000)
+    >>> times = np.linspace(0.0, 0.005, 201)
+    >>> print(delay_average(battery, times)["power"].max().round(-1))  # exact 787, modal 1000
+    780.0
+    """
+    t = output_times(times)
+    rate = 2.0 * growth_rate(model)
+    if rate <= 0.0:
+        raise InputError("model", model, "must burst: below threshold no delay is averaged over")
+    last, longest = t[-1] + LOG_W[-1] / rate, _longest(model, rate)
+    if last > longest:
+        allowed = f"must end before {longest:.3g}, and {LOG_W[-1] / rate:.3g} before that"
+        raise InputError("times", float(t[-1]), allowed)
+    table = np.linspace(0.0, last, int(np.ceil(last * rate / SPACING)) + 1)
+    modal, of_battery = evolve_with_classes(model, table, 2, None, classes)
+    found = averaged(modal, t, rate / 2.0, observables, of_battery)
+    system = model if isinstance(model, System) else system_of(model, 1)
+    expected, warnings = expectations("delay", system, found.values)
+    provenance = dict(found.provenance) | {"expected_error": expected}
+    kept = tuple(text for text in found.warnings if not text.startswith("expect "))
+    reading = Reading(dict(found.values), warnings=kept + warnings)
+    return Solution(t, reading, provenance, model=model)
+
+
+def has_delays(model: Experiment | System, times: Array) -> bool:
+    """Whether `delay_average` answers: the start is unstable, and its growth can be followed.
+
+    >>> from darkbattery.nvmodel import CollectiveBattery
+    >>> has_delays(CollectiveBattery(n_battery=1000, n_charger=5000), np.array([0.005]))
+    True
+    """
+    rate = 2.0 * growth_rate(model)
+    return bool(rate > 0.0 and times[-1] + LOG_W[-1] / rate <= _longest(model, rate))
+
+
+def _longest(model: Experiment | System, rate: float) -> float:
+    """How long the modal run may be: outputs by the growth, steps by the resonator's decay."""
+    system = model if isinstance(model, System) else system_of(model, 1)
+    field = 0.0 if system.eliminated else 0.5 * system.kappa
+    steps = np.inf if field == 0.0 else MOST_DECAYS / field
+    return float(min(MOST_TABULATED * SPACING / rate, steps))
+
+
+def averaged(
+    modal: Solution,
+    times: ArrayLike,
+    growth: float,
+    observables: Iterable[str] | None = None,
+    classes: BatteryClasses | None = None,
+) -> Solution:
+    """A modal run that is there already, averaged over the delay.
+
+    Parameters
+    ----------
+    modal : Solution
+        From `meanfield.evolve`, from time 0 on, with some four times or more in each 1/(2 growth);
+        later times than its last count as the last.
+    times : array_like (T,)
+    growth : float
+        lambda, from `growth_rate`.
+    classes : BatteryClasses, optional
+        Of the modal run; without them there is no ``ergotropy_local``.
+    """
+    t, rate = output_times(times), 2.0 * growth
+    known = [name for name in AVERAGED if name in modal.values]
+    if classes is None:
+        known = [name for name in known if name != "ergotropy_local"]
+    names = requested(observables, default=known, available=known)
+    found = {name: _average(name, modal, t, rate) for name in names}
+    # ergotropies are of the average state
+    if "ergotropy_rotation" in found:
+        energy = _average("battery_energy", modal, t, rate)
+        found["ergotropy_rotation"] = local_ergotropy(energy)
+    if "ergotropy_local" in found:
+        assert classes is not None
+        found["ergotropy_local"] = _average_local_ergotropy(modal, classes, t, rate)
+    provenance = dict(modal.provenance) | {
+        "solver": "second-order cumulants averaged over the delay",
+        "growth_rate": growth,
+        "delay_jitter": np.pi / np.sqrt(6.0) / rate,
+    }
+    reading = Reading(found, warnings=modal.warnings)
+    return Solution(t, reading, provenance, model=modal.model)
+
+
+def _average_local_ergotropy(
+    modal: Solution, classes: BatteryClasses, times: Array, rate: float
+) -> Array:
+    if classes.share.size == 1:
+        return local_ergotropy(_average("battery_energy", modal, times, rate))
+    inversion = np.empty((times.size, classes.share.size))
+    shifted = _shifted(modal, times, rate)
+    for k, z in enumerate(classes.inversion.T):
+        inversion[:, k] = make_interp_spline(modal.times, z, k=3)(shifted) @ WEIGHT
+    return local_ergotropy_of_classes(classes.share, inversion, np.zeros_like(inversion))
+
+
+def _average(name: str, modal: Solution, times: Array, rate: float) -> Array:
+    if name == "battery_energy":
+        curve = CubicHermiteSpline(modal.times, modal[name], modal["power"])
+    else:
+        curve = make_interp_spline(modal.times, modal[name], k=3)
+    found: Array = curve(_shifted(modal, times, rate)) @ WEIGHT
+    return found
+
+
+def _shifted(modal: Solution, times: Array, rate: float) -> Array:
+    """Times of the modal run that count at each time, (T, LOG_W)."""
+    found: Array = np.clip(times[:, None] + LOG_W / rate, 0.0, modal.times[-1])
+    return found

@@ -1,0 +1,1 @@
+"""Ensembles as classes of spins, and what their number decides."""

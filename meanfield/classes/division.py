@@ -1,0 +1,97 @@
+"""An ensemble divided into classes of spins with one frequency and one coupling each."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from darkbattery.nvmodel.ensemble import SpinEnsemble
+from darkbattery.nvmodel.lines.classes import Classes, line_quadrature, smooth_midpoints
+from darkbattery.nvmodel.lines.shapes import line_classes
+
+Array = NDArray[np.float64]
+
+# spins that the smallest class must hold; below, all classes hold as many
+ENOUGH = 10.0
+# Spins farther off than so many bandwidths of the battery are put there: an integrator would have
+# to follow their rotation, and they hardly take part (benchmarks/classes.py prints what it changes)
+REACH = 4.0
+
+
+def divide(spins: SpinEnsemble, count: int, bandwidth: float) -> Classes:
+    """Classes of an ensemble, about `count`; one where all spins are alike.
+
+    Frequencies at the quantiles of `line_quadrature`, whose error falls like K^-4, or couplings at
+    those of the log-normal distribution, wherever the smallest class holds ten spins; else, and
+    where both are spread, quantiles of equal weight. Then couplings stand in the order of van der
+    Corput's sequence, counted from the middle of the line outwards: frequency and coupling fill the
+    plane evenly (a Hammersley set, of order 1 with any weights), and classes at opposite detunings
+    keep equal couplings.
+
+    Parameters
+    ----------
+    bandwidth : float
+        Of what exchanges energy with the spins, rad/s.
+
+    Examples
+    --------
+    >>> spins = SpinEnsemble(number=100, coupling=2.0, coupling_spread=0.3)
+    >>> print((2.0 * divide(spins, 4, bandwidth=1.0).couplings).round(3))
+    [1.113 1.605 2.038 2.94 ]
+    """
+    if spins.line is None and spins.coupling_spread == 0.0:
+        return Classes(np.zeros(1), np.ones(1), np.ones(1))
+    if spins.line is None:
+        places, weight = _places(spins, count)
+        return Classes(np.zeros(count), _couplings(spins, places, weight), weight)
+    equal = line_classes(spins.line, count)
+    if spins.coupling_spread > 0.0:
+        detuning, weight = equal
+        return Classes(detuning, _couplings(spins, _even_places(weight), weight), weight)
+    detuning, weight = line_quadrature(spins.line, count)
+    if weight.min() * spins.number < ENOUGH:
+        detuning, weight = equal
+    farthest = max(REACH * bandwidth, float(np.abs(equal[0]).max()))
+    return Classes(np.clip(detuning, -farthest, farthest), np.ones(detuning.size), weight)
+
+
+def _places(spins: SpinEnsemble, count: int) -> tuple[Array, Array]:
+    """Shares of spins with less coupling, and weights."""
+    places, weight = smooth_midpoints(count)
+    if weight.min() * spins.number >= ENOUGH:
+        return places, weight
+    return (np.arange(count) + 0.5) / count, np.full(count, 1.0 / count)
+
+
+def _even_places(weight: Array) -> Array:
+    """Middles of cells of (0, 1), as large as the pairs of classes and in van der Corput's order.
+
+    A pair are the two classes as far from the middle of the line.
+
+    >>> print(_even_places(np.full(6, 1.0 / 6.0)).round(3))
+    [0.833 0.167 0.5   0.5   0.167 0.833]
+    """
+    K = weight.size
+    outwards = np.floor(np.abs(np.arange(K) - (K - 1) / 2.0)).astype(int)
+    pair = np.bincount(outwards, weights=weight)
+    order = np.argsort([_van_der_corput(i + 1) for i in range(pair.size)])
+    middle = np.empty(pair.size)
+    middle[order] = np.cumsum(pair[order]) - 0.5 * pair[order]
+    return middle[outwards]
+
+
+def _couplings(spins: SpinEnsemble, places: Array, weight: Array) -> Array:
+    """Quantiles of the log-normal distribution, over their root mean square."""
+    width = np.sqrt(np.log1p(spins.coupling_spread**2))
+    coupling = np.exp(width * ndtri(places))
+    relative: Array = coupling / np.sqrt(weight @ coupling**2)
+    return relative
+
+
+def _van_der_corput(index: int) -> float:
+    """Binary digits of `index` mirrored at the point: 1/2, 1/4, 3/4, 1/8, ..."""
+    value, digit = 0.0, 0.5
+    while index:
+        value += digit * (index & 1)
+        index >>= 1
+        digit /= 2.0
+    return value

@@ -1,0 +1,76 @@
+"""The engine's equations with joint classes of frequency and coupling.
+
+`evolve` and `sample` divide an ensemble by themselves, into equal weights; they take a `System` as
+well, and `with_classes` makes one of any classes, such as those of
+`nvmodel.lines.classes.joint_classes`.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from darkbattery.meanfield.classes.moments import BATTERY, CHARGER, System, system_of
+from darkbattery.nvmodel.ensemble import SpinEnsemble
+from darkbattery.nvmodel.lines.classes import Classes
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.resonator import ResonatorBattery
+
+
+def with_classes(
+    model: ResonatorBattery, charger: Classes, battery: Classes | None = None
+) -> System:
+    """The model's equations with these classes in place of its lines and coupling spreads.
+
+    Parameters
+    ----------
+    model : ResonatorBattery
+        Its ensembles' lines and coupling spreads are ignored: the classes stand for them.
+    charger, battery : Classes
+        `battery` is needed where the model has one.
+
+    Raises
+    ------
+    InputError
+        Where a class would hold less than one spin, or `battery` and the model do not match.
+
+    Examples
+    --------
+    >>> from darkbattery import meanfield
+    >>> from darkbattery.nvmodel import Resonator
+    >>> from darkbattery.nvmodel.lines.classes import coupling_quadrature, joint_classes
+    >>> cavity = Resonator(frequency_hz=3e9, linewidth_fwhm_hz=14e6)
+    >>> spins = SpinEnsemble(number=10**12, coupling=40.0)
+    >>> classes = joint_classes(None, couplings=coupling_quadrature(0.3, 4))
+    >>> system = with_classes(ResonatorBattery(spins, cavity), classes)
+    >>> print(system.number.size, f"{meanfield.growth_rate(system):.4g}")
+    4 2.366e+07
+    """
+    if (battery is None) != (model.battery is None):
+        raise InputError("battery", battery, "needs classes where the model has a battery")
+    plain = replace(
+        model,
+        charger=_plain(model.charger),
+        battery=None if model.battery is None else _plain(model.battery),
+    )
+    found = system_of(plain, 1)
+    chosen = {CHARGER: charger} | ({} if battery is None else {BATTERY: battery})
+    classes = [chosen[int(which)] for which in found.ensemble]
+    sizes = [part.weights.size for part in classes]
+    number = np.repeat(found.number, sizes) * np.concatenate([c.weights for c in classes])
+    if number.min() < 1.0:
+        raise InputError("classes", sizes, "leave a class with less than one spin: take fewer")
+    return replace(
+        found,
+        number=number,
+        coupling=np.repeat(found.coupling, sizes) * np.concatenate([c.couplings for c in classes]),
+        detuning=np.repeat(found.detuning, sizes) + np.concatenate([c.detunings for c in classes]),
+        decoherence=np.repeat(found.decoherence, sizes),
+        relaxation=np.repeat(found.relaxation, sizes),
+        supply=np.repeat(found.supply, sizes),
+        start=np.repeat(found.start, sizes),
+        ensemble=np.repeat(found.ensemble, sizes),
+    )
+
+
+def _plain(spins: SpinEnsemble) -> SpinEnsemble:
+    return replace(spins, line=None, coupling_spread=0.0)

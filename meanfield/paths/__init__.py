@@ -1,0 +1,1 @@
+"""Single runs by truncated Wigner paths."""

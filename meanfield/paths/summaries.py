@@ -1,0 +1,38 @@
+"""One line a run: what single runs differ in, for tables of all of them."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from darkbattery.meanfield.classes.moments import BATTERY, CHARGER, System
+from darkbattery.meanfield.paths.readings import BATTERY_ENERGY, CHARGER_ENERGY, LEAVING, LEFT
+from darkbattery.meanfield.paths.walk import Runs
+from darkbattery.nvmodel.rows import Summary
+
+Array = NDArray[np.float64]
+
+
+def summarise_runs(
+    system: System, times: Array, first: int, found: Runs, summary: Summary
+) -> pd.DataFrame:
+    """A row for each of the runs first, first + 1, ...
+
+    Columns: ``run``; ``final_energy`` per battery spin at the last time (per charger spin without a
+    battery); ``emitted_photons`` until then, a real number here; ``burst_time``, when the inversion
+    of all spins first is <= 0; ``peak_emission_time``, the output time at which most photons leave
+    at once; with a battery ``time_to_25``, ``time_to_90_of_end`` and the like, the first output
+    time at which its energy reaches a level (`nvmodel.Summary`). NaN: not until the last time.
+    """
+    with_battery = system.size(BATTERY) > 0
+    assert with_battery or system.size(CHARGER) > 0
+    energy = found.rows[BATTERY_ENERGY if with_battery else CHARGER_ENERGY]
+    columns = {
+        "run": np.arange(first, first + found.delay.size),
+        "final_energy": energy[-1],
+        "emitted_photons": (system.nbar + 1.0) * system.total * found.rows[LEFT, -1],
+        "burst_time": np.where(np.isfinite(found.delay), found.delay, np.nan),
+        "peak_emission_time": times[found.rows[LEAVING].argmax(axis=0)],
+    }
+    if with_battery:
+        columns |= summary.charge_times(energy, times)
+    return pd.DataFrame(columns)

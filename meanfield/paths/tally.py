@@ -1,0 +1,442 @@
+"""Exactly additive counts of truncated Wigner runs, and what is read from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy import constants
+
+from darkbattery.meanfield.averages.readout import FROM_ANY, FROM_BATTERY, FROM_RESONATOR
+from darkbattery.meanfield.classes.moments import BATTERY, CHARGER, System
+from darkbattery.meanfield.paths.readings import (
+    BATTERY_ENERGY,
+    CHARGER_ENERGY,
+    LEAVING,
+    LEFT,
+    PHOTONS,
+    POWER,
+    ROWS,
+)
+from darkbattery.meanfield.paths.walk import FAR, GROUPS, Runs, kept_vectors, longest_vector
+from darkbattery.nvmodel.ergotropy import (
+    ladder_ergotropy,
+    ladder_ergotropy_gradient,
+    local_ergotropy,
+    local_ergotropy_bloch,
+    local_ergotropy_of_classes,
+)
+from darkbattery.nvmodel.errors import (
+    jackknife_variance,
+    kinked_error,
+    late_runs,
+    mean_error,
+    without_each,
+)
+from darkbattery.nvmodel.peaks import PEAK, add_peaks, no_peaks, peak_counts, read_peaks
+from darkbattery.nvmodel.solution import Distribution, Reading
+from darkbattery.nvmodel.sums import (
+    BITS,
+    FULL,
+    ExactSums,
+    add_value,
+    is_clipped,
+    quantised,
+    usable_bounds,
+)
+from darkbattery.nvmodel.tally import RunSpans, Tally
+
+Array = NDArray[np.float64]
+Counts = NDArray[np.int64]
+Functional = Callable[[Array, Array], Array]
+
+MOST_LEVELS = 200
+ENERGY_BINS = 100
+# of the levels that are read together, in standard deviations over the cube root of the runs, as
+# for any histogram (Scott 1979)
+BIN_WIDTH = 2.0
+LOW_BITS = (1 << BITS) - 1
+
+
+def available(system: System) -> tuple[str, ...]:
+    """Names that can be read from runs of a system."""
+    names = (*(name for name in FROM_ANY if name != "absorbed_photons"), PEAK)
+    if system.size(BATTERY):
+        names = (*FROM_BATTERY, "ergotropy", *names)
+    if not system.eliminated:
+        names += tuple(name for name in FROM_RESONATOR if name != "excitation_balance")
+        if system.size(BATTERY):
+            names += ("battery_energy_joule",)
+    return names
+
+
+@dataclass(frozen=True, eq=False)
+class WignerStudy:
+    """What all runs have in common; see `nvmodel.tally.Study`.
+
+    Its counts, by name:
+
+    ``rows_total``, ``rows_square_low``, ``rows_square_high`` (ROWS, T)
+        As in `ExactSums`, in units of the bounds; ``rows_count_and_clipped`` (2,) beside them.
+    ``delay_...``
+        The same of shape (1,), in units of the last time, over the runs that burst.
+    ``populations`` (T, levels)
+        Runs whose battery is nearest each of `levels` equally spaced energies from 0 to 1.
+    ``energies`` (T, ENERGY_BINS)
+        The same in bins; what fluctuates beyond 0 or 1 is in the outermost.
+    ``bursts`` (T,)
+        Runs that burst since the output time before.
+    ``vectors`` (GROUPS, T, components, classes)
+        Of `meanfield.paths.readings.Vectors`.
+    ``peak_...``
+        Of `nvmodel.peaks`, where an observable needs them.
+
+    Attributes
+    ----------
+    identity : tuple
+        Model, times, classes, steps and seed: runs of equal identity belong together.
+    bounds : ndarray (ROWS,)
+        Largest magnitude of each row of `Runs`.
+    levels : int
+        Levels of the battery's ladder on which the distribution of its energy is kept.
+    """
+
+    identity: tuple[Any, ...]
+    system: System
+    times: Array
+    names: tuple[str, ...]
+    bounds: Array
+    levels: int
+    warnings: tuple[str, ...]
+
+    def count(self, first: int, batches: Iterable[Runs]) -> Tally:
+        """The tally of runs first, first + 1, ..., in batches."""
+        T, runs, clipped = self.times.size, 0, 0
+        total, low, high = np.zeros((3, ROWS, T), dtype=np.int64)
+        nearest = np.zeros((T, self.levels), dtype=np.int64)
+        binned, bursts = np.zeros((T, ENERGY_BINS), dtype=np.int64), np.zeros(T, dtype=np.int64)
+        delay = np.zeros((3, 1), dtype=np.int64)
+        peaks = no_peaks(T if PEAK in self.names else 0)
+        components, classes = kept_vectors(self.system)
+        vectors = np.zeros((GROUPS, T, components, classes.size), dtype=np.int64)
+        for found in batches:
+            vectors += found.vectors
+            # one layout, for which there is one compiled kernel: the last lanes may be cut off
+            rows = np.ascontiguousarray(found.rows)
+            clipped += _add_lanes(rows, self.bounds, total, low, high)
+            _add_counts(rows[BATTERY_ENERGY], nearest, binned)
+            _add_bursts(found.delay, self.times, bursts, delay)
+            if peaks.last.size:
+                add_peaks(np.ascontiguousarray(rows[LEAVING].T), self.times, peaks)
+            runs += found.delay.size
+        counts = {
+            "populations": nearest,
+            "energies": binned,
+            "bursts": bursts,
+            "vectors": vectors,
+            **peak_counts(peaks),
+            **_limbs("rows", total, low, high, runs, clipped),
+            **_limbs("delay", delay[0], delay[1], delay[2], int(bursts.sum()), 0),
+        }
+        return Tally(self, RunSpans(((first, first + runs),)), counts)
+
+    def read(self, spans: RunSpans, counts: Mapping[str, Counts]) -> Reading:
+        """Means, standard errors and distributions."""
+        rows = _from_limbs("rows", counts)
+        values, errors = _read_rows(self, rows)
+        if counts["vectors"].size:
+            self._read_vectors(spans, counts["vectors"], values, errors)
+        distributions = {}
+        if self.system.size(BATTERY):
+            found = _read_ladder(counts["populations"], len(spans))
+            values["ergotropy"], errors["ergotropy"] = found
+            edges = np.linspace(0.0, 1.0, ENERGY_BINS + 1)
+            distributions["battery_energy"] = Distribution(
+                "E_B per spin", edges[:-1], edges[1:], counts["energies"]
+            )
+            distributions["populations"] = self._populations(counts["populations"])
+        low = np.concatenate([[0.0], self.times[:-1]])
+        distributions["burst_time"] = Distribution(
+            "time of the burst", low, self.times, counts["bursts"]
+        )
+        if PEAK in self.names:
+            peak = read_peaks(self.times, len(spans), counts)
+            values[PEAK], errors[PEAK], distributions[PEAK] = peak
+        cut = f"{rows.clipped} values lay beyond their bounds and were cut off"
+        return Reading(
+            {name: values[name] for name in self.names},
+            {name: errors[name] for name in self.names},
+            distributions,
+            self.warnings + ((cut,) if rows.clipped else ()),
+        )
+
+    def _read_vectors(
+        self, spans: RunSpans, vectors: Counts, values: dict[str, Array], errors: dict[str, Any]
+    ) -> None:
+        """Ergotropies of the classes' average vectors, and by a jackknife over groups of runs."""
+        share = self.system.of(BATTERY)[kept_vectors(self.system)[1]]
+        size, unit = spans.group_counts(GROUPS), longest_vector(self.system) / FULL
+        total = vectors.sum(axis=0)
+        for name, functional in (
+            ("ergotropy_local", _local_of_vectors),
+            ("ergotropy_rotation", _rotation_of_vectors),
+        ):
+
+            def found(kept: NDArray[np.bool_], of: Functional = functional) -> Array:
+                rest = (total - vectors[~kept].sum(axis=0)) * unit / size[kept].sum()
+                return of(share, rest)
+
+            values[name] = functional(share, total * (unit / size.sum()))
+            left_out = np.array(without_each(found, size)).reshape(-1, self.times.size)
+            errors[name] = np.sqrt(jackknife_variance(left_out))
+
+    def _populations(self, counts: Counts) -> Distribution:
+        size = self.system.size(BATTERY)
+        level = np.arange(self.levels, dtype=np.float64) * (size / max(self.levels - 1, 1))
+        return Distribution.of_values("battery excitations m_B + N_B/2", level, counts)
+
+
+def study_of(
+    identity: tuple[Any, ...],
+    system: System,
+    times: Array,
+    names: tuple[str, ...],
+    warnings: tuple[str, ...],
+) -> WignerStudy:
+    """Bounds and bins, from the definition alone."""
+    levels = int(min(system.size(BATTERY), MOST_LEVELS)) + 1
+    return WignerStudy(identity, system, times, names, _bounds(system, times), levels, warnings)
+
+
+def _bounds(system: System, times: Array) -> Array:
+    length = longest_vector(system)
+    noise = 4.0 * FAR * (system.nbar + 0.5) / system.total
+    coupling = float(system.scaled_coupling.max())
+    local = float(system.relaxation.max())
+    if system.eliminated:
+        leaving = 4.0 / system.kappa * coupling**2 * (length**2 + noise)
+        power, photons = leaving, 1.0
+    else:
+        drive = 0.0
+        if system.drive is not None:
+            reach = min(float(times[-1]), 4.0 / max(system.kappa, 1e-300))
+            # of a short pulse the field is at most its area
+            field = min(system.drive.amplitude * reach, system.drive.area)
+            drive = field / np.sqrt(system.total)
+        amplitude = np.sqrt(length + noise) + drive
+        photons = amplitude**2
+        power = 2.0 * coupling * amplitude * length
+        leaving = system.kappa * photons
+    bounds = np.empty(ROWS)
+    bounds[[BATTERY_ENERGY, CHARGER_ENERGY]] = 0.5 * (1.0 + length)
+    bounds[POWER], bounds[LEAVING], bounds[PHOTONS] = power + local * length, leaving, photons
+    bounds[LEFT] = leaving * float(times[-1])
+    return usable_bounds(bounds)
+
+
+def burst_delay(tally: Tally) -> tuple[int, float, float]:
+    """Number of runs that burst, mean and standard deviation of the time they took."""
+    assert isinstance(tally.study, WignerStudy)
+    delay, last = _from_limbs("delay", tally.counts), float(tally.study.times[-1])
+    spread = np.sqrt(delay.variance()[0]) * last
+    return delay.count, float(delay.mean()[0] * last), float(spread)
+
+
+def _limbs(
+    name: str, total: Counts, low: Counts, high: Counts, runs: int, clipped: int
+) -> dict[str, Counts]:
+    return {
+        f"{name}_total": total,
+        f"{name}_square_low": low,
+        f"{name}_square_high": high,
+        f"{name}_count_and_clipped": np.array([runs, clipped], dtype=np.int64),
+    }
+
+
+def _from_limbs(name: str, counts: Mapping[str, Counts]) -> ExactSums:
+    runs, clipped = counts[f"{name}_count_and_clipped"].tolist()
+    total, low, high = (counts[f"{name}_{limb}"] for limb in ("total", "square_low", "square_high"))
+    # the study's bounds are divided out before adding
+    return ExactSums(runs, 1.0, total, low, high, clipped)
+
+
+@njit(cache=True, error_model="numpy")
+def _add_lanes(rows: Array, bounds: Array, total: Counts, low: Counts, high: Counts) -> int:
+    """Add the last axis of `rows` (ROWS, T, runs), each row in units of its bound, to the limbs.
+
+    Returns how many values were cut off.
+    """
+    clipped = 0
+    for r in range(rows.shape[0]):
+        for t in range(rows.shape[1]):
+            q, below, above, beyond = _limbs_of(rows, r, t, bounds[r])
+            total[r, t] += q
+            low[r, t] += below
+            high[r, t] += above
+            clipped += beyond
+    return clipped
+
+
+@njit(error_model="numpy")
+def _limbs_of(rows: Array, r: int, t: int, bound: float) -> tuple[Any, Any, Any, int]:
+    """Limbs of one sum, and how many were cut off: in registers, not in arrays."""
+    total = low = high = np.int64(0)
+    clipped, scale = 0, FULL / bound
+    for i in range(rows.shape[2]):
+        x = rows[r, t, i]
+        q = quantised(x, scale)
+        # 32 bits hold q, and vector units have a product of such
+        square = np.int64(np.int32(q)) * np.int64(np.int32(q))
+        total += q
+        low += square & LOW_BITS
+        high += square >> BITS
+        clipped += is_clipped(x, scale)
+    return total, low, high, clipped
+
+
+@njit(cache=True, error_model="numpy")
+def _add_counts(energy: Array, nearest: Counts, binned: Counts) -> None:
+    """Count at each time the runs of `energy` (T, runs) nearest each level, and in each bin.
+
+    The outermost take what is beyond; NaN counts as 0.
+    """
+    last, bins = nearest.shape[1] - 1, binned.shape[1]
+    for t in range(energy.shape[0]):
+        for i in range(energy.shape[1]):
+            e = energy[t, i]
+            e = min(e, 1.0) if e > 0.0 else 0.0
+            nearest[t, np.int64(np.rint(e * last))] += 1
+            binned[t, min(np.int64(e * bins), bins - 1)] += 1
+
+
+@njit(cache=True, error_model="numpy")
+def _add_bursts(delay: Array, times: Array, bursts: Counts, limbs: Counts) -> None:
+    """Count the runs that burst until each time; add when, in units of the last time."""
+    last = max(times[-1], 1e-300)
+    for i in range(delay.size):
+        if delay[i] < np.inf:
+            bursts[np.searchsorted(times[:-1], delay[i])] += 1
+            add_value(delay[i] / last, FULL, limbs[0], limbs[1], limbs[2], 0)
+
+
+def unseen_rows(study: WignerStudy, runs: int) -> Array:
+    """How far off a run may lie whose burst is late, for each row of `Runs`; see `nvmodel.errors`.
+
+    Single events are no matter here: every run has its noise. A resonator's delay has no tail in
+    closed form.
+    """
+    system, found = study.system, np.zeros((ROWS, study.times.size))
+    if not system.eliminated or not system.size(BATTERY) or not system.size(CHARGER):
+        return found
+    gamma = 4.0 * system.coupling[0] ** 2 / system.kappa
+    sizes = system.size(BATTERY), system.size(CHARGER)
+    late = late_runs(*sizes, gamma * study.times, runs)
+    found[[BATTERY_ENERGY, CHARGER_ENERGY]] = late
+    for row in (POWER, LEAVING):
+        found[row] = study.bounds[row] * late
+    found[LEFT] = late
+    return found
+
+
+def _read_rows(study: WignerStudy, sums: ExactSums) -> tuple[dict[str, Array], dict[str, Any]]:
+    system, nbar = study.system, study.system.nbar
+    unseen = unseen_rows(study, sums.count) / study.bounds[:, None]
+    mean = sums.mean() * study.bounds[:, None]
+    error = mean_error(sums.variance(), sums.count, unseen, sums.resolution)
+    error = error * study.bounds[:, None]
+    values: dict[str, Array] = {}
+    errors: dict[str, Any] = {}
+
+    def put(name: str, row: int, factor: float = 1.0, offset: Array | float = 0.0) -> None:
+        values[name], errors[name] = factor * mean[row] + offset, abs(factor) * error[row]
+
+    total = system.total
+    put("battery_energy", BATTERY_ENERGY)
+    put("charger_energy", CHARGER_ENERGY)
+    put("power", POWER)
+    put("open_work", BATTERY_ENERGY, offset=-nbar / (2.0 * nbar + 1.0))
+    values["ergotropy_local"] = local_ergotropy(values["battery_energy"])
+    errors["ergotropy_local"] = kinked_error(
+        2.0 * values["battery_energy"] - 1.0, 2.0 * errors["battery_energy"], sums.count
+    )
+    # of alike spins without a drive; else `WignerStudy` has both from the classes
+    for entries in (values, errors):
+        entries["ergotropy_rotation"] = entries["ergotropy_local"]
+    put("emission_rate", LEAVING, (nbar + 1.0) * total)
+    put("emitted_photons", LEFT, (nbar + 1.0) * total)
+    if system.eliminated:
+        # <J^-J^+> = <J^+J^-> - 2 <J^z>; the error of the second term is far smaller
+        gamma = 4.0 * system.coupling[0] ** 2 / system.kappa
+        held = sum(
+            system.size(i) * (2.0 * mean[row] - 1.0)
+            for i, row in ((BATTERY, BATTERY_ENERGY), (CHARGER, CHARGER_ENERGY))
+        )
+        put("absorption_rate", LEAVING, nbar * total, -nbar * gamma * held)
+        return values, errors
+    assert system.frequency is not None
+    quantum = constants.hbar * system.frequency
+    put("absorption_rate", LEAVING, nbar * total, nbar * system.kappa)
+    put("photons", PHOTONS, total)
+    put("output_power", LEAVING, quantum * total, -quantum * nbar * system.kappa)
+    put("battery_energy_joule", BATTERY_ENERGY, quantum * system.size(BATTERY))
+    put("charger_energy_joule", CHARGER_ENERGY, quantum * system.size(CHARGER))
+    return values, errors
+
+
+def _coherence(vectors: Array) -> Array:
+    """|<sigma^->| of vectors (..., components, classes) as `Vectors` has them."""
+    if vectors.shape[-2] == 1:
+        return np.zeros_like(vectors[..., 0, :])
+    return np.asarray(0.5 * np.hypot(vectors[..., 1, :], vectors[..., 2, :]))
+
+
+def _local_of_vectors(share: Array, vectors: Array) -> Array:
+    return local_ergotropy_of_classes(share, vectors[..., 0, :], _coherence(vectors))
+
+
+def _rotation_of_vectors(share: Array, vectors: Array) -> Array:
+    mean = (vectors @ share)[..., None]
+    return local_ergotropy_bloch(mean[..., 0, :], _coherence(mean))[..., 0]
+
+
+def _read_ladder(counts: Counts, runs: int) -> tuple[Array, Array]:
+    """Ladder ergotropy and its standard error, each (T,), of runs nearest each level (T, levels).
+
+    Sorted levels with few runs each look charged where nothing is: so neighbouring levels are put
+    together, as many as their scatter and the number of runs tell apart. What is left of that bias
+    shows when the width of these bins is doubled and halved, and is part of the error; it is no
+    less than that of the energy, since which levels are the fullest is known no better.
+    """
+    found = [_read_levels(row / runs, runs) for row in counts]
+    return np.array([value for value, _ in found]), np.array([error for _, error in found])
+
+
+def _read_levels(p: Array, runs: int) -> tuple[float, float]:
+    level = np.arange(p.size, dtype=np.float64)
+    variance = float(p @ (level - p @ level) ** 2) * runs / max(runs - 1, 1)
+    wanted = BIN_WIDTH * np.sqrt(variance) * runs ** (-1.0 / 3.0)
+    width = max(1, int(wanted))
+    smooth = _in_bins(p, width)
+    value = float(ladder_ergotropy(smooth))
+    if runs < 2:
+        return value, np.nan
+    slope = ladder_ergotropy_gradient(smooth)
+    spread = float(smooth @ (slope - smooth @ slope) ** 2) * runs / (runs - 1)
+    energy = variance / max(p.size - 1, 1) ** 2
+    bias = max(
+        abs(value - float(ladder_ergotropy(_in_bins(p, other))))
+        for other in (2 * width, max(width // 2, 1))
+    )
+    # levels that so many runs tell apart one by one have the less of it, the more there are
+    return value, float(np.hypot(mean_error(max(spread, energy), runs), min(1.0, wanted) * bias))
+
+
+def _in_bins(p: Array, width: int) -> Array:
+    """The same probabilities, evenly spread within each `width` levels."""
+    edges = np.arange(0, p.size, width)
+    size = np.diff(edges, append=p.size)
+    return np.repeat(np.add.reduceat(p, edges) / size, size)

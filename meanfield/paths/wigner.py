@@ -1,0 +1,230 @@
+"""Single runs by the truncated Wigner method: classical spins with vacuum and thermal noise."""
+
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from darkbattery.meanfield.averages.cumulants import class_check
+from darkbattery.meanfield.classes.classerror import ClassError
+from darkbattery.meanfield.classes.moments import System, is_broadened, largest_count, system_of
+from darkbattery.meanfield.expected import expectations
+from darkbattery.meanfield.paths.paths import normals_per_step, step_of
+from darkbattery.meanfield.paths.readings import BATTERY_ENERGY, CHARGER_ENERGY, LEFT, PHOTONS
+from darkbattery.meanfield.paths.summaries import summarise_runs
+from darkbattery.meanfield.paths.tally import available, study_of
+from darkbattery.meanfield.paths.walk import (
+    HalvedNoise,
+    PathNoise,
+    Plan,
+    Runs,
+    lanes_for,
+    plan_with_step,
+    simulate,
+    start_of,
+    walk,
+)
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.observables import requested
+from darkbattery.nvmodel.peaks import PEAK
+from darkbattery.nvmodel.refusal import InputError, whole_number
+from darkbattery.nvmodel.resonator import ResonatorBattery
+from darkbattery.nvmodel.rows import Records, summary_of
+from darkbattery.nvmodel.solution import Solution
+from darkbattery.nvmodel.tally import run_range
+from darkbattery.nvmodel.times import output_times
+
+Array = NDArray[np.float64]
+Model = CollectiveBattery | ResonatorBattery | System
+
+# first step in units of the shortest collective time; it is halved while halving it changes the
+# mean energies of the controlled runs, on the same noise, by more than the tolerance (hbar omega)
+FIRST_STEP = 0.2
+STEP_TOLERANCE = 2e-3
+MOST_HALVINGS = 6
+CONTROL_SEED = 0
+
+
+def sample(
+    model: Model,
+    times: ArrayLike,
+    runs: int,
+    seed: int,
+    first: int = 0,
+    observables: Iterable[str] | None = None,
+    records: Records = None,
+    classes: int = 31,
+) -> Solution:
+    """Single runs `first` to `first + runs - 1` of the study fixed by model, times and seed.
+
+    Every class of spins is a classical vector that starts with its quantum spread and moves in the
+    field's vacuum and thermal noise (Polkovnikov 2010). Averages hold to order 1/N; the spread of
+    bursts, and so distributions over runs, come out as the quantum ones at large N.
+
+    Parameters
+    ----------
+    model : CollectiveBattery, ResonatorBattery or System
+        A `System` has its classes already, which are then not checked.
+    times : array_like (T,)
+        Strictly increasing, >= 0; seconds for a `ResonatorBattery`, else 1/gamma's unit.
+    runs, seed, first : int
+        Run i draws from a stream fixed by (seed, i) alone: ranges may be sampled apart, in any
+        order, and merged, with the same bits.
+    observables : iterable of str, optional
+        Names from `nvmodel.OBSERVABLES`. Default: all there are for the model but
+        ``peak_emission_time``.
+    records : "summary" or Summary, optional
+        Also give `Solution.records`, one row a run; see `meanfield.paths.summaries`. A `Summary`
+        chooses the levels of charge whose times are told.
+    classes : int
+        Frequency classes of each ensemble that has a line or a spread of couplings. Checked, as
+        the step is: `provenance["class_error_end"]` and three more, `provenance["step_error"]`.
+
+    Returns
+    -------
+    Solution
+        With standard errors. `distributions`: ``battery_energy`` and ``populations`` (of
+        equally spaced energies, at most 201) at every time, ``burst_time`` (inversion of all
+        spins first <= 0; 0 where it starts so), ``peak_emission_time`` where asked for.
+        Merging disjoint ranges gives the same bits as one call.
+
+    Raises
+    ------
+    InputError
+        For bad times, names, ranges of runs, seeds.
+
+    Examples
+    --------
+    >>> solution = sample(CollectiveBattery(n_battery=10, n_charger=50), [0.5], runs=400, seed=1)
+    >>> print(solution.runs, solution["battery_energy"].round(2))  # exact: 0.949
+    400 [0.95]
+    """
+    t = output_times(times)
+    runs, first, seed = run_range(runs, first, seed)
+    summary = summary_of(records)
+    classes = whole_number("classes", classes, least=1)
+    if not isinstance(model, Model | System):
+        raise InputError("model", model, "must be a CollectiveBattery or a ResonatorBattery")
+    control = controlled_plan(model, tuple(t.tolist()), classes)
+    plan, system = control.plan, control.plan.system
+    known = available(system)
+    default = tuple(name for name in known if name != PEAK)
+    names = requested(observables, default=default, available=known)
+    identity = (model, control.times, classes, plan.steps, seed)
+    expected, warnings = expectations("wigner", system, names)
+    # the plan is remembered with its system, and a tally's study is handed out
+    study = study_of(identity, deepcopy(system), t, names, control.warnings + warnings)
+    rows: list[pd.DataFrame] = []
+
+    def batches() -> Iterator[Runs]:
+        for start, found in simulate(plan, seed, first, runs):
+            if summary is not None:
+                rows.append(summarise_runs(system, t, start, found, summary))
+            yield found
+
+    tally = study.count(first, batches())
+    provenance = {
+        "solver": "truncated Wigner",
+        "seed": seed,
+        "classes": classes,
+        "steps": sum(plan.steps),
+        "step_error": control.error,
+        "expected_error": expected,
+    }
+    if control.class_error is not None:
+        provenance |= control.class_error.provenance
+    table = pd.concat(rows, ignore_index=True) if rows else None
+    return Solution(t, tally, provenance, table, model)
+
+
+@dataclass(frozen=True, eq=False)
+class Control:
+    """A plan whose step and classes were checked.
+
+    Attributes
+    ----------
+    error : float
+        By how much halving the step changes the mean energies of some runs, in hbar omega, or, with
+        a drive, their photon number as a share of its largest.
+    class_error : ClassError or None
+        What halving the number of classes changes in the moment equations, whose finite classes
+        rephase in the same way; None where there is nothing to divide.
+    """
+
+    plan: Plan
+    times: tuple[float, ...]
+    error: float
+    class_error: ClassError | None
+    warnings: tuple[str, ...]
+
+
+@lru_cache(maxsize=16)
+def controlled_plan(model: Model, times: tuple[float, ...], classes: int) -> Control:
+    """Choose the step: a function of the definition alone, whichever runs are asked for."""
+    system = model if isinstance(model, System) else system_of(model, classes)
+    t = np.array(times)
+    class_error = _class_check(model, t, classes)
+    warnings = () if class_error is None else class_error.warnings(classes, largest_count(model))
+    step = FIRST_STEP / fastest_rate(system)
+    for _ in range(MOST_HALVINGS):
+        plan = plan_with_step(system, t, step)
+        error, certain = halving_error(plan)
+        if certain <= STEP_TOLERANCE:
+            return Control(plan, times, error, class_error, warnings)
+        step /= 2.0
+    seen = "mean energies" if system.drive is None else "mean energies (or photons, of their peak)"
+    warnings += (f"halving the step changes {seen} by {error:.2g} hbar omega",)
+    return Control(plan, times, error, class_error, warnings)
+
+
+def _class_check(model: Model | System, times: Array, classes: int) -> ClassError | None:
+    if not is_broadened(model) or classes == 1:
+        return None
+    return class_check(model, times, 1 if model.drive is not None else 2, classes)
+
+
+def fastest_rate(system: System) -> float:
+    """Largest of the rates a step must resolve, 1/s: collective, thermal, of field and classes.
+
+    >>> system = system_of(CollectiveBattery(n_battery=1000, n_charger=5000), 1)
+    >>> fastest_rate(system)  # gamma (N + 2)
+    6002.0
+    """
+    coupling = float(system.scaled_coupling.max())
+    local = max(float(system.decoherence.max()), float(system.relaxation.max()))
+    if system.eliminated:
+        noise = 2.0 * (2.0 * system.nbar + 1.0) / system.total
+        return 4.0 * coupling**2 / system.kappa * (1.0 + noise) + local
+    # the field's thermal noise turns the spins at g sqrt(n)
+    thermal = coupling * np.sqrt(1.0 + (system.nbar + 0.5) / system.total)
+    return float(max(thermal, system.kappa / 2.0) + local)
+
+
+def halving_error(plan: Plan) -> tuple[float, float]:
+    """Largest change of the mean energies of some runs when every step and its noise is halved.
+
+    With a drive also of the mean photon number and of the photons that have left, as shares of
+    their largest: a field that hardly moves the spins must be right too. Beside it the largest
+    change beyond two of its standard errors: at few spins single paths change far more than their
+    mean.
+    """
+    system, lanes = plan.system, lanes_for(plan.system)
+    per_step = normals_per_step(step_of(system, 0.0))
+    coarse = PathNoise(CONTROL_SEED, 0, lanes)
+    fine = HalvedNoise(CONTROL_SEED, 0, lanes, per_step)
+    halved = Plan(system, plan.times, tuple(2 * count for count in plan.steps))
+    one = walk(plan, coarse, start_of(system, CONTROL_SEED, 0, lanes))
+    two = walk(halved, fine, start_of(system, CONTROL_SEED, 0, lanes))
+    rows = [BATTERY_ENERGY, CHARGER_ENERGY]
+    change = one.rows[rows] - two.rows[rows]
+    if system.drive is not None:
+        for row in (PHOTONS, LEFT):
+            seen = two.rows[row]
+            most = max(float(seen.mean(axis=-1).max()), 1.0 / system.total)
+            change = np.concatenate([change, (one.rows[[row]] - seen) / most])
+    mean, spread = np.abs(change.mean(axis=-1)), change.std(axis=-1) / np.sqrt(lanes)
+    return float(mean.max()), float((mean - 2.0 * spread).max())

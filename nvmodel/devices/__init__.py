@@ -1,0 +1,1 @@
+"""Devices: published numbers, and what they say before anything is solved."""

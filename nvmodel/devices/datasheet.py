@@ -1,0 +1,286 @@
+"""Data sheets of devices: published numbers in their own unit and convention, and their status."""
+
+import math
+from dataclasses import dataclass, fields, replace
+from typing import Literal, get_args
+
+from darkbattery.nvmodel.lines.shapes import Gaussian, LineShape, Lorentzian, Multiplet, QGaussian
+from darkbattery.nvmodel.refusal import InputError, finite_number, known_name
+
+Status = Literal["read", "secondary", "assumed"]
+Unit = Literal["Hz", "rad/s", "s", "K", "T", "1"]
+LineName = Literal["gaussian", "lorentzian", "q-gaussian"]
+STATUSES: tuple[str, ...] = get_args(Status)
+UNITS: tuple[str, ...] = get_args(Unit)
+LINE_SHAPES: tuple[str, ...] = get_args(LineName)
+
+# what a published number has to be multiplied by to become what the field's name says
+WIDTHS = {"FWHM": 1.0, "HWHM": 2.0}  # FWHM
+COUPLINGS = {"g": 1.0, "2g": 0.5}  # half the vacuum Rabi splitting
+NUMBERS = {"all": 1.0, "polarised": 1.0}  # see `Device.number`
+PLAIN = {"plain": 1.0}
+CONVENTIONS = WIDTHS | COUPLINGS | NUMBERS | PLAIN
+
+
+@dataclass(frozen=True)
+class Quantity:
+    r"""A published number as it stands in its source.
+
+    Parameters
+    ----------
+    value : float
+        As published.
+    unit : str
+        "Hz" (ordinary frequency, x/2 pi), "rad/s" (angular), "s", "K", "T" or "1".
+    convention : str
+        Widths "FWHM" or "HWHM" (of a power spectrum: the energy decays at 2 pi FWHM, the amplitude
+        at 2 pi HWHM); couplings "g" (half the vacuum Rabi splitting) or "2g" (all of it); numbers
+        of spins "all" or "polarised" (the excess in one level); all else "plain".
+    source : str
+        Paper and place.
+    status : str
+        "read" in the source, "secondary" (from another work that cites it), "assumed".
+    low, high : float, optional
+        Range, in the same unit and convention. An assumed value must have one.
+
+    Examples
+    --------
+    >>> kappa = Quantity(2.5e6, "rad/s", "HWHM", "a paper, Table 1", "read")
+    >>> round(kappa.converted)  # Hz, FWHM
+    795775
+    """
+
+    value: float
+    unit: Unit
+    convention: str
+    source: str
+    status: Status
+    low: float | None = None
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        known_name("unit", self.unit, UNITS)
+        known_name("convention", self.convention, CONVENTIONS)
+        known_name("status", self.status, STATUSES)
+        if not isinstance(self.source, str) or not self.source:
+            raise InputError("source", self.source, "must say where the value stands")
+        assign = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
+        assign("value", finite_number("value", self.value, least=0.0))
+        if (self.low is None) != (self.high is None):
+            raise InputError("low, high", (self.low, self.high), "give both or none")
+        if self.low is None or self.high is None:
+            if self.status == "assumed":
+                raise InputError("low, high", None, "an assumed value must carry a range")
+            return
+        low, high = (finite_number(n, getattr(self, n), least=0.0) for n in ("low", "high"))
+        assign("low", low)
+        assign("high", high)
+        if not low <= self.value <= high:
+            raise InputError("value", self.value, f"must lie in its range [{low:g}, {high:g}]")
+
+    @property
+    def factor(self) -> float:
+        """Converted value over published value."""
+        return CONVENTIONS[self.convention] / (2.0 * math.pi if self.unit == "rad/s" else 1.0)
+
+    @property
+    def converted(self) -> float:
+        """In ordinary Hz, FWHM, half the vacuum Rabi splitting, s, K, T or 1."""
+        return self.value * self.factor
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Smallest and largest converted value; both `converted` without a range."""
+        if self.low is None or self.high is None:
+            return self.converted, self.converted
+        return self.low * self.factor, self.high * self.factor
+
+
+# allowed units and conventions of each field; the first of each is what the field's name says
+_HERTZ: tuple[Unit, ...] = ("Hz", "rad/s")
+_FORMS: dict[str, tuple[tuple[Unit, ...], dict[str, float]]] = {
+    "frequency_hz": (_HERTZ, PLAIN),
+    "linewidth_fwhm_hz": (_HERTZ, WIDTHS),
+    "spins": (("1",), NUMBERS),
+    "single_coupling_hz": (_HERTZ, COUPLINGS),
+    "collective_coupling_hz": (_HERTZ, COUPLINGS),
+    "coupling_spread": (("1",), PLAIN),
+    "spin_linewidth_fwhm_hz": (_HERTZ, WIDTHS),
+    "q": (("1",), PLAIN),
+    "hyperfine_hz": (_HERTZ, PLAIN),
+    "t2_s": (("s",), PLAIN),
+    "t1_s": (("s",), PLAIN),
+    "temperature_k": (("K",), PLAIN),
+    "polarisation": (("1",), PLAIN),
+    "inversion": (("1",), PLAIN),
+}
+QUANTITIES = tuple(_FORMS)
+_POSITIVE = frozenset(_FORMS) - {"coupling_spread", "temperature_k", "polarisation", "inversion"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    r"""An ensemble of spins at a resonator, as published.
+
+    A field's `Quantity` keeps the published unit and convention; `Quantity.converted` is what the
+    field's name says. Exactly one of the two couplings is given, the other follows from the number
+    of spins.
+
+    Parameters
+    ----------
+    name, title, reference : str
+        Short name, what it is, paper.
+    frequency_hz, linewidth_fwhm_hz : Quantity
+        Of the resonator.
+    spins : Quantity
+        Spins N that the resonator addresses.
+    single_coupling_hz, collective_coupling_hz : Quantity, optional
+        g_0/2 pi (root mean square over the spins) or g_0 sqrt(N)/2 pi.
+    spin_linewidth_fwhm_hz : Quantity
+        Inhomogeneous line, of each hyperfine component where `hyperfine_hz` is given, else of all.
+    line_shape : str
+        "gaussian", "lorentzian" or "q-gaussian" (then with `q`).
+    t2_s, t1_s, temperature_k : Quantity
+        Homogeneous coherence time, spin-lattice relaxation time, temperature.
+    polarisation, inversion : Quantity
+        Magnitude of <sigma_z>, 0 to 1, as prepared down, and after a pulse that inverts.
+    hyperfine_hz : Quantity, optional
+        Splitting of neighbouring hyperfine lines.
+    hyperfine_lines : int
+        Their number: 3 (14N) or 2 (15N) where `hyperfine_hz` is given, else 1.
+    coupling_spread : Quantity, optional
+        Standard deviation over mean of the single-spin couplings.
+    note : str
+        What else has to be known.
+
+    Raises
+    ------
+    InputError
+        For a missing or superfluous quantity, or one in a unit or convention that the field does
+        not have; a width without FWHM or HWHM is one.
+    """
+
+    name: str
+    title: str
+    reference: str
+    frequency_hz: Quantity
+    linewidth_fwhm_hz: Quantity
+    spins: Quantity
+    spin_linewidth_fwhm_hz: Quantity
+    line_shape: LineName
+    t2_s: Quantity
+    t1_s: Quantity
+    temperature_k: Quantity
+    polarisation: Quantity
+    inversion: Quantity
+    single_coupling_hz: Quantity | None = None
+    collective_coupling_hz: Quantity | None = None
+    q: Quantity | None = None
+    hyperfine_hz: Quantity | None = None
+    hyperfine_lines: int = 1
+    coupling_spread: Quantity | None = None
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        for name in QUANTITIES:
+            _check_form(name, getattr(self, name), needed=name not in _OPTIONAL)
+        known_name("line_shape", self.line_shape, LINE_SHAPES)
+        if (self.q is not None) != (self.line_shape == "q-gaussian"):
+            raise InputError("q", self.q, "must be given with a q-gaussian, and only then")
+        couplings = (self.single_coupling_hz, self.collective_coupling_hz)
+        if sum(x is not None for x in couplings) != 1:
+            raise InputError(
+                "single_coupling_hz, collective_coupling_hz", couplings, "give exactly one"
+            )
+        lines = (2, 3) if self.hyperfine_hz is not None else (1,)
+        if self.hyperfine_lines not in lines:
+            raise InputError("hyperfine_lines", self.hyperfine_lines, f"must be one of {lines}")
+        if self.q is not None:
+            for q in (*self.q.range, self.q.converted):
+                QGaussian(1.0, q)
+
+    @property
+    def quantities(self) -> dict[str, Quantity]:
+        """All that are given, by field."""
+        found = {name: getattr(self, name) for name in QUANTITIES}
+        return {name: quantity for name, quantity in found.items() if quantity is not None}
+
+    @property
+    def number(self) -> float:
+        """All spins N; where the source counts the polarised excess, that over the polarisation."""
+        if self.spins.convention == "polarised":
+            return self.spins.converted / self.polarisation.converted
+        return self.spins.converted
+
+    @property
+    def coupling_hz(self) -> float:
+        """g_0/2 pi, Hz: of one spin."""
+        if self.single_coupling_hz is not None:
+            return self.single_coupling_hz.converted
+        assert self.collective_coupling_hz is not None
+        # a collective coupling belongs to the number of spins in its source, polarised or all
+        return self.collective_coupling_hz.converted / math.sqrt(self.spins.converted)
+
+    @property
+    def line(self) -> LineShape:
+        """The inhomogeneous line with its hyperfine components."""
+        width = self.spin_linewidth_fwhm_hz.converted
+        line: Gaussian | Lorentzian | QGaussian
+        if self.q is not None:
+            line = QGaussian(width, q=self.q.converted)
+        else:
+            line = Gaussian(width) if self.line_shape == "gaussian" else Lorentzian(width)
+        if self.hyperfine_hz is None:
+            return line
+        count = self.hyperfine_lines
+        offsets = [(i - (count - 1) / 2.0) * self.hyperfine_hz.converted for i in range(count)]
+        return Multiplet(line, offsets_hz=tuple(offsets), weights=(1.0 / count,) * count)
+
+
+_OPTIONAL = frozenset(field.name for field in fields(Device) if field.default is None)
+
+
+def assumed(device: Device) -> dict[str, tuple[float, float]]:
+    """The fields that rest on an assumption, each with its converted range.
+
+    >>> from darkbattery.nvmodel.devices.published import find_device
+    >>> assumed(find_device("astner2017"))["q"]
+    (1.05, 1.6)
+    """
+    found = device.quantities.items()
+    return {name: quantity.range for name, quantity in found if quantity.status == "assumed"}
+
+
+def with_value(device: Device, field: str, value: float) -> Device:
+    """The device with another value of one quantity, in the unit and convention of its name.
+
+    >>> from darkbattery.nvmodel.devices.published import find_device
+    >>> cold = with_value(find_device("angerer2018"), "temperature_k", 0.1)
+    >>> cold.temperature_k.converted, cold.temperature_k.source
+    (0.1, 'chosen')
+    """
+    known_name("field", field, device.quantities)
+    units, conventions = _FORMS[field]
+    convention = next(iter(conventions))
+    if field == "spins":
+        convention = device.spins.convention
+    value = finite_number(field, value, least=0.0)
+    chosen = Quantity(value, units[0], convention, "chosen", "assumed", value, value)
+    return replace(device, **{field: chosen})  # type: ignore[arg-type]
+
+
+def _check_form(name: str, quantity: object, needed: bool) -> None:
+    if quantity is None and not needed:
+        return
+    if not isinstance(quantity, Quantity):
+        raise InputError(name, quantity, "must be a Quantity")
+    units, conventions = _FORMS[name]
+    if quantity.unit not in units:
+        raise InputError(name, quantity.unit, f"its unit must be {' or '.join(units)}")
+    if quantity.convention not in conventions:
+        allowed = " or ".join(conventions)
+        raise InputError(name, quantity.convention, f"its convention must be {allowed}")
+    if name in _POSITIVE and min(quantity.range[0], quantity.converted) == 0.0:
+        raise InputError(name, 0.0, "must be > 0")
+    if name in ("polarisation", "inversion") and max(quantity.range[1], quantity.converted) > 1.0:
+        raise InputError(name, quantity.range[1], "must be a number from 0 to 1")

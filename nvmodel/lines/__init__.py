@@ -1,0 +1,1 @@
+"""Inhomogeneous lines: their shape, their response, and their division into classes."""

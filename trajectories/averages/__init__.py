@@ -1,0 +1,1 @@
+"""Averages: `evolve` and `steady_state`, and what only they have."""

@@ -1,0 +1,414 @@
+"""Exact averages: the collective master equation, solved chain by chain; and all that leaves it."""
+
+import math
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from darkbattery.nvmodel.battery import CollectiveBattery, to_be_solved
+from darkbattery.nvmodel.method import (
+    PATIENCE_SECONDS,
+    Method,
+    Problem,
+    Work,
+    able,
+    never,
+    offered,
+    refused_by,
+    refused_for_size,
+)
+from darkbattery.nvmodel.observables import Needs, needing, requested
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.resonator import ResonatorBattery, at_resonator, of_the_reservoir
+from darkbattery.nvmodel.solution import Distribution, Reading, Solution
+from darkbattery.nvmodel.times import output_times
+from darkbattery.trajectories.averages.cavity_master import evolve_cavity
+from darkbattery.trajectories.averages.counting import (
+    exact_fluctuations,
+    records_follow,
+    refuse_unknown_records,
+)
+from darkbattery.trajectories.averages.heisenberg import chains_at, heisenberg_averages
+from darkbattery.trajectories.averages.protocols import refuse_large_averages, timed_averages
+from darkbattery.trajectories.propagate.chains import Chains, pair_chains, photon_numbers, propagate
+from darkbattery.trajectories.reading.conditional import unravelling
+from darkbattery.trajectories.reading.fluctuations import COUNTING, OVER_RUNS
+from darkbattery.trajectories.reading.photonstates import populations_from_photons
+from darkbattery.trajectories.reading.readout import (
+    ENERGIES,
+    FROM_ENERGY,
+    FROM_ENTANGLEMENT,
+    FROM_POPULATIONS,
+    NEED_POPULATIONS,
+    derived,
+    entanglement,
+    linear_observables,
+    populations,
+    refuse_large_blocks,
+)
+from darkbattery.trajectories.space.angular import (
+    CoupledBasis,
+    Ladders,
+    coupled_basis,
+    ladders_of,
+    starts,
+)
+
+Array = NDArray[np.float64]
+
+LOST = needing(Needs.LOCAL)
+FOR_REAL_SPINS = (*ENERGIES, *FROM_ENERGY, *FROM_POPULATIONS, *FROM_ENTANGLEMENT, *LOST)
+OF_THE_STATE = tuple(dict.fromkeys((*FOR_REAL_SPINS, *NEED_POPULATIONS, *needing(Needs.DETECTOR))))
+AVAILABLE = (*OF_THE_STATE, *COUNTING, *OVER_RUNS)
+
+# doubles held at once for the states at several output times (256 MB)
+BATCH = 1 << 25
+# above this many unknowns energies come from the adjoint equation, whose cost grows like log N
+MANY_UNKNOWNS = 100_000
+# coherences of ladders that start smaller than this are left out, all together less than 1e-11
+NEGLIGIBLE_COHERENCE = 1e-13
+# unknowns of one state; six work arrays of this size are held (1.5 GB)
+MOST_UNKNOWNS = 32_000_000
+# above this many products the table of populations takes minutes: left to those who ask
+CHEAP_POPULATIONS = 2_000_000_000
+# what is measured of the cost, on one core
+SWEEP_SECONDS = 60e-9  # of an unknown and a step
+STEPS_BEFORE_OUTPUTS = 60  # from the fastest rate up to that of the outputs, about
+THERMAL_SWEEP = 2.0  # a tridiagonal solve over a bidiagonal one
+CHAIN_SWEEPS = 2e5  # a chain of the adjoint equation in unknowns times steps
+OUTPUTS_PER_CHAIN = 200.0  # output times that take as long as the chain itself
+EIGENVALUE_RATE = 1e9  # size cubed of dense matrices whose eigenvalues are found in a second
+
+
+def evolve(
+    battery: CollectiveBattery | ResonatorBattery,
+    times: ArrayLike,
+    observables: Iterable[str] | None = None,
+) -> Solution:
+    r"""Averages over the charging, exact to about 1e-10, at any temperature.
+
+    Energies and photon numbers of up to 1e16 spins, for R away from 1, come from the adjoint
+    equation (`trajectories.averages.heisenberg`); `provenance` says which solver was used.
+    Otherwise solves :math:`\dot\rho=\gamma(\bar n+1)D[J^-]\rho+\gamma\bar nD[J^+]\rho` (Quach and
+    Munro 2020, Eq. (2); D the standard dissipator) in the coupled basis |J,M>, where it is a set of
+    independent tridiagonal chains in M, one for each pair of ladders (J, J').
+
+    A battery that leaves the paper's model (`CollectiveBattery.beyond_collective`: noise of single
+    spins, a detuning, other starts, a protocol) is solved over the irreps of its ensembles, see
+    `trajectories.averages.protocols`. `ergotropy` is then that of unitaries within each irrep of
+    the battery, `ergotropy_total` that of all of its 2^N_B-dimensional space.
+
+    Parameters
+    ----------
+    battery : CollectiveBattery or ResonatorBattery
+        The latter with the resonator itself, its spins all alike; see
+        `trajectories.averages.cavity_master`.
+    times : array_like (T,)
+        Strictly increasing, >= 0, in units of 1/gamma's unit; with a resonator in s.
+    observables : iterable of str, optional
+        Names from `nvmodel.OBSERVABLES`. Default: energies, photons, ergotropies (these without
+        where populations would take minutes). Log-negativity, variances and photon counting on
+        request; what single runs know beyond the average (the daemonic ergotropy, variances over
+        runs) is exact at nbar = 0 with every photon recorded, and refused otherwise.
+
+    Returns
+    -------
+    Solution
+        Deterministic. `distributions["populations"]` holds the battery's ladder populations
+        where an ergotropy was computed, and `distributions["irreps"]` the probabilities of its
+        irreps where there are several; `provenance["error_estimate"]` the estimated largest error
+        of a matrix element.
+
+    Raises
+    ------
+    InputError
+        For bad times or names, times beyond the protocol's end, or a system too large (with the
+        number of unknowns and their memory).
+
+    Examples
+    --------
+    >>> solution = evolve(CollectiveBattery(n_battery=1, n_charger=1), [1.0, 20.0])
+    >>> print(solution["battery_energy"].round(6))
+    [0.099894 0.25    ]
+    >>> from darkbattery.nvmodel import LocalNoise
+    >>> dephased = CollectiveBattery(1, 1, battery_noise=LocalNoise(dephasing=1.0))
+    >>> print(evolve(dephased, [1.0, 20.0])["battery_energy"].round(6))  # the dark state leaks
+    [0.084898 0.003873]
+    """
+    if at_resonator(battery):
+        return evolve_cavity(battery, times, observables)
+    model = of_the_reservoir(battery)
+    t = output_times(times)
+    battery = to_be_solved(model, t)
+    problem = Problem(battery, t, asked(battery, observables))
+    return able(EVOLVE, problem).solve(problem).of_model(model)
+
+
+def asked(battery: CollectiveBattery, observables: Iterable[str] | None) -> tuple[str, ...]:
+    """The names that `evolve` computes: those asked for, or the cheap ones; refused if unknown."""
+    if not plain_charging(battery):
+        default = (*ENERGIES, *FROM_POPULATIONS, *LOST)
+        return requested(observables, default, FOR_REAL_SPINS)
+    ladders = ladders_of(battery.n_battery, battery.n_charger)
+    names = requested(observables, default_observables(ladders), AVAILABLE)
+    for name in names:
+        if name in OVER_RUNS:
+            refuse_unknown_records(battery, name)
+    return names
+
+
+def _by_chains(problem: Problem) -> Solution:
+    battery, t, names = problem.model, problem.times, problem.names
+    basis = coupled_basis(battery.n_battery, battery.n_charger)
+    exact = exact_fluctuations(battery, t, names)
+    ladder = any(name in NEED_POPULATIONS for name in names)
+    all_pairs = needs_all_pairs(battery, names)
+    furthest = basis.n_ladders if all_pairs else 1
+    chains = pair_chains(basis, battery.occupation, furthest, NEGLIGIBLE_COHERENCE)
+    operators = linear_observables(basis, chains, battery.occupation)
+    linear: dict[str, list[Array]] = {name: [] for name in operators}
+    counted, found, log_neg, log_neg_rate = [], [], [], []
+    error = 0.0
+    for states, integrals, batch_error in state_batches(battery, basis, chains, t * battery.gamma):
+        narrow = states[:, :, : 2 * basis.n_ladders - 1].reshape(len(states), -1)
+        for name, weights in operators.items():
+            linear[name].append(narrow @ weights.ravel())
+        counted.append(integrals)
+        if ladder:
+            found.append(
+                populations(basis, chains, states)
+                if all_pairs
+                else states[:, :, : basis.n_ladders].sum(axis=2)
+            )
+        if any(name in FROM_ENTANGLEMENT for name in names):
+            value, rate = entanglement(basis, chains, states, "entanglement_rate" in names)
+            log_neg.append(value)
+            log_neg_rate.append(rate)
+        error = max(error, batch_error)
+    mean = {name: np.concatenate(parts) for name, parts in linear.items()}
+    photons = photon_numbers(np.concatenate(counted, axis=1), battery.occupation)
+    values = _energies(battery, mean, photons)
+    populated = np.concatenate(found) if found else None
+    if populated is not None and not all_pairs:
+        emitted = populated[:, round(chains.M[0] - basis.m_start) :].T
+        populated = populations_from_photons(unravelling(battery), t * battery.gamma, emitted)
+    values |= exact.values
+    values |= derived(
+        names, battery, values["battery_energy"], populated, values["emitted_photons"]
+    )
+    values["local_loss"] = np.zeros(t.size)
+    if log_neg:
+        values["log_negativity"] = np.concatenate(log_neg)
+        values["entanglement_rate"] = battery.gamma * np.concatenate(log_neg_rate)
+    distributions = dict(exact.distributions)
+    if populated is not None:
+        distributions["populations"] = population_distribution(populated)
+    reading = Reading(
+        values={name: values[name] for name in names},
+        distributions=distributions,
+    )
+    return Solution(t, reading, {"solver": "master equation", "error_estimate": error})
+
+
+def needs_all_pairs(battery: CollectiveBattery, names: tuple[str, ...]) -> bool:
+    """Whether coherences between all pairs of ladders are followed, and not of neighbours alone.
+
+    At T = 0 the blocks of M are pure, and populations follow from the diagonal pairs.
+    """
+    wanted = FROM_ENTANGLEMENT + (NEED_POPULATIONS if battery.occupation > 0.0 else ())
+    return any(name in wanted for name in names)
+
+
+def plain_charging(battery: CollectiveBattery) -> bool:
+    """Whether this is the paper's model; a detector does not matter to averages."""
+    return battery.is_collective
+
+
+def available(battery: CollectiveBattery) -> tuple[str, ...]:
+    """Names of the observables that `evolve` has for this battery.
+
+    >>> "daemonic_ergotropy" in available(CollectiveBattery(1, 5, nbar=0.5))
+    False
+    """
+    return offered(EVOLVE, battery)
+
+
+def _at_any_size(problem: Problem) -> Solution:
+    battery, t, names = problem.model, problem.times, problem.names
+    exact = exact_fluctuations(battery, t, names)
+    found = heisenberg_averages(battery, t)
+    values = {name: getattr(found, name) for name in names if hasattr(found, name)}
+    values |= exact.values
+    values |= derived(names, battery, found.battery_energy, None, found.emitted_photons)
+    values["local_loss"] = np.zeros(t.size)
+    provenance = {
+        "solver": "Heisenberg equation on doubling grids",
+        "error_estimate": found.error_estimate,
+        "ladders": found.ladders,
+    }
+    reading = Reading({name: values[name] for name in names}, distributions=exact.distributions)
+    return Solution(t, reading, provenance)
+
+
+def population_distribution(ladder: Array) -> Distribution:
+    """Ladder populations (T, N_B + 1) as a `Distribution` over the number of excitations."""
+    excitations = np.arange(ladder.shape[1], dtype=float)
+    return Distribution.of_values("battery excitations m_B + N_B/2", excitations, ladder)
+
+
+def _energies(
+    battery: CollectiveBattery, mean: dict[str, Array], photons: Array
+) -> dict[str, Array]:
+    rest = mean["total_z"] - mean["battery_z"]
+    return {
+        "battery_energy": 0.5 + mean["battery_z"] / battery.n_battery,
+        "charger_energy": 0.5 + rest / battery.n_charger,
+        "power": battery.gamma * mean["battery_z_rate"] / battery.n_battery,
+        "emission_rate": battery.gamma * mean["emission_rate"],
+        "absorption_rate": battery.gamma * mean["absorption_rate"],
+        "emitted_photons": photons[0],
+        "absorbed_photons": photons[1],
+    }
+
+
+def state_batches(
+    battery: CollectiveBattery, basis: CoupledBasis, chains: Chains, taus: Array
+) -> Iterator[tuple[Array, Array, float]]:
+    """States and integrals of the photons' weights at the output times.
+
+    As many at once as memory allows.
+    """
+    weights = chains.photon_weights(basis, battery.occupation)
+    slowest = 2.0 * battery.occupation + 1.0
+    state, now = _start_state(battery, basis, chains), 0.0
+    photons = np.zeros((len(weights), 1))
+    size = max(1, BATCH // state.size)
+    for first in range(0, taus.size, size):
+        batch = taus[first : first + size]
+        states, counts, error = propagate(chains, state, batch - now, weights, slowest)
+        counts += photons
+        yield states, counts, error
+        state, now, photons = states[-1].copy(), batch[-1], counts[:, -1:]
+
+
+def _start_state(battery: CollectiveBattery, basis: CoupledBasis, chains: Chains) -> Array:
+    state = np.zeros_like(chains.loss)
+    for start in starts(battery, basis):
+        row = round(chains.M[0] - start.M)
+        c = start.amplitude
+        state[row] += start.probability * c[chains.first] * c[chains.second]
+    return state
+
+
+def default_observables(ladders: Ladders) -> tuple[str, ...]:
+    """What `evolve` gives unasked: with ergotropies where populations are cheap."""
+    products = unknowns_of(ladders, all_pairs=True) * (ladders.n_battery + 1)
+    return ENERGIES + (FROM_POPULATIONS if products <= CHEAP_POPULATIONS else ())
+
+
+def unknowns_of(ladders: Ladders, all_pairs: bool) -> float:
+    """Elements of the density matrix that are followed."""
+    K = ladders.number
+    chains = K * (K + 1) // 2 if all_pairs else 2 * K - 1
+    return chains * ladders.rows
+
+
+def refuse_too_many_unknowns(battery: CollectiveBattery, ladders: Ladders, all_pairs: bool) -> None:
+    """Refuse what memory cannot hold."""
+    unknowns = unknowns_of(ladders, all_pairs)
+    if unknowns > MOST_UNKNOWNS:
+        raise InputError(
+            "n_battery, n_charger",
+            (battery.n_battery, battery.n_charger),
+            f"need {unknowns:.2g} unknowns ({unknowns * 48e-9:.2g} GB), at most "
+            f"{MOST_UNKNOWNS:.2g}; take fewer spins{' or energies only' if all_pairs else ''}",
+        )
+
+
+def _refuse_large_chains(problem: Problem) -> None:
+    battery, names = problem.model, problem.names
+    ladders = ladders_of(battery.n_battery, battery.n_charger)
+    refuse_too_many_unknowns(battery, ladders, needs_all_pairs(battery, names))
+    if any(name in FROM_ENTANGLEMENT for name in names):
+        refuse_large_blocks(ladders)
+
+
+def _chain_work(problem: Problem) -> Work:
+    battery, names, outputs = problem.model, problem.names, problem.times.size
+    ladders = ladders_of(battery.n_battery, battery.n_charger)
+    unknowns = unknowns_of(ladders, needs_all_pairs(battery, names))
+    held = 12.0 * unknowns + min(float(BATCH), outputs * unknowns)
+    pace = THERMAL_SWEEP if battery.occupation > 0.0 else 1.0
+    sweeps = unknowns * (outputs + STEPS_BEFORE_OUTPUTS) * pace
+    return Work(SWEEP_SECONDS * sweeps, 8.0 * held, _table_seconds(ladders, names, outputs))
+
+
+def _table_seconds(ladders: Ladders, names: tuple[str, ...], outputs: int) -> float:
+    """Of populations and of the eigenvalues of a negativity, at most."""
+    elements, size = unknowns_of(ladders, all_pairs=True), ladders.n_battery + 1.0
+    seconds = 0.0
+    if {*NEED_POPULATIONS, *COUNTING, *OVER_RUNS} & set(names):
+        products = elements * size if elements <= MOST_UNKNOWNS else math.inf
+        seconds = PATIENCE_SECONDS * products / CHEAP_POPULATIONS
+    if set(FROM_ENTANGLEMENT) & set(names):
+        seconds = max(seconds, outputs * ladders.rows * size**3 / EIGENVALUE_RATE)
+    return seconds
+
+
+def _refuse_where_chains_are_few(problem: Problem) -> None:
+    battery = problem.model
+    sizes = (battery.n_battery, battery.n_charger)
+    if unknowns_of(ladders_of(*sizes), all_pairs=False) <= MANY_UNKNOWNS:
+        raise InputError("n_battery, n_charger", sizes, "so few are quicker ladder by ladder")
+    chains_at(battery, float(problem.times[-1]))
+
+
+def _heisenberg_work(problem: Problem) -> Work:
+    battery, outputs = problem.model, problem.times.size
+    chains = chains_at(battery, float(problem.times[-1]))
+    sweeps = chains * CHAIN_SWEEPS * (1.0 + outputs / OUTPUTS_PER_CHAIN)
+    ladders = ladders_of(battery.n_battery, battery.n_charger)
+    return Work(SWEEP_SECONDS * sweeps, 1e8, _table_seconds(ladders, problem.names, outputs))
+
+
+def _of_chains(battery: CollectiveBattery) -> tuple[str, ...]:
+    if not plain_charging(battery):
+        return ()
+    return tuple(name for name in AVAILABLE if records_follow(battery) or name not in OVER_RUNS)
+
+
+def _without_states(battery: CollectiveBattery) -> tuple[str, ...]:
+    states = {*NEED_POPULATIONS, *FROM_ENTANGLEMENT}
+    return tuple(name for name in _of_chains(battery) if name not in states)
+
+
+HEISENBERG = Method(
+    name="Heisenberg equation on doubling grids",
+    kind="evolve",
+    offers=_without_states,
+    why_not=refused_by(_refuse_where_chains_are_few),
+    work=_heisenberg_work,
+    solve=_at_any_size,
+    error="1e-10",
+)
+CHAINS = Method(
+    name="master equation",
+    kind="evolve",
+    offers=_of_chains,
+    why_not=refused_by(_refuse_large_chains),
+    work=_chain_work,
+    solve=_by_chains,
+    error="1e-10",
+)
+IRREPS = Method(
+    name="master equation over irreps",
+    kind="evolve",
+    offers=lambda battery: () if plain_charging(battery) else FOR_REAL_SPINS,
+    why_not=refused_for_size(refuse_large_averages),
+    work=never,
+    solve=lambda problem: timed_averages(problem.model, problem.times, problem.names),
+    error="1e-10",
+)
+EVOLVE = (HEISENBERG, CHAINS, IRREPS)
+"""How averages are made, in order."""

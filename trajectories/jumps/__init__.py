@@ -1,0 +1,1 @@
+"""Single runs: `sample`, how runs are made, and what they are added up in."""

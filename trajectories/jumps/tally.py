@@ -1,0 +1,437 @@
+"""Studies of followed runs: what is summed up to which bounds, and what the sums say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.ergotropy import ladder_ergotropy, total_ergotropy_symmetric
+from darkbattery.nvmodel.errors import (
+    Unseen,
+    jackknife_error,
+    kinked_error,
+    mean_error,
+    unseen_runs,
+    without_each,
+)
+from darkbattery.nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps, total_ergotropy_of_irreps
+from darkbattery.nvmodel.noise import LocalNoise
+from darkbattery.nvmodel.peaks import PEAK, no_peaks, peak_counts, read_peaks
+from darkbattery.nvmodel.preparation import Polarised
+from darkbattery.nvmodel.protocol import Stage
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.solution import Distribution, Reading
+from darkbattery.nvmodel.sums import FULL, ExactSums, usable_bounds
+from darkbattery.nvmodel.tally import RunSpans, Tally
+from darkbattery.trajectories.jumps.spreads import read_spreads
+from darkbattery.trajectories.jumps.sums import (
+    ENERGY_BINS,
+    GROUPS,
+    PHOTON_BINS,
+    Sums,
+    spread_bounds,
+    spread_counts,
+    sums_into,
+)
+from darkbattery.trajectories.reading.fluctuations import FLUCTUATIONS, NEED_ERGOTROPY
+from darkbattery.trajectories.reading.readout import FROM_POPULATIONS, LINEAR, derived
+from darkbattery.trajectories.space.angular import CoupledBasis
+
+Array = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+MOST_POPULATIONS = 64_000_000  # whole numbers held for populations: 512 MB
+PHOTONS = ("emitted_photons", "absorbed_photons")
+
+
+@dataclass(frozen=True, eq=False)
+class JumpStudy:
+    """A study whose runs are followed one by one; see `nvmodel.tally.Study`.
+
+    Its counts, by name:
+
+    ``total``, ``square_low``, ``square_high`` (quantities, T), ``clipped`` (quantities,)
+        As in `ExactSums`, of `summed` and of the conditional ladder ergotropy.
+    ``energy`` (T, bins), ``burst`` (T,)
+    ``photons`` (PHOTON_BINS,)
+        Emitted photons at the last time, bins `photon_width` wide; ``recorded`` the same of those
+        that a detector records, where it misses some.
+    ``ladders`` (K,)
+    ``populations`` (GROUPS, T, positions)
+        Sums of 2^30 times the conditional populations, of the runs i with i mod GROUPS; without
+        times unless an observable needs them.
+    ``spread_...``, ``peak_...``
+        Of `sums.spread_counts` and `nvmodel.peaks`, where an observable needs them.
+
+    Attributes
+    ----------
+    summed : tuple of str
+        Observables that are means over runs.
+    bounds : ndarray (quantities,)
+        Largest magnitudes.
+    J : ndarray (K,)
+        Ladders that runs are counted on; none where J is not conserved.
+    irreps : Irreps or None
+        Whose populations the battery has; None where it stays in the symmetric states.
+    """
+
+    battery: CollectiveBattery
+    times: Array
+    seed: int
+    names: tuple[str, ...]
+    summed: tuple[str, ...]
+    bounds: Array
+    spread_bounds: Array
+    photon_width: float
+    J: Array
+    irreps: Irreps | None
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """Runs of equal identity belong together."""
+        return self.summed, self.battery, self.times.tobytes(), self.seed, self.names
+
+    @cached_property
+    def needs_populations(self) -> bool:
+        """Whether an observable is read from conditional populations."""
+        return bool({*FROM_POPULATIONS, *NEED_ERGOTROPY} & set(self.names))
+
+    @property
+    def positions(self) -> int:
+        """How many populations the battery has."""
+        spins = self.battery.n_battery
+        return spins + 1 if self.irreps is None else (spins + 2) ** 2 // 4
+
+    def no_runs_yet(self) -> dict[str, Counts]:
+        """Counts of no runs."""
+
+        def zeros(*shape: int) -> Counts:
+            return np.zeros(shape, dtype=np.int64)
+
+        T, quantities, missed = self.times.size, self.bounds.size, self._detector_misses
+        spread = {*FLUCTUATIONS, "recorded_photons"} & set(self.names)
+        limbs = ("total", "square_low", "square_high")
+        return {
+            **{limb: zeros(quantities, T) for limb in limbs},
+            "clipped": zeros(quantities),
+            "energy": zeros(T, ENERGY_BINS),
+            "photons": zeros(PHOTON_BINS),
+            "burst": zeros(T),
+            "ladders": zeros(self.J.size),
+            "populations": zeros(GROUPS, T if self.needs_populations else 0, self.positions),
+            **(spread_counts(T) if spread and self.irreps is None else {}),
+            **({"recorded": zeros(PHOTON_BINS)} if missed else {}),
+            **peak_counts(no_peaks(T if PEAK in self.names else 0)),
+        }
+
+    def sums_into(self, counts: Mapping[str, Counts]) -> Sums:
+        """The same arrays as kernels take them."""
+        return sums_into(counts, self.bounds, self.spread_bounds, self.photon_width)
+
+    def tally(self, first: int, runs: int, counts: Mapping[str, Counts]) -> Tally:
+        """The tally of the runs first ... first + runs - 1, which were added to `counts`."""
+        return Tally(self, RunSpans(((first, first + runs),)), counts)
+
+    def read(self, spans: RunSpans, counts: Mapping[str, Counts]) -> Reading:
+        """Means, standard errors and distributions."""
+        runs = len(spans)
+        moments = moments_of(runs, self.bounds, counts)
+        means = dict(zip(self.summed, moments, strict=False))
+        values = {name: sums.mean() for name, sums in means.items()}
+        unseen = unseen_of(self.battery, self.times, runs, *(values[name] for name in PHOTONS))
+        errors: dict[str, Array | None] = {
+            name: error_of(sums, unseen.of_means[name]) for name, sums in means.items()
+        }
+        values |= derived(self.names, self.battery, values["battery_energy"], None)
+        energy_error = error_of(means["battery_energy"], unseen.energy)
+        errors |= errors_from_energy(values["battery_energy"], energy_error, runs)
+        distributions = self._distributions(counts)
+        if PEAK in self.names:
+            found = read_peaks(self.times, runs, counts)
+            values[PEAK], errors[PEAK], distributions[PEAK] = found
+        if self.needs_populations:
+            self._read_populations(spans, counts, unseen, values, errors)
+            distributions |= self._population_distributions(counts["populations"])
+            values["daemonic_ergotropy"] = moments[-1].mean()
+            errors["daemonic_ergotropy"] = error_of(moments[-1], unseen.ergotropy)
+        clipped = counts["clipped"].sum()
+        if "spread_total" in counts:
+            n_charger = self.battery.n_charger
+            spread = read_spreads(counts, self.spread_bounds, spans, n_charger, unseen)
+            values |= spread[0]
+            errors |= spread[1]
+            clipped += counts["spread_clipped"].sum()
+        return Reading(
+            {name: values[name] for name in self.names},
+            {name: errors[name] for name in self.names},
+            distributions,
+            (f"{clipped} values beyond their bound were cut off",) if clipped else (),
+        )
+
+    @property
+    def _detector_misses(self) -> bool:
+        return self.battery.detector_efficiency < 1.0
+
+    def _distributions(self, counts: Mapping[str, Counts]) -> dict[str, Distribution]:
+        found = {
+            "battery_energy": energy_distribution(counts["energy"]),
+            "emitted_photons": photon_distribution(
+                "photons at the last time", self.photon_width, counts["photons"]
+            ),
+            "burst_time": burst_distribution(self.times, counts["burst"]),
+        }
+        if self.J.size:
+            ladders = counts["ladders"]
+            found["dark_state"] = Distribution.of_values("J of the ladder", self.J, ladders)
+        if self._detector_misses:
+            what = "recorded photons at the last time"
+            recorded = photon_distribution(what, self.photon_width, counts["recorded"])
+            found["recorded_photons"] = recorded
+        return found
+
+    @property
+    def _ergotropies(self) -> dict[str, Callable[[Array], Array]]:
+        """What is asked of the average populations (..., T, positions)."""
+        if self.irreps is None:
+            found = {"ergotropy": ladder_ergotropy, "ergotropy_total": total_ergotropy_symmetric}
+        else:
+            found = {
+                "ergotropy": partial(ladder_ergotropy_of_irreps, self.irreps),
+                "ergotropy_total": partial(total_ergotropy_of_irreps, self.irreps),
+            }
+        return {name: functional for name, functional in found.items() if name in self.names}
+
+    def _read_populations(
+        self,
+        spans: RunSpans,
+        counts: Mapping[str, Counts],
+        unseen: Unseen,
+        values: dict[str, Array],
+        errors: dict[str, Array | None],
+    ) -> None:
+        """Ergotropies of the average state, with a jackknife over the groups of runs."""
+        groups, sizes = counts["populations"], spans.group_counts(GROUPS)
+        total = groups.sum(axis=0)
+        resolution = 0.5 * groups.shape[-1] / FULL
+        for name, functional in self._ergotropies.items():
+
+            def found(part: Counts, of: Callable[[Array], Array] = functional) -> Array:
+                # each run's populations sum to 2^30 up to rounding: normalised again
+                return of(part / part.sum(axis=-1, keepdims=True))
+
+            values[name] = found(total)
+            rest = without_each(lambda kept: found(total - groups[~kept].sum(axis=0)), sizes)
+            left_out = np.array(rest).reshape(-1, self.times.size)
+            error = jackknife_error(values[name], left_out, len(spans), unseen.ergotropy)
+            errors[name] = np.hypot(error, resolution)
+
+    def _population_distributions(self, groups: Counts) -> dict[str, Distribution]:
+        total = groups.sum(axis=0)
+        p = total / total.sum(axis=-1, keepdims=True)
+        if self.irreps is None:
+            return {"populations": excitation_distribution(p)}
+        by_ladder = self.irreps.by_ladder(p)
+        return {
+            "populations": excitation_distribution(self.irreps.by_excitations(p)),
+            "battery_irreps": Distribution.of_values(
+                "j of the battery", self.irreps.ladders, by_ladder
+            ),
+        }
+
+
+# --- the two kinds of followed runs
+
+
+def collective_study(
+    battery: CollectiveBattery, times: Array, seed: int, names: tuple[str, ...], basis: CoupledBasis
+) -> JumpStudy:
+    """Runs on the ladders of `basis`."""
+    J, nbar = float(basis.J[-1]), battery.occupation
+    height, last = J + basis.m_start + 2.0, float(times[-1])
+    # whole numbers are summed as they are up to 2^30, beyond in steps of a power of two: a burst
+    # with all its detours emits about (2 nbar + 1) times the start's height; we allow twice that
+    photons = max(FULL, 2.0 ** np.ceil(np.log2(2.0 * (2.0 * nbar + 1.0) * height)))
+    bounds = [1.0, 1.0, *largest_rates(battery, J), photons, photons, 1.0]
+    return JumpStudy(
+        battery,
+        times,
+        seed,
+        names,
+        LINEAR,
+        usable_bounds(bounds),
+        spread_bounds(J),
+        _photon_width(2.0 * J + 1.5 * (thermal_emission(battery, float(basis.J[0])) * last)),
+        basis.J.copy(),  # the basis is remembered, a study is handed out
+        None,
+    )
+
+
+def noisy_study(
+    battery: CollectiveBattery, times: Array, seed: int, names: tuple[str, ...]
+) -> JumpStudy:
+    """Runs through the irreps of both ensembles."""
+    nbar, spins = battery.occupation, battery.n_battery + battery.n_charger
+    fastest = battery.gamma * (0.5 * spins + 1.0) ** 2
+    collective = 2.0 * (2.0 * nbar + 1.0) * fastest / battery.n_battery
+    noises = noises_of(battery)
+    pumping = max(noise.pumping for noise in noises)
+    power = collective + max(max(noise.emission for noise in noises), pumping)
+    rates = (nbar + 1.0) * fastest, max(nbar, 1e-300) * fastest
+    conserved = noises_are_silent(battery) and battery.detuning == 0.0 and not battery.protocol
+    J = np.arange(spins // 2 + 1 if conserved else 0, dtype=float) + 0.5 * (spins % 2)
+    least = 0.5 * abs(battery.n_battery - battery.n_charger)
+    steady = thermal_emission(battery, least) + pumping * spins
+    study = JumpStudy(
+        battery,
+        times,
+        seed,
+        names,
+        (*LINEAR, "local_loss"),
+        usable_bounds([1.0, 1.0, power, *rates, FULL, FULL, FULL, 1.0]),
+        spread_bounds(0.5 * spins),
+        _photon_width(spins + 1.5 * steady * float(times[-1])),
+        J,
+        Irreps.all_of(battery.n_battery),
+    )
+    size = GROUPS * times.size * study.positions
+    if study.needs_populations and size > MOST_POPULATIONS:
+        raise InputError(
+            "observables",
+            "ergotropy",
+            f"needs {size * 8e-9:.2g} GB for populations over j_B and m_B at "
+            f"this size and number of times, at most {MOST_POPULATIONS * 8e-9:.2g}",
+        )
+    return study
+
+
+def _photon_width(photons: float) -> float:
+    """Bin width for emitted photons: a whole number, from the definition alone.
+
+    The bins reach to the photons of the start plus 1.5 times what a thermal ladder of the least J
+    emits on average, and what pumping supplies, in the whole time.
+    """
+    return float(np.ceil(photons / PHOTON_BINS))
+
+
+def thermal_emission(battery: CollectiveBattery, J: float) -> float:
+    """Rate at which about a ladder J emits in equilibrium, in the long run."""
+    nbar = battery.occupation
+    return nbar * (nbar + 1.0) * 2.0 * (J + 1.0) * battery.gamma
+
+
+def noises_of(battery: CollectiveBattery) -> list[LocalNoise]:
+    """The noise of both ensembles, and of the stages that have their own."""
+    found = [battery.battery_noise, battery.charger_noise]
+    for step in battery.protocol:
+        if isinstance(step, Stage):
+            found += [n for n in (step.battery_noise, step.charger_noise) if n is not None]
+    return found
+
+
+def noises_are_silent(battery: CollectiveBattery) -> bool:
+    """Whether no spin has a process of its own."""
+    return battery.battery_noise.silent and battery.charger_noise.silent
+
+
+def largest_rates(battery: CollectiveBattery, J: float) -> tuple[float, float, float]:
+    """Largest power per spin, emission and absorption rates of any run, J its longest ladder.
+
+    The battery's rate is a mean of J_B^+ J^- and the like, at most the product of both lengths.
+    """
+    nbar, gamma = battery.occupation, battery.gamma
+    fastest = gamma * (J + 1.0) ** 2
+    half_battery = battery.n_battery / 2 + 1.0
+    power = (2.0 * nbar + 1.0) * gamma * (J + 1.0) * half_battery / battery.n_battery
+    return power, (nbar + 1.0) * fastest, max(nbar, 1e-200) * fastest
+
+
+# --- errors
+
+
+def moments_of(runs: int, bounds: Array, counts: Mapping[str, Counts]) -> tuple[ExactSums, ...]:
+    """The sums of every quantity, from their limbs in `counts`."""
+    limbs = zip(*(counts[limb] for limb in ("total", "square_low", "square_high")), strict=True)
+    return tuple(
+        ExactSums(runs, float(bound), *three) for bound, three in zip(bounds, limbs, strict=True)
+    )
+
+
+def error_of(sums: ExactSums, unseen: ArrayLike) -> Array:
+    """Standard error of the mean of exact sums; see `nvmodel.errors`.
+
+    Energies per spin of a definite start are whole steps, and exact.
+    """
+    variance = sums.variance()
+    definite = (variance == 0.0) & (np.asarray(unseen) == 0.0) & (sums.bound == 1.0)
+    return mean_error(variance, sums.count, unseen, np.where(definite, 0.0, sums.resolution))
+
+
+def errors_from_energy(energy: Array, error: Array, runs: int) -> dict[str, Array]:
+    """Standard errors of what follows from the battery's energy per spin alone."""
+    local = kinked_error(2.0 * energy - 1.0, 2.0 * error, runs)
+    return {"open_work": error, "ergotropy_local": local, "ergotropy_rotation": local}
+
+
+def unseen_of(
+    battery: CollectiveBattery, times: Array, runs: int, emitted: Array, absorbed: Array
+) -> Unseen:
+    """How far off a run of this battery may lie that was not seen; see `nvmodel.errors`.
+
+    `emitted` and `absorbed` (T,) are mean numbers of photons of the runs that were.
+    """
+    starts = battery.battery_preparation, battery.charger_preparation
+    return unseen_runs(
+        battery.n_battery,
+        battery.n_charger,
+        battery.occupation,
+        battery.gamma,
+        times,
+        runs,
+        local=max(n.dephasing + n.emission + n.pumping for n in noises_of(battery)),
+        mixed=any(isinstance(s, Polarised) and 0.0 < s.up < 1.0 for s in starts),
+        dark=battery.is_collective,
+        witnessed=np.minimum(emitted, absorbed) if battery.occupation > 0.0 else emitted,
+    )
+
+
+# --- distributions over runs
+
+
+def energy_edges() -> Array:
+    """Edges of the bins for energies per spin, 0 ... 1 in hbar omega."""
+    return np.linspace(0.0, 1.0, ENERGY_BINS + 1)
+
+
+def energy_distribution(counts: Counts) -> Distribution:
+    """Conditional energies (T, ENERGY_BINS) per spin."""
+    edges = energy_edges()
+    return Distribution("E_B per spin", edges[:-1], edges[1:], counts)
+
+
+def photon_distribution(quantity: str, width: float, counts: Counts) -> Distribution:
+    """Numbers of photons in bins of that width; the last one is open."""
+    low = width * np.arange(counts.size, dtype=float)
+    high = low + width
+    high[-1] = np.inf
+    return Distribution(quantity, low, high, counts)
+
+
+def burst_distribution(times: Array, arrived: Counts) -> Distribution:
+    """Time at which the total J^z of a run first is <= 0, between output times.
+
+    Runs that are not there at the last output time are in no bin.
+    """
+    low = np.concatenate([[0.0], times[:-1]])
+    return Distribution("time of the burst", low, times, arrived)
+
+
+def excitation_distribution(p: Array) -> Distribution:
+    """Of the battery's number of excitations, p (T, N_B + 1)."""
+    excitations = np.arange(p.shape[-1], dtype=float)
+    return Distribution.of_values("battery excitations m_B + N_B/2", excitations, p)

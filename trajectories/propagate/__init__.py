@@ -1,0 +1,1 @@
+"""Propagation: one state, or one function on a grid, stepped in time."""

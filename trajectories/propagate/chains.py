@@ -1,0 +1,148 @@
+r"""The master equation as independent chains in M, and their exact propagation.
+
+In :math:`|J,M\rangle` the numbers :math:`\rho_{JM,J'M}` of a pair (J, J') obey
+
+.. math:: \dot\rho_{JJ'}(M) ={}& (\bar n+1)\,a_J(M{+}1)a_{J'}(M{+}1)\,\rho_{JJ'}(M{+}1) \\
+          & + \bar n\,u_J(M{-}1)u_{J'}(M{-}1)\,\rho_{JJ'}(M{-}1) \\
+          & - \tfrac12(\bar n+1)(a_J^2+a_{J'}^2)\,\rho_{JJ'}(M) \\
+          & - \tfrac12\bar n(u_J^2+u_{J'}^2)\,\rho_{JJ'}(M)
+
+in units of 1/gamma, with :math:`a_J(M)^2=(J+M)(J-M+1)` and :math:`u_J(M)=a_J(M+1)`: tridiagonal
+(bidiagonal at nbar = 0), every pair by itself. All chains are stored as columns of one array whose
+rows are M = J_top, J_top - 1, ..., so that one sweep advances several in vector registers.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darkbattery.trajectories.propagate.chainsteps import COLUMNS, Generator, propagate_columns
+from darkbattery.trajectories.space.angular import CoupledBasis, lowering_squared
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Chains:
+    """The generator of a set of pairs (J_k, J_k'), in units of gamma.
+
+    Attributes
+    ----------
+    M : ndarray (rows,)
+        Total projection of each row, descending from the highest kept J.
+    first, second : ndarray (chains,)
+        Indices k >= k' of each pair.
+    gain_above, gain_below, loss : ndarray (rows, chains)
+        Rates into a row from the row above (emission) and below (absorption), and out of it.
+    """
+
+    M: Array
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    gain_above: Array
+    gain_below: Array
+    loss: Array
+
+    def inside(self, basis: CoupledBasis) -> NDArray[np.bool_]:
+        """Where |M| <= J of both ladders, shape (rows, chains)."""
+        return np.abs(self.M)[:, None] <= basis.J[self.second]
+
+    def photon_weights(self, basis: CoupledBasis, nbar: float) -> Array:
+        """Weights of the numbers of photons, as `photon_weights`."""
+        stays = self.inside(basis) & (self.first == self.second)
+        return photon_weights(basis.J[self.first], self.M[:, None], nbar, stays)
+
+
+def pair_chains(basis: CoupledBasis, nbar: float, furthest: int, least: float = 0.0) -> Chains:
+    """Chains of all pairs with |k - k'| <= `furthest`, ordered by distance, then by k.
+
+    Pairs more than one apart are left out where sqrt(p_k p_k') < `least`. No chain's sum of moduli
+    ever grows: what leaves a rung is the mean of two rates, what arrives their geometric mean.
+
+    >>> from darkbattery.trajectories.space.angular import coupled_basis
+    >>> chains = pair_chains(coupled_basis(1, 2), nbar=0.0, furthest=1)
+    >>> print(chains.M, chains.first, chains.second)
+    [ 1.5  0.5 -0.5 -1.5] [0 1 1] [0 1 0]
+    """
+    K = basis.n_ladders
+    distances = range(min(furthest, K - 1) + 1)
+    first = np.concatenate([np.arange(distance, K) for distance in distances])
+    second = np.concatenate([np.arange(K - distance) for distance in distances])
+    carried = np.sqrt(basis.weight[first] * basis.weight[second])
+    kept = (first - second <= 1) | (carried >= least)
+    first, second = first[kept], second[kept]
+    M = basis.J[-1] - np.arange(round(2 * basis.J[-1]) + 1)
+    column = M[:, None]
+    lower_one = lowering_squared(basis.J[first], column)
+    lower_two = lowering_squared(basis.J[second], column)
+    raise_one = lowering_squared(basis.J[first], column + 1)
+    raise_two = lowering_squared(basis.J[second], column + 1)
+    inside = np.abs(column) <= basis.J[second]
+    down = np.where(inside, np.sqrt(lower_one * lower_two), 0.0)
+    up = np.where(inside, np.sqrt(raise_one * raise_two), 0.0)
+    gain_above, gain_below = np.zeros_like(down), np.zeros_like(down)
+    gain_above[1:] = (nbar + 1.0) * down[:-1]
+    gain_below[:-1] = nbar * up[1:]
+    loss = 0.5 * ((nbar + 1.0) * (lower_one + lower_two) + nbar * (raise_one + raise_two))
+    return Chains(M, first, second, gain_above, gain_below, np.where(inside, loss, 0.0))
+
+
+def propagate(
+    chains: Chains, start: Array, taus: Array, counted: Array, slowest: float = 1.0
+) -> tuple[Array, Array, float]:
+    """Propagate `start` (rows, chains) exactly to all `taus` (gamma t, increasing).
+
+    Each few chains take steps of their own (`trajectories.propagate.chainsteps`).
+
+    Parameters
+    ----------
+    counted : ndarray (k, rows, chains)
+        Weights whose sums over the state are integrated along: the numbers of photons.
+    slowest : float
+        Every mode but the steady ones decays at this rate or faster: 2 nbar + 1.
+
+    Returns
+    -------
+    states : ndarray (len(taus), rows, chains)
+    integrals : ndarray (k, len(taus))
+    error : float
+        Estimated largest error of any element of any state.
+    """
+    states = np.empty((taus.size, *start.shape))
+    integrals, error = np.zeros((counted.shape[0], taus.size)), 0.0
+    for first in range(0, start.shape[1], COLUMNS):
+        rates = (chains.gain_above, chains.gain_below, chains.loss, counted, start)
+        part = [np.ascontiguousarray(rate[..., first : first + COLUMNS]) for rate in rates]
+        above, below, loss, weights, begun = part
+        counts = bool(weights.any())
+        weights = weights if counts else weights[:0]  # coherences are not summed up
+        generator = Generator(above, below, loss, weights, bool(below.any()))
+        gained, missed = propagate_columns(generator, begun, taus, slowest, states, first)
+        integrals += gained if counts else 0.0
+        error = max(error, missed)
+    return states, integrals, error
+
+
+def photon_weights(j: Array, m: Array, nbar: float, stays: NDArray[np.bool_]) -> Array:
+    r"""Weights (1 or 2, rows, chains) of the numbers of photons per gamma t, for `propagate`.
+
+    :math:`(\bar n+1)J^+J^-` for the emitted ones. Where any are absorbed, :math:`J^-J^+` for
+    those: without its factor nbar, so that few of them are as accurate as many.
+
+    Parameters
+    ----------
+    j, m : ndarray, broadcast to (rows, chains)
+        Of each element that is a probability; elsewhere `stays` is False.
+    """
+    down = np.where(stays, (nbar + 1.0) * lowering_squared(j, m), 0.0)
+    if nbar == 0.0:
+        return down[None]
+    return np.stack([down, np.where(stays, lowering_squared(j, m + 1.0), 0.0)])
+
+
+def photon_numbers(integrals: Array, nbar: float) -> Array:
+    """Emitted and absorbed photons (2, T), from the integrals of `photon_weights`."""
+    if nbar == 0.0:
+        return np.stack([integrals[0], np.zeros_like(integrals[0])])
+    return np.stack([integrals[0], nbar * integrals[1]])

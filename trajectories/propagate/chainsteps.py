@@ -1,0 +1,437 @@
+r"""Stepping a few chains of the master equation in time, and reading their states on the way.
+
+Steps of Radau collocation (`trajectories.propagate.radau`) follow the solution: where output times
+lie closer than that, states come from the polynomial of the step. Chains are columns side by side,
+as many as the processor's near memory holds with all resolvents of a step.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from darkbattery.trajectories.propagate.radau import (
+    ERROR_PER_DEFECT,
+    ORDER,
+    POINTS_IN_TIME,
+    POLES,
+    SLOPE_AT_START,
+    STAGES,
+)
+
+Array = NDArray[np.float64]
+
+# largest accepted difference between one step and two half steps, which themselves are more
+# accurate by 2^15; what is left is far below the rounding of the residues, 1e-13 a step
+STEP_TOLERANCE = 1e-9
+
+# largest accepted error of a state read within a step, summed over its elements. It does not add up
+READING_TOLERANCE = 1e-12
+
+# how fast a step's difference and what a reading misses grow with its length
+STEP_POWER = 1.0 / (ORDER + 1)
+READING_POWER = 1.0 / (STAGES.shape[0] + 1)
+
+# where halving changed less than this, the next few steps of the same size are taken whole
+UNVERIFIED_BELOW = 1e-11
+MOST_UNVERIFIED = 4
+
+# a state that a step of this many units of the slowest mode's time moves less than the change has
+# arrived: every mode but the steady ones decays at that rate or faster (a test diagonalises the
+# chains). Longer steps would lose digits to rates times step.
+STATIONARY_STEP = 1.0
+STATIONARY_CHANGE = 1e-13
+
+# chains stepped together: with their resolvents 1 MB at 1000 rows
+COLUMNS = 8
+
+# a floor under all magnitudes: tails would fade into denormals, a hundred times slower
+SMALLEST = 1e-100
+
+
+def _weights_of(shares: NDArray[np.complex128], constant: float) -> Array:
+    """Weights of the state and of its resolvents' real and imaginary parts, alternating."""
+    parts = np.stack([2.0 * shares.real, -2.0 * shares.imag], axis=-1)
+    return np.concatenate([[constant], parts.ravel()])
+
+
+def _constant(shares: NDArray[np.complex128], at_zero: float) -> float:
+    """What r(A) = c + 2 Re sum_j c_j (A - z_j)^-1 has as c, if r(0) is known."""
+    return float(at_zero + 2.0 * np.sum((shares / POLES).real))
+
+
+# rows: the weights that give the state at each point in time, and h times its slope at the start
+_AT_POINTS = np.stack(
+    [_weights_of(np.zeros_like(POLES), 1.0), *(_weights_of(c, _constant(c, 1.0)) for c in STAGES)]
+)
+_AT_POINTS[-1, 0] = 0.0  # but for rounding
+_SLOPE = SLOPE_AT_START @ _AT_POINTS
+
+
+class Generator(NamedTuple):
+    """Rates (rows, columns) of some chains, as in `trajectories.propagate.chains.Chains`.
+
+    Each of `counted` (k, rows, columns) weights the state in an integral over time; `thermal` says
+    whether any rate is from below.
+    """
+
+    above: Array
+    below: Array
+    loss: Array
+    counted: Array
+    thermal: bool
+
+
+def propagate_columns(
+    q: Generator, start: Array, taus: Array, slowest: float, states: Array, first: int
+) -> tuple[Array, float]:
+    """Write the states at all `taus` to the columns of `states` (T, rows, all) from `first` on.
+
+    Returns
+    -------
+    integrals : ndarray (k, T)
+        Of the weighted sums.
+    error : float
+        Estimated largest error of any element of any state.
+    """
+    integrals = np.zeros((q.counted.shape[0], taus.size))
+    x, y, now, done, error = _follow(
+        *q, start, taus, slowest, READING_TOLERANCE, states, first, integrals
+    )
+    if done < taus.size:  # the state is stationary from then on
+        states[done:, :, first : first + start.shape[1]] = x
+        late = np.maximum(taus[done:] - now, 0.0)
+        rates = np.array([np.vdot(weights, x) for weights in q.counted])
+        integrals[:, done:] = y[:, None] + late * rates[:, None]
+    return integrals, error
+
+
+@njit(cache=True, error_model="numpy")
+def _follow(
+    above: Array,
+    below: Array,
+    loss: Array,
+    counted: Array,
+    thermal: bool,
+    start: Array,
+    taus: Array,
+    slowest: float,
+    reading_tolerance: float,
+    states: Array,
+    first: int,
+    integrals: Array,
+) -> tuple[Array, Array, float, int, float]:
+    """Steps to the last of `taus`, or until the state is stationary.
+
+    All in one compiled loop: a step of a few spins takes a microsecond, less than a call does.
+    Returns the state, its integrals, their time, how many of `taus` were read, and the error.
+    """
+    rows, columns, last, kinds = start.shape[0], start.shape[1], taus[-1], counted.shape[0]
+    x = np.where(np.abs(start) < SMALLEST, SMALLEST, start)
+    # the resolvents below a row of zeros, real and imaginary parts alternating, what they add to
+    # the integrals, and the factors of an elimination
+    s, gained = np.zeros((2 * POLES.size, rows + 1, columns)), np.zeros((kinds, 2 * POLES.size))
+    factors = np.zeros((2, rows + 1, columns))
+    half, two, whole = np.empty_like(x), np.empty_like(x), np.empty_like(x)
+    y, y_two, rises, at = np.zeros(kinds), np.zeros(kinds), np.zeros((3, kinds)), np.zeros(kinds)
+    settled, longest, readable = STATIONARY_STEP / slowest, _shortest_life(start, loss), np.inf
+    verified, unverified, difference = 0.0, 0, 1.0
+    now, error, reading_error, done, stationary = 0.0, 0.0, 0.0, 0, False
+    while True:
+        while done < taus.size and taus[done] <= now:
+            _put(x, y, states, integrals, done, first)
+            done += 1
+        if done == taus.size or stationary:
+            return x, y, now, done, error + reading_error
+        h, end = _next_step(now, taus[done], last, _smaller(longest, 4.0 * settled), readable)
+        trusted = h <= verified and difference < UNVERIFIED_BELOW
+        verifies = not (trusted and unverified < MOST_UNVERIFIED)
+        q = (above, below, loss, counted, thermal, s, factors, gained)
+        change, defect = _try_step(h, x, *q, verifies, half, two, whole, rises)
+        divisible = h > 1e-15 * last
+
+        missing = ERROR_PER_DEFECT * defect
+        growth = 0.9 * (reading_tolerance / _larger(missing, 1e-300)) ** READING_POWER
+        readable = h * _larger(0.1, _smaller(4.0, growth))
+        inside = done  # the outputs within the step, up to this one
+        while inside < taus.size and taus[inside] < end:
+            inside += 1
+        if inside > done:
+            if missing > reading_tolerance and divisible:
+                continue
+            reading_error = _larger(reading_error, missing)
+        for i in range(done, inside):
+            _take(_between_points((taus[i] - now) / h), x, s, gained, half, at)
+            for o in range(kinds):
+                at[o] += y[o]
+            _put(half, at, states, integrals, i, first)
+
+        for o in range(kinds):
+            rises[0, o] += y[o]
+        if verifies:
+            for o in range(kinds):
+                y_two[o] = y[o] + (rises[1, o] + rises[2, o])
+                off = abs(y_two[o] - rises[0, o]) / (1.0 + abs(y_two[o]))
+                change = _larger(change, off)
+            growth = 0.9 * (STEP_TOLERANCE / _larger(change, 1e-300)) ** STEP_POWER
+            if not change <= STEP_TOLERANCE and divisible:
+                longest = h * _larger(0.1, _smaller(0.7, growth))
+                continue
+            error += change * 2.0**-ORDER
+            if growth > 1.0:
+                longest = _larger(longest, h * _smaller(4.0, growth))
+            else:
+                longest = h * growth
+            verified, unverified, difference = 1.01 * h, 0, change
+            stationary = h >= settled and _moved_less(two, x, STATIONARY_CHANGE)
+            x, two = two, x
+            y[:] = y_two
+        else:
+            unverified += 1
+            error += difference
+            stationary = h >= settled and _moved_less(whole, x, STATIONARY_CHANGE)
+            x, whole = whole, x
+            y[:] = rises[0]
+        now, done = end, inside
+
+
+@njit(inline="always")
+def _larger(a: float, b: float) -> float:
+    """The first where they cannot be compared: what is not a number stays."""
+    return b if b > a else a
+
+
+@njit(inline="always")
+def _smaller(a: float, b: float) -> float:
+    return b if b < a else a
+
+
+@njit(error_model="numpy")
+def _shortest_life(start: Array, loss: Array) -> float:
+    """Of the states that are occupied."""
+    rate = 1e-300
+    for r in range(start.shape[0]):
+        for c in range(start.shape[1]):
+            if start[r, c] != 0.0:
+                rate = _larger(rate, loss[r, c])
+    return 1.0 / rate
+
+
+@njit(error_model="numpy")
+def _next_step(
+    now: float, output: float, last: float, longest: float, readable: float
+) -> tuple[float, float]:
+    """A step: of equal ones to an output further off, onto the next, or one to read several.
+
+    Its length, and the time at its end.
+    """
+    left = output - now
+    if left > longest:
+        count = np.ceil(left / longest)
+        return left / count, (output if count == 1 else now + left / count)
+    if left >= readable:
+        return left, output
+    h = _smaller(_smaller(longest, readable), last - now)
+    return h, (last if h == last - now else now + h)
+
+
+@njit(error_model="numpy")
+def _moved_less(reached: Array, x: Array, change: float) -> bool:
+    """Whether no element moved further; what is not a number did."""
+    for r in range(x.shape[0]):
+        for c in range(x.shape[1]):
+            if not abs(reached[r, c] - x[r, c]) < change:
+                return False
+    return True
+
+
+@njit(error_model="numpy")
+def _put(x: Array, y: Array, states: Array, integrals: Array, i: int, first: int) -> None:
+    """A state and its integrals into the answer's place i."""
+    # loops rather than slices: a slice's checks take seconds to compile
+    for r in range(x.shape[0]):
+        for c in range(x.shape[1]):
+            states[i, r, first + c] = x[r, c]
+    for o in range(y.size):
+        integrals[o, i] = y[o]
+
+
+@njit(error_model="numpy")
+def _between_points(theta: float) -> Array:
+    """Weights as in `_AT_POINTS`, at the time theta h."""
+    weights = np.zeros(_AT_POINTS.shape[1])
+    for i in range(POINTS_IN_TIME.size):
+        share = 1.0
+        for k in range(POINTS_IN_TIME.size):
+            if k != i:
+                share *= (theta - POINTS_IN_TIME[k]) / (POINTS_IN_TIME[i] - POINTS_IN_TIME[k])
+        for j in range(weights.size):
+            weights[j] += share * _AT_POINTS[i, j]
+    return weights
+
+
+@njit(inline="always")
+def _nine(w: Any) -> Any:
+    """As numbers by themselves, which stay in registers."""
+    return w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8]
+
+
+@njit(inline="always")
+def _weighted(w: Any, x: Any, s: Any, r: Any, c: Any) -> Any:
+    """The state and its resolvents at one place, with these weights."""
+    first = w[1] * s[0, r + 1, c] + w[2] * s[1, r + 1, c] + w[3] * s[2, r + 1, c]
+    second = w[4] * s[3, r + 1, c] + w[5] * s[4, r + 1, c] + w[6] * s[5, r + 1, c]
+    third = w[7] * s[6, r + 1, c] + w[8] * s[7, r + 1, c] + w[0] * x[r, c]
+    return first + second + third
+
+
+@njit(error_model="numpy")
+def _take(weights: Array, x: Array, s: Array, gains: Array, out: Array, gained: Array) -> None:
+    """out = the state of these weights; `gained` becomes what the integrals have gained."""
+    w = _nine(weights)
+    for r in range(x.shape[0]):
+        for c in range(x.shape[1]):
+            value = _weighted(w, x, s, r, c)
+            out[r, c] = SMALLEST if abs(value) < SMALLEST else value
+    for o in range(gains.shape[0]):
+        gained[o] = 0.0
+        for j in range(gains.shape[1]):
+            gained[o] += weights[j + 1] * gains[o, j]
+
+
+@njit(error_model="numpy")
+def _defect(h: float, x: Array, above: Array, below: Array, loss: Array, s: Array) -> float:
+    """Sum of what h times the polynomial's slope at the start has beside h Q x."""
+    w = _nine(_SLOPE)
+    rows = x.shape[0]
+    total = np.zeros(x.shape[1])
+    for r in range(rows):
+        up, low = max(r - 1, 0), min(r + 1, rows - 1)  # no rate leads there from beyond the ends
+        for c in range(x.shape[1]):
+            rate = above[r, c] * x[up, c] + below[r, c] * x[low, c] - loss[r, c] * x[r, c]
+            total[c] += abs(_weighted(w, x, s, r, c) - h * rate)
+    return total.sum()
+
+
+@njit(error_model="numpy")
+def _try_step(
+    h: float,
+    x: Array,
+    above: Array,
+    below: Array,
+    loss: Array,
+    counted: Array,
+    thermal: bool,
+    s: Array,
+    factors: Array,
+    gained: Array,
+    verifies: bool,
+    half: Array,
+    two: Array,
+    whole: Array,
+    rises: Array,
+) -> tuple[float, float]:
+    """A step into `whole` and, if it `verifies`, two halves of it into `two`.
+
+    Returns the largest difference between both, and the defect. `rises` (3, k) become what the
+    integrals gain by the whole step and by each half. The resolvents left are those of the whole.
+    """
+    change, q = 0.0, (above, below, loss, counted, thermal)
+    if verifies:
+        _step(0.5 * h, x, *q, s, factors, gained, half, rises[1])
+        _step(0.5 * h, half, *q, s, factors, gained, two, rises[2])
+    _step(h, x, *q, s, factors, gained, whole, rises[0])
+    if verifies:
+        for r in range(x.shape[0]):
+            for c in range(x.shape[1]):
+                difference = abs(two[r, c] - whole[r, c])
+                # what is not a number stays, and refuses the step
+                if not np.isnan(change) and not difference <= change:
+                    change = difference
+    return change, _defect(h, x, above, below, loss, s)
+
+
+@njit(error_model="numpy")
+def _step(
+    h: float,
+    x: Array,
+    above: Array,
+    below: Array,
+    loss: Array,
+    counted: Array,
+    thermal: bool,
+    s: Array,
+    factors: Array,
+    gained: Array,
+    out: Array,
+    rise: Array,
+) -> None:
+    """out = r(hQ) x from the resolvents (hQ - z)^-1 x; `rise` becomes what the integrals gain."""
+    for j in range(POLES.size):
+        zr, zi = POLES[j].real, POLES[j].imag
+        if thermal:
+            _solve_tridiagonal(h, x, above, below, loss, zr, zi, s, 2 * j, factors)
+        else:
+            _solve_bidiagonal(h, x, above, loss, zr, zi, s, 2 * j)
+        # an integral is one more row of the generator, with rate 0: its own solve is a division
+        norm = h / (zr * zr + zi * zi)
+        for o in range(counted.shape[0]):
+            sr, si = 0.0, 0.0
+            for r in range(x.shape[0]):
+                for c in range(x.shape[1]):
+                    sr += counted[o, r, c] * s[2 * j, r + 1, c]
+                    si += counted[o, r, c] * s[2 * j + 1, r + 1, c]
+            gained[o, 2 * j] = (sr * zr + si * zi) * norm
+            gained[o, 2 * j + 1] = (si * zr - sr * zi) * norm
+    _take(_AT_POINTS[-1], x, s, gained, out, rise)
+
+
+@njit(error_model="numpy")
+def _solve_bidiagonal(
+    h: float, x: Array, above: Array, loss: Array, zr: float, zi: float, s: Array, j: int
+) -> None:
+    """s[j] + i s[j + 1] = (hQ - z)^-1 x below a row of zeros, where nothing climbs."""
+    for r in range(x.shape[0]):
+        for c in range(x.shape[1]):
+            g = h * above[r, c]
+            dr, di = -h * loss[r, c] - zr, -zi
+            nr, ni = x[r, c] - g * s[j, r, c], -g * s[j + 1, r, c]
+            norm = 1.0 / (dr * dr + di * di)
+            s[j, r + 1, c] = (nr * dr + ni * di) * norm
+            s[j + 1, r + 1, c] = (ni * dr - nr * di) * norm
+
+
+@njit(error_model="numpy")
+def _solve_tridiagonal(
+    h: float,
+    x: Array,
+    above: Array,
+    below: Array,
+    loss: Array,
+    zr: float,
+    zi: float,
+    s: Array,
+    j: int,
+    f: Array,
+) -> None:
+    """The same by elimination down the rows, factors kept in f, then back up."""
+    rows, chains = x.shape
+    for r in range(rows):
+        for c in range(chains):
+            g = h * above[r, c]
+            dr = -h * loss[r, c] - zr - g * f[0, r, c]
+            di = -zi - g * f[1, r, c]
+            nr, ni = x[r, c] - g * s[j, r, c], -g * s[j + 1, r, c]
+            norm = 1.0 / (dr * dr + di * di)
+            s[j, r + 1, c] = (nr * dr + ni * di) * norm
+            s[j + 1, r + 1, c] = (ni * dr - nr * di) * norm
+            u = h * below[r, c] * norm
+            f[0, r + 1, c] = u * dr
+            f[1, r + 1, c] = -u * di
+    for r in range(rows - 1, 0, -1):
+        for c in range(chains):
+            sr, si = s[j, r + 1, c], s[j + 1, r + 1, c]
+            fr, fi = f[0, r, c], f[1, r, c]
+            s[j, r, c] -= fr * sr - fi * si
+            s[j + 1, r, c] -= fr * si + fi * sr

@@ -1,0 +1,266 @@
+r"""The master equation of one stage as a sparse matrix on a `ProductSpace`.
+
+The vector holds the stored elements (their real parts; then, with a detuning, their imaginary
+parts) and behind them three integrals: photons emitted, photons absorbed, and excitations lost by
+single spins less those they gained.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.noise import LocalNoise
+from darkbattery.nvmodel.protocol import Stage
+from darkbattery.trajectories.propagate.channels import (
+    SHIFT,
+    Operator,
+    channel_element,
+    channel_strength,
+    total_rate,
+)
+from darkbattery.trajectories.space.angular import lowering_squared
+from darkbattery.trajectories.space.product_space import Located, ProductSpace
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+Term = tuple[Located, Array]
+
+INTEGRALS = 3
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What happens in a stage, per unit of time.
+
+    Attributes
+    ----------
+    gamma, nbar : float
+        Of the shared reservoir.
+    on_battery, on_charger : bool
+        Which ensembles it sees.
+    battery, charger : LocalNoise
+    detuning : float
+    """
+
+    n_battery: int
+    n_charger: int
+    gamma: float
+    nbar: float
+    on_battery: bool
+    on_charger: bool
+    battery: LocalNoise
+    charger: LocalNoise
+    detuning: float
+
+    @classmethod
+    def of(cls, battery: CollectiveBattery, stage: Stage) -> "Rates":
+        """Those of a battery in one of its stages."""
+        return cls(
+            n_battery=battery.n_battery,
+            n_charger=battery.n_charger,
+            gamma=battery.gamma,
+            nbar=battery.occupation,
+            on_battery=stage.coupled in ("both", "battery"),
+            on_charger=stage.coupled in ("both", "charger"),
+            battery=stage.battery_noise or battery.battery_noise,
+            charger=stage.charger_noise or battery.charger_noise,
+            detuning=battery.detuning,
+        )
+
+    @property
+    def down(self) -> float:
+        """gamma (nbar + 1)."""
+        return self.gamma * (self.nbar + 1.0)
+
+    @property
+    def up(self) -> float:
+        """Gamma nbar."""
+        return self.gamma * self.nbar
+
+    @property
+    def raises(self) -> bool:
+        """Whether anything can raise M."""
+        coupled = self.on_battery or self.on_charger
+        return (coupled and self.up > 0.0) or self.battery.pumping + self.charger.pumping > 0.0
+
+    @property
+    def local(self) -> bool:
+        """Whether single spins have noise of their own."""
+        return not (self.battery.silent and self.charger.silent)
+
+
+@dataclass(frozen=True, eq=False)
+class Generator:
+    """A stage on a space; see the module for the layout of its vectors."""
+
+    space: ProductSpace
+    rates: Rates
+    parts: int
+
+    @cached_property
+    def matrix(self) -> Any:
+        """Sparse (CSR) matrix of the elements, all but the integrals."""
+        real, imaginary = _assembled(self.space, self.rates, self.parts == 2)
+        if self.parts == 1:
+            return real
+        turning = sparse.diags(self.rates.detuning * self.space.coherence)
+        return sparse.bmat([[real, turning], [-turning, imaginary]], format="csr")
+
+    @cached_property
+    def counting(self) -> Array:
+        """Rates of the integrals as rows over the elements, (3, parts * size)."""
+        rows = np.vstack([self.emission, self.absorption, self.local_loss])
+        return np.hstack([rows, np.zeros((INTEGRALS, (self.parts - 1) * self.space.size))])
+
+    @cached_property
+    def emission(self) -> Array:
+        r""":math:`\gamma(\bar n+1)J^+J^-` as weights of the stored elements."""
+        return self._photon_weights(self.rates.down, 0.0)
+
+    @cached_property
+    def absorption(self) -> Array:
+        r""":math:`\gamma\bar nJ^-J^+` as weights of the stored elements."""
+        return self._photon_weights(self.rates.up, 1.0)
+
+    @cached_property
+    def local_loss(self) -> Array:
+        """Rate at which single spins lose excitations, less that at which they gain them."""
+        e, r = self.space.elements, self.rates
+        weights = np.zeros(self.space.size)
+        for noise, spins, m in ((r.battery, r.n_battery, e.mb), (r.charger, r.n_charger, e.mc)):
+            weights += noise.emission * total_rate("-", spins, m)
+            weights -= noise.pumping * total_rate("+", spins, m)
+        return np.where(self.space.diagonal, weights, 0.0)
+
+    def _photon_weights(self, rate: float, up: float) -> Array:
+        e, r, space = self.space.elements, self.rates, self.space
+        jb, jc = space.jb[e.b], space.jc[e.c]
+        diagonal = r.on_battery * lowering_squared(jb, e.mb + up)
+        diagonal = diagonal + r.on_charger * lowering_squared(jc, e.mc + up)
+        weights = np.where(space.diagonal, diagonal, 0.0)
+        if r.on_battery and r.on_charger:
+            # <m_B, m_C| J_B^+ J_C^- |m_B - 1, m_C + 1>, and its mirror image
+            across = np.sqrt(lowering_squared(jb, e.mb) * lowering_squared(jc, e.mc + 1.0))
+            weights += np.where(space.coherence == 1.0, 2.0 * across, 0.0)
+        return rate * weights
+
+
+def _empty(size: int) -> Any:
+    return sparse.csr_matrix((size, size))
+
+
+def _assembled(space: ProductSpace, rates: Rates, imaginary: bool) -> tuple[Any, Any]:
+    rows, columns, values, mirrored = [], [], [], []
+    everything = np.arange(space.size)
+    for place, coefficient in _terms(space, rates):
+        used = np.flatnonzero(place.valid & (coefficient != 0.0))
+        rows.append(everything[used].astype(np.int32))
+        columns.append(place.position[used].astype(np.int32))
+        values.append(coefficient[used])
+        if imaginary:
+            mirrored.append(np.where(place.flipped[used], -1.0, 1.0) * coefficient[used])
+    if not rows:
+        return _empty(space.size), _empty(space.size)
+    at = (np.concatenate(rows), np.concatenate(columns))
+    shape = (space.size, space.size)
+    real = sparse.csr_matrix((np.concatenate(values), at), shape=shape)
+    if not imaginary:
+        return real, None
+    return real, sparse.csr_matrix((np.concatenate(mirrored), at), shape=shape)
+
+
+def _terms(space: ProductSpace, rates: Rates) -> Iterator[Term]:
+    """Where each element's rate of change comes from: source elements with their coefficients."""
+    if rates.on_battery or rates.on_charger:
+        if rates.down > 0.0:
+            yield from _collective_gain(space, rates, rates.down, 1)
+        if rates.up > 0.0:
+            yield from _collective_gain(space, rates, rates.up, -1)
+        yield from _collective_loss(space, rates)
+    yield from _local_terms(space, rates.battery, rates.n_battery, True)
+    yield from _local_terms(space, rates.charger, rates.n_charger, False)
+
+
+def _collective_gain(space: ProductSpace, rates: Rates, rate: float, step: int) -> Iterator[Term]:
+    """J^- rho J^+ (step 1: from one higher M) or J^+ rho J^- (step -1)."""
+    e = space.elements
+    jb, jc = space.jb[e.b], space.jc[e.c]
+    lift = 1.0 if step == 1 else 0.0
+    moves = []
+    if rates.on_battery:
+        moves.append((step, 0))
+    if rates.on_charger:
+        moves.append((0, step))
+    for kb, kc in moves:
+        one = lowering_squared(jb, e.mb + lift) if kb else lowering_squared(jc, e.mc + lift)
+        for bb, bc in moves:
+            two = lowering_squared(jb, e.mb2 + lift) if bb else lowering_squared(jc, e.mc2 + lift)
+            place = space.locate(e.b, e.c, e.mb + kb, e.mc + kc, e.mb2 + bb, e.mc2 + bc)
+            yield place, rate * np.sqrt(one * two)
+
+
+def _collective_loss(space: ProductSpace, rates: Rates) -> Iterator[Term]:
+    """-(K rho + rho K)/2 with K = down J^+J^- + up J^-J^+."""
+    e = space.elements
+    jb, jc = space.jb[e.b], space.jc[e.c]
+    total = np.zeros(space.size)
+    for rate, lift in ((rates.down, 0.0), (rates.up, 1.0)):
+        for on, j, one, two in (
+            (rates.on_battery, jb, e.mb, e.mb2),
+            (rates.on_charger, jc, e.mc, e.mc2),
+        ):
+            if on:
+                both = lowering_squared(j, one + lift) + lowering_squared(j, two + lift)
+                total += rate * both
+    yield space.locate(e.b, e.c, e.mb, e.mc, e.mb2, e.mc2), -0.5 * total
+    if not (rates.on_battery and rates.on_charger):
+        return
+    # J_B^+ J_C^- and J_B^- J_C^+ are in both products, and commute
+    strength = -0.5 * (rates.down + rates.up)
+    for s in (1, -1):
+        lift = 0.0 if s == 1 else 1.0
+        opposite = 1.0 - lift
+        ket = lowering_squared(jb, e.mb + lift) * lowering_squared(jc, e.mc + opposite)
+        place = space.locate(e.b, e.c, e.mb - s, e.mc + s, e.mb2, e.mc2)
+        yield place, strength * np.sqrt(ket)
+        bra = lowering_squared(jb, e.mb2 + lift) * lowering_squared(jc, e.mc2 + opposite)
+        place = space.locate(e.b, e.c, e.mb, e.mc, e.mb2 - s, e.mc2 + s)
+        yield place, strength * np.sqrt(bra)
+
+
+def _local_terms(
+    space: ProductSpace, noise: LocalNoise, spins: int, of_battery: bool
+) -> Iterator[Term]:
+    e = space.elements
+    ladders, which = (space.jb, e.b) if of_battery else (space.jc, e.c)
+    one, two = (e.mb, e.mb2) if of_battery else (e.mc, e.mc2)
+    processes: tuple[tuple[Operator, float], ...] = (
+        ("z", noise.dephasing),
+        ("-", noise.emission),
+        ("+", noise.pumping),
+    )
+    for operator, rate in processes:
+        if rate == 0.0:
+            continue
+        q = SHIFT[operator]
+        loss = -0.5 * rate * (total_rate(operator, spins, one) + total_rate(operator, spins, two))
+        yield space.locate(e.b, e.c, e.mb, e.mc, e.mb2, e.mc2), loss
+        for change in (0, -1, 1):
+            # irreps fall with their number: the source j - change is `change` places further on
+            source = which + change
+            known = (source >= 0) & (source < ladders.size)
+            j = ladders[np.where(known, source, 0)]
+            strength = rate * channel_strength(spins, change, j)
+            t = channel_element(operator, change, j, one - q)
+            t = t * channel_element(operator, change, j, two - q)
+            if of_battery:
+                place = space.locate(source, e.c, one - q, e.mc, two - q, e.mc2)
+            else:
+                place = space.locate(e.b, source, e.mb, one - q, e.mb2, two - q)
+            yield place, np.where(known, strength * t, 0.0)

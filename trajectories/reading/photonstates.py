@@ -1,0 +1,124 @@
+r"""T = 0: the state after n photons, which depends on n and the time alone; its spreads.
+
+At fixed M = M_0 - n the amplitudes over ladders are :math:`c_J\propto
+c_J(0)\prod_{m<n}a_J(M_0-m)\,e^{-\gamma J(J+1)t/2}` whatever the photons' times (see
+`trajectories.reading.conditional`). A mean over single runs is therefore a sum over n, weighted
+with the numbers of runs that have emitted n photons, or with their exact probabilities.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darkbattery.nvmodel.ergotropy import ladder_ergotropy
+from darkbattery.trajectories.reading.conditional import Unravelling
+from darkbattery.trajectories.reading.fluctuations import PhotonStates
+from darkbattery.trajectories.space.angular import CoupledBasis, clebsch_gordan, lowering_squared
+
+Array = NDArray[np.float64]
+Active = NDArray[np.bool_]
+
+# photon numbers less probable than this are left out: together below 1e-13 for 1e4 photons
+LEAST_PROBABILITY = 1e-17
+AT_ONCE = 1 << 17  # numbers of amplitudes, or of coefficients, that are made at once: 1 MB
+
+
+def amplitudes_by_photons(
+    tables: Unravelling, taus: Array, active: Active
+) -> Iterator[tuple[int, NDArray[np.intp], Array]]:
+    """For each n: the times i at which `active[n, i]`, and amplitudes (times, K) over ladders.
+
+    In Condon and Shortley's phases, normalised.
+    """
+    signs = np.cumprod(np.concatenate([[1.0], tables.relative_sign[1:]]))
+    logs = tables.log_amplitudes(active.shape[0])
+    photons, times = np.nonzero(active)
+    bounds = np.searchsorted(photons, np.arange(active.shape[0] + 1))
+    most = max(1, AT_ONCE // signs.size)
+    n = 0
+    while n < active.shape[0]:
+        # as many n as fit, and one at least
+        end = max(n + 1, int(np.searchsorted(bounds, bounds[n] + most, side="right")) - 1)
+        cells = slice(bounds[n], bounds[end])
+        c = logs[photons[cells]] - tables.damping * taus[times[cells], None]
+        c = signs * np.exp(c - c.max(axis=1, keepdims=True, initial=-np.inf))
+        c /= np.sqrt(np.einsum("ik,ik->i", c, c))[:, None]
+        for one in range(n, end):
+            own = slice(bounds[one], bounds[one + 1])
+            if own.stop > own.start:
+                yield one, times[own], c[own.start - bounds[n] : own.stop - bounds[n]]
+        n = end
+
+
+def populations_by_photons(
+    tables: Unravelling, taus: Array, active: Active
+) -> Iterator[tuple[int, NDArray[np.intp], Array]]:
+    """The same with the battery's ladder populations (times, N_B + 1)."""
+    basis = tables.basis
+    block = max(1, AT_ONCE // (basis.n_ladders * (basis.n_battery + 1)))
+    first, coefficients = 0, np.zeros((0, 0, 0))
+    for n, at, c in amplitudes_by_photons(tables, taus, active):
+        if n >= first + len(coefficients):
+            first = n
+            M = basis.m_start - np.arange(n, min(n + block, active.shape[0]))
+            coefficients = clebsch_gordan(basis, M)
+        yield n, at, (c @ coefficients[n - first]) ** 2
+
+
+def populations_from_photons(tables: Unravelling, taus: Array, probability: Array) -> Array:
+    r"""The battery's ladder populations (T, N_B + 1) of the average state at T = 0.
+
+    Every block of M is pure: :math:`\rho(t)=\sum_nP(n,t)|\psi(n,t)\rangle\langle\psi(n,t)|`.
+
+    Parameters
+    ----------
+    probability : ndarray (photons + 1, T)
+        P(n, t).
+    """
+    found = np.zeros((taus.size, tables.basis.n_battery + 1))
+    active = probability > LEAST_PROBABILITY
+    for n, at, p in populations_by_photons(tables, taus, active):
+        found[at] += probability[n, at, None] * p
+    return found
+
+
+def battery_z_spread(basis: CoupledBasis, M: Array, c: Array) -> tuple[Array, Array]:
+    r"""Mean and variance of J_B^z in the states :math:`\sum_J c_J|J,M\rangle`, (S, K) -> (S,).
+
+    The variance is the squared length of :math:`(J_B^z-\langle J_B^z\rangle)\psi`: nothing cancels.
+    """
+    m = M[:, None]
+    span = np.sqrt(np.maximum(basis.J[1:] ** 2 - m * m, 0.0)) * basis.coupling[1:]
+    z = m * basis.diagonal * c
+    z[:, 1:] += span * c[:, :-1]
+    z[:, :-1] += span * c[:, 1:]
+    mean = (c * z).sum(axis=1)
+    return mean, ((z - mean[:, None] * c) ** 2).sum(axis=1)
+
+
+def pair_emission(basis: CoupledBasis, M: Array, weight: Array) -> Array:
+    r"""<J^+ J^+ J^- J^-> of states with `weight` (S, K) on the ladders at M (S,)."""
+    m = M[:, None]
+    return np.asarray(
+        (weight * lowering_squared(basis.J, m) * lowering_squared(basis.J, m - 1.0)).sum(axis=1)
+    )
+
+
+def photon_states(
+    tables: Unravelling, taus: Array, active: Active, with_ergotropy: bool
+) -> PhotonStates:
+    """Read the states where `active` (photons + 1, T)."""
+    found = PhotonStates(*(np.zeros(active.shape) for _ in range(5)))
+    basis = tables.basis
+    for n, at, c in amplitudes_by_photons(tables, taus, active):
+        M = np.full(at.size, basis.m_start - n)
+        mean, variance = battery_z_spread(basis, M, c)
+        found.energy[n, at] = 0.5 + mean / basis.n_battery
+        found.energy_variance[n, at] = variance / basis.n_battery**2
+        found.emission[n, at] = (c**2 * lowering_squared(basis.J, M[:, None])).sum(axis=1)
+        found.pairs[n, at] = pair_emission(basis, M, c**2)
+        if with_ergotropy:
+            populations = (c @ clebsch_gordan(basis, M[:1])[0]) ** 2
+            found.ergotropy[n, at] = ladder_ergotropy(populations)
+    return found

@@ -1,0 +1,194 @@
+r"""What is read from a state given by its pairs of ladders: energies, populations, entanglement.
+
+All of it is linear in the state but the ergotropies and the negativity.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.ergotropy import (
+    ladder_ergotropy,
+    local_ergotropy,
+    total_ergotropy_symmetric,
+)
+from darkbattery.nvmodel.observables import ELSEWHERE, OBSERVABLES, Needs, needing
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.trajectories.propagate.chains import Chains
+from darkbattery.trajectories.reading.entanglement import (
+    log_negativity,
+    log_negativity_and_rate,
+    transpose_blocks,
+)
+from darkbattery.trajectories.space.angular import (
+    CoupledBasis,
+    Ladders,
+    clebsch_gordan,
+    lowering_squared,
+)
+
+Array = NDArray[np.float64]
+
+_OF_MEANS = needing(Needs.MEANS, without=ELSEWHERE)
+ENERGIES = tuple(name for name in _OF_MEANS if OBSERVABLES[name].unasked)
+"""Means of operators and what follows from them: every method has these, cheaply."""
+FROM_ENERGY = tuple(name for name in _OF_MEANS if not OBSERVABLES[name].unasked)
+"""What every method has as well, on request: here it is ergotropy_local, all spins being alike."""
+LINEAR = (
+    "battery_energy",
+    "charger_energy",
+    "power",
+    "emission_rate",
+    "absorption_rate",
+    "emitted_photons",
+    "absorbed_photons",
+)
+"""Those of them that are linear in the state, in the order in which kernels keep their sums."""
+# rows of M that hold less are left out of populations: together below 1e-13 for 1e4 of them
+LEAST_PROBABILITY = 1e-17
+# elements of a state's blocks in the product basis, held three times for its negativity: 6 GB
+MOST_BLOCKS = 250_000_000
+FROM_POPULATIONS = needing(Needs.POPULATIONS, without=Needs.RECORD | Needs.SQUARES)
+NEED_POPULATIONS = needing(Needs.POPULATIONS, without=Needs.RECORD)
+FROM_ENTANGLEMENT = needing(Needs.PAIRS)
+
+
+def linear_observables(basis: CoupledBasis, chains: Chains, nbar: float) -> dict[str, Array]:
+    r"""Operators that are sums over M, as weights of the pairs with |J - J'| <= 1.
+
+    With gamma = 1; :math:`J_B^z` couples J to J - 1 by :math:`f_J\sqrt{J^2-M^2}`, and its rate of
+    change under the collective noise is :math:`g_J[-(\bar n+1)a_J^2+\bar n u_J^2]` on the diagonal
+    and :math:`f_J\sqrt{J^2-M^2}\,[M-(2\bar n+1)]` beside it.
+
+    Returns
+    -------
+    dict of ndarray (rows, 2K - 1)
+        ``battery_z``, ``battery_z_rate``, ``total_z``, ``emission_rate``, ``absorption_rate``.
+    """
+    K = basis.n_ladders
+    M = chains.M[:, None]
+    inside = chains.inside(basis)[:, : 2 * K - 1]
+    down = lowering_squared(basis.J, M)
+    up = lowering_squared(basis.J, M + 1.0)
+    # a pair and its mirror image count once each: twice the real part
+    across = 2.0 * basis.coupling[1:] * np.sqrt(np.maximum(basis.J[1:] ** 2 - M * M, 0.0))
+    nothing = np.zeros_like(across)
+    g = basis.diagonal
+    operators = {
+        "battery_z": (M * g, across),
+        "battery_z_rate": (
+            g * (nbar * up - (nbar + 1.0) * down),
+            across * (M - (2.0 * nbar + 1.0)),
+        ),
+        "total_z": (M + 0.0 * g, nothing),
+        "emission_rate": ((nbar + 1.0) * down, nothing),
+        "absorption_rate": (nbar * up, nothing),
+    }
+    return {name: np.where(inside, np.hstack(parts), 0.0) for name, parts in operators.items()}
+
+
+def populations(basis: CoupledBasis, chains: Chains, states: Array) -> Array:
+    """Probabilities of m_B + j_B = 0, ..., N_B excitations in the battery, (T, N_B + 1).
+
+    Parameters
+    ----------
+    states : ndarray (T, rows, chains)
+        With the chains of all pairs.
+    """
+    mirrored = np.where(chains.first == chains.second, 1.0, 2.0)
+    found = np.zeros((states.shape[0], basis.n_battery + 1))
+    occupied = np.flatnonzero(np.abs(states).sum(axis=2).max(axis=0) > LEAST_PROBABILITY)
+    for row, coefficients in _coefficients_by_row(basis, chains, occupied):
+        weights = mirrored[:, None] * coefficients[chains.first] * coefficients[chains.second]
+        found += states[:, row] @ weights
+    return found
+
+
+def product_blocks(basis: CoupledBasis, chains: Chains, state: NDArray[Any]) -> NDArray[Any]:
+    """Blocks of M of one state (rows, chains) in the product basis, (rows, N_B+1, N_B+1)."""
+    K, size = basis.n_ladders, basis.n_battery + 1
+    blocks = np.empty((chains.M.size, size, size), dtype=state.dtype)
+    coupled = np.zeros((chains.M.size, K, K), dtype=state.dtype)
+    coupled[:, chains.first, chains.second] = state
+    coupled[:, chains.second, chains.first] = np.conj(state)
+    for row, coefficients in _coefficients_by_row(basis, chains, np.arange(chains.M.size)):
+        blocks[row] = coefficients.T @ coupled[row] @ coefficients
+    return blocks
+
+
+def _coefficients_by_row(
+    basis: CoupledBasis, chains: Chains, rows: NDArray[np.intp]
+) -> Iterator[tuple[int, Array]]:
+    # in slices, so that the table of a large system is never in memory as a whole
+    size = max(1, 2_000_000 // (basis.n_ladders * (basis.n_battery + 1)))
+    for start in range(0, rows.size, size):
+        part = rows[start : start + size]
+        table = clebsch_gordan(basis, chains.M[part])
+        yield from zip(part.tolist(), table, strict=True)
+
+
+def refuse_large_blocks(ladders: Ladders) -> None:
+    """Refuse a negativity whose matrices memory does not hold, before any is made."""
+    size = ladders.n_battery + 1.0
+    elements = ladders.rows * size * size
+    if elements > MOST_BLOCKS:
+        raise InputError(
+            "observables",
+            "log_negativity",
+            f"needs matrices of {elements * 24e-9:.2g} GB at this size, at most "
+            f"{MOST_BLOCKS * 24e-9:.2g}; take fewer spins",
+        )
+
+
+def entanglement(
+    basis: CoupledBasis, chains: Chains, states: Array, with_rate: bool
+) -> tuple[Array, Array]:
+    """Log-negativity in bits, and its rate in bits per 1/gamma (NaN unless asked for)."""
+    value, rate = np.empty(states.shape[0]), np.full(states.shape[0], np.nan)
+    for i, state in enumerate(states):
+        transposed = transpose_blocks(product_blocks(basis, chains, state))
+        if with_rate:
+            change = transpose_blocks(product_blocks(basis, chains, generator_on(chains, state)))
+            value[i], rate[i] = log_negativity_and_rate(transposed, change)
+        else:
+            value[i] = log_negativity(transposed)
+    return value, rate
+
+
+def generator_on(chains: Chains, state: Array) -> Array:
+    """The time derivative of a state (rows, chains) under the master equation, gamma = 1."""
+    change = -chains.loss * state
+    change[1:] += chains.gain_above[1:] * state[:-1]
+    change[:-1] += chains.gain_below[:-1] * state[1:]
+    return change
+
+
+def derived(
+    names: tuple[str, ...],
+    battery: CollectiveBattery,
+    battery_energy: Array,
+    found: Array | None,
+    emitted: Array | None = None,
+) -> dict[str, Array]:
+    """The observables among `names` that follow from energy, populations, photons alone."""
+    values = {}
+    if "open_work" in names:
+        values["open_work"] = battery_energy - battery.thermal_energy
+    if "recorded_photons" in names and emitted is not None:
+        values["recorded_photons"] = battery.detector_efficiency * emitted
+    for name in ("ergotropy_local", "ergotropy_rotation"):
+        if name in names:
+            values[name] = local_ergotropy(battery_energy)
+    if found is not None:
+        if "ergotropy" in names:
+            values["ergotropy"] = ladder_ergotropy(found)
+        if "energy_variance" in names:
+            levels = np.arange(found.shape[-1]) / battery.n_battery
+            spread = (levels - battery_energy[:, None]) ** 2
+            values["energy_variance"] = np.asarray((found * spread).sum(axis=-1))
+        if "ergotropy_total" in names:
+            values["ergotropy_total"] = total_ergotropy_symmetric(found)
+    return values

@@ -1,0 +1,318 @@
+r"""Battery, charger and the mode of a resonator in |J,M>|n>: what is conserved, what is left.
+
+With equal couplings and no detuning between the ensembles :math:`J^2` is conserved, and between
+photons lost or gained :math:`Q=M+n` as well. In :math:`(-i)^n|J,M{=}Q{-}n\rangle|n\rangle` the
+coupling is the real antisymmetric matrix
+
+.. math:: \dot c_n = h_{n-1}c_{n-1}-h_nc_{n+1},\qquad
+          h_n = g\sqrt{n+1}\sqrt{(J+M)(J-M+1)},\quad M=Q-n
+
+(Tavis and Cummings 1968), beside decay and detuning, which are diagonal.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import eigvalsh_tridiagonal
+
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.resonator import ResonatorBattery
+from darkbattery.trajectories.space.angular import CoupledBasis, coupled_basis, lowering_squared
+
+Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+ELSEWHERE = "meanfield has it"
+# probability of a thermal field beyond the highest photon number that a start holds
+THERMAL_TAIL = 1e-14
+# of which the frequencies are found
+SAMPLED_BLOCKS = 8
+# ladders as in `CoupledBasis`; beyond so many spins no block of states fits
+MOST_SPINS = 20_000
+
+
+@dataclass(frozen=True, eq=False)
+class Cavity:
+    """Rates in rad/s and per second, and the ladders of a start with the battery down.
+
+    Attributes
+    ----------
+    basis : CoupledBasis
+    coupling, kappa, nbar : float
+    detuning : float
+        Frequency of the resonator less that of the spins.
+    """
+
+    basis: CoupledBasis
+    coupling: float
+    kappa: float
+    nbar: float
+    detuning: float
+
+    @property
+    def excitations(self) -> int:
+        """What the start holds above the lowest state of the highest kept ladder."""
+        return round(self.basis.J[-1] + self.basis.m_start)
+
+
+def cavity_of(model: ResonatorBattery) -> Cavity:
+    """The model's rates and ladders; refused in one line where J is not conserved.
+
+    >>> from darkbattery.nvmodel import Resonator, SpinEnsemble
+    >>> spins = {"coupling": 1.0}
+    >>> charger = SpinEnsemble(number=5, **spins)
+    >>> resonator = Resonator(3e9, linewidth_fwhm_hz=1.0)
+    >>> model = ResonatorBattery(charger, resonator, SpinEnsemble(number=1, **spins))
+    >>> cavity_of(model).basis.J
+    array([2., 3.])
+    """
+    refuse_what_mixes_ladders(model)
+    battery, charger = model.battery, model.charger
+    assert battery is not None
+    if battery.number + charger.number > MOST_SPINS:
+        numbers = (battery.number, charger.number)
+        text = f"with a resonator at most {MOST_SPINS} spins in all exactly; {ELSEWHERE}"
+        raise InputError("battery.number, charger.number", numbers, text)
+    return Cavity(
+        coupled_basis(battery.number, charger.number),
+        charger.coupling,
+        model.resonator.kappa,
+        model.nbar,
+        -2.0 * math.pi * model.charger_detuning_hz,
+    )
+
+
+def slowest_decay(cavity: Cavity) -> float:
+    r"""Rate (1/s) at which the last excitation leaves the ladder that keeps it longest.
+
+    Amplitudes of :math:`|J,-J{+}1\rangle|0\rangle` and :math:`|J,-J\rangle|1\rangle`, coupled by
+    :math:`g\sqrt{2J}`, of which the second decays at kappa/2; J = 0 couples to nothing.
+
+    >>> from darkbattery.trajectories.space.angular import coupled_basis
+    >>> cavity = Cavity(coupled_basis(1, 2), coupling=1.0, kappa=1.0, nbar=0.0, detuning=0.0)
+    >>> round(slowest_decay(cavity), 9)
+    0.5
+    """
+    J = float(cavity.basis.J[cavity.basis.J > 0.0].min())
+    across = -1j * cavity.coupling * math.sqrt(2.0 * J)
+    own = -0.5 * cavity.kappa - 1j * cavity.detuning
+    rates = -2.0 * np.linalg.eigvals(np.array([[0.0, across], [across, own]])).real
+    return max(float(rates.min()), 0.0)
+
+
+def refuse_what_mixes_ladders(model: ResonatorBattery) -> None:
+    """Raise InputError for what the quantum engine does not have of a resonator."""
+    battery, charger = model.battery, model.charger
+    if battery is None:
+        raise InputError("battery", None, f"must be an ensemble with a resonator; {ELSEWHERE}")
+    if model.drive is not None:
+        raise InputError("drive", model.drive, f"must be None here: Q is conserved; {ELSEWHERE}")
+    if battery.coupling != charger.coupling:
+        couplings = (battery.coupling, charger.coupling)
+        raise InputError("coupling", couplings, f"must be equal here; {ELSEWHERE}")
+    if model.battery_detuning_hz != model.charger_detuning_hz:
+        detunings = (model.battery_detuning_hz, model.charger_detuning_hz)
+        name = "battery_detuning_hz, charger_detuning_hz"
+        raise InputError(name, detunings, f"must be equal here; {ELSEWHERE}")
+    for name, spins in (("battery", battery), ("charger", charger)):
+        for field, allowed in (
+            ("polarisation", 1.0),
+            ("t1_s", math.inf),
+            ("t2_s", math.inf),
+            ("line", None),
+            ("coupling_spread", 0.0),
+        ):
+            value = getattr(spins, field)
+            if value != allowed:
+                text = f"must be {allowed} here: single spins are alike; {ELSEWHERE}"
+                raise InputError(f"{name}.{field}", value, text)
+
+
+def thermal_field(nbar: float, most_photons: int) -> Array:
+    """Probabilities of 0 ... most_photons photons at the start, normalised.
+
+    >>> thermal_field(1.0, 1)
+    array([0.66666667, 0.33333333])
+    """
+    if nbar == 0.0:
+        return np.eye(1, most_photons + 1)[0]
+    p = (nbar / (nbar + 1.0)) ** np.arange(most_photons + 1)
+    return np.asarray(p / p.sum())
+
+
+def first_photon_bound(cavity: Cavity) -> int:
+    r"""A bound on the photon number to begin with: all excitations, less in a fast resonator.
+
+    There the field follows the spins, :math:`n\approx(2g/\kappa)^2\langle J^+J^-\rangle`.
+    """
+    J, full = float(cavity.basis.J[-1]), cavity.excitations
+    # slower than 1e-6 g is as good as without loss
+    reach = 2.0 * cavity.coupling / max(cavity.kappa, 1e-6 * cavity.coupling)
+    following = reach**2 * J * (J + 1.0)
+    coherent = following + 8.0 * math.sqrt(following) + 8.0
+    field = full if coherent > 0.7 * full else math.ceil(coherent)
+    if cavity.nbar == 0.0:
+        return field
+    return field + math.ceil(-math.log(THERMAL_TAIL) / math.log1p(1.0 / cavity.nbar))
+
+
+class Blocks(NamedTuple):
+    r"""The pair (J, J') of ladders: elements (n, n') at equal Q, row by row, Q rising.
+
+    Every row stands between two zeros, and so does every block between two rows of zeros, so that
+    neighbours beyond an end are read as 0.
+
+    Attributes
+    ----------
+    size : int
+        Doubles of one state.
+    Q : ndarray (rows,)
+    begin, length : ndarray of int (rows,)
+        First element of each row and how many it has.
+    above, below : ndarray of int (rows,)
+        First elements of the rows of n + 1 and n - 1, same n'.
+    richer, poorer : ndarray of int (rows,)
+        Where (n + 1, n' + 1) at Q + 1 and (n - 1, n' - 1) at Q - 1 are, for the first element.
+    photons : ndarray of int (rows,)
+        n of each row.
+    first : ndarray of int (rows,)
+        n' of its first element.
+    rising, falling : ndarray (rows,)
+        h_n and h_{n-1} of J.
+    columns : ndarray of int (rows,)
+        Where in `across` h'_{n'-1} of the first element is.
+    across : ndarray
+        h' of J'.
+    diagonal, diagonal_m, diagonal_n : ndarray
+        Where n = n', the row of M there (M falling from J'), and n.
+    start : ndarray of int
+        Elements n = n' = k at Q = M0 + k: the start with k photons.
+    """
+
+    size: int
+    Q: Array
+    begin: Integers
+    length: Integers
+    above: Integers
+    below: Integers
+    richer: Integers
+    poorer: Integers
+    photons: Integers
+    first: Integers
+    rising: Array
+    falling: Array
+    columns: Integers
+    across: Array
+    diagonal: Integers
+    diagonal_m: Integers
+    diagonal_n: Integers
+    start: Integers
+
+
+def blocks_of(cavity: Cavity, k: int, other: int, most_photons: int) -> Blocks:
+    """The pair of ladders k >= `other` of `cavity.basis`, with at most so many photons.
+
+    Without thermal photons Q falls from that of the start.
+    """
+    two_J, two_K = (round(2.0 * cavity.basis.J[i]) for i in (k, other))
+    two_m = round(2.0 * cavity.basis.m_start)
+    two_top = two_K + 2 * most_photons if cavity.nbar > 0.0 else two_m
+    two_Q = np.arange(-two_K, two_top + 1, 2)
+    low = np.maximum(0, (two_Q - two_J) // 2)
+    high = np.minimum(most_photons, (two_Q + two_J) // 2)
+    left = np.maximum(0, (two_Q - two_K) // 2)
+    right = np.minimum(most_photons, (two_Q + two_K) // 2)
+    rows, columns = high - low + 1, right - left + 1
+    stride = columns + 1
+    # zeros for blocks that are not there, then each block between rows of zeros
+    nothing = int(columns.max()) + 2
+    room = (rows + 2) * stride + 1
+    origin = nothing + np.concatenate([[0], np.cumsum(room)[:-1]]) + stride + 1
+    block = np.repeat(np.arange(two_Q.size), rows)
+    row = np.arange(block.size) - np.repeat(np.cumsum(rows) - rows, rows)
+    begin = origin[block] + row * stride[block]
+    n = low[block] + row
+    h = coupling_elements(cavity.coupling, two_J, two_Q[block], n)
+    below = coupling_elements(cavity.coupling, two_J, two_Q[block], n - 1)
+    column_block = np.repeat(np.arange(two_Q.size), columns + 1)
+    column = np.arange(column_block.size) - np.repeat(
+        np.cumsum(columns + 1) - columns - 1, columns + 1
+    )
+    m = left[column_block] + column - 1
+    across = coupling_elements(cavity.coupling, two_K, two_Q[column_block], m)
+    first_column = np.concatenate([[0], np.cumsum(columns + 1)[:-1]])
+
+    def shifted(by: int) -> Integers:
+        there = np.clip(block + by, 0, two_Q.size - 1)
+        at = origin[there] + (n + by - low[there]) * stride[there] + left[block] + by - left[there]
+        return np.where((block + by >= 0) & (block + by < two_Q.size), at, 1)
+
+    equal = (n >= left[block]) & (n <= right[block])
+    at, of, both = begin[equal], block[equal], n[equal]
+    diagonal = at + both - left[of]
+    origin_of_start = (two_m + 2 * np.arange(most_photons + 1) + two_K) // 2
+    held = origin_of_start < two_Q.size
+    photons = np.arange(most_photons + 1)[held]
+    there = origin_of_start[held]
+    start = origin[there] + (photons - low[there]) * stride[there] + photons - left[there]
+    return Blocks(
+        size=int(nothing + room.sum()),
+        Q=0.5 * two_Q[block],
+        begin=begin,
+        length=columns[block],
+        above=begin + stride[block],
+        below=begin - stride[block],
+        richer=shifted(1),
+        poorer=shifted(-1),
+        photons=n,
+        first=left[block],
+        rising=h,
+        falling=below,
+        columns=first_column[block],
+        across=across,
+        diagonal=diagonal,
+        diagonal_m=(two_K - two_Q[of]) // 2 + both,
+        diagonal_n=both,
+        start=start,
+    )
+
+
+def elements_of(cavity: Cavity, k: int, other: int, most_photons: int) -> float:
+    """How many elements `blocks_of` will have, zeros left out."""
+    two_J, two_K = (round(2.0 * cavity.basis.J[i]) for i in (k, other))
+    top = two_K + 2 * most_photons if cavity.nbar > 0.0 else round(2.0 * cavity.basis.m_start)
+    two_Q = np.arange(-two_K, top + 1, 2)
+    sizes = [
+        np.minimum(most_photons, (two_Q + two) // 2) - np.maximum(0, (two_Q - two) // 2) + 1.0
+        for two in (two_J, two_K)
+    ]
+    return float(sizes[0] @ sizes[1])
+
+
+def coupling_elements(coupling: float, two_J: int, two_Q: Integers, n: Integers) -> Array:
+    """h_n at Q, 0 where n or n + 1 is not on the ladder."""
+    M = 0.5 * two_Q - n
+    inside = (n >= 0) & (np.abs(M) <= 0.5 * two_J)
+    squared = np.maximum(n + 1.0, 0.0) * lowering_squared(0.5 * two_J, M)
+    return np.asarray(coupling * np.sqrt(np.where(inside, squared, 0.0)))
+
+
+def coupling_radius(cavity: Cavity, k: int, most_photons: int) -> tuple[Array, Array]:
+    """Half the spread of ladder k's frequencies, in rad/s, at some rising values of Q: Q, radii.
+
+    For the length of steps alone: the series ends by itself.
+    """
+    two_J, two_m = round(2.0 * cavity.basis.J[k]), round(2.0 * cavity.basis.m_start)
+    two_top = two_J + 2 * most_photons if cavity.nbar > 0.0 else two_m
+    blocks = np.unique(np.linspace(0, (two_top + two_J) // 2, SAMPLED_BLOCKS).astype(np.int64))
+    found = np.empty(blocks.size)
+    for i, two_Q in enumerate((2 * blocks - two_J).tolist()):
+        low, high = max(0, (two_Q - two_J) // 2), min(most_photons, (two_Q + two_J) // 2)
+        n = np.arange(low, high + 1)
+        off = coupling_elements(cavity.coupling, two_J, np.full(n.size, two_Q), n)[:-1]
+        values = eigvalsh_tridiagonal(cavity.detuning * n.astype(float), off)
+        found[i] = 0.5 * (values[-1] - values[0])
+    return blocks - 0.5 * two_J, found
