@@ -79,6 +79,7 @@ bench: $(VENV)/bench  ## speed beside the peers, cost against size, where the ti
 docs: $(VENV)/docs  ## the documentation site, offline
 	$(BIN)/python -m darkbattery.runs.observables_page docs/observables.md
 	$(BIN)/python -m darkbattery.runs.methods_page docs/methods.md
+	$(BIN)/python -m darkbattery.runs.definition_page docs/definition.md
 	$(BIN)/sphinx-build -q -W --keep-going docs site/html
 	@echo site/html/index.html
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from darkbattery.nvmodel.solution import Distribution, Reading, Solution
 from darkbattery.runs.checkpoint import DAMAGED
-from darkbattery.runs.definition import Method
+from darkbattery.runs.schema import Method
 
 AVERAGES = "averages"
 SUFFIX = ".npz"

@@ -15,9 +15,10 @@ from darkbattery.nvmodel.method import Method as Way
 from darkbattery.nvmodel.method import Problem, able, offered, within_reach
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.resonator import of_a_resonator, of_the_reservoir
-from darkbattery.runs.definition import Method, Point, RunDefinition
+from darkbattery.runs.definition import Point, RunDefinition
 from darkbattery.runs.engines import Names, engine_of, quantum_methods
 from darkbattery.runs.models import Model
+from darkbattery.runs.schema import Method
 from darkbattery.trajectories.reading.readout import ENERGIES
 
 Array = NDArray[np.float64]

@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from darkbattery.nvmodel import kernelcache
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.runs.commands.checking import check, init
+from darkbattery.runs.commands.checking import check, init, schema
 from darkbattery.runs.commands.comparison import compare
 from darkbattery.runs.commands.devices import devices
 from darkbattery.runs.commands.diamond import diamond
@@ -34,6 +34,7 @@ from darkbattery.runs.world import STOPPED, communicator, ending_together, on_ro
 # in the order in which --help lists them
 COMMANDS: tuple[Callable[..., None], ...] = (
     init,
+    schema,
     check,
     run,
     merge,
@@ -72,7 +73,6 @@ app = typer.Typer(
     name="darkbattery",
     cls=EverywhereGroup,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 

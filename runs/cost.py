@@ -20,8 +20,9 @@ from darkbattery.nvmodel import CollectiveBattery
 from darkbattery.nvmodel.method import Problem, Work, able
 from darkbattery.nvmodel.resonator import at_resonator, of_the_reservoir
 from darkbattery.runs.choice import Choice, chosen, observables_of
-from darkbattery.runs.definition import Method, Point, RunDefinition
+from darkbattery.runs.definition import Point, RunDefinition
 from darkbattery.runs.engines import engine_of
+from darkbattery.runs.schema import Method
 from darkbattery.trajectories.averages import cavity_master, steady
 from darkbattery.trajectories.averages import evolution as master
 from darkbattery.trajectories.averages.cavity_master import AT_RESONATOR

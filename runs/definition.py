@@ -3,11 +3,11 @@
 import hashlib
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,30 +19,19 @@ from darkbattery.nvmodel.sums import MOST_RUNS
 from darkbattery.nvmodel.times import output_times
 from darkbattery.runs.models import Model, build_model, flattened, known_key, named_start, shown
 from darkbattery.runs.precision import Precision
+from darkbattery.runs.schema import (
+    ENGINES,
+    PRECISION,
+    RANGE,
+    RECORDS,
+    RUN,
+    SPACINGS,
+    Delays,
+    Method,
+    TimeUnit,
+)
 from darkbattery.runs.tomlfile import read_toml
 
-Method = Literal["steady", "evolve", "sample"]
-RUN_FIELDS = (
-    "engine",
-    "method",
-    "order",
-    "delays",
-    "classes",
-    "times",
-    "observables",
-    "runs",
-    "first",
-    "seed",
-    "precision",
-    "records",
-    "single_runs",
-)
-ENGINES = ("quantum", "semiclassical", "auto")
-PRECISION_FIELDS = ("observable", "absolute", "relative", "times", "min_runs")
-RANGE_FIELDS = ("start", "stop", "points", "spacing")
-TimeUnit = Literal["model", "burst"]
-Delays = Literal["modal", "averaged"]
-SPACINGS = ("linear", "log")
 MOST_POINTS = 10_000
 
 
@@ -178,7 +167,7 @@ def parse_definition(content: Mapping[str, Any]) -> RunDefinition:
     _known_keys("", content, ("title", "model", "run"))
     model, run = _table(content, "model"), _table(content, "run")
     fields = flattened(model)
-    _known_keys("run.", run, RUN_FIELDS)
+    _known_keys("run.", run, RUN)
     methods = _methods(run.get("method"))
     runs = run.get("runs")
     if "sample" in methods:
@@ -286,7 +275,7 @@ def _precision(value: Any) -> Precision | None:
         return None
     if not isinstance(value, dict):
         raise InputError("run.precision", value, "must be a table")
-    _known_keys("run.precision.", value, PRECISION_FIELDS)
+    _known_keys("run.precision.", value, PRECISION)
     if "observable" not in value:
         raise InputError("run.precision.observable", None, "must be given")
     fields = dict(value)
@@ -300,7 +289,7 @@ def _records(value: Any) -> Summary | None:
     try:
         if not isinstance(value, dict):
             return summary_of(value)
-        _known_keys("records.", value, ("levels", "of_end"))
+        _known_keys("records.", value, RECORDS)
         return Summary(**value)
     except InputError as error:
         raise error.within("run") from None
@@ -312,7 +301,7 @@ def _range(name: str, value: dict[str, Any], most: int) -> list[float]:
     >>> [round(x, 9) for x in _range("t", dict(start=0.1, stop=10, points=3, spacing="log"), 9)]
     [0.1, 1.0, 10.0]
     """
-    _known_keys(f"{name}.", value, RANGE_FIELDS)
+    _known_keys(f"{name}.", value, RANGE)
     spacing = known_name(f"{name}.spacing", value.get("spacing", "linear"), SPACINGS)
     log = spacing == "log"
     start = finite_number(f"{name}.start", value.get("start", 0.0), least=0.0, exclusive=log)
@@ -353,6 +342,6 @@ def _text(name: str, value: Any) -> str:
     return value
 
 
-def _known_keys(prefix: str, table: Mapping[str, Any], known: tuple[str, ...]) -> None:
+def _known_keys(prefix: str, table: Mapping[str, Any], known: Iterable[str]) -> None:
     for key in table:
-        known_key(prefix, key, known)
+        known_key(prefix, key, tuple(known))

@@ -23,48 +23,20 @@ from darkbattery.nvmodel import (
 from darkbattery.nvmodel.battery import MOST_SPINS, charger_spins
 from darkbattery.nvmodel.dicke import DickeBattery
 from darkbattery.nvmodel.refusal import InputError, finite_number, known_name, whole_number
+from darkbattery.runs.schema import (
+    ANY_NAME,
+    AT_RESONATOR,
+    CLOSED,
+    COLLECTIVE,
+    LINES,
+    PREPARATION,
+    PULSE,
+    Section,
+    Table,
+)
 
 Model = CollectiveBattery | ResonatorBattery | DickeBattery
 
-Fields = dict[str, "Fields | None"]  # the fields of a table; None: a value, which may be swept
-ANY_NAME = "*"  # a table whose keys are names of the user's own
-
-NOISE: Fields = dict.fromkeys(("dephasing", "emission", "pumping", "relaxation", "nbar"))
-PREPARATION: Fields = dict.fromkeys(("excitations", "j", "up"))
-PULSE: Fields = dict.fromkeys(("dephase_battery", "dephase_charger"))
-STAGE: Fields = {
-    **dict.fromkeys(("duration", "coupled")),
-    "battery_noise": NOISE,
-    "charger_noise": NOISE,
-    **PULSE,
-}
-COLLECTIVE: Fields = {
-    **dict.fromkeys(("n_battery", "n_charger", "ratio", "nbar", "temperature", "gamma")),
-    "battery_start": PREPARATION,
-    "charger_start": PREPARATION,
-    "battery_noise": NOISE,
-    "charger_noise": NOISE,
-    "detuning": None,
-    "protocol": {ANY_NAME: STAGE},
-    "detector_efficiency": None,
-}
-SPINS: Fields = {
-    **dict.fromkeys(("number", "coupling_hz", "polarisation", "t1_s", "t2_s", "equilibrium")),
-    "coupling_spread": None,
-    "line": dict.fromkeys(("shape", "fwhm_hz", "q")),
-}
-AT_RESONATOR: Fields = {
-    "battery": SPINS,
-    "charger": SPINS,
-    "resonator": dict.fromkeys(
-        ("frequency_hz", "linewidth_fwhm_hz", "linewidth_hwhm_hz", "temperature_k")
-    ),
-    "drive": dict.fromkeys(("amplitude", "duration_s", "start_s", "shape", "detuning_hz")),
-    "battery_detuning_hz": None,
-    "charger_detuning_hz": None,
-}
-CLOSED: Fields = {"dicke": dict.fromkeys(("n_battery", "coupling", "arrangement"))}
-SHAPES = ("gaussian", "lorentzian", "q-gaussian")
 NAMED_STARTS = ("battery_start", "charger_start")  # a name, or a table
 
 
@@ -82,7 +54,7 @@ def flattened(model: Mapping[str, Any]) -> dict[str, Any]:
     return _leaves("", model, COLLECTIVE)
 
 
-def _leaves(prefix: str, table: Mapping[str, Any], known: Fields) -> dict[str, Any]:
+def _leaves(prefix: str, table: Mapping[str, Any], known: Table) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in table.items():
         if ANY_NAME in known:
@@ -93,10 +65,11 @@ def _leaves(prefix: str, table: Mapping[str, Any], known: Fields) -> dict[str, A
             known_key(f"model.{prefix}", key, tuple(known))
             inner = known[key]
         name = f"{prefix}{key}"
-        if inner is None or (key in NAMED_STARTS and not isinstance(value, dict)):
-            flat[name] = value
+        keys = inner.keys if isinstance(inner, Section) else inner.table
+        if isinstance(inner, Section) or (keys and isinstance(value, dict)):
+            flat |= _leaves(f"{name}.", _table(f"model.{name}", value), keys or {})
         else:
-            flat |= _leaves(f"{name}.", _table(f"model.{name}", value), inner)
+            flat[name] = value
     return flat
 
 
@@ -258,7 +231,7 @@ def _spins(name: str, fields: dict[str, Any] | None) -> SpinEnsemble | None:
 
 
 def _line(name: str, fields: dict[str, Any]) -> Gaussian | Lorentzian | QGaussian:
-    shape = known_name(f"{name}.shape", fields.get("shape"), SHAPES)
+    shape = known_name(f"{name}.shape", fields.get("shape"), LINES)
     rest = {key: value for key, value in fields.items() if key != "shape"}
     kinds: dict[str, type[Any]] = {
         "gaussian": Gaussian,

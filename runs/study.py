@@ -15,12 +15,13 @@ from darkbattery.nvmodel.solution import Solution
 from darkbattery.runs.averages import Averages, Key
 from darkbattery.runs.checkpoint import Kept
 from darkbattery.runs.choice import chosen, engine_name, not_everywhere, observables_of
-from darkbattery.runs.definition import Method, Point, RunDefinition
+from darkbattery.runs.definition import Point, RunDefinition
 from darkbattery.runs.distribute import Job, Keeper, Progress, distribute_all
 from darkbattery.runs.engines import engine_of
 from darkbattery.runs.messages import ranks_of
 from darkbattery.runs.models import shown
 from darkbattery.runs.parts import Parts, point_folder
+from darkbattery.runs.schema import Method
 from darkbattery.runs.signals import Stopped, StopRequest
 from darkbattery.runs.world import on_root, rank_of, size_of
 

@@ -1,4 +1,4 @@
-"""Commands before a study: init writes a definition, check says what one will take."""
+"""Commands before a study: init writes a definition, schema what it may hold, check its cost."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from darkbattery.nvmodel.refusal import whole_number
+from darkbattery.runs.commands.options import Definition
 from darkbattery.runs.commands.speech import console_of
 from darkbattery.runs.world import communicator, on_root, size_of
 
@@ -39,8 +40,21 @@ def init(
     console.print(str(path), highlight=False, soft_wrap=True)
 
 
+def schema() -> None:
+    """Print the JSON Schema of run definitions, by which editors complete and check them.
+
+    Examples:
+    darkbattery schema > darkbattery.schema.json
+    """
+    import json
+
+    from darkbattery.runs.schema import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=1))
+
+
 def check(
-    definition: Annotated[str, typer.Argument(help="A TOML file, or a shipped name (charging).")],
+    definition: Definition,
     ranks: Annotated[
         int | None, typer.Option(help="How many ranks it is meant for (those that ask).")
     ] = None,

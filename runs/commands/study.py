@@ -9,12 +9,13 @@ from rich.console import Console
 from darkbattery.nvmodel.numbers import counted
 from darkbattery.nvmodel.observables import in_words
 from darkbattery.nvmodel.refusal import InputError, finite_number
+from darkbattery.runs.commands.options import Definition
 from darkbattery.runs.commands.speech import console_of, loudness
 from darkbattery.runs.world import on_root, size_of, working_communicator
 
 
 def run(
-    definition: Annotated[str, typer.Argument(help="A TOML file, or a shipped name (charging).")],
+    definition: Definition,
     out: Annotated[Path | None, typer.Option(help="Result folder (results/NAME).")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace an existing result.")] = False,
     restart: Annotated[

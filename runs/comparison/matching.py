@@ -10,8 +10,9 @@ import pandas as pd
 
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.runs.choice import chosen, engine_name
-from darkbattery.runs.definition import Method, Point
+from darkbattery.runs.definition import Point
 from darkbattery.runs.models import Model
+from darkbattery.runs.schema import Method
 from darkbattery.runs.store import load
 from darkbattery.runs.study import Study, rows_of
 

@@ -1,0 +1,322 @@
+"""What a definition may hold: every key once, with its kind, its meaning and its default.
+
+Reading a definition knows its keys from here, docs/definition.md its tables, and editors, by the
+JSON Schema that `darkbattery schema` prints, what they may complete.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from darkbattery.nvmodel.battery import BatteryStart, ChargerStart
+from darkbattery.nvmodel.dicke import Arrangement
+from darkbattery.nvmodel.observables import OBSERVABLES
+from darkbattery.nvmodel.protocol import Coupled
+from darkbattery.nvmodel.pulse import PulseShape
+
+Kind = Literal["whole", "number", "text"]
+Table = Mapping[str, "Entry"]
+ANY_NAME = "*"  # a table whose keys are names of the user's own
+
+Method = Literal["steady", "evolve", "sample"]
+TimeUnit = Literal["model", "burst"]
+Delays = Literal["modal", "averaged"]
+ENGINES = ("quantum", "semiclassical", "auto")
+SPACINGS = ("linear", "log")
+LINES = ("gaussian", "lorentzian", "q-gaussian")
+
+REQUIRED = "required"
+NONE = "-"
+
+
+@dataclass(frozen=True)
+class Field:
+    """A key that holds a value.
+
+    Attributes
+    ----------
+    kind : "whole", "number" or "text"
+    meaning : str
+        In Markdown, with its unit.
+    default : str
+    choices : tuple of str
+        The words that are taken, where it is text.
+    several : bool
+        Whether it holds a list of values.
+    table : Table, optional
+        What it may hold instead.
+    """
+
+    kind: Kind
+    meaning: str
+    default: str = NONE
+    choices: tuple[str, ...] = ()
+    several: bool = False
+    table: Table | None = None
+
+
+@dataclass(frozen=True)
+class Section:
+    """A key that holds a table."""
+
+    meaning: str
+    keys: Table
+    default: str = NONE
+
+
+Entry = Field | Section
+
+RANGE: Table = {
+    "start": Field("number", "first of the numbers", "0"),
+    "stop": Field("number", "last of the numbers", REQUIRED),
+    "points": Field("whole", "how many, at least 2", REQUIRED),
+    "spacing": Field("text", "evenly in the number or its logarithm", "linear", SPACINGS),
+}
+NOISE: Table = {
+    "dephasing": Field("number", r"$g_\phi$, multiplies $D[\sigma^z/2]$", "0"),
+    "emission": Field("number", r"$g_\downarrow$, the rate at which a spin falls", "0"),
+    "pumping": Field("number", r"$g_\uparrow$, the rate at which a spin rises", "0"),
+    "relaxation": Field("number", "instead of the two: rate of a bath of each spin's own", "0"),
+    "nbar": Field("number", "photons in that bath", "0"),
+}
+PREPARATION: Table = {
+    "excitations": Field("whole", r"of a Dicke state $\lvert j,m\rangle$ above its lowest"),
+    "j": Field("number", "of that state", "N/2"),
+    "up": Field("number", "instead: each spin is up with that probability"),
+}
+PULSE: Table = {
+    "dephase_battery": Field("number", "share of the battery's coherence that is lost, 0 to 1"),
+    "dephase_charger": Field("number", "share of the charger's"),
+}
+STAGE: Table = {
+    "duration": Field("number", "of a stage; a pulse has none"),
+    "coupled": Field("text", "which ensembles the reservoir sees", "both", get_args(Coupled)),
+    "battery_noise": Section("in place of the model's", NOISE),
+    "charger_noise": Section("in place of the model's", NOISE),
+    **PULSE,
+}
+COLLECTIVE: Table = {
+    "n_battery": Field("whole", "number of battery spins, >= 1", REQUIRED),
+    "n_charger": Field("whole", "number of charger spins $N_C$", "required, or `ratio`"),
+    "ratio": Field(
+        "number", "$R=N_C/N_B$; the number must be whole but for rounding: 0.57 of 100 is 57"
+    ),
+    "nbar": Field("number", "photons in the reservoir", "0"),
+    "temperature": Field("number", r"instead: $k_B\,T$/($\hbar\omega$)"),
+    "gamma": Field("number", "collective rate; its inverse is the unit of time", "1"),
+    "battery_start": Field(
+        "text",
+        "the word, a Dicke state, or each spin up with a probability",
+        "down",
+        get_args(BatteryStart),
+        table=PREPARATION,
+    ),
+    "charger_start": Field(
+        "text", "the same of the charger", "up", get_args(ChargerStart), table=PREPARATION
+    ),
+    "battery_noise": Section("of every single battery spin", NOISE),
+    "charger_noise": Section("of every single charger spin", NOISE),
+    "detuning": Field("number", r"$\omega_B-\omega_C$", "0"),
+    "protocol": Section(
+        "stages and pulses, one after the other in the order of the file",
+        {ANY_NAME: Section("a stage if it has a duration, else a pulse", STAGE)},
+    ),
+    "detector_efficiency": Field(
+        "number",
+        r"probability that an emitted photon is recorded; below 1, `sample` needs $\bar n$ = 0",
+        "1",
+    ),
+}
+SPINS: Table = {
+    "number": Field("whole", "number of spins", REQUIRED),
+    "coupling_hz": Field("number", r"$g/2\pi$ of one spin, Hz", REQUIRED),
+    "polarisation": Field("number", r"$\lvert\langle\sigma_z\rangle\rvert$ at the start", "1"),
+    "t1_s": Field("number", "spin-lattice relaxation time, s", "infinite"),
+    "t2_s": Field("number", "homogeneous coherence time, s", "2 T1"),
+    "equilibrium": Field("number", r"$\langle\sigma_z\rangle$ that T1 relaxes towards", "thermal"),
+    "coupling_spread": Field("number", "standard deviation over mean of the couplings", "0"),
+    "line": Section(
+        "inhomogeneous line",
+        {
+            "shape": Field("text", "its shape", REQUIRED, LINES),
+            "fwhm_hz": Field("number", "full width at half maximum, Hz", REQUIRED),
+            "q": Field("number", "of a q-Gaussian"),
+        },
+    ),
+}
+AT_RESONATOR: Table = {
+    "battery": Section("the ensemble that is charged, all down; may be absent", SPINS),
+    "charger": Section("the ensemble that charges it, all up", SPINS, REQUIRED),
+    "resonator": Section(
+        "one mode and its surroundings",
+        {
+            "frequency_hz": Field("number", "frequency, Hz", REQUIRED),
+            "linewidth_fwhm_hz": Field("number", "full width at half maximum, Hz", "one of two"),
+            "linewidth_hwhm_hz": Field("number", "half width at half maximum, Hz", "one of two"),
+            "temperature_k": Field("number", "temperature of the surroundings, K", "0"),
+        },
+        REQUIRED,
+    ),
+    "drive": Section(
+        "a coherent field that is sent in",
+        {
+            "amplitude": Field("number", r"$\eta$, rad/s", REQUIRED),
+            "duration_s": Field("number", "s", REQUIRED),
+            "start_s": Field("number", "s", "0"),
+            "shape": Field("text", "its envelope", "square", get_args(PulseShape)),
+            "detuning_hz": Field("number", "from the resonator, Hz", "0"),
+        },
+    ),
+    "battery_detuning_hz": Field("number", "centre of the line less the resonator's, Hz", "0"),
+    "charger_detuning_hz": Field("number", "the same of the charger", "0"),
+}
+DICKE: Table = {
+    "n_battery": Field("whole", "number of spins, and of photons at the start", REQUIRED),
+    "coupling": Field("number", r"$\lambda$ in units of $\omega$, 0 to 2", REQUIRED),
+    "arrangement": Field(
+        "text", "one resonator for all, or one each", "collective", get_args(Arrangement)
+    ),
+}
+CLOSED: Table = {"dicke": Section("a closed Dicke battery", DICKE, REQUIRED)}
+PRECISION: Table = {
+    "observable": Field("text", "whose error is looked at", REQUIRED, tuple(OBSERVABLES)),
+    "absolute": Field("number", "error that is enough", "one of two"),
+    "relative": Field("number", "the same over the value", "one of two"),
+    "times": Field("number", "some of the output times", "all", several=True),
+    "min_runs": Field("whole", "runs that are made in any case", "1000"),
+}
+RECORDS: Table = {
+    "levels": Field("number", "energies per spin whose times are told", several=True),
+    "of_end": Field("number", "the same, as shares of each run's own end", several=True),
+}
+TIMES: Table = {
+    "values": Field("number", "a list, for a unit beside it", several=True),
+    "unit": Field(
+        "text",
+        r"`model` ($1/\gamma$, or seconds) or `burst`, $1/(\lvert N_C-N_B\rvert\gamma)$: equal "
+        "stages at every size",
+        "model",
+        get_args(TimeUnit),
+    ),
+    **RANGE,
+}
+RUN: Table = {
+    "engine": Field("text", "which engine answers", "quantum", ENGINES),
+    "method": Field(
+        "text", "one of these, or a list of them", REQUIRED, get_args(Method), several=True
+    ),
+    "order": Field("whole", "semiclassical `evolve`: 1 or 2", "2"),
+    "delays": Field(
+        "text",
+        "semiclassical `evolve` of order 2: one run, or averaged over the burst's delays",
+        "modal",
+        get_args(Delays),
+    ),
+    "classes": Field("whole", "semiclassical: frequency classes of an ensemble", "chosen"),
+    "times": Field(
+        "number", "output times", "required but for `steady`", several=True, table=TIMES
+    ),
+    "observables": Field(
+        "text",
+        "[names](observables.md); each method gives those it has, in a sweep at the points where "
+        "it has them, and says where not",
+        "the cheap ones",
+        tuple(OBSERVABLES),
+        several=True,
+    ),
+    "runs": Field("whole", "number of single runs", "required for `sample`"),
+    "first": Field("whole", "index of the first run", "0"),
+    "seed": Field("whole", "0 ... $2^{64}$ - 1", "0"),
+    "precision": Section("stop when it is reached", PRECISION),
+    "records": Field("text", "a row for every run", NONE, ("summary",), table=RECORDS),
+    "single_runs": Field(
+        "whole",
+        "how many runs to store and draw one by one: the first of those that were made, with "
+        "`observables`, or the energies, ergotropy and photons where none are named",
+        "0",
+    ),
+}
+MODELS = (COLLECTIVE, AT_RESONATOR, CLOSED)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a definition.
+
+    >>> json_schema()["properties"]["run"]["properties"]["seed"]["type"]
+    'integer'
+    """
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "darkbattery run definition",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["model", "run"],
+        "properties": {
+            "title": {"type": "string", "description": "what the study is called"},
+            "model": {"anyOf": [_object(table, swept=True) for table in MODELS]},
+            "run": _object(RUN, swept=False),
+        },
+    }
+
+
+def _object(table: Table, swept: bool) -> dict[str, Any]:
+    if ANY_NAME in table:
+        return {"type": "object", "additionalProperties": _entry(table[ANY_NAME], swept)}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": [name for name, entry in table.items() if entry.default == REQUIRED],
+        "properties": {name: _entry(entry, swept) for name, entry in table.items()},
+    }
+
+
+def _entry(entry: Entry, swept: bool) -> dict[str, Any]:
+    told = {"description": f"{entry.meaning} ({entry.default})"}
+    if isinstance(entry, Section):
+        return _object(entry.keys, swept) | told
+    return _values(entry, swept) | told
+
+
+def _values(field: Field, swept: bool) -> dict[str, Any]:
+    types = {"whole": "integer", "number": "number", "text": "string"}
+    one: dict[str, Any] = {"type": types[field.kind]}
+    if field.choices:
+        one["enum"] = list(field.choices)
+    # a swept start may be a table in a list
+    single = [one] if field.table is None else [one, _object(field.table, swept=False)]
+    ways = [*single]
+    if field.several or swept:
+        items = {"anyOf": single} if swept and len(single) > 1 else one
+        ways.append({"type": "array", "items": items, "minItems": 1})
+    if swept and field.kind != "text":
+        ways.append(_object(RANGE, swept=False))
+    return one if len(ways) == 1 else {"anyOf": ways}
+
+
+def rows_of(table: Table) -> Iterator[tuple[str, str, str]]:
+    """Key, meaning and default of all that a table holds, tables' keys by dotted names.
+
+    Keys that several tables share are told once.
+
+    >>> next(rows_of(DICKE))
+    ('n_battery', 'number of spins, and of photons at the start', 'required')
+    """
+    yield from _rows(table, "", {})
+
+
+def _rows(table: Table, prefix: str, told: dict[int, str]) -> Iterator[tuple[str, str, str]]:
+    for key, entry in table.items():
+        name = f"{prefix}{'NAME' if key == ANY_NAME else key}"
+        inner = entry.keys if isinstance(entry, Section) else entry.table
+        first = told.setdefault(id(inner), name)
+        again = inner is not None and first != name
+        same = f"; keys as in `{first}`" if again else ""
+        yield name, _meaning(entry) + same, entry.default
+        if inner is not None and not again:
+            yield from _rows(inner, f"{name}.", told)
+
+
+def _meaning(entry: Entry) -> str:
+    if isinstance(entry, Section) or not entry.choices or len(entry.choices) > 5:
+        return entry.meaning
+    return f"{entry.meaning}: " + ", ".join(f"`{one}`" for one in entry.choices)
