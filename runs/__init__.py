@@ -44,7 +44,7 @@ def run(definition: str | Path | Mapping[str, Any] | RunDefinition, comm: Any = 
     >>> print(study.table[["n_charger", "value"]].round(4).to_string(index=False))
      n_charger  value
              4 0.5611
-            10 0.8047
+            10 0.8058
     """
     # imported when asked for: the command line says its version without them
     from darkbattery.runs.definition import (
