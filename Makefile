@@ -15,17 +15,17 @@ demo: $(VENV)/demo  ## the main job: charge three batteries under MPI and draw t
 
 paper: $(VENV)/demo  ## every figure and claim of the paper, and the page that shows them
 	$(MPIRUN) $(BIN)/darkbattery paper --out results/paper --replace
-	$(BIN)/python -m darkbattery.runs.paper.document results/paper docs/paper.md
+	$(BIN)/python -m darkbattery.runs.studies.paper.document results/paper docs/paper.md
 
 fluctuations: $(VENV)/demo  ## how single runs scatter, and the page that shows it
-	$(MPIRUN) $(BIN)/python -m darkbattery.runs.fluctuations results/fluctuations docs/fluctuations.md
+	$(MPIRUN) $(BIN)/python -m darkbattery.runs.studies.fluctuations results/fluctuations docs/fluctuations.md
 
 regimes: $(VENV)/demo  ## where the semiclassical engine may be used; the page and the map of errors
 	$(MPIRUN) $(BIN)/darkbattery regimes --out results/regimes --replace
-	$(BIN)/python -m darkbattery.runs.regimes.document results/regimes docs/regimes.md
+	$(BIN)/python -m darkbattery.runs.studies.regimes.document results/regimes docs/regimes.md
 
 gallery: $(VENV)/demo  ## the figures of the docs' gallery, and its page
-	$(MPIRUN) $(BIN)/python -m darkbattery.runs.gallery results/gallery docs/gallery.md
+	$(MPIRUN) $(BIN)/python -m darkbattery.runs.studies.gallery results/gallery docs/gallery.md
 
 DEVICES := angerer2018 astner2017 eisenach2021 kersten2023 kersten2026 krimer2014 kubo2011 putz2014
 plans: $(VENV)/demo  ## what each device would reach, and the table of the page on planning
@@ -77,9 +77,9 @@ bench: $(VENV)/bench  ## speed beside the peers, cost against size, where the ti
 	$(BIN)/python benchmarks/profiles.py
 
 docs: $(VENV)/docs  ## the documentation site, offline
-	$(BIN)/python -m darkbattery.runs.observables_page docs/observables.md
-	$(BIN)/python -m darkbattery.runs.methods_page docs/methods.md
-	$(BIN)/python -m darkbattery.runs.definition_page docs/definition.md
+	$(BIN)/python -m darkbattery.runs.studies.reference.observables docs/observables.md
+	$(BIN)/python -m darkbattery.runs.studies.reference.methods docs/methods.md
+	$(BIN)/python -m darkbattery.runs.studies.reference.definition docs/definition.md
 	$(BIN)/sphinx-build -q -W --keep-going docs site/html
 	@echo site/html/index.html
 

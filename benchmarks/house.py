@@ -27,8 +27,8 @@ PACKAGES = (*ENGINES, "runs")
 MODELS = {"CollectiveBattery", "ResonatorBattery", "DickeBattery", "Experiment", "Model"}
 # rooms of runs from the top down; what is in none is the core
 TOP = ("cli", "commands", "__main__")
-STUDIES = ("studies", "paper", "regimes", "baselines", "fluctuations", "gallery", "devices")
-TOOLS = ("compare", "comparison", "plan", "figures", "report", "fit")
+STUDIES = ("studies",)
+TOOLS = ("compare", "plan", "figures", "report", "fit")
 Shapes = dict[str, list[tuple[int, str]]]  # of every file: numbers of lines, and their shapes
 SHARED_LINES = 6
 FEWEST_SHAPES = 3  # among them: fewer is a list of arguments or of data, not a repetition
@@ -144,7 +144,7 @@ def upward_imports() -> Measure:
     known = {name: path for name, path in sources("runs").items() if name != f"{NAME}.runs"}
 
     def floor(module: str) -> int:
-        room = module.split(".")[2].removesuffix("_page")
+        room = module.split(".")[2]
         rooms = (TOOLS, STUDIES, TOP)
         return next((i for i, names in enumerate(rooms, start=1) if room in names), 0)
 

@@ -141,8 +141,9 @@ def find_definition(name: str) -> Path:
 def shipped_definitions() -> dict[str, Path]:
     """The definitions that come with the package, by name (``charging``, ``paper/charging``)."""
     folder = Path(str(resources.files("darkbattery.runs")))
-    found = [*folder.glob("*.toml"), *folder.glob("*/*.toml")]
-    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(found)}
+    found = [path for deep in ("", "*/", "studies/*/") for path in folder.glob(f"{deep}*.toml")]
+    names = {path: path.relative_to(folder).with_suffix("").as_posix() for path in found}
+    return {name.removeprefix("studies/"): path for path, name in sorted(names.items())}
 
 
 def read_definition(path: Path) -> RunDefinition:

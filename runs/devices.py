@@ -16,7 +16,7 @@ from darkbattery.nvmodel.nv.levels import AXES, Branch, Diamond, zero_field_spli
 from darkbattery.nvmodel.nv.twolevel import BRANCHES, lines, two_level
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.resonator import ResonatorBattery
-from darkbattery.runs.experiments import Comparison
+from darkbattery.runs.studies.experiments import Comparison
 from darkbattery.runs.tables import Footnotes, Listing
 
 LONG = 16  # letters of a range that fit beside the other columns

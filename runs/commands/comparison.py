@@ -21,6 +21,6 @@ def compare(
     darkbattery compare exact wigner
     darkbattery compare small large --scaled --out both
     """
-    from darkbattery.runs.comparison.command import compare_results
+    from darkbattery.runs.compare.command import compare_results
 
     compare_results(folders, out, scaled, anyway, replace, console_of())

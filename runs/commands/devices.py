@@ -20,7 +20,7 @@ def devices(
     """
     from darkbattery.nvmodel.devices.published import find_device
     from darkbattery.runs.devices import comparison_table, data_sheet, derived, overview
-    from darkbattery.runs.experiments import comparisons
+    from darkbattery.runs.studies.experiments import comparisons
 
     console = console_of()
     if checks:

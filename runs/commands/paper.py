@@ -22,7 +22,7 @@ def paper(
     darkbattery paper
     darkbattery paper --figure 5 --out results/fig5
     """
-    from darkbattery.runs.paper.command import Order, make_paper
+    from darkbattery.runs.studies.paper.command import Order, make_paper
 
     comm = working_communicator()
     folder = out if out is not None else Path("results/paper")

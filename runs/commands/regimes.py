@@ -21,7 +21,7 @@ def regimes(
     darkbattery regimes
     mpirun -n 2 darkbattery regimes --out results/regimes --replace
     """
-    from darkbattery.runs.regimes.command import Order, make_regimes
+    from darkbattery.runs.studies.regimes.command import Order, make_regimes
 
     comm = working_communicator()
     folder = out if out is not None else Path("results/regimes")

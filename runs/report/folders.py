@@ -13,7 +13,7 @@ import pandas as pd
 from rich.console import RenderableType
 from rich.text import Text
 
-from darkbattery.runs.comparison.tables import DIFFERENCES, tables
+from darkbattery.runs.compare.tables import DIFFERENCES, tables
 from darkbattery.runs.plan.table import regime_listing, sensitivity_listing, summary_listing
 from darkbattery.runs.report.mathematics import set_html
 from darkbattery.runs.report.tables import tables_html

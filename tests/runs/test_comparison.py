@@ -11,11 +11,11 @@ from scipy import stats
 
 from darkbattery.nvmodel import InputError
 from darkbattery.runs.cli import main
-from darkbattery.runs.comparison.command import compare
-from darkbattery.runs.comparison.differences import Curve, overlay
-from darkbattery.runs.comparison.distances import Cumulative, binned, critical_distance, two_samples
-from darkbattery.runs.comparison.matching import Source
-from darkbattery.runs.comparison.statements import answer
+from darkbattery.runs.compare.command import compare
+from darkbattery.runs.compare.differences import Curve, overlay
+from darkbattery.runs.compare.distances import Cumulative, binned, critical_distance, two_samples
+from darkbattery.runs.compare.matching import Source
+from darkbattery.runs.compare.statements import answer
 from darkbattery.runs.definition import parse_definition
 from darkbattery.runs.provenance import provenance
 from darkbattery.runs.store import save

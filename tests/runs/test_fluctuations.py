@@ -7,7 +7,8 @@ import pytest
 
 from darkbattery.nvmodel import InputError
 from darkbattery.runs.definition import find_definition, read_definition
-from darkbattery.runs.fluctuations import (
+from darkbattery.runs.pages import fill, rows_of_page
+from darkbattery.runs.studies.fluctuations import (
     RATIO,
     SIZE,
     TEMPERATURE,
@@ -17,7 +18,6 @@ from darkbattery.runs.fluctuations import (
     shown,
     spread,
 )
-from darkbattery.runs.pages import fill, rows_of_page
 from darkbattery.trajectories import sample, steady_state
 from darkbattery.trajectories.reading.endstates import dark_states
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from darkbattery.runs.gallery import PICTURES, entry
+from darkbattery.runs.studies.gallery import PICTURES, entry
 
 DOCS = Path(__file__).parents[2] / "docs"
 

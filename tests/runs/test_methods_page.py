@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from darkbattery.meanfield import methods as semiclassical
-from darkbattery.runs.methods_page import NOWHERE, methods_table, refresh
+from darkbattery.runs.studies.reference.methods import NOWHERE, methods_table, refresh
 from darkbattery.trajectories.methods import AT_RESONATOR, CLOSED, IN_RESERVOIR
 
 PAGE = Path(__file__).parents[2] / "docs" / "methods.md"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from darkbattery.nvmodel.observables import OBSERVABLES
-from darkbattery.runs.observables_page import observables_table, refresh
+from darkbattery.runs.studies.reference.observables import observables_table, refresh
 
 PAGE = Path(__file__).parents[2] / "docs" / "observables.md"
 

@@ -10,13 +10,23 @@ import pytest
 
 from darkbattery.nvmodel import InputError
 from darkbattery.runs.definition import read_definition, shipped_definitions
-from darkbattery.runs.paper.appendix import Rate, compare, derived_equations, steady_populations
-from darkbattery.runs.paper.claims import Verdict, judged
-from darkbattery.runs.paper.command import layouts_of, write_figure
-from darkbattery.runs.paper.document import documented_verdicts, refresh
-from darkbattery.runs.paper.evidence import Evidence, gather
-from darkbattery.runs.paper.panels import LAYOUTS, PANELS, curve_label, panel_data, unit_of
-from darkbattery.runs.paper.table import CLAIMS, appendix_table, claims_table, two_spins_table
+from darkbattery.runs.studies.paper.appendix import (
+    Rate,
+    compare,
+    derived_equations,
+    steady_populations,
+)
+from darkbattery.runs.studies.paper.claims import Verdict, judged
+from darkbattery.runs.studies.paper.command import layouts_of, write_figure
+from darkbattery.runs.studies.paper.document import documented_verdicts, refresh
+from darkbattery.runs.studies.paper.evidence import Evidence, gather
+from darkbattery.runs.studies.paper.panels import LAYOUTS, PANELS, curve_label, panel_data, unit_of
+from darkbattery.runs.studies.paper.table import (
+    CLAIMS,
+    appendix_table,
+    claims_table,
+    two_spins_table,
+)
 from darkbattery.runs.typeset import typeset
 from tests.mpi import launch
 from tests.systems import steady_energy_zero_temperature, two_spin_steady_z

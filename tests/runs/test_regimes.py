@@ -13,12 +13,13 @@ import pytest
 from darkbattery import trajectories
 from darkbattery.meanfield.expected import read_map
 from darkbattery.nvmodel import CollectiveBattery, InputError
-from darkbattery.runs.comparison.matching import Source, matched
+from darkbattery.runs.compare.matching import Source, matched
 from darkbattery.runs.definition import find_definition, read_definition
 from darkbattery.runs.pages import markdown
-from darkbattery.runs.regimes.document import refresh
-from darkbattery.runs.regimes.errors import LEVELS, error_map, usable_from
-from darkbattery.runs.regimes.evidence import (
+from darkbattery.runs.signals import StopRequest
+from darkbattery.runs.studies.regimes.document import refresh
+from darkbattery.runs.studies.regimes.errors import LEVELS, error_map, usable_from
+from darkbattery.runs.studies.regimes.evidence import (
     GRIDS,
     METHODS,
     NAMES,
@@ -28,8 +29,7 @@ from darkbattery.runs.regimes.evidence import (
     fitted_peak,
     read_evidence,
 )
-from darkbattery.runs.regimes.tables import all_tables, usable_by_model, usable_table
-from darkbattery.runs.signals import StopRequest
+from darkbattery.runs.studies.regimes.tables import all_tables, usable_by_model, usable_table
 from darkbattery.runs.study import run_study
 from darkbattery.runs.workplace import Workplace
 

@@ -13,24 +13,24 @@ from darkbattery.nvmodel.observables import OBSERVABLES, in_words
 from darkbattery.runs.cli import app
 from darkbattery.runs.commands.output import Forgiving
 from darkbattery.runs.commands.speech import Speaker
-from darkbattery.runs.comparison.command import compare
-from darkbattery.runs.comparison.matching import Source
-from darkbattery.runs.comparison.tables import tables
+from darkbattery.runs.compare.command import compare
+from darkbattery.runs.compare.matching import Source
+from darkbattery.runs.compare.tables import tables
 from darkbattery.runs.cost import estimate
 from darkbattery.runs.cost_table import cost_table
 from darkbattery.runs.definition import find_definition, parse_definition, read_definition
 from darkbattery.runs.devices import comparison_table, data_sheet, derived, overview, transitions
-from darkbattery.runs.experiments import Comparison
-from darkbattery.runs.paper.claims import Verdict
-from darkbattery.runs.paper.table import (
+from darkbattery.runs.questions import QUESTIONS, write_question
+from darkbattery.runs.screen import ResultTables
+from darkbattery.runs.studies.experiments import Comparison
+from darkbattery.runs.studies.paper.claims import Verdict
+from darkbattery.runs.studies.paper.table import (
     appendix_table,
     rich_appendix,
     rich_claims,
     rich_numbers,
     two_spins_table,
 )
-from darkbattery.runs.questions import QUESTIONS, write_question
-from darkbattery.runs.screen import ResultTables
 from darkbattery.runs.study import run_study
 
 MEASURED = (

@@ -1,0 +1,1 @@
+"""Studies: definitions carried out, judged, and told on pages of the docs."""

@@ -1,0 +1,105 @@
+"""What a claim of the paper is, and what a measurement of it gives."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from darkbattery.runs.studies.paper.evidence import Evidence
+
+Array = NDArray[np.float64]
+
+# what a number of the master equation's solver is known to; closed forms are far better
+SOLVER = 1e-9
+
+
+class Verdict(StrEnum):
+    """What the numbers say about a statement."""
+
+    HOLDS = "holds"
+    LIMITED = "holds within limits"
+    FAILS = "does not hold"
+    LEFT = "not yet measured"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The numbers found, in words, and the verdict they give."""
+
+    numbers: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement of the paper.
+
+    Attributes
+    ----------
+    name : str
+        Short and unique.
+    place : str
+        Where it stands.
+    statement : str
+        What is said, in our words.
+    criterion : str
+        The tolerance or the statistical statement the verdict follows from; where it has two
+        parts, "limits:" says what is left when the statement does not hold as it stands.
+    measure : callable
+        A pure function of the evidence.
+    """
+
+    name: str
+    place: str
+    statement: str
+    criterion: str
+    measure: Callable[[Evidence], Measured]
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """y = c x^exponent by least squares of the logarithms, with the exponent's standard error."""
+
+    exponent: float
+    error: float
+
+    def __str__(self) -> str:
+        return f"{self.exponent:.4f}({max(self.error, 1e-4):.4f})"
+
+
+def judged(holds: bool, within_limits: bool = False) -> Verdict:
+    """The verdict of a statement as it stands, and of what is left of it within limits.
+
+    >>> str(judged(False, within_limits=True))
+    'holds within limits'
+    """
+    if holds:
+        return Verdict.HOLDS
+    return Verdict.LIMITED if within_limits else Verdict.FAILS
+
+
+def power_law(x: ArrayLike, y: ArrayLike) -> PowerLaw:
+    """Fit of a power law.
+
+    >>> str(power_law([1, 2, 4], [3, 6, 12]))
+    '1.0000(0.0001)'
+    """
+    fit = stats.linregress(np.log(np.asarray(x, float)), np.log(np.asarray(y, float)))
+    return PowerLaw(float(fit.slope), float(fit.stderr))
+
+
+def smallest_step(values: ArrayLike) -> float:
+    """The least increase from one value to the next: positive if they rise strictly."""
+    return float(np.diff(np.asarray(values, dtype=float)).min())
+
+
+def listed(values: Sequence[float] | Array, digits: int = 4) -> str:
+    """Numbers as text.
+
+    >>> listed([0.25, 1.0])
+    '0.25, 1'
+    """
+    return ", ".join(f"{value:.{digits}g}" for value in values)

@@ -1,0 +1,162 @@
+"""What the figures and claims are read from: the definitions carried out, as wide tables."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.interpolate import CubicSpline
+from threadpoolctl import threadpool_limits
+
+from darkbattery.nvmodel.resonator import of_the_reservoir
+from darkbattery.runs.definition import (
+    Point,
+    RunDefinition,
+    find_definition,
+    read_definition,
+    shipped_definitions,
+)
+from darkbattery.runs.studies.paper.peaks import local_peak
+from darkbattery.runs.study import Study, run_study
+from darkbattery.runs.workplace import Workplace
+from darkbattery.runs.world import rank_of, size_of
+
+FOLDER = "paper/"
+
+
+@dataclass(frozen=True)
+class PeakTable:
+    """A table of the peaks over time of all points of some definitions."""
+
+    name: str
+    sources: tuple[str, ...]
+
+
+PEAK_TABLES = (
+    PeakTable("power peaks by size", ("peaks_size",)),
+    PeakTable("power peaks by ratio", ("peaks_ratio",)),
+    PeakTable("power peaks of large batteries", ("peaks_large_size",)),
+    PeakTable("rate peaks", ("rates_one", "rates_size")),
+    PeakTable("rate peaks at R = 50", ("rates",)),
+    PeakTable("rate peaks of large batteries", ("rates_large_size",)),
+    PeakTable("rate peaks of large chargers", ("rates_large_ratio",)),
+)
+_SOURCES = {peaks.name: peaks.sources for peaks in PEAK_TABLES}
+SWEPT_TEMPERATURE = ("warm", "warm_large")
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Tables by name: one row a point (and time), a column for each model field and observable.
+
+    Attributes
+    ----------
+    tables : mapping of str to DataFrame
+        By the definition's name without its folder, or a `PeakTable`'s.
+    definitions : mapping of str to RunDefinition
+    """
+
+    tables: Mapping[str, pd.DataFrame]
+    definitions: Mapping[str, RunDefinition]
+
+    def rows(self, name: str, **fields: Any) -> pd.DataFrame:
+        """The rows of table `name` whose columns have these values."""
+        table = self.tables[name]
+        for field, value in fields.items():
+            table = table[table[field] == value]
+        return table
+
+
+def definition_names() -> tuple[str, ...]:
+    """All definitions of the paper, without their folder."""
+    shipped = shipped_definitions()
+    return tuple(name.removeprefix(FOLDER) for name in shipped if name.startswith(FOLDER))
+
+
+def gather(
+    tables: Iterable[str] | None = None, comm: Any = None, at: Workplace | None = None
+) -> Evidence | None:
+    """Carry out what `tables` need (default: everything) on all ranks; None but on rank 0.
+
+    Definitions that are finished at the workplace are read there.
+    """
+    names = [*definition_names(), *_SOURCES] if tables is None else list(tables)
+    sources = sorted({source for name in names for source in _SOURCES.get(name, (name,))})
+    definitions = {name: read_definition(find_definition(FOLDER + name)) for name in sources}
+    found: dict[str, pd.DataFrame] = {}
+    for name, definition in definitions.items():
+        study = run_study(definition, comm) if at is None else at.study(name, definition, comm)
+        if study is not None:
+            table = wide(study)
+            found[name] = with_slope(table) if name in SWEPT_TEMPERATURE else table
+    for peaks in PEAK_TABLES:
+        if peaks.name in names:
+            parts = [
+                peaks_over_time(definitions[source], found.get(source), comm)
+                for source in peaks.sources
+            ]
+            found[peaks.name] = pd.concat(parts, ignore_index=True)
+    return Evidence(found, definitions) if rank_of(comm) == 0 else None
+
+
+def wide(study: Study) -> pd.DataFrame:
+    """The table of a study of one method with a column for each observable and model field.
+
+    And ``energy_lack``, what is missing to a full battery.
+    """
+    swept = [name for name, values in study.definition.model if len(values) > 1]
+    index = [*swept, "time"]
+    table = study.table.pivot(index=index, columns="observable", values="value").reset_index()
+    fixed = {name: values[0] for name, values in study.definition.model if len(values) == 1}
+    table = table.rename_axis(columns=None).assign(**fixed)
+    if "battery_energy" in table:
+        table["energy_lack"] = 1.0 - table["battery_energy"]
+    return table
+
+
+def peaks_over_time(
+    definition: RunDefinition, table: pd.DataFrame | None, comm: Any = None
+) -> pd.DataFrame:
+    """One row a point: ``power_peak``, ``rate_peak``, their times, and the ``lag`` between them.
+
+    `table` is needed on rank 0 only; the points are spread over the ranks of `comm`, the result is
+    on all.
+    """
+    points, ranks = definition.points(), size_of(comm)
+    shared = table if comm is None else comm.bcast(table, root=0)
+    with threadpool_limits(limits=1):  # as in `run_study`
+        mine = [_peaks_of(point, shared) for point in points[rank_of(comm) :: ranks]]
+    gathered = [mine] if comm is None else comm.allgather(mine)
+    return pd.DataFrame([gathered[i % ranks][i // ranks] for i in range(len(points))])
+
+
+def _peaks_of(point: Point, table: pd.DataFrame) -> dict[str, Any]:
+    battery = of_the_reservoir(point.model)
+    row: dict[str, Any] = {"n_battery": battery.n_battery, "ratio": battery.ratio}
+    here = (table["n_battery"] == row["n_battery"]) & np.isclose(table["ratio"], row["ratio"])
+    curve = table[here].sort_values("time")
+    times = curve["time"].to_numpy()
+    for observable, name in (("power", "power"), ("entanglement_rate", "rate")):
+        if observable in curve:
+            peak = local_peak(battery, observable, times, curve[observable].to_numpy())
+            row |= {f"{name}_peak": peak.value, f"{name}_time": peak.time}
+    if "rate_time" in row:
+        row["lag"] = row["rate_time"] - row["power_time"]
+    return row
+
+
+def with_slope(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `table` with ``energy_slope``, dE_B/dT of a cubic spline through them.
+
+    The closed forms are exact and smooth, so the spline's slope is as good as its steps are small:
+    on steps of 0.05 to 1e-3 of the largest slope. At T = 0 all derivatives vanish, with exp(-1/T).
+    """
+    parts = []
+    for _, part in table.groupby(["ratio", "battery_start"]):
+        ordered = part.sort_values("temperature")
+        spline = CubicSpline(
+            ordered["temperature"], ordered["battery_energy"], bc_type=("clamped", "not-a-knot")
+        )
+        parts.append(ordered.assign(energy_slope=spline(ordered["temperature"], 1)))
+    return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,1 @@
+"""Pages of the docs that tell what the program has: made of its own tables."""

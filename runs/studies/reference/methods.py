@@ -1,0 +1,162 @@
+"""The table of all methods in the docs: `python -m darkbattery.runs.studies.reference.methods
+PAGE`.
+
+Made by asking each method, size by size, what it offers and why it would not.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import constants
+
+from darkbattery.meanfield import methods as semiclassical
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.dicke import DickeBattery
+from darkbattery.nvmodel.ensemble import SpinEnsemble
+from darkbattery.nvmodel.method import Method, Problem, gives
+from darkbattery.nvmodel.noise import LocalNoise
+from darkbattery.nvmodel.pulse import Drive
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.resonator import Resonator, ResonatorBattery
+from darkbattery.runs.models import Model
+from darkbattery.runs.pages import markdown, replaced
+from darkbattery.trajectories.methods import AT_RESONATOR, CLOSED, IN_RESERVOIR
+
+RATIO, RUNS = 5, 1000
+BURSTS = 20.0  # until when, in units of the time in which a burst grows e-fold
+SECONDS = 1e-6  # at a resonator; of a closed one in 1/omega
+OUTPUTS = 101
+LARGEST = 10**17  # of a battery, with the charger's spins below `MOST_SPINS`
+# one of each kind of observable
+ASKED = {
+    "energies, rates": "battery_energy",
+    "ladder ergotropy": "ergotropy",
+    "negativity": "log_negativity",
+    "photon statistics": "fano_factor",
+    "scatter of runs": "energy_variance_runs",
+}
+NOWHERE = "-"
+
+
+@dataclass(frozen=True)
+class Case:
+    """Models of one kind by the battery's size."""
+
+    words: str
+    of_size: Callable[[int], Model]
+
+
+def _reservoir(spins: int) -> Model:
+    return CollectiveBattery(spins, RATIO * spins)
+
+
+def _warm(spins: int) -> Model:
+    return CollectiveBattery(spins, RATIO * spins, nbar=0.5)
+
+
+def _noisy(spins: int) -> Model:
+    noise = LocalNoise(dephasing=1.0)
+    return CollectiveBattery(spins, RATIO * spins, battery_noise=noise)
+
+
+def _closed(spins: int) -> Model:
+    return DickeBattery(spins, coupling=0.05)
+
+
+def _slow_resonator(spins: int) -> ResonatorBattery:
+    return ResonatorBattery(
+        battery=SpinEnsemble(number=spins, coupling=1.0),
+        charger=SpinEnsemble(number=RATIO * spins, coupling=1.0),
+        resonator=Resonator(frequency_hz=3e9, linewidth_fwhm_hz=1e6),
+    )
+
+
+def _warm_resonator(spins: int) -> Model:
+    model = _slow_resonator(spins)
+    kelvin = constants.h * model.resonator.frequency_hz / constants.k
+    return replace(model, resonator=replace(model.resonator, temperature_k=kelvin / np.log(3.0)))
+
+
+def _driven(spins: int) -> Model:
+    model = _slow_resonator(spins)
+    return replace(model, drive=Drive(amplitude=1e3, duration_s=1e-6))
+
+
+RESERVOIR = Case("reservoir, nbar = 0", _reservoir)
+WARM = Case("reservoir, nbar = 0.5", _warm)
+NOISY = Case("noise of single spins", _noisy)
+CLOSED_ONE = Case("closed resonator (Dicke)", _closed)
+RESONATOR = Case("resonator", _slow_resonator)
+WARM_RESONATOR = Case("resonator, nbar = 0.5", _warm_resonator)
+DRIVEN = Case("driven resonator", _driven)
+KINDS = {"steady": "steady state", "evolve": "averages", "sample": "single runs"}
+
+
+def methods_table() -> pd.DataFrame:
+    """A row a method and kind of model: the largest battery for each kind of observable."""
+    rows = [
+        *(("quantum", one, case) for one in IN_RESERVOIR for case in (RESERVOIR, WARM, NOISY)),
+        *(("quantum", one, case) for one in AT_RESONATOR for case in (RESONATOR, WARM_RESONATOR)),
+        *(("quantum", one, CLOSED_ONE) for one in CLOSED),
+        *(
+            ("semiclassical", one, case)
+            for one in semiclassical.METHODS
+            for case in (RESERVOIR, WARM, RESONATOR, DRIVEN)
+        ),
+    ]
+    found = []
+    for engine, one, case in rows:
+        sizes = {column: _up_to(one, case, name) for column, name in ASKED.items()}
+        if set(sizes.values()) == {NOWHERE}:
+            continue
+        error = one.error if engine == "quantum" else "see [regimes](regimes.md)"
+        row = {"gives": f"{KINDS[one.kind]}, {engine}", "method": one.name, "of": case.words}
+        found.append(row | sizes | {"error": error})
+    return pd.DataFrame(found)
+
+
+def _up_to(method: Method, case: Case, name: str) -> str:
+    """The largest power of ten of battery spins for which the method answers in minutes."""
+    reached = 0
+    spins = 1
+    while spins <= LARGEST and _answers(method, case, spins, name):
+        reached, spins = spins, 10 * spins
+    if not reached:  # some begin where others end
+        sizes = [10**k for k in range(18) if 10**k <= LARGEST]
+        able = [size for size in sizes if _answers(method, case, size, name)]
+        if not able:
+            return NOWHERE
+        first, last = (_power(size) for size in (able[0], able[-1]))
+        return f"{first} to {last}"
+    return _power(reached)
+
+
+def _power(spins: int) -> str:
+    return f"$10^{{{len(str(spins)) - 1}}}$"
+
+
+def _answers(method: Method, case: Case, spins: int, name: str) -> bool:
+    try:
+        model = case.of_size(spins)
+        until = BURSTS / model.burst_rate if model.burst_rate else SECONDS
+        times = np.linspace(0.0, until, OUTPUTS)
+        if method.kind == "steady":
+            times = np.array([np.inf])
+        return gives(method, Problem(model, times, (name,), RUNS))
+    except InputError:
+        return False
+
+
+def refresh(page: Path) -> None:
+    """Put the table between its marks on `page`."""
+    text = page.read_text(encoding="utf-8")
+    text = replaced(text, "methods", markdown(methods_table()) + "\n")
+    page.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    refresh(Path(sys.argv[1]))

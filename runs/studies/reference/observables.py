@@ -1,0 +1,102 @@
+"""The table of all observables in the docs: `python -m
+darkbattery.runs.studies.reference.observables PAGE`.
+
+Made from `nvmodel.observables` and from what each method says that it has for a few models, so that
+the page cannot say anything else.
+"""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from darkbattery.meanfield import methods
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.ensemble import SpinEnsemble
+from darkbattery.nvmodel.method import Kind, offered
+from darkbattery.nvmodel.noise import LocalNoise
+from darkbattery.nvmodel.observables import OBSERVABLES
+from darkbattery.nvmodel.resonator import Resonator, ResonatorBattery
+from darkbattery.runs.engines import quantum_methods
+from darkbattery.runs.models import Model
+from darkbattery.runs.pages import markdown, replaced
+
+PLAIN = CollectiveBattery(10, 50)
+RESONATOR = ResonatorBattery(
+    battery=SpinEnsemble(number=10, coupling=1.0),
+    charger=SpinEnsemble(number=50, coupling=1.0),
+    resonator=Resonator(frequency_hz=3e9, linewidth_fwhm_hz=1e6, temperature_k=0.025),
+)
+# how the page calls what sets each apart from PLAIN
+BEYOND: dict[str, Model] = {
+    "warm": CollectiveBattery(10, 50, nbar=0.5),
+    "noisy": CollectiveBattery(10, 50, battery_noise=LocalNoise(dephasing=1.0)),
+    "missed": CollectiveBattery(10, 50, detector_efficiency=0.5),
+    "large": CollectiveBattery(10**9, 5 * 10**9),
+    "resonator": RESONATOR,
+}
+CASES = ("warm", "noisy", "missed", "large", "resonator")
+NOT_NOISY = tuple(case for case in CASES if case != "noisy")
+QUANTUM: dict[Kind, tuple[str, ...]] = {"steady": NOT_NOISY, "evolve": CASES, "sample": CASES}
+SEMICLASSICAL = {
+    "semiclassical evolve": methods.SECOND_ORDER,
+    "delay average": methods.DELAY_AVERAGE,
+    "semiclassical sample": methods.TRUNCATED_WIGNER,
+}
+SPELT = {"J": "joule", "W": "watt"}  # which are not letters of a formula
+EVERYWHERE, NOWHERE = "yes", "-"
+
+
+def observables_table() -> pd.DataFrame:
+    """A row an observable: name, symbol, unit, definition, and where each method has it."""
+    quantum = {kind: _offers(kind, cases) for kind, cases in QUANTUM.items()}
+    semiclassical = {
+        column: {"reservoir": set(one.offers(PLAIN)), "resonator": set(one.offers(RESONATOR))}
+        for column, one in SEMICLASSICAL.items()
+    }
+    rows = []
+    for name, one in OBSERVABLES.items():
+        row = {
+            "name": f"`{name}`",
+            "symbol": one.symbol,
+            "unit": SPELT.get(one.unit, one.unit),
+            "definition": one.definition,
+        }
+        row |= {method: _except(name, offers) for method, offers in quantum.items()}
+        row |= {method: _only(name, offers) for method, offers in semiclassical.items()}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _offers(kind: Kind, cases: tuple[str, ...]) -> dict[str, set[str]]:
+    models: dict[str, Model] = {"": PLAIN} | {case: BEYOND[case] for case in cases}
+    return {
+        case: set(offered(quantum_methods(model, kind), model)) for case, model in models.items()
+    }
+
+
+def _except(name: str, offers: Mapping[str, set[str]]) -> str:
+    """Where a method has an observable that it has for the plain model, such as ``not warm``."""
+    missing = [case for case, names in offers.items() if name not in names]
+    if len(missing) == len(offers):
+        return NOWHERE
+    if "" in missing:
+        return "only " + ", ".join(case for case in offers if case not in missing)
+    return "not " + ", ".join(missing) if missing else EVERYWHERE
+
+
+def _only(name: str, offers: Mapping[str, set[str]]) -> str:
+    having = [case for case, names in offers.items() if name in names]
+    return EVERYWHERE if len(having) == len(offers) else having[0] if having else NOWHERE
+
+
+def refresh(page: Path) -> None:
+    """Put the table between its marks on `page`."""
+    text = page.read_text(encoding="utf-8")
+    text = replaced(text, "observables", markdown(observables_table()) + "\n")
+    page.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    refresh(Path(sys.argv[1]))

@@ -1,0 +1,71 @@
+"""`darkbattery regimes`: carry out, compare, tabulate, draw, print."""
+
+import json
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from darkbattery.meanfield.expected import MAP
+from darkbattery.nvmodel.numbers import counted
+from darkbattery.runs.owner import OWNER
+from darkbattery.runs.provenance import surroundings
+from darkbattery.runs.studies.paper.table import rich_numbers, save_table
+from darkbattery.runs.studies.regimes.drawing import draw_map, draw_power, save
+from darkbattery.runs.studies.regimes.errors import error_map, written
+from darkbattery.runs.studies.regimes.evidence import carry_out, read_evidence
+from darkbattery.runs.studies.regimes.tables import all_tables
+from darkbattery.runs.workplace import workplace
+from darkbattery.runs.world import rank_of, size_of
+
+FIGURES, TABLES, RESULTS, RECORD = "figures", "tables", "results", "regimes.json"
+PRINTED = {
+    "usable": "N from which the error stays below 20 / 5 / 1 %, at R = 2 and 5, nbar = 0 and 0.5",
+    "stages": "The same for the battery's energy, by stage of the charging",
+    "laws": "Exponents in N",
+}
+
+
+@dataclass(frozen=True)
+class Order:
+    """The study as asked for."""
+
+    out: Path
+    replace: bool = False
+    time_limit_seconds: float | None = None
+
+
+def make_regimes(order: Order, comm: Any, console: Console) -> None:
+    """The crossover study into a folder, on all ranks of `comm`.
+
+    Raises Stopped when asked to stop; definitions that are finished by then are not made again.
+    """
+    with workplace(order.out, order.replace, RECORD, order.time_limit_seconds, comm, console) as at:
+        started = time.perf_counter()
+        carry_out(at, comm)
+        if rank_of(comm) != 0:
+            return
+        with at.result() as aside:
+            shutil.copytree(at.partial, aside / RESULTS, ignore=shutil.ignore_patterns(OWNER))
+            write(aside, console)
+            seconds = time.perf_counter() - started
+            record = {"ranks": size_of(comm), "wall_seconds": round(seconds, 3), **surroundings()}
+            (aside / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        console.print(f"{seconds:.1f} s on {counted(size_of(comm), 'rank')}", highlight=False)
+        console.print(str(at.out), highlight=False, soft_wrap=True)
+
+
+def write(folder: Path, console: Console) -> None:
+    """Map, tables and figures of the results in `folder`."""
+    evidence = read_evidence(folder / RESULTS)
+    errors = error_map(evidence)
+    (folder / MAP).write_text(written(errors), encoding="utf-8")
+    for name, table in all_tables(evidence, errors).items():
+        save_table(table, folder / TABLES, name)
+        if name in PRINTED:
+            console.print(rich_numbers(table, PRINTED[name]))
+    save(draw_map(evidence), "regimes_map", folder / FIGURES)
+    save(draw_power(evidence), "regimes_size", folder / FIGURES)

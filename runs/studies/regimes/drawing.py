@@ -1,0 +1,108 @@
+"""The map as a figure: error of the battery's energy over time from half charge, and size."""
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.figure import Figure
+
+from darkbattery.runs.studies.regimes.errors import LEVELS
+from darkbattery.runs.studies.regimes.evidence import Evidence
+from darkbattery.runs.studies.regimes.tables import METHODS
+
+LEAST, MOST = 1e-4, 0.3  # errors shown, as shares of the final energy
+FROM_HALF = np.linspace(-8.0, 15.0, 185)  # stage less that of half the final energy
+
+
+def draw_map(evidence: Evidence) -> Figure:
+    """A row for each R and nbar, a column a method; contours at 1, 5 and 20 %."""
+    curves = evidence.curves
+    models = curves[["ratio", "nbar"]].drop_duplicates().sort_values(["ratio", "nbar"])
+    with sns.axes_style("ticks"), sns.plotting_context("paper"):
+        shape = len(models), len(METHODS)
+        figure, grid = plt.subplots(
+            *shape, figsize=(8.4, 7.0), sharex=True, sharey="row", layout="constrained"
+        )
+        mesh = None
+        for row, (ratio, nbar) in zip(grid, models.itertuples(index=False), strict=True):
+            for axis, method in zip(row, METHODS, strict=True):
+                here = curves[
+                    (curves["method"] == method)
+                    & (curves["ratio"] == ratio)
+                    & (curves["nbar"] == nbar)
+                ]
+                mesh = _draw_panel(axis, here)
+            row[0].set_ylabel(f"$N$   (R = {ratio:g}, n̄ = {nbar:g})")
+        for axis, title in zip(grid[0], METHODS.values(), strict=True):
+            axis.set_title(title, fontsize="medium")
+        for axis in grid[-1]:
+            axis.set_xlabel(r"$(N_C-N_B)\gamma\,(t-t_{1/2})$")
+        assert mesh is not None
+        figure.colorbar(mesh, ax=grid, label="error of $E_B$ over its final value", shrink=0.6)
+    return figure
+
+
+def draw_power(evidence: Evidence) -> Figure:
+    """Peak power and largest error of the energy over N, each method a curve."""
+    d = evidence.differences
+    cold = d[(d["nbar"] == 0.0) & (d["ratio"] == 5.0) & d["method"].isin(METHODS)]
+    with sns.axes_style("ticks"), sns.plotting_context("paper"):
+        figure, (left, right) = plt.subplots(1, 2, figsize=(7.0, 2.8), layout="constrained")
+        for method, marker in zip(METHODS, "os^", strict=True):
+            rows = cold[cold["method"] == method].sort_values("spins")
+            power = rows[rows["observable"] == "power"]
+            energy = rows[rows["observable"] == "battery_energy"]
+            ratio = 1.0 + power["peak_difference"] / power["peak"]
+            look = {"marker": marker, "ms": 3.5, "lw": 1.2, "label": METHODS[method]}
+            left.plot(power["spins"], ratio, **look)
+            right.plot(energy["spins"], energy["largest_relative"], **look)
+        left.axhline(1.0, color="0.6", lw=0.6)
+        left.set_ylabel("peak power over the exact")
+        right.set_ylabel("largest error of $E_B$")
+        for axis in (left, right):
+            axis.set_xscale("log")
+            axis.set_xlabel("$N$")
+        right.set_yscale("log")
+        left.legend(frameon=False, fontsize="small")
+        sns.despine(figure)
+    return figure
+
+
+def save(figure: Figure, name: str, folder: Path) -> list[Path]:
+    """Write a figure as PNG and SVG, the same bytes for the same data; and close it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}.png", folder / f"{name}.svg"]
+    with plt.rc_context({"svg.hashsalt": "darkbattery"}):
+        figure.savefig(paths[0], dpi=110)
+        figure.savefig(paths[1], metadata={"Date": None})
+    plt.close(figure)
+    return paths
+
+
+def _draw_panel(axis: Axes, curves: pd.DataFrame) -> QuadMesh:
+    sizes, rows = [], []
+    for spins, curve in curves.groupby("spins"):
+        final = float(curve["exact"].iloc[-1])
+        half = np.interp(0.5 * final, curve["exact"], curve["stage"])
+        share = curve["difference"].abs() / final
+        # before the start there is nothing to be wrong about
+        rows.append(np.interp(FROM_HALF + half, curve["stage"], share, left=0.0))
+        sizes.append(float(spins))
+    error = np.clip(np.array(rows), LEAST, MOST)
+    axis.set_yscale("log")
+    norm = matplotlib.colors.LogNorm(LEAST, MOST)
+    mesh = axis.pcolormesh(FROM_HALF, sizes, error, norm=norm, cmap="rocket_r", shading="gouraud")
+    mesh.set_rasterized(True)
+    if error.min() < LEVELS[0] and error.max() > LEVELS[-1]:
+        levels = sorted(level for level in LEVELS if level < error.max())
+        lines = axis.contour(FROM_HALF, sizes, error, levels=levels, colors="0.1", linewidths=0.7)
+        axis.clabel(lines, fmt=lambda level: f"{100 * level:g} %", fontsize="x-small")
+    return mesh

@@ -1,0 +1,199 @@
+"""The tables of docs/regimes.md, from the map of errors and the study's tables."""
+
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from darkbattery.runs.studies.regimes.errors import LEVELS, STAGES, stage_errors, usable_from
+from darkbattery.runs.studies.regimes.evidence import Evidence
+from darkbattery.runs.studies.regimes.laws import laws_table
+
+METHODS = {
+    "second": "second order (modal run)",
+    "delay": "second order, delay average",
+    "wigner": "truncated Wigner",
+}
+SHORT = {"second": "second order", "delay": "delay average", "wigner": "Wigner"}
+# question, observable, measure of the map
+QUESTIONS = (
+    ("energy at the end", "battery_energy", "end"),
+    ("energy, at all times", "battery_energy", "largest"),
+    ("charger's energy, at all times", "charger_energy", "largest"),
+    ("power, at all times", "power", "largest"),
+    ("peak power", "power", "peak"),
+    ("time of peak power", "power", "peak_time"),
+    ("local ergotropy at the end", "ergotropy_local", "end"),
+    ("local ergotropy, at all times", "ergotropy_local", "largest"),
+    ("ergotropy over the ladder at the end", "ergotropy", "end"),
+    ("ergotropy over the ladder, at all times", "ergotropy", "largest"),
+    ("emission rate, at all times", "emission_rate", "largest"),
+    ("emitted photons, at all times", "emitted_photons", "largest"),
+)
+NEVER, ANY = "never", "any"
+SHOWN_SIZES = (1, 2, 10, 100, 1000, 1_000_000, 1_666_666_666_666_666)
+
+
+def usable_table(errors: pd.DataFrame) -> pd.DataFrame:
+    """From which N on each method is good to 20, 5 and 1 %, by question: the worst R and nbar."""
+    rows = []
+    for question, observable, measure in QUESTIONS:
+        row = {"question": question}
+        for method, name in METHODS.items():
+            part = errors[(errors["method"] == method) & (errors["observable"] == observable)]
+            row[name] = _thresholds(part, measure)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def usable_by_model(errors: pd.DataFrame) -> pd.DataFrame:
+    """The same for the energy and the power at each R and nbar apart."""
+    rows = []
+    for question, observable, measure in QUESTIONS:
+        for (ratio, nbar), here in errors.groupby(["ratio", "nbar"]):
+            row = {"question": question, "R": f"{ratio:g}", "nbar": f"{nbar:g}"}
+            for method, name in METHODS.items():
+                part = here[(here["method"] == method) & (here["observable"] == observable)]
+                row[name] = _thresholds(part, measure)
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def stages_table(evidence: Evidence) -> pd.DataFrame:
+    """The same for the energy, by stage of the charging."""
+    errors, rows = stage_errors(evidence), []
+    for stage in STAGES:
+        row = {"energy": stage}
+        for method, name in METHODS.items():
+            part = errors[(errors["method"] == method) & (errors["observable"] == stage)]
+            row[name] = _thresholds(part, "largest")
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def peaks_table(evidence: Evidence) -> pd.DataFrame:
+    """Peak power and its time: exact, and what each method makes of them."""
+    rows = []
+    for name, growth, here in _models(evidence):
+        power = _by_method(here, "power")
+        exact = power.loc["second"]
+        row = {**name, "P_max/(N_C - N_B)γ": f"{exact['peak'] / growth:.4f}"}
+        for method, title in SHORT.items():
+            higher = 1.0 + power.loc[method, "peak_difference"] / exact["peak"]
+            row[f"{title}/exact"] = f"{higher:.3f}"
+        row["at s"] = f"{exact['peak_at'] * growth:.2f}"
+        for method, title in SHORT.items():
+            row[f"{title}, later by"] = f"{power.loc[method, 'peak_shift'] * growth:+.2f}"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def ends_table(evidence: Evidence) -> pd.DataFrame:
+    """Energy and ergotropies at the last time: exact, and the methods' differences."""
+    rows = []
+    for name, _, here in _models(evidence):
+        row = dict(name)
+        for observable, symbol in (("battery_energy", "E"), ("ergotropy_local", "W_loc")):
+            found = _by_method(here, observable)
+            row[symbol] = f"{found.loc['second', 'end']:.5f}"
+            for method in ("second", "wigner"):
+                difference = found.loc[method, "end_difference"]
+                row[f"{SHORT[method]} {symbol}"] = f"{difference:+.1e}"
+        ladder = _by_method(here, "ergotropy")
+        known = "wigner" in ladder.index
+        row["W"] = f"{ladder.loc['wigner', 'end']:.5f}" if known else "-"
+        row["Wigner W"] = f"{ladder.loc['wigner', 'end_difference']:+.1e}" if known else "-"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _models(evidence: Evidence) -> Iterator[tuple[dict[str, str], float, pd.DataFrame]]:
+    """The models shown: their names as columns, (N_C - N_B), and their differences."""
+    for (ratio, nbar, size), here in evidence.differences.groupby(["ratio", "nbar", "n_battery"]):
+        if size in SHOWN_SIZES:
+            name = {"R": f"{ratio:g}", "nbar": f"{nbar:g}", "N": _size(here["spins"].iloc[0])}
+            yield name, (ratio - 1.0) * size, here
+
+
+def dark_table(evidence: Evidence) -> pd.DataFrame:
+    """What is missing to a full battery at the end, and how wrong each method has it."""
+    d = evidence.differences
+    d = d[(d["observable"] == "battery_energy") & d["method"].isin(METHODS)]
+    rows = []
+    for (ratio, nbar, size), here in d.groupby(["ratio", "nbar", "n_battery"]):
+        if size > 1000:
+            continue
+        by_method = here.set_index("method")
+        lack = 1.0 - float(by_method.loc["second", "end"])
+        row = {"R": f"{ratio:g}", "nbar": f"{nbar:g}", "N": _size(here["spins"].iloc[0])}
+        row["1 - E exact"] = f"{lack:.4g}"
+        for method in ("second", "wigner"):
+            row[method] = f"{-100.0 * by_method.loc[method, 'end_difference'] / lack:+.2g} %"
+        error = float(by_method.loc["wigner", "end_error"])
+        row["standard error of Wigner's"] = f"{100.0 * error / lack:.2g} %"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def distances_table(evidence: Evidence) -> pd.DataFrame:
+    """Distributions over runs: quantum jumps beside Wigner, from every run."""
+    rows = []
+    for _, row in evidence.distances.iterrows():
+        if row["from"] != "runs":
+            continue
+        burst = row["distribution"] == "burst_time"
+        scale = (row["ratio"] - 1.0) * row["n_battery"] if burst else 1.0
+        name = str(row["distribution"]).replace("_", " ")
+        rows.append(
+            {
+                "distribution": f"{name} (s)" if burst else name,
+                "R": f"{row['ratio']:g}",
+                "nbar": f"{row['nbar']:g}",
+                "N": _size(row["spins"]),
+                "mean, jumps": f"{scale * row['mean']:.5g}",
+                "mean, Wigner": f"{scale * row['mean_compared']:.5g}",
+                "spread, jumps": f"{scale * row['deviation']:.3g}",
+                "spread, Wigner": f"{scale * row['deviation_compared']:.3g}",
+                "distance": f"{row['distance']:.3f}",
+                "chance": f"{row['critical']:.3f}",
+            }
+        )
+    table = pd.DataFrame(rows)
+    return table.sort_values(["distribution", "R", "nbar"], kind="stable").reset_index(drop=True)
+
+
+def all_tables(evidence: Evidence, errors: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Every table of the page by its mark."""
+    return {
+        "usable": usable_table(errors),
+        "usable_by_model": usable_by_model(errors),
+        "stages": stages_table(evidence),
+        "peaks": peaks_table(evidence),
+        "ends": ends_table(evidence),
+        "dark": dark_table(evidence),
+        "distributions": distances_table(evidence),
+        "laws": laws_table(evidence),
+    }
+
+
+def _by_method(here: pd.DataFrame, observable: str) -> pd.DataFrame:
+    return here[here["observable"] == observable].set_index("method")
+
+
+def _thresholds(part: pd.DataFrame, measure: str, levels: Sequence[float] = LEVELS) -> str:
+    """Such as ``3 / 60 / 600``; a dash for never."""
+    if not len(part) or part[measure].isna().all():
+        return "not available"
+    found = [usable_from(part, measure, level) for level in levels]
+    return " / ".join(NEVER if n is None else _size(n) if n else ANY for n in found)
+
+
+def _size(spins: float) -> str:
+    """Such as ``300``, ``6e6``.
+
+    >>> _size(9_999_999_999_999_996), _size(6000), _size(3_000_000)
+    ('1e16', '6000', '3e6')
+    """
+    if spins < 1e5:
+        return f"{spins:.0f}"
+    mantissa, exponent = f"{spins:.1e}".split("e")
+    return f"{float(mantissa):g}e{int(exponent)}"
