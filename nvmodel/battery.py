@@ -160,6 +160,10 @@ class CollectiveBattery:
                 raise InputError(name, getattr(self, name), "must be a LocalNoise")
         assign("detuning", number_between("detuning", self.detuning, -1e15, 1e15))
         assign("protocol", checked_protocol(self.protocol))
+        for i, step in enumerate(self.protocol):
+            if isinstance(step, Stage) and step.drives:
+                text = "must be (): a shared reservoir is not driven"
+                raise InputError(f"protocol[{i}].drives", step.drives, text)
         efficiency = number_between("detector_efficiency", self.detector_efficiency, 0.0, 1.0)
         assign("detector_efficiency", efficiency)
         photons, temperature = given(self.nbar, self.temperature)
@@ -348,7 +352,7 @@ def without_idle_switching(battery: CollectiveBattery) -> CollectiveBattery:
     if not steps:
         return replace(battery, protocol=())
     only = steps[0]
-    if len(steps) > 1 or not isinstance(only, Stage) or only.coupled != "both":
+    if len(steps) > 1 or not isinstance(only, Stage) or not only.is_plain:
         # names are for figures alone
         return replace(battery, protocol=tuple(replace(step, name="") for step in steps))
     assert only.battery_noise is not None

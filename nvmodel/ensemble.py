@@ -29,7 +29,8 @@ class SpinEnsemble:
         Root-mean-square coupling g of one spin to the resonator, rad/s (half the vacuum Rabi
         splitting of one spin; the ensemble's is :math:`g\sqrt N`).
     polarisation : float
-        Magnitude of <sigma_z> at the start, 0 to 1. The battery starts down, the charger up.
+        <sigma_z> at the start, downwards for the battery and upwards for the charger, -1 to 1: a
+        charger that waits for its inversion has a negative one.
     t1_s : float
         Spin-lattice relaxation time, s; infinity for none.
     t2_s : float, optional
@@ -69,7 +70,7 @@ class SpinEnsemble:
         assign = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
         assign("number", whole_number("number", self.number, least=1, most=MOST_SPINS))
         assign("coupling", finite_number("coupling", self.coupling, least=0.0, exclusive=True))
-        assign("polarisation", number_between("polarisation", self.polarisation, 0.0, 1.0))
+        assign("polarisation", number_between("polarisation", self.polarisation, -1.0, 1.0))
         assign("t1_s", _lifetime("t1_s", self.t1_s))
         longest = 2.0 * self.t1_s
         free = self.t2_s is None or isinstance(self.t2_s, Derived)

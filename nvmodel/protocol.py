@@ -7,8 +7,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from darkbattery.nvmodel.course import Course, RiseShape
 from darkbattery.nvmodel.display import model_text
 from darkbattery.nvmodel.noise import LocalNoise
+from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.refusal import (
     InputError,
     finite_number,
@@ -19,23 +21,38 @@ from darkbattery.nvmodel.refusal import (
 
 Coupled = Literal["both", "battery", "charger", "none"]
 SAME_TIME = 1e-12  # relative difference of two times that are meant to be the same
+MOST_TURN = 1e3  # rad: some 160 turns, more than any pulse is meant to make
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stretch of time in which nothing is switched.
+    """A stretch of time at whose start something is switched.
 
     Parameters
     ----------
     duration : float
-        In the unit of 1/gamma, > 0; infinity for a last stage.
+        In the unit of 1/gamma, at a resonator in s; > 0; infinity for a last stage.
     coupled : "both", "battery", "charger" or "none"
-        Which ensembles the shared reservoir sees. "both" charges, or holds a charged battery in its
-        dark state; "battery" is a battery disconnected from its charger, in the same reservoir.
+        Which ensembles the reservoir or resonator sees. "both" charges, or holds a charged battery
+        in its dark state; "battery" is a battery disconnected from its charger.
     battery_noise, charger_noise : LocalNoise, optional
-        Default: those of the model.
+        Default: those of the model, at a resonator what T1 and T2 say; rates in 1/s there.
     name : str
         Shown in figures.
+    battery_detuning, charger_detuning : float, optional
+        Where the stage brings the lines' centres: minus the resonator's frequency, rad/s; in a
+        reservoir, where only their difference counts, in the unit of gamma. Default: the model's.
+    rise : float
+        Time constant of an exponential change from the detunings before, or length of a linear
+        one; at most the duration. What an exponential leaves, the next stage takes over.
+    rise_shape : "exponential" or "linear"
+    drives : sequence of Drive
+        Fields sent into the resonator; their times count from the stage's start.
+
+    Examples
+    --------
+    >>> Stage(5e-6, charger_detuning=4e8, rise=1e-7, name="store")
+    Stage(duration=5e-06, name='store', charger_detuning=400000000.0, rise=1e-07)
     """
 
     duration: float
@@ -43,6 +60,11 @@ class Stage:
     battery_noise: LocalNoise | None = None
     charger_noise: LocalNoise | None = None
     name: str = ""
+    battery_detuning: float | None = None
+    charger_detuning: float | None = None
+    rise: float = 0.0
+    rise_shape: RiseShape = "exponential"
+    drives: tuple[Drive, ...] = ()
 
     def __post_init__(self) -> None:
         if not (is_real(self.duration) and self.duration == math.inf):
@@ -53,14 +75,50 @@ class Stage:
         for name in ("battery_noise", "charger_noise"):
             if not isinstance(getattr(self, name), LocalNoise | None):
                 raise InputError(name, getattr(self, name), "must be a LocalNoise")
+        for name in ("battery_detuning", "charger_detuning"):
+            if getattr(self, name) is not None:
+                value = number_between(name, getattr(self, name), -1e15, 1e15)
+                object.__setattr__(self, name, value)
+        rise = finite_number("rise", self.rise, least=0.0)
+        if rise > self.duration * (1.0 + SAME_TIME):
+            raise InputError("rise", self.rise, f"must be at most the duration, {self.duration:g}")
+        object.__setattr__(self, "rise", rise)
+        known_name("rise_shape", self.rise_shape, get_args(RiseShape))
+        object.__setattr__(self, "drives", _checked_drives(self.drives, self.duration))
 
     def __repr__(self) -> str:
         return model_text(self)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the stage is the model itself but for its noise."""
+        detuned = self.battery_detuning is not None or self.charger_detuning is not None
+        return self.coupled == "both" and not detuned and not self.drives
+
+
+def _checked_drives(drives: object, duration: float) -> tuple[Drive, ...]:
+    """Drives as a tuple, refused where one reaches beyond its stage."""
+    try:
+        found: tuple[Any, ...] = tuple(drives)  # type: ignore[arg-type]
+    except TypeError:
+        raise InputError("drives", drives, "must be a list of Drive") from None
+    for i, drive in enumerate(found):
+        if not isinstance(drive, Drive):
+            raise InputError(f"drives[{i}]", drive, "must be a Drive")
+        begin, end = drive.extent
+        if begin < -SAME_TIME * drive.duration_s or end > duration * (1.0 + SAME_TIME):
+            text = f"lasts from {begin:g} to {end:g}: must lie in its stage, 0 to {duration:g}"
+            raise InputError(f"drives[{i}]", drive, text)
+    return found
+
 
 @dataclass(frozen=True)
 class Pulse:
-    """Dephasing of every spin by itself, in no time.
+    r"""Dephasing of every spin by itself, or a rotation of one ensemble or both, in no time.
+
+    A rotation by theta about the axis :math:`(\cos\varphi, \sin\varphi, 0)` is
+    :math:`U=\exp[-i\theta(J^x\cos\varphi+J^y\sin\varphi)]`, with :math:`\varphi` in the frame
+    in which the detunings are given: the resonator's, or the charger's of a reservoir.
 
     Parameters
     ----------
@@ -69,16 +127,53 @@ class Pulse:
         at 1 each spin is left as a mixture of up and down.
     name : str
         Shown in figures.
+    rotate_battery, rotate_charger : float
+        Angles theta, rad; pi inverts. 0: not this ensemble.
+    axis : float
+        Azimuth :math:`\varphi` of the axis, rad: 0 for x, pi/2 for y.
+    rotation_error : float
+        Standard deviation of the angle over the angle, normal and of each spin by itself, 0 to 1:
+        what of a Bloch vector is at right angles to the axis turns by theta and shrinks by
+        :math:`\exp(-(\sigma\theta)^2/2)`.
+
+    Examples
+    --------
+    >>> import math
+    >>> Pulse(rotate_charger=math.pi, name="invert")
+    Pulse(name='invert', rotate_charger=3.141592653589793)
     """
 
     dephase_battery: float = 0.0
     dephase_charger: float = 0.0
     name: str = ""
+    rotate_battery: float = 0.0
+    rotate_charger: float = 0.0
+    axis: float = 0.0
+    rotation_error: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("dephase_battery", "dephase_charger"):
-            object.__setattr__(self, name, number_between(name, getattr(self, name), 0.0, 1.0))
+        for name, least, most in (
+            ("dephase_battery", 0.0, 1.0),
+            ("dephase_charger", 0.0, 1.0),
+            ("rotate_battery", -MOST_TURN, MOST_TURN),
+            ("rotate_charger", -MOST_TURN, MOST_TURN),
+            ("axis", -MOST_TURN, MOST_TURN),
+            ("rotation_error", 0.0, 1.0),
+        ):
+            object.__setattr__(self, name, number_between(name, getattr(self, name), least, most))
+        if self.rotates and self.dephases:
+            raise InputError("pulse", self, "rotates or dephases: write two pulses")
         _refuse_no_text(self.name)
+
+    @property
+    def dephases(self) -> bool:
+        """Whether any coherence is lost by itself."""
+        return self.dephase_battery > 0.0 or self.dephase_charger > 0.0
+
+    @property
+    def rotates(self) -> bool:
+        """Whether an ensemble is turned."""
+        return self.rotate_battery != 0.0 or self.rotate_charger != 0.0
 
     def __repr__(self) -> str:
         return model_text(self)
@@ -129,7 +224,7 @@ def total_duration(protocol: Protocol) -> float:
 def simplified(
     protocol: Protocol, battery_noise: LocalNoise, charger_noise: LocalNoise
 ) -> Protocol:
-    """The same protocol without pulses of strength zero or after all times, equal stages joined.
+    """The same protocol without pulses that do nothing or come after all times, stages joined.
 
     The noise of every stage is filled in, from the arguments where it has none of its own.
 
@@ -142,19 +237,70 @@ def simplified(
         if steps and isinstance(steps[-1], Stage) and steps[-1].duration == math.inf:
             break
         if isinstance(step, Pulse):
-            if step.dephase_battery > 0.0 or step.dephase_charger > 0.0:
+            if step.dephases or step.rotates:
                 steps.append(step)
             continue
         battery, charger = step.battery_noise or battery_noise, step.charger_noise or charger_noise
+        step = replace(step, battery_noise=battery, charger_noise=charger)
         before = steps[-1] if steps else None
-        if isinstance(before, Stage) and (
-            (before.coupled, before.battery_noise, before.charger_noise)
-            == (step.coupled, battery, charger)
-        ):
+        if isinstance(before, Stage) and _goes_on(before, step):
             steps[-1] = replace(before, duration=before.duration + step.duration)
         else:
-            steps.append(replace(step, battery_noise=battery, charger_noise=charger))
+            steps.append(step)
     return tuple(steps)
+
+
+def _goes_on(before: Stage, step: Stage) -> bool:
+    """Whether nothing is switched between two stages."""
+    if before.drives or step.drives:
+        return False
+    unsettled = before.rise > 0.0 and before.rise_shape == "exponential"
+    if unsettled and (before.rise, before.rise_shape) != (step.rise, step.rise_shape):
+        return False
+    same = ("coupled", "battery_noise", "charger_noise", "battery_detuning", "charger_detuning")
+    return all(getattr(before, name) == getattr(step, name) for name in same)
+
+
+def courses(protocol: Protocol, own: tuple[float, float]) -> tuple[tuple[Course, Course], ...]:
+    """How the detunings of battery and charger go over each stage; `own` are the model's.
+
+    >>> stages = (Stage(1.0, battery_detuning=2.0, rise=1.0, rise_shape="linear"), Stage(1.0))
+    >>> [of_battery.before for of_battery, _ in courses(stages, own=(0.0, 0.0))]
+    [0.0, 2.0]
+    """
+    now, found = own, []
+    for step in protocol:
+        if not isinstance(step, Stage):
+            continue
+        towards = [
+            mine if to is None else to
+            for mine, to in zip(own, (step.battery_detuning, step.charger_detuning), strict=True)
+        ]
+        pair = [
+            Course(before, after, step.rise, step.rise_shape)
+            for before, after in zip(now, towards, strict=True)
+        ]
+        found.append((pair[0], pair[1]))
+        now = (pair[0].value_after(step.duration), pair[1].value_after(step.duration))
+    return tuple(found)
+
+
+def beyond_sudden(protocol: Protocol) -> str | None:
+    """The first thing in a protocol beyond stages that couple, with noise, and dephasing.
+
+    >>> beyond_sudden((Stage(1.0, "none"), Pulse(rotate_battery=1.0)))
+    'protocol[1].rotate_battery'
+    """
+    for i, step in enumerate(protocol):
+        fields = (
+            ("rotate_battery", "rotate_charger")
+            if isinstance(step, Pulse)
+            else ("battery_detuning", "charger_detuning", "drives")
+        )
+        for name in fields:
+            if getattr(step, name) not in (None, 0.0, ()):
+                return f"protocol[{i}].{name}"
+    return None
 
 
 def begun(protocol: Protocol, time: float) -> Protocol:

@@ -124,6 +124,13 @@ class Drive:
         return self.amplitude * np.exp(-0.5 * ((t - self.start_s) / self.standard_deviation) ** 2)
 
     @property
+    def extent(self) -> tuple[float, float]:
+        """Start and end, s; of a Gaussian pulse between its half maxima."""
+        if self.shape == "square":
+            return self.start_s, self.start_s + self.duration_s
+        return self.start_s - 0.5 * self.duration_s, self.start_s + 0.5 * self.duration_s
+
+    @property
     def standard_deviation(self) -> float:
         """Of a Gaussian pulse's amplitude, s."""
         return self.duration_s / math.sqrt(8.0 * math.log(2.0))

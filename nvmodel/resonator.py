@@ -18,7 +18,7 @@ from darkbattery.nvmodel.battery import MOST_NBAR, CollectiveBattery, thermal_oc
 from darkbattery.nvmodel.display import model_html, model_text
 from darkbattery.nvmodel.ensemble import SpinEnsemble
 from darkbattery.nvmodel.held import Held, given
-from darkbattery.nvmodel.protocol import Protocol
+from darkbattery.nvmodel.protocol import Protocol, Stage, checked_protocol
 from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.refusal import InputError, finite_number, number_between
 
@@ -149,7 +149,11 @@ class ResonatorBattery:
     battery_detuning_hz, charger_detuning_hz : float
         Centres of the lines minus the resonator's frequency, Hz.
     drive : Drive, optional
-        A coherent field sent into the resonator.
+        A coherent field sent into the resonator; in a protocol they stand in its stages.
+    protocol : sequence of Stage and Pulse
+        What happens when, in s and rad/s; empty: one stage that lasts for ever. Before the first
+        stage the detunings are the model's. Outputs at the very time of a pulse or of a new stage
+        are read after it.
 
     Examples
     --------
@@ -171,9 +175,9 @@ class ResonatorBattery:
     battery_detuning_hz: float = 0.0
     charger_detuning_hz: float = 0.0
     drive: Drive | None = None
+    protocol: Protocol = ()
 
     reservoir: ClassVar[None] = None  # the spins share the resonator
-    protocol: ClassVar[Protocol] = ()  # nothing is switched but the drive
     burst_rate: ClassVar[None] = None  # `meanfield.growth_rate` says
 
     def __post_init__(self) -> None:
@@ -186,6 +190,10 @@ class ResonatorBattery:
         for name in ("battery_detuning_hz", "charger_detuning_hz"):
             value = number_between(name, getattr(self, name), -1e15, 1e15)
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "protocol", checked_protocol(self.protocol))
+        if self.protocol and self.drive is not None:
+            text = "must be None with a protocol: its stages have drives"
+            raise InputError("drive", self.drive, text)
 
     def __repr__(self) -> str:
         return model_text(self)
@@ -204,6 +212,19 @@ class ResonatorBattery:
     def nbar(self) -> float:
         """Mean thermal photon number of the resonator's surroundings."""
         return self.resonator.nbar
+
+    @property
+    def stages(self) -> Protocol:
+        """The protocol, one endless stage where none was given."""
+        return self.protocol or (Stage(math.inf),)
+
+    @property
+    def detunings(self) -> tuple[float, float]:
+        """Of the lines of battery and charger before the first stage, rad/s."""
+        return (
+            2.0 * math.pi * self.battery_detuning_hz,
+            2.0 * math.pi * self.charger_detuning_hz,
+        )
 
     @property
     def ensembles(self) -> tuple[SpinEnsemble, ...]:
@@ -293,10 +314,13 @@ class ResonatorBattery:
         Raises
         ------
         InputError
-            Where the estimate exceeds the tolerance; names the largest cause. Also with a drive.
+            Where the estimate exceeds the tolerance; names the largest cause. Also with a drive
+            or a protocol.
         """
         if self.drive is not None:
             raise InputError("drive", self.drive, "must be None: a shared reservoir is not driven")
+        if self.protocol:
+            raise InputError("protocol", self.protocol, "must be (): eliminate one stage by itself")
         error = self.elimination_error()
         allowed = SMALL_ELIMINATION_ERROR if tolerance is None else tolerance
         finite_number("tolerance", allowed, least=0.0)

@@ -22,7 +22,13 @@ from darkbattery.nvmodel import (
 )
 from darkbattery.nvmodel.battery import MOST_SPINS, charger_spins
 from darkbattery.nvmodel.dicke import DickeBattery
-from darkbattery.nvmodel.refusal import InputError, finite_number, known_name, whole_number
+from darkbattery.nvmodel.refusal import (
+    InputError,
+    finite_number,
+    known_name,
+    number_between,
+    whole_number,
+)
 from darkbattery.runs.schema import (
     ANY_NAME,
     AT_RESONATOR,
@@ -37,6 +43,7 @@ from darkbattery.runs.schema import (
 
 Model = CollectiveBattery | ResonatorBattery | DickeBattery
 
+IN_RADIANS = {"_hz": 2.0 * math.pi, "_deg": math.pi / 180.0}  # what a field's ending says
 NAMED_STARTS = ("battery_start", "charger_start")  # a name, or a table
 
 
@@ -108,6 +115,7 @@ def build_model(fields: Mapping[str, Any]) -> Model:
         battery_detuning_hz=tables.get("battery_detuning_hz", 0.0),
         charger_detuning_hz=tables.get("charger_detuning_hz", 0.0),
         drive=None if drive is None else _built("model.drive", Drive, drive),
+        protocol=_protocol(tables.get("protocol", {})),
     )
 
 
@@ -138,8 +146,7 @@ def _collective(fields: dict[str, Any]) -> CollectiveBattery:
         if name in fields:
             fields[name] = _noise(f"model.{name}", fields[name])
     if "protocol" in fields:
-        steps = fields["protocol"].items()
-        fields["protocol"] = tuple(_step(f"model.protocol.{name}", name, f) for name, f in steps)
+        fields["protocol"] = _protocol(fields["protocol"])
     return CollectiveBattery(**fields)
 
 
@@ -197,23 +204,44 @@ def _noise(name: str, fields: dict[str, Any]) -> LocalNoise:
         raise _prefixed(name, str(error)) from None
 
 
+def _protocol(steps: dict[str, Any]) -> tuple[Stage | Pulse, ...]:
+    return tuple(_step(f"model.protocol.{name}", name, fields) for name, fields in steps.items())
+
+
 def _step(path: str, name: str, fields: dict[str, Any]) -> Stage | Pulse:
     """A stage if it has a duration, else a pulse."""
     if "duration" not in fields:
         for key in fields:
             if key not in PULSE:
                 raise InputError(f"{path}.{key}", fields[key], "a stage needs a duration")
-        pulse: Pulse = _built(path, Pulse, {**fields, "name": name})
+        pulse: Pulse = _built(path, Pulse, {**_in_radians(path, fields), "name": name})
         return pulse
     for key in PULSE:
         if key in fields:
             raise InputError(f"{path}.{key}", fields[key], "a pulse has no duration")
-    given = dict(fields)
+    given = _in_radians(path, fields)
     for key in ("battery_noise", "charger_noise"):
         if key in given:
             given[key] = _noise(f"{path}.{key}", given[key])
+    drives = given.pop("drives", {})
+    given["drives"] = tuple(
+        _built(f"{path}.drives.{one}", Drive, drive) for one, drive in drives.items()
+    )
     stage: Stage = _built(path, Stage, {**given, "name": name})
     return stage
+
+
+def _in_radians(path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A step's fields as Python names them: hertz and degrees, by their endings, in radians."""
+    found = {}
+    for key, value in fields.items():
+        ending = next((one for one in IN_RADIANS if key.endswith(one)), None)
+        if ending is None:
+            found[key] = value
+        else:
+            number = number_between(f"{path}.{key}", value, -1e14, 1e14)
+            found[key.removesuffix(ending)] = IN_RADIANS[ending] * number
+    return found
 
 
 def _spins(name: str, fields: dict[str, Any] | None) -> SpinEnsemble | None:

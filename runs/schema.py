@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from darkbattery.nvmodel.battery import BatteryStart, ChargerStart
+from darkbattery.nvmodel.course import RiseShape
 from darkbattery.nvmodel.dicke import Arrangement
 from darkbattery.nvmodel.observables import OBSERVABLES
 from darkbattery.nvmodel.protocol import Coupled
@@ -87,13 +88,46 @@ PREPARATION: Table = {
 PULSE: Table = {
     "dephase_battery": Field("number", "share of the battery's coherence that is lost, 0 to 1"),
     "dephase_charger": Field("number", "share of the charger's"),
+    "rotate_battery_deg": Field(
+        "number", "instead: angle that the battery turns; 180 inverts", "0"
+    ),
+    "rotate_charger_deg": Field("number", "angle that the charger turns", "0"),
+    "axis_deg": Field("number", "azimuth of the axis: 0 for x, 90 for y", "0"),
+    "rotation_error": Field(
+        "number", "standard deviation of the angle over the angle, of each spin by itself", "0"
+    ),
 }
 STAGE: Table = {
-    "duration": Field("number", "of a stage; a pulse has none"),
-    "coupled": Field("text", "which ensembles the reservoir sees", "both", get_args(Coupled)),
+    "duration": Field("number", "of a stage, in the unit of times; a pulse has none"),
+    "coupled": Field("text", "which ensembles the field sees", "both", get_args(Coupled)),
     "battery_noise": Section("in place of the model's", NOISE),
     "charger_noise": Section("in place of the model's", NOISE),
+    "rise": Field(
+        "number",
+        "time constant of an exponential change from the detunings before, or length of a linear "
+        "one; at most the duration",
+        "0: at once",
+    ),
+    "rise_shape": Field("text", "how they change", "exponential", get_args(RiseShape)),
     **PULSE,
+}
+IN_RESERVOIR: Table = {
+    **STAGE,
+    "battery_detuning": Field("number", "where the stage brings the battery", "the model's"),
+    "charger_detuning": Field("number", "where it brings the charger", "the model's"),
+}
+DRIVE: Table = {
+    "amplitude": Field("number", r"$\eta$, rad/s", REQUIRED),
+    "duration_s": Field("number", "s", REQUIRED),
+    "start_s": Field("number", "s, from the start of the stage", "0"),
+    "shape": Field("text", "its envelope", "square", get_args(PulseShape)),
+    "detuning_hz": Field("number", "from the resonator, Hz", "0"),
+}
+WITH_MODE: Table = {
+    **STAGE,
+    "battery_detuning_hz": Field("number", "where the stage brings the battery", "the model's"),
+    "charger_detuning_hz": Field("number", "where it brings the charger", "the model's"),
+    "drives": Section("fields that are sent in", {ANY_NAME: Section("one of them", DRIVE)}),
 }
 COLLECTIVE: Table = {
     "n_battery": Field("whole", "number of battery spins, >= 1", REQUIRED),
@@ -119,7 +153,7 @@ COLLECTIVE: Table = {
     "detuning": Field("number", r"$\omega_B-\omega_C$", "0"),
     "protocol": Section(
         "stages and pulses, one after the other in the order of the file",
-        {ANY_NAME: Section("a stage if it has a duration, else a pulse", STAGE)},
+        {ANY_NAME: Section("a stage if it has a duration, else a pulse", IN_RESERVOIR)},
     ),
     "detector_efficiency": Field(
         "number",
@@ -130,7 +164,11 @@ COLLECTIVE: Table = {
 SPINS: Table = {
     "number": Field("whole", "number of spins", REQUIRED),
     "coupling_hz": Field("number", r"$g/2\pi$ of one spin, Hz", REQUIRED),
-    "polarisation": Field("number", r"$\lvert\langle\sigma_z\rangle\rvert$ at the start", "1"),
+    "polarisation": Field(
+        "number",
+        r"$\langle\sigma_z\rangle$ at the start: of the battery downwards, of the charger upwards",
+        "1",
+    ),
     "t1_s": Field("number", "spin-lattice relaxation time, s", "infinite"),
     "t2_s": Field("number", "homogeneous coherence time, s", "2 T1"),
     "equilibrium": Field("number", r"$\langle\sigma_z\rangle$ that T1 relaxes towards", "thermal"),
@@ -145,8 +183,8 @@ SPINS: Table = {
     ),
 }
 AT_RESONATOR: Table = {
-    "battery": Section("the ensemble that is charged, all down; may be absent", SPINS),
-    "charger": Section("the ensemble that charges it, all up", SPINS, REQUIRED),
+    "battery": Section("the ensemble that is charged; may be absent", SPINS),
+    "charger": Section("the ensemble that charges it", SPINS, REQUIRED),
     "resonator": Section(
         "one mode and its surroundings",
         {
@@ -157,18 +195,13 @@ AT_RESONATOR: Table = {
         },
         REQUIRED,
     ),
-    "drive": Section(
-        "a coherent field that is sent in",
-        {
-            "amplitude": Field("number", r"$\eta$, rad/s", REQUIRED),
-            "duration_s": Field("number", "s", REQUIRED),
-            "start_s": Field("number", "s", "0"),
-            "shape": Field("text", "its envelope", "square", get_args(PulseShape)),
-            "detuning_hz": Field("number", "from the resonator, Hz", "0"),
-        },
-    ),
+    "drive": Section("a coherent field that is sent in; without a protocol", DRIVE),
     "battery_detuning_hz": Field("number", "centre of the line less the resonator's, Hz", "0"),
     "charger_detuning_hz": Field("number", "the same of the charger", "0"),
+    "protocol": Section(
+        "stages and pulses, one after the other in the order of the file",
+        {ANY_NAME: Section("a stage if it has a duration, else a pulse", WITH_MODE)},
+    ),
 }
 DICKE: Table = {
     "n_battery": Field("whole", "number of spins, and of photons at the start", REQUIRED),

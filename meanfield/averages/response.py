@@ -154,6 +154,9 @@ def _at_rest(model: ResonatorBattery) -> Iterator[tuple[SpinEnsemble, float]]:
     for spins, centre in centres:
         if spins.line is None and math.isinf(spins.coherence_time):
             raise InputError("t2_s", spins.t2_s, "must be finite for spins without a line")
+        if spins.polarisation < 0.0:
+            text = "must be >= 0: all spins are down here"
+            raise InputError("polarisation", spins.polarisation, text)
         yield spins, 2.0 * math.pi * centre
 
 

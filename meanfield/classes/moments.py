@@ -172,6 +172,8 @@ def _mean_inversion(start: Preparation, spins: int) -> float:
 
 @system_of.register
 def _(model: ResonatorBattery, classes: int) -> System:
+    if model.protocol:
+        raise InputError("protocol", model.protocol, "not in the semiclassical engine")
     frame = 0.0 if model.drive is None else model.drive.detuning_hz
     width, parts = bandwidth(model), []
     for spins, shift, ensemble in (

@@ -156,6 +156,8 @@ def forecast(
         raise InputError("model.battery", None, "must be given: a plan charges a battery")
     if model.drive is not None:
         raise InputError("model.drive", model.drive, "must be absent: a plan charges in the dark")
+    if model.protocol:
+        raise InputError("model.protocol", model.protocol, "must be absent: a plan charges once")
     rates, growth = estimates(model), growth_rate(model)
     if growth <= 0.0:
         return _without_burst(model, rates, growth)

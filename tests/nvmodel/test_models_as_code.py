@@ -48,7 +48,18 @@ AT_CAVITY = ResonatorBattery(
     battery=SpinEnsemble(5, 1.0, line=Multiplet(Gaussian(1e6), (-1e6, 1e6), (0.5, 0.5))),
     drive=Drive(amplitude=1.0, duration_s=1e-6),
 )
-MODELS = (PLAIN, NOISY, AT_CAVITY, DickeBattery(n_battery=2, coupling=np.float64(0.1)))
+SEQUENCE = ResonatorBattery(
+    charger=SpinEnsemble(number=10, coupling=2.0, polarisation=-0.9),
+    resonator=CAVITY,
+    battery=SPINS,
+    charger_detuning_hz=6e7,
+    protocol=[
+        Pulse(rotate_charger=math.pi, axis=np.float64(0.5), rotation_error=0.01, name="invert"),
+        Stage(1e-6, battery_detuning=0.0, rise=np.float64(1e-7), rise_shape="linear"),
+        Stage(2e-6, drives=[Drive(1.0, 1e-7)], charger_noise=LocalNoise(emission=3.0)),
+    ],
+)
+MODELS = (PLAIN, NOISY, AT_CAVITY, SEQUENCE, DickeBattery(n_battery=2, coupling=np.float64(0.1)))
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)

@@ -5,7 +5,7 @@ import tomllib
 import pytest
 import tomli_w
 
-from darkbattery.nvmodel import InputError, LocalNoise, Polarised, Pulse, Stage
+from darkbattery.nvmodel import Drive, InputError, LocalNoise, Polarised, Pulse, Stage
 from darkbattery.runs.definition import (
     find_definition,
     parse_definition,
@@ -201,3 +201,72 @@ def test_protocols_and_noise_by_tables():
 def test_bad_protocols_are_refused_by_their_path(old, new, message):
     with pytest.raises(InputError, match=re.escape(message)):
         parse_definition(tomllib.loads(PROTOCOL.replace(old, new)))
+
+
+SEQUENCE = """
+[model]
+charger_detuning_hz = 60e6
+[model.resonator]
+frequency_hz = 3.18e9
+linewidth_fwhm_hz = 13.8e6
+[model.battery]
+number = 1e12
+coupling_hz = 1.0
+[model.charger]
+number = 5e12
+coupling_hz = 1.0
+polarisation = -0.99
+[model.protocol]
+invert = { rotate_charger_deg = 180, rotation_error = 0.02 }
+burst = { duration = 6e-6, charger_detuning_hz = 0, rise = [1e-7, 5e-7] }
+[model.protocol.release]
+duration = 1e-5
+battery_noise = { emission = 100.0 }
+drives.trigger = { amplitude = 1e3, duration_s = 1e-6, start_s = 2e-6 }
+[run]
+engine = "semiclassical"
+method = "sample"
+runs = 10
+times = [0.0, 1e-6]
+"""
+
+
+def test_a_sequence_at_a_resonator_by_tables():
+    definition = parse_definition(tomllib.loads(SEQUENCE))
+    again = parse_definition(tomllib.loads(tomli_w.dumps(definition_content(definition))))
+    assert again == definition
+    assert [point.label for point in definition.points()] == [
+        "protocol.burst.rise=1e-07",
+        "protocol.burst.rise=5e-07",
+    ]
+    model = definition.points()[0].model
+    assert model.detunings == (0.0, 2.0 * math.pi * 60e6)
+    assert model.protocol == (
+        Pulse(rotate_charger=math.pi, rotation_error=0.02, name="invert"),
+        Stage(6e-6, charger_detuning=0.0, rise=1e-7, name="burst"),
+        Stage(
+            1e-5,
+            battery_noise=LocalNoise(emission=100.0),
+            drives=(Drive(amplitude=1e3, duration_s=1e-6, start_s=2e-6),),
+            name="release",
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("charger_detuning_hz = 0,", "charger_detuning = 0,", "'charger_detuning': unknown; did"),
+        ("charger_detuning_hz = 0,", 'charger_detuning_hz = "0",', "detuning_hz = '0': must be a"),
+        ("rise = [1e-7, 5e-7]", "rise = 7e-6", "burst.rise = 7e-06: must be at most the duration"),
+        ("rise = [1e-7, 5e-7]", "rise = nan", "burst.rise = nan: must be a finite number"),
+        ("deg = 180,", "deg = inf,", "invert.rotate_charger_deg = inf: must be a number"),
+        ("deg = 180,", "deg = 1e9,", "invert.rotate_charger = 17453292.5"),
+        ("start_s = 2e-6", "start_s = 9.5e-6", "release.drives[0] = Drive("),
+        ("amplitude = 1e3", "amplitude = -1", "release.drives.trigger.amplitude = -1: must be"),
+        ("deg = 180,", "deg = 180, dephase_charger = 1,", "rotates or dephases: write two"),
+    ],
+)
+def test_bad_sequences_are_refused_by_their_path(old, new, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        parse_definition(tomllib.loads(SEQUENCE.replace(old, new)))

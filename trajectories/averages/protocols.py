@@ -24,7 +24,7 @@ from darkbattery.nvmodel.protocol import (
 )
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Reading, Solution
-from darkbattery.trajectories.jumps.stages import instead_of_averages
+from darkbattery.trajectories.jumps.stages import instead_of_averages, refuse_unknown_switching
 from darkbattery.trajectories.propagate.collective_stages import applies, collective_states
 from darkbattery.trajectories.propagate.dephasing import dephased
 from darkbattery.trajectories.propagate.generator import INTEGRALS, Generator, Rates
@@ -79,7 +79,8 @@ def timed_averages(battery: CollectiveBattery, times: Array, names: tuple[str, .
 
 
 def refuse_large_averages(battery: CollectiveBattery, times: Array) -> None:
-    """Refuse what `timed_averages` refuses for its size, without computing anything."""
+    """Refuse what `timed_averages` refuses, without computing anything."""
+    refuse_unknown_switching(battery)
     steps = simplified(battery.stages, battery.battery_noise, battery.charger_noise)
     parts = 2 if battery.detuning != 0.0 else 1
     start, _ = _start(battery, parts)

@@ -12,7 +12,7 @@ from scipy import special
 from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.preparation import DickeState, Preparation
-from darkbattery.nvmodel.protocol import Pulse, Stage, end_of, endless
+from darkbattery.nvmodel.protocol import Pulse, Stage, beyond_sudden, end_of, endless
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.trajectories.jumps.local_noise import (
     Amplitudes,
@@ -216,8 +216,23 @@ def log_binomials(spins: int) -> Array:
     )
 
 
+def refuse_unknown_switching(battery: CollectiveBattery) -> None:
+    """Refuse what the irreps here do not have of a protocol.
+
+    >>> refuse_unknown_switching(CollectiveBattery(1, 2, protocol=(Pulse(rotate_battery=1.0),)))
+    Traceback (most recent call last):
+        ...
+    darkbattery.nvmodel.refusal.InputError: protocol[0].rotate_battery = ...
+    """
+    field = beyond_sudden(battery.protocol)
+    if field is not None:
+        text = "not in the quantum engine of a reservoir; use meanfield"
+        raise InputError(field, battery.protocol, text)
+
+
 def refuse_many_real_spins(battery: CollectiveBattery) -> None:
     """Refuse runs of real spins whose tables, or whose eigenvectors, memory does not hold."""
+    refuse_unknown_switching(battery)
     sizes = (battery.n_battery, battery.n_charger)
     if sum(sizes) > MOST_REAL_SPINS:
         raise InputError(

@@ -110,6 +110,8 @@ def refuse_what_mixes_ladders(model: ResonatorBattery) -> None:
         raise InputError("battery", None, f"must be an ensemble with a resonator; {ELSEWHERE}")
     if model.drive is not None:
         raise InputError("drive", model.drive, f"must be None here: Q is conserved; {ELSEWHERE}")
+    if model.protocol:
+        raise InputError("protocol", model.protocol, f"must be () here; {ELSEWHERE}")
     if battery.coupling != charger.coupling:
         couplings = (battery.coupling, charger.coupling)
         raise InputError("coupling", couplings, f"must be equal here; {ELSEWHERE}")

@@ -1,0 +1,79 @@
+r"""How a detuning goes from one value to the next: at once, linearly, or as 1 - exp(-s/rise).
+
+.. math:: D(s) = D_1 + (D_0 - D_1)\,f(s/\tau),\qquad f(x) = e^{-x}\ \text{or}\ \max(1-x, 0)
+
+Field coils and their supplies have an inductance and a resistance: a step of the voltage is an
+exponential of the field.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+RiseShape = Literal["exponential", "linear"]
+
+
+@dataclass(frozen=True)
+class Course:
+    r"""A detuning over one stage; times count from the stage's start.
+
+    Attributes
+    ----------
+    before, after : float
+        D_0, which the stage takes over, and D_1, where it goes; rad/s or the unit of gamma.
+    rise : float
+        tau; 0 for a step.
+    shape : "exponential" or "linear"
+
+    Examples
+    --------
+    >>> Course(0.0, 2.0, rise=1.0, shape="linear").at([0.0, 0.5, 3.0])
+    array([0., 1., 2.])
+    """
+
+    before: float
+    after: float
+    rise: float = 0.0
+    shape: RiseShape = "exponential"
+
+    @property
+    def still(self) -> bool:
+        """Whether it has the same value at all times of the stage."""
+        return self.rise == 0.0 or self.before == self.after
+
+    def at(self, since: ArrayLike) -> Array:
+        """D at times `since` the start; at a step, that after it."""
+        s = np.asarray(since, dtype=float)
+        if self.still:
+            return np.full(s.shape, self.after)
+        x = s / self.rise
+        left = np.exp(-x) if self.shape == "exponential" else np.maximum(1.0 - x, 0.0)
+        return np.asarray(self.after + (self.before - self.after) * left)
+
+    def turned(self, since: ArrayLike) -> Array:
+        """The integral of D from the start on: the phase that it makes.
+
+        >>> Course(1.0, 0.0, rise=2.0).turned(float("inf"))
+        array(2.)
+        """
+        s = np.asarray(since, dtype=float)
+        whole = self.after * s if self.after else np.zeros(s.shape)
+        if self.still:
+            return whole
+        x = s / self.rise
+        if self.shape == "exponential":
+            part = -np.expm1(-x)
+        else:
+            y = np.minimum(x, 1.0)
+            part = y * (1.0 - 0.5 * y)
+        return np.asarray(whole + (self.before - self.after) * self.rise * part)
+
+    def value_after(self, duration: float) -> float:
+        """What the next stage takes over."""
+        if self.still or duration == math.inf:
+            return self.after
+        return float(self.at(duration))
