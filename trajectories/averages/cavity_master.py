@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import constants
 
 from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.method import Method, Problem, Work, able, refused_by
@@ -30,6 +29,7 @@ from darkbattery.trajectories.reading.entanglement import (
     log_negativity_and_rate,
     transpose_blocks,
 )
+from darkbattery.trajectories.reading.light import in_light_and_joules
 from darkbattery.trajectories.reading.readout import (
     ENERGIES,
     FROM_ENERGY,
@@ -283,29 +283,21 @@ def _observables(
     reservoir = CollectiveBattery(n_b, n_c, nbar=cavity.nbar)
     energy, in_charger = 0.5 + z / n_b, 0.5 + (total - z) / n_c
     kappa, nbar = cavity.kappa, cavity.nbar
-    emission, absorption = (
-        kappa * (nbar + 1.0) * found.photons,
-        kappa * nbar * (found.photons + 1.0),
-    )
     emitted = kappa * (nbar + 1.0) * found.counted
     absorbed = kappa * nbar * (found.counted + times)
     at_first = float(thermal_field(nbar, most_photons) @ np.arange(most_photons + 1.0))
     balance = n_b * energy + n_c * in_charger + found.photons + emitted - absorbed - n_c - at_first
-    quantum = constants.h * model.resonator.frequency_hz
     values = {
         "battery_energy": energy,
         "charger_energy": in_charger,
         "power": mean("battery_z", found.rates) / n_b,
-        "emission_rate": emission,
-        "absorption_rate": absorption,
         "emitted_photons": emitted,
         "absorbed_photons": absorbed,
         "photons": found.photons,
-        "output_power": quantum * (emission - absorption),
-        "battery_energy_joule": quantum * n_b * energy,
-        "charger_energy_joule": quantum * n_c * in_charger,
         "excitation_balance": balance / (n_b + n_c),
     }
+    lines = in_light_and_joules(model)
+    values |= {name: line.at(values[line.of]) for name, line in lines.items()}
     distributions, populated = {}, None
     if set(NEED_POPULATIONS) & set(names):
         populated = populations(basis, chains, found.states.real)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import constants
 
 from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.errors import Unseen, unseen_runs
@@ -41,6 +40,7 @@ from darkbattery.trajectories.jumps.tally import (
     moments_of,
     photon_distribution,
 )
+from darkbattery.trajectories.reading.light import in_light_and_joules
 from darkbattery.trajectories.reading.readout import ENERGIES, FROM_ENERGY, derived
 from darkbattery.trajectories.space.cavity_space import (
     Cavity,
@@ -105,25 +105,10 @@ class CavityStudy:
         errors: dict[str, Array | None] = {
             name: error_of(sums[row], missed[name]) for name, row in found.items()
         }
-        emission, absorption = cavity.kappa * (cavity.nbar + 1.0), cavity.kappa * cavity.nbar
-        quantum = constants.h * self.model.resonator.frequency_hz
-        n, dn = values["photons"], errors["photons"]
-        assert dn is not None
-        net = emission - absorption
-        for name, of, error, factor, shift in (
-            ("emission_rate", n, dn, emission, 0.0),
-            ("absorption_rate", n, dn, absorption, absorption),
-            ("output_power", n, dn, quantum * net, -quantum * absorption),
-            *(
-                (f"{name}_joule", values[name], errors[name], quantum * spins, 0.0)
-                for name, spins in (
-                    ("battery_energy", basis.n_battery),
-                    ("charger_energy", basis.n_charger),
-                )
-            ),
-        ):
+        for name, line in in_light_and_joules(self.model).items():
+            error = errors[line.of]
             assert error is not None
-            values[name], errors[name] = factor * of + shift, factor * error
+            values[name], errors[name] = line.at(values[line.of]), line.factor * error
         energy = values["battery_energy"]
         reservoir = CollectiveBattery(basis.n_battery, basis.n_charger, nbar=cavity.nbar)
         values |= derived(self.names, reservoir, energy, None)
