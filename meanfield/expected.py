@@ -4,15 +4,19 @@
 for a shared reservoir without drive or line, and is a guide elsewhere.
 """
 
+from __future__ import annotations
+
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from darkbattery.meanfield.classes.moments import BATTERY, CHARGER, System
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAP = "errors.csv"
 # whose end a warning judges; the charger's falls like 1/N, and a share of it says nothing
@@ -37,6 +41,8 @@ def read_map() -> pd.DataFrame:
 
 @cache
 def _kept_map() -> pd.DataFrame:
+    import pandas as pd
+
     with resources.as_file(resources.files("darkbattery.meanfield") / MAP) as path:
         return pd.read_csv(path)
 

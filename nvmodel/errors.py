@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import chdtri, ndtr, stdtrit
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
@@ -47,7 +47,7 @@ def confidence_factor(runs: int, sigmas: float = SIGMAS) -> float:
     """
     if runs < 2:
         return math.nan
-    return float(stdtrit(runs - 1, ndtr(sigmas)))
+    return float(scipy.special.stdtrit(runs - 1, scipy.special.ndtr(sigmas)))
 
 
 def mean_error(
@@ -91,7 +91,7 @@ def least_variance_error(variance: ArrayLike, runs: int) -> Array:
     if runs < 2:
         return np.full(np.shape(variance), np.nan)
     free = runs - 1.0
-    upper = free / chdtri(free, 2.0 * ndtr(SIGMAS) - 1.0) - 1.0
+    upper = free / scipy.special.chdtri(free, 2.0 * scipy.special.ndtr(SIGMAS) - 1.0) - 1.0
     return np.asarray(variance) * max(upper / confidence_factor(runs), math.sqrt(2.0 / free))
 
 
@@ -109,7 +109,7 @@ def kinked_error(margin: ArrayLike, error: ArrayLike, runs: int) -> Array:
         below = np.where(x < 0.0, -x / sigma, 0.0)
     below = np.where(np.isnan(below), 0.0, np.minimum(below, 30.0))
     density = np.exp(-0.5 * below**2) / math.sqrt(2.0 * math.pi)
-    left = np.sqrt(np.maximum((1.0 + below**2) * ndtr(-below) - below * density, 0.0))
+    left = np.sqrt(np.maximum((1.0 + below**2) * scipy.special.ndtr(-below) - below * density, 0.0))
     return np.asarray(sigma * np.maximum(1.0 - below / confidence_factor(runs), left))
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from darkbattery.nvmodel.preparation import log_multiplicities
 
@@ -82,7 +82,8 @@ class Irreps:
         """ln of the number of states with at most k excitations, k = 0 ... N - 1."""
         n = float(self.spins)
         k = np.arange(self.spins, dtype=float)
-        logs = special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1)
+        ln_gamma = scipy.special.gammaln
+        logs = ln_gamma(n + 1) - ln_gamma(k + 1) - ln_gamma(n - k + 1)
         return np.logaddexp.accumulate(logs)
 
     def position(self, j: float, m: float) -> int:

@@ -7,8 +7,8 @@ that it is a list of (j, m) with probabilities; the states within one (j, m) sha
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 from darkbattery.nvmodel.display import model_text
 from darkbattery.nvmodel.refusal import InputError, finite_number, number_between, whole_number
@@ -125,8 +125,8 @@ def dicke_mixture(spins: int, start: Preparation, tail: float = 0.0) -> DickeMix
     for excitations in np.arange(highest, lowest - 1.0, -1.0):
         m = excitations - spins / 2
         ladders = np.arange(spins / 2, abs(m) - 0.25, -1.0)
-        logs = log_multiplicities(spins, ladders) + special.xlogy(excitations, start.up)
-        p = np.exp(logs + special.xlog1py(spins - excitations, -start.up))
+        logs = log_multiplicities(spins, ladders) + scipy.special.xlogy(excitations, start.up)
+        p = np.exp(logs + scipy.special.xlog1py(spins - excitations, -start.up))
         parts.append(np.column_stack([ladders, np.full(ladders.size, m), p]))
     table = np.concatenate(parts)
     table = table[np.lexsort((-table[:, 1], -table[:, 0]))]
@@ -157,6 +157,6 @@ def log_multiplicities(spins: int, j: Array) -> Array:
     >>> print(np.exp(log_multiplicities(4, np.array([2.0, 1.0, 0.0]))).round(9))
     [1. 3. 2.]
     """
-    total = special.gammaln(spins + 1.0) + np.log(2.0 * j + 1.0)
-    below = special.gammaln(spins / 2 + j + 2.0) + special.gammaln(spins / 2 - j + 1.0)
+    total = scipy.special.gammaln(spins + 1.0) + np.log(2.0 * j + 1.0)
+    below = scipy.special.gammaln(spins / 2 + j + 2.0) + scipy.special.gammaln(spins / 2 - j + 1.0)
     return np.asarray(total - below)

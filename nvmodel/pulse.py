@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import erf
 
 from darkbattery.nvmodel.display import model_text
 from darkbattery.nvmodel.refusal import finite_number, known_name, number_between
@@ -67,7 +67,7 @@ class Span:
         if self.width == math.inf:
             return self.amplitude * s
         whole = self.amplitude * self.width * math.sqrt(math.pi / 2.0)
-        found: NDArray[np.float64] = whole * erf(
+        found: NDArray[np.float64] = whole * scipy.special.erf(
             (s + self.since_centre) / (self.width * math.sqrt(2.0))
         )
         return found

@@ -12,7 +12,7 @@ import warnings
 from dataclasses import dataclass
 from typing import ClassVar, TypeGuard
 
-from scipy import constants
+import scipy
 
 from darkbattery.nvmodel.battery import MOST_NBAR, CollectiveBattery, thermal_occupation
 from darkbattery.nvmodel.display import model_html, model_text
@@ -71,7 +71,7 @@ class Resonator:
             kept = None if width is None else Held(finite_number(name, width, least=0.0))
             assign(name, kept)
         assign("temperature_k", finite_number("temperature_k", self.temperature_k, least=0.0))
-        hottest = MOST_NBAR * constants.h * frequency / constants.k
+        hottest = MOST_NBAR * scipy.constants.h * frequency / scipy.constants.k
         if self.temperature_k > hottest:
             raise InputError("temperature_k", self.temperature_k, f"must be at most {hottest:g}")
 
@@ -92,7 +92,7 @@ class Resonator:
         if self.temperature_k == 0.0:
             return 0.0
         return thermal_occupation(
-            constants.k * self.temperature_k / (constants.h * self.frequency_hz)
+            scipy.constants.k * self.temperature_k / (scipy.constants.h * self.frequency_hz)
         )
 
 

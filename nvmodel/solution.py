@@ -9,7 +9,6 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.display import solution_html, solution_text
@@ -19,6 +18,7 @@ from darkbattery.nvmodel.refusal import InputError, NotComputedError, finite_num
 from darkbattery.nvmodel.tally import RunSpans, Tally
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray
 
 Array = NDArray[np.float64]
@@ -262,6 +262,8 @@ class Solution(Mapping[str, Array]):
            n_battery  ratio  time observable  value  error
         0          2    5.0   0.0      power    2.0    NaN
         """
+        import pandas as pd
+
         columns = {name: self._parameter(name) for name in parameters}
         parts = []
         for name, values in self.values.items():
@@ -329,6 +331,8 @@ class Solution(Mapping[str, Array]):
 
         `time` is NaN for distributions over whole runs.
         """
+        import pandas as pd
+
         parts = []
         for name, d in self.distributions.items():
             over_time = d.weight.ndim == 2

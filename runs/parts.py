@@ -7,13 +7,13 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
-from pyarrow.parquet import read_schema
+from typing import TYPE_CHECKING, Any
 
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.tally import RunSpans
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RECORDS = "records"
 
@@ -41,6 +41,8 @@ class Parts:
 
     def columns(self) -> list[str]:
         """Names of the columns of what is there; empty where nothing is."""
+        from pyarrow.parquet import read_schema
+
         for path, _, _ in self._parts():
             return list(read_schema(path).names)
         return []

@@ -1,11 +1,12 @@
 """A result as tables for a terminal of any width: no number is ever shortened."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
@@ -17,6 +18,9 @@ from darkbattery.runs.study import Study
 from darkbattery.runs.summary import CLOSE, PEAKED, averages_name, curves, swept_names, unsure_peak
 from darkbattery.runs.tables import Column, Fitted, Listing
 from darkbattery.runs.units import OWN, OWN_NOTE, clock, unit_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST_POINTS, ENDS = 40, 8  # printed; beyond, so many of the first and of the last
 SI = {"J": "J", "W": "W", "s": "s", "/s": "Hz"}  # written with prefixes, and how

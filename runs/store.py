@@ -1,5 +1,7 @@
 """The result folder: written aside, renamed when whole, read back."""
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import json
@@ -9,9 +11,8 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import tomli_w
 
 from darkbattery.nvmodel.refusal import InputError
@@ -21,6 +22,9 @@ from darkbattery.runs.definition import RunDefinition, parse_definition
 from darkbattery.runs.models import nested, written
 from darkbattery.runs.study import Study
 from darkbattery.runs.tomlfile import read_toml
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DEFINITION = "definition.toml"
 TABLE = "table.parquet"
@@ -139,6 +143,8 @@ def save(study: Study, provenance: dict[str, Any], folder: Path) -> None:
 
 def load(folder: Path) -> Result:
     """Read a result folder; InputError if it is not one, not whole, or not as it was written."""
+    import pandas as pd
+
     if not (folder / DEFINITION).is_file():
         raise InputError("result folder", str(folder), f"holds no {DEFINITION}")
     verify(folder, SUMMED)
@@ -181,6 +187,8 @@ def _record(folder: Path) -> dict[str, Any]:
 
 def _table(folder: Path, name: str, definition: RunDefinition) -> pd.DataFrame:
     """A table whose columns are those that `name` has, texts and numbers in their places."""
+    import pandas as pd
+
     try:
         frame = pd.read_parquet(folder / name)
     except (OSError, ValueError, KeyError, TypeError) as error:

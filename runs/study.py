@@ -1,13 +1,14 @@
 """A run definition carried out: its points spread over ranks, its answers in tidy tables."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from darkbattery.nvmodel.refusal import is_real
@@ -24,6 +25,9 @@ from darkbattery.runs.parts import Parts, point_folder
 from darkbattery.runs.schema import Method
 from darkbattery.runs.signals import Stopped, StopRequest
 from darkbattery.runs.world import on_root, rank_of, size_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # stored of single runs where nothing is asked for by name
 FAN = ("battery_energy", "charger_energy", "ergotropy", "emitted_photons")
@@ -257,6 +261,8 @@ def _fans(
     sampled: dict[tuple[int, Method], Solution],
 ) -> pd.DataFrame:
     """The first `single_runs` of the runs that were made, one by one."""
+    import pandas as pd
+
     parts = []
     for i, point in enumerate(points if "sample" in definition.methods else ()):
         made = sampled[i, "sample"].runs or 0
@@ -286,6 +292,8 @@ def _fans(
 def _joined(
     ordered: list[tuple[Point, Method, Solution]], table: Callable[[Solution], pd.DataFrame]
 ) -> pd.DataFrame:
+    import pandas as pd
+
     def parts() -> Iterator[pd.DataFrame]:
         for point, method, solution in ordered:
             frame = table(solution)

@@ -1,14 +1,18 @@
 """What a result's tables, figures and reports read alike: its points, its peaks, its names."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from darkbattery.nvmodel.numbers import counted, plain
 from darkbattery.runs.choice import exact_averages
 from darkbattery.runs.definition import RunDefinition
 from darkbattery.runs.study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FEW = 4  # points whose numbers of runs are told one by one
 PEAKED = ("power", "emission_rate", "output_power")  # whose largest value is asked for

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.interpolate import CubicHermiteSpline, make_interp_spline
 
 from darkbattery.meanfield.averages.cumulants import BatteryClasses, evolve_with_classes
 from darkbattery.meanfield.averages.linear import growth_rate
@@ -216,15 +216,17 @@ def _average_local_ergotropy(
     inversion = np.empty((times.size, classes.share.size))
     shifted = _shifted(modal, times, rate)
     for k, z in enumerate(classes.inversion.T):
-        inversion[:, k] = make_interp_spline(modal.times, z, k=3)(shifted) @ WEIGHT
+        inversion[:, k] = (
+            scipy.interpolate.make_interp_spline(modal.times, z, k=3)(shifted) @ WEIGHT
+        )
     return local_ergotropy_of_classes(classes.share, inversion, np.zeros_like(inversion))
 
 
 def _average(name: str, modal: Solution, times: Array, rate: float) -> Array:
     if name == "battery_energy":
-        curve = CubicHermiteSpline(modal.times, modal[name], modal["power"])
+        curve = scipy.interpolate.CubicHermiteSpline(modal.times, modal[name], modal["power"])
     else:
-        curve = make_interp_spline(modal.times, modal[name], k=3)
+        curve = scipy.interpolate.make_interp_spline(modal.times, modal[name], k=3)
     found: Array = curve(_shifted(modal, times, rate)) @ WEIGHT
     return found
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import constants
 
 from darkbattery.meanfield.classes.moments import BATTERY, CHARGER, System
 from darkbattery.nvmodel.ergotropy import local_ergotropy_bloch
@@ -99,7 +99,7 @@ def observables(times: Array, found: Averages, system: System, nbar: float) -> d
         "photons": found.photons,
     }
     if system.frequency is not None:
-        quantum = constants.hbar * system.frequency
+        quantum = scipy.constants.hbar * system.frequency
         balance = held + found.photons - start + emitted - absorbed - found.supplied
         values |= {
             "output_power": quantum * (emission - absorption),

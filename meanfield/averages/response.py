@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq, minimize_scalar
 
 from darkbattery.nvmodel.ensemble import SpinEnsemble
 from darkbattery.nvmodel.lines.classes import line_quadrature
@@ -174,7 +174,7 @@ def _peak(model: ResonatorBattery, around: Array, lowest: float, highest: float)
     power = lambda x: float(np.abs(transmission(model, x)[0]) ** 2)  # noqa: E731
     scale = around[2] - around[0]
     # in units of the grid, so that the tolerance is relative to it
-    found = minimize_scalar(
+    found = scipy.optimize.minimize_scalar(
         lambda x: -power(around[1] + scale * x), bounds=(-0.5, 0.5), options={"xatol": 1e-6}
     )
     place, height = around[1] + scale * float(found.x), -float(found.fun)
@@ -183,5 +183,7 @@ def _peak(model: ResonatorBattery, around: Array, lowest: float, highest: float)
         if power(end) > 0.5 * height:
             edges.append(math.nan)
             continue
-        edges.append(float(brentq(lambda x: power(x) - 0.5 * height, place, end, rtol=1e-9)))
+        edges.append(
+            float(scipy.optimize.brentq(lambda x: power(x) - 0.5 * height, place, end, rtol=1e-9))
+        )
     return Peak(float(place), abs(edges[1] - edges[0]), height)

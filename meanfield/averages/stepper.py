@@ -11,8 +11,8 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.integrate import DOP853
 
 from darkbattery.nvmodel.refusal import InputError
 
@@ -116,9 +116,10 @@ def march(
 
 def _stages(rhs: RightHandSide, now: float, y: Array, h: float, stages: Array) -> Array:
     """Fill stages[1:]; returns the new state. The last stage is the next step's first."""
+    pair = scipy.integrate.DOP853
     for s in range(1, STAGES):
-        rhs(now + DOP853.C[s] * h, y + (h * DOP853.A[s, :s]) @ stages[:s], stages[s])
-    new: Array = y + (h * DOP853.B) @ stages[:STAGES]
+        rhs(now + pair.C[s] * h, y + (h * pair.A[s, :s]) @ stages[:s], stages[s])
+    new: Array = y + (h * pair.B) @ stages[:STAGES]
     rhs(now + h, new, stages[STAGES])
     return new
 
@@ -126,7 +127,8 @@ def _stages(rhs: RightHandSide, now: float, y: Array, h: float, stages: Array) -
 def _error(stages: Array, old: Array, new: Array, groups: Sequence[Group]) -> float:
     """Error of the step divided by its length, the two estimates joined as Hairer does."""
     with np.errstate(invalid="ignore"):  # a step far too long overflows: NaN refuses it
-        fifth, third = DOP853.E5 @ stages, DOP853.E3 @ stages
+        pair = scipy.integrate.DOP853
+        fifth, third = pair.E5 @ stages, pair.E3 @ stages
     e5 = e3 = 0.0
     for group, floor in groups:
         scale = max(np.abs(old[group]).max(), np.abs(new[group]).max(), floor)

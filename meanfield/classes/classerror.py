@@ -5,12 +5,14 @@ shift by a tenth of its width looks like an error of a tenth of the charge. So t
 laid over each other first, and the shift is judged as what it is, an error of the delay.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
 
 Array = NDArray[np.float64]
 
@@ -106,7 +108,11 @@ def class_error(times: Array, fine: Mapping[str, Array], coarse: Mapping[str, Ar
         np.stack([run[name] for name in (*ENERGIES, rate)], axis=-1) for run in (fine, coarse)
     )
     shift = _shift(times, one[:, :-1], two[:, :-1]) if times.size >= FEWEST_TIMES else 0.0
-    moved = two if shift == 0.0 else _moved(PchipInterpolator(times, two), times, shift)
+    moved = (
+        two
+        if shift == 0.0
+        else _moved(scipy.interpolate.PchipInterpolator(times, two), times, shift)
+    )
     kept = (times + shift >= times[0]) & (times + shift <= times[-1])
     largest = float(np.abs(one[:, -1]).max())
     at = float(times[np.abs(one[:, -1]).argmax()]) or float(times[-1])
@@ -120,7 +126,7 @@ def class_error(times: Array, fine: Mapping[str, Array], coarse: Mapping[str, Ar
 
 def _shift(times: Array, fine: Array, coarse: Array) -> float:
     """By how much later the coarse curves (T, 2) come, least squares by Gauss and Newton."""
-    curve = PchipInterpolator(times, coarse)
+    curve = scipy.interpolate.PchipInterpolator(times, coarse)
     slope, shift = curve.derivative(), 0.0
     span = float(times[-1] - times[0])
 
@@ -139,7 +145,7 @@ def _shift(times: Array, fine: Array, coarse: Array) -> float:
     return shift if misfit(shift) < misfit(0.0) else 0.0
 
 
-def _moved(curve: PchipInterpolator, times: Array, shift: float) -> Array:
+def _moved(curve: scipy.interpolate.PchipInterpolator, times: Array, shift: float) -> Array:
     """The curve at times + shift; held at its ends."""
     found: Array = curve(np.clip(times + shift, times[0], times[-1]))
     return found

@@ -1,8 +1,8 @@
 """An ensemble divided into classes of spins with one frequency and one coupling each."""
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from darkbattery.nvmodel.ensemble import SpinEnsemble
 from darkbattery.nvmodel.lines.classes import Classes, line_quadrature, smooth_midpoints
@@ -82,7 +82,7 @@ def _even_places(weight: Array) -> Array:
 def _couplings(spins: SpinEnsemble, places: Array, weight: Array) -> Array:
     """Quantiles of the log-normal distribution, over their root mean square."""
     width = np.sqrt(np.log1p(spins.coupling_spread**2))
-    coupling = np.exp(width * ndtri(places))
+    coupling = np.exp(width * scipy.special.ndtri(places))
     relative: Array = coupling / np.sqrt(weight @ coupling**2)
     return relative
 

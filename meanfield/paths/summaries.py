@@ -1,13 +1,19 @@
 """One line a run: what single runs differ in, for tables of all of them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from darkbattery.meanfield.classes.moments import BATTERY, CHARGER, System
 from darkbattery.meanfield.paths.readings import BATTERY_ENERGY, CHARGER_ENERGY, LEAVING, LEFT
 from darkbattery.meanfield.paths.walk import Runs
 from darkbattery.nvmodel.rows import Summary
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Array = NDArray[np.float64]
 
@@ -23,6 +29,8 @@ def summarise_runs(
     at once; with a battery ``time_to_25``, ``time_to_90_of_end`` and the like, the first output
     time at which its energy reaches a level (`nvmodel.Summary`). NaN: not until the last time.
     """
+    import pandas as pd
+
     with_battery = system.size(BATTERY) > 0
     assert with_battery or system.size(CHARGER) > 0
     energy = found.rows[BATTERY_ENERGY if with_battery else CHARGER_ENERGY]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numba import njit
 from numpy.typing import NDArray
-from scipy import constants
 
 from darkbattery.meanfield.averages.readout import FROM_ANY, FROM_BATTERY, FROM_RESONATOR
 from darkbattery.meanfield.classes.moments import BATTERY, CHARGER, System
@@ -378,7 +378,7 @@ def _read_rows(study: WignerStudy, sums: ExactSums) -> tuple[dict[str, Array], d
         put("absorption_rate", LEAVING, nbar * total, -nbar * gamma * held)
         return values, errors
     assert system.frequency is not None
-    quantum = constants.hbar * system.frequency
+    quantum = scipy.constants.hbar * system.frequency
     put("absorption_rate", LEAVING, nbar * total, nbar * system.kappa)
     put("photons", PHOTONS, total)
     put("output_power", LEAVING, quantum * total, -quantum * nbar * system.kappa)

@@ -1,12 +1,14 @@
 """Single runs by the truncated Wigner method: classical spins with vacuum and thermal noise."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from darkbattery.meanfield.averages.cumulants import class_check
@@ -37,6 +39,9 @@ from darkbattery.nvmodel.rows import Records, summary_of
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.tally import run_range
 from darkbattery.nvmodel.times import output_times
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Array = NDArray[np.float64]
 Model = CollectiveBattery | ResonatorBattery | System
@@ -137,7 +142,11 @@ def sample(
     }
     if control.class_error is not None:
         provenance |= control.class_error.provenance
-    table = pd.concat(rows, ignore_index=True) if rows else None
+    table = None
+    if rows:
+        import pandas as pd
+
+        table = pd.concat(rows, ignore_index=True)
     return Solution(t, tally, provenance, table, model)
 
 

@@ -14,8 +14,8 @@ for a q-Gaussian, with :math:`m=1/(q-1)`, :math:`x=w/s` and :math:`\zeta=(\delta
 import math
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from darkbattery.nvmodel.lines.shapes import (
     OVERLAP_POINTS,
@@ -70,7 +70,7 @@ def line_response(line: LineShape | None, rate: float, detuning: ArrayLike) -> C
         return 1.0 / (rate + math.pi * line.fwhm_hz - 1j * at)
     if isinstance(line, Gaussian):
         width = 2.0 * math.pi * line.fwhm_hz / math.sqrt(4.0 * math.log(2.0))
-        faddeeva: Complex = special.wofz((at + 1j * rate) / width)
+        faddeeva: Complex = scipy.special.wofz((at + 1j * rate) / width)
         return math.sqrt(math.pi) / width * faddeeva
     if isinstance(line, QGaussian) and closed:
         return _student(line, at + 1j * rate)
@@ -82,7 +82,7 @@ def _student(line: QGaussian, place: Complex) -> Complex:
     # (1 + (w/s)^2)^-m is 1/2 at half the width
     scale = math.pi * line.fwhm_hz / math.sqrt(math.expm1(math.log(2.0) / m))
     factor = math.sqrt(math.pi) * math.exp(math.lgamma(m + 0.5) - math.lgamma(m + 1.0))
-    series = special.hyp2f1(1.0, 2.0 * m, m + 1.0, 0.5 * (1.0 + 1j * place / scale))
+    series = scipy.special.hyp2f1(1.0, 2.0 * m, m + 1.0, 0.5 * (1.0 + 1j * place / scale))
     found: Complex = float(line.density(0.0)) * factor * series
     return found
 

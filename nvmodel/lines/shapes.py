@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from darkbattery.nvmodel.refusal import InputError, finite_number, number_between, whole_number
 
@@ -70,11 +70,11 @@ class Gaussian:
 
     def quantile(self, probability: ArrayLike) -> Array:
         """See `LineShape`."""
-        return self._sigma * special.ndtri(np.asarray(probability, dtype=float))
+        return self._sigma * scipy.special.ndtri(np.asarray(probability, dtype=float))
 
     def share_below(self, detuning: ArrayLike) -> Array:
         """See `LineShape`."""
-        return special.ndtr(np.asarray(detuning, dtype=float) / self._sigma)
+        return scipy.special.ndtr(np.asarray(detuning, dtype=float) / self._sigma)
 
 
 @dataclass(frozen=True)
@@ -167,12 +167,12 @@ class QGaussian:
     def quantile(self, probability: ArrayLike) -> Array:
         """See `LineShape`."""
         u = np.asarray(probability, dtype=float)
-        return self._student_scale * special.stdtrit(self._freedom, u)
+        return self._student_scale * scipy.special.stdtrit(self._freedom, u)
 
     def share_below(self, detuning: ArrayLike) -> Array:
         """See `LineShape`."""
         x = np.asarray(detuning, dtype=float) / self._student_scale
-        return special.stdtr(self._freedom, x)
+        return scipy.special.stdtr(self._freedom, x)
 
     @property
     def _student_scale(self) -> float:

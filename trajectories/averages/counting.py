@@ -11,12 +11,13 @@ with q and r the mean and mean square of the photon number, resolved by (J, M). 
 number is M_0 - M and p says everything.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.sparse import bmat, csr_matrix
-from scipy.sparse.linalg import expm_multiply
 
 from darkbattery.nvmodel.battery import CollectiveBattery, only_on_ladders, to_be_solved
 from darkbattery.nvmodel.refusal import InputError
@@ -166,14 +167,16 @@ def emitted_moments(battery: CollectiveBattery, taus: Array) -> tuple[Array, Arr
     # a state of rows and ladders as one vector: the row above is K places before
     emission = _shifted(chains.gain_above, -K)
     q = emission + _shifted(chains.gain_below, K)
-    q = (q - csr_matrix((chains.loss.ravel(), (range(size), range(size))), (size, size))).tocsr()
+    on_diagonal = (chains.loss.ravel(), (range(size), range(size)))
+    q = (q - scipy.sparse.csr_matrix(on_diagonal, (size, size))).tocsr()
     _refuse(
         battery,
         9.0 * size * 2.0 * float(chains.loss.max()) * float(taus[-1]),
         MOST_WORK,
         "operations of photon counting",
     )
-    generator = bmat([[q, None, None], [emission, q, None], [emission, 2.0 * emission, q]]).tocsr()
+    blocks = [[q, None, None], [emission, q, None], [emission, 2.0 * emission, q]]
+    generator = scipy.sparse.bmat(blocks).tocsr()
     state = np.zeros((3, rows, K))
     for start in starts(battery, basis):
         row = round(chains.M[0] - start.M)
@@ -183,7 +186,9 @@ def emitted_moments(battery: CollectiveBattery, taus: Array) -> tuple[Array, Arr
     found = np.empty((taus.size, 2))
     for i, tau in enumerate(taus):
         if tau > now:
-            vector = expm_multiply(generator * (tau - now), vector, traceA=trace * (tau - now))
+            vector = scipy.sparse.linalg.expm_multiply(
+                generator * (tau - now), vector, traceA=trace * (tau - now)
+            )
             now = tau
         found[i] = vector.reshape(3, -1)[1:].sum(axis=1)
     return found[:, 0], found[:, 1]
@@ -223,11 +228,11 @@ def second_order_coherence(battery: CollectiveBattery, time: float, delays: Arra
     return np.where(lit, ratio(pairs, rate * later), np.nan)
 
 
-def _shifted(gain: Array, shift: int) -> csr_matrix:
+def _shifted(gain: Array, shift: int) -> scipy.sparse.csr_matrix:
     """The matrix that carries gain[r] into row r from `shift` places further on."""
     values = gain.ravel()
     to = np.flatnonzero(values)
-    return csr_matrix((values[to], (to, to + shift)), (values.size, values.size))
+    return scipy.sparse.csr_matrix((values[to], (to, to + shift)), (values.size, values.size))
 
 
 def _refuse(battery: CollectiveBattery, needed: float, most: float, what: str) -> None:

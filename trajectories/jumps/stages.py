@@ -6,8 +6,8 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.noise import LocalNoise
@@ -193,7 +193,7 @@ def _cumulative(spins: int, start: Preparation) -> Array:
     k = np.arange(spins + 1)
     if isinstance(start, DickeState):
         return np.where(k >= start.excitations, 1.0, 0.0)
-    found = np.asarray(special.bdtr(k, spins, start.up), dtype=float)
+    found = np.asarray(scipy.special.bdtr(k, spins, start.up), dtype=float)
     found[-1] = 1.0
     return found
 
@@ -211,9 +211,8 @@ def log_binomials(spins: int) -> Array:
     [1. 4. 6. 4. 1.]
     """
     k = np.arange(spins + 1.0)
-    return np.asarray(
-        special.gammaln(spins + 1.0) - special.gammaln(k + 1.0) - special.gammaln(spins - k + 1.0)
-    )
+    ln_gamma = scipy.special.gammaln
+    return np.asarray(ln_gamma(spins + 1.0) - ln_gamma(k + 1.0) - ln_gamma(spins - k + 1.0))
 
 
 def refuse_unknown_switching(battery: CollectiveBattery) -> None:

@@ -1,11 +1,17 @@
 """One line a run: what single runs differ in, for tables of all of them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.rows import Summary
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -81,6 +87,8 @@ class RunRows:
 
     def table(self) -> pd.DataFrame:
         """All rows."""
+        import pandas as pd
+
         found, rate = self._found, self._rate
         times = {name: when / rate for name, when in self._when.items()}
         of_end = [name for name in times if name.endswith("_of_end")]

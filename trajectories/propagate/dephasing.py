@@ -6,9 +6,8 @@ among each other: a small matrix for every (m, m').
 """
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.linalg import expm
-from scipy.special import gammaln
 
 from darkbattery.nvmodel.preparation import log_multiplicities
 from darkbattery.trajectories.propagate.channels import channel_element, channel_strength
@@ -50,7 +49,7 @@ def _transfer(spins: int, ladders: Array, strength: float, most: int) -> Array:
             part = table[k, coherence, :kept, :kept]
             if strength < 1.0:
                 dose = -2.0 * np.log1p(-strength)
-                part[:] = expm(dose * _mixing(spins, ladders[:kept], m, m + coherence))
+                part[:] = scipy.linalg.expm(dose * _mixing(spins, ladders[:kept], m, m + coherence))
             elif coherence == 0:
                 part[:] = _each_spin_mixed(spins, ladders[:kept], m)[:, None]
     return table
@@ -74,6 +73,7 @@ def _each_spin_mixed(spins: int, ladders: Array, m: float) -> Array:
     [0.5 0.5]
     """
     up = spins / 2 + m
-    states = gammaln(spins + 1.0) - gammaln(up + 1.0) - gammaln(spins - up + 1.0)
+    ln_gamma = scipy.special.gammaln
+    states = ln_gamma(spins + 1.0) - ln_gamma(up + 1.0) - ln_gamma(spins - up + 1.0)
     weights = np.exp(log_multiplicities(spins, ladders) - states)
     return np.asarray(weights / weights.sum())

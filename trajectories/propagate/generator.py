@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
 
 from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.noise import LocalNoise
@@ -109,8 +109,8 @@ class Generator:
         real, imaginary = _assembled(self.space, self.rates, self.parts == 2)
         if self.parts == 1:
             return real
-        turning = sparse.diags(self.rates.detuning * self.space.coherence)
-        return sparse.bmat([[real, turning], [-turning, imaginary]], format="csr")
+        turning = scipy.sparse.diags(self.rates.detuning * self.space.coherence)
+        return scipy.sparse.bmat([[real, turning], [-turning, imaginary]], format="csr")
 
     @cached_property
     def counting(self) -> Array:
@@ -152,7 +152,7 @@ class Generator:
 
 
 def _empty(size: int) -> Any:
-    return sparse.csr_matrix((size, size))
+    return scipy.sparse.csr_matrix((size, size))
 
 
 def _assembled(space: ProductSpace, rates: Rates, imaginary: bool) -> tuple[Any, Any]:
@@ -169,10 +169,10 @@ def _assembled(space: ProductSpace, rates: Rates, imaginary: bool) -> tuple[Any,
         return _empty(space.size), _empty(space.size)
     at = (np.concatenate(rows), np.concatenate(columns))
     shape = (space.size, space.size)
-    real = sparse.csr_matrix((np.concatenate(values), at), shape=shape)
+    real = scipy.sparse.csr_matrix((np.concatenate(values), at), shape=shape)
     if not imaginary:
         return real, None
-    return real, sparse.csr_matrix((np.concatenate(mirrored), at), shape=shape)
+    return real, scipy.sparse.csr_matrix((np.concatenate(mirrored), at), shape=shape)
 
 
 def _terms(space: ProductSpace, rates: Rates) -> Iterator[Term]:

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.linalg import expm
 
 Array = NDArray[np.float64]
 
@@ -120,7 +120,7 @@ def _with_integrals(
 def _at(projection: Projection, span: float, integrals: int) -> tuple[Array, Array]:
     if span <= 0.0:
         return projection.norm * projection.vectors[0], np.zeros(integrals)
-    column = projection.norm * expm(span * projection.small)[:, 0]
+    column = projection.norm * scipy.linalg.expm(span * projection.small)[:, 0]
     return column[: len(projection.vectors)] @ projection.vectors, column[-integrals:]
 
 
@@ -128,7 +128,7 @@ def _error(projection: Projection, step: float) -> float:
     if projection.drift == 0.0:
         return 0.0
     size = len(projection.vectors)
-    column = np.abs(expm(step * projection.small)[:, 0]) * projection.norm
+    column = np.abs(scipy.linalg.expm(step * projection.small)[:, 0]) * projection.norm
     if not np.isfinite(column).all():
         return np.inf
     one, two = float(column[size - 1]), float(column[size]) * projection.drift

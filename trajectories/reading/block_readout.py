@@ -5,8 +5,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
 
 from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.ergotropy import local_ergotropy
@@ -43,7 +43,7 @@ class StageReadout:
         charger = np.concatenate([np.where(diagonal, e.mc, 0.0) / self.battery.n_charger, tail])
         rates = [np.concatenate([rate, tail]) for rate in (g.emission, g.absorption)]
         rows = (battery, charger, g.matrix.T @ battery, *rates)
-        return sparse.vstack([sparse.csr_matrix(row) for row in rows], format="csr")
+        return scipy.sparse.vstack([scipy.sparse.csr_matrix(row) for row in rows], format="csr")
 
     def linear(self, vector: Array) -> dict[str, float]:
         """Energies, rates and counts of one vector."""

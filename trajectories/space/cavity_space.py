@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.linalg import eigvalsh_tridiagonal
 
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.resonator import ResonatorBattery
@@ -315,6 +315,6 @@ def coupling_radius(cavity: Cavity, k: int, most_photons: int) -> tuple[Array, A
         low, high = max(0, (two_Q - two_J) // 2), min(most_photons, (two_Q + two_J) // 2)
         n = np.arange(low, high + 1)
         off = coupling_elements(cavity.coupling, two_J, np.full(n.size, two_Q), n)[:-1]
-        values = eigvalsh_tridiagonal(cavity.detuning * n.astype(float), off)
+        values = scipy.linalg.eigvalsh_tridiagonal(cavity.detuning * n.astype(float), off)
         found[i] = 0.5 * (values[-1] - values[0])
     return blocks - 0.5 * two_J, found
