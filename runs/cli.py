@@ -28,8 +28,16 @@ from darkbattery.runs.commands.report import report
 from darkbattery.runs.commands.results import plot, show
 from darkbattery.runs.commands.speech import Loudness, ask_for
 from darkbattery.runs.commands.study import merge, replay, run
+from darkbattery.runs.commands.usage import UsageError, usage_line
 from darkbattery.runs.signals import Stopped
-from darkbattery.runs.world import STOPPED, communicator, ending_together, on_root, rank_of
+from darkbattery.runs.world import (
+    BAD_INPUT,
+    STOPPED,
+    communicator,
+    ending_together,
+    on_root,
+    rank_of,
+)
 
 # in the order in which --help lists them
 COMMANDS: tuple[Callable[..., None], ...] = (
@@ -151,10 +159,16 @@ def main() -> None:
             silent = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - lives as long as we
             sys.stdout, sys.stderr = silent, silent
         try:
-            app(standalone_mode=True)
+            status = app(standalone_mode=False)
+        except UsageError as error:
+            # the same on every rank; those that are not the first are silent
+            if line := usage_line(error, sys.argv[1:], [one.__name__ for one in COMMANDS]):
+                print(f"darkbattery: {line}", file=sys.stderr)  # noqa: T201
+            sys.exit(BAD_INPUT)
         except InputError:
             if {"-v", "--verbose"} & set(sys.argv):
                 traceback.print_exc()
             raise
         except Stopped:
             sys.exit(STOPPED)
+        sys.exit(status or 0)  # 130 after Ctrl-C

@@ -63,6 +63,28 @@ def test_help_tells_the_exit_statuses_and_version_the_version(monkeypatch, capsy
     assert called(monkeypatch, capsys, "-q", "-v", "doctor")[0] == 2
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("runn", "no such command 'runn'; did you mean 'run' (darkbattery --help "),
+        ("run", "missing argument 'definition' (darkbattery run --help "),
+        ("replay results", "missing option '--run' (darkbattery replay --help "),
+        ("run charging --nonsense", "no such option: --nonsense"),
+        ("run charging --time-limit x", "--time-limit = 'x': must be a number\n"),
+        ("replay results --run=1.5", "--run = '1.5': must be a whole number\n"),
+        ("show results --out", "no such option: --out"),
+        ("merge results --out", "option '--out' requires an argument (darkbattery merge "),
+        ("devices one two", "unexpected extra argument"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_in_one_line(arguments, said, monkeypatch, capsys):
+    status, out, err = called(monkeypatch, capsys, *arguments.split())
+    assert (status, out) == (2, "")
+    assert err.startswith("darkbattery: ")
+    assert said in err
+    assert err.count("\n") == 1
+
+
 SMALL = """
 title = "small"
 [model]
