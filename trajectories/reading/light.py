@@ -6,8 +6,8 @@ Averages and single runs both have them, so that each is said once: a factor and
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import constants
 
 from darkbattery.nvmodel.resonator import ResonatorBattery
 
@@ -40,7 +40,7 @@ def in_light_and_joules(model: ResonatorBattery) -> dict[str, Line]:
     12.566371
     """
     kappa, nbar = model.resonator.kappa, model.nbar
-    quantum = constants.h * model.resonator.frequency_hz
+    quantum = scipy.constants.h * model.resonator.frequency_hz
     battery, charger = model.sizes
     return {
         "emission_rate": Line("photons", kappa * (nbar + 1.0), 0.0),
