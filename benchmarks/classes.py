@@ -123,7 +123,7 @@ def far():
     for name, line in (("q-Gaussian", QGaussian(10e6, q=1.39)), ("Lorentzian", Lorentzian(10e6))):
         model, found = device(line, 14.0), []
         for width in (bandwidth(model), 10.0 * bandwidth(model)):
-            classes = divide(model.charger, 101, width)
+            classes = divide(model.experiment.charger, 101, width)
             found.append(evolve(with_classes(model, classes, classes), times)["battery_energy"])
         change = np.abs(found[0] - found[1]).max()
         print(f"{name}, 101 classes, spins beyond {REACH:g} bandwidths: {change:.1e}")

@@ -1,9 +1,11 @@
 """What is simulated, and what is measured on it."""
 
 from darkbattery.nvmodel import kernelcache as _before_any_kernel  # isort: skip # noqa: F401
-from darkbattery.nvmodel.battery import CollectiveBattery, thermal_occupation
+from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.dicke import DickeBattery
 from darkbattery.nvmodel.ensemble import SpinEnsemble
+from darkbattery.nvmodel.experiment import Experiment
+from darkbattery.nvmodel.fields import ClosedModes, Reservoir, Resonator, thermal_occupation
 from darkbattery.nvmodel.lines.shapes import Gaussian, Lorentzian, Multiplet, QGaussian
 from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.observables import OBSERVABLES, Observable
@@ -11,18 +13,21 @@ from darkbattery.nvmodel.preparation import DickeState, Polarised
 from darkbattery.nvmodel.protocol import Pulse, Stage
 from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.resonator import ApproximationWarning, Resonator, ResonatorBattery
+from darkbattery.nvmodel.resonator import ApproximationWarning, ResonatorBattery
 from darkbattery.nvmodel.rows import Summary
 from darkbattery.nvmodel.solution import Distribution, Solution
+from darkbattery.nvmodel.spins import Spins
 
 __all__ = [
     "OBSERVABLES",
     "ApproximationWarning",
+    "ClosedModes",
     "CollectiveBattery",
     "DickeBattery",
     "DickeState",
     "Distribution",
     "Drive",
+    "Experiment",
     "Gaussian",
     "InputError",
     "LocalNoise",
@@ -32,10 +37,12 @@ __all__ = [
     "Polarised",
     "Pulse",
     "QGaussian",
+    "Reservoir",
     "Resonator",
     "ResonatorBattery",
     "Solution",
     "SpinEnsemble",
+    "Spins",
     "Stage",
     "Summary",
     "thermal_occupation",

@@ -7,19 +7,20 @@ for N spins, all down, in one resonator that holds N photons at the start, close
 own with one photon.
 """
 
-import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from functools import cached_property
+from typing import Literal, get_args
 
-from darkbattery.nvmodel.display import model_text
-from darkbattery.nvmodel.protocol import Protocol
+from darkbattery.nvmodel.experiment import Experiment, ShortForm
+from darkbattery.nvmodel.fields import ClosedModes
 from darkbattery.nvmodel.refusal import finite_number, known_name, whole_number
+from darkbattery.nvmodel.spins import Spins
 
 Arrangement = Literal["collective", "parallel"]
 
 
-@dataclass(frozen=True)
-class DickeBattery:
+@dataclass(frozen=True, repr=False)
+class DickeBattery(ShortForm):
     r"""N spins charged by the photons of a resonator, in resonance and closed.
 
     Parameters
@@ -46,15 +47,6 @@ class DickeBattery:
     coupling: float
     arrangement: Arrangement = "collective"
 
-    reservoir: ClassVar[None] = None  # closed
-    resonator: ClassVar[None] = None  # none that is open to surroundings
-    drive: ClassVar[None] = None  # its photons are there from the start
-    protocol: ClassVar[Protocol] = ()
-    ensembles: ClassVar[tuple[()]] = ()  # none whose spins differ from each other
-    ratio: ClassVar[float] = math.inf  # photons charge it
-    nbar: ClassVar[float] = 0.0
-    burst_rate: ClassVar[None] = None
-
     def __post_init__(self) -> None:
         spins = whole_number("n_battery", self.n_battery, least=1, most=1000)
         object.__setattr__(self, "n_battery", spins)
@@ -62,43 +54,15 @@ class DickeBattery:
         object.__setattr__(self, "coupling", coupling)
         known_name("arrangement", self.arrangement, get_args(Arrangement))
 
-    def __repr__(self) -> str:
-        return model_text(self)
-
-    @property
-    def time_unit(self) -> str:
-        """Unit of times: 1/omega."""
-        return "1/ω"
-
-    @property
-    def sizes(self) -> tuple[int, int]:
-        """Numbers of spins of battery and charger, which is photons here."""
-        return self.n_battery, 0
-
-    @property
-    def collective_rate(self) -> float:
-        """lambda sqrt(n) for n spins at a resonator."""
-        return self.coupling * math.sqrt(self.spins_each)
-
-    @property
-    def equation(self) -> str:
-        """The Hamiltonian, in LaTeX."""
-        return r"H/\hbar\omega = a^\dagger a + J_z + 2\lambda J_x(a^\dagger+a)"
-
-    @property
-    def symbols(self) -> str:
-        """The equation's symbols in words."""
-        return (
-            "N spins, all down, and a resonator with N photons, closed (Ferraro et al. 2018); in "
-            "parallel, one photon and one resonator for each spin."
+    @cached_property
+    def experiment(self) -> Experiment:
+        """What it stands for."""
+        return Experiment(
+            battery=Spins(self.n_battery, "down", coupling=self.coupling),
+            field=ClosedModes(photons=self.n_battery, number=self.groups),
         )
 
     @property
     def groups(self) -> int:
         """Number of resonators."""
         return 1 if self.arrangement == "collective" else self.n_battery
-
-    @property
-    def spins_each(self) -> int:
-        """Number of spins, and of photons at the start, in each."""
-        return self.n_battery // self.groups

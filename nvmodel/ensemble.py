@@ -2,11 +2,13 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
-from darkbattery.nvmodel.battery import MOST_SPINS
 from darkbattery.nvmodel.display import model_text
 from darkbattery.nvmodel.held import Derived
 from darkbattery.nvmodel.lines.shapes import LineShape
+from darkbattery.nvmodel.noise import LocalNoise
+from darkbattery.nvmodel.preparation import Polarised
 from darkbattery.nvmodel.refusal import (
     InputError,
     finite_number,
@@ -14,6 +16,7 @@ from darkbattery.nvmodel.refusal import (
     number_between,
     whole_number,
 )
+from darkbattery.nvmodel.spins import MOST_SPINS, Spins
 from darkbattery.nvmodel.times import MOST_RATE
 
 
@@ -107,6 +110,31 @@ class SpinEnsemble:
     def relaxation_rate(self) -> float:
         """1/T1, per second."""
         return 1.0 / self.t1_s
+
+    def noise(self, nbar: float) -> LocalNoise:
+        """T1, T2 and the equilibrium, by default that with `nbar` photons, as rates per second."""
+        thermal = -1.0 / (2.0 * nbar + 1.0)
+        equilibrium = thermal if self.equilibrium is None else self.equilibrium
+        return LocalNoise.of_lifetimes(self.t1_s, self.coherence_time, equilibrium)
+
+    def spins(self, start: Literal["down", "up"], detuning_hz: float, nbar: float) -> Spins:
+        """The ensemble of an experiment: `start`, as far as it is polarised.
+
+        `nbar` are the photons of the surroundings, `detuning_hz` is the centre of the line.
+
+        >>> SpinEnsemble(number=4, coupling=1.0, polarisation=0.8).spins("up", 0.0, nbar=0.0)
+        Spins(number=4, start=Polarised(up=0.9))
+        """
+        up = 0.5 * (1.0 + (self.polarisation if start == "up" else -self.polarisation))
+        return Spins(
+            number=self.number,
+            start=start if self.polarisation == 1.0 else Polarised(up),
+            coupling=self.coupling,
+            detuning=2.0 * math.pi * detuning_hz,
+            noise=self.noise(nbar),
+            line=self.line,
+            coupling_spread=self.coupling_spread,
+        )
 
     @property
     def half_width(self) -> float:

@@ -1,72 +1,468 @@
-"""What every model can be asked: engines and studies ask it, and not which model it is."""
+"""The experiment: a battery, what charges it, the field between them, and what is done to them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, get_args
 
-if TYPE_CHECKING:
-    from darkbattery.nvmodel.battery import Reservoir
-    from darkbattery.nvmodel.ensemble import SpinEnsemble
-    from darkbattery.nvmodel.protocol import Protocol as Steps
-    from darkbattery.nvmodel.pulse import Drive
-    from darkbattery.nvmodel.resonator import Resonator
+import numpy as np
+from numpy.typing import ArrayLike
+
+from darkbattery.nvmodel.display import model_html, model_text
+from darkbattery.nvmodel.fields import ClosedModes, Field, Reservoir, Resonator
+from darkbattery.nvmodel.noise import LocalNoise
+from darkbattery.nvmodel.observables import OWN_TIME_UNIT, TIME_UNIT
+from darkbattery.nvmodel.preparation import DickeState, Preparation
+from darkbattery.nvmodel.protocol import (
+    Protocol,
+    Stage,
+    checked_protocol,
+    refuse_beyond,
+    simplified,
+)
+from darkbattery.nvmodel.pulse import Drive
+from darkbattery.nvmodel.refusal import InputError, number_between
+from darkbattery.nvmodel.spins import SILENT, NamedStart, Spins, of_type, thermal_energy
+
+PLAIN = Reservoir()
 
 
-class Experiment(Protocol):
-    """A battery, what charges it, and the field between them.
+@dataclass(frozen=True)
+class Experiment:
+    r"""A battery, what charges it, the field between them, and what is done to them.
 
-    `CollectiveBattery`, `ResonatorBattery` and `DickeBattery` are short ways to write one. The
-    field is a reservoir or a resonator; a closed battery has neither.
+    `CollectiveBattery`, `ResonatorBattery` and `DickeBattery` are short ways to write one. Times
+    are in the unit of the rates' inverse: seconds at a resonator, 1/omega in closed modes.
+
+    Parameters
+    ----------
+    battery, charger : Spins, optional
+        One of them at least.
+    field : Reservoir, Resonator or ClosedModes
+        What the spins share.
+    protocol : sequence of Stage and Pulse
+        What happens when; empty: one stage that lasts for ever. Outputs at the very time of a pulse
+        or of a new stage are read after it.
+    drive : Drive, optional
+        A coherent field sent into a resonator; in a protocol they stand in its stages.
+    detector_efficiency : float
+        Probability that an emitted photon is recorded; single runs are conditioned on the
+        record. Averages do not depend on it.
+
+    Raises
+    ------
+    InputError
+        For anything else; the message names the field. What no engine solves is refused by the
+        engines.
+
+    Examples
+    --------
+    >>> Experiment(battery=Spins(10, "down"), charger=Spins(50, "up"), field=Reservoir(nbar=0.1))
+    Experiment(battery=Spins(number=10, start='down'), charger=..., field=Reservoir(nbar=0.1))
     """
+
+    battery: Spins | None = None
+    charger: Spins | None = None
+    field: Field = PLAIN
+    protocol: Protocol = ()
+    drive: Drive | None = None
+    detector_efficiency: float = 1.0
+
+    def __post_init__(self) -> None:
+        assign = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
+        for name in ("battery", "charger"):
+            if getattr(self, name) is not None:
+                of_type(name, getattr(self, name), Spins)
+        if not self.ensembles:
+            raise InputError("battery, charger", None, "must be Spins, one of them at least")
+        if not isinstance(self.field, Field):
+            known = " or ".join(kind.__name__ for kind in get_args(Field))
+            raise InputError("field", self.field, f"must be a {known}")
+        assign("protocol", checked_protocol(self.protocol))
+        if self.drive is not None:
+            of_type("drive", self.drive, Drive)
+            if self.protocol:
+                text = "must be None with a protocol: its stages have drives"
+                raise InputError("drive", self.drive, text)
+        efficiency = number_between("detector_efficiency", self.detector_efficiency, 0.0, 1.0)
+        assign("detector_efficiency", efficiency)
+
+    def __repr__(self) -> str:
+        return model_text(self)
+
+    def _repr_html_(self) -> str:
+        return model_html(self, [])  # what a notebook shows
+
+    @property
+    def experiment(self) -> Experiment:
+        """Itself: what a short way to write one has too."""
+        return self
 
     @property
     def reservoir(self) -> Reservoir | None:
-        """The shared reservoir."""
+        """The field where it is a reservoir."""
+        return self.field if isinstance(self.field, Reservoir) else None
 
     @property
     def resonator(self) -> Resonator | None:
-        """The resonator, open to its surroundings."""
+        """The field where it is a resonator, open to its surroundings."""
+        return self.field if isinstance(self.field, Resonator) else None
 
     @property
-    def drive(self) -> Drive | None:
-        """The coherent field that is sent in."""
+    def modes(self) -> ClosedModes | None:
+        """The field where it is closed modes."""
+        return self.field if isinstance(self.field, ClosedModes) else None
 
     @property
-    def protocol(self) -> Steps:
-        """What is switched when; empty for one stage without end."""
+    def ensembles(self) -> tuple[Spins, ...]:
+        """Battery and charger, those that there are."""
+        return tuple(spins for spins in (self.battery, self.charger) if spins is not None)
 
     @property
-    def ensembles(self) -> tuple[SpinEnsemble, ...]:
-        """The ensembles whose spins have a line and couplings of their own."""
+    def n_battery(self) -> int:
+        """Number of the battery's spins."""
+        return 0 if self.battery is None else self.battery.number
+
+    @property
+    def n_charger(self) -> int:
+        """Number of the charger's spins."""
+        return 0 if self.charger is None else self.charger.number
 
     @property
     def sizes(self) -> tuple[int, int]:
         """Numbers of spins of battery and charger."""
+        return self.n_battery, self.n_charger
 
     @property
     def ratio(self) -> float:
-        """R = N_C/N_B."""
+        """R = N_C/N_B; infinity without a battery, and where photons charge it."""
+        charged_by_spins = self.battery is not None and self.modes is None
+        return self.n_charger / self.n_battery if charged_by_spins else math.inf
 
     @property
-    def nbar(self) -> float | None:
-        """Mean thermal photon number; never None once the model is made."""
+    def nbar(self) -> float:
+        """Mean thermal photon number of the field's surroundings."""
+        return 0.0 if self.modes is not None else float(self.field.nbar)  # type: ignore[union-attr]
+
+    @property
+    def occupation(self) -> float:
+        """`nbar`."""
+        return self.nbar
+
+    @property
+    def gamma(self) -> float:
+        """Collective damping rate of a reservoir."""
+        assert self.reservoir is not None
+        return self.reservoir.gamma
 
     @property
     def time_unit(self) -> str:
         """Unit of times."""
+        if self.reservoir is not None:
+            return TIME_UNIT if self.gamma == 1.0 else OWN_TIME_UNIT
+        return "s" if self.resonator is not None else "1/ω"
 
     @property
     def collective_rate(self) -> float:
-        """The scale of the collective exchange, in the inverse unit of time."""
+        r"""The scale of the collective exchange.
+
+        :math:`N\gamma` in a reservoir, :math:`N\,4g^2/\kappa` with the charger's g at a resonator
+        (infinity where nothing is lost), :math:`\lambda\sqrt n` for n spins a closed mode.
+        """
+        if self.reservoir is not None:
+            return sum(self.sizes) * self.gamma
+        coupling = self.ensembles[-1].coupling
+        if self.resonator is not None:
+            kappa = self.resonator.kappa
+            return sum(self.sizes) * (4.0 * coupling**2 / kappa if kappa else math.inf)
+        assert self.modes is not None
+        return coupling * math.sqrt(sum(self.sizes) / self.modes.number)
 
     @property
     def burst_rate(self) -> float | None:
-        """At which a burst grows, where the model's own numbers say so."""
+        """|N_C - N_B| gamma, at which a burst grows in a reservoir; None where not so simple."""
+        if self.reservoir is None:
+            return None
+        return abs(self.n_charger - self.n_battery) * self.gamma or None
 
     @property
     def equation(self) -> str:
-        """The equation of motion, in LaTeX."""
+        """The equation of motion without a drive, in LaTeX."""
+        if self.modes is not None:
+            return r"H/\hbar\omega = a^\dagger a + J_z + 2\lambda J_x(a^\dagger+a)"
+        if self.resonator is not None:
+            return (
+                r"H/\hbar = \sum_k D_k\tfrac{\sigma^z_k}{2} + D_c a^\dagger a"
+                r" + \sum_k g_k(a^\dagger\sigma^-_k+\sigma^+_k a)"
+            )
+        text = r"\dot\rho = \gamma(\bar n+1)\,D[J^-]\rho + \gamma\bar n\,D[J^+]\rho"
+        if self.detuning != 0.0:
+            text += r" - i\Delta\,[J_B^z,\rho]"
+        if {"battery_noise", "charger_noise"} & set(self.beyond_collective):
+            text += (
+                r" + \sum_n\left(g_\phi D[\sigma^z_n/2]"
+                r"+g_\downarrow D[\sigma^-_n]+g_\uparrow D[\sigma^+_n]\right)\rho"
+            )
+        return text
 
     @property
     def symbols(self) -> str:
         """The equation's symbols in words."""
+        if self.modes is not None:
+            return (
+                "N spins, all down, and a resonator with N photons, closed (Ferraro et al. 2018); "
+                "in parallel, one photon and one resonator for each spin."
+            )
+        if self.resonator is not None:
+            return (
+                "Spins k of battery and charger at one resonator mode a, whose energy decays at κ "
+                "(Tavis and Cummings 1968)."
+            )
+        return (
+            "J± = J_B± + J_C± of battery and charger, γ the collective rate, n̄ the reservoir's "
+            "photons (Quach and Munro 2020, Eq. (2); D is the standard dissipator)."
+        )
+
+    @property
+    def thermal_energy(self) -> float:
+        """Energy per spin in equilibrium with the field's surroundings, in hbar omega."""
+        return thermal_energy(self.nbar)
+
+    @property
+    def detunings(self) -> tuple[float, float]:
+        """Of the lines of battery and charger before the first stage; 0 where there is none."""
+        both = (self.battery, self.charger)
+        first, second = (0.0 if spins is None else spins.detuning for spins in both)
+        return first, second
+
+    @property
+    def detuning(self) -> float:
+        """omega_B - omega_C."""
+        battery, charger = self.battery, self.charger
+        return 0.0 if battery is None or charger is None else battery.detuning - charger.detuning
+
+    @property
+    def battery_start(self) -> NamedStart | Preparation:
+        """The battery's start; down where there is none."""
+        return "down" if self.battery is None else self.battery.start
+
+    @property
+    def charger_start(self) -> NamedStart | Preparation:
+        """The charger's start; up where there is none."""
+        return "up" if self.charger is None else self.charger.start
+
+    @property
+    def battery_preparation(self) -> Preparation:
+        """The battery's start as what every spin does."""
+        return DickeState(0) if self.battery is None else self.battery.preparation(self.nbar)
+
+    @property
+    def charger_preparation(self) -> Preparation:
+        """The charger's start as what every spin does."""
+        return DickeState(0) if self.charger is None else self.charger.preparation(self.nbar)
+
+    @property
+    def battery_noise(self) -> LocalNoise:
+        """Of every single spin of the battery."""
+        return SILENT if self.battery is None else self.battery.noise
+
+    @property
+    def charger_noise(self) -> LocalNoise:
+        """Of every single spin of the charger."""
+        return SILENT if self.charger is None else self.charger.noise
+
+    @property
+    def stages(self) -> Protocol:
+        """The protocol, one endless stage where none was given."""
+        return self.protocol or (Stage(math.inf),)
+
+    @property
+    def is_collective(self) -> bool:
+        """Whether the dynamics is the paper's: all it may lack is a perfect detector.
+
+        >>> Experiment(Spins(2, "down"), Spins(3, "up"), detector_efficiency=0.5).is_collective
+        True
+        """
+        return set(self.beyond_collective) <= {"detector_efficiency"}
+
+    @property
+    def beyond_collective(self) -> tuple[str, ...]:
+        """Names of the fields that leave the paper's model; empty for the paper's model.
+
+        A protocol counts where it switches anything.
+
+        >>> Experiment(Spins(2, "down", detuning=0.1), Spins(3, "up")).beyond_collective
+        ('detuning',)
+        >>> idle = (Stage(1.0), Stage(2.0))
+        >>> Experiment(Spins(2, "down"), Spins(3, "up"), protocol=idle).beyond_collective
+        ()
+        """
+        if self.protocol and (switching := without_idle_switching(self)) != self:
+            return switching.beyond_collective
+        fields = []
+        cold_or_single = self.n_battery == 1 or self.nbar == 0.0
+        if not (
+            self.battery_start == "down" or (self.battery_start == "thermal" and cold_or_single)
+        ):
+            fields.append("battery_start")
+        if self.charger_start != "up":
+            fields.append("charger_start")
+        for name in ("battery_noise", "charger_noise"):
+            if not getattr(self, name).silent:
+                fields.append(name)
+        if self.detuning != 0.0:
+            fields.append("detuning")
+        if self.protocol:
+            fields.append("protocol")
+        if self.detector_efficiency != 1.0:
+            fields.append("detector_efficiency")
+        return tuple(fields)
+
+
+class ShortForm:
+    """A short way to write an `Experiment`: it has all that its experiment has."""
+
+    @cached_property
+    def experiment(self) -> Experiment:
+        """What it stands for."""
+        raise NotImplementedError
+
+    def __getattr__(self, name: str) -> Any:
+        # asked for what is no field of its own
+        if name.startswith("_") or name == "experiment":
+            raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+        return getattr(self.experiment, name)
+
+    def __repr__(self) -> str:
+        return model_text(self)
+
+
+Model = Experiment | ShortForm
+
+
+def experiment_of(model: object) -> Experiment:
+    """The experiment that a model is or stands for; anything else is refused.
+
+    >>> experiment_of("three spins")
+    Traceback (most recent call last):
+        ...
+    darkbattery.nvmodel.refusal.InputError: model = 'three spins': must be an Experiment, ...
+    """
+    if isinstance(model, Experiment | ShortForm):
+        return model.experiment
+    raise InputError("model", model, "must be an Experiment, or a battery that is short for one")
+
+
+def without_idle_switching(model: Model) -> Experiment:
+    """The same experiment; without a protocol where that switches nothing.
+
+    One stage that couples both ensembles is the model itself, with that stage's noise.
+
+    Examples
+    --------
+    >>> idle = (Stage(1.0), Stage(math.inf))
+    >>> without_idle_switching(Experiment(Spins(2, "down"), Spins(3, "up"), protocol=idle)).protocol
+    ()
+    """
+    experiment = experiment_of(model)
+    if not experiment.protocol:
+        return experiment
+    own = (experiment.battery_noise, experiment.charger_noise)
+    steps = simplified(experiment.protocol, *own)
+    if not steps:
+        return replace(experiment, protocol=())
+    only = steps[0]
+    if len(steps) > 1 or not isinstance(only, Stage) or not only.is_plain:
+        # names are for figures alone
+        return replace(experiment, protocol=tuple(replace(step, name="") for step in steps))
+    assert only.battery_noise is not None
+    assert only.charger_noise is not None
+    battery, charger = experiment.battery, experiment.charger
+    return replace(
+        experiment,
+        battery=None if battery is None else replace(battery, noise=only.battery_noise),
+        charger=None if charger is None else replace(charger, noise=only.charger_noise),
+        protocol=(),
+    )
+
+
+def to_be_solved(model: Model, times: ArrayLike) -> Experiment:
+    """What every method solves for a model: its idle switching is removed, once and here.
+
+    `times` (T,) are rising; infinity for a steady state. Refused beyond the protocol's end.
+
+    >>> stored = Experiment(Spins(2, "down"), Spins(3, "up"), protocol=(Stage(2.0),))
+    >>> to_be_solved(stored, [1.0, 3.0])
+    Traceback (most recent call last):
+        ...
+    darkbattery.nvmodel.refusal.InputError: times[1] = 3.0: must be <= 2, where the protocol ends
+    """
+    experiment = experiment_of(model)
+    refuse_beyond(experiment.stages, np.asarray(times, dtype=float))
+    return without_idle_switching(experiment)
+
+
+def only_on_ladders(model: Model, where: str) -> None:
+    """Refuse a battery whose dynamics `where` does not describe, whatever a detector sees of it."""
+    only_collective(replace(experiment_of(model), detector_efficiency=1.0), where)
+
+
+def only_collective(model: Model, where: str) -> None:
+    """Refuse a battery that `where` does not describe, by the first field that leaves it.
+
+    >>> only_collective(Experiment(Spins(2, "down"), Spins(3, "down")), "the steady state")
+    Traceback (most recent call last):
+        ...
+    darkbattery.nvmodel.refusal.InputError: charger_start = 'down': not in the steady state; ...
+    """
+    experiment = experiment_of(model)
+    for name in experiment.beyond_collective:
+        raise InputError(
+            name,
+            getattr(without_idle_switching(experiment), name),
+            f"not in {where}; use trajectories.evolve or sample",
+        )
+
+
+def of_the_reservoir(model: object) -> Experiment:
+    """The experiment of battery and charger, spins all alike, in a reservoir; refused otherwise.
+
+    >>> of_the_reservoir(Experiment(Spins(2, "down"))).n_charger
+    Traceback (most recent call last):
+        ...
+    darkbattery.nvmodel.refusal.InputError: charger = None: must be Spins, in a reservoir
+    """
+    experiment = experiment_of(model)
+    if experiment.resonator is not None:
+        raise InputError(
+            "battery",
+            model,
+            "has a resonator: evolve, sample, steady_state take it; here eliminate_resonator()",
+        )
+    if experiment.modes is not None:
+        raise InputError("field", experiment.field, "must be a Reservoir here")
+    if experiment.drive is not None:
+        raise InputError("drive", experiment.drive, "must be None in a reservoir")
+    refuse_driven_stages(experiment.protocol)
+    for name in ("battery", "charger"):
+        spins = getattr(experiment, name)
+        if spins is None:
+            raise InputError(name, None, "must be Spins, in a reservoir")
+        for field, value, allowed in (
+            ("line", spins.line, None),
+            ("coupling_spread", spins.coupling_spread, 0.0),
+            ("coupling", spins.coupling, 1.0),
+        ):
+            if value != allowed:
+                raise InputError(f"{name}.{field}", value, f"must be {allowed}, in a reservoir")
+    return experiment
+
+
+def refuse_driven_stages(protocol: Protocol) -> None:
+    """A reservoir takes no drives."""
+    for i, step in enumerate(protocol):
+        if isinstance(step, Stage) and step.drives:
+            text = "must be (): a shared reservoir is not driven"
+            raise InputError(f"protocol[{i}].drives", step.drives, text)

@@ -52,6 +52,33 @@ class LocalNoise:
         photons = finite_number("nbar", nbar, least=0.0)
         return cls(dephasing, rate * (photons + 1.0), rate * photons)
 
+    @classmethod
+    def of_lifetimes(cls, t1: float, t2: float, equilibrium: float) -> "LocalNoise":
+        r"""Relaxation in T1 towards <sigma_z> = `equilibrium`, coherence of one spin lost in T2.
+
+        .. math:: g_{\uparrow,\downarrow} = \frac{1\pm\langle\sigma_z\rangle}{2T_1},\quad
+                  g_\phi = \frac{2}{T_2} - \frac{1}{T_1}.
+
+        >>> LocalNoise.of_lifetimes(t1=2.0, t2=1.0, equilibrium=-1.0)
+        LocalNoise(dephasing=1.5, emission=0.5)
+        """
+        rate = 1.0 / t1
+        dephasing = 2.0 / t2 - rate
+        # T2 = 2 T1 leaves rounding of the difference
+        dephasing = dephasing if dephasing > 1e-12 * rate else 0.0
+        supply = rate * equilibrium
+        return cls(dephasing, 0.5 * (rate - supply), 0.5 * (rate + supply))
+
+    @property
+    def relaxation(self) -> float:
+        """1/T1, the rate at which the inversion of one spin decays."""
+        return self.emission + self.pumping
+
+    @property
+    def supply(self) -> float:
+        """1/T1 times the equilibrium <sigma_z>: what is added to d<sigma_z>/dt."""
+        return self.pumping - self.emission
+
     @property
     def coherence_decay(self) -> float:
         """Rate at which the coherence of one spin decays, 1/T2."""

@@ -10,17 +10,17 @@ surroundings with nbar thermal photons (Tavis and Cummings 1968).
 import math
 import warnings
 from dataclasses import dataclass
-from typing import ClassVar, TypeGuard
+from functools import cached_property
 
-import scipy
-
-from darkbattery.nvmodel.battery import MOST_NBAR, CollectiveBattery, thermal_occupation
-from darkbattery.nvmodel.display import model_html, model_text
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.display import model_html
 from darkbattery.nvmodel.ensemble import SpinEnsemble
-from darkbattery.nvmodel.held import Held, given
-from darkbattery.nvmodel.protocol import Protocol, Stage, checked_protocol
+from darkbattery.nvmodel.experiment import Experiment, ShortForm
+from darkbattery.nvmodel.fields import Resonator
+from darkbattery.nvmodel.protocol import Protocol, checked_protocol
 from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.refusal import InputError, finite_number, number_between
+from darkbattery.nvmodel.spins import of_type
 
 
 class ApproximationWarning(UserWarning):
@@ -29,71 +29,6 @@ class ApproximationWarning(UserWarning):
 
 # below this estimated error a resonator is eliminated without a word
 SMALL_ELIMINATION_ERROR = 0.01
-
-
-@dataclass(frozen=True)
-class Resonator:
-    """One mode and its surroundings.
-
-    Parameters
-    ----------
-    frequency_hz : float
-        Frequency, Hz, > 0.
-    linewidth_fwhm_hz, linewidth_hwhm_hz : float
-        Full or half width at half maximum of the power spectrum, Hz; give one of the two. The
-        energy decays at kappa = 2 pi FWHM.
-    temperature_k : float
-        Temperature of the surroundings, K.
-
-    Examples
-    --------
-    >>> cavity = Resonator(frequency_hz=3.18e9, linewidth_fwhm_hz=13.8e6, temperature_k=0.025)
-    >>> print(f"{cavity.kappa:.4g} {cavity.nbar:.2g}")
-    8.671e+07 0.0022
-    >>> Resonator(frequency_hz=3.18e9, linewidth_hwhm_hz=6.9e6).kappa == cavity.kappa
-    True
-    """
-
-    frequency_hz: float
-    linewidth_fwhm_hz: float | None = None
-    linewidth_hwhm_hz: float | None = None
-    temperature_k: float = 0.0
-
-    def __post_init__(self) -> None:
-        assign = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
-        frequency = finite_number("frequency_hz", self.frequency_hz, least=0.0, exclusive=True)
-        assign("frequency_hz", frequency)
-        names = ("linewidth_fwhm_hz", "linewidth_hwhm_hz")
-        widths = given(self.linewidth_fwhm_hz, self.linewidth_hwhm_hz)
-        if (widths[0] is None) == (widths[1] is None):
-            raise InputError(", ".join(names), widths, "give exactly one of the two")
-        for name, width in zip(names, widths, strict=True):
-            kept = None if width is None else Held(finite_number(name, width, least=0.0))
-            assign(name, kept)
-        assign("temperature_k", finite_number("temperature_k", self.temperature_k, least=0.0))
-        hottest = MOST_NBAR * scipy.constants.h * frequency / scipy.constants.k
-        if self.temperature_k > hottest:
-            raise InputError("temperature_k", self.temperature_k, f"must be at most {hottest:g}")
-
-    def __repr__(self) -> str:
-        return model_text(self)
-
-    @property
-    def kappa(self) -> float:
-        """Decay rate of the field's energy, rad/s."""
-        if self.linewidth_fwhm_hz is not None:
-            return 2.0 * math.pi * self.linewidth_fwhm_hz
-        assert self.linewidth_hwhm_hz is not None
-        return 4.0 * math.pi * self.linewidth_hwhm_hz
-
-    @property
-    def nbar(self) -> float:
-        """Mean thermal photon number."""
-        if self.temperature_k == 0.0:
-            return 0.0
-        return thermal_occupation(
-            scipy.constants.k * self.temperature_k / (scipy.constants.h * self.frequency_hz)
-        )
 
 
 @dataclass(frozen=True)
@@ -134,8 +69,8 @@ class EliminationError:
         return max(vars(self), key=lambda name: vars(self)[name])
 
 
-@dataclass(frozen=True)
-class ResonatorBattery:
+@dataclass(frozen=True, repr=False)
+class ResonatorBattery(ShortForm):
     r"""Battery and charger ensembles at one resonator.
 
     Parameters
@@ -177,16 +112,13 @@ class ResonatorBattery:
     drive: Drive | None = None
     protocol: Protocol = ()
 
-    reservoir: ClassVar[None] = None  # the spins share the resonator
-    burst_rate: ClassVar[None] = None  # `meanfield.growth_rate` says
-
     def __post_init__(self) -> None:
-        _of_type("charger", self.charger, SpinEnsemble)
-        _of_type("resonator", self.resonator, Resonator)
+        of_type("charger", self.charger, SpinEnsemble)
+        of_type("resonator", self.resonator, Resonator)
         if self.battery is not None:
-            _of_type("battery", self.battery, SpinEnsemble)
+            of_type("battery", self.battery, SpinEnsemble)
         if self.drive is not None:
-            _of_type("drive", self.drive, Drive)
+            of_type("drive", self.drive, Drive)
         for name in ("battery_detuning_hz", "charger_detuning_hz"):
             value = number_between(name, getattr(self, name), -1e15, 1e15)
             object.__setattr__(self, name, value)
@@ -195,73 +127,18 @@ class ResonatorBattery:
             text = "must be None with a protocol: its stages have drives"
             raise InputError("drive", self.drive, text)
 
-    def __repr__(self) -> str:
-        return model_text(self)
-
-    @property
-    def time_unit(self) -> str:
-        """Unit of times: seconds."""
-        return "s"
+    @cached_property
+    def experiment(self) -> Experiment:
+        """What it stands for."""
+        nbar, battery = self.resonator.nbar, self.battery
+        down = None if battery is None else battery.spins("down", self.battery_detuning_hz, nbar)
+        up = self.charger.spins("up", self.charger_detuning_hz, nbar)
+        return Experiment(down, up, self.resonator, self.protocol, self.drive)
 
     def _repr_html_(self) -> str:
         # what a notebook shows
         kappa = self.resonator.kappa
         return model_html(self, [("kappa (rad/s)", kappa), ("thermal photons", self.nbar)])
-
-    @property
-    def nbar(self) -> float:
-        """Mean thermal photon number of the resonator's surroundings."""
-        return self.resonator.nbar
-
-    @property
-    def stages(self) -> Protocol:
-        """The protocol, one endless stage where none was given."""
-        return self.protocol or (Stage(math.inf),)
-
-    @property
-    def detunings(self) -> tuple[float, float]:
-        """Of the lines of battery and charger before the first stage, rad/s."""
-        return (
-            2.0 * math.pi * self.battery_detuning_hz,
-            2.0 * math.pi * self.charger_detuning_hz,
-        )
-
-    @property
-    def ensembles(self) -> tuple[SpinEnsemble, ...]:
-        """Battery, where there is one, and charger."""
-        return (self.charger,) if self.battery is None else (self.battery, self.charger)
-
-    @property
-    def sizes(self) -> tuple[int, int]:
-        """Numbers of spins of battery and charger."""
-        return 0 if self.battery is None else self.battery.number, self.charger.number
-
-    @property
-    def ratio(self) -> float:
-        """N_C/N_B; infinity without a battery."""
-        return math.inf if self.battery is None else self.charger.number / self.battery.number
-
-    @property
-    def collective_rate(self) -> float:
-        """(N_B + N_C) 4 g^2/kappa, with the charger's g; infinity where nothing is lost."""
-        kappa = self.resonator.kappa
-        return sum(self.sizes) * (4.0 * self.charger.coupling**2 / kappa if kappa else math.inf)
-
-    @property
-    def equation(self) -> str:
-        """The Hamiltonian without a drive, in LaTeX."""
-        return (
-            r"H/\hbar = \sum_k D_k\tfrac{\sigma^z_k}{2} + D_c a^\dagger a"
-            r" + \sum_k g_k(a^\dagger\sigma^-_k+\sigma^+_k a)"
-        )
-
-    @property
-    def symbols(self) -> str:
-        """The equation's symbols in words."""
-        return (
-            "Spins k of battery and charger at one resonator mode a, whose energy decays at κ "
-            "(Tavis and Cummings 1968)."
-        )
 
     def elimination_error(self) -> EliminationError:
         """Estimated errors of `eliminate_resonator`; refused without a battery or a linewidth."""
@@ -340,32 +217,6 @@ class ResonatorBattery:
         )
 
 
-def of_the_reservoir(model: object) -> CollectiveBattery:
-    """Return `model` if it is a CollectiveBattery; otherwise say where to go with it.
-
-    >>> of_the_reservoir(CollectiveBattery(n_battery=1, n_charger=2)).n_charger
-    2
-    """
-    if isinstance(model, CollectiveBattery):
-        return model
-    if getattr(model, "resonator", None) is not None:
-        raise InputError(
-            "battery",
-            model,
-            "has a resonator: evolve, sample, steady_state take it; here eliminate_resonator()",
-        )
-    raise InputError("battery", model, "must be a CollectiveBattery")
-
-
-def at_resonator(model: object) -> TypeGuard[ResonatorBattery]:
-    """Whether `model` is a ResonatorBattery: what an entry asks of whatever it is handed.
-
-    >>> at_resonator(CollectiveBattery(n_battery=1, n_charger=2))
-    False
-    """
-    return isinstance(model, ResonatorBattery)
-
-
 def of_a_resonator(model: object) -> ResonatorBattery:
     """Return `model` if it is a ResonatorBattery; refuse it otherwise.
 
@@ -374,11 +225,6 @@ def of_a_resonator(model: object) -> ResonatorBattery:
         ...
     darkbattery.nvmodel.refusal.InputError: model = CollectiveBattery(...): must be a ...
     """
-    if at_resonator(model):
+    if isinstance(model, ResonatorBattery):
         return model
     raise InputError("model", model, "must be a ResonatorBattery")
-
-
-def _of_type(field: str, value: object, kind: type) -> None:
-    if not isinstance(value, kind):
-        raise InputError(field, value, f"must be a {kind.__name__}")

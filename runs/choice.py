@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from darkbattery.meanfield.expected import expected_error, read_map
 from darkbattery.meanfield.methods import DELAY_AVERAGE, FIRST_ORDER
 from darkbattery.meanfield.methods import METHODS as SEMICLASSICAL
-from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.method import Method as Way
 from darkbattery.nvmodel.method import Problem, able, offered, within_reach
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.resonator import of_a_resonator, of_the_reservoir
+from darkbattery.nvmodel.resonator import of_a_resonator
 from darkbattery.runs.definition import Point, RunDefinition
 from darkbattery.runs.engines import Names, engine_of, quantum_methods
 from darkbattery.runs.models import Model
@@ -60,7 +59,7 @@ class Choice:
 class _Reduced:
     """A model without its resonator, or why that is not to be had."""
 
-    battery: CollectiveBattery | None
+    battery: Model | None
     error: str
     why_not: str
 
@@ -221,7 +220,7 @@ def _offered_at(definition: RunDefinition, point: Point, method: Method) -> tupl
 
 def _reduced(model: Model) -> _Reduced:
     if model.resonator is None:
-        return _Reduced(of_the_reservoir(model), "", "")
+        return _Reduced(model, "", "")
     at_resonator = of_a_resonator(model)
     try:
         battery = at_resonator.eliminate_resonator()

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from darkbattery import trajectories
 from darkbattery.nvmodel import CollectiveBattery
+from darkbattery.nvmodel.experiment import of_the_reservoir
 from darkbattery.nvmodel.method import Problem, Work, able
-from darkbattery.nvmodel.resonator import at_resonator, of_the_reservoir
 from darkbattery.runs.choice import Choice, chosen, observables_of
 from darkbattery.runs.definition import Point, RunDefinition
 from darkbattery.runs.engines import engine_of
@@ -143,7 +143,7 @@ def _sampled(choice: Choice, times: Array) -> tuple[float, float]:
 
 def _steady(choice: Choice, times: Array) -> tuple[float, float]:
     model, names = choice.model, choice.observables
-    battery = in_reservoir(model) if at_resonator(model) else of_the_reservoir(model)
+    battery = of_the_reservoir(model) if model.resonator is None else in_reservoir(model)
     problem = Problem(battery, np.array([np.inf]), steady.asked(battery, names))
     work = able(STEADY, problem).work(problem)
     assert work is not None

@@ -16,7 +16,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.refusal import whole_number
 from darkbattery.nvmodel.rows import Summary
 from darkbattery.nvmodel.solution import Solution
@@ -89,9 +88,8 @@ class Job:
         """Runs in a block: a function of the model alone, so that no machine changes it."""
         if self.block_runs is not None:
             return self.block_runs
-        if isinstance(self.model, CollectiveBattery):
-            spins = self.model.n_battery + self.model.n_charger
-            return max(1, min(1024, (1 << 20) // spins))
+        if self.model.reservoir is not None:
+            return max(1, min(1024, (1 << 20) // sum(self.model.sizes)))
         return 64
 
     def make(self, start: int, stop: int) -> Solution:

@@ -7,9 +7,9 @@ from typing import Any
 
 from darkbattery import meanfield, trajectories
 from darkbattery.meanfield import methods
+from darkbattery.nvmodel.experiment import of_the_reservoir
 from darkbattery.nvmodel.method import Kind, Method, Problem, offered
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.resonator import of_the_reservoir
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.runs.definition import RunDefinition
 from darkbattery.runs.distribute import Sample

@@ -5,7 +5,6 @@ import pandas as pd
 
 from darkbattery import trajectories
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.resonator import of_the_reservoir
 from darkbattery.runs.choice import chosen
 from darkbattery.runs.definition import Point, RunDefinition
 
@@ -33,7 +32,6 @@ def with_jumps(
     model = one.model
     if one.definition.engine != "quantum" or model.resonator is not None:
         return None
-    model = of_the_reservoir(one.model)
     times = one.definition.times_of(model)
     try:
         found = trajectories.single_run(model, times, definition.seed, run)

@@ -20,7 +20,7 @@ from darkbattery.nvmodel import (
     SpinEnsemble,
     Stage,
 )
-from darkbattery.nvmodel.battery import MOST_SPINS, charger_spins
+from darkbattery.nvmodel.battery import charger_spins
 from darkbattery.nvmodel.dicke import DickeBattery
 from darkbattery.nvmodel.refusal import (
     InputError,
@@ -29,6 +29,7 @@ from darkbattery.nvmodel.refusal import (
     number_between,
     whole_number,
 )
+from darkbattery.nvmodel.spins import MOST_SPINS
 from darkbattery.runs.schema import (
     ANY_NAME,
     AT_RESONATOR,

@@ -16,10 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from darkbattery import trajectories
-from darkbattery.nvmodel import CollectiveBattery
 from darkbattery.nvmodel.observables import in_words
 from darkbattery.nvmodel.refusal import InputError, whole_number
-from darkbattery.nvmodel.resonator import of_the_reservoir
 from darkbattery.runs.choice import chosen
 from darkbattery.runs.definition import RunDefinition
 from darkbattery.runs.engines import engine_of
@@ -73,7 +71,7 @@ def replay(result: Result, run: int, point: int) -> Replay:
     whole_number("--run", run, least=definition.first, most=last)
     one = chosen(definition, points[point], "sample")
     if one.definition.engine == "quantum" and one.model.resonator is None:
-        states, jumps = _quantum(one.definition, of_the_reservoir(one.model), run)
+        states, jumps = _quantum(one.definition, one.model, run)
     else:
         states, jumps = _without_record(one.definition, one.model, run)
     sharp = with_jumps(definition, points[point], run, DRAWN)
@@ -82,7 +80,7 @@ def replay(result: Result, run: int, point: int) -> Replay:
 
 
 def _quantum(
-    definition: RunDefinition, battery: CollectiveBattery, run: int
+    definition: RunDefinition, battery: Model, run: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     one = trajectories.single_run(battery, definition.times_of(battery), definition.seed, run)
     states = pd.DataFrame({"time": one.times, "M": one.M})

@@ -29,11 +29,12 @@ from threadpoolctl import threadpool_limits
 from darkbattery import meanfield, trajectories
 from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.ensemble import SpinEnsemble
+from darkbattery.nvmodel.fields import Resonator
 from darkbattery.nvmodel.lines.shapes import QGaussian
 from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.protocol import Pulse, Stage
 from darkbattery.nvmodel.pulse import Drive
-from darkbattery.nvmodel.resonator import Resonator, ResonatorBattery
+from darkbattery.nvmodel.resonator import ResonatorBattery
 from darkbattery.nvmodel.rows import Summary
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.runs.definition import parse_definition, shipped_definitions

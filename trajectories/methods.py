@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.dicke import DickeBattery
+from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.method import Method, Problem, Work, never, refused_for_size
 from darkbattery.nvmodel.observables import Needs, needing
 from darkbattery.nvmodel.refusal import InputError
@@ -29,17 +29,17 @@ JUMPS_BESIDE_GROUPS = 3e4
 FROM_TABLE = tuple(dict.fromkeys((*needing(Needs.POPULATIONS), *FLUCTUATIONS)))
 
 
-def _jumps_of(model: CollectiveBattery) -> tuple[str, ...]:
+def _jumps_of(model: Experiment) -> tuple[str, ...]:
     one_by_one = plain_charging(model) and not made_in_groups(model)
     return jumps.available(model) if one_by_one else ()
 
 
-def _groups_of(model: CollectiveBattery) -> tuple[str, ...]:
+def _groups_of(model: Experiment) -> tuple[str, ...]:
     in_groups = plain_charging(model) and made_in_groups(model)
     return jumps.available(model) if in_groups else ()
 
 
-def _real_spins_of(model: CollectiveBattery) -> tuple[str, ...]:
+def _real_spins_of(model: Experiment) -> tuple[str, ...]:
     return () if plain_charging(model) else jumps.available(model)
 
 

@@ -36,7 +36,7 @@ from darkbattery.meanfield.classes.moments import (
 )
 from darkbattery.meanfield.expected import expectations
 from darkbattery.nvmodel.ergotropy import local_ergotropy_of_classes
-from darkbattery.nvmodel.experiment import Experiment
+from darkbattery.nvmodel.experiment import Model
 from darkbattery.nvmodel.observables import requested
 from darkbattery.nvmodel.pulse import Span
 from darkbattery.nvmodel.refusal import InputError, whole_number
@@ -58,7 +58,7 @@ TIGHT = (1e-12, 1e-13)
 
 
 def evolve(
-    model: Experiment | System,
+    model: Model | System,
     times: ArrayLike,
     order: int = 2,
     observables: Iterable[str] | None = None,
@@ -120,7 +120,7 @@ class BatteryClasses:
 
 
 def evolve_with_classes(
-    model: Experiment | System,
+    model: Model | System,
     times: ArrayLike,
     order: int,
     observables: Iterable[str] | None,
@@ -151,14 +151,14 @@ def evolve_with_classes(
     return Solution(t, reading, provenance, model=model), answer.of_battery
 
 
-def class_check(model: Experiment | System, times: Array, order: int, classes: int) -> ClassError:
+def class_check(model: Model | System, times: Array, order: int, classes: int) -> ClassError:
     """What half as many classes would change, for a model with a line or a spread of couplings."""
     values = _answer(system_of(model, classes), times, order).values
     return _class_error(model, times, order, classes, values)
 
 
 def _class_error(
-    model: Experiment | System, times: Array, order: int, classes: int, values: dict[str, Array]
+    model: Model | System, times: Array, order: int, classes: int, values: dict[str, Array]
 ) -> ClassError:
     coarse = _answer(system_of(model, halved(classes)), times, order).values
     return class_error(times, values, coarse)

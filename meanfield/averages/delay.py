@@ -21,7 +21,7 @@ from darkbattery.meanfield.averages.linear import growth_rate
 from darkbattery.meanfield.classes.moments import System, system_of
 from darkbattery.meanfield.expected import expectations
 from darkbattery.nvmodel.ergotropy import local_ergotropy, local_ergotropy_of_classes
-from darkbattery.nvmodel.experiment import Experiment
+from darkbattery.nvmodel.experiment import Model
 from darkbattery.nvmodel.observables import ELSEWHERE, Needs, needing, requested
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Reading, Solution
@@ -58,7 +58,7 @@ class BurstDelay:
     spread: float
 
 
-def expected_delay(model: Experiment | System) -> BurstDelay:
+def expected_delay(model: Model | System) -> BurstDelay:
     r"""Delay of the burst from the growth rate lambda alone, before anything is solved.
 
     With N_net = N_C p_C - N_B p_B and N_up spins excited at the start,
@@ -88,7 +88,7 @@ def expected_delay(model: Experiment | System) -> BurstDelay:
     return delay_of_growth(model, growth)
 
 
-def delay_of_growth(model: Experiment | System, growth: float) -> BurstDelay:
+def delay_of_growth(model: Model | System, growth: float) -> BurstDelay:
     """`expected_delay` where the growth rate lambda > 0 is known already."""
     system = model if isinstance(model, System) else system_of(model, 1)
     rate = 2.0 * growth
@@ -100,7 +100,7 @@ def delay_of_growth(model: Experiment | System, growth: float) -> BurstDelay:
 
 
 def delay_average(
-    model: Experiment | System,
+    model: Model | System,
     times: ArrayLike,
     observables: Iterable[str] | None = None,
     classes: int = 101,
@@ -147,7 +147,7 @@ def delay_average(
     return Solution(t, reading, provenance, model=model)
 
 
-def has_delays(model: Experiment | System, times: Array) -> bool:
+def has_delays(model: Model | System, times: Array) -> bool:
     """Whether `delay_average` answers: the start is unstable, and its growth can be followed.
 
     >>> from darkbattery.nvmodel import CollectiveBattery
@@ -158,7 +158,7 @@ def has_delays(model: Experiment | System, times: Array) -> bool:
     return bool(rate > 0.0 and times[-1] + LOG_W[-1] / rate <= _longest(model, rate))
 
 
-def _longest(model: Experiment | System, rate: float) -> float:
+def _longest(model: Model | System, rate: float) -> float:
     """How long the modal run may be: outputs by the growth, steps by the resonator's decay."""
     system = model if isinstance(model, System) else system_of(model, 1)
     field = 0.0 if system.eliminated else 0.5 * system.kappa

@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from darkbattery.meanfield.classes.moments import System, is_broadened, system_of
 from darkbattery.nvmodel.devices.estimates import estimates
-from darkbattery.nvmodel.experiment import Experiment
-from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.resonator import ResonatorBattery
+from darkbattery.nvmodel.experiment import Model, experiment_of
+from darkbattery.nvmodel.resonator import ResonatorBattery, of_a_resonator
 
 Array = NDArray[np.float64]
 
@@ -28,7 +27,7 @@ NEWTON_STEPS = 50
 ROUNDING = 1e-12
 
 
-def growth_rate(model: Experiment | System) -> float:
+def growth_rate(model: Model | System) -> float:
     """Growth rate Re lambda (rad/s) of field and coherence at the start; <= 0 without a burst.
 
     Photon number and energy grow at twice this rate. A rate <= 0 is that of the slowest decay,
@@ -47,7 +46,7 @@ def growth_rate(model: Experiment | System) -> float:
     root = _largest_root(system_of(model, COARSE if broadened else 1))
     if not broadened or root.real <= 0.0:
         return root.real
-    least = min(spins.number for spins in model.ensembles)
+    least = min(spins.number for spins in experiment_of(model).ensembles)
     return _refined(root, system_of(model, min(FINE, least))).real
 
 
@@ -63,15 +62,13 @@ def threshold_cooperativity(model: ResonatorBattery) -> float:
     Examples
     --------
     >>> from darkbattery.nvmodel.ensemble import SpinEnsemble
-    >>> from darkbattery.nvmodel.resonator import Resonator
+    >>> from darkbattery.nvmodel.fields import Resonator
     >>> spins = SpinEnsemble(number=10**6, coupling=50.0, t2_s=1e-6)
     >>> maser = ResonatorBattery(spins, Resonator(frequency_hz=3e9, linewidth_fwhm_hz=1e3))
     >>> print(round(threshold_cooperativity(maser), 4), growth_rate(maser) < 0)
     0.7958 True
     """
-    if not getattr(model, "ensembles", ()):
-        raise InputError("model", model, "must be a ResonatorBattery: a reservoir has no threshold")
-    return estimates(model).net_cooperativity
+    return estimates(of_a_resonator(model)).net_cooperativity
 
 
 def mean_delay_shift(rate: float) -> float:

@@ -4,9 +4,9 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.ensemble import SpinEnsemble
 from darkbattery.nvmodel.lines.classes import Classes, line_quadrature, smooth_midpoints
 from darkbattery.nvmodel.lines.shapes import line_classes
+from darkbattery.nvmodel.spins import Spins
 
 Array = NDArray[np.float64]
 
@@ -17,7 +17,7 @@ ENOUGH = 10.0
 REACH = 4.0
 
 
-def divide(spins: SpinEnsemble, count: int, bandwidth: float) -> Classes:
+def divide(spins: Spins, count: int, bandwidth: float) -> Classes:
     """Classes of an ensemble, about `count`; one where all spins are alike.
 
     Frequencies at the quantiles of `line_quadrature`, whose error falls like K^-4, or couplings at
@@ -34,11 +34,11 @@ def divide(spins: SpinEnsemble, count: int, bandwidth: float) -> Classes:
 
     Examples
     --------
-    >>> spins = SpinEnsemble(number=100, coupling=2.0, coupling_spread=0.3)
+    >>> spins = Spins(number=100, start="up", coupling=2.0, coupling_spread=0.3)
     >>> print((2.0 * divide(spins, 4, bandwidth=1.0).couplings).round(3))
     [1.113 1.605 2.038 2.94 ]
     """
-    if spins.line is None and spins.coupling_spread == 0.0:
+    if spins.alike:
         return Classes(np.zeros(1), np.ones(1), np.ones(1))
     if spins.line is None:
         places, weight = _places(spins, count)
@@ -54,7 +54,7 @@ def divide(spins: SpinEnsemble, count: int, bandwidth: float) -> Classes:
     return Classes(np.clip(detuning, -farthest, farthest), np.ones(detuning.size), weight)
 
 
-def _places(spins: SpinEnsemble, count: int) -> tuple[Array, Array]:
+def _places(spins: Spins, count: int) -> tuple[Array, Array]:
     """Shares of spins with less coupling, and weights."""
     places, weight = smooth_midpoints(count)
     if weight.min() * spins.number >= ENOUGH:
@@ -79,7 +79,7 @@ def _even_places(weight: Array) -> Array:
     return middle[outwards]
 
 
-def _couplings(spins: SpinEnsemble, places: Array, weight: Array) -> Array:
+def _couplings(spins: Spins, places: Array, weight: Array) -> Array:
     """Quantiles of the log-normal distribution, over their root mean square."""
     width = np.sqrt(np.log1p(spins.coupling_spread**2))
     coupling = np.exp(width * scipy.special.ndtri(places))

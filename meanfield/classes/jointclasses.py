@@ -10,20 +10,18 @@ from dataclasses import replace
 import numpy as np
 
 from darkbattery.meanfield.classes.moments import BATTERY, CHARGER, System, system_of
-from darkbattery.nvmodel.ensemble import SpinEnsemble
+from darkbattery.nvmodel.experiment import Model, experiment_of
 from darkbattery.nvmodel.lines.classes import Classes
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.resonator import ResonatorBattery
+from darkbattery.nvmodel.spins import Spins
 
 
-def with_classes(
-    model: ResonatorBattery, charger: Classes, battery: Classes | None = None
-) -> System:
+def with_classes(model: Model, charger: Classes, battery: Classes | None = None) -> System:
     """The model's equations with these classes in place of its lines and coupling spreads.
 
     Parameters
     ----------
-    model : ResonatorBattery
+    model : Experiment or ResonatorBattery
         Its ensembles' lines and coupling spreads are ignored: the classes stand for them.
     charger, battery : Classes
         `battery` is needed where the model has one.
@@ -36,7 +34,7 @@ def with_classes(
     Examples
     --------
     >>> from darkbattery import meanfield
-    >>> from darkbattery.nvmodel import Resonator
+    >>> from darkbattery.nvmodel import Resonator, ResonatorBattery, SpinEnsemble
     >>> from darkbattery.nvmodel.lines.classes import coupling_quadrature, joint_classes
     >>> cavity = Resonator(frequency_hz=3e9, linewidth_fwhm_hz=14e6)
     >>> spins = SpinEnsemble(number=10**12, coupling=40.0)
@@ -45,12 +43,14 @@ def with_classes(
     >>> print(system.number.size, f"{meanfield.growth_rate(system):.4g}")
     4 2.366e+07
     """
-    if (battery is None) != (model.battery is None):
+    experiment = experiment_of(model)
+    if (battery is None) != (experiment.battery is None):
         raise InputError("battery", battery, "needs classes where the model has a battery")
+    charger_spins, battery_spins = experiment.charger, experiment.battery
     plain = replace(
-        model,
-        charger=_plain(model.charger),
-        battery=None if model.battery is None else _plain(model.battery),
+        experiment,
+        charger=None if charger_spins is None else _plain(charger_spins),
+        battery=None if battery_spins is None else _plain(battery_spins),
     )
     found = system_of(plain, 1)
     chosen = {CHARGER: charger} | ({} if battery is None else {BATTERY: battery})
@@ -72,5 +72,5 @@ def with_classes(
     )
 
 
-def _plain(spins: SpinEnsemble) -> SpinEnsemble:
+def _plain(spins: Spins) -> Spins:
     return replace(spins, line=None, coupling_spread=0.0)

@@ -13,21 +13,24 @@ of n/N (what leaves the resonator) and of the excitations supplied by T1 and by 
 
 import math
 from dataclasses import dataclass, fields, replace
-from functools import singledispatch
 
 import numpy as np
 from numpy.typing import NDArray
 
 from darkbattery.meanfield.classes.division import divide
-from darkbattery.nvmodel.battery import CollectiveBattery, without_idle_switching
-from darkbattery.nvmodel.ensemble import SpinEnsemble
-from darkbattery.nvmodel.experiment import Experiment
-from darkbattery.nvmodel.preparation import DickeState, Polarised, Preparation
+from darkbattery.nvmodel.experiment import (
+    Experiment,
+    Model,
+    experiment_of,
+    of_the_reservoir,
+    without_idle_switching,
+)
+from darkbattery.nvmodel.preparation import Polarised
 from darkbattery.nvmodel.protocol import total_duration
 from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.readonly import own_read_only
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.resonator import ResonatorBattery
+from darkbattery.nvmodel.spins import Spins
 
 Array = NDArray[np.float64]
 
@@ -79,11 +82,6 @@ class System:
                 object.__setattr__(self, field.name, own_read_only(value))
 
     @property
-    def ensembles(self) -> tuple[()]:
-        """None that could be divided further: it has its classes."""
-        return ()
-
-    @property
     def total(self) -> float:
         """N, all spins."""
         return float(self.number.sum())
@@ -112,77 +110,25 @@ class System:
         return replace(self, eliminated=True)
 
 
-@singledispatch
 def system_of(model: object, classes: int) -> System:
     """Divide a model into classes: at most `classes` in each ensemble.
 
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> system = system_of(CollectiveBattery(n_battery=2, n_charger=10), 1)
     >>> print(system.number, system.start, 4 * system.coupling**2 / system.kappa)
     [ 2. 10.] [-1.  1.] [1. 1.]
     """
-    raise _no_model(model)
-
-
-def _no_model(model: object) -> InputError:
-    return InputError("model", model, "must be a CollectiveBattery or a ResonatorBattery")
-
-
-@system_of.register
-def _(model: CollectiveBattery, classes: int) -> System:
-    if total_duration(model.stages) < math.inf:
-        raise InputError("protocol", model.protocol, "not in the semiclassical engine")
-    model = without_idle_switching(model)
-    for field in model.beyond_collective:
-        start = getattr(model, field)
-        if not (field in ("battery_start", "charger_start") and _independent_spins(start)):
-            raise InputError(field, start, "not in the semiclassical engine")
-    ones, zeros = np.ones(2), np.zeros(2)
-    return System(
-        number=np.array([model.n_battery, model.n_charger], dtype=float),
-        coupling=ones,
-        detuning=zeros,
-        decoherence=zeros,
-        relaxation=zeros,
-        supply=zeros,
-        start=np.array(
-            [
-                _mean_inversion(model.battery_preparation, model.n_battery),
-                _mean_inversion(model.charger_preparation, model.n_charger),
-            ]
-        ),
-        ensemble=np.array([BATTERY, CHARGER]),
-        kappa=4.0 / model.gamma,
-        nbar=model.occupation,
-        field_detuning=0.0,
-        eliminated=True,
-        drive=None,
-        frequency=None,
-    )
-
-
-def _independent_spins(start: object) -> bool:
-    return isinstance(start, Polarised) or start in ("down", "up", "thermal")
-
-
-def _mean_inversion(start: Preparation, spins: int) -> float:
-    if isinstance(start, DickeState):
-        return 2.0 * start.excitations / spins - 1.0
-    return 2.0 * start.up - 1.0
-
-
-@system_of.register
-def _(model: ResonatorBattery, classes: int) -> System:
-    if model.protocol:
-        raise InputError("protocol", model.protocol, "not in the semiclassical engine")
-    frame = 0.0 if model.drive is None else model.drive.detuning_hz
-    width, parts = bandwidth(model), []
-    for spins, shift, ensemble in (
-        (model.battery, model.battery_detuning_hz, BATTERY),
-        (model.charger, model.charger_detuning_hz, CHARGER),
-    ):
+    experiment = experiment_of(model)
+    resonator, drive = experiment.resonator, experiment.drive
+    if resonator is None:
+        experiment = _in_reservoir(experiment)
+    elif experiment.protocol:
+        raise InputError("protocol", experiment.protocol, "not in the semiclassical engine")
+    frame = 0.0 if drive is None else 2.0 * np.pi * drive.detuning_hz
+    width, parts = bandwidth(experiment), []
+    for spins, ensemble in ((experiment.battery, BATTERY), (experiment.charger, CHARGER)):
         if spins is not None:
-            centre = 2.0 * np.pi * (shift - frame)
-            parts.append(_classes_of(spins, classes, width, centre, ensemble, model.nbar))
+            parts.append(_classes_of(spins, classes, width, frame, ensemble, experiment.nbar))
     number, coupling, detuning, decoherence, relaxation, supply, start, ensemble = np.concatenate(
         parts, axis=1
     )
@@ -195,84 +141,98 @@ def _(model: ResonatorBattery, classes: int) -> System:
         supply=supply,
         start=start,
         ensemble=ensemble.astype(np.int64),
-        kappa=model.resonator.kappa,
-        nbar=model.nbar,
-        field_detuning=-2.0 * np.pi * frame,
-        eliminated=False,
-        drive=model.drive,
-        frequency=2.0 * np.pi * model.resonator.frequency_hz,
+        kappa=4.0 / experiment.gamma if resonator is None else resonator.kappa,
+        nbar=experiment.nbar,
+        field_detuning=-frame,
+        eliminated=resonator is None,
+        drive=drive,
+        frequency=None if resonator is None else 2.0 * np.pi * resonator.frequency_hz,
     )
 
 
-def bandwidth(model: ResonatorBattery) -> float:
+def _in_reservoir(experiment: Experiment) -> Experiment:
+    """Without idle switching; refused where it has what the engine's equations lack."""
+    if total_duration(of_the_reservoir(experiment).stages) < math.inf:
+        raise InputError("protocol", experiment.protocol, "not in the semiclassical engine")
+    experiment = without_idle_switching(experiment)
+    for field in experiment.beyond_collective:
+        start = getattr(experiment, field)
+        if not (field in ("battery_start", "charger_start") and _independent_spins(start)):
+            raise InputError(field, start, "not in the semiclassical engine")
+    return experiment
+
+
+def _independent_spins(start: object) -> bool:
+    return isinstance(start, Polarised) or start in ("down", "up", "thermal")
+
+
+def bandwidth(model: Model) -> float:
     r"""Detunings that matter, rad/s: :math:`\sqrt{\sum g^2N}+\kappa/2`, and shifts and 1/T2.
 
     With a drive also its detuning, and how fast its steady field turns the spins.
 
-    >>> from darkbattery.nvmodel import Resonator
+    >>> from darkbattery.nvmodel import Resonator, ResonatorBattery, SpinEnsemble
     >>> spins = SpinEnsemble(number=100, coupling=2.0)
     >>> print(bandwidth(ResonatorBattery(spins, Resonator(1.0, linewidth_fwhm_hz=1.0 / np.pi))))
     21.0
     """
-    ensembles = model.ensembles
+    experiment = experiment_of(model)
+    ensembles, resonator, drive = experiment.ensembles, experiment.resonator, experiment.drive
     collective = math.hypot(*(spins.collective_coupling for spins in ensembles))
-    local = max(spins.decoherence_rate for spins in ensembles)
-    shift = 2.0 * np.pi * (abs(model.battery_detuning_hz) + abs(model.charger_detuning_hz))
-    width = collective + 0.5 * model.resonator.kappa + local + shift
-    if model.drive is not None:
-        turn = max(spins.coupling for spins in ensembles) * 4.0 * abs(model.drive.amplitude)
-        width += 2.0 * np.pi * abs(model.drive.detuning_hz) + turn / max(
-            model.resonator.kappa, collective
-        )
+    local = max(spins.noise.coherence_decay for spins in ensembles)
+    kappa = 4.0 / experiment.gamma if resonator is None else resonator.kappa
+    width = collective + 0.5 * kappa + local + sum(abs(spins.detuning) for spins in ensembles)
+    if drive is not None:
+        turn = max(spins.coupling for spins in ensembles) * 4.0 * abs(drive.amplitude)
+        width += 2.0 * np.pi * abs(drive.detuning_hz) + turn / max(kappa, collective)
     return float(width)
 
 
-def is_broadened(model: Experiment | System) -> bool:
+def is_broadened(model: Model | System) -> bool:
     """Whether more classes could change the answer.
 
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> is_broadened(CollectiveBattery(n_battery=2, n_charger=10))
     False
     """
-    if not hasattr(model, "ensembles"):
-        raise _no_model(model)
-    return any(_is_broad(spins) for spins in model.ensembles)
+    return bool(_broad(model))
 
 
-def largest_count(model: Experiment | System) -> int:
+def largest_count(model: Model | System) -> int:
     """Most classes that an ensemble can be divided into: as many as the smaller one has spins.
 
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> largest_count(CollectiveBattery(n_battery=2, n_charger=10))
     1
     """
-    return min((spins.number for spins in model.ensembles if _is_broad(spins)), default=1)
+    return min((spins.number for spins in _broad(model)), default=1)
 
 
-def _is_broad(spins: SpinEnsemble) -> bool:
-    return spins.line is not None or spins.coupling_spread > 0.0
+def _broad(model: Model | System) -> list[Spins]:
+    """The ensembles that can be divided; none of a `System`, which has its classes."""
+    if isinstance(model, System):
+        return []
+    return [spins for spins in experiment_of(model).ensembles if not spins.alike]
 
 
 def _classes_of(
-    spins: SpinEnsemble, classes: int, bandwidth: float, centre: float, ensemble: int, nbar: float
+    spins: Spins, classes: int, bandwidth: float, frame: float, ensemble: int, nbar: float
 ) -> Array:
-    """The rows of `System`, number to ensemble, for one ensemble around `centre`, rad/s."""
+    """The rows of `System`, number to ensemble, for one ensemble; detunings less `frame`, rad/s."""
     found = divide(spins, classes, bandwidth)
     if found.weights.size > spins.number:
         allowed = f"must be at most the number of spins, {spins.number}"
         raise InputError("classes", classes, allowed)
-    equilibrium = spins.equilibrium
-    if equilibrium is None:
-        equilibrium = -1.0 / (2.0 * nbar + 1.0)
-    start = spins.polarisation if ensemble == CHARGER else -spins.polarisation
     same = np.ones(found.weights.size)
     return np.array(
         [
             found.weights * spins.number,
             found.couplings * spins.coupling,
-            found.detunings + centre,
-            same * spins.decoherence_rate,
-            same * spins.relaxation_rate,
-            same * spins.relaxation_rate * equilibrium,
-            same * start,
+            found.detunings + (spins.detuning - frame),
+            same * spins.noise.coherence_decay,
+            same * spins.noise.relaxation,
+            same * spins.noise.supply,
+            same * spins.inversion(nbar),
             same * ensemble,
         ]
     )

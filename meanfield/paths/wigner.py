@@ -30,11 +30,10 @@ from darkbattery.meanfield.paths.walk import (
     start_of,
     walk,
 )
-from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.experiment import Experiment, Model, experiment_of
 from darkbattery.nvmodel.observables import requested
 from darkbattery.nvmodel.peaks import PEAK
-from darkbattery.nvmodel.refusal import InputError, whole_number
-from darkbattery.nvmodel.resonator import ResonatorBattery
+from darkbattery.nvmodel.refusal import whole_number
 from darkbattery.nvmodel.rows import Records, summary_of
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.tally import run_range
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[np.float64]
-Model = CollectiveBattery | ResonatorBattery | System
 
 # first step in units of the shortest collective time; it is halved while halving it changes the
 # mean energies of the controlled runs, on the same noise, by more than the tolerance (hbar omega)
@@ -55,7 +53,7 @@ CONTROL_SEED = 0
 
 
 def sample(
-    model: Model,
+    model: Model | System,
     times: ArrayLike,
     runs: int,
     seed: int,
@@ -112,14 +110,13 @@ def sample(
     runs, first, seed = run_range(runs, first, seed)
     summary = summary_of(records)
     classes = whole_number("classes", classes, least=1)
-    if not isinstance(model, Model | System):
-        raise InputError("model", model, "must be a CollectiveBattery or a ResonatorBattery")
-    control = controlled_plan(model, tuple(t.tolist()), classes)
+    solved = model if isinstance(model, System) else experiment_of(model)
+    control = controlled_plan(solved, tuple(t.tolist()), classes)
     plan, system = control.plan, control.plan.system
     known = available(system)
     default = tuple(name for name in known if name != PEAK)
     names = requested(observables, default=default, available=known)
-    identity = (model, control.times, classes, plan.steps, seed)
+    identity = (solved, control.times, classes, plan.steps, seed)
     expected, warnings = expectations("wigner", system, names)
     # the plan is remembered with its system, and a tally's study is handed out
     study = study_of(identity, deepcopy(system), t, names, control.warnings + warnings)
@@ -172,7 +169,7 @@ class Control:
 
 
 @lru_cache(maxsize=16)
-def controlled_plan(model: Model, times: tuple[float, ...], classes: int) -> Control:
+def controlled_plan(model: Experiment | System, times: tuple[float, ...], classes: int) -> Control:
     """Choose the step: a function of the definition alone, whichever runs are asked for."""
     system = model if isinstance(model, System) else system_of(model, classes)
     t = np.array(times)
@@ -190,7 +187,7 @@ def controlled_plan(model: Model, times: tuple[float, ...], classes: int) -> Con
     return Control(plan, times, error, class_error, warnings)
 
 
-def _class_check(model: Model | System, times: Array, classes: int) -> ClassError | None:
+def _class_check(model: Experiment | System, times: Array, classes: int) -> ClassError | None:
     if not is_broadened(model) or classes == 1:
         return None
     return class_check(model, times, 1 if model.drive is not None else 2, classes)

@@ -84,7 +84,7 @@ def estimates(model: ResonatorBattery) -> Estimates:
 
     Examples
     --------
-    >>> from darkbattery.nvmodel.resonator import Resonator
+    >>> from darkbattery.nvmodel.fields import Resonator
     >>> cavity = Resonator(frequency_hz=3e9, linewidth_fwhm_hz=10e6)
     >>> spins = dict(coupling=2.0, t2_s=1e-5)
     >>> found = estimates(

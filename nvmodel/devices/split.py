@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from darkbattery.nvmodel.devices.datasheet import Device
 from darkbattery.nvmodel.ensemble import SpinEnsemble
+from darkbattery.nvmodel.fields import Resonator
 from darkbattery.nvmodel.refusal import InputError, finite_number, number_between
-from darkbattery.nvmodel.resonator import Resonator, ResonatorBattery
+from darkbattery.nvmodel.resonator import ResonatorBattery
 
 
 def resonator_battery(

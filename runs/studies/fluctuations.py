@@ -17,8 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from rich.console import Console
 
-from darkbattery.nvmodel.battery import CollectiveBattery
-from darkbattery.nvmodel.resonator import of_the_reservoir
+from darkbattery.nvmodel.experiment import Model
 from darkbattery.runs.execute import Order, execute
 from darkbattery.runs.pages import fill
 from darkbattery.runs.parts import point_folder
@@ -116,9 +115,7 @@ def charging_table(folder: Path) -> tuple[pd.DataFrame, dict[str, list[Spread]]]
     return pd.DataFrame(lines), {name: [one[name] for one in spreads] for name in spreads[0]}
 
 
-def charging_line(
-    model: CollectiveBattery, rows: pd.DataFrame
-) -> tuple[dict[str, str], dict[str, Spread]]:
+def charging_line(model: Model, rows: pd.DataFrame) -> tuple[dict[str, str], dict[str, Spread]]:
     """Scatter in the end, delay of the burst and time to half charge: sampled beside closed forms.
 
     The closed forms, at T = 0: the variances over the dark states |J,-J>; and for the delay, where
@@ -157,7 +154,7 @@ def charging_line(
     return line, found
 
 
-def gumbel_mean(model: CollectiveBattery) -> float:
+def gumbel_mean(model: Model) -> float:
     """Mean delay of the burst where the charger is well above the battery."""
     growth = float(model.n_charger - model.n_battery)
     return float((np.log(growth**2 / model.n_charger) + EULER) / (growth * model.gamma))
@@ -211,12 +208,12 @@ def temperature_table(folder: Path) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def _models(folder: Path) -> list[CollectiveBattery]:
+def _models(folder: Path) -> list[Model]:
     models = [point.model for point in load(folder).study.definition.points()]
-    return [of_the_reservoir(model) for model in models if model.reservoir is not None]
+    return [model for model in models if model.reservoir is not None]
 
 
-def dark_spreads(battery: CollectiveBattery) -> tuple[float, float]:
+def dark_spreads(battery: Model) -> tuple[float, float]:
     """Standard deviations of energy and ergotropy over the dark states."""
     dark = dark_states(battery.n_battery, battery.n_charger)
     p = dark.probability / dark.probability.sum()

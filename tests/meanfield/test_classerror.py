@@ -18,6 +18,7 @@ from darkbattery.nvmodel import (
     Resonator,
     ResonatorBattery,
     SpinEnsemble,
+    Spins,
 )
 from darkbattery.nvmodel.lines.shapes import line_classes
 from tests.meanfield.test_nv import SPINS, device
@@ -91,7 +92,7 @@ def test_who_follows_the_advice_is_soon_told_nothing(width, coupling, last):
 @pytest.mark.parametrize("classes", [2, 3, 31, 101])
 def test_no_class_holds_few_spins_but_where_all_do(line, classes):
     for number in (120, 10**4, 10**16):
-        found = divide(SpinEnsemble(number=number, coupling=1.0, line=line), classes, 1e7)
+        found = divide(Spins(number, "up", line=line), classes, 1e7)
         plain, weight = line_classes(line, classes)
         np.testing.assert_allclose(found.weights.sum(), 1.0, rtol=1e-12)
         if not np.array_equal(found.weights, weight):
@@ -135,7 +136,7 @@ def test_spins_far_off_hardly_take_part(line, classes, most):
     model = ResonatorBattery(**ensembles, resonator=Resonator(2.87e9, linewidth_fwhm_hz=13.8e6))
     times, found = np.linspace(0.0, 1e-6, 51), []
     for width in (bandwidth(model), 5.0 * bandwidth(model)):
-        divided = divide(ensembles["charger"], classes, width)
+        divided = divide(ensembles["charger"].spins("up", 0.0, 0.0), classes, width)
         system = with_classes(model, divided, divided)
         found.append(meanfield.evolve(system, times)["battery_energy"])
     assert 0.0 < np.abs(found[0] - found[1]).max() < most

@@ -98,7 +98,7 @@ def test_overlap_of_two_lorentzians_adds_their_widths(detuning):
 def test_coupling_classes_have_the_spread_asked_for():
     spins = SpinEnsemble(number=10**6, coupling=2.0, coupling_spread=0.3)
     for number, tolerance in ((10**12, 3e-6), (10**3, 0.02)):  # order 4; quantiles cut the tails
-        found = divide(replace(spins, number=number), 401, bandwidth=1.0)
+        found = divide(replace(spins, number=number).spins("up", 0.0, 0.0), 401, bandwidth=1.0)
         mean = found.weights @ found.couplings
         np.testing.assert_allclose(found.weights @ found.couplings**2, 1.0, rtol=1e-12)
         np.testing.assert_allclose(np.sqrt(1.0 - mean**2) / mean, 0.3, rtol=tolerance)
@@ -107,7 +107,7 @@ def test_coupling_classes_have_the_spread_asked_for():
 @pytest.mark.parametrize("number", [10**12, 10**3])
 def test_couplings_and_detunings_of_classes_are_independent(number):
     line = SpinEnsemble(number=number, coupling=2.0, coupling_spread=0.3, line=Gaussian(1.0))
-    found = divide(line, 401, bandwidth=100.0)
+    found = divide(line.spins("up", 0.0, 0.0), 401, bandwidth=100.0)
     assert np.array_equal(found.couplings, found.couplings[::-1])
     w, g = np.clip(found.detunings**2, 0.0, 40.0), found.couplings  # but for the farthest few
     deviation = [x - found.weights @ x for x in (w, g)]

@@ -5,7 +5,7 @@ import pytest
 from scipy.linalg import expm
 
 from darkbattery.nvmodel import CollectiveBattery, LocalNoise, Polarised, Pulse, Stage
-from darkbattery.nvmodel.battery import without_idle_switching
+from darkbattery.nvmodel.experiment import without_idle_switching
 from darkbattery.nvmodel.preparation import dicke_mixture
 from darkbattery.trajectories.jumps.local_noise import (
     CHANNELS,

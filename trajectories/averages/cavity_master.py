@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.experiment import Model
 from darkbattery.nvmodel.method import Method, Problem, Work, able, refused_by
 from darkbattery.nvmodel.observables import Needs, needing, requested
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.resonator import ResonatorBattery
 from darkbattery.nvmodel.solution import Distribution, Reading, Solution
 from darkbattery.nvmodel.times import output_times
 from darkbattery.trajectories.propagate.cavity_steps import Read, follow_pair, pair_of, terms_in_all
@@ -87,13 +87,13 @@ class _Found:
 
 
 def evolve_cavity(
-    model: ResonatorBattery, times: ArrayLike, observables: Iterable[str] | None = None
+    model: Model, times: ArrayLike, observables: Iterable[str] | None = None
 ) -> Solution:
     r"""Averages over the charging at a resonator, exact to about 1e-10, at any temperature.
 
     Parameters
     ----------
-    model : ResonatorBattery
+    model : Model
         Of spins all alike: equal couplings and detunings, no line, T1, T2 or drive.
     times : array_like (T,)
         Strictly increasing, >= 0, in s.
@@ -263,7 +263,7 @@ def _one_pair(
 
 
 def _observables(
-    model: ResonatorBattery,
+    model: Model,
     cavity: Cavity,
     times: Array,
     found: _Found,

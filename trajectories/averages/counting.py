@@ -19,9 +19,13 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.battery import CollectiveBattery, only_on_ladders, to_be_solved
+from darkbattery.nvmodel.experiment import (
+    Experiment,
+    of_the_reservoir,
+    only_on_ladders,
+    to_be_solved,
+)
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.resonator import of_the_reservoir
 from darkbattery.nvmodel.solution import Distribution, Reading
 from darkbattery.nvmodel.times import output_times
 from darkbattery.trajectories.propagate.chains import pair_chains, propagate
@@ -65,7 +69,7 @@ class LadderPopulations:
     population: Array
 
 
-def ladder_populations(battery: CollectiveBattery, taus: Array) -> LadderPopulations:
+def ladder_populations(battery: Experiment, taus: Array) -> LadderPopulations:
     """The diagonal of the average state in the coupled basis, propagated by itself."""
     basis = coupled_basis(battery.n_battery, battery.n_charger)
     cells = (2.0 * basis.J[-1] + 1.0) * basis.n_ladders * taus.size
@@ -79,9 +83,10 @@ def ladder_populations(battery: CollectiveBattery, taus: Array) -> LadderPopulat
     return LadderPopulations(basis, chains.M, np.maximum(states, 0.0))
 
 
-def photon_probabilities(battery: CollectiveBattery, taus: Array) -> Array:
+def photon_probabilities(battery: Experiment, taus: Array) -> Array:
     """T = 0: probability of n photons until each time, (photons + 1, T).
 
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> photon_probabilities(CollectiveBattery(1, 1), np.array([0.0, 50.0])).round(6)
     array([[1. , 0.5],
            [0. , 0.5]])
@@ -91,7 +96,7 @@ def photon_probabilities(battery: CollectiveBattery, taus: Array) -> Array:
     return np.asarray(ladders.population.sum(axis=2)[:, first:].T)
 
 
-def exact_fluctuations(battery: CollectiveBattery, times: Array, names: tuple[str, ...]) -> Reading:
+def exact_fluctuations(battery: Experiment, times: Array, names: tuple[str, ...]) -> Reading:
     """Those of COUNTING and OVER_RUNS that are in `names`, exactly.
 
     OVER_RUNS at T = 0 with every photon recorded; COUNTING at any temperature. At T = 0 with the
@@ -120,12 +125,12 @@ def exact_fluctuations(battery: CollectiveBattery, times: Array, names: tuple[st
     return Reading(values, distributions={"emitted_photons": counted})
 
 
-def records_follow(battery: CollectiveBattery) -> bool:
+def records_follow(battery: Experiment) -> bool:
     """Whether a run's state follows from its photon number alone: T = 0, no photon missed."""
     return battery.occupation == 0.0 and battery.detector_efficiency == 1.0
 
 
-def refuse_unknown_records(battery: CollectiveBattery, name: str) -> None:
+def refuse_unknown_records(battery: Experiment, name: str) -> None:
     """Refuse what needs single runs, unless the photon number alone decides a run's state."""
     if not records_follow(battery):
         raise InputError(
@@ -136,7 +141,7 @@ def refuse_unknown_records(battery: CollectiveBattery, name: str) -> None:
 
 
 def _counting_at_temperature(
-    battery: CollectiveBattery, taus: Array, names: tuple[str, ...]
+    battery: Experiment, taus: Array, names: tuple[str, ...]
 ) -> dict[str, Array]:
     values: dict[str, Array] = {}
     if "g2_zero" in names:
@@ -154,7 +159,7 @@ def _counting_at_temperature(
     return values
 
 
-def emitted_moments(battery: CollectiveBattery, taus: Array) -> tuple[Array, Array]:
+def emitted_moments(battery: Experiment, taus: Array) -> tuple[Array, Array]:
     """Mean and mean square of the number of emitted photons, at any temperature.
 
     The three equations above as one sparse generator, its exponential applied by truncated Taylor
@@ -194,7 +199,7 @@ def emitted_moments(battery: CollectiveBattery, taus: Array) -> tuple[Array, Arr
     return found[:, 0], found[:, 1]
 
 
-def second_order_coherence(battery: CollectiveBattery, time: float, delays: Array) -> Array:
+def second_order_coherence(battery: Experiment, time: float, delays: Array) -> Array:
     r"""How a photon at `time` goes with one a delay later, at any temperature.
 
     .. math:: g^{(2)}(t,\tau)=\frac{\langle J^+(t)\,J^+J^-(t+\tau)\,J^-(t)\rangle}
@@ -206,6 +211,7 @@ def second_order_coherence(battery: CollectiveBattery, time: float, delays: Arra
 
     Examples
     --------
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> second_order_coherence(CollectiveBattery(1, 9), 0.0, np.array([0.0])).round(6)
     array([1.777778])
     """
@@ -235,7 +241,7 @@ def _shifted(gain: Array, shift: int) -> scipy.sparse.csr_matrix:
     return scipy.sparse.csr_matrix((values[to], (to, to + shift)), (values.size, values.size))
 
 
-def _refuse(battery: CollectiveBattery, needed: float, most: float, what: str) -> None:
+def _refuse(battery: Experiment, needed: float, most: float, what: str) -> None:
     if needed > most:
         raise InputError(
             "n_battery, n_charger",

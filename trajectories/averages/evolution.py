@@ -6,7 +6,13 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from darkbattery.nvmodel.battery import CollectiveBattery, to_be_solved
+from darkbattery.nvmodel.experiment import (
+    Experiment,
+    Model,
+    experiment_of,
+    of_the_reservoir,
+    to_be_solved,
+)
 from darkbattery.nvmodel.method import (
     PATIENCE_SECONDS,
     Method,
@@ -20,7 +26,6 @@ from darkbattery.nvmodel.method import (
 )
 from darkbattery.nvmodel.observables import Needs, needing, requested
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.resonator import ResonatorBattery, at_resonator, of_the_reservoir
 from darkbattery.nvmodel.solution import Distribution, Reading, Solution
 from darkbattery.nvmodel.times import output_times
 from darkbattery.trajectories.averages.cavity_master import evolve_cavity
@@ -82,7 +87,7 @@ EIGENVALUE_RATE = 1e9  # size cubed of dense matrices whose eigenvalues are foun
 
 
 def evolve(
-    battery: CollectiveBattery | ResonatorBattery,
+    battery: Model,
     times: ArrayLike,
     observables: Iterable[str] | None = None,
 ) -> Solution:
@@ -101,7 +106,7 @@ def evolve(
 
     Parameters
     ----------
-    battery : CollectiveBattery or ResonatorBattery
+    battery : Experiment or ResonatorBattery
         The latter with the resonator itself, its spins all alike; see
         `trajectories.averages.cavity_master`.
     times : array_like (T,)
@@ -128,6 +133,7 @@ def evolve(
 
     Examples
     --------
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> solution = evolve(CollectiveBattery(n_battery=1, n_charger=1), [1.0, 20.0])
     >>> print(solution["battery_energy"].round(6))
     [0.099894 0.25    ]
@@ -136,17 +142,17 @@ def evolve(
     >>> print(evolve(dephased, [1.0, 20.0])["battery_energy"].round(6))  # the dark state leaks
     [0.084898 0.003873]
     """
-    if at_resonator(battery):
+    if experiment_of(battery).resonator is not None:
         return evolve_cavity(battery, times, observables)
-    model = of_the_reservoir(battery)
     t = output_times(times)
-    battery = to_be_solved(model, t)
-    problem = Problem(battery, t, asked(battery, observables))
-    return able(EVOLVE, problem).solve(problem).of_model(model)
+    experiment = to_be_solved(of_the_reservoir(battery), t)
+    problem = Problem(experiment, t, asked(experiment, observables))
+    return able(EVOLVE, problem).solve(problem).of_model(battery)
 
 
-def asked(battery: CollectiveBattery, observables: Iterable[str] | None) -> tuple[str, ...]:
+def asked(battery: Model, observables: Iterable[str] | None) -> tuple[str, ...]:
     """The names that `evolve` computes: those asked for, or the cheap ones; refused if unknown."""
+    battery = of_the_reservoir(battery)
     if not plain_charging(battery):
         default = (*ENERGIES, *FROM_POPULATIONS, *LOST)
         return requested(observables, default, FOR_REAL_SPINS)
@@ -211,7 +217,7 @@ def _by_chains(problem: Problem) -> Solution:
     return Solution(t, reading, {"solver": "master equation", "error_estimate": error})
 
 
-def needs_all_pairs(battery: CollectiveBattery, names: tuple[str, ...]) -> bool:
+def needs_all_pairs(battery: Experiment, names: tuple[str, ...]) -> bool:
     """Whether coherences between all pairs of ladders are followed, and not of neighbours alone.
 
     At T = 0 the blocks of M are pure, and populations follow from the diagonal pairs.
@@ -220,14 +226,15 @@ def needs_all_pairs(battery: CollectiveBattery, names: tuple[str, ...]) -> bool:
     return any(name in wanted for name in names)
 
 
-def plain_charging(battery: CollectiveBattery) -> bool:
+def plain_charging(battery: Experiment) -> bool:
     """Whether this is the paper's model; a detector does not matter to averages."""
     return battery.is_collective
 
 
-def available(battery: CollectiveBattery) -> tuple[str, ...]:
+def available(battery: Experiment) -> tuple[str, ...]:
     """Names of the observables that `evolve` has for this battery.
 
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> "daemonic_ergotropy" in available(CollectiveBattery(1, 5, nbar=0.5))
     False
     """
@@ -257,9 +264,7 @@ def population_distribution(ladder: Array) -> Distribution:
     return Distribution.of_values("battery excitations m_B + N_B/2", excitations, ladder)
 
 
-def _energies(
-    battery: CollectiveBattery, mean: dict[str, Array], photons: Array
-) -> dict[str, Array]:
+def _energies(battery: Experiment, mean: dict[str, Array], photons: Array) -> dict[str, Array]:
     rest = mean["total_z"] - mean["battery_z"]
     return {
         "battery_energy": 0.5 + mean["battery_z"] / battery.n_battery,
@@ -273,7 +278,7 @@ def _energies(
 
 
 def state_batches(
-    battery: CollectiveBattery, basis: CoupledBasis, chains: Chains, taus: Array
+    battery: Experiment, basis: CoupledBasis, chains: Chains, taus: Array
 ) -> Iterator[tuple[Array, Array, float]]:
     """States and integrals of the photons' weights at the output times.
 
@@ -292,7 +297,7 @@ def state_batches(
         state, now, photons = states[-1].copy(), batch[-1], counts[:, -1:]
 
 
-def _start_state(battery: CollectiveBattery, basis: CoupledBasis, chains: Chains) -> Array:
+def _start_state(battery: Experiment, basis: CoupledBasis, chains: Chains) -> Array:
     state = np.zeros_like(chains.loss)
     for start in starts(battery, basis):
         row = round(chains.M[0] - start.M)
@@ -314,7 +319,7 @@ def unknowns_of(ladders: Ladders, all_pairs: bool) -> float:
     return chains * ladders.rows
 
 
-def refuse_too_many_unknowns(battery: CollectiveBattery, ladders: Ladders, all_pairs: bool) -> None:
+def refuse_too_many_unknowns(battery: Experiment, ladders: Ladders, all_pairs: bool) -> None:
     """Refuse what memory cannot hold."""
     unknowns = unknowns_of(ladders, all_pairs)
     if unknowns > MOST_UNKNOWNS:
@@ -372,13 +377,13 @@ def _heisenberg_work(problem: Problem) -> Work:
     return Work(SWEEP_SECONDS * sweeps, 1e8, _table_seconds(ladders, problem.names, outputs))
 
 
-def _of_chains(battery: CollectiveBattery) -> tuple[str, ...]:
+def _of_chains(battery: Experiment) -> tuple[str, ...]:
     if not plain_charging(battery):
         return ()
     return tuple(name for name in AVAILABLE if records_follow(battery) or name not in OVER_RUNS)
 
 
-def _without_states(battery: CollectiveBattery) -> tuple[str, ...]:
+def _without_states(battery: Experiment) -> tuple[str, ...]:
     states = {*NEED_POPULATIONS, *FROM_ENTANGLEMENT}
     return tuple(name for name in _of_chains(battery) if name not in states)
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.times import output_times
 from darkbattery.trajectories.propagate.grids import Grid, assemble
@@ -83,7 +83,7 @@ class Averages:
     chains: int
 
 
-def heisenberg_averages(battery: CollectiveBattery, times: ArrayLike) -> Averages:
+def heisenberg_averages(battery: Experiment, times: ArrayLike) -> Averages:
     """Exact energies, power and photon numbers, at any size with R away from 1.
 
     Cost grows like log N from 1e5 spins on. Near R = 1 the number of ladders that matter grows;
@@ -91,7 +91,7 @@ def heisenberg_averages(battery: CollectiveBattery, times: ArrayLike) -> Average
 
     Parameters
     ----------
-    battery : CollectiveBattery
+    battery : Experiment
         With `battery_start` "down".
     times : array_like (T,)
         In the inverse unit of gamma, >= 0, increasing.
@@ -103,6 +103,7 @@ def heisenberg_averages(battery: CollectiveBattery, times: ArrayLike) -> Average
 
     Examples
     --------
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> battery = CollectiveBattery(n_battery=10**15, n_charger=5 * 10**15)
     >>> late = heisenberg_averages(battery, [0.0, 1e-14, 1e-13])
     >>> print(late.battery_energy.round(9) + 0.0)
@@ -126,7 +127,7 @@ def heisenberg_averages(battery: CollectiveBattery, times: ArrayLike) -> Average
     return _averages(battery, times, basis, level, coherence)
 
 
-def chains_at(battery: CollectiveBattery, last: float) -> int:
+def chains_at(battery: Experiment, last: float) -> int:
     """How many chains `heisenberg_averages` evolves up to the time `last`: 20 ms each, about.
 
     Raises InputError as it does.
@@ -137,13 +138,13 @@ def chains_at(battery: CollectiveBattery, last: float) -> int:
     return _needed(battery, *families, last * battery.gamma)
 
 
-def _refuse_other_starts(battery: CollectiveBattery) -> None:
+def _refuse_other_starts(battery: Experiment) -> None:
     if battery.battery_start != "down":
         raise InputError("battery_start", battery.battery_start, 'must be "down" at this size')
 
 
 def _needed(
-    battery: CollectiveBattery, levels: LadderFamily, coherences: LadderFamily, last_tau: float
+    battery: Experiment, levels: LadderFamily, coherences: LadderFamily, last_tau: float
 ) -> int:
     needed = chains_needed(levels, last_tau) + chains_needed(coherences, last_tau)
     if needed > MOST_CHAINS:
@@ -156,7 +157,7 @@ def _needed(
     return needed
 
 
-def _smaller_first(battery: CollectiveBattery) -> CoupledBasis:
+def _smaller_first(battery: Experiment) -> CoupledBasis:
     """The basis with the smaller ensemble in the battery's place, where nothing cancels."""
     small = min(battery.n_battery, battery.n_charger)
     large = max(battery.n_battery, battery.n_charger)
@@ -168,11 +169,11 @@ def _difference(basis: CoupledBasis) -> int:
     return basis.n_charger - basis.n_battery
 
 
-def _charger_is_larger(battery: CollectiveBattery) -> bool:
+def _charger_is_larger(battery: Experiment) -> bool:
     return battery.n_charger >= battery.n_battery
 
 
-def _level_family(battery: CollectiveBattery, basis: CoupledBasis) -> LadderFamily:
+def _level_family(battery: Experiment, basis: CoupledBasis) -> LadderFamily:
     """Rows p_J g_J L for the smaller and the larger ensemble; columns m/L and m (n+1)/L."""
     d = _difference(basis)
     k = np.arange(basis.n_ladders, dtype=float)
@@ -213,7 +214,7 @@ def _thermal_height(L: float, nbar: float) -> float:
         return float(nbar - (L + 1.0) / np.expm1((L + 1.0) * np.log1p(1.0 / nbar)))
 
 
-def _coherence_family(battery: CollectiveBattery, basis: CoupledBasis) -> LadderFamily:
+def _coherence_family(battery: Experiment, basis: CoupledBasis) -> LadderFamily:
     """2 sqrt(p_J p_{J-1}) f_J sqrt(J^2 - M_0^2) for k = 1, 2, ..."""
     d = _difference(basis)
     k = np.arange(1.0, basis.n_ladders)
@@ -250,7 +251,7 @@ def coherence_chain(grid: Grid, nbar: float) -> Chain:
 
 
 def _averages(
-    battery: CollectiveBattery,
+    battery: Experiment,
     times: Array,
     basis: CoupledBasis,
     level: LadderSum,

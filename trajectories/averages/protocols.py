@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.irreps import Irreps
 from darkbattery.nvmodel.preparation import DickeMixture, dicke_mixture
 from darkbattery.nvmodel.protocol import (
@@ -44,7 +44,7 @@ MOST_SPINS = 20_000
 BYTES, NOISY_BYTES = 800, 1000
 
 
-def timed_averages(battery: CollectiveBattery, times: Array, names: tuple[str, ...]) -> Solution:
+def timed_averages(battery: Experiment, times: Array, names: tuple[str, ...]) -> Solution:
     """`trajectories.evolve` for whatever leaves the paper's model; its arguments are checked.
 
     Raises
@@ -78,7 +78,7 @@ def timed_averages(battery: CollectiveBattery, times: Array, names: tuple[str, .
     return Solution(times, Reading(readings.values(), {}, readings.distributions()), provenance)
 
 
-def refuse_large_averages(battery: CollectiveBattery, times: Array) -> None:
+def refuse_large_averages(battery: Experiment, times: Array) -> None:
     """Refuse what `timed_averages` refuses, without computing anything."""
     refuse_unknown_switching(battery)
     steps = simplified(battery.stages, battery.battery_noise, battery.charger_noise)
@@ -112,7 +112,7 @@ def _states(generator: Generator, vector: Array, spans: Array) -> Iterator[Array
     return krylov_states(generator.matrix, generator.counting, vector, spans)
 
 
-def _start(battery: CollectiveBattery, parts: int) -> tuple[ProductSpace, Array]:
+def _start(battery: Experiment, parts: int) -> tuple[ProductSpace, Array]:
     sizes = (battery.n_battery, battery.n_charger)
     if max(sizes) > MOST_SPINS:
         raise InputError(
@@ -145,7 +145,7 @@ def _ladders(mixture: DickeMixture) -> Array:
 
 
 def _spaces(
-    battery: CollectiveBattery, start: ProductSpace, steps: Protocol, parts: int
+    battery: Experiment, start: ProductSpace, steps: Protocol, parts: int
 ) -> list[ProductSpace]:
     """The start's space, then that of each step; refused before anything is computed."""
     spaces = [start]
@@ -155,7 +155,7 @@ def _spaces(
     return spaces
 
 
-def _reached(space: ProductSpace, step: Stage | Pulse, battery: CollectiveBattery) -> ProductSpace:
+def _reached(space: ProductSpace, step: Stage | Pulse, battery: Experiment) -> ProductSpace:
     """The space that a stage or a pulse needs."""
     jb, jc, top = space.jb, space.jc, space.m_top
     if isinstance(step, Pulse):
@@ -189,7 +189,7 @@ def _pulsed(space: ProductSpace, vector: Array, pulse: Pulse, parts: int) -> Arr
 
 
 def _refuse_too_large(
-    battery: CollectiveBattery, space: ProductSpace, parts: int, step: Stage | Pulse | None
+    battery: Experiment, space: ProductSpace, parts: int, step: Stage | Pulse | None
 ) -> None:
     noisy = isinstance(step, Stage) and Rates.of(battery, step).local
     noisy = noisy or battery.detuning != 0.0

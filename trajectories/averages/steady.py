@@ -12,11 +12,19 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.battery import CollectiveBattery, only_on_ladders, to_be_solved
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.experiment import (
+    Experiment,
+    Model,
+    experiment_of,
+    of_the_reservoir,
+    only_on_ladders,
+    to_be_solved,
+)
 from darkbattery.nvmodel.method import Method, Problem, Work, able, refused_by
 from darkbattery.nvmodel.observables import ELSEWHERE, OBSERVABLES, Needs, needing, requested
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.resonator import ResonatorBattery, at_resonator, of_the_reservoir
+from darkbattery.nvmodel.resonator import ResonatorBattery
 from darkbattery.nvmodel.solution import Distribution, Reading, Solution
 from darkbattery.trajectories.propagate.chains import pair_chains
 from darkbattery.trajectories.reading.endstates import (
@@ -67,9 +75,7 @@ SECONDS, PRODUCT_SECONDS = 0.01, 1e-8  # of one core: without a table, and of a 
 MOST_EXPONENT = 750.0  # ln(1 + 1/nbar) of the least nbar that a double holds
 
 
-def steady_state(
-    battery: CollectiveBattery | ResonatorBattery, observables: Iterable[str] | None = None
-) -> Solution:
+def steady_state(battery: Model, observables: Iterable[str] | None = None) -> Solution:
     r"""The state that charging ends in, as a `Solution` with the one time infinity.
 
     Per ladder J = |N_C - N_B|/2 + k, with n the smaller and N the larger number of spins and
@@ -84,7 +90,7 @@ def steady_state(
 
     Parameters
     ----------
-    battery : CollectiveBattery or ResonatorBattery
+    battery : Experiment or ResonatorBattery
         At a resonator that loses photons each ladder ends as in a reservoir with the same nbar,
         whatever kappa is: :math:`e^{-b(M+n)}`, b = ln(1 + 1/nbar), commutes with H and is in
         equilibrium with the losses. Up to 1e16 spins for R >= 1.1 (or <= 1/1.1), 1e6 for any R;
@@ -105,17 +111,16 @@ def steady_state(
     >>> float(1 - steady["battery_energy"][0])  # 1 - (N_C/(N_C + 1))^2
     1.99...e-15
     """
-    if at_resonator(battery):
+    if experiment_of(battery).resonator is not None:
         names = asked_at_resonator(battery, observables)
         return steady_state(in_reservoir(battery), names).of_model(battery)
-    model = of_the_reservoir(battery)
-    names = asked(model, observables)
-    battery = to_be_solved(model, [math.inf])
-    problem = Problem(battery, np.array([math.inf]), names)
-    return able(STEADY, problem).solve(problem).of_model(model)
+    names = asked(of_the_reservoir(battery), observables)
+    experiment = to_be_solved(battery, [math.inf])
+    problem = Problem(experiment, np.array([math.inf]), names)
+    return able(STEADY, problem).solve(problem).of_model(battery)
 
 
-def asked(battery: CollectiveBattery, observables: Iterable[str] | None) -> tuple[str, ...]:
+def asked(battery: Experiment, observables: Iterable[str] | None) -> tuple[str, ...]:
     """The names that `steady_state` computes: those asked for, or the cheap ones."""
     known = available(battery)
     ladders = ladders_of(battery.n_battery, battery.n_charger)
@@ -123,27 +128,26 @@ def asked(battery: CollectiveBattery, observables: Iterable[str] | None) -> tupl
     return requested(observables, ENERGIES + (FROM_POPULATIONS if cheap else ()), known)
 
 
-def asked_at_resonator(
-    model: ResonatorBattery, observables: Iterable[str] | None
-) -> tuple[str, ...]:
+def asked_at_resonator(model: Model, observables: Iterable[str] | None) -> tuple[str, ...]:
     """The same with a resonator."""
     default = [name for name in asked(in_reservoir(model), None) if name in WITH_MODE]
     return requested(observables, default, WITH_MODE)
 
 
-def in_reservoir(model: ResonatorBattery) -> CollectiveBattery:
+def in_reservoir(model: Model) -> Experiment:
     """The battery that ends as this one does, the field traced out; refused where none does.
 
     >>> from darkbattery.nvmodel import Resonator, SpinEnsemble
     >>> spins = SpinEnsemble(number=2, coupling=1.0)
-    >>> in_reservoir(ResonatorBattery(spins, Resonator(3e9, linewidth_fwhm_hz=1.0), spins))
-    CollectiveBattery(n_battery=2, n_charger=2, nbar=0.0)
+    >>> in_reservoir(ResonatorBattery(spins, Resonator(3e9, linewidth_fwhm_hz=1.0), spins)).sizes
+    (2, 2)
     """
     refuse_what_mixes_ladders(model)
-    assert model.battery is not None
-    if model.resonator.kappa == 0.0:
+    experiment = experiment_of(model)
+    assert experiment.resonator is not None
+    if experiment.resonator.kappa == 0.0:
         raise InputError("linewidth_fwhm_hz", 0.0, "must be > 0: without loss nothing ends")
-    return CollectiveBattery(model.battery.number, model.charger.number, nbar=model.nbar)
+    return CollectiveBattery(*experiment.sizes, experiment.nbar).experiment
 
 
 def _in_closed_form(problem: Problem) -> Solution:
@@ -175,7 +179,7 @@ def _in_closed_form(problem: Problem) -> Solution:
     return Solution([np.inf], reading, {"solver": CLOSED_FORM.name})
 
 
-def available(battery: CollectiveBattery) -> tuple[str, ...]:
+def available(battery: Experiment) -> tuple[str, ...]:
     """Names of the observables that `steady_state` has for this battery; InputError if none.
 
     >>> "daemonic_ergotropy" in available(CollectiveBattery(1, 5, detector_efficiency=0.5))
@@ -189,7 +193,7 @@ def available(battery: CollectiveBattery) -> tuple[str, ...]:
 
 
 def _add_single_runs(
-    battery: CollectiveBattery,
+    battery: Experiment,
     basis: CoupledBasis,
     M: Array,
     weight: Array,
@@ -204,16 +208,14 @@ def _add_single_runs(
     values |= {name: np.array([value]) for name, value in found.items()}
 
 
-def _ladder_probabilities(battery: CollectiveBattery, basis: CoupledBasis) -> Array:
+def _ladder_probabilities(battery: Experiment, basis: CoupledBasis) -> Array:
     mixture = starts(battery, basis)
     if len(mixture) == 1:
         return basis.weight
     return np.sum([start.probability * start.amplitude**2 for start in mixture], axis=0)
 
 
-def _energies(
-    battery: CollectiveBattery, basis: CoupledBasis, weight: Array
-) -> tuple[float, float]:
+def _energies(battery: Experiment, basis: CoupledBasis, weight: Array) -> tuple[float, float]:
     n = min(battery.n_battery, battery.n_charger)
     D = abs(battery.n_charger - battery.n_battery)
     k = np.arange(weight.size, dtype=float)
@@ -277,7 +279,7 @@ def _equilibrium(basis: CoupledBasis, M: Array, nbar: float) -> Array:
     return boltzmann / boltzmann.sum(axis=0)
 
 
-def population_products(battery: CollectiveBattery, ladders: Ladders) -> float:
+def population_products(battery: Experiment, ladders: Ladders) -> float:
     """About how many products the populations of the steady state take."""
     K, rows = ladders.number, ladders.rows
     if battery.occupation == 0.0:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.errors import Unseen, unseen_runs
+from darkbattery.nvmodel.experiment import Model
 from darkbattery.nvmodel.method import Method, Problem, Work, refused_by
 from darkbattery.nvmodel.observables import Needs, needing, requested
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.resonator import ResonatorBattery
 from darkbattery.nvmodel.solution import Distribution, Reading, Solution
 from darkbattery.nvmodel.sums import FULL, usable_bounds
 from darkbattery.nvmodel.tally import RunSpans, Tally
@@ -75,7 +75,7 @@ class CavityStudy:
     ``photons``, the emitted ones at the last time, in bins of `photon_width`; ``ladders`` (K,).
     """
 
-    model: ResonatorBattery
+    model: Model
     times: Array
     seed: int
     names: tuple[str, ...]
@@ -172,7 +172,7 @@ class CavityStudy:
 
 
 def sample_cavity(
-    model: ResonatorBattery,
+    model: Model,
     times: Array,
     runs: int,
     seed: int,
@@ -256,7 +256,7 @@ def photon_bound(cavity: Cavity) -> int:
 
 
 def _study(
-    model: ResonatorBattery, cavity: Cavity, times: Array, seed: int, names: tuple[str, ...]
+    model: Model, cavity: Cavity, times: Array, seed: int, names: tuple[str, ...]
 ) -> CavityStudy:
     basis, most_photons = cavity.basis, photon_bound(cavity)
     # of |<i g (a^+ J_B^- - h.c.)>|: twice the largest n times the largest J_B^-

@@ -15,7 +15,6 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.ergotropy import (
     ladder_ergotropy,
     ladder_ergotropy_gradient,
@@ -23,6 +22,7 @@ from darkbattery.nvmodel.ergotropy import (
     total_ergotropy_symmetric_gradient,
 )
 from darkbattery.nvmodel.errors import Unseen
+from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.kernelcache import KERNEL
 from darkbattery.nvmodel.solution import Distribution, Reading
 from darkbattery.nvmodel.tally import RunSpans, Tally
@@ -72,7 +72,7 @@ ROUNDING = float(np.finfo(float).eps)  # of what a conditional rate is summed up
 MOST_CELLS = 8_000_000  # of the arrival histogram: 64 MB, and three times that to read it
 
 
-def histogram_cells(battery: CollectiveBattery, n_times: int) -> float:
+def histogram_cells(battery: Experiment, n_times: int) -> float:
     """Size of the arrival histogram."""
     return (battery.n_charger + 1.0) * n_times
 
@@ -85,7 +85,7 @@ class DecayStudy:
     (t_{i-1}, t_i] (row 0 is empty); ``ladders`` (K,), the runs that end in the dark state |J,-J>.
     """
 
-    battery: CollectiveBattery
+    battery: Experiment
     times: Array
     seed: int
     names: tuple[str, ...]

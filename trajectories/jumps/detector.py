@@ -28,7 +28,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.streams import PHOTON_DETECTION, WORDS, fill_uniform
 from darkbattery.nvmodel.tally import Tally
@@ -91,7 +91,7 @@ class DetectedStates(NamedTuple):
 
 
 def detected_states(
-    battery: CollectiveBattery, tables: Unravelling, taus: Array, ladder: bool
+    battery: Experiment, tables: Unravelling, taus: Array, ladder: bool
 ) -> DetectedStates:
     """All states an observer's mixture can hold; refused where the tables would be too large."""
     basis = tables.basis

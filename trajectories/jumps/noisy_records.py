@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps
 from darkbattery.nvmodel.tally import Tally
 from darkbattery.trajectories.jumps.local_noise import (
@@ -152,7 +152,7 @@ def _add_populations(run: int, steps: Plan, course: Course, offsets: Counts, sum
         add_populations(run, i, p, first, bottom, levels, spins, sums)
 
 
-def follow_noisy_run(battery: CollectiveBattery, times: Array, seed: int, run: int) -> SingleRun:
+def follow_noisy_run(battery: Experiment, times: Array, seed: int, run: int) -> SingleRun:
     """Run `run` of the study with this seed, with everything it knows."""
     steps, T = plan(battery), times.size
     course = empty_course(battery, T, amplitudes=True, populations=True)

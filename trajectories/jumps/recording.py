@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.kernelcache import INNER, KERNEL
 from darkbattery.trajectories.jumps.crossings import (
     Products,
@@ -72,7 +72,7 @@ class Tables(NamedTuple):
     in_groups: bool
 
 
-def kernel_tables(tables: Unravelling, battery: CollectiveBattery) -> Tables:
+def kernel_tables(tables: Unravelling, battery: Experiment) -> Tables:
     """The tables of a battery in a kernel's form."""
     basis = tables.basis
     return Tables(
@@ -206,7 +206,7 @@ def follow(seed: Any, first: int, taus: Array, q: Tables, path: Path) -> None:
     expectations(c, path.M, bonds.J, q.diagonal, q.coupling, q.sign, q.nbar, counted, path.means)
 
 
-def add_rows(start: int, path: Path, battery: CollectiveBattery, J: Array, rows: RunRows) -> None:
+def add_rows(start: int, path: Path, battery: Experiment, J: Array, rows: RunRows) -> None:
     """Add the runs start, start + 1, ... that were followed into `path`."""
     spins = float(battery.n_battery)
     energies = 0.5 + path.means[BATTERY_Z] / spins

@@ -5,12 +5,18 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from darkbattery.nvmodel.battery import CollectiveBattery, to_be_solved, without_idle_switching
 from darkbattery.nvmodel.ergotropy import ladder_ergotropy
+from darkbattery.nvmodel.experiment import (
+    Experiment,
+    Model,
+    experiment_of,
+    of_the_reservoir,
+    to_be_solved,
+    without_idle_switching,
+)
 from darkbattery.nvmodel.observables import Needs, needing, requested
 from darkbattery.nvmodel.peaks import PEAK
 from darkbattery.nvmodel.refusal import InputError, whole_number
-from darkbattery.nvmodel.resonator import ResonatorBattery, at_resonator, of_the_reservoir
 from darkbattery.nvmodel.rows import Records, Summary, summary_of
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.sums import MOST_RUNS
@@ -54,7 +60,7 @@ MOST_TABLE = 64_000_000  # elements of the tables of bonds, and of amplitudes: 5
 
 
 def sample(
-    battery: CollectiveBattery | ResonatorBattery,
+    battery: Model,
     times: ArrayLike,
     runs: int,
     seed: int,
@@ -73,7 +79,7 @@ def sample(
 
     Parameters
     ----------
-    battery : CollectiveBattery
+    battery : Experiment
         Or a `ResonatorBattery` of spins all alike, times in s; see
         `trajectories.jumps.cavity_jumps`. With local noise, detuning, a protocol or any start, runs
         are followed through the irreps (j_B, j_C) of both ensembles; see
@@ -103,6 +109,7 @@ def sample(
 
     Examples
     --------
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> battery = CollectiveBattery(n_battery=2, n_charger=10)
     >>> half = sample(battery, [0.0, 0.2], runs=500, seed=7)
     >>> whole = half.merge(sample(battery, [0.0, 0.2], runs=500, seed=7, first=500))
@@ -112,12 +119,12 @@ def sample(
     t = output_times(times)
     runs, first, seed = run_range(runs, first, seed)
     summary = summary_of(records)
-    if at_resonator(battery):
+    if experiment_of(battery).resonator is not None:
         if summary is not None:
             raise InputError("records", records, "must be None: with a resonator no rows are kept")
         return sample_cavity(battery, t, runs, seed, first, observables)
-    model = of_the_reservoir(battery)
-    battery = to_be_solved(model, t)
+    model = battery
+    battery = to_be_solved(of_the_reservoir(model), t)
     if not battery.is_collective:
         found = _sample_beyond(battery, t, runs, seed, first, observables, summary)
         return found.of_model(model)
@@ -154,13 +161,14 @@ def sample(
     return Solution(t, counted, {"solver": solver, "seed": seed}, table, model)
 
 
-def single_run(battery: CollectiveBattery, times: ArrayLike, seed: int, run: int) -> SingleRun:
+def single_run(battery: Model, times: ArrayLike, seed: int, run: int) -> SingleRun:
     """Run `run` of the study with this seed again, to the bit, with everything it knows.
 
     Raises InputError as `sample` does.
 
     Examples
     --------
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> one = single_run(CollectiveBattery(n_battery=1, n_charger=1), [1.0, 50.0], seed=3, run=3)
     >>> one.directions.tolist(), one.battery_energy.round(6).tolist()  # no photon: the singlet
     ([], [0.175973, 0.5])
@@ -215,9 +223,10 @@ def single_run(battery: CollectiveBattery, times: ArrayLike, seed: int, run: int
     )
 
 
-def available(battery: CollectiveBattery) -> tuple[str, ...]:
+def available(battery: Experiment) -> tuple[str, ...]:
     """Observables that `sample` has for this battery; InputError where it has no runs of it.
 
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> "local_loss" in available(CollectiveBattery(2, 3, detuning=1.0))
     True
     """
@@ -230,7 +239,7 @@ def available(battery: CollectiveBattery) -> tuple[str, ...]:
     return AVAILABLE_IN_GROUPS if made_in_groups(battery) else AVAILABLE
 
 
-def refuse_unlisted(battery: CollectiveBattery) -> None:
+def refuse_unlisted(battery: Experiment) -> None:
     """Refuse what is followed photon by photon for too many of them."""
     sizes = (battery.n_battery, battery.n_charger)
     if sum(sizes) > MOST_LISTED:
@@ -242,7 +251,7 @@ def refuse_unlisted(battery: CollectiveBattery) -> None:
 
 
 def _sample_beyond(
-    battery: CollectiveBattery,
+    battery: Experiment,
     times: Array,
     runs: int,
     seed: int,
@@ -259,13 +268,14 @@ def _sample_beyond(
     return Solution(times, found, {"solver": "quantum jumps", "seed": seed}, table)
 
 
-def thermal_photons(battery: CollectiveBattery, time: float) -> float:
+def thermal_photons(battery: Experiment, time: float) -> float:
     r"""About how many photons a run emits and absorbs in equilibrium until `time`.
 
     On ladder J as many are emitted as absorbed, :math:`(\bar n+1)\langle J^+J^-\rangle` each in
     1/gamma. With n = nbar: :math:`\langle J^+J^-\rangle` tends to 2 n J/(n+1) in the cold and
     2 J(J+1)/3 in the heat; their harmonic sum stands in between.
 
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> thermal_photons(CollectiveBattery(n_battery=1, n_charger=2, nbar=0.0), 1e9)
     0.0
     """
@@ -279,7 +289,7 @@ def thermal_photons(battery: CollectiveBattery, time: float) -> float:
     return rate * battery.gamma * time
 
 
-def _refuse_detector_with_noise(battery: CollectiveBattery) -> None:
+def _refuse_detector_with_noise(battery: Experiment) -> None:
     if battery.detector_efficiency != 1.0:
         raise InputError(
             "detector_efficiency",
@@ -288,7 +298,7 @@ def _refuse_detector_with_noise(battery: CollectiveBattery) -> None:
         )
 
 
-def _refuse_detector_in_heat(battery: CollectiveBattery) -> None:
+def _refuse_detector_in_heat(battery: Experiment) -> None:
     if battery.detector_efficiency < 1.0 and battery.occupation > 0.0:
         raise InputError(
             "detector_efficiency",
@@ -297,7 +307,7 @@ def _refuse_detector_in_heat(battery: CollectiveBattery) -> None:
         )
 
 
-def refuse_too_large(battery: CollectiveBattery, times: Array) -> None:
+def refuse_too_large(battery: Experiment, times: Array) -> None:
     """Refuse collective runs that memory or time forbids."""
     spins = battery.n_battery + battery.n_charger
     sizes = (battery.n_battery, battery.n_charger)

@@ -9,7 +9,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.preparation import DickeState, Preparation
 from darkbattery.nvmodel.protocol import Pulse, Stage, beyond_sudden, end_of, endless
@@ -127,7 +127,7 @@ TIME, BURST = 0, 1
 READ, JUMPS, N_EMITTED, N_ABSORBED, N_LOST = range(5)
 
 
-def plan(battery: CollectiveBattery) -> Plan:
+def plan(battery: Experiment) -> Plan:
     """A battery in the form that the kernels take."""
     steps = endless(battery.stages)
     size, now = len(steps), 0.0
@@ -215,7 +215,7 @@ def log_binomials(spins: int) -> Array:
     return np.asarray(ln_gamma(spins + 1.0) - ln_gamma(k + 1.0) - ln_gamma(spins - k + 1.0))
 
 
-def refuse_unknown_switching(battery: CollectiveBattery) -> None:
+def refuse_unknown_switching(battery: Experiment) -> None:
     """Refuse what the irreps here do not have of a protocol.
 
     >>> refuse_unknown_switching(CollectiveBattery(1, 2, protocol=(Pulse(rotate_battery=1.0),)))
@@ -229,7 +229,7 @@ def refuse_unknown_switching(battery: CollectiveBattery) -> None:
         raise InputError(field, battery.protocol, text)
 
 
-def refuse_many_real_spins(battery: CollectiveBattery) -> None:
+def refuse_many_real_spins(battery: Experiment) -> None:
     """Refuse runs of real spins whose tables, or whose eigenvectors, memory does not hold."""
     refuse_unknown_switching(battery)
     sizes = (battery.n_battery, battery.n_charger)
@@ -255,9 +255,10 @@ def refuse_many_real_spins(battery: CollectiveBattery) -> None:
         )
 
 
-def instead_of_averages(battery: CollectiveBattery) -> str:
+def instead_of_averages(battery: Experiment) -> str:
     """Where to go with a battery too large for averages: to single runs, if they hold it.
 
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> instead_of_averages(CollectiveBattery(30_000, 150_000, detuning=0.1))
     'take fewer spins, or trajectories.sample'
     >>> stored = CollectiveBattery(30_000, 150_000, protocol=(Stage(1.0), Stage(1.0, "none")))
@@ -272,12 +273,12 @@ def instead_of_averages(battery: CollectiveBattery) -> str:
     return "take fewer spins, or trajectories.sample" if runs_too else "take fewer spins"
 
 
-def empty_state_of(battery: CollectiveBattery) -> State:
+def empty_state_of(battery: Experiment) -> State:
     """Room for any state of a battery."""
     return empty_state(battery.n_battery, battery.n_charger, battery.detuning != 0.0)
 
 
-def empty_frame_of(battery: CollectiveBattery, steps: Plan) -> Frame:
+def empty_frame_of(battery: Experiment, steps: Plan) -> Frame:
     """Room for the eigenvectors that the stages need."""
     rotated = bool((steps.way == ROTATED).any())
     return empty_frame(battery.n_battery, battery.n_charger, battery.detuning != 0.0, rotated)
@@ -288,9 +289,7 @@ def empty_draws() -> Draws:
     return Draws(np.empty(DRAWS), np.zeros(2, dtype=np.int64))
 
 
-def empty_course(
-    battery: CollectiveBattery, n_times: int, amplitudes: bool, populations: bool
-) -> Course:
+def empty_course(battery: Experiment, n_times: int, amplitudes: bool, populations: bool) -> Course:
     """Room for what is read from a run; for amplitudes and populations where asked."""
     room = min(battery.n_battery, battery.n_charger) + 1
     kept, read = n_times if amplitudes else 0, n_times if populations else 0

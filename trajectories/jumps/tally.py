@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.ergotropy import ladder_ergotropy, total_ergotropy_symmetric
 from darkbattery.nvmodel.errors import (
     Unseen,
@@ -20,6 +19,7 @@ from darkbattery.nvmodel.errors import (
     unseen_runs,
     without_each,
 )
+from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps, total_ergotropy_of_irreps
 from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.peaks import PEAK, no_peaks, peak_counts, read_peaks
@@ -81,7 +81,7 @@ class JumpStudy:
         Whose populations the battery has; None where it stays in the symmetric states.
     """
 
-    battery: CollectiveBattery
+    battery: Experiment
     times: Array
     seed: int
     names: tuple[str, ...]
@@ -249,7 +249,7 @@ class JumpStudy:
 
 
 def collective_study(
-    battery: CollectiveBattery, times: Array, seed: int, names: tuple[str, ...], basis: CoupledBasis
+    battery: Experiment, times: Array, seed: int, names: tuple[str, ...], basis: CoupledBasis
 ) -> JumpStudy:
     """Runs on the ladders of `basis`."""
     J, nbar = float(basis.J[-1]), battery.occupation
@@ -272,9 +272,7 @@ def collective_study(
     )
 
 
-def noisy_study(
-    battery: CollectiveBattery, times: Array, seed: int, names: tuple[str, ...]
-) -> JumpStudy:
+def noisy_study(battery: Experiment, times: Array, seed: int, names: tuple[str, ...]) -> JumpStudy:
     """Runs through the irreps of both ensembles."""
     nbar, spins = battery.occupation, battery.n_battery + battery.n_charger
     fastest = battery.gamma * (0.5 * spins + 1.0) ** 2
@@ -319,13 +317,13 @@ def _photon_width(photons: float) -> float:
     return float(np.ceil(photons / PHOTON_BINS))
 
 
-def thermal_emission(battery: CollectiveBattery, J: float) -> float:
+def thermal_emission(battery: Experiment, J: float) -> float:
     """Rate at which about a ladder J emits in equilibrium, in the long run."""
     nbar = battery.occupation
     return nbar * (nbar + 1.0) * 2.0 * (J + 1.0) * battery.gamma
 
 
-def noises_of(battery: CollectiveBattery) -> list[LocalNoise]:
+def noises_of(battery: Experiment) -> list[LocalNoise]:
     """The noise of both ensembles, and of the stages that have their own."""
     found = [battery.battery_noise, battery.charger_noise]
     for step in battery.protocol:
@@ -334,12 +332,12 @@ def noises_of(battery: CollectiveBattery) -> list[LocalNoise]:
     return found
 
 
-def noises_are_silent(battery: CollectiveBattery) -> bool:
+def noises_are_silent(battery: Experiment) -> bool:
     """Whether no spin has a process of its own."""
     return battery.battery_noise.silent and battery.charger_noise.silent
 
 
-def largest_rates(battery: CollectiveBattery, J: float) -> tuple[float, float, float]:
+def largest_rates(battery: Experiment, J: float) -> tuple[float, float, float]:
     """Largest power per spin, emission and absorption rates of any run, J its longest ladder.
 
     The battery's rate is a mean of J_B^+ J^- and the like, at most the product of both lengths.
@@ -379,7 +377,7 @@ def errors_from_energy(energy: Array, error: Array, runs: int) -> dict[str, Arra
 
 
 def unseen_of(
-    battery: CollectiveBattery, times: Array, runs: int, emitted: Array, absorbed: Array
+    battery: Experiment, times: Array, runs: int, emitted: Array, absorbed: Array
 ) -> Unseen:
     """How far off a run of this battery may lie that was not seen; see `nvmodel.errors`.
 

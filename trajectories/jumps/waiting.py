@@ -16,14 +16,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from darkbattery.nvmodel.battery import (
-    CollectiveBattery,
+from darkbattery.nvmodel.experiment import (
+    Experiment,
+    of_the_reservoir,
     only_collective,
     only_on_ladders,
     to_be_solved,
 )
 from darkbattery.nvmodel.refusal import InputError, finite_number
-from darkbattery.nvmodel.resonator import of_the_reservoir
 from darkbattery.nvmodel.solution import Distribution, Reading
 from darkbattery.nvmodel.tally import RunSpans, Tally, run_range
 from darkbattery.nvmodel.times import listed_numbers, output_times
@@ -42,7 +42,7 @@ Counts = NDArray[np.int64]
 class WaitStudy:
     """What fixes the runs whose photons are counted, and the bins; see `nvmodel.tally.Study`."""
 
-    battery: CollectiveBattery
+    battery: Experiment
     until: float
     seed: int
     edges: Array
@@ -98,7 +98,7 @@ class WaitingTimes:
 
 
 def waiting_times(
-    battery: CollectiveBattery,
+    battery: Experiment,
     edges: ArrayLike,
     until: float,
     runs: int,
@@ -120,6 +120,7 @@ def waiting_times(
 
     Examples
     --------
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> battery = CollectiveBattery(n_battery=1, n_charger=1)
     >>> waits = waiting_times(battery, [0.0, 1.0, 9.0], until=9.0, runs=1000, seed=1)
     >>> print(waits.first.sum(), waits.between.sum())  # half the runs emit their one photon
@@ -176,7 +177,7 @@ def _count_waits(
                 counts[min(j, 1), cell] += 1
 
 
-def exact_waits(battery: CollectiveBattery, waits: ArrayLike) -> tuple[Array, Array]:
+def exact_waits(battery: Experiment, waits: ArrayLike) -> tuple[Array, Array]:
     r"""T = 0, every photon recorded, for ever: how many waits of a run exceed each of `waits`.
 
     .. math:: \sum_Jp_J e^{-\lambda_J(0)t},\qquad
@@ -186,6 +187,7 @@ def exact_waits(battery: CollectiveBattery, waits: ArrayLike) -> tuple[Array, Ar
 
     Examples
     --------
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> first, between = exact_waits(CollectiveBattery(1, 2), [0.0, 90.0])
     >>> print(first.round(6), between.round(6))  # the second photon comes in a third of the runs
     [1. 0.] [0.333333 0.      ]

@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.kernelcache import INNER, KERNEL
 from darkbattery.nvmodel.streams import (
     QUANTUM_JUMPS,
@@ -42,9 +42,10 @@ CELLS_PER_TIME = 4  # of the table that finds the output interval of a jump
 PIECE = 4096  # jumps of a record held at once: they stay in the nearest cache
 
 
-def made_in_groups(battery: CollectiveBattery) -> bool:
+def made_in_groups(battery: Experiment) -> bool:
     """Whether ladders have so many rungs that `sample` draws jumps in groups.
 
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> made_in_groups(CollectiveBattery(10**15, 5 * 10**15))
     True
     """

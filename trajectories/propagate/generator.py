@@ -14,7 +14,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.protocol import Stage
 from darkbattery.trajectories.propagate.channels import (
@@ -59,7 +59,7 @@ class Rates:
     detuning: float
 
     @classmethod
-    def of(cls, battery: CollectiveBattery, stage: Stage) -> "Rates":
+    def of(cls, battery: Experiment, stage: Stage) -> "Rates":
         """Those of a battery in one of its stages."""
         return cls(
             n_battery=battery.n_battery,

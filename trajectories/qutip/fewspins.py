@@ -14,8 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import qutip
 
-from darkbattery.nvmodel.battery import CollectiveBattery, without_idle_switching
 from darkbattery.nvmodel.ergotropy import ergotropy_of_matrix, local_ergotropy_bloch
+from darkbattery.nvmodel.experiment import (
+    Experiment,
+    Model,
+    of_the_reservoir,
+    without_idle_switching,
+)
 from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.preparation import Polarised
 from darkbattery.nvmodel.protocol import Stage
@@ -45,7 +50,7 @@ class FewSpins:
         are means of an operator, by the names and units of `nvmodel.OBSERVABLES`.
     """
 
-    battery: CollectiveBattery
+    battery: Experiment
     factors: tuple[int, int]
     hamiltonian: Any
     collapse: list[Any]
@@ -61,9 +66,7 @@ class _Ensemble(NamedTuple):
     single: list[tuple[Any, Any]]
 
 
-def to_qutip(
-    battery: CollectiveBattery, omega: float = 0.0, stage: Stage | None = None
-) -> FewSpins:
+def to_qutip(battery: Model, omega: float = 0.0, stage: Stage | None = None) -> FewSpins:
     """The model as QuTiP operators; omega = 0 is the frame that rotates with the charger's spins.
 
     Parameters
@@ -79,12 +82,14 @@ def to_qutip(
 
     Examples
     --------
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> few = to_qutip(CollectiveBattery(n_battery=1, n_charger=1))
     >>> qutip.expect(few.observables["charger_energy"], few.initial)
     1.0
     >>> to_qutip(CollectiveBattery(1, 2, charger_noise=LocalNoise(dephasing=0.1))).initial.dims
     [[2, 2, 2], [2, 2, 2]]
     """
+    battery = of_the_reservoir(battery)
     if stage is None:
         battery = without_idle_switching(battery)
     if battery.protocol and stage is None:
@@ -121,7 +126,7 @@ def to_qutip(
     )
 
 
-def _refuse_too_large(battery: CollectiveBattery, each: bool) -> None:
+def _refuse_too_large(battery: Experiment, each: bool) -> None:
     sizes = (battery.n_battery, battery.n_charger)
     if each and sum(sizes) > MOST_SPINS:
         raise InputError(
@@ -136,7 +141,7 @@ def _refuse_too_large(battery: CollectiveBattery, each: bool) -> None:
         )
 
 
-def _large_spins(battery: CollectiveBattery) -> tuple[_Ensemble, _Ensemble]:
+def _large_spins(battery: Experiment) -> tuple[_Ensemble, _Ensemble]:
     jb, jc = battery.n_battery / 2, battery.n_charger / 2
     one_b, one_c = qutip.qeye(battery.n_battery + 1), qutip.qeye(battery.n_charger + 1)
     z_b, lower_b = (qutip.tensor(qutip.jmat(jb, axis), one_c) for axis in ("z", "-"))
@@ -144,7 +149,7 @@ def _large_spins(battery: CollectiveBattery) -> tuple[_Ensemble, _Ensemble]:
     return _Ensemble(z_b, lower_b, []), _Ensemble(z_c, lower_c, [])
 
 
-def _each_spin(battery: CollectiveBattery) -> tuple[_Ensemble, _Ensemble]:
+def _each_spin(battery: Experiment) -> tuple[_Ensemble, _Ensemble]:
     spins = battery.n_battery + battery.n_charger
     single = [
         (_placed(qutip.sigmam(), site, spins), _placed(qutip.sigmaz() / 2, site, spins))
@@ -219,7 +224,7 @@ def measure(few: FewSpins, state: Any) -> dict[str, float]:
     return values
 
 
-def _initial(battery: CollectiveBattery) -> Any:
+def _initial(battery: Experiment) -> Any:
     nb, nc = battery.n_battery, battery.n_charger
     charger = qutip.basis(nc + 1, 0)
     down = qutip.ket2dm(qutip.tensor(qutip.basis(nb + 1, nb), charger))
@@ -262,7 +267,7 @@ def _within_irreps(spins: int, reduced: Any, projectors: dict[tuple[float, float
     return work / spins
 
 
-def _each_initial(battery: CollectiveBattery) -> Any:
+def _each_initial(battery: Experiment) -> Any:
     spins = battery.n_battery, battery.n_charger
     starts = battery.battery_preparation, battery.charger_preparation
     parts = []

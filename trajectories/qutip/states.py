@@ -13,7 +13,7 @@ import numpy as np
 import qutip
 from numpy.typing import ArrayLike, NDArray
 
-from darkbattery.nvmodel.battery import CollectiveBattery, only_collective, to_be_solved
+from darkbattery.nvmodel.experiment import Experiment, only_collective, to_be_solved
 from darkbattery.nvmodel.irreps import (
     Irreps,
     ladder_ergotropy_of_irreps,
@@ -31,7 +31,7 @@ from darkbattery.trajectories.space.angular import CoupledBasis, clebsch_gordan,
 Array = NDArray[np.float64]
 
 
-def conditional_states(battery: CollectiveBattery, one: SingleRun) -> list[Any]:
+def conditional_states(battery: Experiment, one: SingleRun) -> list[Any]:
     r"""The state of one run at each of its times, kets :math:`\sum_J c_J|J,M\rangle`.
 
     Parameters
@@ -51,6 +51,7 @@ def conditional_states(battery: CollectiveBattery, one: SingleRun) -> list[Any]:
 
     Examples
     --------
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> from darkbattery.trajectories import single_run
     >>> pair = CollectiveBattery(n_battery=1, n_charger=1)
     >>> late = conditional_states(pair, single_run(pair, [50.0], seed=3, run=3))[0]
@@ -70,7 +71,7 @@ def conditional_states(battery: CollectiveBattery, one: SingleRun) -> list[Any]:
     return kets
 
 
-def density_matrices(battery: CollectiveBattery, times: ArrayLike) -> list[Any]:
+def density_matrices(battery: Experiment, times: ArrayLike) -> list[Any]:
     """The average states that `trajectories.evolve` reads its numbers from.
 
     Returns
@@ -85,6 +86,7 @@ def density_matrices(battery: CollectiveBattery, times: ArrayLike) -> list[Any]:
 
     Examples
     --------
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> state = density_matrices(CollectiveBattery(n_battery=1, n_charger=2), [1.0])[0]
     >>> print(state.dims, round(state.tr(), 9))
     [[2, 3], [2, 3]] 1.0
@@ -179,7 +181,7 @@ def measure_piqs(state: Any, spins: int) -> dict[str, float]:
     }
 
 
-def _small_basis(battery: CollectiveBattery) -> CoupledBasis:
+def _small_basis(battery: Experiment) -> CoupledBasis:
     states = (battery.n_battery + 1) * (battery.n_charger + 1)
     if states > MOST_STATES:
         sizes = (battery.n_battery, battery.n_charger)
@@ -187,11 +189,11 @@ def _small_basis(battery: CollectiveBattery) -> CoupledBasis:
     return coupled_basis(battery.n_battery, battery.n_charger)
 
 
-def _dims(battery: CollectiveBattery) -> list[int]:
+def _dims(battery: Experiment) -> list[int]:
     return [battery.n_battery + 1, battery.n_charger + 1]
 
 
-def _places(battery: CollectiveBattery, M: float) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+def _places(battery: Experiment, M: float) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """Which battery excitations 0 ... N_B occur at M, and where |m_B, M - m_B> stands."""
     up_b = np.arange(battery.n_battery + 1)
     up_c = round(M + (battery.n_battery + battery.n_charger) / 2) - up_b

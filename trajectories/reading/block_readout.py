@@ -8,8 +8,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.ergotropy import local_ergotropy
+from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps, total_ergotropy_of_irreps
 from darkbattery.nvmodel.solution import Distribution
 from darkbattery.trajectories.propagate.generator import INTEGRALS, Generator
@@ -29,7 +29,7 @@ LINEAR_WITH_LOSS = (*LINEAR, "local_loss")
 class StageReadout:
     """Means of operators in one stage, as rows that multiply its vectors."""
 
-    battery: CollectiveBattery
+    battery: Experiment
     irreps: Irreps
     generator: Generator
 
@@ -98,7 +98,7 @@ class StageReadout:
 class Readings:
     """Values collected over the output times."""
 
-    battery: CollectiveBattery
+    battery: Experiment
     names: tuple[str, ...]
     irreps: Irreps
     linear: dict[str, list[float]] = field(

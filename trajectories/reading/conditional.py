@@ -19,7 +19,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.kernelcache import KERNEL
 from darkbattery.nvmodel.streams import exp_bounded
 from darkbattery.trajectories.reading.bonds import FORBIDDEN, Bonds, bonds_of
@@ -94,7 +94,7 @@ class Unravelling:
 
 
 @lru_cache(maxsize=2)
-def unravelling(battery: CollectiveBattery) -> Unravelling:
+def unravelling(battery: Experiment) -> Unravelling:
     """Prepare the tables for a battery; the last ones are remembered for its next block of runs."""
     basis = coupled_basis(battery.n_battery, battery.n_charger)
     mixture = starts(battery, basis)

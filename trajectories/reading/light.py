@@ -9,7 +9,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.resonator import ResonatorBattery
+from darkbattery.nvmodel.experiment import Model, experiment_of
 
 Array = NDArray[np.float64]
 
@@ -26,22 +26,24 @@ class Line(NamedTuple):
         return self.factor * x + self.shift
 
 
-def in_light_and_joules(model: ResonatorBattery) -> dict[str, Line]:
+def in_light_and_joules(model: Model) -> dict[str, Line]:
     r"""Emission and absorption, output power and energies in joule.
 
     Photons n leave at :math:`\kappa(\bar n+1)n` and come at :math:`\kappa\bar n(n+1)`; the output
     carries their difference times :math:`\hbar\omega` (Gardiner and Collett 1985).
 
-    >>> from darkbattery.nvmodel import Resonator, SpinEnsemble
+    >>> from darkbattery.nvmodel import Resonator, ResonatorBattery, SpinEnsemble
     >>> spins = SpinEnsemble(number=2, coupling=1.0)
     >>> cavity = Resonator(3e9, linewidth_fwhm_hz=1.0)
     >>> lines = in_light_and_joules(ResonatorBattery(spins, cavity, spins))
     >>> print(round(lines["emission_rate"].at(2.0), 6))  # 2 kappa
     12.566371
     """
-    kappa, nbar = model.resonator.kappa, model.nbar
-    quantum = scipy.constants.h * model.resonator.frequency_hz
-    battery, charger = model.sizes
+    experiment = experiment_of(model)
+    assert experiment.resonator is not None
+    kappa, nbar = experiment.resonator.kappa, experiment.nbar
+    quantum = scipy.constants.h * experiment.resonator.frequency_hz
+    battery, charger = experiment.sizes
     return {
         "emission_rate": Line("photons", kappa * (nbar + 1.0), 0.0),
         "absorption_rate": Line("photons", kappa * nbar, kappa * nbar),

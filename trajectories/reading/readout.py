@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.ergotropy import (
     ladder_ergotropy,
     local_ergotropy,
     total_ergotropy_symmetric,
 )
+from darkbattery.nvmodel.experiment import Model
 from darkbattery.nvmodel.observables import ELSEWHERE, OBSERVABLES, Needs, needing
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.trajectories.propagate.chains import Chains
@@ -168,7 +168,7 @@ def generator_on(chains: Chains, state: Array) -> Array:
 
 def derived(
     names: tuple[str, ...],
-    battery: CollectiveBattery,
+    battery: Model,
     battery_energy: Array,
     found: Array | None,
     emitted: Array | None = None,

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.refusal import InputError
 
 Array = NDArray[np.float64]
@@ -301,7 +301,7 @@ class Start:
     amplitude: Array
 
 
-def starts(battery: CollectiveBattery, basis: CoupledBasis) -> tuple[Start, ...]:
+def starts(battery: Experiment, basis: CoupledBasis) -> tuple[Start, ...]:
     """The mixture the charging starts from; the charger is all up.
 
     A thermal battery of one spin is up with probability nbar/(2 nbar + 1). Thermal batteries of

@@ -18,8 +18,9 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from darkbattery.nvmodel.experiment import Model, experiment_of
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.resonator import ResonatorBattery
+from darkbattery.nvmodel.spins import SILENT
 from darkbattery.trajectories.space.angular import CoupledBasis, coupled_basis, lowering_squared
 
 Array = NDArray[np.float64]
@@ -58,10 +59,10 @@ class Cavity:
         return round(self.basis.J[-1] + self.basis.m_start)
 
 
-def cavity_of(model: ResonatorBattery) -> Cavity:
+def cavity_of(model: Model) -> Cavity:
     """The model's rates and ladders; refused in one line where J is not conserved.
 
-    >>> from darkbattery.nvmodel import Resonator, SpinEnsemble
+    >>> from darkbattery.nvmodel import Resonator, ResonatorBattery, SpinEnsemble
     >>> spins = {"coupling": 1.0}
     >>> charger = SpinEnsemble(number=5, **spins)
     >>> resonator = Resonator(3e9, linewidth_fwhm_hz=1.0)
@@ -70,8 +71,11 @@ def cavity_of(model: ResonatorBattery) -> Cavity:
     array([2., 3.])
     """
     refuse_what_mixes_ladders(model)
-    battery, charger = model.battery, model.charger
+    experiment = experiment_of(model)
+    battery, charger, resonator = experiment.battery, experiment.charger, experiment.resonator
     assert battery is not None
+    assert charger is not None
+    assert resonator is not None
     if battery.number + charger.number > MOST_SPINS:
         numbers = (battery.number, charger.number)
         text = f"with a resonator at most {MOST_SPINS} spins in all exactly; {ELSEWHERE}"
@@ -79,9 +83,9 @@ def cavity_of(model: ResonatorBattery) -> Cavity:
     return Cavity(
         coupled_basis(battery.number, charger.number),
         charger.coupling,
-        model.resonator.kappa,
-        model.nbar,
-        -2.0 * math.pi * model.charger_detuning_hz,
+        resonator.kappa,
+        experiment.nbar,
+        -charger.detuning,
     )
 
 
@@ -103,27 +107,28 @@ def slowest_decay(cavity: Cavity) -> float:
     return max(float(rates.min()), 0.0)
 
 
-def refuse_what_mixes_ladders(model: ResonatorBattery) -> None:
+def refuse_what_mixes_ladders(model: Model) -> None:
     """Raise InputError for what the quantum engine does not have of a resonator."""
-    battery, charger = model.battery, model.charger
-    if battery is None:
-        raise InputError("battery", None, f"must be an ensemble with a resonator; {ELSEWHERE}")
-    if model.drive is not None:
-        raise InputError("drive", model.drive, f"must be None here: Q is conserved; {ELSEWHERE}")
-    if model.protocol:
-        raise InputError("protocol", model.protocol, f"must be () here; {ELSEWHERE}")
-    if battery.coupling != charger.coupling:
-        couplings = (battery.coupling, charger.coupling)
-        raise InputError("coupling", couplings, f"must be equal here; {ELSEWHERE}")
-    if model.battery_detuning_hz != model.charger_detuning_hz:
-        detunings = (model.battery_detuning_hz, model.charger_detuning_hz)
-        name = "battery_detuning_hz, charger_detuning_hz"
-        raise InputError(name, detunings, f"must be equal here; {ELSEWHERE}")
+    experiment = experiment_of(model)
+    battery, charger = experiment.battery, experiment.charger
     for name, spins in (("battery", battery), ("charger", charger)):
+        if spins is None:
+            raise InputError(name, None, f"must be an ensemble with a resonator; {ELSEWHERE}")
+    assert battery is not None
+    assert charger is not None
+    if experiment.drive is not None:
+        text = f"must be None here: Q is conserved; {ELSEWHERE}"
+        raise InputError("drive", experiment.drive, text)
+    if experiment.protocol:
+        raise InputError("protocol", experiment.protocol, f"not with a resonator; {ELSEWHERE}")
+    for field in ("coupling", "detuning"):
+        both = (getattr(battery, field), getattr(charger, field))
+        if both[0] != both[1]:
+            raise InputError(field, both, f"must be equal here; {ELSEWHERE}")
+    for name, spins, start in (("battery", battery, "down"), ("charger", charger, "up")):
         for field, allowed in (
-            ("polarisation", 1.0),
-            ("t1_s", math.inf),
-            ("t2_s", math.inf),
+            ("start", start),
+            ("noise", SILENT),
             ("line", None),
             ("coupling_spread", 0.0),
         ):

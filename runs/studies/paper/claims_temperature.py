@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from darkbattery.nvmodel.battery import thermal_occupation
+from darkbattery.nvmodel.fields import thermal_occupation
 from darkbattery.runs.studies.paper.claims import (
     SOLVER,
     Claim,

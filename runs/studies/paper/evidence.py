@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.interpolate import CubicSpline
 from threadpoolctl import threadpool_limits
 
-from darkbattery.nvmodel.resonator import of_the_reservoir
+from darkbattery.nvmodel.experiment import of_the_reservoir
 from darkbattery.runs.definition import (
     Point,
     RunDefinition,

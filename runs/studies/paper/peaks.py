@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkbattery import trajectories
-from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.experiment import Model
 
 Array = NDArray[np.float64]
 
@@ -26,7 +26,7 @@ class Peak:
     value: float
 
 
-def local_peak(battery: CollectiveBattery, observable: str, times: Array, values: Array) -> Peak:
+def local_peak(battery: Model, observable: str, times: Array, values: Array) -> Peak:
     """The largest local maximum after the start.
 
     Parameters
@@ -38,6 +38,7 @@ def local_peak(battery: CollectiveBattery, observable: str, times: Array, values
 
     Examples
     --------
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> battery = CollectiveBattery(n_battery=1, n_charger=1)
     >>> times = np.linspace(0.0, 2.0, 9)
     >>> power = trajectories.evolve(battery, times, observables=["power"])["power"]

@@ -17,11 +17,12 @@ from darkbattery.meanfield import methods as semiclassical
 from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.dicke import DickeBattery
 from darkbattery.nvmodel.ensemble import SpinEnsemble
+from darkbattery.nvmodel.fields import Resonator
 from darkbattery.nvmodel.method import Method, Problem, gives
 from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.resonator import Resonator, ResonatorBattery
+from darkbattery.nvmodel.resonator import ResonatorBattery
 from darkbattery.runs.models import Model
 from darkbattery.runs.pages import markdown, replaced
 from darkbattery.trajectories.methods import AT_RESONATOR, CLOSED, IN_RESERVOIR

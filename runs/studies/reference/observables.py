@@ -14,10 +14,11 @@ import pandas as pd
 from darkbattery.meanfield import methods
 from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.ensemble import SpinEnsemble
+from darkbattery.nvmodel.fields import Resonator
 from darkbattery.nvmodel.method import Kind, offered
 from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.observables import OBSERVABLES
-from darkbattery.nvmodel.resonator import Resonator, ResonatorBattery
+from darkbattery.nvmodel.resonator import ResonatorBattery
 from darkbattery.runs.engines import quantum_methods
 from darkbattery.runs.models import Model
 from darkbattery.runs.pages import markdown, replaced

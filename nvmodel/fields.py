@@ -1,0 +1,187 @@
+"""What the spins share and exchange energy through: a reservoir, a resonator, or closed modes."""
+
+import math
+from dataclasses import dataclass
+
+import scipy
+
+from darkbattery.nvmodel.display import model_text
+from darkbattery.nvmodel.held import Derived, Held, given
+from darkbattery.nvmodel.refusal import InputError, finite_number, whole_number
+from darkbattery.nvmodel.times import MOST_RATE
+
+# above this nbar and nbar + 1 are the same double, and no reservoir is that hot
+MOST_NBAR = 1e15
+MOST_PHOTONS = 10**6  # of closed modes
+
+
+def thermal_occupation(temperature: float) -> float:
+    r"""Mean photon number :math:`\bar n = 1/(e^{1/T}-1)` at `temperature` k_B T/(hbar omega).
+
+    >>> thermal_occupation(0.0)
+    0.0
+    >>> round(thermal_occupation(1.0), 6)
+    0.581977
+    """
+    temperature = finite_number("temperature", temperature, least=0.0)
+    if temperature < 1e-3:  # less than 1e-434, which no double holds
+        return 0.0
+    inverse = 1.0 / temperature
+    # 1/(e^x - 1) and e^-x differ by less than 1e-300 of it there, and e^x overflows soon
+    return math.exp(-inverse) if inverse > 700.0 else 1.0 / math.expm1(inverse)
+
+
+@dataclass(frozen=True)
+class Reservoir:
+    r"""What takes and gives excitations of all spins together, at once.
+
+    .. math:: \dot\rho = \gamma(\bar n+1) D[J^-]\rho + \gamma\bar n D[J^+]\rho
+
+    with :math:`J^- = \sum_k c_kJ_k^-` of the ensembles, :math:`c_k` their `coupling`.
+
+    Parameters
+    ----------
+    gamma : float
+        Rate that multiplies the standard dissipator D; 1e-100 to 1e100.
+    nbar : float
+        Mean thermal photon number, 0 to 1e15; 0 by default.
+    temperature : float, optional
+        k_B T/(hbar omega), instead of `nbar`.
+
+    Examples
+    --------
+    >>> Reservoir(temperature=2.0).nbar
+    1.5414940825367982
+    """
+
+    gamma: float = 1.0
+    nbar: float = None  # type: ignore[assignment]  # None until it is made
+    temperature: float | None = None
+
+    def __post_init__(self) -> None:
+        assign = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
+        assign("gamma", finite_number("gamma", self.gamma, least=1.0 / MOST_RATE, most=MOST_RATE))
+        photons, temperature = given(self.nbar, self.temperature)
+        if temperature is None:
+            assign("temperature", None)
+            kind = Derived if photons is None else Held
+            photons = 0.0 if photons is None else photons
+            assign("nbar", kind(finite_number("nbar", photons, least=0.0, most=MOST_NBAR)))
+            return
+        kept = finite_number("temperature", temperature, least=0.0, most=MOST_NBAR)
+        assign("temperature", Held(kept))
+        assign("nbar", Derived(thermal_occupation(kept)))
+        if photons is not None and photons != self.nbar:
+            raise InputError("nbar", photons, "give nbar or temperature, not both")
+
+    def __repr__(self) -> str:
+        return model_text(self)
+
+
+@dataclass(frozen=True)
+class Resonator:
+    """One mode and its surroundings.
+
+    Parameters
+    ----------
+    frequency_hz : float
+        Frequency, Hz, > 0.
+    linewidth_fwhm_hz, linewidth_hwhm_hz : float
+        Full or half width at half maximum of the power spectrum, Hz; give one of the two. The
+        energy decays at kappa = 2 pi FWHM.
+    temperature_k : float
+        Temperature of the surroundings, K.
+
+    Examples
+    --------
+    >>> cavity = Resonator(frequency_hz=3.18e9, linewidth_fwhm_hz=13.8e6, temperature_k=0.025)
+    >>> print(f"{cavity.kappa:.4g} {cavity.nbar:.2g}")
+    8.671e+07 0.0022
+    >>> Resonator(frequency_hz=3.18e9, linewidth_hwhm_hz=6.9e6).kappa == cavity.kappa
+    True
+    """
+
+    frequency_hz: float
+    linewidth_fwhm_hz: float | None = None
+    linewidth_hwhm_hz: float | None = None
+    temperature_k: float = 0.0
+
+    def __post_init__(self) -> None:
+        assign = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
+        frequency = finite_number("frequency_hz", self.frequency_hz, least=0.0, exclusive=True)
+        assign("frequency_hz", frequency)
+        names = ("linewidth_fwhm_hz", "linewidth_hwhm_hz")
+        widths = given(self.linewidth_fwhm_hz, self.linewidth_hwhm_hz)
+        if (widths[0] is None) == (widths[1] is None):
+            raise InputError(", ".join(names), widths, "give exactly one of the two")
+        for name, width in zip(names, widths, strict=True):
+            kept = None if width is None else Held(finite_number(name, width, least=0.0))
+            assign(name, kept)
+        assign("temperature_k", finite_number("temperature_k", self.temperature_k, least=0.0))
+        hottest = MOST_NBAR * scipy.constants.h * frequency / scipy.constants.k
+        if self.temperature_k > hottest:
+            raise InputError("temperature_k", self.temperature_k, f"must be at most {hottest:g}")
+
+    def __repr__(self) -> str:
+        return model_text(self)
+
+    @property
+    def kappa(self) -> float:
+        """Decay rate of the field's energy, rad/s."""
+        if self.linewidth_fwhm_hz is not None:
+            return 2.0 * math.pi * self.linewidth_fwhm_hz
+        assert self.linewidth_hwhm_hz is not None
+        return 4.0 * math.pi * self.linewidth_hwhm_hz
+
+    @property
+    def nbar(self) -> float:
+        """Mean thermal photon number."""
+        if self.temperature_k == 0.0:
+            return 0.0
+        return thermal_occupation(
+            scipy.constants.k * self.temperature_k / (scipy.constants.h * self.frequency_hz)
+        )
+
+
+@dataclass(frozen=True)
+class ClosedModes:
+    r"""Lossless modes in resonance with the spins, full of photons at the start.
+
+    .. math:: H/\hbar\omega = a^\dagger a + J_z + 2\lambda J_x(a^\dagger+a)
+
+    for each of them and its share of the spins, with counter-rotating terms; :math:`\lambda` is the
+    spins' `coupling` (Ferraro et al. 2018, Eq. (1)).
+
+    Parameters
+    ----------
+    photons : int
+        In all modes together, shared equally, like the spins.
+    number : int
+        Of modes.
+
+    Examples
+    --------
+    >>> ClosedModes(photons=8, number=2).photons_each
+    4
+    """
+
+    photons: int
+    number: int = 1
+
+    def __post_init__(self) -> None:
+        for name, least in (("photons", 0), ("number", 1)):
+            value = whole_number(name, getattr(self, name), least=least, most=MOST_PHOTONS)
+            object.__setattr__(self, name, value)
+        if self.photons % self.number:
+            raise InputError("photons", self.photons, f"must be a multiple of {self.number} modes")
+
+    def __repr__(self) -> str:
+        return model_text(self)
+
+    @property
+    def photons_each(self) -> int:
+        """Photons of a mode at the start."""
+        return self.photons // self.number
+
+
+Field = Reservoir | Resonator | ClosedModes

@@ -1,0 +1,135 @@
+"""An ensemble of spins: how many, how they start, how broad, how coupled, how noisy."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from darkbattery.nvmodel.display import model_text
+from darkbattery.nvmodel.lines.shapes import LineShape
+from darkbattery.nvmodel.noise import LocalNoise
+from darkbattery.nvmodel.preparation import DickeState, Polarised, Preparation, checked_preparation
+from darkbattery.nvmodel.refusal import (
+    InputError,
+    finite_number,
+    known_name,
+    number_between,
+    whole_number,
+)
+
+# a cubic centimetre of diamond at one NV per 100,000 atoms holds as many
+MOST_SPINS = 10**18
+MOST_DETUNING = 1e16  # rad/s, above optical frequencies
+
+NamedStart = Literal["down", "up", "thermal"]
+SILENT = LocalNoise()
+
+
+@dataclass(frozen=True)
+class Spins:
+    r"""An ensemble of spins 1/2.
+
+    Parameters
+    ----------
+    number : int
+        1 to 1e18; 1e16 is taken as 10^16.
+    start : "down", "up", "thermal", DickeState or Polarised
+        Thermal: in equilibrium with the field's surroundings.
+    coupling : float
+        Of one spin to the field, > 0, root mean square where couplings differ: g in rad/s at a
+        resonator (half the vacuum Rabi splitting of one spin); relative, in a reservoir that damps
+        :math:`\sum_k c_kJ_k^-`; :math:`\lambda` in units of omega in closed modes.
+    detuning : float
+        Frequency of the spins (of the line's centre), as an angular rate: minus the resonator's; in
+        a reservoir the ensembles' difference alone matters.
+    noise : LocalNoise
+        Of every single spin.
+    line : LineShape, optional
+        Inhomogeneous line; None for equal frequencies.
+    coupling_spread : float
+        Standard deviation over mean of the spins' couplings (log-normal), 0 for equal couplings.
+
+    Raises
+    ------
+    InputError
+        For anything else; the message names the field.
+
+    Examples
+    --------
+    >>> Spins(number=10, start="down", noise=LocalNoise(dephasing=0.1))
+    Spins(number=10, start='down', noise=LocalNoise(dephasing=0.1))
+    """
+
+    number: int
+    start: NamedStart | Preparation
+    coupling: float = 1.0
+    detuning: float = 0.0
+    noise: LocalNoise = SILENT
+    line: LineShape | None = None
+    coupling_spread: float = 0.0
+
+    def __post_init__(self) -> None:
+        assign = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
+        assign("number", whole_number("number", self.number, least=1, most=MOST_SPINS))
+        checked_start("start", self.number, self.start, get_args(NamedStart))
+        assign("coupling", finite_number("coupling", self.coupling, least=0.0, exclusive=True))
+        most = MOST_DETUNING
+        assign("detuning", number_between("detuning", self.detuning, -most, most))
+        of_type("noise", self.noise, LocalNoise)
+        if not (self.line is None or isinstance(self.line, LineShape)):
+            raise InputError("line", self.line, "must be a line shape, or None")
+        spread = finite_number("coupling_spread", self.coupling_spread, least=0.0)
+        assign("coupling_spread", spread)
+
+    def __repr__(self) -> str:
+        return model_text(self)
+
+    @property
+    def alike(self) -> bool:
+        """Whether all have one frequency and one coupling."""
+        return self.line is None and self.coupling_spread == 0.0
+
+    @property
+    def collective_coupling(self) -> float:
+        """g sqrt(N)."""
+        return self.coupling * math.sqrt(self.number)
+
+    def preparation(self, nbar: float) -> Preparation:
+        """The start as what every spin does, with `nbar` photons in the field's surroundings."""
+        if self.start == "down":
+            return DickeState(0)
+        if self.start == "up":
+            return DickeState(self.number)
+        if self.start == "thermal":
+            return Polarised(thermal_energy(nbar))
+        return self.start
+
+    def inversion(self, nbar: float) -> float:
+        """<sigma_z> at the start."""
+        start = self.preparation(nbar)
+        if isinstance(start, DickeState):
+            return 2.0 * start.excitations / self.number - 1.0
+        return 2.0 * start.up - 1.0
+
+
+def thermal_energy(nbar: float) -> float:
+    r"""Energy of a spin in equilibrium, :math:`\bar n/(2\bar n+1)`, in hbar omega.
+
+    Quach and Munro 2020, Eq. (8).
+    """
+    return nbar / (2.0 * nbar + 1.0)
+
+
+def checked_start(field: str, spins: int, start: object, known: tuple[str, ...]) -> None:
+    """Refuse what is neither a known name nor a state of `spins` spins."""
+    if isinstance(start, str):
+        known_name(field, start, known)
+    else:
+        checked_preparation(field, spins, start)  # type: ignore[arg-type]
+
+
+def of_type(field: str, value: object, kind: type) -> None:
+    """Refuse a value that is not of a kind."""
+    if not isinstance(value, kind):
+        raise InputError(field, value, f"must be a {kind.__name__}")
