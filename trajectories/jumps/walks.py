@@ -167,7 +167,7 @@ def photon_numbers(
     return k, marked
 
 
-@njit(**INNER)
+@njit(**KERNEL)
 def photon_times(
     seed: int, run: int, cumulative: Array, J: Array, m_start: float, last: float
 ) -> tuple[int, Array]:
@@ -358,12 +358,11 @@ def whole_record(
     seed: Any, run: int, cumulative: Array, J: Array, m_starts: Array, nbar: float, last: float
 ) -> tuple[Array, Steps]:
     """All jumps of one run until `last`: when, and -1 for a photon emitted, +1 absorbed."""
-    walker = new_walker()
-    start = seed, run, cumulative, J, m_starts
     if nbar == 0.0:
-        taus = emission_times(*start, nbar, last, walker)
+        taus = photon_times(seed, run, cumulative, J, m_starts[0], last)[1]
         return taus, np.full(taus.size, -1, dtype=np.int8)
-    start_walk(*start, walker)
+    walker = new_walker()
+    start_walk(seed, run, cumulative, J, m_starts, walker)
     pieces = []
     while walker.place[ENDED] == 0:
         jumps = walk(seed, run, J, nbar, last, walker)

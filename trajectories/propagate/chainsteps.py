@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from darkbattery.nvmodel.kernelcache import INNER, KERNEL
 from darkbattery.trajectories.propagate.radau import (
     ERROR_PER_DEFECT,
     ORDER,
@@ -107,7 +108,7 @@ def propagate_columns(
     return integrals, error
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**KERNEL)
 def _follow(
     above: Array,
     below: Array,
@@ -128,16 +129,19 @@ def _follow(
     Returns the state, its integrals, their time, how many of `taus` were read, and the error.
     """
     rows, columns, last, kinds = start.shape[0], start.shape[1], taus[-1], counted.shape[0]
-    x = np.where(np.abs(start) < SMALLEST, SMALLEST, start)
+    x = np.empty((rows, columns))
+    _copy_above_floor(start, x)
     # the resolvents below a row of zeros, real and imaginary parts alternating, what they add to
     # the integrals, and the factors of an elimination
     s, gained = np.zeros((2 * POLES.size, rows + 1, columns)), np.zeros((kinds, 2 * POLES.size))
     factors = np.zeros((2, rows + 1, columns))
-    half, two, whole = np.empty_like(x), np.empty_like(x), np.empty_like(x)
+    half, two = np.empty((rows, columns)), np.empty((rows, columns))
+    whole = np.empty((rows, columns))
     y, y_two, rises, at = np.zeros(kinds), np.zeros(kinds), np.zeros((3, kinds)), np.zeros(kinds)
     settled, longest, readable = STATIONARY_STEP / slowest, _shortest_life(start, loss), np.inf
     verified, unverified, difference = 0.0, 0, 1.0
-    now, error, reading_error, done, stationary = 0.0, 0.0, 0.0, 0, False
+    # a number with a type: a plain 0 has what takes it compiled for a constant first
+    now, error, reading_error, done, stationary = 0.0, 0.0, 0.0, np.int64(0), False
     while True:
         while done < taus.size and taus[done] <= now:
             _put(x, y, states, integrals, done, first)
@@ -162,7 +166,7 @@ def _follow(
                 continue
             reading_error = _larger(reading_error, missing)
         for i in range(done, inside):
-            _take(_between_points((taus[i] - now) / h), x, s, gained, half, at)
+            _take(_nine(_between_points((taus[i] - now) / h)), x, s, gained, half, at)
             for o in range(kinds):
                 at[o] += y[o]
             _put(half, at, states, integrals, i, first)
@@ -186,14 +190,26 @@ def _follow(
             verified, unverified, difference = 1.01 * h, 0, change
             stationary = h >= settled and _moved_less(two, x, STATIONARY_CHANGE)
             x, two = two, x
-            y[:] = y_two
+            for o in range(kinds):
+                y[o] = y_two[o]
         else:
             unverified += 1
             error += difference
             stationary = h >= settled and _moved_less(whole, x, STATIONARY_CHANGE)
             x, whole = whole, x
-            y[:] = rises[0]
+            for o in range(kinds):
+                y[o] = rises[0, o]
         now, done = end, inside
+
+
+@njit(**INNER)
+def _copy_above_floor(start: Array, x: Array) -> None:
+    """x = start, no element of it smaller than `SMALLEST`."""
+    # loops here and below rather than numpy's functions on arrays, which take seconds to compile
+    for r in range(x.shape[0]):
+        for c in range(x.shape[1]):
+            value = start[r, c]
+            x[r, c] = SMALLEST if abs(value) < SMALLEST else value
 
 
 @njit(inline="always")
@@ -207,7 +223,7 @@ def _smaller(a: float, b: float) -> float:
     return b if b < a else a
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _shortest_life(start: Array, loss: Array) -> float:
     """Of the states that are occupied."""
     rate = 1e-300
@@ -218,7 +234,7 @@ def _shortest_life(start: Array, loss: Array) -> float:
     return 1.0 / rate
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _next_step(
     now: float, output: float, last: float, longest: float, readable: float
 ) -> tuple[float, float]:
@@ -236,7 +252,7 @@ def _next_step(
     return h, (last if h == last - now else now + h)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _moved_less(reached: Array, x: Array, change: float) -> bool:
     """Whether no element moved further; what is not a number did."""
     for r in range(x.shape[0]):
@@ -246,10 +262,9 @@ def _moved_less(reached: Array, x: Array, change: float) -> bool:
     return True
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _put(x: Array, y: Array, states: Array, integrals: Array, i: int, first: int) -> None:
     """A state and its integrals into the answer's place i."""
-    # loops rather than slices: a slice's checks take seconds to compile
     for r in range(x.shape[0]):
         for c in range(x.shape[1]):
             states[i, r, first + c] = x[r, c]
@@ -257,7 +272,7 @@ def _put(x: Array, y: Array, states: Array, integrals: Array, i: int, first: int
         integrals[o, i] = y[o]
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _between_points(theta: float) -> Array:
     """Weights as in `_AT_POINTS`, at the time theta h."""
     weights = np.zeros(_AT_POINTS.shape[1])
@@ -286,10 +301,9 @@ def _weighted(w: Any, x: Any, s: Any, r: Any, c: Any) -> Any:
     return first + second + third
 
 
-@njit(error_model="numpy")
-def _take(weights: Array, x: Array, s: Array, gains: Array, out: Array, gained: Array) -> None:
+@njit(**INNER)
+def _take(w: Any, x: Array, s: Array, gains: Array, out: Array, gained: Array) -> None:
     """out = the state of these weights; `gained` becomes what the integrals have gained."""
-    w = _nine(weights)
     for r in range(x.shape[0]):
         for c in range(x.shape[1]):
             value = _weighted(w, x, s, r, c)
@@ -297,10 +311,10 @@ def _take(weights: Array, x: Array, s: Array, gains: Array, out: Array, gained: 
     for o in range(gains.shape[0]):
         gained[o] = 0.0
         for j in range(gains.shape[1]):
-            gained[o] += weights[j + 1] * gains[o, j]
+            gained[o] += w[j + 1] * gains[o, j]
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _defect(h: float, x: Array, above: Array, below: Array, loss: Array, s: Array) -> float:
     """Sum of what h times the polynomial's slope at the start has beside h Q x."""
     w = _nine(_SLOPE)
@@ -311,10 +325,13 @@ def _defect(h: float, x: Array, above: Array, below: Array, loss: Array, s: Arra
         for c in range(x.shape[1]):
             rate = above[r, c] * x[up, c] + below[r, c] * x[low, c] - loss[r, c] * x[r, c]
             total[c] += abs(_weighted(w, x, s, r, c) - h * rate)
-    return total.sum()
+    whole = 0.0
+    for c in range(x.shape[1]):
+        whole += total[c]
+    return whole
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _try_step(
     h: float,
     x: Array,
@@ -352,7 +369,7 @@ def _try_step(
     return change, _defect(h, x, above, below, loss, s)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _step(
     h: float,
     x: Array,
@@ -384,10 +401,10 @@ def _step(
                     si += counted[o, r, c] * s[2 * j + 1, r + 1, c]
             gained[o, 2 * j] = (sr * zr + si * zi) * norm
             gained[o, 2 * j + 1] = (si * zr - sr * zi) * norm
-    _take(_AT_POINTS[-1], x, s, gained, out, rise)
+    _take(_nine(_AT_POINTS[-1]), x, s, gained, out, rise)
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _solve_bidiagonal(
     h: float, x: Array, above: Array, loss: Array, zr: float, zi: float, s: Array, j: int
 ) -> None:
@@ -402,7 +419,7 @@ def _solve_bidiagonal(
             s[j + 1, r + 1, c] = (ni * dr - nr * di) * norm
 
 
-@njit(error_model="numpy")
+@njit(**INNER)
 def _solve_tridiagonal(
     h: float,
     x: Array,
