@@ -61,20 +61,30 @@ from darkbattery.trajectories.reading.fluctuations import (
 )
 from darkbattery.trajectories.reading.photonstates import photon_states, populations_by_photons
 from darkbattery.trajectories.reading.readout import FROM_POPULATIONS, derived
+from darkbattery.trajectories.space.angular import ladders_of
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 FEW_PHOTONS = 1.0  # photons an output time below which photons are counted one by one
 # beyond this histogram sums at output times are smaller, and quicker to merge after each block
-FEW_CELLS = 1_000_000
+FEW_CELLS = 1_100_000  # holds (1e5, 110000) at 101 times
 ROUNDING = float(np.finfo(float).eps)  # of what a conditional rate is summed up from
 MOST_CELLS = 8_000_000  # of the arrival histogram: 64 MB, and three times that to read it
 
 
 def histogram_cells(battery: Experiment, n_times: int) -> float:
-    """Size of the arrival histogram."""
-    return (battery.n_charger + 1.0) * n_times
+    """Size of the arrival histogram: from the start down to the end of the highest ladder kept.
+
+    Near R = 1 that is far below the charger's size.
+
+    >>> from darkbattery.nvmodel import CollectiveBattery
+    >>> histogram_cells(CollectiveBattery(10_000, 11_000).experiment, 101) / 101
+    1384.0
+    """
+    ladders = ladders_of(battery.n_battery, battery.n_charger)
+    start = (battery.n_charger - battery.n_battery) / 2
+    return ((ladders.rows - 1.0) / 2 + start + 1.0) * n_times
 
 
 @dataclass(frozen=True, eq=False)
