@@ -143,7 +143,7 @@ def shipped_definitions() -> dict[str, Path]:
     folder = Path(str(resources.files("darkbattery.runs")))
     found = [path for deep in ("", "*/", "studies/*/") for path in folder.glob(f"{deep}*.toml")]
     names = {path: path.relative_to(folder).with_suffix("").as_posix() for path in found}
-    return {name.removeprefix("studies/"): path for path, name in sorted(names.items())}
+    return dict(sorted((name.removeprefix("studies/"), path) for path, name in names.items()))
 
 
 def read_definition(path: Path) -> RunDefinition:

@@ -122,7 +122,7 @@ def _follow(
     states: Array,
     first: int,
     integrals: Array,
-) -> tuple[Array, Array, float, int, float]:
+) -> tuple[Array, Array, float, np.int64, float]:
     """Steps to the last of `taus`, or until the state is stationary.
 
     All in one compiled loop: a step of a few spins takes a microsecond, less than a call does.
