@@ -72,6 +72,7 @@ class CollectiveBattery(ShortForm):
     CollectiveBattery(n_battery=10, n_charger=50)
     >>> battery.ratio, battery.nbar
     (5.0, 0.0)
+    >>> from dataclasses import replace
     >>> replace(battery, temperature=2.0).nbar
     1.5414940825367982
     """
