@@ -13,8 +13,8 @@ import numpy as np
 import qutip
 from numpy.typing import ArrayLike, NDArray
 
-from darkbattery.nvmodel.dicke import DickeBattery
 from darkbattery.nvmodel.ergotropy import ergotropy_of_matrix
+from darkbattery.nvmodel.experiment import Model
 from darkbattery.nvmodel.observables import requested
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Reading, Solution
@@ -37,7 +37,7 @@ OVERFLOW = 1e-8
 
 
 def evolve_dicke(
-    battery: DickeBattery, times: ArrayLike, observables: Iterable[str] | None = None
+    battery: Model, times: ArrayLike, observables: Iterable[str] | None = None
 ) -> Solution:
     """Averages of a closed Dicke battery, or of spins in parallel.
 
@@ -63,6 +63,7 @@ def evolve_dicke(
 
     Examples
     --------
+    >>> from darkbattery.nvmodel import DickeBattery
     >>> found = evolve_dicke(DickeBattery(n_battery=1, coupling=0.01), [0.0, np.pi / 0.02])
     >>> print(found["battery_energy"].round(2))  # half a Rabi oscillation
     [0. 1.]
@@ -70,20 +71,20 @@ def evolve_dicke(
     t = output_times(times)
     names = requested(observables, default=AVAILABLE, available=AVAILABLE)
     refuse_too_large(battery, t)
-    n = battery.spins_each
+    n, groups, coupling = _of_a_mode(battery)
     kept = _photons_kept(n)
     while True:
-        states, overflow = _states(n, kept, battery.coupling, t)
+        states, overflow = _states(n, kept, coupling, t)
         if overflow < OVERFLOW:
             break
         kept *= 2
-    operators = _operators(n, kept, battery.coupling)
+    operators = _operators(n, kept, coupling)
     z, photons, flow = (
         np.array([qutip.expect(operators[name], state).real for state in states])
         for name in ("z", "photons", "flow")
     )
     energy = z / n + 0.5
-    values = {"battery_energy": energy, "power": flow / n, "photons": battery.groups * photons}
+    values = {"battery_energy": energy, "power": flow / n, "photons": groups * photons}
     if {"ergotropy", "ergotropy_local", "ergotropy_rotation"} & set(names):
         values |= _ergotropies(states, n)
     provenance = {"solver": "Schroedinger equation", "photons_kept": kept, "overflow": overflow}
@@ -91,11 +92,20 @@ def evolve_dicke(
     return Solution(t, reading, provenance, model=battery)
 
 
-def refuse_too_large(battery: DickeBattery, times: Array) -> None:
+def refuse_too_large(battery: Model, times: Array) -> None:
     """Refuse what `evolve_dicke` refuses for its size, before anything is computed."""
     if times[-1] > MOST_TIME:
         raise InputError("times", float(times[-1]), f"must be at most {MOST_TIME:g} / omega")
-    _refuse_many_states(battery.spins_each, _photons_kept(battery.spins_each), battery.coupling)
+    n, _, coupling = _of_a_mode(battery)
+    _refuse_many_states(n, _photons_kept(n), coupling)
+
+
+def _of_a_mode(battery: Model) -> tuple[int, int, float]:
+    """Spins and photons of each mode, the number of modes, and lambda."""
+    one = battery.experiment
+    assert one.battery is not None
+    assert one.modes is not None
+    return one.n_battery // one.modes.number, one.modes.number, one.battery.coupling
 
 
 def _photons_kept(n: int) -> int:
