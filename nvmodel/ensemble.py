@@ -111,7 +111,7 @@ class SpinEnsemble:
         """1/T1, per second."""
         return 1.0 / self.t1_s
 
-    def noise(self, nbar: float) -> LocalNoise:
+    def local_noise(self, nbar: float) -> LocalNoise:
         """T1, T2 and the equilibrium, by default that with `nbar` photons, as rates per second."""
         thermal = -1.0 / (2.0 * nbar + 1.0)
         equilibrium = thermal if self.equilibrium is None else self.equilibrium
@@ -131,7 +131,7 @@ class SpinEnsemble:
             start=start if self.polarisation == 1.0 else Polarised(up),
             coupling=self.coupling,
             detuning=2.0 * math.pi * detuning_hz,
-            noise=self.noise(nbar),
+            noise=self.local_noise(nbar),
             line=self.line,
             coupling_spread=self.coupling_spread,
         )

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.rows import Summary
 from darkbattery.nvmodel.solution import Solution
 
 Kind = Literal["steady", "evolve", "sample"]
@@ -31,14 +32,19 @@ class Problem:
     times : ndarray (T,)
         Infinity for a steady state.
     names : tuple of str
-    runs : int, optional
-        Of single runs.
+    runs, seed, first : int
+        Of single runs: how many, of which study, and the index of the first.
+    rows : Summary, optional
+        What else is told of each run.
     """
 
     model: Any
     times: NDArray[np.float64]
     names: tuple[str, ...]
     runs: int | None = None
+    seed: int = 0
+    first: int = 0
+    rows: Summary | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,7 @@ def never(problem: Problem) -> None:
     """Why a method without limits refuses, and what one costs that only a trial tells."""
 
 
-def refused_by(check: Callable[[Problem], None]) -> Callable[[Problem], InputError | None]:
+def refused_by(check: Callable[[Problem], object]) -> Callable[[Problem], InputError | None]:
     """A method's `why_not` from a function that raises its refusal."""
 
     def why_not(problem: Problem) -> InputError | None:

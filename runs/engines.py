@@ -7,8 +7,7 @@ from typing import Any
 
 from darkbattery import meanfield, trajectories
 from darkbattery.meanfield import methods
-from darkbattery.nvmodel.experiment import of_the_reservoir
-from darkbattery.nvmodel.method import Kind, Method, Problem, offered
+from darkbattery.nvmodel.method import Kind, Method, offered
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.runs.definition import RunDefinition
@@ -86,16 +85,11 @@ def semiclassical_method(definition: RunDefinition, kind: Kind) -> Method:
 
 
 def _evolve_quantum(model: Model, times: Any, names: Names) -> Solution:
-    if model.reservoir is not None or model.resonator is not None:
-        return trajectories.evolve(model, times, names)
-    (method,) = quantum_methods(model, "evolve")
-    asked = method.offers(model) if names is None else names
-    return method.solve(Problem(model, times, tuple(asked)))
+    return trajectories.evolve(model, times, names)
 
 
 def _steady_quantum(model: Any, times: Any, names: Names) -> Solution:
-    at_resonator = model.resonator is not None
-    return trajectories.steady_state(model if at_resonator else of_the_reservoir(model), names)
+    return trajectories.steady_state(model, names)
 
 
 def _no_steady_state(model: Any, times: Any, names: Names) -> Solution:

@@ -3,8 +3,8 @@
 from darkbattery.trajectories.averages.evolution import evolve
 from darkbattery.trajectories.averages.steady import steady_state
 from darkbattery.trajectories.jumps.noisy_runs import PROCESSES
-from darkbattery.trajectories.jumps.sampling import sample, single_run
-from darkbattery.trajectories.jumps.single import SingleRun
+from darkbattery.trajectories.jumps.sampling import sample
+from darkbattery.trajectories.jumps.single import SingleRun, single_run
 
 __all__ = ["PROCESSES", "SingleRun", "evolve", "sample", "single_run", "steady_state"]
 

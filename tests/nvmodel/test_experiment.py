@@ -98,8 +98,8 @@ def test_lifetimes_are_rates_of_single_spins():
     assert found.noise.relaxation == pytest.approx(0.5)
     assert found.noise.supply == pytest.approx(0.25)
     assert found.noise.coherence_decay == pytest.approx(1.0)
-    assert SpinEnsemble(1, 1.0, t1_s=3.0).noise(0.0).dephasing == 0.0  # T2 = 2 T1
-    cold, warm = (SpinEnsemble(1, 1.0, t1_s=1.0).noise(nbar) for nbar in (0.0, 0.5))
+    assert SpinEnsemble(1, 1.0, t1_s=3.0).local_noise(0.0).dephasing == 0.0  # T2 = 2 T1
+    cold, warm = (SpinEnsemble(1, 1.0, t1_s=1.0).local_noise(nbar) for nbar in (0.0, 0.5))
     assert cold.pumping == 0.0
     assert warm.pumping / warm.emission == pytest.approx(0.5 / 1.5)
 

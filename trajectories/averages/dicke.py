@@ -10,14 +10,16 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import qutip
 from numpy.typing import ArrayLike, NDArray
 
 from darkbattery.nvmodel.ergotropy import ergotropy_of_matrix
-from darkbattery.nvmodel.experiment import Model
+from darkbattery.nvmodel.experiment import Model, experiment_of
+from darkbattery.nvmodel.fields import ClosedModes
+from darkbattery.nvmodel.method import Method, never, refused_for_size
 from darkbattery.nvmodel.observables import requested
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Reading, Solution
+from darkbattery.nvmodel.spins import SILENT, Spins
 from darkbattery.nvmodel.times import output_times
 
 Array = NDArray[np.float64]
@@ -43,7 +45,7 @@ def evolve_dicke(
 
     Parameters
     ----------
-    battery : DickeBattery
+    battery : DickeBattery, or an Experiment in `ClosedModes`
     times : array_like (T,)
         Strictly increasing, >= 0, in 1/omega; at most 1e4.
     observables : iterable of str, optional
@@ -71,20 +73,23 @@ def evolve_dicke(
     t = output_times(times)
     names = requested(observables, default=AVAILABLE, available=AVAILABLE)
     refuse_too_large(battery, t)
-    n, groups, coupling = _of_a_mode(battery)
-    kept = _photons_kept(n)
+    spins, modes = in_closed_modes(battery)
+    n = spins.number // modes.number
+    kept = _photons_kept(n, modes)
     while True:
-        states, overflow = _states(n, kept, coupling, t)
+        states, overflow = _states(n, modes.photons_each, kept, spins.coupling, t)
         if overflow < OVERFLOW:
             break
         kept *= 2
-    operators = _operators(n, kept, coupling)
+    import qutip  # takes most of a second
+
+    operators = _operators(n, kept, spins.coupling)
     z, photons, flow = (
         np.array([qutip.expect(operators[name], state).real for state in states])
         for name in ("z", "photons", "flow")
     )
     energy = z / n + 0.5
-    values = {"battery_energy": energy, "power": flow / n, "photons": groups * photons}
+    values = {"battery_energy": energy, "power": flow / n, "photons": modes.number * photons}
     if {"ergotropy", "ergotropy_local", "ergotropy_rotation"} & set(names):
         values |= _ergotropies(states, n)
     provenance = {"solver": "Schroedinger equation", "photons_kept": kept, "overflow": overflow}
@@ -96,20 +101,44 @@ def refuse_too_large(battery: Model, times: Array) -> None:
     """Refuse what `evolve_dicke` refuses for its size, before anything is computed."""
     if times[-1] > MOST_TIME:
         raise InputError("times", float(times[-1]), f"must be at most {MOST_TIME:g} / omega")
-    n, _, coupling = _of_a_mode(battery)
-    _refuse_many_states(n, _photons_kept(n), coupling)
+    spins, modes = in_closed_modes(battery)
+    n = spins.number // modes.number
+    _refuse_many_states(n, _photons_kept(n, modes), spins.coupling)
 
 
-def _of_a_mode(battery: Model) -> tuple[int, int, float]:
-    """Spins and photons of each mode, the number of modes, and lambda."""
-    one = battery.experiment
-    assert one.battery is not None
-    assert one.modes is not None
-    return one.n_battery // one.modes.number, one.modes.number, one.battery.coupling
+def in_closed_modes(model: Model) -> tuple[Spins, ClosedModes]:
+    """The battery and its modes; refused where the experiment has anything else.
+
+    >>> from darkbattery.nvmodel import DickeBattery
+    >>> in_closed_modes(DickeBattery(n_battery=4, coupling=0.05))[1].photons
+    4
+    """
+    experiment = experiment_of(model)
+    modes, battery = experiment.modes, experiment.battery
+    if modes is None:
+        raise InputError("field", experiment.field, "must be ClosedModes here")
+    if battery is None:
+        raise InputError("battery", None, "must be Spins in closed modes")
+    for name, value, allowed in (
+        ("charger", experiment.charger, None),
+        ("drive", experiment.drive, None),
+        ("protocol", experiment.protocol, ()),
+        ("battery.start", battery.start, "down"),
+        ("battery.detuning", battery.detuning, 0.0),
+        ("battery.noise", battery.noise, SILENT),
+        ("battery.line", battery.line, None),
+        ("battery.coupling_spread", battery.coupling_spread, 0.0),
+    ):
+        if value != allowed:
+            raise InputError(name, value, f"must be {allowed!r} in closed modes")
+    if battery.number % modes.number:
+        text = f"must be a multiple of the {modes.number} modes"
+        raise InputError("battery.number", battery.number, text)
+    return battery, modes
 
 
-def _photons_kept(n: int) -> int:
-    return 2 * n + 12
+def _photons_kept(n: int, modes: ClosedModes) -> int:
+    return n + modes.photons_each + 12
 
 
 def _refuse_many_states(n: int, kept: int, coupling: float) -> None:
@@ -122,6 +151,8 @@ def _refuse_many_states(n: int, kept: int, coupling: float) -> None:
 
 
 def _operators(n: int, kept: int, coupling: float) -> dict[str, Any]:
+    import qutip
+
     one_b, one_a = qutip.qeye(n + 1), qutip.qeye(kept + 1)
     x, y, z = (qutip.tensor(qutip.jmat(n / 2, axis), one_a) for axis in "xyz")
     a = qutip.tensor(one_b, qutip.destroy(kept + 1))
@@ -135,10 +166,14 @@ def _operators(n: int, kept: int, coupling: float) -> dict[str, Any]:
     }
 
 
-def _states(n: int, kept: int, coupling: float, times: Array) -> tuple[list[Any], float]:
+def _states(
+    n: int, photons: int, kept: int, coupling: float, times: Array
+) -> tuple[list[Any], float]:
     """Kets at `times`, and the largest weight of the last photon number."""
+    import qutip
+
     _refuse_many_states(n, kept, coupling)
-    start = qutip.tensor(qutip.basis(n + 1, n), qutip.basis(kept + 1, n))
+    start = qutip.tensor(qutip.basis(n + 1, n), qutip.basis(kept + 1, photons))
     options = {"atol": 1e-11, "rtol": 1e-9, "nsteps": 10_000_000, "progress_bar": ""}
     grid = times if times[0] == 0.0 else np.concatenate([[0.0], times])
     hamiltonian = _operators(n, kept, coupling)["hamiltonian"]
@@ -149,6 +184,8 @@ def _states(n: int, kept: int, coupling: float, times: Array) -> tuple[list[Any]
 
 def _ergotropies(states: list[Any], n: int) -> dict[str, Array]:
     """Of the groups' ladders, and by one rotation of all their spins."""
+    import qutip
+
     ladder = np.diag(np.arange(n, -1, -1.0)) / n
     spin = [qutip.jmat(n / 2, axis) for axis in "xyz"]
     work, local = [], []
@@ -162,3 +199,21 @@ def _ergotropies(states: list[Any], n: int) -> dict[str, Array]:
         "ergotropy_local": np.array(local),
         "ergotropy_rotation": np.array(local),
     }
+
+
+def _offers(model: Any) -> tuple[str, ...]:
+    in_closed_modes(model)
+    return AVAILABLE
+
+
+SCHROEDINGER = Method(
+    name="Schroedinger equation",
+    kind="evolve",
+    offers=_offers,
+    why_not=refused_for_size(refuse_too_large),
+    work=never,
+    solve=lambda problem: evolve_dicke(problem.model, problem.times, problem.names),
+    error="1e-8",
+)
+CLOSED = (SCHROEDINGER,)
+"""Of a closed battery."""

@@ -34,6 +34,7 @@ from darkbattery.trajectories.averages.counting import (
     records_follow,
     refuse_unknown_records,
 )
+from darkbattery.trajectories.averages.dicke import evolve_dicke
 from darkbattery.trajectories.averages.heisenberg import chains_at, heisenberg_averages
 from darkbattery.trajectories.averages.protocols import refuse_large_averages, timed_averages
 from darkbattery.trajectories.propagate.chains import Chains, pair_chains, photon_numbers, propagate
@@ -106,9 +107,9 @@ def evolve(
 
     Parameters
     ----------
-    battery : Experiment or ResonatorBattery
-        The latter with the resonator itself, its spins all alike; see
-        `trajectories.averages.cavity_master`.
+    battery : CollectiveBattery, ResonatorBattery, DickeBattery or Experiment
+        With a resonator, its spins all alike; see `trajectories.averages.cavity_master`. In closed
+        modes see `trajectories.averages.dicke`.
     times : array_like (T,)
         Strictly increasing, >= 0, in units of 1/gamma's unit; with a resonator in s.
     observables : iterable of str, optional
@@ -142,8 +143,11 @@ def evolve(
     >>> print(evolve(dephased, [1.0, 20.0])["battery_energy"].round(6))  # the dark state leaks
     [0.084898 0.003873]
     """
-    if experiment_of(battery).resonator is not None:
+    experiment = experiment_of(battery)
+    if experiment.resonator is not None:
         return evolve_cavity(battery, times, observables)
+    if experiment.modes is not None:
+        return evolve_dicke(battery, times, observables)
     t = output_times(times)
     experiment = to_be_solved(of_the_reservoir(battery), t)
     problem = Problem(experiment, t, asked(experiment, observables))

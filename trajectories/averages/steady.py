@@ -90,7 +90,7 @@ def steady_state(battery: Model, observables: Iterable[str] | None = None) -> So
 
     Parameters
     ----------
-    battery : Experiment or ResonatorBattery
+    battery : CollectiveBattery, ResonatorBattery or Experiment
         At a resonator that loses photons each ladder ends as in a reservoir with the same nbar,
         whatever kappa is: :math:`e^{-b(M+n)}`, b = ln(1 + 1/nbar), commutes with H and is in
         equilibrium with the losses. Up to 1e16 spins for R >= 1.1 (or <= 1/1.1), 1e6 for any R;

@@ -4,31 +4,25 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.experiment import Experiment
-from darkbattery.nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps
+from darkbattery.nvmodel.irreps import Irreps
 from darkbattery.nvmodel.tally import Tally
 from darkbattery.trajectories.jumps.local_noise import (
     EDGE,
     LOW,
     SIZE,
     TWO_JB,
-    TWO_JC,
-    TWO_M,
     Array,
     State,
     weight,
 )
-from darkbattery.trajectories.jumps.noisy_runs import EXCITATIONS, follow, four_draws
+from darkbattery.trajectories.jumps.noisy_runs import follow, four_draws
 from darkbattery.trajectories.jumps.nojump import Frame
-from darkbattery.trajectories.jumps.single import SingleRun
 from darkbattery.trajectories.jumps.stages import (
     ABSORBED,
     BATTERY_ENERGY,
     BURST,
-    CHARGER_ENERGY,
     EMISSION_RATE,
     EMITTED,
-    JUMPS,
     LOCAL_LOSS,
     POWER,
     QUANTITIES,
@@ -150,48 +144,3 @@ def _add_populations(run: int, steps: Plan, course: Course, offsets: Counts, sum
         first = offsets[(spins - two_j) // 2] + bottom
         levels = min(p.size, two_j + 1 - bottom)
         add_populations(run, i, p, first, bottom, levels, spins, sums)
-
-
-def follow_noisy_run(battery: Experiment, times: Array, seed: int, run: int) -> SingleRun:
-    """Run `run` of the study with this seed, with everything it knows."""
-    steps, T = plan(battery), times.size
-    course = empty_course(battery, T, amplitudes=True, populations=True)
-    of_run = np.uint64(seed), run, steps, times
-    room = empty_state_of(battery), empty_frame_of(battery, steps), empty_draws(), course
-    jumps, size = 1024, 0
-    while jumps > size:  # a longer record is made again with room for it
-        size = jumps
-        jump_times, processes = np.empty(size), np.empty(size, dtype=np.int8)
-        follow(*of_run, *room, jump_times, processes)
-        jumps = int(course.counts[JUMPS])
-    at, q = course.at, course.quantities
-    spins = battery.n_battery + battery.n_charger
-    amplitudes = np.zeros((T, spins // 2 + 1), dtype=course.amplitudes.dtype)
-    irreps = Irreps.all_of(battery.n_battery)
-    p = np.zeros((T, irreps.irrep.size))
-    for i in range(T):
-        low, n = at[i, LOW], at[i, SIZE]
-        amplitudes[i, low : low + n] = course.amplitudes[i, :n]
-        j = 0.5 * at[i, TWO_JB]
-        bottom = irreps.position(j, course.lowest[i])
-        count = min(course.populations.shape[1], irreps.position(j, j) + 1 - bottom)
-        p[i, bottom : bottom + count] = course.populations[i, :count]
-    halves = np.asarray(0.5 * at.T, dtype=float)
-    return SingleRun(
-        run=run,
-        jump_times=jump_times[:jumps],
-        directions=EXCITATIONS[processes[:jumps]],
-        processes=processes[:jumps],
-        times=times,
-        battery_j=halves[TWO_JB],
-        charger_j=halves[TWO_JC],
-        M=halves[TWO_M],
-        J=np.arange(spins // 2 + 1, dtype=float) + 0.5 * (spins % 2),
-        amplitudes=amplitudes,
-        battery_energy=q[BATTERY_ENERGY],
-        charger_energy=q[CHARGER_ENERGY],
-        ergotropy=ladder_ergotropy_of_irreps(irreps, p),
-        emitted_photons=q[EMITTED],
-        absorbed_photons=q[ABSORBED],
-        populations=irreps.by_excitations(p),
-    )

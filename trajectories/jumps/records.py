@@ -7,7 +7,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.kernelcache import INNER, KERNEL
-from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.tally import Tally
 from darkbattery.trajectories.jumps.recording import (
     Path,
@@ -38,8 +37,6 @@ from darkbattery.trajectories.space.angular import CoupledBasis, clebsch_gordan
 
 Array = NDArray[np.float64]
 
-MOST_TABLE = 64_000_000  # doubles of Clebsch-Gordan coefficients held for populations: 512 MB
-
 
 def count_records(study: JumpStudy, first: int, runs: int, rows: RunRows | None = None) -> Tally:
     """Make runs first ... first + runs - 1 and add them up, and to `rows` if given."""
@@ -69,16 +66,7 @@ def count_records(study: JumpStudy, first: int, runs: int, rows: RunRows | None 
 
 
 def _population_table(basis: CoupledBasis) -> Array:
-    rows = round(2 * basis.J[-1]) + 1
-    size = rows * basis.n_ladders * (basis.n_battery + 1)
-    if size > MOST_TABLE:
-        raise InputError(
-            "observables",
-            "ergotropy",
-            f"needs a table of {size * 8e-9:.2g} GB for single runs at this size, at most "
-            f"{MOST_TABLE * 8e-9:.2g}; ask for energies only, or use evolve",
-        )
-    return clebsch_gordan(basis, basis.J[-1] - np.arange(rows))
+    return clebsch_gordan(basis, basis.J[-1] - np.arange(round(2 * basis.J[-1]) + 1))
 
 
 def _read_quantities(path: Path, gamma: float, q: Tables) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from darkbattery.nvmodel.ergotropy import ladder_ergotropy
 from darkbattery.nvmodel.experiment import (
     Experiment,
     Model,
@@ -14,13 +13,22 @@ from darkbattery.nvmodel.experiment import (
     to_be_solved,
     without_idle_switching,
 )
+from darkbattery.nvmodel.method import (
+    Method,
+    Problem,
+    Work,
+    able,
+    never,
+    offered,
+    refused_by,
+    refused_for_size,
+)
 from darkbattery.nvmodel.observables import Needs, needing, requested
 from darkbattery.nvmodel.peaks import PEAK
-from darkbattery.nvmodel.refusal import InputError, whole_number
-from darkbattery.nvmodel.rows import Records, Summary, summary_of
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.rows import Records, summary_of
 from darkbattery.nvmodel.solution import Solution
-from darkbattery.nvmodel.sums import MOST_RUNS
-from darkbattery.nvmodel.tally import run_range
+from darkbattery.nvmodel.tally import Tally, run_range
 from darkbattery.nvmodel.times import output_times
 from darkbattery.trajectories.jumps.cavity_runs import sample_cavity
 from darkbattery.trajectories.jumps.decays import (
@@ -30,20 +38,23 @@ from darkbattery.trajectories.jumps.decays import (
     count_decays,
     histogram_cells,
 )
-from darkbattery.trajectories.jumps.detector import count_detected
-from darkbattery.trajectories.jumps.noisy_records import count_noisy_runs, follow_noisy_run
-from darkbattery.trajectories.jumps.recording import follow, groups_of_runs, kernel_tables
+from darkbattery.trajectories.jumps.detector import count_detected, refuse_unlisted
+from darkbattery.trajectories.jumps.noisy_records import count_noisy_runs
 from darkbattery.trajectories.jumps.records import count_records
-from darkbattery.trajectories.jumps.single import SingleRun
 from darkbattery.trajectories.jumps.stages import refuse_many_real_spins
 from darkbattery.trajectories.jumps.summaries import RunRows
-from darkbattery.trajectories.jumps.tally import collective_study, noisy_study
-from darkbattery.trajectories.jumps.walks import MOST_SINGLE_JUMPS, made_in_groups, whole_record
+from darkbattery.trajectories.jumps.tally import (
+    OF_POPULATIONS,
+    JumpStudy,
+    collective_study,
+    noisy_study,
+)
+from darkbattery.trajectories.jumps.walks import made_in_groups
 from darkbattery.trajectories.reading.bonds import END_BONDS
-from darkbattery.trajectories.reading.conditional import BATTERY_Z, unravelling
-from darkbattery.trajectories.reading.fluctuations import FLUCTUATIONS, NEED_ERGOTROPY
+from darkbattery.trajectories.reading.conditional import unravelling
+from darkbattery.trajectories.reading.fluctuations import FLUCTUATIONS
 from darkbattery.trajectories.reading.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
-from darkbattery.trajectories.space.angular import clebsch_gordan, coupled_basis
+from darkbattery.trajectories.space.angular import coupled_basis, ladders_of
 
 Array = NDArray[np.float64]
 
@@ -54,9 +65,14 @@ _MEANS_OF_RUNS = (*FROM_POPULATIONS, *needing(Needs.RECORD, without=Needs.SQUARE
 AVAILABLE_WITH_NOISE = (*AVAILABLE_IN_GROUPS, *_MEANS_OF_RUNS, *LOST)
 AVAILABLE = (*AVAILABLE_IN_GROUPS, *_MEANS_OF_RUNS, *needing(Needs.DETECTOR), *FLUCTUATIONS)
 MOST_PHOTONS = 1e8  # of one run, so that it ends within seconds
-MOST_LISTED = 1_000_000_000  # spins whose photons can be followed one by one: takes seconds a run
 MOST_RUNGS = 1 << 53  # of a ladder: heights and halves of them are exact in double precision
-MOST_TABLE = 64_000_000  # elements of the tables of bonds, and of amplitudes: 512 MB
+MOST_TABLE = 64_000_000  # doubles of the tables of bonds, amplitudes and populations: 512 MB
+# measured on one core: (10, 50) spins at nbar = 0.5 take 1.8e-7 s a jump, (1000, 5000) 5e-8 s
+SECONDS_PER_JUMP = 2e-7
+# at nbar = 0 with every photon recorded 1.2e-8 to 2.2e-8 s from (10, 50) to (1e5, 5e5) spins
+COLD_SECONDS_PER_JUMP = 2e-8
+# a run in groups takes 2 to 6 ms
+JUMPS_BESIDE_GROUPS = 3e4
 
 
 def sample(
@@ -123,149 +139,27 @@ def sample(
         if summary is not None:
             raise InputError("records", records, "must be None: with a resonator no rows are kept")
         return sample_cavity(battery, t, runs, seed, first, observables)
-    model = battery
-    battery = to_be_solved(of_the_reservoir(model), t)
-    if not battery.is_collective:
-        found = _sample_beyond(battery, t, runs, seed, first, observables, summary)
-        return found.of_model(model)
-    known = available(battery)
-    if battery.detector_efficiency < 1.0 and summary is not None:
+    experiment = to_be_solved(of_the_reservoir(battery), t)
+    if experiment.detector_efficiency < 1.0 and summary is not None:
         raise InputError("records", records, "only with detector_efficiency = 1")
-    refuse_too_large(battery, t)
-    in_groups = made_in_groups(battery)
-    names = requested(observables, default=ENERGIES, available=known)
-    ladder = bool({*FROM_POPULATIONS, *NEED_ERGOTROPY, *FLUCTUATIONS} & set(names))
-    every_photon = battery.occupation == 0.0 and battery.detector_efficiency == 1.0
-    # the table of arrivals does not say which photons are of one run
-    histograms = (
-        every_photon
-        and PEAK not in names
-        and histogram_cells(battery, t.size) <= (MOST_CELLS if ladder else FEW_CELLS)
-    )
-    rows = None
-    if summary is not None:
-        rows = RunRows(t * battery.gamma, first, runs, summary, rate=battery.gamma)
-    if histograms:
-        counted = count_decays(DecayStudy(battery, t, seed, names), first, runs, rows)
-    else:
-        basis = unravelling(battery).basis
-        study = collective_study(battery, t, seed, names, basis)
-        misses = battery.detector_efficiency < 1.0
-        counted = (
-            count_detected(study, first, runs)
-            if misses
-            else count_records(study, first, runs, rows)
-        )
-    table = None if rows is None else rows.table()
-    solver = "quantum jumps in groups" if in_groups else "quantum jumps"
-    return Solution(t, counted, {"solver": solver, "seed": seed}, table, model)
+    names = requested(observables, default_observables(experiment), available(experiment))
+    problem = Problem(experiment, t, names, runs, seed, first, summary)
+    return able(SAMPLE, problem).solve(problem).of_model(battery)
 
 
-def single_run(battery: Model, times: ArrayLike, seed: int, run: int) -> SingleRun:
-    """Run `run` of the study with this seed again, to the bit, with everything it knows.
-
-    Raises InputError as `sample` does.
-
-    Examples
-    --------
-    >>> from darkbattery.nvmodel import CollectiveBattery
-    >>> one = single_run(CollectiveBattery(n_battery=1, n_charger=1), [1.0, 50.0], seed=3, run=3)
-    >>> one.directions.tolist(), one.battery_energy.round(6).tolist()  # no photon: the singlet
-    ([], [0.175973, 0.5])
-    """
-    battery = of_the_reservoir(battery)
-    t = output_times(times)
-    run = whole_number("run", run, least=0, most=MOST_RUNS - 1)
-    seed = whole_number("seed", seed, least=0, most=(1 << 64) - 1)
-    battery = to_be_solved(battery, t)
-    if battery.detector_efficiency != 1.0:
-        raise InputError("detector_efficiency", battery.detector_efficiency, "must be 1 here")
-    if battery.beyond_collective:
-        refuse_many_real_spins(battery)
-        return follow_noisy_run(battery, t, seed, run)
-    refuse_too_large(battery, t)
-    if made_in_groups(battery):
-        raise InputError(
-            "n_battery, n_charger",
-            (battery.n_battery, battery.n_charger),
-            f"a record lists every photon: ladders of at most {MOST_SINGLE_JUMPS:.0e} rungs, "
-            "N_C - N_B and a few",
-        )
-    tables = unravelling(battery)
-    basis, taus = tables.basis, t * battery.gamma
-    q = kernel_tables(tables, battery)
-    _, path = next(groups_of_runs(q, taus, run, 1, states=True))
-    follow(np.uint64(seed), run, taus, q, path)
-    of_run = np.uint64(seed), run, q.cumulative, q.bonds.J, q.bonds.m_starts, q.nbar
-    jump_taus, directions = whole_record(*of_run, float(taus[-1]))
-    M, z = path.M, path.means[BATTERY_Z]
-    signs = np.cumprod(np.concatenate([[1.0], tables.relative_sign[1:]]))
-    amplitudes = (path.amplitudes * signs[:, None]).T
-    coefficients = clebsch_gordan(basis, M)
-    populations = np.einsum("tk,tkm->tm", amplitudes, coefficients) ** 2
-    return SingleRun(
-        run=run,
-        jump_times=jump_taus / battery.gamma,
-        directions=directions,
-        processes=(directions > 0).astype(np.int8),
-        times=t,
-        battery_j=np.full(t.size, battery.n_battery / 2),
-        charger_j=np.full(t.size, battery.n_charger / 2),
-        M=M,
-        J=basis.J.copy(),  # the table of ladders is remembered
-        amplitudes=amplitudes,
-        battery_energy=0.5 + z / battery.n_battery,
-        charger_energy=0.5 + (M - z) / battery.n_charger,
-        ergotropy=ladder_ergotropy(populations),
-        emitted_photons=path.emitted,
-        absorbed_photons=path.absorbed,
-        populations=populations,
-    )
+def default_observables(experiment: Experiment) -> tuple[str, ...]:
+    """What `sample` gives unasked."""
+    return ENERGIES if experiment.is_collective else (*ENERGIES, *LOST)
 
 
-def available(battery: Experiment) -> tuple[str, ...]:
+def available(battery: Model) -> tuple[str, ...]:
     """Observables that `sample` has for this battery; InputError where it has no runs of it.
 
     >>> from darkbattery.nvmodel import CollectiveBattery
     >>> "local_loss" in available(CollectiveBattery(2, 3, detuning=1.0))
     True
     """
-    battery = without_idle_switching(battery)
-    if not battery.is_collective:
-        _refuse_detector_with_noise(battery)
-        refuse_many_real_spins(battery)
-        return AVAILABLE_WITH_NOISE
-    _refuse_detector_in_heat(battery)
-    return AVAILABLE_IN_GROUPS if made_in_groups(battery) else AVAILABLE
-
-
-def refuse_unlisted(battery: Experiment) -> None:
-    """Refuse what is followed photon by photon for too many of them."""
-    sizes = (battery.n_battery, battery.n_charger)
-    if sum(sizes) > MOST_LISTED:
-        raise InputError(
-            "n_battery, n_charger",
-            sizes,
-            f"every photon is followed: at most {MOST_LISTED:.0e} spins in all",
-        )
-
-
-def _sample_beyond(
-    battery: Experiment,
-    times: Array,
-    runs: int,
-    seed: int,
-    first: int,
-    observables: Iterable[str] | None,
-    summary: Summary | None,
-) -> Solution:
-    """`sample` of checked input, with what the paper's model lacks."""
-    default = (*ENERGIES, *LOST)
-    names = requested(observables, default=default, available=available(battery))
-    rows = None if summary is None else RunRows(times, first, runs, summary)
-    found = count_noisy_runs(noisy_study(battery, times, seed, names), first, runs, rows)
-    table = None if rows is None else rows.table()
-    return Solution(times, found, {"solver": "quantum jumps", "seed": seed}, table)
+    return offered(SAMPLE, without_idle_switching(battery))
 
 
 def thermal_photons(battery: Experiment, time: float) -> float:
@@ -339,3 +233,139 @@ def refuse_too_large(battery: Experiment, times: Array) -> None:
             f"a single run has about {photons:.1g} photons until then, at most {MOST_PHOTONS:.0g}; "
             "take shorter times or a colder reservoir",
         )
+
+
+def _one_by_one(battery: Experiment) -> tuple[str, ...]:
+    if not battery.is_collective or made_in_groups(battery):
+        return ()
+    _refuse_detector_in_heat(battery)
+    return AVAILABLE
+
+
+def _in_groups(battery: Experiment) -> tuple[str, ...]:
+    if not battery.is_collective or not made_in_groups(battery):
+        return ()
+    _refuse_detector_in_heat(battery)
+    return AVAILABLE_IN_GROUPS
+
+
+def _over_irreps(battery: Experiment) -> tuple[str, ...]:
+    if battery.is_collective:
+        return ()
+    _refuse_detector_with_noise(battery)
+    refuse_many_real_spins(battery)
+    return AVAILABLE_WITH_NOISE
+
+
+_too_large = refused_for_size(refuse_too_large)
+
+
+def _why_not_collective(problem: Problem) -> InputError | None:
+    refusal, battery = _too_large(problem), problem.model
+    if refusal is not None or not set(OF_POPULATIONS) & set(problem.names):
+        return refusal
+    if _as_histograms(problem) or battery.detector_efficiency < 1.0:
+        return None  # by photon numbers instead
+    ladders = ladders_of(battery.n_battery, battery.n_charger)
+    size = ladders.rows * ladders.number * (battery.n_battery + 1.0)
+    if size <= MOST_TABLE:
+        return None
+    return InputError(
+        "observables",
+        problem.names,
+        f"need a table of {size * 8e-9:.2g} GB for single runs, at most {MOST_TABLE * 8e-9:.2g}; "
+        "ask for energies only, or use evolve",
+    )
+
+
+def _as_histograms(problem: Problem) -> bool:
+    """Whether a table of arrivals says all: it does not say which photons are of one run."""
+    battery, names = problem.model, set(problem.names)
+    if battery.occupation > 0.0 or battery.detector_efficiency < 1.0 or PEAK in names:
+        return False
+    ladder = bool({*OF_POPULATIONS, *FLUCTUATIONS} & names)
+    most = MOST_CELLS if ladder else FEW_CELLS
+    return histogram_cells(battery, problem.times.size) <= most
+
+
+def _work_of_jumps(problem: Problem) -> Work:
+    battery = problem.model
+    cold = battery.occupation == 0.0 and battery.detector_efficiency == 1.0
+    seconds = COLD_SECONDS_PER_JUMP if cold else SECONDS_PER_JUMP
+    return _work_of_runs(problem, battery.n_charger, seconds)
+
+
+def _work_of_groups(problem: Problem) -> Work:
+    return _work_of_runs(problem, JUMPS_BESIDE_GROUPS, SECONDS_PER_JUMP)
+
+
+def _work_of_runs(problem: Problem, one_by_one: float, seconds_per_jump: float) -> Work:
+    thermal = 2.0 * thermal_photons(problem.model, float(problem.times[-1]))
+    return Work((problem.runs or 1) * (one_by_one + thermal) * seconds_per_jump)
+
+
+def _collective(problem: Problem) -> Solution:
+    battery, t, seed, names = problem.model, problem.times, problem.seed, problem.names
+    rows = _rows(problem, battery.gamma)
+    made = problem.first, problem.runs or 1
+    if _as_histograms(problem):
+        tally = count_decays(DecayStudy(battery, t, seed, names), *made, rows)
+        return _solution(problem, tally, rows)
+    study = collective_study(battery, t, seed, names, unravelling(battery).basis)
+    misses = battery.detector_efficiency < 1.0
+    tally = count_detected(study, *made) if misses else count_records(study, *made, rows)
+    return _solution(problem, tally, rows)
+
+
+def _of_real_spins(problem: Problem) -> Solution:
+    rows = _rows(problem, 1.0)
+    made = problem.first, problem.runs or 1
+    return _solution(problem, count_noisy_runs(_study_of_real_spins(problem), *made, rows), rows)
+
+
+def _study_of_real_spins(problem: Problem) -> JumpStudy:
+    return noisy_study(problem.model, problem.times, problem.seed, problem.names)
+
+
+def _rows(problem: Problem, rate: float) -> RunRows | None:
+    if problem.rows is None:
+        return None
+    times, runs = problem.times * rate, problem.runs or 1
+    return RunRows(times, problem.first, runs, problem.rows, rate=rate)
+
+
+def _solution(problem: Problem, tally: Tally, rows: RunRows | None) -> Solution:
+    solver = "quantum jumps in groups" if made_in_groups(problem.model) else "quantum jumps"
+    table = None if rows is None else rows.table()
+    return Solution(problem.times, tally, {"solver": solver, "seed": problem.seed}, table)
+
+
+QUANTUM_JUMPS = Method(
+    name="quantum jumps",
+    kind="sample",
+    offers=_one_by_one,
+    why_not=_why_not_collective,
+    work=_work_of_jumps,
+    solve=_collective,
+    error="statistical",
+)
+JUMPS_IN_GROUPS = Method(
+    name="quantum jumps in groups",
+    kind="sample",
+    offers=_in_groups,
+    why_not=_why_not_collective,
+    work=_work_of_groups,
+    solve=_collective,
+    error="statistical, and photon numbers to 1e-9 of the largest",
+)
+JUMPS_OF_REAL_SPINS = Method(
+    name="quantum jumps over irreps",
+    kind="sample",
+    offers=_over_irreps,
+    why_not=refused_by(_study_of_real_spins),
+    work=never,
+    solve=_of_real_spins,
+    error="statistical",
+)
+SAMPLE = (QUANTUM_JUMPS, JUMPS_IN_GROUPS, JUMPS_OF_REAL_SPINS)
+"""How single runs in a shared reservoir are made, in order."""

@@ -4,7 +4,34 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from darkbattery.nvmodel.ergotropy import ladder_ergotropy
+from darkbattery.nvmodel.experiment import Experiment, Model, of_the_reservoir, to_be_solved
+from darkbattery.nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps
+from darkbattery.nvmodel.refusal import InputError, whole_number
+from darkbattery.nvmodel.sums import MOST_RUNS
+from darkbattery.nvmodel.times import output_times
+from darkbattery.trajectories.jumps import noisy_runs
+from darkbattery.trajectories.jumps.local_noise import LOW, SIZE, TWO_JB, TWO_JC, TWO_M
+from darkbattery.trajectories.jumps.recording import follow, groups_of_runs, kernel_tables
+from darkbattery.trajectories.jumps.sampling import refuse_too_large
+from darkbattery.trajectories.jumps.stages import (
+    ABSORBED,
+    BATTERY_ENERGY,
+    CHARGER_ENERGY,
+    EMITTED,
+    JUMPS,
+    empty_course,
+    empty_draws,
+    empty_frame_of,
+    empty_state_of,
+    plan,
+    refuse_many_real_spins,
+)
+from darkbattery.trajectories.jumps.walks import MOST_SINGLE_JUMPS, made_in_groups, whole_record
+from darkbattery.trajectories.reading.conditional import BATTERY_Z, unravelling
+from darkbattery.trajectories.space.angular import clebsch_gordan
 
 Array = NDArray[np.float64]
 
@@ -58,3 +85,110 @@ class SingleRun:
     emitted_photons: Array
     absorbed_photons: Array
     populations: Array
+
+
+def single_run(battery: Model, times: ArrayLike, seed: int, run: int) -> SingleRun:
+    """Run `run` of the study with this seed again, to the bit, with everything it knows.
+
+    Raises InputError as `sample` does.
+
+    Examples
+    --------
+    >>> from darkbattery.nvmodel import CollectiveBattery
+    >>> one = single_run(CollectiveBattery(n_battery=1, n_charger=1), [1.0, 50.0], seed=3, run=3)
+    >>> one.directions.tolist(), one.battery_energy.round(6).tolist()  # no photon: the singlet
+    ([], [0.175973, 0.5])
+    """
+    battery = of_the_reservoir(battery)
+    t = output_times(times)
+    run = whole_number("run", run, least=0, most=MOST_RUNS - 1)
+    seed = whole_number("seed", seed, least=0, most=(1 << 64) - 1)
+    battery = to_be_solved(battery, t)
+    if battery.detector_efficiency != 1.0:
+        raise InputError("detector_efficiency", battery.detector_efficiency, "must be 1 here")
+    if battery.beyond_collective:
+        refuse_many_real_spins(battery)
+        return _of_real_spins(battery, t, seed, run)
+    refuse_too_large(battery, t)
+    if made_in_groups(battery):
+        raise InputError(
+            "n_battery, n_charger",
+            (battery.n_battery, battery.n_charger),
+            f"a record lists every photon: ladders of at most {MOST_SINGLE_JUMPS:.0e} rungs, "
+            "N_C - N_B and a few",
+        )
+    tables = unravelling(battery)
+    basis, taus = tables.basis, t * battery.gamma
+    q = kernel_tables(tables, battery)
+    _, path = next(groups_of_runs(q, taus, run, 1, states=True))
+    follow(np.uint64(seed), run, taus, q, path)
+    of_run = np.uint64(seed), run, q.cumulative, q.bonds.J, q.bonds.m_starts, q.nbar
+    jump_taus, directions = whole_record(*of_run, float(taus[-1]))
+    M, z = path.M, path.means[BATTERY_Z]
+    signs = np.cumprod(np.concatenate([[1.0], tables.relative_sign[1:]]))
+    amplitudes = (path.amplitudes * signs[:, None]).T
+    coefficients = clebsch_gordan(basis, M)
+    populations = np.einsum("tk,tkm->tm", amplitudes, coefficients) ** 2
+    return SingleRun(
+        run=run,
+        jump_times=jump_taus / battery.gamma,
+        directions=directions,
+        processes=(directions > 0).astype(np.int8),
+        times=t,
+        battery_j=np.full(t.size, battery.n_battery / 2),
+        charger_j=np.full(t.size, battery.n_charger / 2),
+        M=M,
+        J=basis.J.copy(),  # the table of ladders is remembered
+        amplitudes=amplitudes,
+        battery_energy=0.5 + z / battery.n_battery,
+        charger_energy=0.5 + (M - z) / battery.n_charger,
+        ergotropy=ladder_ergotropy(populations),
+        emitted_photons=path.emitted,
+        absorbed_photons=path.absorbed,
+        populations=populations,
+    )
+
+
+def _of_real_spins(battery: Experiment, times: Array, seed: int, run: int) -> SingleRun:
+    """Run `run` of the study with this seed, with everything it knows."""
+    steps, T = plan(battery), times.size
+    course = empty_course(battery, T, amplitudes=True, populations=True)
+    of_run = np.uint64(seed), run, steps, times
+    room = empty_state_of(battery), empty_frame_of(battery, steps), empty_draws(), course
+    jumps, size = 1024, 0
+    while jumps > size:  # a longer record is made again with room for it
+        size = jumps
+        jump_times, processes = np.empty(size), np.empty(size, dtype=np.int8)
+        noisy_runs.follow(*of_run, *room, jump_times, processes)
+        jumps = int(course.counts[JUMPS])
+    at, q = course.at, course.quantities
+    spins = battery.n_battery + battery.n_charger
+    amplitudes = np.zeros((T, spins // 2 + 1), dtype=course.amplitudes.dtype)
+    irreps = Irreps.all_of(battery.n_battery)
+    p = np.zeros((T, irreps.irrep.size))
+    for i in range(T):
+        low, n = at[i, LOW], at[i, SIZE]
+        amplitudes[i, low : low + n] = course.amplitudes[i, :n]
+        j = 0.5 * at[i, TWO_JB]
+        bottom = irreps.position(j, course.lowest[i])
+        count = min(course.populations.shape[1], irreps.position(j, j) + 1 - bottom)
+        p[i, bottom : bottom + count] = course.populations[i, :count]
+    halves = np.asarray(0.5 * at.T, dtype=float)
+    return SingleRun(
+        run=run,
+        jump_times=jump_times[:jumps],
+        directions=noisy_runs.EXCITATIONS[processes[:jumps]],
+        processes=processes[:jumps],
+        times=times,
+        battery_j=halves[TWO_JB],
+        charger_j=halves[TWO_JC],
+        M=halves[TWO_M],
+        J=np.arange(spins // 2 + 1, dtype=float) + 0.5 * (spins % 2),
+        amplitudes=amplitudes,
+        battery_energy=q[BATTERY_ENERGY],
+        charger_energy=q[CHARGER_ENERGY],
+        ergotropy=ladder_ergotropy_of_irreps(irreps, p),
+        emitted_photons=q[EMITTED],
+        absorbed_photons=q[ABSORBED],
+        populations=irreps.by_excitations(p),
+    )

@@ -44,6 +44,9 @@ from darkbattery.trajectories.reading.readout import FROM_POPULATIONS, LINEAR, d
 from darkbattery.trajectories.space.angular import CoupledBasis
 
 Array = NDArray[np.float64]
+
+# read from the populations of every run
+OF_POPULATIONS = (*FROM_POPULATIONS, *NEED_ERGOTROPY)
 Counts = NDArray[np.int64]
 
 MOST_POPULATIONS = 64_000_000  # whole numbers held for populations: 512 MB
@@ -100,7 +103,7 @@ class JumpStudy:
     @cached_property
     def needs_populations(self) -> bool:
         """Whether an observable is read from conditional populations."""
-        return bool({*FROM_POPULATIONS, *NEED_ERGOTROPY} & set(self.names))
+        return bool(set(OF_POPULATIONS) & set(self.names))
 
     @property
     def positions(self) -> int:

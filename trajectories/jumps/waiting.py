@@ -27,9 +27,8 @@ from darkbattery.nvmodel.refusal import InputError, finite_number
 from darkbattery.nvmodel.solution import Distribution, Reading
 from darkbattery.nvmodel.tally import RunSpans, Tally, run_range
 from darkbattery.nvmodel.times import listed_numbers, output_times
-from darkbattery.trajectories.jumps.detector import thin
+from darkbattery.trajectories.jumps.detector import refuse_unlisted, thin
 from darkbattery.trajectories.jumps.recording import Tables, kernel_tables
-from darkbattery.trajectories.jumps.sampling import refuse_unlisted
 from darkbattery.trajectories.jumps.walks import Walker, emission_times, new_walker
 from darkbattery.trajectories.reading.conditional import unravelling
 from darkbattery.trajectories.space.angular import lowering_squared
