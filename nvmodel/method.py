@@ -162,6 +162,14 @@ def within_reach(methods: Iterable[Method], problem: Problem) -> tuple[str, ...]
     )
 
 
+def together(methods: Iterable[Method], problem: Problem) -> tuple[str, ...]:
+    """The first of the problem's names, as many as one method gives at once in minutes."""
+    methods, names = tuple(methods), problem.names
+    while names and not any(gives(one, replace(problem, names=names)) for one in methods):
+        names = names[:-1]
+    return names
+
+
 def gives(method: Method, problem: Problem) -> bool:
     """Whether a method has all that is asked for, does not refuse it, and makes it in minutes."""
     if not set(problem.names) <= set(method.offers(problem.model)):

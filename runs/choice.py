@@ -11,7 +11,7 @@ from darkbattery.meanfield.expected import expected_error, read_map
 from darkbattery.meanfield.methods import DELAY_AVERAGE, FIRST_ORDER
 from darkbattery.meanfield.methods import METHODS as SEMICLASSICAL
 from darkbattery.nvmodel.method import Method as Way
-from darkbattery.nvmodel.method import Problem, able, offered, within_reach
+from darkbattery.nvmodel.method import Problem, able, offered, together, within_reach
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.resonator import of_a_resonator
 from darkbattery.runs.definition import Point, RunDefinition
@@ -84,13 +84,13 @@ def chosen(definition: RunDefinition, point: Point, method: Method) -> Choice:
         return Choice(quantum, model, observables_of(quantum, method), "closed: solved exactly")
     without_rows = method != "sample" or definition.records is None  # which such runs do not have
     if model.resonator is not None and without_rows:
-        within = _in_reach(model, times, method, definition.runs)
+        within = _in_reach(model, times, method, definition)
         names = asked if asked is None else tuple(name for name in asked if name in within)
         if within and names != () and not _not_covered(asked, within, model, method):
             return Choice(quantum, model, names, "exact at this size, with the resonator itself")
     reduced = _reduced(model)
     if reduced.battery is not None:
-        within = _in_reach(reduced.battery, times, method, definition.runs)
+        within = _in_reach(reduced.battery, times, method, definition)
         missing = _not_covered(asked, within, model, method)
         names = None if asked is None else tuple(name for name in asked if name in within)
         if not within and not _offered(model, method):  # the method says why it refuses
@@ -232,12 +232,18 @@ def _reduced(model: Model) -> _Reduced:
     return _Reduced(battery, f"{text} ({size.cause})", "")
 
 
-def _in_reach(model: Model, times: Array, method: Method, runs: int | None) -> tuple[str, ...]:
+def _in_reach(
+    model: Model, times: Array, method: Method, definition: RunDefinition
+) -> tuple[str, ...]:
+    """What is to be had exactly of what is asked for; of all there is, where nothing is."""
+    asked = definition.observables
     until = np.array([np.inf]) if method == "steady" else times
     try:
         methods = quantum_methods(model, method)
-        names = offered(methods, model)
-        return within_reach(methods, Problem(model, until, names, runs))
+        names = tuple(name for name in offered(methods, model) if asked is None or name in asked)
+        problem = Problem(model, until, names, definition.runs)
+        within = within_reach(methods, problem)
+        return within if asked is None else together(methods, replace(problem, names=within))
     except InputError:
         return ()
 
