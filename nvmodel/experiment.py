@@ -10,6 +10,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
+from darkbattery.nvmodel.channels import equation
 from darkbattery.nvmodel.display import model_html, model_text
 from darkbattery.nvmodel.fields import ClosedModes, Field, Reservoir, Resonator
 from darkbattery.nvmodel.noise import LocalNoise
@@ -190,22 +191,7 @@ class Experiment:
     @property
     def equation(self) -> str:
         """The equation of motion without a drive, in LaTeX."""
-        if self.modes is not None:
-            return r"H/\hbar\omega = a^\dagger a + J_z + 2\lambda J_x(a^\dagger+a)"
-        if self.resonator is not None:
-            return (
-                r"H/\hbar = \sum_k D_k\tfrac{\sigma^z_k}{2} + D_c a^\dagger a"
-                r" + \sum_k g_k(a^\dagger\sigma^-_k+\sigma^+_k a)"
-            )
-        text = r"\dot\rho = \gamma(\bar n+1)\,D[J^-]\rho + \gamma\bar n\,D[J^+]\rho"
-        if self.detuning != 0.0:
-            text += r" - i\Delta\,[J_B^z,\rho]"
-        if {"battery_noise", "charger_noise"} & set(self.beyond_collective):
-            text += (
-                r" + \sum_n\left(g_\phi D[\sigma^z_n/2]"
-                r"+g_\downarrow D[\sigma^-_n]+g_\uparrow D[\sigma^+_n]\right)\rho"
-            )
-        return text
+        return equation(self)
 
     @property
     def symbols(self) -> str:

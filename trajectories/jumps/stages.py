@@ -9,7 +9,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.experiment import Experiment
+from darkbattery.nvmodel.channels import channels
+from darkbattery.nvmodel.experiment import Experiment, experiment_of
 from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.preparation import DickeState, Preparation
 from darkbattery.nvmodel.protocol import Pulse, Stage, beyond_sudden, end_of, endless
@@ -142,8 +143,8 @@ def plan(battery: Experiment) -> Plan:
         now += step.duration
         end[s] = end_of(now)
         coupled[s] = COUPLED[step.coupled]
-        own = step.battery_noise or battery.battery_noise
-        others = step.charger_noise or battery.charger_noise
+        found = channels(experiment_of(battery), step)
+        own, others = found.noise("battery"), found.noise("charger")
         noise[s] = [*_rates(own), *_rates(others)]
         way[s] = _way(step, battery.detuning, own, others)
     sides = (

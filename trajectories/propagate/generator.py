@@ -14,6 +14,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from darkbattery.nvmodel.channels import channels
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.protocol import Stage
@@ -61,16 +62,17 @@ class Rates:
     @classmethod
     def of(cls, battery: Experiment, stage: Stage) -> "Rates":
         """Those of a battery in one of its stages."""
+        found = channels(battery, stage)
         return cls(
             n_battery=battery.n_battery,
             n_charger=battery.n_charger,
             gamma=battery.gamma,
-            nbar=battery.occupation,
-            on_battery=stage.coupled in ("both", "battery"),
-            on_charger=stage.coupled in ("both", "charger"),
-            battery=stage.battery_noise or battery.battery_noise,
-            charger=stage.charger_noise or battery.charger_noise,
-            detuning=battery.detuning,
+            nbar=battery.nbar,
+            on_battery="battery" in found.damped,
+            on_charger="charger" in found.damped,
+            battery=found.noise("battery"),
+            charger=found.noise("charger"),
+            detuning=found.energy("battery"),
         )
 
     @property

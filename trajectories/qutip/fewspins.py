@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import qutip
 
+from darkbattery.nvmodel.channels import FALL, RISE, Place, channels
 from darkbattery.nvmodel.ergotropy import ergotropy_of_matrix, local_ergotropy_bloch
 from darkbattery.nvmodel.experiment import (
     Experiment,
@@ -21,10 +22,16 @@ from darkbattery.nvmodel.experiment import (
     of_the_reservoir,
     without_idle_switching,
 )
-from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.preparation import Polarised
 from darkbattery.nvmodel.protocol import Stage
 from darkbattery.nvmodel.refusal import InputError
+from darkbattery.trajectories.qutip.operators import (
+    Part,
+    collapse_operators,
+    hamiltonian,
+    placed,
+    spins_at,
+)
 
 MOST_STATES = 4096
 MOST_SPINS = 10
@@ -58,14 +65,6 @@ class FewSpins:
     observables: dict[str, Any]
 
 
-class _Ensemble(NamedTuple):
-    """J_z and J^- of one ensemble, and the lowering and z operator of each of its spins."""
-
-    z: Any
-    lower: Any
-    single: list[tuple[Any, Any]]
-
-
 def to_qutip(battery: Model, omega: float = 0.0, stage: Stage | None = None) -> FewSpins:
     """The model as QuTiP operators; omega = 0 is the frame that rotates with the charger's spins.
 
@@ -82,7 +81,7 @@ def to_qutip(battery: Model, omega: float = 0.0, stage: Stage | None = None) -> 
 
     Examples
     --------
-    >>> from darkbattery.nvmodel import CollectiveBattery
+    >>> from darkbattery.nvmodel import CollectiveBattery, LocalNoise
     >>> few = to_qutip(CollectiveBattery(n_battery=1, n_charger=1))
     >>> qutip.expect(few.observables["charger_energy"], few.initial)
     1.0
@@ -97,31 +96,26 @@ def to_qutip(battery: Model, omega: float = 0.0, stage: Stage | None = None) -> 
     each = stage is not None or not battery.is_collective
     stage = stage or Stage(math.inf)
     _refuse_too_large(battery, each)
-    b, c = _each_spin(battery) if each else _large_spins(battery)
-    coupled = [
-        ensemble.lower
-        for ensemble, name in ((b, "battery"), (c, "charger"))
-        if stage.coupled in ("both", name)
-    ]
-    lower = sum(coupled, 0.0 * b.lower)
-    down, up = battery.gamma * (battery.occupation + 1.0), battery.gamma * battery.occupation
-    one = qutip.qeye(b.z.dims[0])
+    sizes = battery.sizes
+    dims = [2] * sum(sizes) if each else [size + 1 for size in sizes]
+    b, c = (range(sizes[0]), range(sizes[0], sum(sizes))) if each else (range(1), range(1, 2))
+    parts: dict[Place, Part] = {"battery": spins_at(dims, b), "charger": spins_at(dims, c)}
+    found = channels(battery, stage)
+    z_b, z_c = parts["battery"].energy, parts["charger"].energy
+    zero = 0.0 * parts["battery"].lower
+    lower = sum((parts[place].lower for place in found.damped), zero)
+    one = qutip.qeye(dims)
     return FewSpins(
         battery=battery,
-        factors=(battery.n_battery, battery.n_charger) if each else (1, 1),
-        hamiltonian=omega * (b.z + c.z) + battery.detuning * b.z,
-        collapse=[
-            *([np.sqrt(down) * lower] if coupled else []),
-            *([np.sqrt(up) * lower.dag()] if coupled and up > 0.0 else []),
-            *_of_each_spin(stage.battery_noise or battery.battery_noise, b.single),
-            *_of_each_spin(stage.charger_noise or battery.charger_noise, c.single),
-        ],
+        factors=sizes if each else (1, 1),
+        hamiltonian=omega * (z_b + z_c) + hamiltonian(found, parts),
+        collapse=collapse_operators(found, parts),
         initial=_each_initial(battery) if each else _initial(battery),
         observables={
-            "battery_energy": b.z / battery.n_battery + one / 2,
-            "charger_energy": c.z / battery.n_charger + one / 2,
-            "emission_rate": down * lower.dag() * lower,
-            "absorption_rate": up * lower * lower.dag(),
+            "battery_energy": z_b / battery.n_battery + one / 2,
+            "charger_energy": z_c / battery.n_charger + one / 2,
+            "emission_rate": found.together(FALL) * lower.dag() * lower,
+            "absorption_rate": found.together(RISE) * lower * lower.dag(),
         },
     )
 
@@ -139,37 +133,6 @@ def _refuse_too_large(battery: Experiment, each: bool) -> None:
             sizes,
             f"span {size} states; QuTiP operators are made for at most {MOST_STATES}",
         )
-
-
-def _large_spins(battery: Experiment) -> tuple[_Ensemble, _Ensemble]:
-    jb, jc = battery.n_battery / 2, battery.n_charger / 2
-    one_b, one_c = qutip.qeye(battery.n_battery + 1), qutip.qeye(battery.n_charger + 1)
-    z_b, lower_b = (qutip.tensor(qutip.jmat(jb, axis), one_c) for axis in ("z", "-"))
-    z_c, lower_c = (qutip.tensor(one_b, qutip.jmat(jc, axis)) for axis in ("z", "-"))
-    return _Ensemble(z_b, lower_b, []), _Ensemble(z_c, lower_c, [])
-
-
-def _each_spin(battery: Experiment) -> tuple[_Ensemble, _Ensemble]:
-    spins = battery.n_battery + battery.n_charger
-    single = [
-        (_placed(qutip.sigmam(), site, spins), _placed(qutip.sigmaz() / 2, site, spins))
-        for site in range(spins)
-    ]
-    parts = single[: battery.n_battery], single[battery.n_battery :]
-    b, c = (_Ensemble(sum(z for _, z in part), sum(s for s, _ in part), part) for part in parts)
-    return b, c
-
-
-def _placed(operator: Any, site: int, spins: int) -> Any:
-    return qutip.tensor([operator if i == site else qutip.qeye(2) for i in range(spins)])
-
-
-def _of_each_spin(noise: LocalNoise, single: list[tuple[Any, Any]]) -> list[Any]:
-    operators = []
-    for lower, z in single:
-        rates = ((noise.dephasing, z), (noise.emission, lower), (noise.pumping, lower.dag()))
-        operators += [np.sqrt(rate) * operator for rate, operator in rates if rate > 0.0]
-    return operators
 
 
 def measure(few: FewSpins, state: Any) -> dict[str, float]:
@@ -242,7 +205,7 @@ def dicke_projectors(spins: int) -> dict[tuple[float, float], Any]:
     {(1.0, 1.0): 1, (1.0, 0.0): 1, (1.0, -1.0): 1, (0.0, 0.0): 1}
     """
     total = [
-        sum(_placed(qutip.jmat(0.5, axis), site, spins) for site in range(spins)).full()
+        sum(placed([2] * spins, site, qutip.jmat(0.5, axis)) for site in range(spins)).full()
         for axis in "xyz"
     ]
     far = spins * (spins + 4.0)  # further apart than any two values of J^2
