@@ -189,6 +189,17 @@ _ALL = (
         unasked=False,
     ),
     Observable(
+        "log_negativity_rest",
+        "$S_{B|CF}$",
+        "bit",
+        "the same of the battery against charger and field together; log_negativity has the field "
+        "traced out",
+        Needs.PAIRS | Needs.BATTERY | Needs.FIELD,
+        words="logarithmic negativity against all the rest",
+        bounds=(0.0, math.inf),
+        unasked=False,
+    ),
+    Observable(
         "emission_rate",
         "$I$",
         "γ",
@@ -377,7 +388,8 @@ _ALL = (
         "g2_zero",
         "$g^{(2)}(0)$",
         "1",
-        "<J^+ J^+ J^- J^->/<J^+ J^->^2 at equal times: how the emission bunches",
+        "<J^+ J^+ J^- J^->/<J^+ J^->^2 at equal times, with a resonator <n(n - 1)>/<n>^2 of its "
+        "photons: how the emission bunches",
         Needs.COUNTS | Needs.SQUARES,
         words="g2 at equal times",
         bounds=(0.0, math.inf),
@@ -392,7 +404,7 @@ OBSERVABLES = {observable.name: observable for observable in _ALL}
 def needing(needs: Needs, without: Needs = NOTHING) -> tuple[str, ...]:
     """Names of the observables that need all of `needs` and nothing of `without`.
 
-    >>> needing(Needs.PAIRS)
+    >>> needing(Needs.PAIRS, without=Needs.FIELD)
     ('log_negativity', 'entanglement_rate')
     """
     return tuple(

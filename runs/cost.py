@@ -23,9 +23,9 @@ from darkbattery.runs.choice import Choice, chosen, observables_of
 from darkbattery.runs.definition import Point, RunDefinition
 from darkbattery.runs.engines import engine_of
 from darkbattery.runs.schema import Method
-from darkbattery.trajectories.averages import cavity_master, steady
+from darkbattery.trajectories.averages import cavity_averages, steady
 from darkbattery.trajectories.averages import evolution as master
-from darkbattery.trajectories.averages.cavity_master import AT_RESONATOR
+from darkbattery.trajectories.averages.cavity_averages import AT_RESONATOR
 from darkbattery.trajectories.averages.evolution import EVOLVE
 from darkbattery.trajectories.averages.steady import STEADY, in_reservoir
 from darkbattery.trajectories.reading.readout import FROM_ENTANGLEMENT
@@ -170,7 +170,9 @@ def _evolved(choice: Choice, times: Array) -> tuple[float, float]:
 def _averages_work(choice: Choice, times: Array) -> Work | None:
     """What is known of the work beforehand; refused where `evolve` would for the size."""
     if choice.model.resonator is not None:
-        problem = Problem(choice.model, times, cavity_master.asked(choice.observables))
+        problem = Problem(
+            choice.model, times, cavity_averages.asked(choice.model, choice.observables)
+        )
         return able(AT_RESONATOR, problem).work(problem)
     if choice.model.reservoir is None:
         return None

@@ -267,9 +267,9 @@ def test_forms_that_must_work():
 
 
 def test_refusals_send_only_where_it_works():
-    dephased = dataclasses.replace(SPINS, t2_s=1.0)
+    spread = dataclasses.replace(SPINS, coupling_spread=0.1)
     with pytest.raises(InputError, match=r"meanfield has it$"):
-        trajectories.evolve(dataclasses.replace(AT_RESONATOR, battery=dephased), [1.0])
+        trajectories.evolve(dataclasses.replace(AT_RESONATOR, battery=spread), [1.0])
     stored = (Stage(1.0), Stage(1.0, "none"))
     for n in (30_000, 10**12):
         battery = CollectiveBattery(n, 5 * n, protocol=stored)

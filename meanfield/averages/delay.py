@@ -40,7 +40,10 @@ MOST_TABULATED = 20_000
 MOST_DECAYS = 1e6
 
 # a balance of what went in and out is that of one course
-AVERAGED = (*needing(Needs.MEANS, without=ELSEWHERE), *needing(Needs.FIELD, without=Needs.HISTORY))
+AVERAGED = (
+    *needing(Needs.MEANS, without=ELSEWHERE),
+    *needing(Needs.MEANS | Needs.FIELD, without=Needs.HISTORY),
+)
 
 
 @dataclass(frozen=True)

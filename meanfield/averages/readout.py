@@ -14,8 +14,8 @@ Array = NDArray[np.float64]
 
 FROM_BATTERY = needing(Needs.MEANS | Needs.BATTERY, without=ELSEWHERE)
 FROM_ANY = needing(Needs.MEANS, without=ELSEWHERE | Needs.BATTERY)
-FROM_RESONATOR = needing(Needs.FIELD, without=Needs.BATTERY)
-FROM_BATTERY_AT_RESONATOR = needing(Needs.FIELD | Needs.BATTERY)
+FROM_RESONATOR = needing(Needs.MEANS | Needs.FIELD, without=Needs.BATTERY)
+FROM_BATTERY_AT_RESONATOR = needing(Needs.MEANS | Needs.FIELD | Needs.BATTERY)
 
 # how far a moment may leave its bounds, as a share of them, before the Solution says so
 BOUND_SLACK = 1e-6

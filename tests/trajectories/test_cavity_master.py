@@ -223,18 +223,32 @@ CAVITY = Resonator(FREQUENCY, 1.0)
     ("charger", "battery", "others", "field"),
     [
         (SPINS, None, {}, "battery"),
+        (SPINS | {"line": Gaussian(1.0)}, SPINS, {}, "charger.line"),
+        (SPINS | {"coupling_spread": 0.1}, SPINS, {}, "charger.coupling_spread"),
+        (SPINS | {"number": 10**6}, SPINS, {}, "battery.number, charger.number"),
+    ],
+)
+def test_spins_that_differ_are_refused(charger, battery, others, field):
+    _refused(trajectories.evolve, charger, battery, others, field)
+
+
+@pytest.mark.parametrize(
+    ("charger", "battery", "others", "field"),
+    [
         (SPINS, {"coupling": 2.0}, {}, "coupling"),
         (SPINS, SPINS, {"charger_detuning_hz": 1.0}, "detuning"),
         (SPINS | {"polarisation": 0.9}, SPINS, {}, "charger.start"),
         (SPINS, SPINS | {"t1_s": 1.0}, {}, "battery.noise"),
         (SPINS, SPINS | {"t2_s": 1.0}, {}, "battery.noise"),
-        (SPINS | {"line": Gaussian(1.0)}, SPINS, {}, "charger.line"),
-        (SPINS | {"coupling_spread": 0.1}, SPINS, {}, "charger.coupling_spread"),
         (SPINS, SPINS, {"drive": Drive(amplitude=1.0, duration_s=1.0)}, "drive"),
-        (SPINS | {"number": 10**6}, SPINS, {}, "battery.number, charger.number"),
     ],
 )
-def test_what_mixes_ladders_is_refused(charger, battery, others, field):
+def test_what_mixes_ladders_has_no_steady_state_in_closed_form(charger, battery, others, field):
+    steady = lambda model, times: trajectories.steady_state(model)  # noqa: E731
+    _refused(steady, charger, battery, others, field)
+
+
+def _refused(verb, charger, battery, others, field):
     model = ResonatorBattery(
         SpinEnsemble(**({"number": 3} | charger)),
         CAVITY,
@@ -242,7 +256,7 @@ def test_what_mixes_ladders_is_refused(charger, battery, others, field):
         **others,
     )
     with pytest.raises(InputError, match="meanfield has it") as refusal:
-        trajectories.evolve(model, [1.0])
+        verb(model, [1.0])
     assert refusal.value.field == field
     assert "\n" not in str(refusal.value)
 

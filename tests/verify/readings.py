@@ -207,6 +207,7 @@ OF_RESONATORS = {
     "battery_energy_joule",
     "charger_energy_joule",
     "excitation_balance",
+    "log_negativity_rest",
 }
 """Have no meaning without a resonator: `tests.verify.semiclassical`."""
 

@@ -8,20 +8,18 @@ falls into pairs of ladders, and these into blocks of Q = M + n of which each fe
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.experiment import Model
-from darkbattery.nvmodel.method import Method, Problem, Work, able, refused_by
-from darkbattery.nvmodel.observables import Needs, needing, requested
+from darkbattery.nvmodel.method import Method, Problem, Work, refused_by
+from darkbattery.nvmodel.observables import Needs, needing
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Distribution, Reading, Solution
-from darkbattery.nvmodel.times import output_times
 from darkbattery.trajectories.propagate.cavity_steps import Read, follow_pair, pair_of, terms_in_all
 from darkbattery.trajectories.propagate.chains import Chains, pair_chains
 from darkbattery.trajectories.reading.entanglement import (
@@ -49,12 +47,15 @@ from darkbattery.trajectories.space.cavity_space import (
     coupling_radius,
     elements_of,
     first_photon_bound,
+    refuse_many_spins,
+    refuse_unequal_spins,
     thermal_field,
+    what_mixes_ladders,
 )
 
 Array = NDArray[np.float64]
 
-OF_THE_MODE = needing(Needs.FIELD)
+OF_THE_MODE = needing(Needs.MEANS | Needs.FIELD)
 NEED_ALL_PAIRS = (*NEED_POPULATIONS, *FROM_ENTANGLEMENT)
 AVAILABLE = (*ENERGIES, *OF_THE_MODE, *FROM_ENERGY, *NEED_ALL_PAIRS)
 
@@ -84,54 +85,6 @@ class _Found:
     counted: Array
     top: Array
     error: float
-
-
-def evolve_cavity(
-    model: Model, times: ArrayLike, observables: Iterable[str] | None = None
-) -> Solution:
-    r"""Averages over the charging at a resonator, exact to about 1e-10, at any temperature.
-
-    Parameters
-    ----------
-    model : Model
-        Of spins all alike: equal couplings and detunings, no line, T1, T2 or drive.
-    times : array_like (T,)
-        Strictly increasing, >= 0, in s.
-    observables : iterable of str, optional
-        Names of `AVAILABLE`; units as `meanfield.evolve` has them. Default: energies and photons.
-        Ergotropies and the log-negativity (battery against charger, the field traced out) need
-        all pairs of ladders.
-
-    Returns
-    -------
-    Solution
-        Deterministic. ``provenance["error_estimate"]``: what series and photon numbers left out.
-
-    Raises
-    ------
-    InputError
-        For models without the conserved J, and sizes beyond memory or patience.
-
-    Examples
-    --------
-    >>> from darkbattery.nvmodel import Resonator, SpinEnsemble
-    >>> resonator = Resonator(3e9, linewidth_fwhm_hz=1.0 / (2.0 * np.pi))
-    >>> spins = {"coupling": 1.0}
-    >>> model = ResonatorBattery(
-    ...     SpinEnsemble(number=4, **spins), resonator, SpinEnsemble(number=2, **spins)
-    ... )
-    >>> print(evolve_cavity(model, [1.0, 50.0])["battery_energy"].round(6))
-    [0.454662 0.561111]
-    """
-    cavity_of(model)  # refused before times and names are looked at
-    t = output_times(times)
-    problem = Problem(model, t, asked(observables))
-    return able(AT_RESONATOR, problem).solve(problem)
-
-
-def asked(observables: Iterable[str] | None) -> tuple[str, ...]:
-    """The names that `evolve_cavity` computes: those asked for, or the cheap ones."""
-    return requested(observables, (*ENERGIES, *OF_THE_MODE), AVAILABLE)
 
 
 def _solved(problem: Problem) -> Solution:
@@ -328,8 +281,9 @@ def _furthest(cavity: Cavity, names: tuple[str, ...]) -> int:
 
 
 def _offers(model: Any) -> tuple[str, ...]:
-    cavity_of(model)
-    return AVAILABLE
+    refuse_unequal_spins(model)
+    refuse_many_spins(model)
+    return AVAILABLE if what_mixes_ladders(model) is None else ()
 
 
 def _refuse(problem: Problem) -> None:
@@ -362,5 +316,3 @@ WITH_MODE = Method(
     solve=_solved,
     error="1e-10",
 )
-AT_RESONATOR = (WITH_MODE,)
-"""How averages at a resonator are made."""

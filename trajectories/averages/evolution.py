@@ -28,7 +28,7 @@ from darkbattery.nvmodel.observables import Needs, needing, requested
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Distribution, Reading, Solution
 from darkbattery.nvmodel.times import output_times
-from darkbattery.trajectories.averages.cavity_master import evolve_cavity
+from darkbattery.trajectories.averages.cavity_averages import evolve_cavity
 from darkbattery.trajectories.averages.counting import (
     exact_fluctuations,
     records_follow,
@@ -108,8 +108,8 @@ def evolve(
     Parameters
     ----------
     battery : CollectiveBattery, ResonatorBattery, DickeBattery or Experiment
-        With a resonator, its spins all alike; see `trajectories.averages.cavity_master`. In closed
-        modes see `trajectories.averages.dicke`.
+        With a resonator see `trajectories.averages.cavity_averages`, in closed modes
+        `trajectories.averages.dicke`.
     times : array_like (T,)
         Strictly increasing, >= 0, in units of 1/gamma's unit; with a resonator in s.
     observables : iterable of str, optional

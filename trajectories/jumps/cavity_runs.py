@@ -54,7 +54,9 @@ Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 # the balance compares what each is propagated by itself with the rest: nothing of single runs
-OF_THE_MODE = tuple(name for name in needing(Needs.FIELD) if name != "excitation_balance")
+OF_THE_MODE = tuple(
+    name for name in needing(Needs.MEANS | Needs.FIELD) if name != "excitation_balance"
+)
 AVAILABLE = (*ENERGIES, *OF_THE_MODE, *FROM_ENERGY)
 
 MOST_RUN_SECONDS = 3600.0  # of one run

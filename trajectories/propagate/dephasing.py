@@ -26,7 +26,7 @@ def dephased(space: ProductSpace, state: Array, strength: float, of_battery: boo
     m, m2 = (e.mb, e.mb2) if of_battery else (e.mc, e.mc2)
     spins = round(2.0 * ladders[0])
     coherence = np.round(space.coherence).astype(np.int64)
-    table = _transfer(spins, ladders, strength, int(coherence.max()))
+    table = transfer_table(spins, ladders, strength, int(coherence.max()))
     lower = np.round(np.minimum(m, m2) + ladders[0]).astype(np.int64)
     out = np.zeros_like(state)
     for source in range(ladders.size):
@@ -37,7 +37,7 @@ def dephased(space: ProductSpace, state: Array, strength: float, of_battery: boo
     return out
 
 
-def _transfer(spins: int, ladders: Array, strength: float, most: int) -> Array:
+def transfer_table(spins: int, ladders: Array, strength: float, most: int) -> Array:
     """Share that goes from j to j' at (m, m + coherence): (N + 1, most + 1, j', j)."""
     size = ladders.size
     table = np.zeros((spins + 1, most + 1, size, size))

@@ -53,7 +53,7 @@ LEAST_PROBABILITY = 1e-17
 MOST_BLOCKS = 250_000_000
 FROM_POPULATIONS = needing(Needs.POPULATIONS, without=Needs.RECORD | Needs.SQUARES)
 NEED_POPULATIONS = needing(Needs.POPULATIONS, without=Needs.RECORD)
-FROM_ENTANGLEMENT = needing(Needs.PAIRS)
+FROM_ENTANGLEMENT = needing(Needs.PAIRS, without=Needs.FIELD)
 
 
 def linear_observables(basis: CoupledBasis, chains: Chains, nbar: float) -> dict[str, Array]:

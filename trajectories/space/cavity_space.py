@@ -71,15 +71,12 @@ def cavity_of(model: Model) -> Cavity:
     array([2., 3.])
     """
     refuse_what_mixes_ladders(model)
+    refuse_many_spins(model)
     experiment = experiment_of(model)
     battery, charger, resonator = experiment.battery, experiment.charger, experiment.resonator
     assert battery is not None
     assert charger is not None
     assert resonator is not None
-    if battery.number + charger.number > MOST_SPINS:
-        numbers = (battery.number, charger.number)
-        text = f"with a resonator at most {MOST_SPINS} spins in all exactly; {ELSEWHERE}"
-        raise InputError("battery.number, charger.number", numbers, text)
     return Cavity(
         coupled_basis(battery.number, charger.number),
         charger.coupling,
@@ -108,34 +105,64 @@ def slowest_decay(cavity: Cavity) -> float:
 
 
 def refuse_what_mixes_ladders(model: Model) -> None:
-    """Raise InputError for what the quantum engine does not have of a resonator."""
+    """Raise InputError for what is not on the ladders of J."""
+    refuse_unequal_spins(model)
+    refusal = what_mixes_ladders(model)
+    if refusal is not None:
+        raise refusal
+
+
+def refuse_unequal_spins(model: Model) -> None:
+    """Raise InputError for what no form has: spins that differ within an ensemble."""
     experiment = experiment_of(model)
-    battery, charger = experiment.battery, experiment.charger
-    for name, spins in (("battery", battery), ("charger", charger)):
+    for name, spins in (("battery", experiment.battery), ("charger", experiment.charger)):
         if spins is None:
             raise InputError(name, None, f"must be an ensemble with a resonator; {ELSEWHERE}")
+        for field, allowed in (("line", None), ("coupling_spread", 0.0)):
+            value = getattr(spins, field)
+            if value != allowed:
+                text = f"must be {allowed} here: spins of an ensemble are alike; {ELSEWHERE}"
+                raise InputError(f"{name}.{field}", value, text)
+
+
+def refuse_many_spins(model: Model) -> None:
+    """Raise InputError beyond the number for which any block of states fits."""
+    sizes = experiment_of(model).sizes
+    if sum(sizes) > MOST_SPINS:
+        text = f"with a resonator at most {MOST_SPINS} spins in all exactly; {ELSEWHERE}"
+        raise InputError("battery.number, charger.number", sizes, text)
+
+
+def what_mixes_ladders(model: Model) -> InputError | None:
+    """The refusal of a model whose J, or whose Q between jumps, is not conserved; None where it is.
+
+    >>> from darkbattery.nvmodel import Resonator, ResonatorBattery, SpinEnsemble
+    >>> spins = SpinEnsemble(number=2, coupling=1.0)
+    >>> cavity = Resonator(3e9, linewidth_fwhm_hz=1.0)
+    >>> what_mixes_ladders(ResonatorBattery(spins, cavity, spins)) is None
+    True
+    """
+    experiment = experiment_of(model)
+    battery, charger = experiment.battery, experiment.charger
     assert battery is not None
     assert charger is not None
     if experiment.drive is not None:
         text = f"must be None here: Q is conserved; {ELSEWHERE}"
-        raise InputError("drive", experiment.drive, text)
+        return InputError("drive", experiment.drive, text)
     if experiment.protocol:
-        raise InputError("protocol", experiment.protocol, f"not with a resonator; {ELSEWHERE}")
+        text = f"must be () here: ladders are not switched; {ELSEWHERE}"
+        return InputError("protocol", experiment.protocol, text)
     for field in ("coupling", "detuning"):
         both = (getattr(battery, field), getattr(charger, field))
         if both[0] != both[1]:
-            raise InputError(field, both, f"must be equal here; {ELSEWHERE}")
+            return InputError(field, both, f"must be equal here; {ELSEWHERE}")
     for name, spins, start in (("battery", battery, "down"), ("charger", charger, "up")):
-        for field, allowed in (
-            ("start", start),
-            ("noise", SILENT),
-            ("line", None),
-            ("coupling_spread", 0.0),
-        ):
+        for field, allowed in (("start", start), ("noise", SILENT)):
             value = getattr(spins, field)
             if value != allowed:
                 text = f"must be {allowed} here: single spins are alike; {ELSEWHERE}"
-                raise InputError(f"{name}.{field}", value, text)
+                return InputError(f"{name}.{field}", value, text)
+    return None
 
 
 def thermal_field(nbar: float, most_photons: int) -> Array:
@@ -156,14 +183,30 @@ def first_photon_bound(cavity: Cavity) -> int:
     There the field follows the spins, :math:`n\approx(2g/\kappa)^2\langle J^+J^-\rangle`.
     """
     J, full = float(cavity.basis.J[-1]), cavity.excitations
+    return photons_to_begin_with(J, full, cavity.coupling, cavity.kappa, cavity.nbar)
+
+
+def photons_to_begin_with(
+    J: float, full: int, coupling: float, kappa: float, nbar: float, sent_in: float = 0.0
+) -> int:
+    """The same for any spins of at most J, with `full` excitations at the start.
+
+    A drive adds `sent_in` photons.
+    """
     # slower than 1e-6 g is as good as without loss
-    reach = 2.0 * cavity.coupling / max(cavity.kappa, 1e-6 * cavity.coupling)
+    reach = 2.0 * coupling / max(kappa, 1e-6 * coupling)
     following = reach**2 * J * (J + 1.0)
-    coherent = following + 8.0 * math.sqrt(following) + 8.0
-    field = full if coherent > 0.7 * full else math.ceil(coherent)
-    if cavity.nbar == 0.0:
+    field = full if _coherent(following) > 0.7 * full else math.ceil(_coherent(following))
+    if sent_in > 0.0:
+        field += math.ceil(_coherent(sent_in))
+    if nbar == 0.0:
         return field
-    return field + math.ceil(-math.log(THERMAL_TAIL) / math.log1p(1.0 / cavity.nbar))
+    return field + math.ceil(-math.log(THERMAL_TAIL) / math.log1p(1.0 / nbar))
+
+
+def _coherent(photons: float) -> float:
+    """How far up a coherent field of so many photons reaches, about."""
+    return photons + 8.0 * math.sqrt(photons) + 8.0
 
 
 class Blocks(NamedTuple):

@@ -87,6 +87,11 @@ def _driven(spins: int) -> Model:
     return replace(model, drive=Drive(amplitude=1e3, duration_s=1e-6))
 
 
+def _noisy_resonator(spins: int) -> Model:
+    model = _slow_resonator(spins)
+    return replace(model, charger=replace(model.charger, t2_s=1e-6))
+
+
 RESERVOIR = Case("reservoir, nbar = 0", _reservoir)
 WARM = Case("reservoir, nbar = 0.5", _warm)
 NOISY = Case("noise of single spins", _noisy)
@@ -94,6 +99,8 @@ CLOSED_ONE = Case("closed resonator (Dicke)", _closed)
 RESONATOR = Case("resonator", _slow_resonator)
 WARM_RESONATOR = Case("resonator, nbar = 0.5", _warm_resonator)
 DRIVEN = Case("driven resonator", _driven)
+NOISY_RESONATOR = Case("resonator, noise of single spins", _noisy_resonator)
+AT_MODE = (RESONATOR, WARM_RESONATOR, NOISY_RESONATOR, DRIVEN)
 KINDS = {"steady": "steady state", "evolve": "averages", "sample": "single runs"}
 
 
@@ -101,7 +108,7 @@ def methods_table() -> pd.DataFrame:
     """A row a method and kind of model: the largest battery for each kind of observable."""
     rows = [
         *(("quantum", one, case) for one in IN_RESERVOIR for case in (RESERVOIR, WARM, NOISY)),
-        *(("quantum", one, case) for one in AT_RESONATOR for case in (RESONATOR, WARM_RESONATOR)),
+        *(("quantum", one, case) for one in AT_RESONATOR for case in AT_MODE),
         *(("quantum", one, CLOSED_ONE) for one in CLOSED),
         *(
             ("semiclassical", one, case)

@@ -1,0 +1,402 @@
+r"""Exact averages with the resonator where ladders of J mix: over the irreps of the ensembles.
+
+Unequal couplings, detuned ensembles, noise of single spins and any polarisation keep
+:math:`m_B+m_C+n` sharp and irreps apart but for jumps (`trajectories.space.mode_space`); a drive
+keeps the irreps alone.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darkbattery.nvmodel.experiment import Experiment, Model, experiment_of
+from darkbattery.nvmodel.irreps import Irreps
+from darkbattery.nvmodel.method import Method, Problem, Work, refused_by
+from darkbattery.nvmodel.observables import Needs, needing
+from darkbattery.nvmodel.preparation import DickeMixture, dicke_mixture
+from darkbattery.nvmodel.protocol import end_of
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.solution import Reading, Solution
+from darkbattery.trajectories.averages.mode_stages import (
+    Kick,
+    Stretch,
+    mixes_excitations,
+    steps_of,
+)
+from darkbattery.trajectories.propagate.krylov import DIMENSIONS, TOLERANCE
+from darkbattery.trajectories.propagate.mode_generator import (
+    INTEGRALS,
+    SUPPLIED,
+    ModeGenerator,
+    ModeRates,
+)
+from darkbattery.trajectories.propagate.mode_pulses import pulsed
+from darkbattery.trajectories.propagate.mode_steps import mode_states
+from darkbattery.trajectories.reading.mode_readout import ModeReadings, ModeReadout
+from darkbattery.trajectories.reading.readout import (
+    ENERGIES,
+    FROM_ENERGY,
+    FROM_ENTANGLEMENT,
+    NEED_POPULATIONS,
+)
+from darkbattery.trajectories.space.cavity_space import (
+    photons_to_begin_with,
+    refuse_many_spins,
+    refuse_unequal_spins,
+    thermal_field,
+)
+from darkbattery.trajectories.space.mode_space import ModeSpace, elements_needed
+
+Array = NDArray[np.float64]
+
+COUNTED = ("emitted_photons_variance", "fano_factor")
+AVAILABLE = (
+    *ENERGIES,
+    *needing(Needs.MEANS | Needs.FIELD),
+    *FROM_ENERGY,
+    *NEED_POPULATIONS,
+    *FROM_ENTANGLEMENT,
+    *needing(Needs.LOCAL),
+    *needing(Needs.PAIRS | Needs.FIELD),
+    *COUNTED,
+    "g2_zero",
+)
+
+# weight of the states of a mixed start that may be left out
+START_TAIL = 1e-14
+# pairs of irreps: beyond, not even their states are counted
+MOST_PAIRS = 20_000
+# unknowns of one vector, and bytes for each: 31 vectors and a sparse matrix
+MOST_UNKNOWNS, BYTES = 4_000_000, 1000
+# seconds of one core: for each unknown and product with the matrix, and in all
+SECONDS_PER_PRODUCT, MOST_SECONDS = 4e-8, 20_000.0
+# the highest photon number may hold so much, times itself; what is missing then is of this size
+NEGLIGIBLE_PHOTONS = 1e-12
+# when the highest photon number is looked at beside the output times
+WATCHED = 48
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """A model's course, its starts and what they reach, but for the photon number."""
+
+    experiment: Experiment
+    steps: list[Stretch | Kick]
+    battery: DickeMixture
+    charger: DickeMixture
+    jb: Array
+    jc: Array
+    parts: int
+    counts: bool
+    until: float
+
+    @property
+    def kappa(self) -> float:
+        """Decay rate of the field's energy, rad/s."""
+        assert self.experiment.resonator is not None
+        return self.experiment.resonator.kappa
+
+    @property
+    def coherent(self) -> bool:
+        """Whether a drive makes coherence between excitation numbers."""
+        return mixes_excitations(self.experiment)
+
+    @property
+    def stretches(self) -> list[Stretch]:
+        """Without the pulses between them."""
+        return [step for step in self.steps if isinstance(step, Stretch)]
+
+    @property
+    def raises(self) -> bool:
+        """Whether Q can grow."""
+        return self.coherent or any(stretch.rates.raises for stretch in self.stretches)
+
+    @property
+    def excited(self) -> float:
+        """Highest Q of the start without photons."""
+        return float(self.battery.m.max() + self.charger.m.max())
+
+    @property
+    def full(self) -> int:
+        """Excitations of the start above all spins down."""
+        return round(self.excited + 0.5 * sum(self.experiment.sizes))
+
+    def top(self, most_photons: int) -> float:
+        """Highest Q that is reached."""
+        return float(self.jb[0] + self.jc[0]) + most_photons if self.raises else self.excited
+
+    def unknowns(self, most_photons: int) -> float:
+        """Of one vector."""
+        elements = elements_needed(
+            self.jb, self.jc, most_photons, self.top(most_photons), self.coherent
+        )
+        return elements * self.parts * (3.0 if self.counts else 1.0)
+
+
+def _plan(problem: Problem) -> _Plan:
+    experiment = experiment_of(problem.model)
+    sizes = experiment.sizes
+    last = float(problem.times[-1])
+    steps = steps_of(experiment, last)
+    b = dicke_mixture(sizes[0], experiment.battery_preparation, START_TAIL)
+    c = dicke_mixture(sizes[1], experiment.charger_preparation, START_TAIL)
+    jb, jc = (
+        Irreps.all_of(spins).ladders if any(map(noisy, steps)) else _ladders(mixture)
+        for spins, noisy, mixture in (
+            (sizes[0], _battery_alone, b),
+            (sizes[1], _charger_alone, c),
+        )
+    )
+    counts = bool(set(COUNTED) & set(problem.names))
+    parts = 2 if _turns(experiment, steps) else 1
+    return _Plan(experiment, steps, b, c, jb, jc, parts, counts, last)
+
+
+def _battery_alone(step: Stretch | Kick) -> bool:
+    """Whether anything happens to single spins of the battery."""
+    if isinstance(step, Stretch):
+        return not step.rates.battery.silent
+    pulse = step.pulse
+    return pulse.dephase_battery > 0.0 or pulse.rotation_error * pulse.rotate_battery != 0.0
+
+
+def _charger_alone(step: Stretch | Kick) -> bool:
+    if isinstance(step, Stretch):
+        return not step.rates.charger.silent
+    pulse = step.pulse
+    return pulse.dephase_charger > 0.0 or pulse.rotation_error * pulse.rotate_charger != 0.0
+
+
+def _turns(experiment: Experiment, steps: list[Stretch | Kick]) -> bool:
+    """Whether states have imaginary parts: equal detunings turn nothing that is sharp in Q."""
+    if any(isinstance(step, Kick) and step.pulse.rotates for step in steps):
+        return True
+    found = [one for step in steps if isinstance(step, Stretch) for one in step.detunings]
+    if mixes_excitations(experiment):
+        return any(any(one) for one in found)
+    return any(len(set(one)) > 1 for one in found)
+
+
+def _ladders(mixture: DickeMixture) -> Array:
+    highest, lowest = float(mixture.j.max()), float(mixture.j.min())
+    return np.asarray(highest - np.arange(round(highest - lowest) + 1))
+
+
+def _first_bound(plan: _Plan) -> int:
+    """The photon number to begin with."""
+    sizes = plan.experiment.sizes
+    coupling = max(spins.coupling for spins in plan.experiment.ensembles)
+    kappa, sent_in = plan.kappa, 0.0
+    for step in plan.stretches:
+        length = min(step.stop, plan.until) - step.start
+        sent_in += step.strongest_drive * max(length, 0.0)
+    if kappa > 0.0:
+        sent_in = min(sent_in, 2.0 * max(s.strongest_drive for s in plan.stretches) / kappa)
+    J = 0.5 * sum(sizes)
+    # a rotation may lift all
+    rotated = any(isinstance(step, Kick) and step.pulse.rotates for step in plan.steps)
+    full = sum(sizes) if rotated else plan.full
+    return max(1, photons_to_begin_with(J, full, coupling, kappa, plan.experiment.nbar, sent_in**2))
+
+
+def refuse_too_much(plan: _Plan, most_photons: int, times: Array) -> None:
+    """Refuse what memory or time forbids, before anything is allocated."""
+    field, sizes = "battery.number, charger.number", plan.experiment.sizes
+    pairs = plan.jb.size * plan.jc.size
+    largest = (2.0 * plan.jb[0] + 1.0) * (2.0 * plan.jc[0] + 1.0)
+    counted = pairs <= MOST_PAIRS and largest + most_photons < MOST_UNKNOWNS
+    unknowns = plan.unknowns(most_photons) if counted else float(pairs) * (largest + most_photons)
+    over = "" if counted else "over "
+    if unknowns > MOST_UNKNOWNS or not counted:
+        text = f"need {over}{unknowns:.2g} unknowns ({unknowns * BYTES * 1e-9:.2g} GB) over "
+        text += f"{plan.jb.size} x {plan.jc.size} irreps with up to {most_photons} photons, "
+        text += f"at most {MOST_UNKNOWNS:.2g}; take fewer spins, or meanfield"
+        raise InputError(field, sizes, text)
+    seconds = _seconds(plan, most_photons, unknowns, times)
+    if seconds > MOST_SECONDS:
+        text = f"would take {seconds / 3600.0:.2g} hours until then, at most "
+        text += f"{MOST_SECONDS / 3600.0:.2g}; take shorter times, or meanfield"
+        raise InputError("times", float(times[-1]), text)
+
+
+def _seconds(plan: _Plan, most_photons: int, unknowns: float, times: Array) -> float:
+    """About how long the products take, measured: a Krylov space reaches some 12 radii."""
+    last, products, now = float(times[-1]), 0.0, 0.0
+    for step in plan.stretches:
+        span = min(step.length, max(last - now, 0.0))
+        products += DIMENSIONS * math.ceil(span * _fastest(plan, step, most_photons) / 12.0)
+        now += span
+    return products * unknowns * SECONDS_PER_PRODUCT
+
+
+def _fastest(plan: _Plan, step: Stretch, most_photons: int) -> float:
+    """About half the width of the generator's spectrum, in rad/s."""
+    r, sizes = step.rates, plan.experiment.sizes
+    root = math.sqrt(most_photons + 1.0)
+    exchange = root * (r.battery_coupling * (sizes[0] + 1.0) + r.charger_coupling * (sizes[1] + 1))
+    of = np.abs(step.detunings).max(axis=0) @ [sizes[0], sizes[1], most_photons]
+    detuned = float(of) if plan.parts == 2 else 0.0
+    drive = 2.0 * root * step.strongest_drive
+    lost = r.kappa * ((r.nbar + 1.0) * most_photons + r.nbar * (most_photons + 1.0))
+    local = 0.0
+    for noise, spins in ((r.battery, sizes[0]), (r.charger, sizes[1])):
+        local += spins * (0.25 * noise.dephasing + noise.emission + noise.pumping)
+    return 2.0 * (exchange + drive) + detuned + lost + local
+
+
+def _solved(problem: Problem) -> Solution:
+    plan, times, names = _plan(problem), problem.times, problem.names
+    most_photons, before = _first_bound(plan), math.inf
+    while True:
+        refuse_too_much(plan, most_photons, times)
+        readings, top = _followed(plan, most_photons, times, names)
+        cut = plan.raises or most_photons < plan.full
+        missing = top * (most_photons + 1.0) if cut else 0.0
+        # of a share that does not fall it is rounding that is seen
+        if missing <= NEGLIGIBLE_PHOTONS or missing > 0.5 * before:
+            break
+        before, most_photons = missing, math.ceil(1.3 * most_photons) + 2
+        if not plan.raises:
+            most_photons = min(most_photons, plan.full)
+    provenance = {
+        "solver": _name(plan),
+        "error_estimate": TOLERANCE * len(plan.stretches) + missing,
+        "most_photons": most_photons,
+        "unknowns": readings.readout.space.size * plan.parts,
+    }
+    reading = Reading(readings.values(), distributions=readings.distributions())
+    return Solution(times, reading, provenance, model=problem.model)
+
+
+def _followed(
+    plan: _Plan, most_photons: int, times: Array, names: tuple[str, ...]
+) -> tuple[ModeReadings, float]:
+    """What is read at all times, and the largest share of the highest photon number."""
+    model, (n_battery, n_charger) = plan.experiment, plan.experiment.sizes
+    space = ModeSpace(plan.jb, plan.jc, most_photons, plan.top(most_photons), plan.coherent)
+    readout = ModeReadout(space, n_battery, n_charger)
+    vector = _start(plan, space)
+    held = float(thermal_field(model.nbar, most_photons) @ np.arange(most_photons + 1.0))
+    readings = ModeReadings(model, names, readout, held)
+    watched = np.union1d(times, _watched(plan, float(times[-1])))
+    generators: dict[ModeRates, ModeGenerator] = {}
+    top, done = 0.0, 0
+    for step in plan.steps:
+        if isinstance(step, Kick):
+            vector = _kicked(plan, readout, vector, step)
+            continue
+        if step.rates not in generators:
+            generator = ModeGenerator(space, step.rates, n_battery, n_charger, plan.parts)
+            generators[step.rates] = generator
+        generator = generators[step.rates]
+        here = int(np.count_nonzero(watched[done:] < end_of(step.stop)))
+        at = watched[done : done + here]
+        spans = np.maximum(at - step.start, 0.0)
+        done += here
+        if done < watched.size:
+            spans = np.append(spans, step.length)
+        for i, state in enumerate(mode_states(generator, vector, spans, step.changing)):
+            vector = state
+            top = max(top, abs(readout.means(_elements(plan, space, state))["top"]))
+            if i < here and at[i] in times:
+                readings.add(generator, state, step.changing, float(spans[i]))
+        if done == watched.size:
+            break
+    return readings, top
+
+
+def _elements(plan: _Plan, space: ModeSpace, vector: Array) -> Array:
+    return vector[: plan.parts * space.size].reshape(plan.parts, -1)
+
+
+def _kicked(plan: _Plan, readout: ModeReadout, vector: Array, kick: Kick) -> Array:
+    """The vector behind a pulse; what a rotation lifts is supplied from outside."""
+    space = readout.space
+    copies = vector[:-INTEGRALS].reshape(-1, plan.parts, space.size)
+    out = vector.copy()
+    turned = np.array([pulsed(space, copy, kick.pulse, kick.axis) for copy in copies])
+    out[:-INTEGRALS] = turned.ravel()
+    before, after = (readout.means(one[0]) for one in (copies, turned))
+    for name, spins in zip(
+        ("battery_energy", "charger_energy"), plan.experiment.sizes, strict=True
+    ):
+        out[-INTEGRALS + SUPPLIED] += spins * (after[name] - before[name])
+    return out
+
+
+def _watched(plan: _Plan, last: float) -> Array:
+    """When the field is largest, about: within some collective times from the start."""
+    ensembles = plan.experiment.ensembles
+    strength = sum(spins.coupling**2 * spins.number for spins in ensembles)
+    unit = max(1.0 / math.sqrt(strength), 0.25 * plan.kappa / strength)
+    times = 0.25 * unit * np.arange(1.0, WATCHED + 1.0)
+    return times[times < last]
+
+
+def _start(plan: _Plan, space: ModeSpace) -> Array:
+    b, c = plan.battery, plan.charger
+    photons = thermal_field(plan.experiment.nbar, space.most_photons)
+    n = np.flatnonzero(photons)
+    ib, ic, at = (x.ravel() for x in np.indices((b.m.size, c.m.size, n.size)))
+    kets = space.find(
+        np.round(space.jb[0] - b.j[ib]).astype(np.int64),
+        np.round(space.jc[0] - c.j[ic]).astype(np.int64),
+        b.m[ib],
+        c.m[ic],
+        n[at],
+    )
+    place = space.locate(kets, kets)
+    copies = 3 if plan.counts else 1
+    vector = np.zeros(copies * plan.parts * space.size + INTEGRALS)
+    vector[place.position] = b.probability[ib] * c.probability[ic] * photons[n[at]]
+    return vector
+
+
+def _name(plan: _Plan) -> str:
+    return DRIVEN.name if plan.coherent else OVER_IRREPS.name
+
+
+def _refuse(problem: Problem) -> None:
+    plan = _plan(problem)
+    refuse_too_much(plan, _first_bound(plan), problem.times)
+
+
+def _work(problem: Problem) -> Work:
+    plan = _plan(problem)
+    most_photons = _first_bound(plan)
+    unknowns = plan.unknowns(most_photons)
+    return Work(_seconds(plan, most_photons, unknowns, problem.times), BYTES * unknowns)
+
+
+def _without_drive(model: Model) -> tuple[str, ...]:
+    refuse_unequal_spins(model)
+    refuse_many_spins(model)
+    return () if mixes_excitations(experiment_of(model)) else AVAILABLE
+
+
+def _driven(model: Model) -> tuple[str, ...]:
+    refuse_unequal_spins(model)
+    refuse_many_spins(model)
+    return AVAILABLE if mixes_excitations(experiment_of(model)) else ()
+
+
+OVER_IRREPS = Method(
+    name="master equation over irreps with the mode",
+    kind="evolve",
+    offers=_without_drive,
+    why_not=refused_by(_refuse),
+    work=_work,
+    solve=_solved,
+    error="1e-10",
+)
+DRIVEN = Method(
+    name="master equation over irreps with the mode and a drive",
+    kind="evolve",
+    offers=_driven,
+    why_not=refused_by(_refuse),
+    work=_work,
+    solve=_solved,
+    error="1e-9",
+)

@@ -1,0 +1,186 @@
+"""What happens at a resonator one after the other: stretches of time, and pulses between them.
+
+A stretch ends where anything is switched, where a drive has an edge, and where a detuning has
+arrived. All is in the frame of the drives, which have one frequency.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from darkbattery.nvmodel.course import Course
+from darkbattery.nvmodel.experiment import Experiment
+from darkbattery.nvmodel.protocol import (
+    Protocol,
+    Pulse,
+    Stage,
+    begun,
+    courses,
+    endless,
+    simplified,
+)
+from darkbattery.nvmodel.pulse import Drive, spans
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.trajectories.propagate.mode_generator import ModeRates
+from darkbattery.trajectories.propagate.mode_steps import Changing
+
+# of the time constant: of an exponential change e^-37 is left, less than a double resolves
+SETTLED = 37.0
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of time in which nothing is switched.
+
+    Attributes
+    ----------
+    start, length : float
+        s.
+    rates : ModeRates
+    changing : Changing or None
+        A drive or detunings that change within it.
+    """
+
+    start: float
+    length: float
+    rates: ModeRates
+    changing: Changing | None = None
+
+    @property
+    def stop(self) -> float:
+        """The end, s."""
+        return self.start + self.length
+
+    @property
+    def detunings(self) -> list[tuple[float, float, float]]:
+        """Of battery, charger and mode, at the start and at the end."""
+        own = self.rates.detunings
+        if self.changing is None:
+            return [own]
+        shifts = [
+            self.changing.detunings(t)
+            for t in (0.0, 0.0 if self.length == math.inf else self.length)
+        ]
+        return [(own[0] + b, own[1] + c, own[2]) for b, c in shifts]
+
+    @property
+    def strongest_drive(self) -> float:
+        """eta, at most."""
+        if self.changing is None:
+            return self.rates.drive
+        return sum(drive.amplitude for drive in self.changing.drives)
+
+
+@dataclass(frozen=True)
+class Kick:
+    """A pulse at a time, s; `axis` is its azimuth in the frame of the drives."""
+
+    time: float
+    pulse: Pulse
+    axis: float
+
+
+def mixes_excitations(experiment: Experiment) -> bool:
+    """Whether a drive or a rotation makes coherence between excitation numbers."""
+    return bool(_drives(experiment)) or any(
+        isinstance(step, Pulse) and step.rotates for step in experiment.protocol
+    )
+
+
+def _drives(experiment: Experiment) -> tuple[Drive, ...]:
+    found = () if experiment.drive is None else (experiment.drive,)
+    staged = (
+        drive for step in experiment.protocol if isinstance(step, Stage) for drive in step.drives
+    )
+    return (*found, *staged)
+
+
+def _frame(experiment: Experiment) -> float:
+    """Frequency of the drives less that of the resonator, rad/s; refused where there are several.
+
+    Pulses without amplitude have none.
+    """
+    for drive in _drives(experiment):
+        length = drive.start_s + drive.duration_s - drive.start_s
+        if abs(length - drive.duration_s) > 1e-6 * drive.duration_s:
+            text = "too short beside its start for the quantum engine; meanfield has it"
+            raise InputError("drive.duration_s", drive.duration_s, text)
+    found = {drive.detuning_hz for drive in _drives(experiment) if drive.amplitude > 0.0}
+    if len(found) > 1:
+        text = "drives of one frequency here; meanfield has several"
+        raise InputError("drive.detuning_hz", sorted(found), text)
+    return 2.0 * math.pi * found.pop() if found else 0.0
+
+
+def steps_of(experiment: Experiment, last: float) -> list[Stretch | Kick]:
+    """What happens until `last` (s); the final stretch is endless and holds what is read there."""
+    noise = experiment.battery_noise, experiment.charger_noise
+    steps: Protocol = endless(begun(simplified(experiment.stages, *noise), last))
+    frame, now, found = _frame(experiment), 0.0, list[Stretch | Kick]()
+    detunings = iter(courses(steps, experiment.detunings))
+    for step in steps:
+        if isinstance(step, Pulse):
+            found.append(Kick(now, step, step.axis - frame * now))
+            continue
+        drives = step.drives if experiment.drive is None else (experiment.drive,)
+        end = min(step.duration, max(last - now, 0.0))
+        found += _stretches(experiment, step, drives, next(detunings), frame, now, end)
+        now += step.duration
+    final = found[-1]
+    assert isinstance(final, Stretch)
+    return [*found[:-1], replace(final, length=math.inf)]
+
+
+def _stretches(
+    experiment: Experiment,
+    stage: Stage,
+    drives: tuple[Drive, ...],
+    towards: tuple[Course, Course],
+    frame: float,
+    start: float,
+    end: float,
+) -> list[Stretch]:
+    """A stage, cut where its drives and detunings have edges."""
+    edges = {0.0, end}
+    for drive in drives:
+        edges |= {span.start for span in spans(drive, end)}
+    for course in towards:
+        if not course.still:
+            edges.add(course.rise * (SETTLED if course.shape == "exponential" else 1.0))
+    cuts = sorted(edge for edge in edges if 0.0 <= edge <= end)
+    # what begins at the end is read there
+    cuts.append(cuts[-1])
+    found = []
+    for begin, stop in pairwise(cuts):
+        changing = Changing(begin, drives, *towards)
+        still = changing.still_from(begin, stop)
+        eta = changing.drive(0.0) if still else 0.0
+        shift = changing.detunings(0.0) if still else (0.0, 0.0)
+        rates = _rates(experiment, stage, eta, shift, frame)
+        found.append(Stretch(start + begin, stop - begin, rates, None if still else changing))
+    if end < stage.duration:  # the last one read
+        return found
+    return found[:-1]
+
+
+def _rates(
+    experiment: Experiment, stage: Stage, drive: float, shift: tuple[float, float], frame: float
+) -> ModeRates:
+    battery, charger = experiment.battery, experiment.charger
+    assert battery is not None
+    assert charger is not None
+    assert experiment.resonator is not None
+    assert stage.battery_noise is not None
+    assert stage.charger_noise is not None
+    return ModeRates(
+        battery_coupling=battery.coupling if stage.coupled in ("both", "battery") else 0.0,
+        charger_coupling=charger.coupling if stage.coupled in ("both", "charger") else 0.0,
+        battery_detuning=shift[0] - frame,
+        charger_detuning=shift[1] - frame,
+        mode_detuning=-frame,
+        kappa=experiment.resonator.kappa,
+        nbar=experiment.nbar,
+        battery=stage.battery_noise,
+        charger=stage.charger_noise,
+        drive=drive,
+    )

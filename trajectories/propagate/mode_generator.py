@@ -1,0 +1,296 @@
+r"""The master equation of spins at a mode in one stage, as a sparse matrix on a `ModeSpace`.
+
+.. math:: H = \sum_i D_iJ_i^z + D_ca^\dagger a + \sum_i g_i(a^\dagger J_i^-+J_i^+a)
+          + \eta(a^\dagger+a)
+
+with a decay kappa(nbar + 1) of the mode, kappa nbar into it, and noise of single spins. In
+:math:`(-i)^n|n\rangle` couplings and drive are real antisymmetric matrices, so that imaginary parts
+come from detunings alone. Every jump takes a state to at most one other, so that all decay is
+diagonal.
+
+The vector holds the stored elements (their real parts; then, with a detuning, their imaginary
+parts) and behind them four integrals: photons emitted, photons absorbed, excitations lost by single
+spins less those gained, and photons that the drive supplied.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from darkbattery.nvmodel.noise import LocalNoise
+from darkbattery.trajectories.propagate.channels import (
+    SHIFT,
+    Operator,
+    channel_element,
+    channel_strength,
+    total_rate,
+)
+from darkbattery.trajectories.space.angular import lowering_squared
+from darkbattery.trajectories.space.mode_space import ModeSpace
+from darkbattery.trajectories.space.product_space import Located
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+INTEGRALS = 4
+EMITTED, ABSORBED, LOST, SUPPLIED = range(INTEGRALS)
+
+
+@dataclass(frozen=True)
+class ModeRates:
+    """What happens in a stage, in rad/s and per second, in the frame of the drive.
+
+    Attributes
+    ----------
+    battery_coupling, charger_coupling : float
+        g of one spin; 0 of an ensemble that does not see the mode.
+    battery_detuning, charger_detuning, mode_detuning : float
+    kappa, nbar : float
+    battery, charger : LocalNoise
+    drive : float
+        eta; 0 where it changes within the stage.
+    """
+
+    battery_coupling: float
+    charger_coupling: float
+    battery_detuning: float
+    charger_detuning: float
+    mode_detuning: float
+    kappa: float
+    nbar: float
+    battery: LocalNoise
+    charger: LocalNoise
+    drive: float = 0.0
+
+    @property
+    def detunings(self) -> tuple[float, float, float]:
+        """Of battery, charger and mode."""
+        return self.battery_detuning, self.charger_detuning, self.mode_detuning
+
+    @property
+    def raises(self) -> bool:
+        """Whether anything but a drive can raise Q."""
+        thermal = self.kappa * self.nbar
+        return thermal + self.battery.pumping + self.charger.pumping > 0.0
+
+
+class Move(NamedTuple):
+    """An operator that takes each state to at most one other.
+
+    `source` (states,) is where the state of each number comes from, -1 from nowhere, and
+    `amplitude` (states,) with what factor.
+    """
+
+    source: Indices
+    amplitude: Array
+
+
+@dataclass(frozen=True, eq=False)
+class ModeGenerator:
+    """A stage on a space; see the module for the layout of its vectors."""
+
+    space: ModeSpace
+    rates: ModeRates
+    n_battery: int
+    n_charger: int
+    parts: int
+
+    @cached_property
+    def matrix(self) -> Any:
+        """Sparse (CSR) matrix of the elements, all but the integrals."""
+        return self._whole(self._terms(), self._energies())
+
+    @cached_property
+    def emissions(self) -> Any:
+        """Sparse matrix of the photons that leave: what `matrix` has of them as jumps."""
+        down = [move for move, change in self._field_jumps() if change == -1]
+        return self._whole(_jumped(self.space, down), np.zeros(self.space.size))
+
+    @cached_property
+    def driving(self) -> Any:
+        """Sparse matrix of a drive of 1 rad/s."""
+        return self._whole(_commuted(self.space, _driven(self.space, 1.0)), None)
+
+    @cached_property
+    def turning(self) -> tuple[Array, Array]:
+        """What a detuning of 1 rad/s turns each element by: of the battery, and of the charger."""
+        k, (one, two) = self.space.kets, self.space.pairs
+        return k.mb[one] - k.mb[two], k.mc[one] - k.mc[two]
+
+    @cached_property
+    def counting(self) -> Array:
+        """Rates of the integrals as rows over the elements, (4, parts * size)."""
+        r, n = self.rates, self.space.kets.n[self.space.pairs[0]]
+        emission, absorption = r.kappa * (r.nbar + 1.0) * n, r.kappa * r.nbar * (n + 1.0)
+        rows = np.where(self.space.diagonal, [emission, absorption, self._local_loss()], 0.0)
+        whole = np.hstack([rows, np.zeros((3, (self.parts - 1) * self.space.size))])
+        supplied = r.drive * self.supply if r.drive != 0.0 else np.zeros(whole.shape[1])
+        return np.vstack([whole, supplied])
+
+    @cached_property
+    def power(self) -> Array:
+        """d<J_B^z>/dt per battery spin, as a row; a drive has no part in it."""
+        return np.asarray(self.matrix.T @ self.row(self.space.kets.mb / self.n_battery))
+
+    @cached_property
+    def supply(self) -> Array:
+        """Photons per second that a drive of 1 rad/s supplies, as a row."""
+        return np.asarray(self.driving.T @ self.row(self.space.kets.n))
+
+    def row(self, of_states: Array | Indices) -> Array:
+        """The mean of a diagonal operator (states,) as weights of a vector's elements."""
+        weights = np.where(self.space.diagonal, of_states[self.space.pairs[0]], 0.0)
+        return np.concatenate([weights, np.zeros((self.parts - 1) * self.space.size)])
+
+    def _local_loss(self) -> Array:
+        k = self.space.kets
+        lost = np.zeros(k.n.size)
+        for noise, spins, m in self._ensembles():
+            lost += noise.emission * total_rate("-", spins, m)
+            lost -= noise.pumping * total_rate("+", spins, m)
+        return np.asarray(lost[self.space.pairs[0]])
+
+    def _ensembles(self) -> tuple[tuple[LocalNoise, int, Array], ...]:
+        k, r = self.space.kets, self.rates
+        return (r.battery, self.n_battery, k.mb), (r.charger, self.n_charger, k.mc)
+
+    def _energies(self) -> Array:
+        """Frequency of each element in the chosen frame."""
+        k, r = self.space.kets, self.rates
+        of = r.battery_detuning * k.mb + r.charger_detuning * k.mc + r.mode_detuning * k.n
+        one, two = self.space.pairs
+        return np.asarray(of[one] - of[two])
+
+    def _terms(self) -> Iterator[tuple[Located, Array]]:
+        space, r = self.space, self.rates
+        one, two = space.pairs
+        loss = self._decay()
+        yield space.locate(one, two), -0.5 * (loss[one] + loss[two])
+        for of_battery, g in ((True, r.battery_coupling), (False, r.charger_coupling)):
+            if g != 0.0:
+                yield from _commuted(space, _exchanged(space, g, of_battery))
+        if r.drive != 0.0:
+            yield from _commuted(space, _driven(space, r.drive))
+        jumps = [move for move, _ in self._field_jumps()]
+        for (noise, spins, _), of_battery in zip(self._ensembles(), (True, False), strict=True):
+            jumps += _local(space, noise, spins, of_battery)
+        yield from _jumped(space, jumps)
+
+    def _decay(self) -> Array:
+        """Rate at which each state is left by jumps."""
+        k, r = self.space.kets, self.rates
+        # at the bound nothing is absorbed
+        thermal = np.where(k.n < self.space.most_photons, k.n + 1.0, 0.0)
+        decay = r.kappa * ((r.nbar + 1.0) * k.n + r.nbar * thermal)
+        for noise, spins, m in self._ensembles():
+            decay = decay + noise.dephasing * total_rate("z", spins, m)
+            decay = decay + noise.emission * total_rate("-", spins, m)
+            decay = decay + noise.pumping * total_rate("+", spins, m)
+        return np.asarray(decay)
+
+    def _field_jumps(self) -> list[tuple[Move, int]]:
+        """Photons that leave and enter, each with its change of n."""
+        k, r = self.space.kets, self.rates
+        found = []
+        for change, rate, squared in (
+            (-1, r.kappa * (r.nbar + 1.0), k.n + 1.0),
+            (1, r.kappa * r.nbar, 1.0 * k.n),
+        ):
+            if rate > 0.0:
+                source = self.space.find(k.b, k.c, k.mb, k.mc, k.n - change)
+                found.append((Move(source, np.sqrt(rate * squared)), change))
+        return found
+
+    def _whole(self, terms: Iterator[tuple[Located, Array]], turning: Array | None) -> Any:
+        """One sparse matrix of real and imaginary parts."""
+        size, complex_states = self.space.size, self.parts == 2
+        rows, columns, values, mirrored = [], [], [], []
+        for place, coefficient in terms:
+            used = np.flatnonzero(place.valid & (coefficient != 0.0))
+            rows.append(used.astype(np.int32))
+            columns.append(place.position[used].astype(np.int32))
+            values.append(coefficient[used])
+            if complex_states:
+                mirrored.append(np.where(place.flipped[used], -1.0, 1.0) * coefficient[used])
+        if not rows:
+            return sparse.csr_matrix((self.parts * size, self.parts * size))
+        at = (np.concatenate(rows), np.concatenate(columns))
+        real = sparse.csr_matrix((np.concatenate(values), at), shape=(size, size))
+        if not complex_states:
+            return real
+        imaginary = sparse.csr_matrix((np.concatenate(mirrored), at), shape=(size, size))
+        across = sparse.diags(np.zeros(size) if turning is None else turning)
+        return sparse.bmat([[real, across], [-across, imaginary]], format="csr")
+
+
+def _commuted(space: ModeSpace, moves: list[Move]) -> Iterator[tuple[Located, Array]]:
+    """K rho + rho K^T of a real operator K."""
+    one, two = space.pairs
+    for move in moves:
+        yield space.locate(move.source[one], two), move.amplitude[one]
+        yield space.locate(one, move.source[two]), move.amplitude[two]
+
+
+def _jumped(space: ModeSpace, jumps: list[Move]) -> Iterator[tuple[Located, Array]]:
+    """K rho K^T of every jump."""
+    one, two = space.pairs
+    for move in jumps:
+        place = space.locate(move.source[one], move.source[two])
+        yield place, move.amplitude[one] * move.amplitude[two]
+
+
+def _exchanged(space: ModeSpace, coupling: float, of_battery: bool) -> list[Move]:
+    r"""-i g (a^+ J^- + J^+ a) of one ensemble: into n from n - 1, and from n + 1."""
+    k = space.kets
+    j, m = (space.jb[k.b], k.mb) if of_battery else (space.jc[k.c], k.mc)
+    moves = []
+    for step, squared in (
+        (1, k.n * lowering_squared(j, m + 1.0)),
+        (-1, (k.n + 1.0) * lowering_squared(j, m)),
+    ):
+        mb, mc = (k.mb + step, k.mc) if of_battery else (k.mb, k.mc + step)
+        source = space.find(k.b, k.c, mb, mc, k.n - step)
+        moves.append(Move(source, step * coupling * np.sqrt(np.maximum(squared, 0.0))))
+    return moves
+
+
+def _driven(space: ModeSpace, eta: float) -> list[Move]:
+    r"""-i eta (a^+ + a): into n from n - 1, and from n + 1."""
+    k = space.kets
+    return [
+        Move(space.find(k.b, k.c, k.mb, k.mc, k.n - step), step * eta * np.sqrt(photons))
+        for step, photons in ((1, 1.0 * k.n), (-1, k.n + 1.0))
+    ]
+
+
+def _local(space: ModeSpace, noise: LocalNoise, spins: int, of_battery: bool) -> list[Move]:
+    """Noise of single spins of one ensemble; see `trajectories.propagate.channels`."""
+    k = space.kets
+    ladders, which = (space.jb, k.b) if of_battery else (space.jc, k.c)
+    m = k.mb if of_battery else k.mc
+    processes: tuple[tuple[Operator, float], ...] = (
+        ("z", noise.dephasing),
+        ("-", noise.emission),
+        ("+", noise.pumping),
+    )
+    moves = []
+    for operator, rate in processes:
+        if rate == 0.0:
+            continue
+        before = m - SHIFT[operator]
+        for change in (0, -1, 1):
+            # irreps fall with their number: the source j - change is `change` places further on
+            at = which + change
+            known = (at >= 0) & (at < ladders.size)
+            j = ladders[np.where(known, at, 0)]
+            strength = np.sqrt(rate * channel_strength(spins, change, j))
+            t = np.where(known, strength * channel_element(operator, change, j, before), 0.0)
+            b, c = (at, k.c) if of_battery else (k.b, at)
+            mb, mc = (before, k.mc) if of_battery else (k.mb, before)
+            moves.append(Move(space.find(b, c, mb, mc, k.n), t))
+    return moves

@@ -1,0 +1,252 @@
+"""What is read from a state of spins at a mode over irreps."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darkbattery.nvmodel.ergotropy import local_ergotropy
+from darkbattery.nvmodel.experiment import Experiment
+from darkbattery.nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps, total_ergotropy_of_irreps
+from darkbattery.nvmodel.solution import Distribution
+from darkbattery.trajectories.propagate.mode_generator import (
+    ABSORBED,
+    EMITTED,
+    INTEGRALS,
+    LOST,
+    SUPPLIED,
+    ModeGenerator,
+)
+from darkbattery.trajectories.propagate.mode_steps import Changing, changed_by
+from darkbattery.trajectories.reading.bipartition import Bipartition, bipartition_of
+from darkbattery.trajectories.reading.light import in_light_and_joules
+from darkbattery.trajectories.space.angular import lowering_squared
+from darkbattery.trajectories.space.mode_space import ModeSpace
+
+Array = NDArray[np.float64]
+
+# photons and photons emitted below which their ratios are not known to six digits
+FEWEST_PHOTONS, FEWEST_EMITTED = 1e-3, 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class ModeReadout:
+    """What the states of one space are read by, for all stages."""
+
+    space: ModeSpace
+    n_battery: int
+    n_charger: int
+
+    @cached_property
+    def irreps(self) -> Irreps:
+        """Of the battery."""
+        return Irreps(self.n_battery, self.space.jb)
+
+    @cached_property
+    def _operators(self) -> Array:
+        """Diagonal operators: battery, charger, photons, n(n - 1), the highest photon number."""
+        k = self.space.kets
+        of = (
+            k.mb / self.n_battery,
+            k.mc / self.n_charger,
+            k.n,
+            k.n * (k.n - 1.0),
+            1.0 * (k.n == self.space.most_photons),
+        )
+        at = self._probabilities
+        return np.array(of)[:, self.space.pairs[0][at]]
+
+    @cached_property
+    def _probabilities(self) -> NDArray[np.int64]:
+        return np.flatnonzero(self.space.diagonal)
+
+    def means(self, state: Array) -> dict[str, float]:
+        """Means that are linear in a state (parts, size)."""
+        found = self._operators @ state[0, self._probabilities]
+        names = ("battery_energy", "charger_energy", "photons", "pairs", "top")
+        means = dict(zip(names, map(float, found), strict=True))
+        means["battery_energy"] += 0.5
+        means["charger_energy"] += 0.5
+        return means
+
+    @cached_property
+    def _battery_places(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Elements with equal charger and field, and where they stand in `irreps`."""
+        k, (one, two) = self.space.kets, self.space.pairs
+        at = np.flatnonzero((k.n[one] == k.n[two]) & (k.mc[one] == k.mc[two]))
+        jb, begin = self.space.jb[k.b], self.irreps.offsets[k.b]
+        place = begin + np.round(k.mb + jb).astype(np.int64)
+        return at, place[one[at]], place[two[at]]
+
+    def battery(self, state: Array) -> NDArray[np.complex128]:
+        """The battery's state over all |j, m>, in the order of `irreps`."""
+        at, one, two = self._battery_places
+        values = state[0, at] + (1j * state[1, at] if len(state) == 2 else 0.0j)
+        size = self.irreps.j.size
+        rho = np.zeros((size, size), dtype=np.complex128)
+        np.add.at(rho, (one, two), values)
+        other = one != two
+        np.add.at(rho, (two[other], one[other]), np.conj(values[other]))
+        return rho
+
+    def populations(self, state: Array) -> Array:
+        """Probabilities of the battery's |j, m>, in the order of `irreps`."""
+        at, one, two = self._battery_places
+        own = one == two
+        found = np.bincount(one[own], state[0, at[own]], self.irreps.j.size)
+        return np.asarray(found, dtype=float)
+
+    def eigenvalues(self, rho: NDArray[np.complex128]) -> Array:
+        """Those of each irrep, at its places in `irreps`."""
+        ends = self.irreps.offsets
+        parts = [np.linalg.eigvalsh(rho[a:b, a:b]) for a, b in pairwise(ends)]
+        return np.maximum(np.concatenate(parts), 0.0)
+
+    def turned(self, rho: NDArray[np.complex128]) -> float:
+        """|<sigma^->| of a spin of the battery, twice: the part of its Bloch vector across."""
+        lowering = np.sqrt(lowering_squared(self.irreps.j, self.irreps.m))[1:]
+        same = np.diff(self.irreps.irrep) == 0
+        return 2.0 * abs(np.diagonal(rho, -1)[same] @ lowering[same]) / self.n_battery
+
+    @cached_property
+    def across(self) -> Bipartition:
+        """Battery against charger, the field traced out."""
+        return bipartition_of(self.space, with_field=False)
+
+    @cached_property
+    def against_rest(self) -> Bipartition:
+        """Battery against charger and field."""
+        return bipartition_of(self.space, with_field=True)
+
+
+@dataclass(eq=False)
+class ModeReadings:
+    """Values collected over the output times."""
+
+    experiment: Experiment
+    names: tuple[str, ...]
+    readout: ModeReadout
+    thermal_photons: float
+    found: dict[str, list[float]] = field(default_factory=dict)
+    populations: list[Array] = field(default_factory=list)
+    levels: list[Array] = field(default_factory=list)
+
+    def add(
+        self, generator: ModeGenerator, vector: Array, changing: Changing | None, since: float
+    ) -> None:
+        """Read one more output time, `since` the start of a stretch."""
+        space, parts = self.readout.space, generator.parts
+        size = parts * space.size
+        elements = vector[:size]
+        state = elements.reshape(parts, -1)
+        counted = vector[-INTEGRALS:]
+        means = self.readout.means(state)
+        means |= {
+            "power": float(generator.power @ elements),
+            "emitted_photons": counted[EMITTED],
+            "absorbed_photons": counted[ABSORBED],
+            "local_loss": counted[LOST],
+            "supplied": counted[SUPPLIED],
+        }
+        if vector.size > size + INTEGRALS:
+            once, twice = vector[size:-INTEGRALS].reshape(2, parts, -1)[:, 0]
+            means["counted"] = float(once[space.diagonal].sum())
+            means["counted_squared"] = float(twice[space.diagonal].sum())
+        self._entanglement(
+            generator, elements, changed_by(generator, elements, changing, since), means
+        )
+        self._work(state, means)
+        for name, value in means.items():
+            self.found.setdefault(name, []).append(value)
+
+    def _entanglement(
+        self, generator: ModeGenerator, elements: Array, more: Array, means: dict[str, float]
+    ) -> None:
+        state = elements.reshape(generator.parts, -1)
+        if "entanglement_rate" in self.names:
+            moved = (generator.matrix @ elements + more).reshape(generator.parts, -1)
+            value, rate = self.readout.across.log_negativity_and_rate(state, moved)
+            means["log_negativity"], means["entanglement_rate"] = value, rate
+        elif "log_negativity" in self.names:
+            means["log_negativity"] = self.readout.across.log_negativity(state)
+        if "log_negativity_rest" in self.names:
+            means["log_negativity_rest"] = self.readout.against_rest.log_negativity(state)
+
+    def _work(self, state: Array, means: dict[str, float]) -> None:
+        """Populations, and what coherence between energies adds to the work."""
+        populations = self.readout.populations(state)
+        self.populations.append(populations)
+        z = 2.0 * means["battery_energy"] - 1.0
+        if self.readout.space.coherent:
+            rho = self.readout.battery(state)
+            self.levels.append(self.readout.eigenvalues(rho))
+            length = float(np.hypot(self.readout.turned(rho), z))
+            means["ergotropy_local"] = 0.5 * (length + z)
+        else:
+            self.levels.append(populations)
+            means["ergotropy_local"] = float(local_ergotropy(np.array(means["battery_energy"])))
+        means["ergotropy_rotation"] = means["ergotropy_local"]
+
+    def values(self) -> dict[str, Array]:
+        """All that was asked for, over time."""
+        found = {name: np.array(values) for name, values in self.found.items()}
+        battery, charger = self.experiment.sizes
+        for name, line in in_light_and_joules(self.experiment).items():
+            found[name] = line.at(found[line.of])
+        held = battery * found["battery_energy"] + charger * found["charger_energy"]
+        held = held + found["photons"] + found["emitted_photons"] - found["absorbed_photons"]
+        held = held + found["local_loss"] - found["supplied"]
+        found["excitation_balance"] = (held - self._at_first()) / (battery + charger)
+        found["open_work"] = found["battery_energy"] - self.experiment.thermal_energy
+        found |= self._from_populations(found["battery_energy"])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            n = found["photons"]
+            found["g2_zero"] = np.where(n >= FEWEST_PHOTONS, found["pairs"] / n**2, np.nan)
+            if "counted" in found:
+                mean = found["counted"]
+                variance = found["counted_squared"] - mean**2
+                found["emitted_photons_variance"] = variance
+                found["fano_factor"] = np.where(mean > FEWEST_EMITTED, variance / mean, np.nan)
+        return {name: found[name] for name in self.names}
+
+    def _at_first(self) -> float:
+        """Excitations at the start, with the thermal photons that are held."""
+        nbar = self.experiment.nbar
+        ensembles = self.experiment.ensembles
+        up = sum(0.5 * one.number * (1.0 + one.inversion(nbar)) for one in ensembles)
+        return up + self.thermal_photons
+
+    def _from_populations(self, energy: Array) -> dict[str, Array]:
+        irreps, populations = self.readout.irreps, np.array(self.populations)
+        levels, found = np.array(self.levels), {}
+        # the work of a state is its energy less that of its eigenvalues, and theirs
+        more = energy - levels @ irreps.level
+        if not self.readout.space.coherent:
+            more = np.zeros_like(energy)
+        if "ergotropy" in self.names:
+            found["ergotropy"] = more + ladder_ergotropy_of_irreps(irreps, levels)
+        if "ergotropy_total" in self.names:
+            found["ergotropy_total"] = more + total_ergotropy_of_irreps(irreps, levels)
+        if "energy_variance" in self.names:
+            excited = irreps.by_excitations(populations)
+            spread = np.arange(excited.shape[1]) / self.readout.n_battery - energy[:, None]
+            found["energy_variance"] = np.asarray((excited * spread**2).sum(axis=1))
+        return found
+
+    def distributions(self) -> dict[str, Distribution]:
+        """Over the battery's excitations, and over its irreps."""
+        irreps, populations = self.readout.irreps, np.array(self.populations)
+        excitations = np.arange(self.readout.n_battery + 1.0)
+        what = "battery excitations m_B + N_B/2"
+        found = {
+            "populations": Distribution.of_values(
+                what, excitations, irreps.by_excitations(populations)
+            )
+        }
+        if irreps.ladders.size > 1:
+            found["irreps"] = Distribution.of_values(
+                "battery irrep j_B", irreps.ladders, irreps.by_ladder(populations)
+            )
+        return found
