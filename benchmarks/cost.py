@@ -32,6 +32,7 @@ from threadpoolctl import threadpool_limits
 
 from darkbattery import meanfield, trajectories
 from darkbattery.nvmodel import CollectiveBattery, InputError, Solution
+from darkbattery.nvmodel.numbers import with_unit
 from darkbattery.trajectories.space.angular import coupled_basis
 
 SIZES = [1, 10, 100, 1000, 10**4, 10**5, 10**6, 10**9, 10**12, 10**15]
@@ -199,7 +200,7 @@ def warm_up(floor: Floor) -> None:
 
 def print_row(series: Series, ratio: float, row: dict[int, Point]) -> None:
     """A line of the table."""
-    cells = [f"{row[n].seconds:.2g}" if n in row else "" for n in SIZES]
+    cells = [with_unit(row[n].seconds, "s", digits=2) if n in row else "" for n in SIZES]
     print(
         f"| {series.name} | {series.nbar:g} | {ratio:g} | " + " | ".join(cells) + " |", flush=True
     )
@@ -208,7 +209,8 @@ def print_row(series: Series, ratio: float, row: dict[int, Point]) -> None:
 def draw(found: dict[tuple[Series, float], dict[int, Point]], path: str) -> None:
     """A panel for each series; the floor dotted."""
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
-        figure, grid = plt.subplots(2, 4, figsize=(12.0, 5.6), layout="constrained", sharey=True)
+        # two abreast: its letters can still be read on a telephone
+        figure, grid = plt.subplots(4, 2, figsize=(5.6, 8.4), layout="constrained", sharey=True)
         colours = sns.color_palette("colorblind", len(RATIOS))
         for axis, series in zip(grid.flat, ALL, strict=False):
             for colour, ratio in zip(colours, RATIOS, strict=True):
@@ -218,8 +220,9 @@ def draw(found: dict[tuple[Series, float], dict[int, Point]], path: str) -> None
                 axis.loglog(n_b, [p.floor for p in row.values()], ":", color=colour)
             axis.set_title(f"{series.name}, $\\bar n$ = {series.nbar:g}")
             axis.set_xlabel("$N_B$")
-        grid[0, 0].set_ylabel("processor time a call (s)")
-        grid[1, 0].set_ylabel("processor time a call or run (s)")
+        for axis, series in zip(grid[:, 0], ALL[::2], strict=True):
+            work = "call" if series.measure not in (jumps, wigner) else "run"
+            axis.set_ylabel(f"seconds a {work}")
         key = grid.flat[-1]
         key.set_axis_off()
         for colour, ratio in zip(colours, RATIOS, strict=True):
@@ -241,7 +244,7 @@ def main() -> None:
         f"{floor.logarithm * 1e9:.2f} ns, one multiplication and addition "
         f"{floor.multiply_add * 1e9:.2f} ns"
     )
-    print("seconds a call (averages) or a run (single runs, truncated Wigner)")
+    print("time a call (averages) or a run (single runs, truncated Wigner)")
     print("| work | nbar | R | " + " | ".join(f"{n:.0e}" for n in SIZES) + " |")
     print("|---" * (3 + len(SIZES)) + "|")
     found = {}

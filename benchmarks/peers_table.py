@@ -18,6 +18,8 @@ import numpy as np
 import seaborn as sns
 from contest import Line
 
+from darkbattery.runs.typeset import typeset
+
 PACKAGES = ("darkbattery", "numpy", "scipy", "numba", "qutip", "dynamiqs", "jax")
 NOT_EXPRESSED = (
     "pibs 0.1 has no line: its terms are a lossy mode, its coupling to one ensemble of identical\n"
@@ -51,7 +53,7 @@ def table(lines: list[Line]) -> str:
         seconds = f"{statistics.median(line.seconds):.3g}" if line.seconds else ""
         failed = f"{line.failed} of {line.calls}" if line.failed else str(line.failed)
         cells = [line.work.title, line.solver, seconds, spread(line.ratios), failed, _apart(line)]
-        rows.append("| " + " | ".join(cells) + " |")
+        rows.append("| " + " | ".join(map(typeset, cells)) + " |")
     return "\n".join(rows)
 
 
@@ -115,7 +117,7 @@ def draw(lines: list[Line], path: Path) -> None:
     names = list(dict.fromkeys(line.solver for line in peers))
     colours = dict(zip(names, sns.color_palette("colorblind", len(names)), strict=True))
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
-        figure, axis = plt.subplots(figsize=(8.0, 0.4 * len(titles) + 1.0), layout="constrained")
+        figure, axis = plt.subplots(figsize=(5.6, 0.4 * len(titles) + 1.8), layout="constrained")
         for line in peers:
             rivals = [one for one in peers if one.work is line.work]
             row = titles.index(line.work.title) + 0.16 * (
@@ -131,7 +133,7 @@ def draw(lines: list[Line], path: Path) -> None:
         axis.set_xlabel("seconds over ours")
         axis.set_yticks(range(len(titles)), titles)
         axis.set_ylim(len(titles) - 0.5, -0.5)
-        axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+        figure.legend(loc="outside lower center", ncols=3, frameon=False)
         sns.despine(figure)
         path.parent.mkdir(exist_ok=True)
         figure.savefig(path, dpi=150)

@@ -7,6 +7,8 @@ from typing import Any
 from docutils import nodes
 from jinja2.sandbox import SandboxedEnvironment
 from numpydoc import docscrape_sphinx
+from sphinx import addnodes
+from sphinx.application import Sphinx
 
 project = "darkbattery"
 author = "The darkbattery developers"
@@ -61,13 +63,11 @@ def _bars_as_text(
 def _no_words_of_builtins(
     app: object, what: str, name: str, thing: object, options: object, lines: list[str]
 ) -> None:
-    """A constant's value instead of how a tuple is made; nothing for fields of named tuples."""
+    """A constant's value instead of how a tuple is made."""
     said = "\n".join(lines).strip()
     of_type = (inspect.getdoc(type(thing)) or "").partition("\n")[0]
     if type(thing).__module__ == "builtins" and of_type and said.startswith(of_type):
         lines[:] = [f"``{thing!r}``", ""]
-    if said.startswith("Alias for field number"):
-        lines.clear()
 
 
 MANY_COLUMNS = 3
@@ -100,6 +100,32 @@ def _name_cells(app: object, document: nodes.document, page: str) -> None:
                     cell[0].insert(0, nodes.inline("", "", *content, classes=["column-name"]))
 
 
+def _no_addresses(app: object, document: nodes.document) -> None:
+    """A constant that holds functions is told by what is said of it, not by where they lie."""
+    for value in list(document.findall(addnodes.desc_annotation)):
+        if "<function" in value.astext() or " object at 0x" in value.astext():
+            value.parent.remove(value)
+
+
+def _images_open(app: object, document: nodes.document, page: str) -> None:
+    """A figure opens by itself, whole, where it is clicked: on a narrow screen it is small."""
+    for image in list(document.findall(nodes.image)):
+        if isinstance(image.parent, nodes.reference) or not isinstance(app, Sphinx):
+            continue
+        name = app.env.images[image["uri"]][1]
+        depth = "../" * page.count("/")
+        link = nodes.reference("", "", refuri=f"{depth}_images/{name}", classes=["whole-image"])
+        image.replace_self(link)
+        link += image
+
+
+def _skip_fields(
+    app: object, what: str, name: str, thing: object, skip: bool, options: object
+) -> bool | None:
+    """Fields of named tuples stand in the class's own list, with what they are."""
+    return True if type(thing).__name__ == "_tuplegetter" else None
+
+
 def _one_template() -> None:
     """Numpydoc would compile its template again for each of thousands of docstrings."""
     kept: list[SandboxedEnvironment] = []
@@ -116,6 +142,9 @@ def setup(app: Any) -> None:
     """Called by Sphinx."""
     _one_template()
     app.connect("doctree-read", _own_equations)
+    app.connect("doctree-read", _no_addresses)
     app.connect("doctree-resolved", _name_cells)
+    app.connect("doctree-resolved", _images_open)
+    app.connect("autodoc-skip-member", _skip_fields)
     app.connect("autodoc-process-docstring", _no_words_of_builtins)
     app.connect("autodoc-process-docstring", _bars_as_text)

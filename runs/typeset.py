@@ -24,7 +24,7 @@ _SYMBOL = re.compile(
     (?P<mean><[^<>\s](?:[^<>|]*[^<>\s|])?>(?:/N_[BC]|\^2)?) |
     (?P<ket>\|[JMjm\d][\w,\s+-]*>) |
     (?P<jump>\bJ(?:_[BC])?\^[z+-](?![\w])) |
-    (?P<index>\bd?[A-Za-z]_(?:[A-Za-z]|\d|max|{"|".join(_WORDS)})\b(?![_/]\d)) |
+    (?P<index>\bd?[A-Za-z]_(?:[A-Za-z]|\d|max|{"|".join(_WORDS)})\b(?![_/]\d)(?:/dT\b)?) |
     (?P<occupation>\bnbar\b) |
     (?P<greek>\bgamma\ t\b|\b(?:{_GREEK})\b) |
     (?P<deviation>\bsd\ [EW]\b) |
@@ -34,7 +34,6 @@ _SYMBOL = re.compile(
 )
 _GAMMA = {"gamma": r"\gamma ", "γ": r"\gamma "}
 _OPEN, _CLOSE = "\x02", "\x03"  # of a formula, until neighbours are joined
-_ERROR = re.compile(r"(\d\.(\d+))\(0\.(0*)(\d+)\)")
 
 
 def typeset(text: str) -> str:
@@ -42,8 +41,10 @@ def typeset(text: str) -> str:
 
     >>> print(typeset("E_ss at N_B >= 2, R = 5, T = 0"))
     $E_{\mathrm{ss}}$ at $N_B$ >= 2, $R$ = 5, $T$ = 0
-    >>> print(typeset("<J_B^z>/N_B to 1e-13; 3.1e-15; -0.9984(0.0008); `N_B`"))
+    >>> print(typeset("<J_B^z>/N_B to 1e-13; 3.1e-15; -0.9984(8); `N_B`"))
     $\langle J_B^z\rangle/N_B$ to $10^{-13}$; $3.1\times10^{-15}$; -0.9984(8); `N_B`
+    >>> print(typeset("dE_ss/dT, E_B/N_B"))
+    $dE_{\mathrm{ss}}/dT$, $E_B/N_B$
     >>> print(typeset("<J^+ J^->^2"))
     $\langle J^+J^-\rangle^2$
     >>> print(typeset("1/((N_C - N_B) gamma), sqrt(N)"))
@@ -51,7 +52,6 @@ def typeset(text: str) -> str:
     >>> print(typeset("[-(3n̄+1)γ - iω] ρ24; 1/gamma, k_B T/(hbar omega)"))
     $[-(3\bar n+1)\gamma  - i\omega ] \rho_{24}$; $1/\gamma$, $k_B\,T$/($\hbar\omega$)
     """
-    text = _ERROR.sub(_error_in_last_digits, text)
     # odd pieces are code, mathematics, addresses or marks
     pieces = re.split(
         r"(!\[[^\]]*\]\([^)]*\)|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|\]\([^)]*\)|<!--.*?-->)",
@@ -68,11 +68,6 @@ def _joined(text: str) -> str:
     text = text.replace(f"{_CLOSE}/{_OPEN}", "/")
     text = re.sub(rf"(?<![\w.^])(\d+)/{_OPEN}", rf"{_OPEN}\1/", text)
     return text.replace(_OPEN, "$").replace(_CLOSE, "$")
-
-
-def _error_in_last_digits(found: re.Match[str]) -> str:
-    value, places, zeros, error = found.groups()
-    return f"{value}({error})" if len(places) == len(zeros) + len(error) else found[0]
 
 
 def _set(found: re.Match[str]) -> str:
@@ -112,8 +107,10 @@ def _mean(text: str) -> str:
 
 
 def _index(text: str) -> str:
-    letter, below = text.split("_")
-    return f"{letter}_{{{_SUBSCRIPT[below]}}}" if below in _SUBSCRIPT else f"{letter}_{below}"
+    letter, _, below = text.partition("_")
+    below, over, rest = below.partition("/")
+    below = f"{{{_SUBSCRIPT[below]}}}" if below in _SUBSCRIPT else below
+    return f"{letter}_{below}{over}{rest}"
 
 
 def _rate(text: str) -> str:

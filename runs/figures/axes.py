@@ -31,13 +31,16 @@ def prefixed(largest: float, unit: str) -> tuple[float, str]:
     (1.0, 'ħω')
     >>> prefixed(2.5e6, "/s")
     (1e-06, 'MHz')
+    >>> prefixed(1e23, "/s")  # beyond all prefixes
+    (1.0, 'Hz')
     """
     if unit == "/s":
         unit = "Hz"
     if unit not in ("s", "J", "W", "Hz") or not 0.0 < largest < np.inf:
         return 1.0, unit
     power = int(3 * np.floor(np.log10(largest) / 3.0 + 1e-9))
-    power = min(max(power, min(PREFIXES)), max(PREFIXES))
+    if power not in PREFIXES:
+        return 1.0, unit  # as nvmodel.numbers.with_unit writes it
     return float(f"1e{-power}"), PREFIXES[power] + unit
 
 
@@ -116,10 +119,12 @@ def legend_below(figure: Figure, entries: Mapping[str, Artist]) -> None:
     if not entries:
         return
     longest = max(map(len, entries)) + 6  # the line before it
+    most = max(1, min(len(entries), 6, int(14.0 * figure.get_figwidth() / longest)))
+    lines = -(-len(entries) // most)
     figure.legend(
         list(entries.values()),
         list(entries),
         loc="outside lower center",
-        ncols=max(1, min(len(entries), 6, int(14.0 * figure.get_figwidth() / longest))),
+        ncols=-(-len(entries) // lines),  # columns are filled first: as few as there need be
         frameon=False,
     )

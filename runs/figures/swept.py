@@ -1,6 +1,6 @@
 """Against the swept field: values at the end, steady ones, peaks and when they are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from darkbattery.nvmodel.observables import in_words
 from darkbattery.runs.figures.axes import (
@@ -34,6 +34,7 @@ from darkbattery.runs.units import CHOSEN, OWN_NOTE, clock, unit_of
 MOST_PANELS = 12
 MOST_CURVES = 24
 MOST_MARKED = 40  # points of a curve that get a marker
+TICK_LETTERS = 26  # of all ticks below a panel, side by side
 FEW_NAMES = 8  # values without an order whose names stand level below the axis
 
 
@@ -195,6 +196,16 @@ def _draw_curve(
     )  # fmt: skip
 
 
+def _log_ticks(axis: Axes, values: Sequence[float]) -> None:
+    """Few values are the ticks themselves; else decades, as plain numbers where they are short."""
+    names = [shown(value) for value in values]
+    if sum(len(name) + 1 for name in names) <= TICK_LETTERS:
+        axis.set_xticks([float(value) for value in values], names)
+        axis.xaxis.set_minor_locator(NullLocator())
+    elif 1e-3 <= min(values) and max(values) < 1e6:
+        axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+
+
 def _x_axis(axis: Axes, field: str, values: tuple[Any, ...], numbers: bool) -> None:
     axis.set_xlabel(field)
     if not field:
@@ -207,6 +218,7 @@ def _x_axis(axis: Axes, field: str, values: tuple[Any, ...], numbers: bool) -> N
     if numbers:
         if logarithmic(np.array(values, dtype=float)):
             axis.set_xscale("log")
+            _log_ticks(axis, values)
         elif all(float(value).is_integer() for value in values):
             axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         return

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from darkbattery.nvmodel.numbers import with_error
 from darkbattery.runs.studies.paper.evidence import Evidence
 
 Array = NDArray[np.float64]
@@ -67,7 +68,7 @@ class PowerLaw:
     error: float
 
     def __str__(self) -> str:
-        return f"{self.exponent:.4f}({max(self.error, 1e-4):.4f})"
+        return with_error(self.exponent, max(self.error, 1e-4))
 
 
 def judged(holds: bool, within_limits: bool = False) -> Verdict:
@@ -85,7 +86,7 @@ def power_law(x: ArrayLike, y: ArrayLike) -> PowerLaw:
     """Fit of a power law.
 
     >>> str(power_law([1, 2, 4], [3, 6, 12]))
-    '1.0000(0.0001)'
+    '1.00000(10)'
     """
     fit = stats.linregress(np.log(np.asarray(x, float)), np.log(np.asarray(y, float)))
     return PowerLaw(float(fit.slope), float(fit.stderr))

@@ -143,7 +143,8 @@ def rich_numbers(table: pd.DataFrame, title: str, fixed: int = 1) -> Fitted:
 
 def _broken(heading: str) -> str:
     """A heading in lines of about ten letters."""
-    return "\n".join(wrap(heading, 12, break_long_words=False))
+    kept = heading.replace(" = ", "\u00a0=\u00a0")  # what an equation says is not torn apart
+    return "\n".join(wrap(kept, 12, break_long_words=False)).replace("\u00a0", " ")
 
 
 def save_table(table: pd.DataFrame, folder: Path, name: str) -> None:

@@ -23,7 +23,8 @@ from darkbattery.runs.world import rank_of, size_of
 
 FIGURES, TABLES, RESULTS, RECORD = "figures", "tables", "results", "regimes.json"
 PRINTED = {
-    "usable": "N from which the error stays below 20 / 5 / 1 %, at R = 2 and 5, nbar = 0 and 0.5",
+    "usable": "Spins N = N_B + N_C from which the error stays below 20 / 5 / 1 %, "
+    "at R = 2 and 5, nbar = 0 and 0.5",
     "stages": "The same for the battery's energy, by stage of the charging",
     "laws": "Exponents in N",
 }

@@ -19,6 +19,7 @@ from darkbattery.runs.studies.regimes.evidence import Evidence
 from darkbattery.runs.studies.regimes.tables import METHODS
 
 LEAST, MOST = 1e-4, 0.3  # errors shown, as shares of the final energy
+DARK = 0.03  # from this error on the map is dark
 FROM_HALF = np.linspace(-8.0, 15.0, 185)  # stage less that of half the final energy
 
 
@@ -46,7 +47,13 @@ def draw_map(evidence: Evidence) -> Figure:
         for axis in grid[-1]:
             axis.set_xlabel(r"$(N_C-N_B)\gamma\,(t-t_{1/2})$")
         assert mesh is not None
-        figure.colorbar(mesh, ax=grid, label="error of $E_B$ over its final value", shrink=0.6)
+        bar = figure.colorbar(mesh, ax=grid, label="error of $E_B$ over its final value", shrink=0.6)
+        for level in LEVELS:  # the contours, with what they are of
+            bar.ax.axhline(level, color=_line(level), lw=0.8)
+            bar.ax.text(
+                -0.2, level, f"{100 * level:g} %", ha="right", va="center", fontsize="small",
+                transform=bar.ax.get_yaxis_transform(),
+            )  # fmt: skip
     return figure
 
 
@@ -103,6 +110,11 @@ def _draw_panel(axis: Axes, curves: pd.DataFrame) -> QuadMesh:
     mesh.set_rasterized(True)
     if error.min() < LEVELS[0] and error.max() > LEVELS[-1]:
         levels = sorted(level for level in LEVELS if level < error.max())
-        lines = axis.contour(FROM_HALF, sizes, error, levels=levels, colors="0.1", linewidths=0.7)
-        axis.clabel(lines, fmt=lambda level: f"{100 * level:g} %", fontsize="x-small")
+        colours = [_line(level) for level in levels]
+        axis.contour(FROM_HALF, sizes, error, levels=levels, colors=colours, linewidths=0.8)
     return mesh
+
+
+def _line(level: float) -> str:
+    """A colour that is seen on the map's own at that error."""
+    return "black" if level < DARK else "white"

@@ -89,4 +89,17 @@ def fitted(law: Law, evidence: Evidence, ratio: float, nbar: float) -> PowerLaw:
 
 
 def _span(law: Law) -> str:
-    return f"{law.least:g} to {'1e16' if np.isinf(law.most) else f'{law.most:g}'}"
+    most = "1e16" if np.isinf(law.most) else size_text(law.most)
+    return f"{size_text(law.least)} to {most}"
+
+
+def size_text(spins: float) -> str:
+    """A number of spins, such as ``300``, ``6e6``.
+
+    >>> size_text(9_999_999_999_999_996), size_text(6000), size_text(3_000_000)
+    ('1e16', '6000', '3e6')
+    """
+    if spins < 1e5:
+        return f"{spins:.0f}"
+    mantissa, exponent = f"{spins:.1e}".split("e")
+    return f"{float(mantissa):g}e{int(exponent)}"

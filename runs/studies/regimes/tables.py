@@ -6,7 +6,7 @@ import pandas as pd
 
 from darkbattery.runs.studies.regimes.errors import LEVELS, STAGES, stage_errors, usable_from
 from darkbattery.runs.studies.regimes.evidence import Evidence
-from darkbattery.runs.studies.regimes.laws import laws_table
+from darkbattery.runs.studies.regimes.laws import laws_table, size_text
 
 METHODS = {
     "second": "second order (modal run)",
@@ -110,7 +110,7 @@ def _models(evidence: Evidence) -> Iterator[tuple[dict[str, str], float, pd.Data
     """The models shown: their names as columns, (N_C - N_B), and their differences."""
     for (ratio, nbar, size), here in evidence.differences.groupby(["ratio", "nbar", "n_battery"]):
         if size in SHOWN_SIZES:
-            name = {"R": f"{ratio:g}", "nbar": f"{nbar:g}", "N": _size(here["spins"].iloc[0])}
+            name = {"R": f"{ratio:g}", "nbar": f"{nbar:g}", "N": size_text(here["spins"].iloc[0])}
             yield name, (ratio - 1.0) * size, here
 
 
@@ -124,7 +124,7 @@ def dark_table(evidence: Evidence) -> pd.DataFrame:
             continue
         by_method = here.set_index("method")
         lack = 1.0 - float(by_method.loc["second", "end"])
-        row = {"R": f"{ratio:g}", "nbar": f"{nbar:g}", "N": _size(here["spins"].iloc[0])}
+        row = {"R": f"{ratio:g}", "nbar": f"{nbar:g}", "N": size_text(here["spins"].iloc[0])}
         row["1 - E exact"] = f"{lack:.4g}"
         for method in ("second", "wigner"):
             row[method] = f"{-100.0 * by_method.loc[method, 'end_difference'] / lack:+.2g} %"
@@ -140,15 +140,15 @@ def distances_table(evidence: Evidence) -> pd.DataFrame:
     for _, row in evidence.distances.iterrows():
         if row["from"] != "runs":
             continue
-        burst = row["distribution"] == "burst_time"
-        scale = (row["ratio"] - 1.0) * row["n_battery"] if burst else 1.0
+        timed = row["distribution"] in ("burst_time", "peak_emission_time")
+        scale = (row["ratio"] - 1.0) * row["n_battery"] if timed else 1.0
         name = str(row["distribution"]).replace("_", " ")
         rows.append(
             {
-                "distribution": f"{name} (s)" if burst else name,
+                "distribution": f"{name} (s)" if timed else name,
                 "R": f"{row['ratio']:g}",
                 "nbar": f"{row['nbar']:g}",
-                "N": _size(row["spins"]),
+                "N": size_text(row["spins"]),
                 "mean, jumps": f"{scale * row['mean']:.5g}",
                 "mean, Wigner": f"{scale * row['mean_compared']:.5g}",
                 "spread, jumps": f"{scale * row['deviation']:.3g}",
@@ -184,16 +184,4 @@ def _thresholds(part: pd.DataFrame, measure: str, levels: Sequence[float] = LEVE
     if not len(part) or part[measure].isna().all():
         return "not available"
     found = [usable_from(part, measure, level) for level in levels]
-    return " / ".join(NEVER if n is None else _size(n) if n else ANY for n in found)
-
-
-def _size(spins: float) -> str:
-    """Such as ``300``, ``6e6``.
-
-    >>> _size(9_999_999_999_999_996), _size(6000), _size(3_000_000)
-    ('1e16', '6000', '3e6')
-    """
-    if spins < 1e5:
-        return f"{spins:.0f}"
-    mantissa, exponent = f"{spins:.1e}".split("e")
-    return f"{float(mantissa):g}e{int(exponent)}"
+    return " / ".join(NEVER if n is None else size_text(n) if n else ANY for n in found)
