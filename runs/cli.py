@@ -100,7 +100,9 @@ def described(command: Callable[..., None]) -> tuple[str, str]:
     else:
         lines = " ".join(examples.split()).split(";")
     shown = [line.strip() for line in lines if line.strip()]
-    return text.strip(), "\n\n".join(["Examples:", *shown]) if shown else ""
+    # a paragraph is one line: the help breaks it where the terminal ends
+    text = "\n\n".join(" ".join(part.split()) for part in text.strip().split("\n\n"))
+    return text, "\n\n".join(["Examples:", *shown]) if shown else ""
 
 
 def on_rank_0(command: Callable[..., None]) -> Callable[..., None]:

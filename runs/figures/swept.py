@@ -202,7 +202,7 @@ def _log_ticks(axis: Axes, values: Sequence[float]) -> None:
     if sum(len(name) + 1 for name in names) <= TICK_LETTERS:
         axis.set_xticks([float(value) for value in values], names)
         axis.xaxis.set_minor_locator(NullLocator())
-    elif 1e-3 <= min(values) and max(values) < 1e6:
+    elif min(values) >= 1e-3 and max(values) < 1e6:
         axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
 
 

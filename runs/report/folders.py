@@ -15,6 +15,7 @@ from rich.text import Text
 
 from darkbattery.runs.compare.tables import DIFFERENCES, tables
 from darkbattery.runs.plan.table import regime_listing, sensitivity_listing, summary_listing
+from darkbattery.runs.regimes.tables import HEADINGS, in_a_sentence
 from darkbattery.runs.report.mathematics import set_html
 from darkbattery.runs.report.tables import tables_html
 
@@ -110,19 +111,25 @@ def _claim(row: dict[str, Any]) -> str:
 
 
 def _regimes(folder: Path, record: dict[str, Any]) -> Told:
-    parts = []
-    for path in sorted((folder / "tables").glob("*.parquet")):
-        frame = pd.read_parquet(path)
-        parts.append(f"<details><summary>{escape(path.stem.replace('_', ' '))}</summary>")
-        parts.append('<div class="scroll" tabindex="0" role="region" ')
-        parts.append(f'aria-label="{escape(path.stem)}">')
-        parts.append(f"{frame.to_html(index=False, border=0, escape=True)}</div></details>")
+    frames = {
+        name: pd.read_parquet(folder / "tables" / f"{name}.parquet")
+        for name in HEADINGS
+        if (folder / "tables" / f"{name}.parquet").is_file()
+    }
     return Told(
         title="Where the semiclassical engine holds",
-        answer="From which number of spins on each method errs by less than 20, 5 and 1 per cent.",
-        tables="".join(parts),
+        answer=in_a_sentence(frames["usable"]) if "usable" in frames else "",
+        tables="".join(_folded(frame, HEADINGS[name]) for name, frame in frames.items()),
         record=_kept(record, ("ranks", "wall_seconds", "git_revision")),
         command="darkbattery regimes",
+    )
+
+
+def _folded(frame: pd.DataFrame, heading: str) -> str:
+    return (
+        f"<details><summary>{set_html(heading)}</summary>"
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(heading)}">'
+        f"{frame.to_html(index=False, border=0, escape=True)}</div></details>"
     )
 
 

@@ -3,11 +3,12 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.lines import Line2D
 
 from darkbattery.nvmodel import CollectiveBattery
 from darkbattery.runs.definition import parse_definition
 from darkbattery.runs.figures import draw, draw_sweep, save_figures
-from darkbattery.runs.figures.axes import prefixed
+from darkbattery.runs.figures.axes import legend_below, prefixed
 from darkbattery.runs.jumps import drawn_run
 from darkbattery.runs.study import run_study
 from darkbattery.runs.units import OWN_NOTE, clock
@@ -206,3 +207,30 @@ def test_a_modal_run_is_not_called_the_average_of_the_runs():
     black = next(line for axis in figure.axes for line in axis.lines if line.get_color() == "black")
     sampled = study.table[study.table["method"] == "sample"]
     np.testing.assert_array_equal(black.get_ydata(), sampled["value"])
+
+
+def test_ticks_of_a_logarithmic_sweep_are_plain_numbers():
+    few = _ticks([1, 4, 16, 64])
+    assert few == ["1", "4", "16", "64"]
+    many = _ticks([2**n for n in range(12)])
+    assert {"1", "10", "100", "1000"} <= set(many)
+    assert not any("$" in label for label in many)
+
+
+def _ticks(sizes):
+    model = {"n_battery": sizes, "ratio": 3}
+    run = {"method": "steady", "observables": ["battery_energy"]}
+    figure = draw_sweep(run_study(parse_definition({"model": model, "run": run})))
+    figure.canvas.draw()
+    return [label.get_text() for label in figure.axes[0].get_xticklabels()]
+
+
+def test_a_legend_has_no_line_that_is_left_over():
+    """Entries of seven in columns of two: matplotlib fills columns first."""
+    figure = plt.figure(figsize=(10.2, 3.0))
+    entries = {f"n_battery = {n}": Line2D([], []) for n in range(7)}
+    legend_below(figure, entries)
+    figure.canvas.draw()
+    lines = {round(text.get_window_extent().y0) for text in figure.legends[0].get_texts()}
+    columns = {round(text.get_window_extent().x0) for text in figure.legends[0].get_texts()}
+    assert (len(lines), len(columns)) == (2, 4)  # 2 + 2 + 2 + 1; it was 2 + 1 + 1 + 1 + 1 + 1

@@ -17,17 +17,12 @@ from darkbattery.runs.studies.paper.table import rich_numbers, save_table
 from darkbattery.runs.studies.regimes.drawing import draw_map, draw_power, save
 from darkbattery.runs.studies.regimes.errors import error_map, written
 from darkbattery.runs.studies.regimes.evidence import carry_out, read_evidence
-from darkbattery.runs.studies.regimes.tables import all_tables
+from darkbattery.runs.studies.regimes.tables import HEADINGS, all_tables
 from darkbattery.runs.workplace import workplace
 from darkbattery.runs.world import rank_of, size_of
 
 FIGURES, TABLES, RESULTS, RECORD = "figures", "tables", "results", "regimes.json"
-PRINTED = {
-    "usable": "Spins N = N_B + N_C from which the error stays below 20 / 5 / 1 %, "
-    "at R = 2 and 5, nbar = 0 and 0.5",
-    "stages": "The same for the battery's energy, by stage of the charging",
-    "laws": "Exponents in N",
-}
+PRINTED = ("usable", "stages", "laws")
 
 
 @dataclass(frozen=True)
@@ -67,6 +62,6 @@ def write(folder: Path, console: Console) -> None:
     for name, table in all_tables(evidence, errors).items():
         save_table(table, folder / TABLES, name)
         if name in PRINTED:
-            console.print(rich_numbers(table, PRINTED[name]))
+            console.print(rich_numbers(table, HEADINGS[name]))
     save(draw_map(evidence), "regimes_map", folder / FIGURES)
     save(draw_power(evidence), "regimes_size", folder / FIGURES)

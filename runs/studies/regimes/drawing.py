@@ -47,7 +47,9 @@ def draw_map(evidence: Evidence) -> Figure:
         for axis in grid[-1]:
             axis.set_xlabel(r"$(N_C-N_B)\gamma\,(t-t_{1/2})$")
         assert mesh is not None
-        bar = figure.colorbar(mesh, ax=grid, label="error of $E_B$ over its final value", shrink=0.6)
+        bar = figure.colorbar(
+            mesh, ax=grid, label="error of $E_B$ over its final value", shrink=0.6
+        )
         for level in LEVELS:  # the contours, with what they are of
             bar.ax.axhline(level, color=_line(level), lw=0.8)
             bar.ax.text(

@@ -13,6 +13,18 @@ METHODS = {
     "delay": "second order, delay average",
     "wigner": "truncated Wigner",
 }
+# what each table says, in the order of their reading
+HEADINGS = {
+    "usable": "Spins N = N_B + N_C from which the error stays below 20 / 5 / 1 %, "
+    "at R = 2 and 5, nbar = 0 and 0.5",
+    "stages": "The same for the battery's energy, by stage of the charging",
+    "laws": "Exponents in N",
+    "usable_by_model": "The same as the first, at each R and nbar",
+    "peaks": "Peak power and its time: exact, and what each method makes of them",
+    "ends": "Energy and ergotropies at the last time, and the methods' differences",
+    "dark": "What is held back in dark states, and how wrong each method has it",
+    "distributions": "Distributions over single runs: quantum jumps beside Wigner",
+}
 SHORT = {"second": "second order", "delay": "delay average", "wigner": "Wigner"}
 # question, observable, measure of the map
 QUESTIONS = (
@@ -43,6 +55,24 @@ def usable_table(errors: pd.DataFrame) -> pd.DataFrame:
             row[name] = _thresholds(part, measure)
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def in_a_sentence(usable: pd.DataFrame) -> str:
+    """What `usable_table` says of the energy, to 1 %.
+
+    >>> methods = {"second order": "any / never / never", "truncated Wigner": "any / 6 / 30"}
+    >>> in_a_sentence(pd.DataFrame([{"question": "energy at the end"} | methods]))
+    'Good to 1 %: energy at the end, second order never, truncated Wigner from N = 30.'
+    """
+    said = []
+    for row in usable.to_dict("records"):
+        question = row.pop("question")
+        if question in [asked for asked, name, _ in QUESTIONS if name == "battery_energy"]:
+            sizes = {name: str(cell).split(" / ")[-1] for name, cell in row.items()}
+            words = {NEVER: NEVER, ANY: "at any N"}
+            parts = [f"{name} {words.get(n, f'from N = {n}')}" for name, n in sizes.items()]
+            said.append(", ".join([str(question), *parts]))
+    return f"Good to 1 %: {'; '.join(said)}."
 
 
 def usable_by_model(errors: pd.DataFrame) -> pd.DataFrame:
