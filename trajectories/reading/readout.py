@@ -4,7 +4,7 @@ All of it is linear in the state but the ergotropies and the negativity.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,10 @@ LINEAR = (
 """Those of them that are linear in the state, in the order in which kernels keep their sums."""
 # rows of M that hold less are left out of populations: together below 1e-13 for 1e4 of them
 LEAST_PROBABILITY = 1e-17
+# where all ladders' coefficients are smaller, populations are below 1e-18 times their number
+LEAST_COEFFICIENT = 1e-9
+WIDE = 200  # levels from which on it pays to look for those that are filled
+ROWS = 64  # of M whose coefficients are held at once: neighbours fill the same levels
 # elements of a state's blocks in the product basis, held three times for its negativity: 6 GB
 MOST_BLOCKS = 250_000_000
 FROM_POPULATIONS = needing(Needs.POPULATIONS, without=Needs.RECORD | Needs.SQUARES)
@@ -93,18 +97,49 @@ def linear_observables(basis: CoupledBasis, chains: Chains, nbar: float) -> dict
 def populations(basis: CoupledBasis, chains: Chains, states: Array) -> Array:
     """Probabilities of m_B + j_B = 0, ..., N_B excitations in the battery, (T, N_B + 1).
 
+    At neighbouring M the kept ladders fill a part of the battery's levels, whose width grows like
+    the root of their number; the others, and times and pairs that hold nothing, are passed over.
+
     Parameters
     ----------
     states : ndarray (T, rows, chains)
         With the chains of all pairs.
     """
-    mirrored = np.where(chains.first == chains.second, 1.0, 2.0)
+    pairs = Pairs(chains.first, chains.second, np.where(chains.first == chains.second, 1.0, 2.0))
     found = np.zeros((states.shape[0], basis.n_battery + 1))
-    occupied = np.flatnonzero(np.abs(states).sum(axis=2).max(axis=0) > LEAST_PROBABILITY)
-    for row, coefficients in _coefficients_by_row(basis, chains, occupied):
-        weights = mirrored[:, None] * coefficients[chains.first] * coefficients[chains.second]
-        found += states[:, row] @ weights
+    # pairs J = J' are first; no other holds more than they do
+    held = np.abs(states[:, :, : basis.n_ladders]).sum(axis=2) > LEAST_PROBABILITY
+    for rows, table in _coefficients(basis, chains, _range_of(held.any(axis=0))):
+        times, window = _range_of(held[:, rows].any(axis=1)), slice(None)
+        block, near, kept = states[times, rows], table, pairs
+        if basis.n_battery >= WIDE:
+            window = _range_of(np.abs(table).max(axis=(0, 1)) > LEAST_COEFFICIENT)
+            near = np.ascontiguousarray(table[:, :, window])
+            used = np.abs(block).max(axis=(0, 1)) > LEAST_PROBABILITY / pairs.count.size
+            block, kept = np.compress(used, block, axis=2), pairs.only(used)
+        for i, coefficients in enumerate(near):
+            weights = kept.count[:, None] * coefficients[kept.first]
+            weights *= coefficients[kept.second]
+            found[times, window] += block[:, i] @ weights
     return found
+
+
+class Pairs(NamedTuple):
+    """Pairs of ladders, and how often each counts: with its mirror image."""
+
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    count: Array
+
+    def only(self, kept: NDArray[np.bool_]) -> "Pairs":
+        """Those that are kept."""
+        return Pairs(self.first[kept], self.second[kept], self.count[kept])
+
+
+def _range_of(true: NDArray[np.bool_]) -> slice:
+    """From the first true place to the last; nothing if there is none."""
+    places = np.flatnonzero(true)
+    return slice(int(places[0]), int(places[-1]) + 1) if places.size else slice(0, 0)
 
 
 def product_blocks(basis: CoupledBasis, chains: Chains, state: NDArray[Any]) -> NDArray[Any]:
@@ -114,20 +149,19 @@ def product_blocks(basis: CoupledBasis, chains: Chains, state: NDArray[Any]) -> 
     coupled = np.zeros((chains.M.size, K, K), dtype=state.dtype)
     coupled[:, chains.first, chains.second] = state
     coupled[:, chains.second, chains.first] = np.conj(state)
-    for row, coefficients in _coefficients_by_row(basis, chains, np.arange(chains.M.size)):
-        blocks[row] = coefficients.T @ coupled[row] @ coefficients
+    for rows, table in _coefficients(basis, chains, slice(0, chains.M.size)):
+        for row, coefficients in enumerate(table, rows.start):
+            blocks[row] = coefficients.T @ coupled[row] @ coefficients
     return blocks
 
 
-def _coefficients_by_row(
-    basis: CoupledBasis, chains: Chains, rows: NDArray[np.intp]
-) -> Iterator[tuple[int, Array]]:
-    # in slices, so that the table of a large system is never in memory as a whole
-    size = max(1, 2_000_000 // (basis.n_ladders * (basis.n_battery + 1)))
-    for start in range(0, rows.size, size):
-        part = rows[start : start + size]
-        table = clebsch_gordan(basis, chains.M[part])
-        yield from zip(part.tolist(), table, strict=True)
+def _coefficients(
+    basis: CoupledBasis, chains: Chains, rows: slice
+) -> Iterator[tuple[slice, Array]]:
+    # some rows at once, so that the table of a large system is never in memory as a whole
+    for start in range(rows.start, rows.stop, ROWS):
+        part = slice(start, min(start + ROWS, rows.stop))
+        yield part, clebsch_gordan(basis, chains.M[part])
 
 
 def refuse_large_blocks(ladders: Ladders) -> None:
