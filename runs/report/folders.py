@@ -15,9 +15,9 @@ from rich.text import Text
 
 from darkbattery.runs.compare.tables import DIFFERENCES, tables
 from darkbattery.runs.plan.table import regime_listing, sensitivity_listing, summary_listing
-from darkbattery.runs.regimes.tables import HEADINGS, in_a_sentence
 from darkbattery.runs.report.mathematics import set_html
 from darkbattery.runs.report.tables import tables_html
+from darkbattery.runs.studies.regimes.tables import HEADINGS, in_a_sentence
 
 
 @dataclass(frozen=True)
