@@ -115,10 +115,10 @@ def populations(basis: CoupledBasis, chains: Chains, states: Array) -> Array:
         if basis.n_battery >= WIDE:
             window = _range_of(np.abs(table).max(axis=(0, 1)) > LEAST_COEFFICIENT)
             near = np.ascontiguousarray(table[:, :, window])
-            used = np.abs(block).max(axis=(0, 1)) > LEAST_PROBABILITY / pairs.count.size
+            used = np.abs(block).max(axis=(0, 1)) > LEAST_PROBABILITY / pairs.weight.size
             block, kept = np.compress(used, block, axis=2), pairs.only(used)
         for i, coefficients in enumerate(near):
-            weights = kept.count[:, None] * coefficients[kept.first]
+            weights = kept.weight[:, None] * coefficients[kept.first]
             weights *= coefficients[kept.second]
             found[times, window] += block[:, i] @ weights
     return found
@@ -129,11 +129,11 @@ class Pairs(NamedTuple):
 
     first: NDArray[np.int64]
     second: NDArray[np.int64]
-    count: Array
+    weight: Array
 
     def only(self, kept: NDArray[np.bool_]) -> "Pairs":
         """Those that are kept."""
-        return Pairs(self.first[kept], self.second[kept], self.count[kept])
+        return Pairs(self.first[kept], self.second[kept], self.weight[kept])
 
 
 def _range_of(true: NDArray[np.bool_]) -> slice:
