@@ -24,11 +24,14 @@ from darkbattery.nvmodel.protocol import (
 )
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Reading, Solution
-from darkbattery.trajectories.jumps.stages import instead_of_averages, refuse_unknown_switching
 from darkbattery.trajectories.propagate.collective_stages import applies, collective_states
 from darkbattery.trajectories.propagate.dephasing import dephased
 from darkbattery.trajectories.propagate.generator import INTEGRALS, Generator, Rates
 from darkbattery.trajectories.propagate.krylov import TOLERANCE, krylov_states
+from darkbattery.trajectories.propagate.realspins import (
+    instead_of_averages,
+    refuse_unknown_switching,
+)
 from darkbattery.trajectories.reading.block_readout import Readings, StageReadout
 from darkbattery.trajectories.space.product_space import ProductSpace
 

@@ -37,9 +37,7 @@ from darkbattery.trajectories.jumps.nojump import (
     BOTH,
     DEPHASING,
     EMISSION,
-    LADDERS,
     PUMPING,
-    SERIES,
     Frame,
     Generator,
     begin_ladders,
@@ -72,6 +70,7 @@ from darkbattery.trajectories.jumps.stages import (
     Draws,
     Plan,
 )
+from darkbattery.trajectories.propagate.realspins import LADDERS, SERIES
 from darkbattery.trajectories.space.angular import known_eigenvector
 
 PROCESSES = (

@@ -43,9 +43,9 @@ from darkbattery.trajectories.jumps.local_noise import (
     settle,
     weight,
 )
+from darkbattery.trajectories.propagate.realspins import ROTATED
 from darkbattery.trajectories.space.angular import known_eigenvector
 
-LADDERS, ROTATED, SERIES = 0, 1, 2
 BOTH, BATTERY_ONLY, CHARGER_ONLY, NONE = 0, 1, 2, 3
 # columns of the rates of single spins; those of the charger follow the battery's
 DEPHASING, EMISSION, PUMPING = 0, 1, 2

@@ -41,7 +41,6 @@ from darkbattery.trajectories.jumps.decays import (
 from darkbattery.trajectories.jumps.detector import count_detected, refuse_unlisted
 from darkbattery.trajectories.jumps.noisy_records import count_noisy_runs
 from darkbattery.trajectories.jumps.records import count_records
-from darkbattery.trajectories.jumps.stages import refuse_many_real_spins
 from darkbattery.trajectories.jumps.summaries import RunRows
 from darkbattery.trajectories.jumps.tally import (
     OF_POPULATIONS,
@@ -50,6 +49,7 @@ from darkbattery.trajectories.jumps.tally import (
     noisy_study,
 )
 from darkbattery.trajectories.jumps.walks import made_in_groups
+from darkbattery.trajectories.propagate.realspins import refuse_many_real_spins
 from darkbattery.trajectories.reading.bonds import END_BONDS
 from darkbattery.trajectories.reading.conditional import unravelling
 from darkbattery.trajectories.reading.fluctuations import FLUCTUATIONS

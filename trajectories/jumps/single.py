@@ -27,9 +27,9 @@ from darkbattery.trajectories.jumps.stages import (
     empty_frame_of,
     empty_state_of,
     plan,
-    refuse_many_real_spins,
 )
 from darkbattery.trajectories.jumps.walks import MOST_SINGLE_JUMPS, made_in_groups, whole_record
+from darkbattery.trajectories.propagate.realspins import refuse_many_real_spins
 from darkbattery.trajectories.reading.conditional import BATTERY_Z, unravelling
 from darkbattery.trajectories.space.angular import clebsch_gordan
 

@@ -13,8 +13,7 @@ from darkbattery.nvmodel.channels import channels
 from darkbattery.nvmodel.experiment import Experiment, experiment_of
 from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.preparation import DickeState, Preparation
-from darkbattery.nvmodel.protocol import Pulse, Stage, beyond_sudden, end_of, endless
-from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.protocol import Pulse, end_of, endless
 from darkbattery.trajectories.jumps.local_noise import (
     Amplitudes,
     Array,
@@ -28,13 +27,11 @@ from darkbattery.trajectories.jumps.nojump import (
     BATTERY_ONLY,
     BOTH,
     CHARGER_ONLY,
-    LADDERS,
     NONE,
-    ROTATED,
-    SERIES,
     Frame,
     empty_frame,
 )
+from darkbattery.trajectories.propagate.realspins import ROTATED, way_of
 
 DRAWS = 16  # random numbers made at once
 # the quantities that are read, in the order of the tally
@@ -49,9 +46,6 @@ DRAWS = 16  # random numbers made at once
     LOCAL_LOSS,
 ) = range(8)
 QUANTITIES = 8
-MOST_REAL_SPINS = 20_000_000  # in all: tables of some 2 GB
-TABLE_BYTES = 100.0  # a spin
-MOST_ROTATED = 2001  # amplitudes: 32 MB for one set of eigenvectors
 COUPLED = {"both": BOTH, "battery": BATTERY_ONLY, "charger": CHARGER_ONLY, "none": NONE}
 
 
@@ -146,7 +140,7 @@ def plan(battery: Experiment) -> Plan:
         found = channels(experiment_of(battery), step)
         own, others = found.noise("battery"), found.noise("charger")
         noise[s] = [*_rates(own), *_rates(others)]
-        way[s] = _way(step, battery.detuning, own, others)
+        way[s] = way_of(step, battery.detuning, own, others)
     sides = (
         (battery.n_battery, battery.battery_preparation),
         (battery.n_charger, battery.charger_preparation),
@@ -180,15 +174,6 @@ def _rates(noise: LocalNoise) -> tuple[float, float, float]:
     return noise.dephasing, noise.emission, noise.pumping
 
 
-def _way(stage: Stage, detuning: float, battery: LocalNoise, charger: LocalNoise) -> int:
-    if stage.coupled != "both":
-        return ROTATED
-    if detuning != 0.0:
-        return SERIES
-    equal = battery.emission - battery.pumping == charger.emission - charger.pumping
-    return LADDERS if equal else ROTATED
-
-
 def _cumulative(spins: int, start: Preparation) -> Array:
     """Cumulative probability of 0, 1, ... N spins up."""
     k = np.arange(spins + 1)
@@ -214,64 +199,6 @@ def log_binomials(spins: int) -> Array:
     k = np.arange(spins + 1.0)
     ln_gamma = scipy.special.gammaln
     return np.asarray(ln_gamma(spins + 1.0) - ln_gamma(k + 1.0) - ln_gamma(spins - k + 1.0))
-
-
-def refuse_unknown_switching(battery: Experiment) -> None:
-    """Refuse what the irreps here do not have of a protocol.
-
-    >>> refuse_unknown_switching(CollectiveBattery(1, 2, protocol=(Pulse(rotate_battery=1.0),)))
-    Traceback (most recent call last):
-        ...
-    darkbattery.nvmodel.refusal.InputError: protocol[0].rotate_battery = ...
-    """
-    field = beyond_sudden(battery.protocol)
-    if field is not None:
-        text = "not in the quantum engine of a reservoir; use meanfield"
-        raise InputError(field, battery.protocol, text)
-
-
-def refuse_many_real_spins(battery: Experiment) -> None:
-    """Refuse runs of real spins whose tables, or whose eigenvectors, memory does not hold."""
-    refuse_unknown_switching(battery)
-    sizes = (battery.n_battery, battery.n_charger)
-    if sum(sizes) > MOST_REAL_SPINS:
-        raise InputError(
-            "n_battery, n_charger",
-            sizes,
-            f"single runs outside the paper's model need tables of {sum(sizes) * TABLE_BYTES:.2g} "
-            f"bytes, at most {MOST_REAL_SPINS:.0e} spins in all",
-        )
-    own = (battery.battery_noise, battery.charger_noise)
-    stages = [step for step in battery.stages if isinstance(step, Stage)]
-    ways = [
-        _way(step, battery.detuning, step.battery_noise or own[0], step.charger_noise or own[1])
-        for step in stages
-    ]
-    if ROTATED in ways and min(sizes) + 1 > MOST_ROTATED:
-        raise InputError(
-            "n_battery, n_charger",
-            sizes,
-            f"the smaller must be below {MOST_ROTATED} where a stage disconnects an ensemble or "
-            "where emission less pumping differs between battery and charger",
-        )
-
-
-def instead_of_averages(battery: Experiment) -> str:
-    """Where to go with a battery too large for averages: to single runs, if they hold it.
-
-    >>> from darkbattery.nvmodel import CollectiveBattery
-    >>> instead_of_averages(CollectiveBattery(30_000, 150_000, detuning=0.1))
-    'take fewer spins, or trajectories.sample'
-    >>> stored = CollectiveBattery(30_000, 150_000, protocol=(Stage(1.0), Stage(1.0, "none")))
-    >>> instead_of_averages(stored)
-    'take fewer spins'
-    """
-    try:
-        refuse_many_real_spins(battery)
-    except InputError:
-        return "take fewer spins"
-    runs_too = battery.detector_efficiency == 1.0
-    return "take fewer spins, or trajectories.sample" if runs_too else "take fewer spins"
 
 
 def empty_state_of(battery: Experiment) -> State:
