@@ -7,9 +7,10 @@ A session needs no more than this package::
     >>> exact = db.evolve(battery, [0.0, 0.1])
 
 `trajectories` is the quantum engine, `meanfield` the semiclassical one: each has `evolve`
-(averages) and `sample` (single runs). `db.evolve`, `db.sample` and `db.steady_state` are the quantum
-engine's: exact, and refused where that is not to be had; an approximation is asked for by the name
-of its engine, `db.meanfield.evolve`. Experiments, noise, protocols and results come from `nvmodel`.
+(averages) and `sample` (single runs). `db.evolve`, `db.sample` and `db.steady_state` are those of
+the quantum engine: exact, and refused where that is not to be had; an approximation is asked for by
+the name of its engine, `db.meanfield.evolve`. Experiments, noise, protocols and results come from
+`nvmodel`.
 """
 
 from importlib import import_module

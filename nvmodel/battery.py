@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property
 from typing import Literal, get_args
 
 from darkbattery.nvmodel.display import model_html
@@ -109,26 +108,18 @@ class CollectiveBattery(ShortForm):
         refuse_driven_stages(self.protocol)
         efficiency = number_between("detector_efficiency", self.detector_efficiency, 0.0, 1.0)
         assign("detector_efficiency", efficiency)
+        battery = Spins(
+            self.n_battery,
+            self.battery_start,
+            detuning=self.detuning,
+            noise=self.battery_noise,
+        )
+        charger = Spins(self.n_charger, self.charger_start, noise=self.charger_noise)
+        self.stand_for(Experiment(battery, charger, reservoir, self.protocol, None, efficiency))
 
     def _repr_html_(self) -> str:
         # what a notebook shows
         return model_html(self, [("R", self.ratio)])
-
-    @cached_property
-    def experiment(self) -> Experiment:
-        """What it stands for."""
-        return Experiment(
-            battery=Spins(
-                self.n_battery,
-                self.battery_start,
-                detuning=self.detuning,
-                noise=self.battery_noise,
-            ),
-            charger=Spins(self.n_charger, self.charger_start, noise=self.charger_noise),
-            field=Reservoir(self.gamma, self.nbar, self.temperature),  # type: ignore[arg-type]
-            protocol=self.protocol,
-            detector_efficiency=self.detector_efficiency,
-        )
 
 
 def _number_of_chargers(n_battery: object, n_charger: object, ratio: object) -> object:

@@ -8,7 +8,6 @@ own with one photon.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal, get_args
 
 from darkbattery.nvmodel.experiment import Experiment, ShortForm
@@ -53,14 +52,9 @@ class DickeBattery(ShortForm):
         coupling = finite_number("coupling", self.coupling, least=0.0, exclusive=True, most=2.0)
         object.__setattr__(self, "coupling", coupling)
         known_name("arrangement", self.arrangement, get_args(Arrangement))
-
-    @cached_property
-    def experiment(self) -> Experiment:
-        """What it stands for."""
-        return Experiment(
-            battery=Spins(self.n_battery, "down", coupling=self.coupling),
-            field=ClosedModes(photons=self.n_battery, number=self.groups),
-        )
+        battery = Spins(spins, "down", coupling=coupling)
+        modes = ClosedModes(photons=spins, number=self.groups)
+        self.stand_for(Experiment(battery, field=modes))
 
     @property
     def groups(self) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, get_args
 
 import numpy as np
@@ -310,10 +309,11 @@ class Experiment:
 class ShortForm:
     """A short way to write an `Experiment`: it has all that its experiment has."""
 
-    @cached_property
-    def experiment(self) -> Experiment:
-        """What it stands for."""
-        raise NotImplementedError
+    experiment: Experiment
+
+    def stand_for(self, experiment: Experiment) -> None:
+        """Say what it is short for: once, when it is made."""
+        object.__setattr__(self, "experiment", experiment)
 
     def __getattr__(self, name: str) -> Any:
         # asked for what is no field of its own

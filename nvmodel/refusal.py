@@ -48,6 +48,15 @@ class NotComputedError(InputError, KeyError):
     __str__ = ValueError.__str__
 
 
+def refused_sizes(sizes: tuple[int, int], allowed: str) -> InputError:
+    """The refusal of battery and charger for their numbers of spins.
+
+    >>> print(refused_sizes((2, 3), "take fewer spins"))
+    n_battery, n_charger = (2, 3): take fewer spins
+    """
+    return InputError("n_battery, n_charger", sizes, allowed)
+
+
 def _received(field: str, message: str) -> InputError:
     error = InputError.__new__(InputError)
     ValueError.__init__(error, message)

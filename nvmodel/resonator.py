@@ -10,7 +10,6 @@ surroundings with nbar thermal photons (Tavis and Cummings 1968).
 import math
 import warnings
 from dataclasses import dataclass
-from functools import cached_property
 
 from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.display import model_html
@@ -126,14 +125,10 @@ class ResonatorBattery(ShortForm):
         if self.protocol and self.drive is not None:
             text = "must be None with a protocol: its stages have drives"
             raise InputError("drive", self.drive, text)
-
-    @cached_property
-    def experiment(self) -> Experiment:
-        """What it stands for."""
         nbar, battery = self.resonator.nbar, self.battery
         down = None if battery is None else battery.spins("down", self.battery_detuning_hz, nbar)
         up = self.charger.spins("up", self.charger_detuning_hz, nbar)
-        return Experiment(down, up, self.resonator, self.protocol, self.drive)
+        self.stand_for(Experiment(down, up, self.resonator, self.protocol, self.drive))
 
     def _repr_html_(self) -> str:
         # what a notebook shows

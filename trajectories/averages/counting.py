@@ -25,7 +25,7 @@ from darkbattery.nvmodel.experiment import (
     only_on_ladders,
     to_be_solved,
 )
-from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.refusal import InputError, refused_sizes
 from darkbattery.nvmodel.solution import Distribution, Reading
 from darkbattery.nvmodel.times import output_times
 from darkbattery.trajectories.propagate.chains import pair_chains, propagate
@@ -243,8 +243,7 @@ def _shifted(gain: Array, shift: int) -> scipy.sparse.csr_matrix:
 
 def _refuse(battery: Experiment, needed: float, most: float, what: str) -> None:
     if needed > most:
-        raise InputError(
-            "n_battery, n_charger",
-            (battery.n_battery, battery.n_charger),
+        raise refused_sizes(
+            battery.sizes,
             f"need {needed:.2g} {what}, at most {most:.2g}; take fewer spins or sample",
         )

@@ -25,7 +25,7 @@ from darkbattery.nvmodel.method import (
     refused_for_size,
 )
 from darkbattery.nvmodel.observables import Needs, needing, requested
-from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.refusal import refused_sizes
 from darkbattery.nvmodel.solution import Distribution, Reading, Solution
 from darkbattery.nvmodel.times import output_times
 from darkbattery.trajectories.averages.cavity_averages import evolve_cavity
@@ -327,9 +327,8 @@ def refuse_too_many_unknowns(battery: Experiment, ladders: Ladders, all_pairs: b
     """Refuse what memory cannot hold."""
     unknowns = unknowns_of(ladders, all_pairs)
     if unknowns > MOST_UNKNOWNS:
-        raise InputError(
-            "n_battery, n_charger",
-            (battery.n_battery, battery.n_charger),
+        raise refused_sizes(
+            battery.sizes,
             f"need {unknowns:.2g} unknowns ({unknowns * 48e-9:.2g} GB), at most "
             f"{MOST_UNKNOWNS:.2g}; take fewer spins{' or energies only' if all_pairs else ''}",
         )
@@ -369,7 +368,7 @@ def _refuse_where_chains_are_few(problem: Problem) -> None:
     battery = problem.model
     sizes = (battery.n_battery, battery.n_charger)
     if unknowns_of(ladders_of(*sizes), all_pairs=False) <= MANY_UNKNOWNS:
-        raise InputError("n_battery, n_charger", sizes, "so few are quicker ladder by ladder")
+        raise refused_sizes(sizes, "so few are quicker ladder by ladder")
     chains_at(battery, float(problem.times[-1]))
 
 

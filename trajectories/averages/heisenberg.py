@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from darkbattery.nvmodel.experiment import Experiment
-from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.refusal import InputError, refused_sizes
 from darkbattery.nvmodel.times import output_times
 from darkbattery.trajectories.propagate.grids import Grid, assemble
 from darkbattery.trajectories.propagate.gridsteps import TooManyStepsError
@@ -148,9 +148,8 @@ def _needed(
 ) -> int:
     needed = chains_needed(levels, last_tau) + chains_needed(coherences, last_tau)
     if needed > MOST_CHAINS:
-        raise InputError(
-            "n_battery, n_charger",
-            (battery.n_battery, battery.n_charger),
+        raise refused_sizes(
+            battery.sizes,
             f"need {needed} chains, more than {MOST_CHAINS}; take R further from 1, fewer spins, "
             "or shorter times",
         )

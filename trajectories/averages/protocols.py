@@ -22,7 +22,7 @@ from darkbattery.nvmodel.protocol import (
     endless,
     simplified,
 )
-from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.refusal import refused_sizes
 from darkbattery.nvmodel.solution import Reading, Solution
 from darkbattery.trajectories.propagate.collective_stages import applies, collective_states
 from darkbattery.trajectories.propagate.dephasing import dephased
@@ -118,8 +118,7 @@ def _states(generator: Generator, vector: Array, spans: Array) -> Iterator[Array
 def _start(battery: Experiment, parts: int) -> tuple[ProductSpace, Array]:
     sizes = (battery.n_battery, battery.n_charger)
     if max(sizes) > MOST_SPINS:
-        raise InputError(
-            "n_battery, n_charger",
+        raise refused_sizes(
             sizes,
             f"at most {MOST_SPINS} spins each outside the paper's model; "
             f"{instead_of_averages(battery)}",
@@ -202,9 +201,8 @@ def _refuse_too_large(
     unknowns = parts * (float(space.size) if cells < most else cells)
     if unknowns > most:
         over = "" if cells < most else "over "
-        raise InputError(
-            "n_battery, n_charger",
-            (battery.n_battery, battery.n_charger),
+        raise refused_sizes(
+            battery.sizes,
             f"need {over}{unknowns:.2g} unknowns ({unknowns * each * 1e-9:.2g} GB) over "
             f"{space.jb.size} x {space.jc.size} irreps, at most {most:.2g}; "
             f"{instead_of_averages(battery)}",

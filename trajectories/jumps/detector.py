@@ -29,7 +29,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.experiment import Experiment
-from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.refusal import InputError, refused_sizes
 from darkbattery.nvmodel.streams import PHOTON_DETECTION, WORDS, fill_uniform
 from darkbattery.nvmodel.tally import Tally
 from darkbattery.trajectories.jumps.recording import Tables, kernel_tables
@@ -94,8 +94,7 @@ class DetectedStates(NamedTuple):
 def refuse_unlisted(battery: Experiment) -> None:
     """Refuse what is followed photon by photon for too many of them."""
     if sum(battery.sizes) > MOST_LISTED:
-        raise InputError(
-            "n_battery, n_charger",
+        raise refused_sizes(
             battery.sizes,
             f"every photon is followed: at most {MOST_LISTED:.0e} spins in all",
         )

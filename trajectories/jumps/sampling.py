@@ -25,7 +25,7 @@ from darkbattery.nvmodel.method import (
 )
 from darkbattery.nvmodel.observables import Needs, needing, requested
 from darkbattery.nvmodel.peaks import PEAK
-from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.refusal import InputError, refused_sizes
 from darkbattery.nvmodel.rows import Records, summary_of
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.tally import Tally, run_range
@@ -209,8 +209,7 @@ def refuse_too_large(battery: Experiment, times: Array) -> None:
         refuse_unlisted(battery)
     basis = coupled_basis(*sizes)
     if 2.0 * basis.J[-1] + 1.0 > MOST_RUNGS:
-        raise InputError(
-            "n_battery, n_charger",
+        raise refused_sizes(
             sizes,
             f"single runs take N_C - N_B up to about {MOST_RUNGS:.1e}: heights stay exact",
         )
@@ -219,8 +218,7 @@ def refuse_too_large(battery: Experiment, times: Array) -> None:
     if battery.occupation > 0.0:
         rows = max(rows, min(spins + 1, 2 * END_BONDS * K))
     if K * rows > MOST_TABLE:
-        raise InputError(
-            "n_battery, n_charger",
+        raise refused_sizes(
             sizes,
             f"single runs over {K} ladders need a table of {K * rows * 8e-9:.2g} GB, at most "
             f"{MOST_TABLE * 8e-9:.2g}; take R further from 1, fewer spins or fewer times",

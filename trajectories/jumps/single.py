@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from darkbattery.nvmodel.ergotropy import ladder_ergotropy
 from darkbattery.nvmodel.experiment import Experiment, Model, of_the_reservoir, to_be_solved
 from darkbattery.nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps
-from darkbattery.nvmodel.refusal import InputError, whole_number
+from darkbattery.nvmodel.refusal import InputError, refused_sizes, whole_number
 from darkbattery.nvmodel.sums import MOST_RUNS
 from darkbattery.nvmodel.times import output_times
 from darkbattery.trajectories.jumps import noisy_runs
@@ -111,9 +111,8 @@ def single_run(battery: Model, times: ArrayLike, seed: int, run: int) -> SingleR
         return _of_real_spins(battery, t, seed, run)
     refuse_too_large(battery, t)
     if made_in_groups(battery):
-        raise InputError(
-            "n_battery, n_charger",
-            (battery.n_battery, battery.n_charger),
+        raise refused_sizes(
+            battery.sizes,
             f"a record lists every photon: ladders of at most {MOST_SINGLE_JUMPS:.0e} rungs, "
             "N_C - N_B and a few",
         )

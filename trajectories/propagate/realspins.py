@@ -7,7 +7,7 @@ from darkbattery.nvmodel.channels import channels
 from darkbattery.nvmodel.experiment import Model, experiment_of
 from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.protocol import Stage, beyond_sudden
-from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.refusal import InputError, refused_sizes
 
 # see `trajectories.jumps.nojump`
 LADDERS, ROTATED, SERIES = 0, 1, 2
@@ -49,8 +49,7 @@ def refuse_many_real_spins(model: Model) -> None:
     experiment = experiment_of(model)
     sizes = experiment.sizes
     if sum(sizes) > MOST_REAL_SPINS:
-        raise InputError(
-            "n_battery, n_charger",
+        raise refused_sizes(
             sizes,
             f"single runs outside the paper's model need tables of {sum(sizes) * TABLE_BYTES:.2g} "
             f"bytes, at most {MOST_REAL_SPINS:.0e} spins in all",
@@ -62,8 +61,7 @@ def refuse_many_real_spins(model: Model) -> None:
             noises = found.noise("battery"), found.noise("charger")
             ways.append(way_of(stage, experiment.detuning, *noises))
     if ROTATED in ways and min(sizes) + 1 > MOST_ROTATED:
-        raise InputError(
-            "n_battery, n_charger",
+        raise refused_sizes(
             sizes,
             f"the smaller must be below {MOST_ROTATED} where a stage disconnects an ensemble or "
             "where emission less pumping differs between battery and charger",

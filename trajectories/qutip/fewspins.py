@@ -24,7 +24,7 @@ from darkbattery.nvmodel.experiment import (
 )
 from darkbattery.nvmodel.preparation import Polarised
 from darkbattery.nvmodel.protocol import Stage
-from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.refusal import InputError, refused_sizes
 from darkbattery.trajectories.qutip.operators import (
     Part,
     collapse_operators,
@@ -123,13 +123,10 @@ def to_qutip(battery: Model, omega: float = 0.0, stage: Stage | None = None) -> 
 def _refuse_too_large(battery: Experiment, each: bool) -> None:
     sizes = (battery.n_battery, battery.n_charger)
     if each and sum(sizes) > MOST_SPINS:
-        raise InputError(
-            "n_battery, n_charger", sizes, f"at most {MOST_SPINS} spins, each by itself, in QuTiP"
-        )
+        raise refused_sizes(sizes, f"at most {MOST_SPINS} spins, each by itself, in QuTiP")
     size = (battery.n_battery + 1) * (battery.n_charger + 1)
     if size > MOST_STATES:
-        raise InputError(
-            "n_battery, n_charger",
+        raise refused_sizes(
             sizes,
             f"span {size} states; QuTiP operators are made for at most {MOST_STATES}",
         )

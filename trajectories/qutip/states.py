@@ -20,7 +20,7 @@ from darkbattery.nvmodel.irreps import (
     local_ergotropy_of_irreps,
     total_ergotropy_of_irreps,
 )
-from darkbattery.nvmodel.refusal import InputError, whole_number
+from darkbattery.nvmodel.refusal import InputError, refused_sizes, whole_number
 from darkbattery.nvmodel.times import output_times
 from darkbattery.trajectories.averages.evolution import state_batches
 from darkbattery.trajectories.jumps.single import SingleRun
@@ -185,7 +185,7 @@ def _small_basis(battery: Experiment) -> CoupledBasis:
     states = (battery.n_battery + 1) * (battery.n_charger + 1)
     if states > MOST_STATES:
         sizes = (battery.n_battery, battery.n_charger)
-        raise InputError("n_battery, n_charger", sizes, f"span {states} > {MOST_STATES} states")
+        raise refused_sizes(sizes, f"span {states} > {MOST_STATES} states")
     return coupled_basis(battery.n_battery, battery.n_charger)
 
 
