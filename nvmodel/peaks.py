@@ -71,12 +71,7 @@ def peak_counts(peaks: PeakSums) -> dict[str, Counts]:
     """What was added, by the names that a tally has for it; nothing where nobody asked."""
     if not peaks.last.size:
         return {}
-    return {
-        "peak_total": peaks.total,
-        "peak_low": peaks.low,
-        "peak_high": peaks.high,
-        "peak_last": peaks.last,
-    }
+    return {f"peak_{name}": getattr(peaks, name) for name in ("total", "low", "high", "last")}
 
 
 def read_peaks(

@@ -56,12 +56,7 @@ class ClassError:
     @property
     def provenance(self) -> dict[str, float]:
         """As a Solution has them."""
-        return {
-            "class_error_end": self.end,
-            "class_error_peak": self.peak,
-            "class_error_delay": self.delay,
-            "class_error_curve": self.curve,
-        }
+        return {f"class_error_{name}": value for name, value in vars(self).items()}
 
     def warnings(self, classes: int, most: int) -> tuple[str, ...]:
         """One where any is above 0.01: which, and how many classes K to try, at most `most`.

@@ -157,7 +157,7 @@ def evolve(
 def asked(battery: Model, observables: Iterable[str] | None) -> tuple[str, ...]:
     """The names that `evolve` computes: those asked for, or the cheap ones; refused if unknown."""
     battery = of_the_reservoir(battery)
-    if not plain_charging(battery):
+    if not battery.is_collective:
         default = (*ENERGIES, *FROM_POPULATIONS, *LOST)
         return requested(observables, default, FOR_REAL_SPINS)
     ladders = ladders_of(battery.n_battery, battery.n_charger)
@@ -228,11 +228,6 @@ def needs_all_pairs(battery: Experiment, names: tuple[str, ...]) -> bool:
     """
     wanted = FROM_ENTANGLEMENT + (NEED_POPULATIONS if battery.occupation > 0.0 else ())
     return any(name in wanted for name in names)
-
-
-def plain_charging(battery: Experiment) -> bool:
-    """Whether this is the paper's model; a detector does not matter to averages."""
-    return battery.is_collective
 
 
 def available(battery: Experiment) -> tuple[str, ...]:
@@ -381,7 +376,7 @@ def _heisenberg_work(problem: Problem) -> Work:
 
 
 def _of_chains(battery: Experiment) -> tuple[str, ...]:
-    if not plain_charging(battery):
+    if not battery.is_collective:
         return ()
     return tuple(name for name in AVAILABLE if records_follow(battery) or name not in OVER_RUNS)
 
@@ -412,7 +407,7 @@ CHAINS = Method(
 IRREPS = Method(
     name="master equation over irreps",
     kind="evolve",
-    offers=lambda battery: () if plain_charging(battery) else FOR_REAL_SPINS,
+    offers=lambda battery: () if battery.is_collective else FOR_REAL_SPINS,
     why_not=refused_for_size(refuse_large_averages),
     work=never,
     solve=lambda problem: timed_averages(problem.model, problem.times, problem.names),
