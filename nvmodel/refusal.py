@@ -57,6 +57,18 @@ def refused_sizes(sizes: tuple[int, int], allowed: str) -> InputError:
     return InputError("n_battery, n_charger", sizes, allowed)
 
 
+def refused_memory(
+    field: str, value: object, what: str, doubles: float, most: float, advice: str
+) -> InputError:
+    """The refusal of a field for the memory that `doubles` numbers would take.
+
+    >>> print(refused_memory("times", 101, "a table", 1e9, 1e8, "take fewer"))
+    times = 101: needs a table of 8 GB, at most 0.8; take fewer
+    """
+    text = f"needs {what} of {8e-9 * doubles:.2g} GB, at most {8e-9 * most:.2g}; {advice}"
+    return InputError(field, value, text)
+
+
 def _received(field: str, message: str) -> InputError:
     error = InputError.__new__(InputError)
     ValueError.__init__(error, message)

@@ -126,12 +126,7 @@ def _series(pairs: Sequence[Pair]) -> list[tuple[str, Series]]:
     return list(found.values())
 
 
-def _draw_curves(
-    axis: Axes,
-    name: str,
-    pairs: Sequence[Pair],
-    style: Style,
-) -> None:
+def _draw_curves(axis: Axes, name: str, pairs: Sequence[Pair], style: Style) -> None:
     for model, series in _series(pairs):
         if name not in set(series.table["observable"]) or series.method == "steady":
             continue
@@ -147,12 +142,7 @@ def _draw_curves(
     axis.set_title(in_words(name), fontsize="medium", loc="left")
 
 
-def _draw_differences(
-    axis: Axes,
-    name: str,
-    pairs: Sequence[Pair],
-    style: Style,
-) -> None:
+def _draw_differences(axis: Axes, name: str, pairs: Sequence[Pair], style: Style) -> None:
     axis.axhline(0.0, color="0.6", lw=0.6)
     for pair in pairs:
         if name not in observables_of(pair) or pair.reference.method == "steady":
@@ -174,12 +164,7 @@ def _has(pair: Pair, kind: str) -> bool:
     return all(kind in set(s.distributions["distribution"]) for s in (pair.reference, pair.other))
 
 
-def _draw_distribution(
-    axis: Axes,
-    kind: str,
-    pairs: Sequence[Pair],
-    style: Style,
-) -> None:
+def _draw_distribution(axis: Axes, kind: str, pairs: Sequence[Pair], style: Style) -> None:
     """Cumulative, which is what their distance is of; at the last time."""
     for model, series in _series([pair for pair in pairs if _has(pair, kind)]):
         rows = series.distributions[series.distributions["distribution"] == kind]

@@ -29,7 +29,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.experiment import Experiment
-from darkbattery.nvmodel.refusal import InputError, refused_sizes
+from darkbattery.nvmodel.refusal import refused_memory, refused_sizes
 from darkbattery.nvmodel.streams import PHOTON_DETECTION, WORDS, fill_uniform
 from darkbattery.nvmodel.tally import Tally
 from darkbattery.trajectories.jumps.recording import Tables, kernel_tables
@@ -109,12 +109,9 @@ def detected_states(
     shape = (photons + 1, taus.size)
     size = float(shape[0]) * shape[1] * (basis.n_battery + 1 if ladder else 1)
     if size > MOST_TABLE:
-        raise InputError(
-            "detector_efficiency",
-            battery.detector_efficiency,
-            f"needs a table of {size * 8e-9:.2g} GB for these spins and times, at most "
-            f"{MOST_TABLE * 8e-9:.2g}; take fewer times{' or energies only' if ladder else ''}",
-        )
+        advice = f"take fewer times{' or energies only' if ladder else ''}"
+        efficiency = battery.detector_efficiency
+        raise refused_memory("detector_efficiency", efficiency, "a table", size, MOST_TABLE, advice)
     always = np.ones(shape, dtype=bool)
     means = decay_tables(tables, taus, always)
     states = photon_states(tables, taus, always, with_ergotropy=False)

@@ -25,7 +25,7 @@ from darkbattery.nvmodel.method import (
 )
 from darkbattery.nvmodel.observables import Needs, needing, requested
 from darkbattery.nvmodel.peaks import PEAK
-from darkbattery.nvmodel.refusal import InputError, refused_sizes
+from darkbattery.nvmodel.refusal import InputError, refused_memory, refused_sizes
 from darkbattery.nvmodel.rows import Records, summary_of
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.tally import Tally, run_range
@@ -268,12 +268,8 @@ def _why_not_collective(problem: Problem) -> InputError | None:
     size = ladders.rows * ladders.number * (battery.n_battery + 1.0)
     if size <= MOST_TABLE:
         return None
-    return InputError(
-        "observables",
-        problem.names,
-        f"need a table of {size * 8e-9:.2g} GB for single runs, at most {MOST_TABLE * 8e-9:.2g}; "
-        "ask for energies only, or use evolve",
-    )
+    advice = "ask for energies only, or use evolve"
+    return refused_memory("observables", problem.names, "a table", size, MOST_TABLE, advice)
 
 
 def _as_histograms(problem: Problem) -> bool:

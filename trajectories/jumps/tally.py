@@ -25,7 +25,7 @@ from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.peaks import PEAK, no_peaks, peak_counts, read_peaks
 from darkbattery.nvmodel.preparation import Polarised
 from darkbattery.nvmodel.protocol import Stage
-from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.refusal import refused_memory
 from darkbattery.nvmodel.solution import Distribution, Reading
 from darkbattery.nvmodel.sums import FULL, ExactSums, usable_bounds
 from darkbattery.nvmodel.tally import RunSpans, Tally
@@ -302,12 +302,8 @@ def noisy_study(battery: Experiment, times: Array, seed: int, names: tuple[str, 
     )
     size = GROUPS * times.size * study.positions
     if study.needs_populations and size > MOST_POPULATIONS:
-        raise InputError(
-            "observables",
-            "ergotropy",
-            f"needs {size * 8e-9:.2g} GB for populations over j_B and m_B at "
-            f"this size and number of times, at most {MOST_POPULATIONS * 8e-9:.2g}",
-        )
+        table, advice = "populations over j_B and m_B", "take fewer spins or times"
+        raise refused_memory("observables", "ergotropy", table, size, MOST_POPULATIONS, advice)
     return study
 
 

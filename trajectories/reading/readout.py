@@ -16,7 +16,7 @@ from darkbattery.nvmodel.ergotropy import (
 )
 from darkbattery.nvmodel.experiment import Model
 from darkbattery.nvmodel.observables import ELSEWHERE, OBSERVABLES, Needs, needing
-from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.refusal import refused_memory
 from darkbattery.trajectories.propagate.chains import Chains
 from darkbattery.trajectories.reading.entanglement import (
     log_negativity,
@@ -169,12 +169,9 @@ def refuse_large_blocks(ladders: Ladders) -> None:
     size = ladders.n_battery + 1.0
     elements = ladders.rows * size * size
     if elements > MOST_BLOCKS:
-        raise InputError(
-            "observables",
-            "log_negativity",
-            f"needs matrices of {elements * 24e-9:.2g} GB at this size, at most "
-            f"{MOST_BLOCKS * 24e-9:.2g}; take fewer spins",
-        )
+        # three arrays of them
+        held = 3.0 * elements, 3.0 * MOST_BLOCKS
+        raise refused_memory("observables", "log_negativity", "matrices", *held, "take fewer spins")
 
 
 def entanglement(
