@@ -1,17 +1,21 @@
 """How kernels are compiled, and where they are kept: beside the code, else elsewhere, else nowhere.
 
 numba refuses to import a module whose kernels it cannot cache. An installation that only its owner
-may write to, or a home that nobody may, must not end the program: it compiles anew.
+may write to, or a home that nobody may, must not end the program: it compiles anew. Processes that
+share a folder compile in turn: 64 ranks that start with nothing compile each kernel once.
 """
 
 import contextlib
 import os
 import tempfile
+import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numba
+from numba.core.caching import FunctionCache
 from numba.core.dispatcher import Dispatcher
 
 from darkbattery.nvmodel.refusal import InputError
@@ -22,6 +26,83 @@ NAME = "darkbattery"
 KERNEL: dict[str, Any] = {"cache": True, "error_model": "numpy"}
 # no wrapper for Python around kernels that only kernels call
 INNER: dict[str, Any] = {"error_model": "numpy", "no_cpython_wrapper": True}
+
+
+LOCKS = "darkbattery.locks"  # beside the kernels: a byte of it is locked for each that is compiled
+MOST_WAIT, ASKED_EVERY = 60.0, 0.02  # seconds for one that another process compiles
+
+fcntl: Any
+try:
+    import fcntl
+except ImportError:  # no such locks here: every process compiles
+    fcntl = None
+
+
+class Turns(FunctionCache):
+    """numba's cache of one kernel, whose processes compile it one after the other, that is, once.
+
+    A process that finds nothing locks the kernel's byte, looks again, compiles, saves and unlocks;
+    the system unlocks for one that dies. Without locks (a file system that has none, a process that
+    takes too long) kernels are compiled as ever.
+    """
+
+    # closing any of a file's descriptors gives up all locks that a process has on it: one, kept
+    _files: ClassVar[dict[str, int]] = {}
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """What is kept for a signature, by now."""
+        found = super().load_overload(sig, target_context)
+        if found is not None or not self._take_turn():
+            return found
+        found = super().load_overload(sig, target_context)
+        if found is not None:
+            self._end_turn()
+        return found
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep a kernel that was compiled here."""
+        try:
+            super().save_overload(sig, data)
+        finally:
+            self._end_turn()
+
+    @property
+    def _byte(self) -> int:
+        kernel = f"{self._py_func.__module__}.{self._py_func.__qualname__}"
+        return zlib.crc32(kernel.encode())
+
+    def _take_turn(self) -> bool:
+        if fcntl is None:
+            return False
+        try:
+            self._impl.locator.ensure_cache_path()
+            if self.cache_path not in self._files:
+                path = os.path.join(self.cache_path, LOCKS)
+                self._files[self.cache_path] = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError:
+            return False
+        last = time.monotonic() + MOST_WAIT
+        while time.monotonic() < last:
+            try:
+                fcntl.lockf(
+                    self._files[self.cache_path], fcntl.LOCK_EX | fcntl.LOCK_NB, 1, self._byte
+                )
+                return True
+            except (BlockingIOError, PermissionError):
+                time.sleep(ASKED_EVERY)
+            except OSError:
+                return False
+        return False
+
+    def _end_turn(self) -> None:
+        if fcntl is not None and self.cache_path in self._files:
+            with contextlib.suppress(OSError):
+                fcntl.lockf(self._files[self.cache_path], fcntl.LOCK_UN, 1, self._byte)
+
+
+def _keep(dispatcher: Any) -> None:
+    ours = dispatcher.py_func.__module__.startswith(f"{NAME}.")
+    dispatcher._cache = (Turns if ours else FunctionCache)(dispatcher.py_func)
 
 
 def _writable(folder: Path) -> bool:
@@ -76,4 +157,5 @@ def refuse_uncompiled() -> None:
         raise InputError("NUMBA_DISABLE_JIT", 1, "kernels must be compiled; unset it")
 
 
+Dispatcher.enable_caching = _keep  # type: ignore[method-assign, assignment]
 WHERE = choose(Path(__file__).parent)
