@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import qutip
+from hypothesis import given, seed, settings
+from hypothesis import strategies as st
 from scipy import sparse
 from scipy.sparse.linalg import expm_multiply
 
@@ -13,16 +15,22 @@ from darkbattery import trajectories
 from darkbattery.nvmodel import (
     CollectiveBattery,
     Drive,
+    Experiment,
     InputError,
+    LocalNoise,
+    Polarised,
+    Resonator,
+    Spins,
 )
 from darkbattery.nvmodel.ergotropy import ergotropy_of_matrix
 from darkbattery.nvmodel.method import Problem
+from darkbattery.nvmodel.observables import OBSERVABLES
 from darkbattery.trajectories.averages import cavity_master
 from darkbattery.trajectories.averages.cavity_irreps import AVAILABLE, DRIVEN, OVER_IRREPS
 from darkbattery.trajectories.qutip import resonator_to_qutip
 from darkbattery.trajectories.space.mode_space import ModeSpace, elements_needed
 from tests.explicit import Explicit
-from tests.trajectories.test_cavity_master import model_of
+from tests.trajectories.test_cavity_master import FREQUENCY, model_of
 from tests.verify.readings import ladder_ergotropy_of
 
 TIMES = np.array([0.0, 0.4, 1.1, 3.0])
@@ -287,3 +295,62 @@ def test_sizes_beyond_memory_or_time_are_refused_beforehand(model, times, field,
         trajectories.evolve(model, times)
     assert refusal.value.field == field
     assert "\n" not in str(refusal.value)
+
+
+def test_two_unequal_spins_without_loss_swing_as_tavis_and_cummings_have_it():
+    model = changed((1, 1), 0.0, battery={"coupling": 1.6})
+    times = np.linspace(0.0, 4.0, 17)
+    found = trajectories.evolve(model, times)
+    rabi = math.hypot(1.0, 1.6)
+    # one excitation: |down, up, 0> overlaps with the bright state by g_C/rabi
+    battery = 1.6 / rabi**2 * (1.0 - np.cos(rabi * times))
+    np.testing.assert_allclose(found["battery_energy"], battery**2, atol=1e-11)
+    np.testing.assert_allclose(found["photons"], (np.sin(rabi * times) / rabi) ** 2, atol=1e-11)
+
+
+def test_a_fast_resonator_is_a_reservoir_for_noisy_spins_with_an_error_like_its_square():
+    errors = []
+    for ratio in (12.0, 24.0):
+        kappa = ratio * math.sqrt(3.0)
+        gamma = 4.0 / kappa
+        noise = LocalNoise(dephasing=0.4 * gamma, emission=0.3 * gamma)
+        battery = CollectiveBattery(
+            1, 2, gamma=gamma, battery_noise=noise, charger_start=Polarised(0.9)
+        )
+        spins = replace(battery.experiment.charger, coupling=1.0)
+        experiment = Experiment(
+            Spins(1, "down", noise=noise), spins, Resonator(FREQUENCY, kappa / (2.0 * math.pi))
+        )
+        times = np.linspace(0.0, 3.0, 7) / gamma
+        names = ["battery_energy", "charger_energy", "ergotropy", "log_negativity"]
+        found, exact = (trajectories.evolve(one, times, names) for one in (experiment, battery))
+        errors.append(max(np.abs(found[name] - exact[name]).max() for name in names))
+    assert errors[0] < 0.04
+    # gamma N/kappa = 4/ratio^2: twice the ratio, a quarter of the error
+    assert abs(errors[0] / errors[1] - 4.0) < 0.5
+
+
+@seed(20)
+@settings(max_examples=12, deadline=None, database=None)
+@given(
+    st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    st.floats(0.0, 5.0),
+    st.floats(0.2, 2.0),
+    st.floats(-2.0, 2.0),
+    st.floats(-1.0, 1.0),
+)
+def test_excitations_are_balanced_and_states_are_states(sizes, kappa, coupling, detuning, up):
+    spins = {"t1_s": 3.0, "equilibrium": 0.0}
+    model = changed(
+        sizes, kappa + 0.5, 0.0, (detuning, 0.0), None, {"coupling": coupling}, polarisation=up
+    )
+    model = replace(model, battery=replace(model.battery, **(spins if up > 0.0 else {})))
+    found = trajectories.evolve(model, TIMES, AVAILABLE)
+    assert np.abs(found["excitation_balance"]).max() < 1e-10
+    for name in AVAILABLE:
+        low, high = OBSERVABLES[name].bounds
+        x = found[name][np.isfinite(found[name])]
+        assert ((x >= low - 1e-10) & (x <= high + 1e-10)).all(), name
+    # tracing out the field takes entanglement, and the ladder's unitaries are some of all
+    assert (found["log_negativity"] <= found["log_negativity_rest"] + 1e-10).all()
+    assert (found["ergotropy"] <= found["ergotropy_total"] + 1e-10).all()
