@@ -223,6 +223,13 @@ class Experiment:
         return first, second
 
     @property
+    def couplings(self) -> tuple[float, float]:
+        """Of a spin of battery and charger to the field; 1 where there is none."""
+        both = (self.battery, self.charger)
+        first, second = (1.0 if spins is None else spins.coupling for spins in both)
+        return first, second
+
+    @property
     def detuning(self) -> float:
         """omega_B - omega_C."""
         battery, charger = self.battery, self.charger
@@ -299,6 +306,8 @@ class Experiment:
                 fields.append(name)
         if self.detuning != 0.0:
             fields.append("detuning")
+        if self.reservoir is not None and self.couplings != (1.0, 1.0):
+            fields.append("couplings")
         if self.protocol:
             fields.append("protocol")
         if self.detector_efficiency != 1.0:
@@ -415,11 +424,23 @@ def only_collective(model: Model, where: str) -> None:
 def of_the_reservoir(model: object) -> Experiment:
     """The experiment of battery and charger, spins all alike, in a reservoir; refused otherwise.
 
+    Equal couplings c are a rate gamma c^2.
+
     >>> of_the_reservoir(Experiment(Spins(2, "down"))).n_charger
     Traceback (most recent call last):
         ...
     darkbattery.nvmodel.refusal.InputError: charger = None: must be Spins, in a reservoir
     """
+    experiment = in_a_reservoir(model)
+    for name, coupling in zip(("battery", "charger"), experiment.couplings, strict=True):
+        if coupling != 1.0:
+            text = "must be that of the other ensemble here; trajectories.evolve has them unequal"
+            raise InputError(f"{name}.coupling", coupling, text)
+    return experiment
+
+
+def in_a_reservoir(model: object) -> Experiment:
+    """The same; couplings of battery and charger may differ."""
     experiment = experiment_of(model)
     if experiment.resonator is not None:
         raise InputError(
@@ -439,11 +460,26 @@ def of_the_reservoir(model: object) -> Experiment:
         for field, value, allowed in (
             ("line", spins.line, None),
             ("coupling_spread", spins.coupling_spread, 0.0),
-            ("coupling", spins.coupling, 1.0),
         ):
             if value != allowed:
                 raise InputError(f"{name}.{field}", value, f"must be {allowed}, in a reservoir")
-    return experiment
+    return _with_plain_couplings(experiment)
+
+
+def _with_plain_couplings(experiment: Experiment) -> Experiment:
+    battery, charger, reservoir = experiment.battery, experiment.charger, experiment.reservoir
+    assert battery is not None
+    assert charger is not None
+    assert reservoir is not None
+    c = battery.coupling
+    if c != charger.coupling or c == 1.0:
+        return experiment
+    return replace(
+        experiment,
+        battery=replace(battery, coupling=1.0),
+        charger=replace(charger, coupling=1.0),
+        field=replace(reservoir, gamma=reservoir.gamma * c**2),
+    )
 
 
 def refuse_driven_stages(protocol: Protocol) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from darkbattery import trajectories
 from darkbattery.nvmodel import CollectiveBattery
-from darkbattery.nvmodel.experiment import of_the_reservoir
+from darkbattery.nvmodel.experiment import in_a_reservoir, of_the_reservoir
 from darkbattery.nvmodel.method import Problem, Work, able
 from darkbattery.runs.choice import Choice, chosen, observables_of
 from darkbattery.runs.definition import Point, RunDefinition
@@ -176,7 +176,7 @@ def _averages_work(choice: Choice, times: Array) -> Work | None:
         return able(AT_RESONATOR, problem).work(problem)
     if choice.model.reservoir is None:
         return None
-    battery = of_the_reservoir(choice.model)
+    battery = in_a_reservoir(choice.model)
     problem = Problem(battery, times, master.asked(battery, choice.observables))
     return able(EVOLVE, problem).work(problem)
 

@@ -118,7 +118,6 @@ def test_models_are_pickled_compared_and_replaced_as_before():
     ("fields", "field"),
     [
         ({"battery": Spins(2, "down", line=Gaussian(1e6))}, "battery.line"),
-        ({"battery": Spins(2, "down", coupling=0.5)}, "battery.coupling"),
         ({"charger": None}, "charger"),
         ({"drive": Drive(amplitude=1.0, duration_s=1.0)}, "drive"),
         ({"field": ClosedModes(photons=2)}, "charger"),

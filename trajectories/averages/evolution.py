@@ -10,7 +10,7 @@ from darkbattery.nvmodel.experiment import (
     Experiment,
     Model,
     experiment_of,
-    of_the_reservoir,
+    in_a_reservoir,
     to_be_solved,
 )
 from darkbattery.nvmodel.method import (
@@ -149,14 +149,14 @@ def evolve(
     if experiment.modes is not None:
         return evolve_dicke(battery, times, observables)
     t = output_times(times)
-    experiment = to_be_solved(of_the_reservoir(battery), t)
+    experiment = to_be_solved(in_a_reservoir(battery), t)
     problem = Problem(experiment, t, asked(experiment, observables))
     return able(EVOLVE, problem).solve(problem).of_model(battery)
 
 
 def asked(battery: Model, observables: Iterable[str] | None) -> tuple[str, ...]:
     """The names that `evolve` computes: those asked for, or the cheap ones; refused if unknown."""
-    battery = of_the_reservoir(battery)
+    battery = in_a_reservoir(battery)
     if not battery.is_collective:
         default = (*ENERGIES, *FROM_POPULATIONS, *LOST)
         return requested(observables, default, FOR_REAL_SPINS)

@@ -114,8 +114,9 @@ def steady_state(battery: Model, observables: Iterable[str] | None = None) -> So
     if experiment_of(battery).resonator is not None:
         names = asked_at_resonator(battery, observables)
         return steady_state(in_reservoir(battery), names).of_model(battery)
-    names = asked(of_the_reservoir(battery), observables)
-    experiment = to_be_solved(battery, [math.inf])
+    own = of_the_reservoir(battery)
+    names = asked(own, observables)
+    experiment = to_be_solved(own, [math.inf])
     problem = Problem(experiment, np.array([math.inf]), names)
     return able(STEADY, problem).solve(problem).of_model(battery)
 

@@ -30,6 +30,8 @@ def applies(generator: Generator) -> bool:
     """Whether a stage is a set of chains."""
     rates = generator.rates
     both = rates.on_battery and rates.on_charger
+    if (rates.battery_coupling, rates.charger_coupling) != (1.0, 1.0):
+        return False
     return not rates.local and (rates.detuning == 0.0 or not both)
 
 

@@ -47,6 +47,8 @@ class Rates:
         Which ensembles it sees.
     battery, charger : LocalNoise
     detuning : float
+    battery_coupling, charger_coupling : float
+        c of :math:`J^-=c_BJ_B^-+c_CJ_C^-`.
     """
 
     n_battery: int
@@ -58,6 +60,8 @@ class Rates:
     battery: LocalNoise
     charger: LocalNoise
     detuning: float
+    battery_coupling: float = 1.0
+    charger_coupling: float = 1.0
 
     @classmethod
     def of(cls, battery: Experiment, stage: Stage) -> "Rates":
@@ -73,6 +77,8 @@ class Rates:
             battery=found.noise("battery"),
             charger=found.noise("charger"),
             detuning=found.energy("battery"),
+            battery_coupling=battery.couplings[0],
+            charger_coupling=battery.couplings[1],
         )
 
     @property
@@ -143,13 +149,14 @@ class Generator:
     def _photon_weights(self, rate: float, up: float) -> Array:
         e, r, space = self.space.elements, self.rates, self.space
         jb, jc = space.jb[e.b], space.jc[e.c]
-        diagonal = r.on_battery * lowering_squared(jb, e.mb + up)
-        diagonal = diagonal + r.on_charger * lowering_squared(jc, e.mc + up)
+        cb, cc = r.battery_coupling, r.charger_coupling
+        diagonal = r.on_battery * cb**2 * lowering_squared(jb, e.mb + up)
+        diagonal = diagonal + r.on_charger * cc**2 * lowering_squared(jc, e.mc + up)
         weights = np.where(space.diagonal, diagonal, 0.0)
         if r.on_battery and r.on_charger:
             # <m_B, m_C| J_B^+ J_C^- |m_B - 1, m_C + 1>, and its mirror image
             across = np.sqrt(lowering_squared(jb, e.mb) * lowering_squared(jc, e.mc + 1.0))
-            weights += np.where(space.coherence == 1.0, 2.0 * across, 0.0)
+            weights += np.where(space.coherence == 1.0, 2.0 * cb * cc * across, 0.0)
         return rate * weights
 
 
@@ -194,6 +201,7 @@ def _collective_gain(space: ProductSpace, rates: Rates, rate: float, step: int) 
     e = space.elements
     jb, jc = space.jb[e.b], space.jc[e.c]
     lift = 1.0 if step == 1 else 0.0
+    cb, cc = rates.battery_coupling, rates.charger_coupling
     moves = []
     if rates.on_battery:
         moves.append((step, 0))
@@ -204,7 +212,8 @@ def _collective_gain(space: ProductSpace, rates: Rates, rate: float, step: int) 
         for bb, bc in moves:
             two = lowering_squared(jb, e.mb2 + lift) if bb else lowering_squared(jc, e.mc2 + lift)
             place = space.locate(e.b, e.c, e.mb + kb, e.mc + kc, e.mb2 + bb, e.mc2 + bc)
-            yield place, rate * np.sqrt(one * two)
+            both = (cb if kb else cc) * (cb if bb else cc)
+            yield place, rate * both * np.sqrt(one * two)
 
 
 def _collective_loss(space: ProductSpace, rates: Rates) -> Iterator[Term]:
@@ -213,18 +222,18 @@ def _collective_loss(space: ProductSpace, rates: Rates) -> Iterator[Term]:
     jb, jc = space.jb[e.b], space.jc[e.c]
     total = np.zeros(space.size)
     for rate, lift in ((rates.down, 0.0), (rates.up, 1.0)):
-        for on, j, one, two in (
-            (rates.on_battery, jb, e.mb, e.mb2),
-            (rates.on_charger, jc, e.mc, e.mc2),
+        for on, c, j, one, two in (
+            (rates.on_battery, rates.battery_coupling, jb, e.mb, e.mb2),
+            (rates.on_charger, rates.charger_coupling, jc, e.mc, e.mc2),
         ):
             if on:
                 both = lowering_squared(j, one + lift) + lowering_squared(j, two + lift)
-                total += rate * both
+                total += rate * c**2 * both
     yield space.locate(e.b, e.c, e.mb, e.mc, e.mb2, e.mc2), -0.5 * total
     if not (rates.on_battery and rates.on_charger):
         return
     # J_B^+ J_C^- and J_B^- J_C^+ are in both products, and commute
-    strength = -0.5 * (rates.down + rates.up)
+    strength = -0.5 * (rates.down + rates.up) * rates.battery_coupling * rates.charger_coupling
     for s in (1, -1):
         lift = 0.0 if s == 1 else 1.0
         opposite = 1.0 - lift
