@@ -126,10 +126,11 @@ def _regimes(folder: Path, record: dict[str, Any]) -> Told:
 
 
 def _folded(frame: pd.DataFrame, heading: str) -> str:
+    cells = frame.map(lambda value: escape(str(value))).rename(columns=set_html)
     return (
         f"<details><summary>{set_html(heading)}</summary>"
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(heading)}">'
-        f"{frame.to_html(index=False, border=0, escape=True)}</div></details>"
+        f"{cells.to_html(index=False, border=0, escape=False)}</div></details>"
     )
 
 

@@ -189,6 +189,19 @@ def test_the_papers_folder_has_a_report(tmp_path):
     assert "E_ss" not in text
 
 
+def test_the_folder_of_regimes_has_a_report_that_opens_with_its_answer(tmp_path):
+    """It said what the study asks, and named its tables by their files."""
+    (tmp_path / "regimes.json").write_text(json.dumps({"ranks": 1}))
+    (tmp_path / "tables").mkdir()
+    table = pd.DataFrame([{"question": "energy at the end", "P_max/N_B": "any / <never> / 60"}])
+    table.to_parquet(tmp_path / "tables" / "usable.parquet")
+    text = report_page([tmp_path])
+    assert '<p class="answer">Energy at the end to 1 %: P_max/N_B from N = 60.</p>' in text
+    assert "any / &lt;never&gt; / 60" in text
+    assert re.search(r"<summary>Spins <math.*at <math.*</summary>", text)
+    assert "P_max" not in text.partition("<table")[2]
+
+
 def test_titles_are_text_not_markup(page):
     assert "Two &lt;/script&gt; &amp; &lt;b&gt;sizes&lt;/b&gt;" in page
     assert "<b>sizes</b>" not in page.replace(_script(page), "")

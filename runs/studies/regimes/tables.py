@@ -62,7 +62,7 @@ def in_a_sentence(usable: pd.DataFrame) -> str:
 
     >>> methods = {"second order": "any / never / never", "truncated Wigner": "any / 6 / 30"}
     >>> in_a_sentence(pd.DataFrame([{"question": "energy at the end"} | methods]))
-    'Good to 1 %: energy at the end, second order never, truncated Wigner from N = 30.'
+    'Energy at the end to 1 %: second order never; truncated Wigner from N = 30.'
     """
     said = []
     for row in usable.to_dict("records"):
@@ -71,8 +71,8 @@ def in_a_sentence(usable: pd.DataFrame) -> str:
             sizes = {name: str(cell).split(" / ")[-1] for name, cell in row.items()}
             words = {NEVER: NEVER, ANY: "at any N"}
             parts = [f"{name} {words.get(n, f'from N = {n}')}" for name, n in sizes.items()]
-            said.append(", ".join([str(question), *parts]))
-    return f"Good to 1 %: {'; '.join(said)}."
+            said.append(f"{str(question).capitalize()} to 1 %: {'; '.join(parts)}.")
+    return " ".join(said)
 
 
 def usable_by_model(errors: pd.DataFrame) -> pd.DataFrame:
