@@ -196,9 +196,7 @@ def _row(pair: Pair, name: str, unit: str, found: Overlaid) -> dict[str, object]
     size = float(np.abs(found.reference).max())
     higher = float(found.other[other_top] - found.reference[top])
     return {
-        "model": pair.model,
-        "reference": pair.reference.name,
-        "compared": pair.other.name,
+        **pair.names,
         "observable": name,
         "unit": unit,
         "largest": float(difference[worst]),

@@ -206,9 +206,7 @@ def _cumulative(rows: pd.DataFrame, series: Series, name: str, factor: float) ->
 
 def _row(pair: Pair, name: str, source: str, time: float, distance: Distance) -> dict[str, object]:
     return {
-        "model": pair.model,
-        "reference": pair.reference.name,
-        "compared": pair.other.name,
+        **pair.names,
         "distribution": name,
         "from": source,
         "time": time,

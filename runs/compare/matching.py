@@ -95,6 +95,12 @@ class Pair:
         return one if one == two else f"{two} beside {one}"
 
     @property
+    def names(self) -> dict[str, str]:
+        """Model and both series, as tables have them."""
+        both = {"reference": self.reference.name, "compared": self.other.name}
+        return {"model": self.model, **both}
+
+    @property
     def same_size(self) -> bool:
         """Whether both have as many spins."""
         one, two = self.reference.facts, self.other.facts

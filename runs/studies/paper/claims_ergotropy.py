@@ -3,7 +3,15 @@
 import numpy as np
 import pandas as pd
 
-from darkbattery.runs.studies.paper.claims import SOLVER, Claim, Measured, judged, listed, power_law
+from darkbattery.runs.studies.paper.claims import (
+    SOLVER,
+    Claim,
+    Measured,
+    PowerLaw,
+    judged,
+    listed,
+    power_law,
+)
 from darkbattery.runs.studies.paper.evidence import Evidence
 
 
@@ -62,34 +70,34 @@ def _never_inverted(evidence: Evidence) -> Measured:
 
 
 def _large_battery(evidence: Evidence) -> Measured:
-    laws, ends = [], []
-    for _, part in evidence.rows("limit_ergotropy").groupby("ratio"):
-        ordered = part.sort_values("n_battery")
-        gap = 1.0 - ordered["ergotropy"] / ordered["battery_energy"]
-        large = ordered["n_battery"] >= 100
-        laws.append(power_law(ordered["n_battery"][large], gap[large]))
-        ends.append(float(gap.iloc[-1]))
-    numbers = (
-        f"1 - W/E falls with exponents {', '.join(map(str, laws))} for R = 2, 5, to "
-        f"{listed(ends, 2)} at N_B = 3000"
-    )
+    table = evidence.rows("limit_ergotropy")
+    laws, ends = _gaps(table, "ratio", "n_battery", "ergotropy")
+    end = f"to {listed(ends, 2)} at N_B = 3000"
+    numbers = f"1 - W/E falls with exponents {', '.join(map(str, laws))} for R = 2, 5, {end}"
     return Measured(numbers, judged(all(abs(law.exponent + 1) < 0.05 for law in laws)))
 
 
 def _large_charger(evidence: Evidence) -> Measured:
-    laws, ends = [], []
-    for _, part in evidence.rows("limit_ratio").groupby("n_battery"):
-        ordered = part.sort_values("ratio")
-        gap = 1.0 - ordered["ergotropy_local"] / ordered["battery_energy"]
-        fitted = (ordered["ratio"] >= 1e2) & (gap > 1e-12)
-        laws.append(power_law(ordered["ratio"][fitted], gap[fitted]))
-        ends.append(float(gap.iloc[-1]))
-    numbers = (
-        f"1 - W/E falls with exponents {', '.join(map(str, laws))} for N_B = 1, 2, 3, to "
-        f"{listed(ends, 2)} at R = 1e15"
-    )
+    table = evidence.rows("limit_ratio")
+    laws, ends = _gaps(table, "n_battery", "ratio", "ergotropy_local")
+    end = f"to {listed(ends, 2)} at R = 1e15"
+    numbers = f"1 - W/E falls with exponents {', '.join(map(str, laws))} for N_B = 1, 2, 3, {end}"
     vanishing = all(abs(law.exponent + 1) < 0.01 for law in laws)
     return Measured(numbers, judged(vanishing and max(ends) < 1e-13))
+
+
+def _gaps(
+    table: pd.DataFrame, by: str, over: str, ergotropy: str
+) -> tuple[list[PowerLaw], list[float]]:
+    """How 1 - W/E falls from 100 on, and where it ends, for each value of `by`."""
+    laws, ends = [], []
+    for _, part in table.groupby(by):
+        ordered = part.sort_values(over)
+        gap = 1.0 - ordered[ergotropy] / ordered["battery_energy"]
+        fitted = (ordered[over] >= 100) & (gap > 1e-12)
+        laws.append(power_law(ordered[over][fitted], gap[fitted]))
+        ends.append(float(gap.iloc[-1]))
+    return laws, ends
 
 
 ERGOTROPY_CLAIMS = (
