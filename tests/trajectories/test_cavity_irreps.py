@@ -35,6 +35,7 @@ from tests.trajectories.test_cavity_master import FREQUENCY, model_of
 from tests.verify.readings import ladder_ergotropy_of
 
 TIMES = np.array([0.0, 0.4, 1.1, 3.0])
+MOST_COUNTED = 64  # states up to which QuTiP's side counts photons, too: it is slow
 
 
 def changed(sizes, kappa=1.0, nbar=0.0, detunings=(0.0, 0.0), drive=None, battery=None, **charger):
@@ -90,12 +91,15 @@ def moments(model, few, times, stretches):
     size = math.prod(few.dims)
     a = qutip.tensor([*(qutip.qeye(d) for d in few.dims[:-1]), qutip.destroy(few.dims[-1])])
     L0, driving, E = operators(model, few, a)
-    y = np.concatenate([few.initial.full().ravel(order="F"), np.zeros(2 * size**2)])
+    copies = 3 if size <= MOST_COUNTED else 1
+    y = np.concatenate([few.initial.full().ravel(order="F"), np.zeros((copies - 1) * size**2)])
     now, found = 0.0, []
     trace = np.eye(size).ravel()
     for until, eta in stretches:
         L = L0 + eta * driving
-        whole = sparse.bmat([[L, None, None], [E, L, None], [E, 2.0 * E, L]], format="csr")
+        whole = L
+        if copies == 3:
+            whole = sparse.bmat([[L, None, None], [E, L, None], [E, 2.0 * E, L]], format="csr")
         last = until == stretches[-1][0]
         here = [t for t in times if now <= t < until or (last and t == until)]
         for t in [*here, until]:
@@ -105,7 +109,9 @@ def moments(model, few, times, stretches):
             if t in here:
                 rho = y[: size**2].reshape(size, size, order="F")
                 change = (L @ y[: size**2]).reshape(size, size, order="F")
-                counts = [(trace @ y[k * size**2 : (k + 1) * size**2]).real for k in (1, 2)]
+                counts = [
+                    (trace @ y[k * size**2 : (k + 1) * size**2]).real for k in range(1, copies)
+                ]
                 found.append((rho, counts, change))
                 here = [x for x in here if x != t]
     return found
@@ -136,8 +142,9 @@ def expected(model, few, rho, counted, change):
     found["power"] = mean("battery_energy", change)
     found["emission_rate"] = kappa * (nbar + 1.0) * n
     found["absorption_rate"] = kappa * nbar * (n + 1.0)
-    found["emitted_photons"] = counted[0]
-    found["emitted_photons_variance"] = counted[1] - counted[0] ** 2
+    if counted:
+        found["emitted_photons"] = counted[0]
+        found["emitted_photons_variance"] = counted[1] - counted[0] ** 2
     if n > 1e-2:
         top = few.dims[-1]
         p = np.diag(qutip.Qobj(rho, dims=[few.dims] * 2).ptrace(len(few.dims) - 1).full()).real
@@ -179,8 +186,8 @@ def test_a_square_pulse_is_that_of_dense_qutip(detunings):
     check(model, found, 11, [(0.3, 0.0), (1.3, 0.5), (TIMES[-1], 0.0)])
 
 
-def test_a_smooth_pulse_is_the_limit_of_short_square_ones():
-    """A Gaussian drive, against QuTiP's own integration of it."""
+def test_a_gaussian_pulse_is_that_of_qutip():
+    """Against QuTiP's own integration of it, in the frame of the drive."""
     drive = Drive(amplitude=0.6, duration_s=0.7, start_s=0.9, shape="gaussian", detuning_hz=0.05)
     model = changed((1, 2), 1.0, drive=drive, battery={"coupling": 1.2})
     found = trajectories.evolve(model, TIMES)
@@ -205,9 +212,12 @@ def test_a_smooth_pulse_is_the_limit_of_short_square_ones():
     assert np.abs(found["excitation_balance"]).max() < 1e-9
 
 
-@pytest.mark.parametrize(("sizes", "nbar", "detuning"), [((2, 5), 0.0, 0.0), ((1, 3), 0.1, 0.6)])
-def test_irreps_are_the_ladders_where_both_hold(sizes, nbar, detuning):
-    model, names = model_of(*sizes, 1.5, nbar, detuning), cavity_master.AVAILABLE
+@pytest.mark.parametrize(
+    ("sizes", "kappa", "nbar", "detuning"),
+    [((2, 5), 1.5, 0.0, 0.0), ((1, 3), 1.5, 0.1, 0.6), ((1, 2), 0.0, 0.03, 0.0)],
+)
+def test_irreps_are_the_ladders_where_both_hold(sizes, kappa, nbar, detuning):
+    model, names = model_of(*sizes, kappa, nbar, detuning), cavity_master.AVAILABLE
     problem = Problem(model, TIMES, names)
     ladders, irreps = cavity_master.WITH_MODE.solve(problem), OVER_IRREPS.solve(problem)
     for name in names:

@@ -1,6 +1,7 @@
 """Random experiments: hypothesis draws them, and a failing one is printed as Python."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,14 +32,14 @@ class Experiment:
     model: CollectiveBattery | ResonatorBattery
     times: tuple[float, ...]
 
-    def script(self, check: str) -> str:
-        """Python that makes `check` (a function of `tests.verify.checks`) fail again."""
+    def script(self, check: Callable[..., None]) -> str:
+        """Python that makes `check` fail again."""
         return (
             "from math import inf\n"
+            f"from {check.__module__} import {check.__name__}\n"
             "from darkbattery.nvmodel import *\n"
-            "from tests.verify import checks\n"
-            "from tests.verify.experiments import Experiment\n"
-            f"checks.{check}({self!r})\n"
+            "from tests.verify import experiments\n"
+            f"{check.__name__}(experiments.{self!r})\n"
         )
 
 

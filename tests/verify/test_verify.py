@@ -11,7 +11,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from tests.verify import checks, experiments
+from tests.verify import checks, experiments, resonators
 from tests.verify.readings import MISSING
 
 CASES = int(os.environ.get("CASES", "60"))
@@ -21,6 +21,7 @@ CHUNK = 20  # cases of one test
 # what is drawn, how it is checked, its share of the cases
 NET = {
     "quantum": (experiments.quantum_experiments, checks.check_quantum, 0.58),
+    "at a resonator": (resonators.few_at_a_resonator, resonators.check_few_at_a_resonator, 0.1),
     "second order": (experiments.semiclassical_experiments, checks.check_second_order, 0.2),
     "first order": (experiments.driven_experiments, checks.check_first_order, 0.1),
     "Wigner": (experiments.semiclassical_experiments, checks.check_wigner, 0.08),
@@ -55,7 +56,7 @@ def net(strategy, check, chunk):
         try:
             check(experiment)
         except Exception as problem:
-            problem.add_note("again:\n" + experiment.script(check.__name__))
+            problem.add_note("again:\n" + experiment.script(check))
             raise
 
     drawn()

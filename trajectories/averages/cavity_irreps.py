@@ -110,8 +110,10 @@ class _Plan:
 
     @property
     def raises(self) -> bool:
-        """Whether Q can grow."""
-        return self.coherent or any(stretch.rates.raises for stretch in self.stretches)
+        """Whether Q can be above that of the spins at the start."""
+        rates = [stretch.rates for stretch in self.stretches]
+        pumped = any(one.battery.pumping + one.charger.pumping > 0.0 for one in rates)
+        return self.coherent or pumped or self.experiment.nbar > 0.0
 
     @property
     def excited(self) -> float:

@@ -72,12 +72,6 @@ class ModeRates:
         """Of battery, charger and mode."""
         return self.battery_detuning, self.charger_detuning, self.mode_detuning
 
-    @property
-    def raises(self) -> bool:
-        """Whether anything but a drive can raise Q."""
-        thermal = self.kappa * self.nbar
-        return thermal + self.battery.pumping + self.charger.pumping > 0.0
-
 
 class Move(NamedTuple):
     """An operator that takes each state to at most one other.
