@@ -70,8 +70,10 @@ START_TAIL = 1e-14
 MOST_PAIRS = 20_000
 # unknowns of one vector, and bytes for each: 31 vectors and a sparse matrix
 MOST_UNKNOWNS, BYTES = 4_000_000, 1000
-# seconds of one core: for each unknown and product with the matrix, and in all
-SECONDS_PER_PRODUCT, MOST_SECONDS = 4e-8, 20_000.0
+# seconds of one core: in any case, for each unknown and product with the matrix, and at most
+LEAST_SECONDS, SECONDS_PER_PRODUCT, MOST_SECONDS = 0.1, 3e-8, 20_000.0
+# in units of the spectrum's half width a Krylov space reaches so far; it passes over decay
+REACH, DECAY_COUNTS = 12.0, 0.05
 # the highest photon number may hold so much, times itself; what is missing then is of this size
 NEGLIGIBLE_PHOTONS = 1e-12
 # when the highest photon number is looked at beside the output times
@@ -224,17 +226,17 @@ def refuse_too_much(plan: _Plan, most_photons: int, times: Array) -> None:
 
 
 def _seconds(plan: _Plan, most_photons: int, unknowns: float, times: Array) -> float:
-    """About how long the products take, measured: a Krylov space reaches some 12 radii."""
+    """About how long it takes."""
     last, products, now = float(times[-1]), 0.0, 0.0
     for step in plan.stretches:
         span = min(step.length, max(last - now, 0.0))
-        products += DIMENSIONS * math.ceil(span * _fastest(plan, step, most_photons) / 12.0)
+        products += DIMENSIONS * math.ceil(span * _fastest(plan, step, most_photons) / REACH)
         now += span
-    return products * unknowns * SECONDS_PER_PRODUCT
+    return LEAST_SECONDS + products * unknowns * SECONDS_PER_PRODUCT
 
 
 def _fastest(plan: _Plan, step: Stretch, most_photons: int) -> float:
-    """About half the width of the generator's spectrum, in rad/s."""
+    """About half the width of the generator's spectrum, rad/s, as a Krylov space feels it."""
     r, sizes = step.rates, plan.experiment.sizes
     root = math.sqrt(most_photons + 1.0)
     exchange = root * (r.battery_coupling * (sizes[0] + 1.0) + r.charger_coupling * (sizes[1] + 1))
@@ -245,7 +247,7 @@ def _fastest(plan: _Plan, step: Stretch, most_photons: int) -> float:
     local = 0.0
     for noise, spins in ((r.battery, sizes[0]), (r.charger, sizes[1])):
         local += spins * (0.25 * noise.dephasing + noise.emission + noise.pumping)
-    return 2.0 * (exchange + drive) + detuned + lost + local
+    return 2.0 * (exchange + drive) + detuned + DECAY_COUNTS * (lost + local)
 
 
 def _solved(problem: Problem) -> Solution:
