@@ -109,8 +109,8 @@ def expectations(
 ) -> tuple[dict[str, float], tuple[str, ...]]:
     """Expected errors of the named observables, and a warning where energies end wrong.
 
-    Errors are shares of each curve's largest value, the worst over the charging. With a drive or
-    without a battery there are none: the map has no such systems.
+    Errors are shares of each curve's largest value, the worst over the charging. With a drive, a
+    protocol or without a battery there are none: the map has no such systems.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def expectations(
     {'battery_energy': 0.1631} 1
     """
     battery, charger = system.size(BATTERY), system.size(CHARGER)
-    if system.drive is not None or not battery:
+    if system.driven or system.protocol or not battery:
         return {}, ()
     place = (battery + charger, charger / battery, system.nbar)
     names = tuple(names)

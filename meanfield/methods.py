@@ -10,6 +10,7 @@ from darkbattery.meanfield.classes.moments import system_of
 from darkbattery.meanfield.paths import tally
 from darkbattery.meanfield.paths.wigner import sample
 from darkbattery.nvmodel.method import Method, Problem, never
+from darkbattery.nvmodel.protocol import drives_of, sends_fields
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Solution
 
@@ -27,19 +28,25 @@ def _runs_of(model: Any) -> tuple[str, ...]:
 
 
 def _not_undriven(problem: Problem) -> InputError | None:
-    if problem.model.drive is not None:
+    if problem.model.drive is not None or sends_fields(problem.model.protocol):
         return None
     return InputError("order", 1, "needs a drive: without a seed it stays at its start")
 
 
 def _not_driven(problem: Problem) -> InputError | None:
-    drive = problem.model.drive
-    if drive is None:
-        return None
-    return InputError("drive", drive, "must be None: second order here has no phase")
+    model = problem.model
+    text = "must be None: second order here has no phase"
+    if model.drive is not None:
+        return InputError("drive", model.drive, text)
+    if sends_fields(model.protocol):
+        return InputError("protocol drives", drives_of(model.protocol), text)
+    return None
 
 
 def _no_delays(problem: Problem) -> InputError | None:
+    if problem.model.protocol:
+        text = "not with a protocol: its switches do not wait for the burst"
+        return InputError("delays", "averaged", text)
     if problem.model.drive is None and has_delays(problem.model, problem.times):
         return None
     return InputError("delays", "averaged", "must burst, with a growth that can be followed")

@@ -9,6 +9,7 @@ from darkbattery.nvmodel.fields import ClosedModes, Reservoir, Resonator, therma
 from darkbattery.nvmodel.lines.shapes import Gaussian, Lorentzian, Multiplet, QGaussian
 from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.observables import OBSERVABLES, Observable
+from darkbattery.nvmodel.ports import Port
 from darkbattery.nvmodel.preparation import DickeState, Polarised
 from darkbattery.nvmodel.protocol import Pulse, Stage
 from darkbattery.nvmodel.pulse import Drive
@@ -35,6 +36,7 @@ __all__ = [
     "Multiplet",
     "Observable",
     "Polarised",
+    "Port",
     "Pulse",
     "QGaussian",
     "Reservoir",

@@ -235,6 +235,23 @@ class Experiment:
         battery, charger = self.battery, self.charger
         return 0.0 if battery is None or charger is None else battery.detuning - charger.detuning
 
+    def detuning_in(self, stage: Stage) -> float:
+        """omega_B - omega_C in a stage, once its rise is over.
+
+        >>> detuned = Experiment(Spins(1, "down", detuning=0.5), Spins(2, "up"))
+        >>> detuned.detuning_in(Stage(1.0, charger_detuning=2.0))
+        -1.5
+        """
+        own, towards = self.detunings, (stage.battery_detuning, stage.charger_detuning)
+        both = [one if to is None else to for one, to in zip(own, towards, strict=True)]
+        return both[0] - both[1]
+
+    @property
+    def is_detuned(self) -> bool:
+        """Whether battery and charger ever differ in frequency."""
+        stages = (step for step in self.stages if isinstance(step, Stage))
+        return any(self.detuning_in(stage) != 0.0 for stage in stages)
+
     @property
     def battery_start(self) -> NamedStart | Preparation:
         """The battery's start; down where there is none."""

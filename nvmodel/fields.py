@@ -7,7 +7,8 @@ import scipy
 
 from darkbattery.nvmodel.display import model_text
 from darkbattery.nvmodel.held import Derived, Held, given
-from darkbattery.nvmodel.refusal import InputError, finite_number, whole_number
+from darkbattery.nvmodel.ports import WHOLE_RATE, Port, checked_ports
+from darkbattery.nvmodel.refusal import InputError, finite_number, known_name, whole_number
 from darkbattery.nvmodel.times import MOST_RATE
 
 # above this nbar and nbar + 1 are the same double, and no reservoir is that hot
@@ -91,6 +92,10 @@ class Resonator:
         energy decays at kappa = 2 pi FWHM.
     temperature_k : float
         Temperature of the surroundings, K.
+    ports : sequence of Port
+        Of the width, what they do not take is lost inside.
+    loaded_q : float, optional
+        Quality factor f/FWHM, instead of a width.
 
     Examples
     --------
@@ -105,6 +110,8 @@ class Resonator:
     linewidth_fwhm_hz: float | None = None
     linewidth_hwhm_hz: float | None = None
     temperature_k: float = 0.0
+    ports: tuple[Port, ...] = ()
+    loaded_q: float | None = None
 
     def __post_init__(self) -> None:
         assign = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
@@ -112,7 +119,11 @@ class Resonator:
         assign("frequency_hz", frequency)
         names = ("linewidth_fwhm_hz", "linewidth_hwhm_hz")
         widths = given(self.linewidth_fwhm_hz, self.linewidth_hwhm_hz)
-        if (widths[0] is None) == (widths[1] is None):
+        if self.loaded_q is not None:
+            assign("loaded_q", finite_number("loaded_q", self.loaded_q, 0.0, exclusive=True))
+            if widths != (None, None):
+                raise InputError("loaded_q", self.loaded_q, "give it or a linewidth, not both")
+        elif (widths[0] is None) == (widths[1] is None):
             raise InputError(", ".join(names), widths, "give exactly one of the two")
         for name, width in zip(names, widths, strict=True):
             kept = None if width is None else Held(finite_number(name, width, least=0.0))
@@ -121,6 +132,10 @@ class Resonator:
         hottest = MOST_NBAR * scipy.constants.h * frequency / scipy.constants.k
         if self.temperature_k > hottest:
             raise InputError("temperature_k", self.temperature_k, f"must be at most {hottest:g}")
+        assign("ports", checked_ports(self.ports))
+        if self.internal_rate < -WHOLE_RATE * self.kappa:
+            text = f"take more than the whole width, {self.kappa / (2.0 * math.pi):g} Hz"
+            raise InputError("ports", self.ports, text)
 
     def __repr__(self) -> str:
         return model_text(self)
@@ -130,8 +145,42 @@ class Resonator:
         """Decay rate of the field's energy, rad/s."""
         if self.linewidth_fwhm_hz is not None:
             return 2.0 * math.pi * self.linewidth_fwhm_hz
+        if self.loaded_q is not None:
+            return 2.0 * math.pi * self.frequency_hz / self.loaded_q
         assert self.linewidth_hwhm_hz is not None
         return 4.0 * math.pi * self.linewidth_hwhm_hz
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """kappa_i of each port, rad/s.
+
+        >>> ports = (Port("in", coupling_coefficient=1.0), Port("out", coupling_coefficient=2.0))
+        >>> cavity = Resonator(3e9, linewidth_fwhm_hz=4e6, ports=ports)
+        >>> {name: round(rate / 2e6 / math.pi, 9) for name, rate in cavity.rates.items()}
+        {'in': 1.0, 'out': 2.0}
+        """
+        widths = {p.name: 2.0 * math.pi * (p.linewidth_fwhm_hz or 0.0) for p in self.ports}
+        shares = {p.name: p.coupling_coefficient or 0.0 for p in self.ports}
+        internal = (self.kappa - sum(widths.values())) / (1.0 + sum(shares.values()))
+        return {name: widths[name] + share * internal for name, share in shares.items()}
+
+    @property
+    def internal_rate(self) -> float:
+        """What is lost inside, rad/s; kappa without ports."""
+        return self.kappa - sum(self.rates.values())
+
+    def port_rates(self, into: str | None, out_of: str | None) -> tuple[float, float]:
+        """kappa_i of two ports by name, default the first and the last; kappa/2 without any."""
+        rates = self.rates
+        if not rates:
+            if into is not None or out_of is not None:
+                raise InputError("ports", (into, out_of), "the resonator has none")
+            return 0.5 * self.kappa, 0.5 * self.kappa
+        names = list(rates)
+        for name in (into, out_of):
+            if name is not None:
+                known_name("port", name, names)
+        return rates[into or names[0]], rates[out_of or names[-1]]
 
     @property
     def nbar(self) -> float:

@@ -285,21 +285,34 @@ def courses(protocol: Protocol, own: tuple[float, float]) -> tuple[tuple[Course,
     return tuple(found)
 
 
+def drives_of(protocol: Protocol) -> tuple[Drive, ...]:
+    """All fields that are sent in."""
+    return tuple(drive for step in protocol if isinstance(step, Stage) for drive in step.drives)
+
+
+def sends_fields(protocol: Protocol) -> bool:
+    """Whether any field is sent in."""
+    return bool(drives_of(protocol))
+
+
+def rotates(protocol: Protocol) -> bool:
+    """Whether any pulse turns an ensemble."""
+    return any(isinstance(step, Pulse) and step.rotates for step in protocol)
+
+
 def beyond_sudden(protocol: Protocol) -> str | None:
-    """The first thing in a protocol beyond stages that couple, with noise, and dephasing.
+    """The first thing in a protocol beyond sudden changes and dephasing.
 
     >>> beyond_sudden((Stage(1.0, "none"), Pulse(rotate_battery=1.0)))
     'protocol[1].rotate_battery'
     """
     for i, step in enumerate(protocol):
-        fields = (
-            ("rotate_battery", "rotate_charger")
-            if isinstance(step, Pulse)
-            else ("battery_detuning", "charger_detuning", "drives")
-        )
-        for name in fields:
-            if getattr(step, name) not in (None, 0.0, ()):
+        pulse = isinstance(step, Pulse)
+        for name in ("rotate_battery", "rotate_charger") if pulse else ("drives",):
+            if getattr(step, name):
                 return f"protocol[{i}].{name}"
+        if isinstance(step, Stage) and step.rise > 0.0:
+            return f"protocol[{i}].rise"
     return None
 
 

@@ -91,6 +91,9 @@ class Drive:
     shape : "square" or "gaussian"
     detuning_hz : float
         Frequency of the field minus the resonator's, Hz.
+    phase : float
+        phi of :math:`\eta e^{-i(\delta t-\varphi)}`, rad, in the resonator's frame; it matters
+        beside a second field or a rotation.
 
     Examples
     --------
@@ -103,6 +106,7 @@ class Drive:
     start_s: float = 0.0
     shape: PulseShape = "square"
     detuning_hz: float = 0.0
+    phase: float = 0.0
 
     def __post_init__(self) -> None:
         assign = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
@@ -110,6 +114,7 @@ class Drive:
         assign("duration_s", finite_number("duration_s", self.duration_s, 0.0, exclusive=True))
         assign("start_s", finite_number("start_s", self.start_s, least=0.0))
         assign("detuning_hz", number_between("detuning_hz", self.detuning_hz, -1e15, 1e15))
+        assign("phase", number_between("phase", self.phase, -1e3, 1e3))
         known_name("shape", self.shape, get_args(PulseShape))
 
     def __repr__(self) -> str:

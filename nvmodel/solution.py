@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
+# distributions whose weights are no probabilities but a mean in each bin: <sigma_z> over a line
+PROFILES = ("battery_inversion", "charger_inversion")
+
+
 @dataclass(frozen=True, eq=False)
 class Distribution:
     """Weights over bins, of single runs or of a state; at one time or at every output time.
@@ -35,7 +39,8 @@ class Distribution:
     low, high : ndarray (bins,)
         Edges of the bins, low <= x < high (the last bin is closed); equal for exact values.
     weight : ndarray (bins,) or (times, bins)
-        Counts of runs (integers; runs that fall in no bin are in none), or probabilities.
+        Counts of runs (integers; runs that fall in no bin are in none), or probabilities; of
+        `PROFILES` what each bin holds on average.
     """
 
     quantity: str

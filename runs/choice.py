@@ -288,7 +288,7 @@ def _semiclassical(definition: RunDefinition, model: Model, method: Method, why:
     settled = replace(
         definition,
         engine="semiclassical",
-        order=1 if model.drive is not None else 2,
+        order=1 if way is FIRST_ORDER else 2,
         delays="averaged" if way is DELAY_AVERAGE else "modal",
     )
     return Choice(settled, model, names, why, _expected(settled, way, model, names))

@@ -13,6 +13,7 @@ from darkbattery.nvmodel import (
     LocalNoise,
     Lorentzian,
     Polarised,
+    Port,
     Pulse,
     QGaussian,
     Resonator,
@@ -44,7 +45,8 @@ from darkbattery.runs.schema import (
 
 Model = CollectiveBattery | ResonatorBattery | DickeBattery
 
-IN_RADIANS = {"_hz": 2.0 * math.pi, "_deg": math.pi / 180.0}  # what a field's ending says
+DEGREES = {"_deg": math.pi / 180.0}
+IN_RADIANS = {"_hz": 2.0 * math.pi, **DEGREES}  # what a field's ending says
 NAMED_STARTS = ("battery_start", "charger_start")  # a name, or a table
 
 
@@ -111,13 +113,24 @@ def build_model(fields: Mapping[str, Any]) -> Model:
     drive = tables.get("drive")
     return ResonatorBattery(
         charger=charger,
-        resonator=_built("model.resonator", Resonator, tables["resonator"]),
+        resonator=_resonator(tables["resonator"]),
         battery=_spins("battery", tables.get("battery")),
         battery_detuning_hz=tables.get("battery_detuning_hz", 0.0),
         charger_detuning_hz=tables.get("charger_detuning_hz", 0.0),
-        drive=None if drive is None else _built("model.drive", Drive, drive),
+        drive=None if drive is None else _drive("model.drive", drive),
         protocol=_protocol(tables.get("protocol", {})),
     )
+
+
+def _resonator(fields: Mapping[str, Any]) -> Resonator:
+    given = dict(fields)
+    ports = given.pop("ports", {})
+    path = "model.resonator"
+    given["ports"] = tuple(
+        _built(f"{path}.ports.{name}", Port, {"name": name, **port}) for name, port in ports.items()
+    )
+    resonator: Resonator = _built(path, Resonator, given)
+    return resonator
 
 
 def known_key(prefix: str, key: str, known: tuple[str, ...]) -> None:
@@ -225,23 +238,28 @@ def _step(path: str, name: str, fields: dict[str, Any]) -> Stage | Pulse:
         if key in given:
             given[key] = _noise(f"{path}.{key}", given[key])
     drives = given.pop("drives", {})
-    given["drives"] = tuple(
-        _built(f"{path}.drives.{one}", Drive, drive) for one, drive in drives.items()
-    )
+    given["drives"] = tuple(_drive(f"{path}.drives.{one}", drive) for one, drive in drives.items())
     stage: Stage = _built(path, Stage, {**given, "name": name})
     return stage
 
 
-def _in_radians(path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """A step's fields as Python names them: hertz and degrees, by their endings, in radians."""
+def _drive(path: str, fields: Mapping[str, Any]) -> Drive:
+    drive: Drive = _built(path, Drive, _in_radians(path, fields, DEGREES))
+    return drive
+
+
+def _in_radians(
+    path: str, fields: Mapping[str, Any], units: Mapping[str, float] = IN_RADIANS
+) -> dict[str, Any]:
+    """Fields as Python names them: what is in hertz or degrees, by its ending, in radians."""
     found = {}
     for key, value in fields.items():
-        ending = next((one for one in IN_RADIANS if key.endswith(one)), None)
+        ending = next((one for one in units if key.endswith(one)), None)
         if ending is None:
             found[key] = value
         else:
             number = number_between(f"{path}.{key}", value, -1e14, 1e14)
-            found[key.removesuffix(ending)] = IN_RADIANS[ending] * number
+            found[key.removesuffix(ending)] = units[ending] * number
     return found
 
 

@@ -122,6 +122,7 @@ DRIVE: Table = {
     "start_s": Field("number", "s, from the start of the stage", "0"),
     "shape": Field("text", "its envelope", "square", get_args(PulseShape)),
     "detuning_hz": Field("number", "from the resonator, Hz", "0"),
+    "phase_deg": Field("number", "beside other fields and rotations", "0"),
 }
 WITH_MODE: Table = {
     **STAGE,
@@ -182,6 +183,10 @@ SPINS: Table = {
         },
     ),
 }
+PORT: Table = {
+    "linewidth_fwhm_hz": Field("number", "its share of the full width, Hz", "one of two"),
+    "coupling_coefficient": Field("number", "the same over what is lost inside", "one of two"),
+}
 AT_RESONATOR: Table = {
     "battery": Section("the ensemble that is charged; may be absent", SPINS),
     "charger": Section("the ensemble that charges it", SPINS, REQUIRED),
@@ -192,6 +197,8 @@ AT_RESONATOR: Table = {
             "linewidth_fwhm_hz": Field("number", "full width at half maximum, Hz", "one of two"),
             "linewidth_hwhm_hz": Field("number", "half width at half maximum, Hz", "one of two"),
             "temperature_k": Field("number", "temperature of the surroundings, K", "0"),
+            "loaded_q": Field("number", "instead of a width: frequency over full width"),
+            "ports": Section("where field enters and leaves", {ANY_NAME: Section("one", PORT)}),
         },
         REQUIRED,
     ),

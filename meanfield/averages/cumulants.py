@@ -20,12 +20,14 @@ from darkbattery.meanfield.averages.equations import (
     second_order_groups,
     second_order_start,
 )
+from darkbattery.meanfield.averages.pulses import first_order_after, second_order_after
 from darkbattery.meanfield.averages.readout import Averages, available, bound_warnings
 from darkbattery.meanfield.averages.readout import observables as all_observables
 from darkbattery.meanfield.averages.regrowth import Regrowth
 from darkbattery.meanfield.averages.stepper import RightHandSide, march
-from darkbattery.meanfield.averages.stretches import stretches
+from darkbattery.meanfield.averages.stretches import Stretch, stretches_of
 from darkbattery.meanfield.classes.classerror import ClassError, class_error, halved
+from darkbattery.meanfield.classes.legs import Leg, legs
 from darkbattery.meanfield.classes.moments import (
     BATTERY,
     CHARGER,
@@ -34,11 +36,11 @@ from darkbattery.meanfield.classes.moments import (
     largest_count,
     system_of,
 )
+from darkbattery.meanfield.classes.profile import profiles
 from darkbattery.meanfield.expected import expectations
 from darkbattery.nvmodel.ergotropy import local_ergotropy_of_classes
 from darkbattery.nvmodel.experiment import Model
 from darkbattery.nvmodel.observables import requested
-from darkbattery.nvmodel.pulse import Span
 from darkbattery.nvmodel.refusal import InputError, whole_number
 from darkbattery.nvmodel.solution import Reading, Solution
 from darkbattery.nvmodel.times import output_times
@@ -147,7 +149,8 @@ def evolve_with_classes(
         error = _class_error(model, t, order, classes, values)
         provenance |= error.provenance
         warnings += error.warnings(classes, largest_count(model))
-    reading = Reading({name: values[name] for name in names}, warnings=warnings)
+    kept = profiles(system, answer.inversions) if system.protocol else {}
+    reading = Reading({name: values[name] for name in names}, {}, kept, warnings)
     return Solution(t, reading, provenance, model=model), answer.of_battery
 
 
@@ -178,6 +181,7 @@ class _Moment:
     leaving: float
     left: float
     supplied: float
+    upward: float
     pairs: NDArray[np.complex128]
 
 
@@ -185,12 +189,14 @@ class _Moment:
 class _Answer:
     """All observables of a system, what is to be said of them, and how well they are known.
 
-    `error` is that of the integration in the energies, hbar omega.
+    `error` is that of the integration in the energies, hbar omega; `inversions` (T, M) are those of
+    the classes.
     """
 
     values: dict[str, Array]
     warnings: tuple[str, ...]
     of_battery: BatteryClasses
+    inversions: Array
     tolerance: float
     error: float
 
@@ -209,7 +215,7 @@ def _answer(system: System, times: Array, order: int) -> _Answer:
 
 def _closest(system: System, times: Array) -> _Answer:
     """As closely as doubles allow; errors grow from burst to burst, and the answer has an end."""
-    (coarse, *_), (values, warnings, of_battery) = (
+    (coarse, *_), (values, warnings, of_battery, inversions) = (
         _second_values(system, times, tolerance, Regrowth(system.number.size))
         for tolerance in TIGHT
     )
@@ -222,30 +228,32 @@ def _closest(system: System, times: Array) -> _Answer:
             f"outgrow the seed 1/N of the next burst: energies change by up to "
             f"{difference.max():.2g} hbar omega with its tolerance",
         )
-    return _Answer(values, warnings, of_battery, TIGHT[1], float(difference.max()))
+    return _Answer(values, warnings, of_battery, inversions, TIGHT[1], float(difference.max()))
 
 
 def _second_values(
     system: System, times: Array, tolerance: float, seen: Regrowth
-) -> tuple[dict[str, Array], tuple[str, ...], BatteryClasses]:
+) -> tuple[dict[str, Array], tuple[str, ...], BatteryClasses, Array]:
     return _read(system, times, _second(system, times, tolerance, seen), system.nbar)
 
 
 def _read(
     system: System, times: Array, moments: Iterator[_Moment], nbar: float
-) -> tuple[dict[str, Array], tuple[str, ...], BatteryClasses]:
-    """All observables of a system, what left its bounds first, and the battery's classes.
+) -> tuple[dict[str, Array], tuple[str, ...], BatteryClasses, Array]:
+    """All observables, what left its bounds first, the battery's classes, and all inversions.
 
     `nbar` is 0 for Maxwell's and Bloch's equations: without noise nothing is emitted or absorbed
     by it.
     """
-    found, warnings, classes = _averages(system, times, moments)
-    return all_observables(times, found, system, nbar), warnings, classes
+    found, warnings, inversions = _averages(system, times, moments)
+    mine = system.ensemble == BATTERY
+    classes = BatteryClasses(system.of(BATTERY)[mine], inversions[:, mine])
+    return all_observables(times, found, system, nbar), warnings, classes, inversions
 
 
 def _averages(
     system: System, times: Array, moments: Iterator[_Moment]
-) -> tuple[Averages, tuple[str, ...], BatteryClasses]:
+) -> tuple[Averages, tuple[str, ...], Array]:
     weights = np.array([system.of(BATTERY), system.of(CHARGER)])
     mine = system.ensemble == BATTERY
     share = weights[BATTERY, mine]
@@ -263,58 +271,93 @@ def _averages(
                 m.leaving,
                 m.left,
                 m.supplied,
+                m.upward,
             ]
         )
-        inversions.append(m.z[mine])
+        inversions.append(m.z)
         warnings = warnings or bound_warnings(float(time), m.z, m.photons, m.pairs)
     columns = np.array(rows, dtype=complex).T
     inversion, rate = columns[:2].real, columns[2:4].real
     found = Averages(inversion, rate, columns[4], *columns[5:].real)
-    return found, warnings, BatteryClasses(share, np.array(inversions))
+    return found, warnings, np.array(inversions)
 
 
 def _second(system: System, times: Array, tolerance: float, seen: Regrowth) -> Iterator[_Moment]:
-    if system.drive is not None:
+    if system.driven:
         raise InputError("order", 2, "must be 1 with a drive: second order here has no phase")
-    M, p, total = system.number.size, coefficients(system), system.total
-    rate = np.empty_like(second_order_start(system))
+    total, y = system.total, second_order_start(system)
+    rate, M = np.empty_like(y), system.number.size
+    upper, groups = np.triu_indices(M), second_order_groups(system)
+    for leg in legs(system, times):
+        for pulse in leg.pulses:
+            y = second_order_after(pulse, system, y)
+        for stretch in stretches_of(leg):
+            rhs, began = _second_order_in(leg, stretch.start), leg.begin + stretch.start
+            stops = np.append(stretch.outputs, stretch.length)
+            states = march(rhs, y, stops, groups, tolerance, began, after_step=seen.follow)
+            for time in stretch.outputs:
+                y = next(states)
+                rhs(time, y, rate)
+                yield _Moment(
+                    z=y[Z : Z + M].copy(),
+                    z_rate=rate[Z : Z + M].copy(),
+                    coherence=np.zeros(M, dtype=complex),
+                    photons=total * y[PHOTONS],
+                    leaving=total * rate[LEFT],
+                    left=total * y[LEFT],
+                    supplied=total * y[SUPPLIED],
+                    upward=_upward(leg.system, y[Z : Z + M]),
+                    pairs=_hermitian(y[Z + 3 * M :], upper, M),
+                )
+            y = next(states)
+
+
+def _second_order_in(leg: Leg, began: float) -> RightHandSide:
+    p = coefficients(leg.system)
+    if leg.still:
+        p.detuning[:] = leg.detuning(0.0)
+
+        def still(time: float, y: Array, out: Array) -> None:
+            second_order(y, p, out)
+
+        return still
 
     def rhs(time: float, y: Array, out: Array) -> None:
+        p.detuning[:] = leg.detuning(began + time)
         second_order(y, p, out)
 
-    upper = np.triu_indices(M)
-    start, groups = second_order_start(system), second_order_groups(system)
-    for y in march(rhs, start, times, groups, tolerance, after_step=seen.follow):
-        second_order(y, p, rate)
-        yield _Moment(
-            z=y[Z : Z + M].copy(),
-            z_rate=rate[Z : Z + M].copy(),
-            coherence=np.zeros(M, dtype=complex),
-            photons=total * y[PHOTONS],
-            leaving=total * rate[LEFT],
-            left=total * y[LEFT],
-            supplied=total * y[SUPPLIED],
-            pairs=_hermitian(y[Z + 3 * M :], upper, M),
-        )
+    return rhs
+
+
+def _upward(system: System, z: Array) -> float:
+    """sum 4g^2/kappa N z: what a bath's photons are absorbed by beside what they stimulate."""
+    if not system.eliminated:
+        return 0.0
+    return float(4.0 / system.kappa * (system.coupling**2 * system.number) @ z)
 
 
 def _first(system: System, times: Array) -> Iterator[_Moment]:
-    y = first_order_start(system)
-    for stretch in stretches(system.drive, times):
-        stops = np.append(stretch.outputs, stretch.span.length)
-        rhs = _driven_by(stretch.span, system)
-        began, groups = stretch.span.start, first_order_groups(system)
-        states = march(rhs, y, stops, groups, TOLERANCE, began)
-        for time in stretch.outputs:
-            yield _first_moment(system, rhs, time, next(states))
-        y = next(states)
+    y, groups = first_order_start(system), first_order_groups(system)
+    for leg in legs(system, times):
+        for pulse in leg.pulses:
+            y = first_order_after(pulse, system, y)
+        for stretch in stretches_of(leg):
+            stops = np.append(stretch.outputs, stretch.length)
+            rhs = _first_order_in(leg, stretch)
+            states = march(rhs, y, stops, groups, TOLERANCE, leg.begin + stretch.start)
+            for time in stretch.outputs:
+                yield _first_moment(leg.system, rhs, time, next(states))
+            y = next(states)
 
 
-def _driven_by(span: Span, system: System) -> RightHandSide:
-    p, root = coefficients(system), np.sqrt(system.total)
+def _first_order_in(leg: Leg, stretch: Stretch) -> RightHandSide:
+    p, root = coefficients(leg.system), np.sqrt(leg.system.total)
+    p.detuning[:] = leg.detuning(0.0)
 
     def rhs(time: float, y: Array, out: Array) -> None:
-        first_order(y, span.field(time) / root, p, out)
+        if not leg.still:
+            p.detuning[:] = leg.detuning(stretch.start + time)
+        first_order(y, stretch.field(time) / root, p, out)
 
     return rhs
 
@@ -330,6 +373,7 @@ def _first_moment(system: System, rhs: RightHandSide, time: float, y: Array) -> 
         leaving=total * rate[LEFT],
         left=total * y[LEFT],
         supplied=total * y[SUPPLIED],
+        upward=0.0,
         pairs=np.empty((0, 0), dtype=complex),
     )
 

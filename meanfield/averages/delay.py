@@ -132,6 +132,9 @@ def delay_average(
     780.0
     """
     t = output_times(times)
+    if model.protocol:
+        text = "must be (): a protocol's switches do not wait for the burst"
+        raise InputError("protocol", model.protocol, text)
     rate = 2.0 * growth_rate(model)
     if rate <= 0.0:
         raise InputError("model", model, "must burst: below threshold no delay is averaged over")

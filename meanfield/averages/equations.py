@@ -229,7 +229,7 @@ def first_order_start(system: System) -> Array:
 
 
 @njit(cache=True, error_model="numpy")
-def first_order(y: Array, drive: float, p: Coefficients, out: Array) -> None:
+def first_order(y: Array, drive: complex, p: Coefficients, out: Array) -> None:
     """Write the derivative of the scaled mean fields into `out`; `drive` = eta/sqrt(N)."""
     M = p.share.size
     z = y[Z : Z + M]
@@ -240,9 +240,9 @@ def first_order(y: Array, drive: float, p: Coefficients, out: Array) -> None:
         s_real += p.share[k] * p.coupling[k] * b_real[k]
         s_imag += p.share[k] * p.coupling[k] * b_imag[k]
     if p.eliminated:
-        a_real = 2.0 / p.kappa * s_imag
-        a_imag = -2.0 / p.kappa * (s_real + drive)
-    supplied = -2.0 * drive * a_imag
+        a_real = 2.0 / p.kappa * (s_imag + drive.imag)
+        a_imag = -2.0 / p.kappa * (s_real + drive.real)
+    supplied = 2.0 * (drive.imag * a_real - drive.real * a_imag)
     for k in range(M):
         local = p.supply[k] - p.relaxation[k] * z[k]
         supplied += 0.5 * p.share[k] * local
@@ -263,5 +263,5 @@ def first_order(y: Array, drive: float, p: Coefficients, out: Array) -> None:
         out[Z + 3 * M] = out[Z + 3 * M + 1] = 0.0
     else:
         half = 0.5 * p.kappa
-        out[Z + 3 * M] = -half * a_real + p.field_detuning * a_imag + s_imag
-        out[Z + 3 * M + 1] = -half * a_imag - p.field_detuning * a_real - s_real - drive
+        out[Z + 3 * M] = -half * a_real + p.field_detuning * a_imag + s_imag + drive.imag
+        out[Z + 3 * M + 1] = -half * a_imag - p.field_detuning * a_real - s_real - drive.real

@@ -37,7 +37,9 @@ class Averages:
     leaving : ndarray (T,)
         kappa n, or what stands for it without a resonator, per time.
     left, supplied : ndarray (T,)
-        Integrals of `leaving` and of what T1 and the drive supply.
+        Integrals of `leaving` and of what T1, drives and rotations supply.
+    upward : ndarray (T,)
+        sum 4g^2/kappa N <sigma_z> without a resonator, which absorbs thermal photons; else 0.
     """
 
     inversion: Array
@@ -48,6 +50,7 @@ class Averages:
     leaving: Array
     left: Array
     supplied: Array
+    upward: Array
 
 
 def available(system: System) -> tuple[str, ...]:
@@ -72,14 +75,7 @@ def observables(times: Array, found: Averages, system: System, nbar: float) -> d
         start += nbar
     emitted = (nbar + 1.0) * found.left
     if system.eliminated:
-        weight = 4.0 * system.coupling**2 / system.kappa
-        # equal couplings in each ensemble: what the eliminated models have
-        upward = sum(
-            weight[system.ensemble == i][0] * system.size(i) * found.inversion[i]
-            for i in (BATTERY, CHARGER)
-            if system.size(i)
-        )
-        absorption = nbar * (found.leaving - upward)
+        absorption = nbar * (found.leaving - found.upward)
         absorbed = emitted - (start + found.supplied - held)
     else:
         absorption = nbar * (found.leaving + system.kappa)

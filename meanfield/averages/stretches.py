@@ -1,44 +1,99 @@
-"""The way from 0 to the last output time, in stretches between features of the drive.
+"""The way through a stage in stretches between features of the fields that are sent in.
 
-Every integrator of the engine goes along these: a step ends where the drive has an edge, and reads
+Every integrator of the engine goes along these: a step ends where a drive has an edge, and reads
 the field of the stretch that it is in.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from darkbattery.meanfield.classes.legs import Leg
 from darkbattery.nvmodel.pulse import Drive, Span, spans
+from darkbattery.nvmodel.refusal import InputError
 
 Array = NDArray[np.float64]
+Amplitudes = NDArray[np.complex128]
+
+
+@dataclass(frozen=True)
+class Wave:
+    r"""One drive over a stretch, :math:`\eta(t)e^{-i(\delta t-\varphi)}`.
+
+    Attributes
+    ----------
+    span : Span
+    since : float
+        How far into the span the stretch begins.
+    detuning, phase : float
+        delta, rad/s, in the frame of the equations, and phi.
+    """
+
+    span: Span
+    since: float = 0.0
+    detuning: float = 0.0
+    phase: float = 0.0
+
+    def field(self, since: float) -> complex:
+        """At `since` the start of the stretch; at its end the limit from within."""
+        eta = self.span.field(self.since + since)
+        turned = self.phase - self.detuning * (self.span.start + self.since + since)
+        return eta * complex(math.cos(turned), math.sin(turned)) if turned else complex(eta)
+
+    def mean(self, edges: Array) -> Amplitudes:
+        """Over each part between `edges`: the area in closed form, turned as in its middle."""
+        h = np.diff(edges)
+        eta = np.diff(self.span.area(self.since + edges)) / h
+        middle = self.span.start + self.since + edges[:-1] + 0.5 * h
+        turned = self.phase - self.detuning * middle
+        shorter = np.sinc(self.detuning * h / (2.0 * math.pi))
+        return np.asarray(eta * shorter * np.exp(1j * turned))
 
 
 @dataclass(frozen=True, eq=False)
 class Stretch:
-    """A span, and the output times in it, counted from its start.
+    """A time over which all fields are smooth, and the output times in it, from its start.
 
-    One on its end belongs to the next span: there the field is read from the right.
+    One on its end belongs to the next stretch: there the field is read from the right.
+
+    Attributes
+    ----------
+    start, length : float
+        The length is kept apart: it may be shorter than the distance between numbers at its time.
     """
 
-    span: Span
+    start: float
+    length: float
+    waves: tuple[Wave, ...]
     outputs: Array
+
+    def field(self, since: float) -> complex:
+        """Sum of all that is sent in, rad/s."""
+        return sum((wave.field(since) for wave in self.waves), 0j)
+
+    def mean(self, edges: ArrayLike) -> Amplitudes:
+        """The same, over each part between `edges`."""
+        at = np.asarray(edges, dtype=float)
+        parts = (wave.mean(at) for wave in self.waves)
+        return sum(parts, np.zeros(at.size - 1, dtype=complex))
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a span that ends at an output time or with the span.
+    """A part of a stretch that ends at an output time or with the stretch.
 
     Attributes
     ----------
     since, length : float
-        Its start, counted from the span's, and its length.
+        Its start, counted from the stretch's, and its length.
     output : bool
         Whether something is read at its end.
     """
 
-    span: Span
+    stretch: Stretch
     since: float
     length: float
     output: bool
@@ -46,40 +101,77 @@ class Piece:
     @property
     def start(self) -> float:
         """The start, counted from 0."""
-        return self.span.start + self.since
+        return self.stretch.start + self.since
 
 
-def stretches(drive: Drive | None, times: Array) -> Iterator[Stretch]:
-    """From 0 to the last of `times` (increasing, >= 0).
+def stretches_of(leg: Leg) -> Iterator[Stretch]:
+    """The way through a leg."""
+    return stretches(leg.drives, leg.outputs, leg.length, leg.frame, leg.cuts)
+
+
+def stretches(
+    drives: Sequence[Drive],
+    times: Array,
+    last: float,
+    frame: float = 0.0,
+    cuts: Sequence[float] = (),
+) -> Iterator[Stretch]:
+    """From 0 to `last`, with the output times (increasing, from 0 to `last`) in them.
+
+    `frame` is the frequency of the frame, rad/s from the resonator; `cuts` are more places where
+    a stretch ends.
 
     >>> drive = Drive(amplitude=1.0, duration_s=2.0, start_s=1.0)
-    >>> for one in stretches(drive, np.array([0.0, 1.0, 2.5, 3.0])):
-    ...     print(one.span.start, one.span.length, one.outputs)
+    >>> for one in stretches([drive], np.array([0.0, 1.0, 2.5, 3.0]), 3.0):
+    ...     print(one.start, one.length, one.outputs)
     0.0 1.0 [0.]
     1.0 2.0 [0.  1.5]
     3.0 0.0 [0.]
     """
-    every, done = spans(drive, float(times[-1])), 0
-    for i, span in enumerate(every):
-        ends = int(np.searchsorted(times, span.stop)) if i + 1 < len(every) else times.size
-        yield Stretch(span, np.minimum(times[done:ends] - span.start, span.length))
+    done = 0
+    every = list(_smooth(drives, last, frame, [cut for cut in cuts if cut < last]))
+    for i, (start, length, waves) in enumerate(every):
+        ends = int(np.searchsorted(times, start + length)) if i + 1 < len(every) else times.size
+        yield Stretch(start, length, waves, np.minimum(times[done:ends] - start, length))
         done = max(done, ends)
 
 
-def pieces(drive: Drive | None, times: Array) -> Iterator[Piece]:
-    """The same cut at the output times; one at 0 or on an edge ends a piece of length 0.
+def _smooth(
+    drives: Sequence[Drive], last: float, frame: float, cuts: Sequence[float]
+) -> Iterator[tuple[float, float, tuple[Wave, ...]]]:
+    """Start, length and waves of each stretch."""
+    turning = [(2.0 * math.pi * drive.detuning_hz - frame, drive.phase) for drive in drives]
+    if len(drives) < 2 and not cuts:
+        for span in spans(drives[0] if drives else None, last):
+            yield span.start, span.length, (Wave(span, 0.0, *turning[0]),) if drives else ()
+        return
+    parts = [spans(drive, last) for drive in drives]
+    for drive, one in zip(drives, parts, strict=True):
+        if any(span.length > 0.0 and span.stop == span.start for span in one):
+            raise InputError("duration_s", drive.duration_s, "too short for its time")
+    starts = np.unique([0.0, *cuts, *(span.start for one in parts for span in one)])
+    for start, stop in zip(starts, [*starts[1:], last], strict=True):
+        waves = []
+        for one, turn in zip(parts, turning, strict=True):
+            span = [span for span in one if span.start <= start][-1]
+            waves.append(Wave(span, start - span.start, *turn))
+        yield float(start), float(stop - start), tuple(waves)
+
+
+def pieces(stretch: Stretch) -> Iterator[Piece]:
+    """The same cut at the output times; one at the start ends a piece of length 0.
 
     >>> drive = Drive(amplitude=1.0, duration_s=2.0, start_s=1.0)
-    >>> for one in pieces(drive, np.array([0.0, 2.5])):
+    >>> way = stretches([drive], np.array([0.0, 2.5]), 2.5)
+    >>> for one in [piece for stretch in way for piece in pieces(stretch)]:
     ...     print(one.start, one.length, one.output)
     0.0 0.0 True
     0.0 1.0 False
     1.0 1.5 True
     """
-    for stretch in stretches(drive, times):
-        since = 0.0
-        for until in stretch.outputs.tolist():
-            yield Piece(stretch.span, since, until - since, output=True)
-            since = until
-        if since < stretch.span.length:
-            yield Piece(stretch.span, since, stretch.span.length - since, output=False)
+    since = 0.0
+    for until in stretch.outputs.tolist():
+        yield Piece(stretch, since, until - since, output=True)
+        since = until
+    if since < stretch.length:
+        yield Piece(stretch, since, stretch.length - since, output=False)

@@ -25,8 +25,15 @@ from darkbattery.nvmodel.experiment import (
     of_the_reservoir,
     without_idle_switching,
 )
+from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.preparation import Polarised
-from darkbattery.nvmodel.protocol import total_duration
+from darkbattery.nvmodel.protocol import (
+    Protocol,
+    courses,
+    drives_of,
+    sends_fields,
+    total_duration,
+)
 from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.readonly import own_read_only
 from darkbattery.nvmodel.refusal import InputError
@@ -55,6 +62,10 @@ class System:
     drive : Drive or None
     frequency : float or None
         Transition frequency, rad/s, where known.
+    protocol : Protocol
+        What is switched; empty for one stage without end. See `meanfield.classes.legs`.
+    own_detunings : pair of float
+        Of battery and charger, where `detuning` has their lines, rad/s.
 
     Its arrays are copies of those it is given, and cannot be written into.
     """
@@ -73,6 +84,8 @@ class System:
     eliminated: bool
     drive: Drive | None
     frequency: float | None
+    protocol: Protocol = ()
+    own_detunings: tuple[float, float] = (0.0, 0.0)
 
     def __post_init__(self) -> None:
         # a System keys what is remembered of it: whoever changes the arrays he gave, or these,
@@ -80,6 +93,11 @@ class System:
         for field in fields(self):
             if isinstance(value := getattr(self, field.name), np.ndarray):
                 object.__setattr__(self, field.name, own_read_only(value))
+
+    @property
+    def driven(self) -> bool:
+        """Whether a field is sent in at any time."""
+        return self.drive is not None or sends_fields(self.protocol)
 
     @property
     def total(self) -> float:
@@ -119,11 +137,11 @@ def system_of(model: object, classes: int) -> System:
     [ 2. 10.] [-1.  1.] [1. 1.]
     """
     experiment = experiment_of(model)
+    if total_duration(experiment.stages) == math.inf:
+        experiment = without_idle_switching(experiment)
     resonator, drive = experiment.resonator, experiment.drive
     if resonator is None:
-        experiment = _in_reservoir(experiment)
-    elif experiment.protocol:
-        raise InputError("protocol", experiment.protocol, "not in the semiclassical engine")
+        _refuse_in_reservoir(experiment)
     frame = 0.0 if drive is None else 2.0 * np.pi * drive.detuning_hz
     width, parts = bandwidth(experiment), []
     for spins, ensemble in ((experiment.battery, BATTERY), (experiment.charger, CHARGER)):
@@ -147,19 +165,30 @@ def system_of(model: object, classes: int) -> System:
         eliminated=resonator is None,
         drive=drive,
         frequency=None if resonator is None else 2.0 * np.pi * resonator.frequency_hz,
+        protocol=experiment.protocol,
+        own_detunings=experiment.detunings,
     )
 
 
-def _in_reservoir(experiment: Experiment) -> Experiment:
-    """Without idle switching; refused where it has what the engine's equations lack."""
-    if total_duration(of_the_reservoir(experiment).stages) < math.inf:
-        raise InputError("protocol", experiment.protocol, "not in the semiclassical engine")
-    experiment = without_idle_switching(experiment)
-    for field in experiment.beyond_collective:
+def _refuse_in_reservoir(experiment: Experiment) -> None:
+    """Refuse what the engine's equations lack."""
+    of_the_reservoir(experiment)
+    for field in ("battery_start", "charger_start"):
         start = getattr(experiment, field)
-        if not (field in ("battery_start", "charger_start") and _independent_spins(start)):
+        if field in experiment.beyond_collective and not _independent_spins(start):
             raise InputError(field, start, "not in the semiclassical engine")
-    return experiment
+    efficiency = experiment.detector_efficiency
+    if efficiency != 1.0:
+        raise InputError("detector_efficiency", efficiency, "not in the semiclassical engine")
+
+
+def local_rates(noise: LocalNoise) -> tuple[float, float, float]:
+    """1/T2, 1/T1, and 1/T1 times the equilibrium <sigma_z>, of noise of single spins.
+
+    >>> local_rates(LocalNoise(dephasing=2.0, emission=1.0))
+    (1.5, 1.0, -1.0)
+    """
+    return noise.coherence_decay, noise.relaxation, noise.supply
 
 
 def _independent_spins(start: object) -> bool:
@@ -169,7 +198,8 @@ def _independent_spins(start: object) -> bool:
 def bandwidth(model: Model) -> float:
     r"""Detunings that matter, rad/s: :math:`\sqrt{\sum g^2N}+\kappa/2`, and shifts and 1/T2.
 
-    With a drive also its detuning, and how fast its steady field turns the spins.
+    With drives also their detuning, and how fast their steady field turns the spins; with a
+    protocol the largest shift of each line.
 
     >>> from darkbattery.nvmodel import Resonator, ResonatorBattery, SpinEnsemble
     >>> spins = SpinEnsemble(number=100, coupling=2.0)
@@ -181,10 +211,15 @@ def bandwidth(model: Model) -> float:
     collective = math.hypot(*(spins.collective_coupling for spins in ensembles))
     local = max(spins.noise.coherence_decay for spins in ensembles)
     kappa = 4.0 / experiment.gamma if resonator is None else resonator.kappa
-    width = collective + 0.5 * kappa + local + sum(abs(spins.detuning) for spins in ensembles)
-    if drive is not None:
-        turn = max(spins.coupling for spins in ensembles) * 4.0 * abs(drive.amplitude)
-        width += 2.0 * np.pi * abs(drive.detuning_hz) + turn / max(kappa, collective)
+    ways = zip(*courses(experiment.stages, experiment.detunings), strict=True)
+    shift = sum(
+        max(abs(own), *(abs(course.after) for course in way))
+        for own, way in zip(experiment.detunings, ways, strict=True)
+    )
+    width = collective + 0.5 * kappa + local + shift
+    for sent in drives_of(experiment.protocol) if drive is None else (drive,):
+        turn = max(spins.coupling for spins in ensembles) * 4.0 * abs(sent.amplitude)
+        width += 2.0 * np.pi * abs(sent.detuning_hz) + turn / max(kappa, collective)
     return float(width)
 
 

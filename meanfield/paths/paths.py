@@ -20,6 +20,7 @@ with its exact decay, a rotation of every spin, half a step of the field. Rotati
 noise before what it surrounds and half after it.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -71,6 +72,7 @@ class Step(NamedTuple):
     share: Array
     coupling: Array
     detuning: Array
+    ensemble: NDArray[np.int64]
     equilibrium: Array
     # classes in an order in which those that turn alike follow each other, and whether one is first
     order: NDArray[np.int64]
@@ -94,8 +96,31 @@ class Steps(NamedTuple):
     noises: Array
 
 
-def step_of(system: System, h: float) -> Step:
+@dataclass(frozen=True)
+class Kinds:
+    """What happens anywhere on the way: it decides which numbers a step draws.
+
+    Attributes
+    ----------
+    decoheres, relaxes : bool
+        Whether spins have noise of their own across and along the quantisation axis.
+    shifted : bool
+        Whether the lines of the two ensembles are moved apart.
+    """
+
+    decoheres: bool
+    relaxes: bool
+    shifted: bool = False
+
+
+def kinds_of(system: System) -> Kinds:
+    """Those of a system that nothing switches."""
+    return Kinds(bool(system.decoherence.any()), bool(system.relaxation.any()))
+
+
+def step_of(system: System, h: float, kinds: Kinds | None = None) -> Step:
     """Precompute a step of length h."""
+    kinds = kinds or kinds_of(system)
     half_decay = np.exp(-(0.5 * system.kappa + 1j * system.field_detuning) * 0.5 * h)
     rate = 0.5 * system.kappa + 1j * system.field_detuning
     force = 0.5 * h if rate == 0.0 else (1.0 - half_decay) / rate
@@ -107,7 +132,7 @@ def step_of(system: System, h: float) -> Step:
     equilibrium = np.divide(
         system.supply, relaxation, np.zeros_like(relaxation), where=relaxation > 0
     )
-    order, leads = _alike(system)
+    order, leads = _alike(system, kinds.shifted)
     rates = np.array([system.decoherence, relaxation])
     return Step(
         h=h,
@@ -119,28 +144,33 @@ def step_of(system: System, h: float) -> Step:
         share=system.share,
         coupling=system.scaled_coupling,
         detuning=system.detuning.copy(),  # a kernel's: those of a System cannot be written into
+        ensemble=system.ensemble.copy(),
         equilibrium=equilibrium,
         order=order,
         leads=leads,
         total=system.total,
         kappa=system.kappa,
         eliminated=system.eliminated,
-        decoheres=bool(system.decoherence.any()),
-        relaxes=bool(relaxation.any()),
+        decoheres=kinds.decoheres,
+        relaxes=kinds.relaxes,
     )
 
 
-def _alike(system: System) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Classes ordered by coupling and detuning, and which differ in one from the class before."""
-    motion = np.array([system.detuning, system.coupling])
+def _alike(system: System, shifted: bool) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Classes ordered by coupling and detuning, and which differ in one from the class before.
+
+    Where the lines are shifted, also by their ensemble.
+    """
+    ensembles = [system.ensemble.astype(float)] if shifted else []
+    motion = np.array([*ensembles, system.detuning, system.coupling])
     order = np.lexsort(motion).astype(np.int64)
     changes = (np.diff(motion[:, order], axis=1) != 0.0).any(axis=0)
     return order, np.concatenate([[True], changes])
 
 
-def steps_of(system: System, lengths: Array) -> Steps:
+def steps_of(system: System, lengths: Array, kinds: Kinds) -> Steps:
     """A step of each length."""
-    steps = [step_of(system, h) for h in lengths.tolist()]
+    steps = [step_of(system, h, kinds) for h in lengths.tolist()]
     different = ("h", "decay", "force", "field_noise", "decays", "noises")
     return Steps(steps[0], *(np.array([getattr(s, name) for s in steps]) for name in different))
 
@@ -159,6 +189,7 @@ def step_at(steps: Steps, i: int) -> Step:
         one.share,
         one.coupling,
         one.detuning,
+        one.ensemble,
         one.equilibrium,
         one.order,
         one.leads,

@@ -21,6 +21,7 @@ from darkbattery.meanfield.paths.steps import advance, leaving_field, leaving_sp
 from darkbattery.nvmodel.sums import quantised
 
 Array = NDArray[np.float64]
+Amplitudes = NDArray[np.complex128]
 
 # rows of what is read from a run: energies per spin, dE_B/dt, and per spin of all: rate at which
 # photons leave without the bath's share, their integral, photons in the resonator
@@ -83,7 +84,8 @@ def follow(
     paths: Paths,
     plan: Schedule,
     reading: Reading,
-    drive: Array,
+    drive: Amplitudes,
+    shift: Array,
     noise: Array,
     place: NDArray[np.int64],
     seen: Seen,
@@ -102,7 +104,7 @@ def follow(
             _leaving(paths, step, seen.scratch, LEAVING_RATE)
         if count:
             steps = (done, done + count)
-            advance(paths, step, plan.start[i], steps, drive, noise, used, seen)
+            advance(paths, step, plan.start[i], steps, drive, shift, noise, used, seen)
             done, used = done + count, used + count
         if done < plan.steps[i]:
             break

@@ -26,6 +26,7 @@ from darkbattery.meanfield.paths.paths import (
 )
 
 Array = NDArray[np.float64]
+Amplitudes = NDArray[np.complex128]
 
 # A view of an array, or an array taken out of a tuple, is counted as one more owner of it, which
 # costs as much as a step of some runs. Kernels called for every step take arrays and row numbers.
@@ -45,18 +46,20 @@ def advance(
     p: Step,
     start: float,
     steps: tuple[int, int],
-    drive: Array,
+    drive: Amplitudes,
+    shift: Array,
     noise: Array,
     used: int,
     seen: Seen,
 ) -> None:
     """Steps steps[0], ..., steps[1] - 1 of those that begin at time `start`, all lanes.
 
-    The first has eta/sqrt(N) = drive[used] amid it; the normals of step i of `drive` begin at row
-    i noise.shape[0]/drive.size of `noise` (normals, lanes).
+    The first has eta/sqrt(N) = drive[used] amid it, and lines moved by shift[:, used]; the normals
+    of step i of `drive` begin at row i noise.shape[0]/drive.size of `noise` (normals, lanes).
     """
     spins, field, sums = paths
     share, coupling, detuning, order, leads = p.share, p.coupling, p.detuning, p.order, p.leads
+    ensemble = p.ensemble
     decays, noises, equilibrium = p.decays, p.noises, p.equilibrium
     left, delay, scratch = seen.left, seen.delay, seen.scratch
     eliminated, decoheres, relaxes, h = p.eliminated, p.decoheres, p.relaxes, p.h
@@ -73,7 +76,8 @@ def advance(
             _begin(field, sums, pushed, noise, first, 0.5 * h, left, scratch)
         for i in range(share.size):
             k = order[i]
-            gh, wz, weights = h * coupling[k], 0.5 * h * detuning[k], (share[k], coupling[k])
+            gh, weights = h * coupling[k], (share[k], coupling[k])
+            wz = 0.5 * h * (detuning[k] + shift[ensemble[k], used])
             if leads[i]:
                 _angles(field, gh, wz, scratch)
             if resonant and wz == 0.0:
@@ -84,7 +88,11 @@ def advance(
             along = first + 2 + 2 * share.size * decoheres + k
             if relaxes:
                 _along(spins, k, decays[1, k], noises[1, k], equilibrium[k], noise, along)
-            _turn(spins, k, field, wz / gh, scratch, (decays[0, k], noises[0, k]), noise, across)
+            local = (decays[0, k], noises[0, k])
+            if gh == 0.0:
+                _turn_alone(spins, k, (np.cos(2.0 * wz), np.sin(2.0 * wz)), local, noise, across)
+            else:
+                _turn(spins, k, field, wz / gh, scratch, local, noise, across)
             if relaxes:
                 _along(spins, k, decays[1, k], noises[1, k], equilibrium[k], noise, along)
             _add(spins, k, weights, sums)
@@ -104,7 +112,7 @@ def _half_field(re: Any, im: Any, s_re: Any, s_im: Any, pushed: Any, n_re: Any, 
     """Half a step of alpha under constant spins, and half of the step's noise."""
     decay, force, width, drive = pushed
     # -i (s + eta)
-    push_re, push_im = s_im, -(s_re + drive)
+    push_re, push_im = s_im + drive.imag, -(s_re + drive.real)
     new_re = decay.real * re + force.real * push_re + 0.5 * width * n_re
     new_im = decay.real * im + force.real * push_im + 0.5 * width * n_im
     if decay.imag != 0.0:  # the field is detuned
@@ -117,7 +125,7 @@ def _half_field(re: Any, im: Any, s_re: Any, s_im: Any, pushed: Any, n_re: Any, 
 def _begin(
     field: Array,
     sums: Array,
-    pushed: tuple[complex, complex, float, float],
+    pushed: tuple[complex, complex, float, complex],
     noise: Array,
     first: int,
     half: float,
@@ -144,7 +152,7 @@ def _begin(
 def _end(
     field: Array,
     sums: Array,
-    pushed: tuple[complex, complex, float, float],
+    pushed: tuple[complex, complex, float, complex],
     noise: Array,
     first: int,
     leaving: tuple[float, float],
@@ -311,6 +319,24 @@ def _turn(
         spins[0, k, lane] = factor * (a + (uy * qz - tilt * qy)) + kick_x
         spins[1, k, lane] = factor * (b + (tilt * qx - ux * qz)) + kick_y
         spins[2, k, lane] = c + (ux * qy - uy * qx)
+
+
+@njit(error_model="numpy")
+def _turn_alone(
+    spins: Array,
+    k: int,
+    angle: tuple[float, float],
+    local: tuple[float, float],
+    noise: Array,
+    row: int,
+) -> None:
+    """`_turn` of spins that no field sees, about z alone: by cosine and sine of D h, exactly."""
+    (cosine, sine), (factor, amplitude) = angle, local
+    for lane in range(spins.shape[2]):
+        kick_x, kick_y = amplitude * noise[row, lane], amplitude * noise[row + 1, lane]
+        a, b = factor * spins[0, k, lane] + kick_x, factor * spins[1, k, lane] + kick_y
+        spins[0, k, lane] = factor * (cosine * a - sine * b) + kick_x
+        spins[1, k, lane] = factor * (sine * a + cosine * b) + kick_y
 
 
 @njit(error_model="numpy")

@@ -12,7 +12,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from darkbattery.meanfield.averages.readout import FROM_ANY, FROM_BATTERY, FROM_RESONATOR
+from darkbattery.meanfield.classes.legs import couples, legs
 from darkbattery.meanfield.classes.moments import BATTERY, CHARGER, System
+from darkbattery.meanfield.classes.profile import profiles
 from darkbattery.meanfield.paths.readings import (
     BATTERY_ENERGY,
     CHARGER_ENERGY,
@@ -38,6 +40,7 @@ from darkbattery.nvmodel.errors import (
     without_each,
 )
 from darkbattery.nvmodel.peaks import PEAK, add_peaks, no_peaks, peak_counts, read_peaks
+from darkbattery.nvmodel.protocol import drives_of
 from darkbattery.nvmodel.solution import Distribution, Reading
 from darkbattery.nvmodel.sums import (
     BITS,
@@ -148,9 +151,11 @@ class WignerStudy:
         """Means, standard errors and distributions."""
         rows = _from_limbs("rows", counts)
         values, errors = _read_rows(self, rows)
+        distributions: dict[str, Distribution] = {}
         if counts["vectors"].size:
-            self._read_vectors(spans, counts["vectors"], values, errors)
-        distributions = {}
+            if self.system.size(BATTERY):
+                self._read_vectors(spans, counts["vectors"], values, errors)
+            distributions |= self._profiles(len(spans), counts["vectors"])
         if self.system.size(BATTERY):
             found = _read_ladder(counts["populations"], len(spans))
             values["ergotropy"], errors["ergotropy"] = found
@@ -194,6 +199,14 @@ class WignerStudy:
             left_out = np.array(without_each(found, size)).reshape(-1, self.times.size)
             errors[name] = np.sqrt(jackknife_variance(left_out))
 
+    def _profiles(self, runs: int, vectors: Counts) -> dict[str, Distribution]:
+        """Mean inversion over the lines of a sequence."""
+        system, (_, classes) = self.system, kept_vectors(self.system)
+        if not system.protocol or classes.size < system.number.size:
+            return {}
+        total = vectors.sum(axis=0)[:, 0]
+        return profiles(system, total * (longest_vector(system) / FULL / runs))
+
     def _populations(self, counts: Counts) -> Distribution:
         size = self.system.size(BATTERY)
         level = np.arange(self.levels, dtype=np.float64) * (size / max(self.levels - 1, 1))
@@ -216,17 +229,16 @@ def _bounds(system: System, times: Array) -> Array:
     length = longest_vector(system)
     noise = 4.0 * FAR * (system.nbar + 0.5) / system.total
     coupling = float(system.scaled_coupling.max())
-    local = float(system.relaxation.max())
+    local = max(float(leg.system.relaxation.max()) for leg in legs(system, times))
     if system.eliminated:
         leaving = 4.0 / system.kappa * coupling**2 * (length**2 + noise)
         power, photons = leaving, 1.0
     else:
-        drive = 0.0
-        if system.drive is not None:
-            reach = min(float(times[-1]), 4.0 / max(system.kappa, 1e-300))
-            # of a short pulse the field is at most its area
-            field = min(system.drive.amplitude * reach, system.drive.area)
-            drive = field / np.sqrt(system.total)
+        reach = min(float(times[-1]), 4.0 / max(system.kappa, 1e-300))
+        sent = (system.drive,) if system.drive is not None else drives_of(system.protocol)
+        # of a short pulse the field is at most its area
+        field = sum(min(drive.amplitude * reach, drive.area) for drive in sent)
+        drive = field / np.sqrt(system.total)
         amplitude = np.sqrt(length + noise) + drive
         photons = amplitude**2
         power = 2.0 * coupling * amplitude * length
@@ -330,7 +342,8 @@ def unseen_rows(study: WignerStudy, runs: int) -> Array:
     closed form.
     """
     system, found = study.system, np.zeros((ROWS, study.times.size))
-    if not system.eliminated or not system.size(BATTERY) or not system.size(CHARGER):
+    both = system.size(BATTERY) and system.size(CHARGER)
+    if not (system.eliminated and both) or system.protocol:
         return found
     gamma = 4.0 * system.coupling[0] ** 2 / system.kappa
     sizes = system.size(BATTERY), system.size(CHARGER)
@@ -371,8 +384,9 @@ def _read_rows(study: WignerStudy, sums: ExactSums) -> tuple[dict[str, Array], d
     if system.eliminated:
         # <J^-J^+> = <J^+J^-> - 2 <J^z>; the error of the second term is far smaller
         gamma = 4.0 * system.coupling[0] ** 2 / system.kappa
+        seen = couples(system, study.times)
         held = sum(
-            system.size(i) * (2.0 * mean[row] - 1.0)
+            seen[i] * system.size(i) * (2.0 * mean[row] - 1.0)
             for i, row in ((BATTERY, BATTERY_ENERGY), (CHARGER, CHARGER_ENERGY))
         )
         put("absorption_rate", LEAVING, nbar * total, -nbar * gamma * held)

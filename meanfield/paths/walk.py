@@ -7,20 +7,24 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from darkbattery.meanfield.averages.stretches import Piece, pieces
+from darkbattery.meanfield.averages.stretches import Piece, pieces, stretches_of
+from darkbattery.meanfield.classes.legs import Leg, legs
 from darkbattery.meanfield.classes.moments import BATTERY, System
 from darkbattery.meanfield.paths.noise import fill_normals
 from darkbattery.meanfield.paths.paths import (
     INVERSION,
     SCRATCH,
     SUMS,
+    Kinds,
     Paths,
     Seen,
     Step,
+    kinds_of,
     normals_per_step,
     step_of,
     steps_of,
 )
+from darkbattery.meanfield.paths.pulses import turn_paths
 from darkbattery.meanfield.paths.readings import (
     ROWS,
     Reading,
@@ -30,6 +34,7 @@ from darkbattery.meanfield.paths.readings import (
     reading_of,
 )
 from darkbattery.meanfield.paths.steps import collect
+from darkbattery.nvmodel.protocol import rotates
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.sums import FULL
 
@@ -41,6 +46,10 @@ LANE_CLASSES, FEWEST_LANES, MOST_LANES = 4096, 32, 256
 CHUNK = 1 << 16
 # of one run; days for a million runs of the smallest systems
 MOST_STEPS = 1e8
+# radians that lines turn in the time in which a step of 1 would turn spins by 1
+MOST_TURNS = 3.0
+# blocks of the streams from which pulses draw
+PULSES = 1 << 44
 # of the inversion of all spins, a mean over classes
 ROUNDING = 1e-14
 # of runs, i mod 32, for the jackknife of what is not linear in the averages
@@ -68,10 +77,51 @@ class Runs:
 
 
 @dataclass(frozen=True, eq=False)
+class Part:
+    """A leg as it is stepped.
+
+    Attributes
+    ----------
+    leg : Leg
+    pieces : tuple of Piece
+        Between output times and features of fields and detunings.
+    steps : tuple of int
+        An even number in each.
+    kinds : Kinds
+    """
+
+    leg: Leg
+    pieces: tuple[Piece, ...]
+    steps: tuple[int, ...]
+    kinds: Kinds
+
+    @cached_property
+    def first_step(self) -> Step:
+        """Of no length: what does not depend on it."""
+        return step_of(self.leg.system, 0.0, self.kinds)
+
+    @cached_property
+    def reading(self) -> Reading:
+        """What readings take."""
+        return reading_of(self.leg.system)
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """The steps as the kernel takes them."""
+        count = np.array(self.steps, dtype=np.int64)
+        start = np.array([self.leg.begin + piece.start for piece in self.pieces])
+        # a piece may have no length and no step
+        length = np.array([piece.length for piece in self.pieces]) / np.maximum(count, 1)
+        different, which = np.unique(length, return_inverse=True)
+        steps = steps_of(self.leg.system, different, self.kinds)
+        return Schedule(count, start, length, which.astype(np.int64), steps)
+
+
+@dataclass(frozen=True, eq=False)
 class Plan:
     """How a study is stepped: an even number of steps in each piece of the way.
 
-    Without a drive there is a piece before each output time.
+    Where nothing is switched there is a piece before each output time.
     """
 
     system: System
@@ -79,34 +129,46 @@ class Plan:
     steps: tuple[int, ...]
 
     @cached_property
-    def pieces(self) -> tuple[Piece, ...]:
-        """Between output times and features of the drive."""
-        return tuple(pieces(self.system.drive, self.times))
+    def parts(self) -> tuple[Part, ...]:
+        """Leg by leg."""
+        found, done = [], 0
+        kinds = kinds_on_the_way(self.system, self.times)
+        for leg in legs(self.system, self.times):
+            every = _pieces_of(leg)
+            steps = self.steps[done : done + len(every)]
+            found.append(Part(leg, every, steps, kinds))
+            done += len(every)
+        return tuple(found)
 
     @cached_property
-    def first_step(self) -> Step:
-        """Of no length: what does not depend on it."""
-        return step_of(self.system, 0.0)
-
-    @cached_property
-    def reading(self) -> Reading:
-        """What readings take."""
-        return reading_of(self.system)
+    def per_step(self) -> int:
+        """Normals that a step takes."""
+        return normals_per_step(self.parts[0].first_step)
 
     @cached_property
     def schedule(self) -> Schedule:
-        """The steps as the kernel takes them."""
-        count = np.array(self.steps, dtype=np.int64)
-        start = np.array([piece.start for piece in self.pieces])
-        # a piece may have no length and no step
-        length = np.array([piece.length for piece in self.pieces]) / np.maximum(count, 1)
-        different, which = np.unique(length, return_inverse=True)
-        steps = steps_of(self.system, different)
-        return Schedule(count, start, length, which.astype(np.int64), steps)
+        """Of the first leg."""
+        return self.parts[0].schedule
+
+
+def _pieces_of(leg: Leg) -> tuple[Piece, ...]:
+    return tuple(piece for stretch in stretches_of(leg) for piece in pieces(stretch))
+
+
+def kinds_on_the_way(system: System, times: Array) -> Kinds:
+    """What happens in any leg."""
+    every = [(kinds_of(leg.system), leg) for leg in legs(system, times)]
+    return Kinds(
+        any(kinds.decoheres for kinds, _ in every),
+        any(kinds.relaxes for kinds, _ in every),
+        any(shift.before or shift.after for _, leg in every for shift in leg.shifts),
+    )
 
 
 def plan_with_step(system: System, times: Array, step: float) -> Plan:
-    """Steps of at most `step` in each piece; InputError for more than 1e8 of them.
+    """Steps of at most `step`, shorter where something is faster than in the system as it stands.
+
+    Raises InputError for more than 1e8 of them.
 
     >>> from darkbattery.meanfield.classes.moments import system_of
     >>> from darkbattery.nvmodel import CollectiveBattery
@@ -114,12 +176,42 @@ def plan_with_step(system: System, times: Array, step: float) -> Plan:
     >>> plan_with_step(system, np.array([0.0, 1.0, 1.5]), 0.3).steps
     (0, 4, 2)
     """
-    if times[-1] > MOST_STEPS * step:
-        raise InputError(
-            "times", float(times[-1]), f"needs more than {MOST_STEPS:.0e} steps of {step:.1e}"
-        )
-    every = pieces(system.drive, times)
-    return Plan(system, times, tuple(int(2 * np.ceil(x.length / (2.0 * step))) for x in every))
+    usual, steps = fastest_rate(system), []
+    for leg in legs(system, times):
+        own = usual if not system.protocol else max(fastest_rate(leg.system), 1e-300)
+        for piece in _pieces_of(leg):
+            rate = own
+            if system.protocol:
+                turn = leg.fastest_turn(piece.start, piece.start + piece.length)
+                rate = max(rate, turn / MOST_TURNS)
+            longest = step * (usual / rate)
+            if piece.length > MOST_STEPS * longest:
+                raise InputError(
+                    "times",
+                    float(times[-1]),
+                    f"needs more than {MOST_STEPS:.0e} steps of {longest:.1e}",
+                )
+            steps.append(int(2 * np.ceil(piece.length / (2.0 * longest))))
+    return Plan(system, times, tuple(steps))
+
+
+def fastest_rate(system: System) -> float:
+    """Largest of the rates a step must resolve, 1/s: collective, thermal, of field and classes.
+
+    >>> from darkbattery.meanfield.classes.moments import system_of
+    >>> from darkbattery.nvmodel import CollectiveBattery
+    >>> system = system_of(CollectiveBattery(n_battery=1000, n_charger=5000), 1)
+    >>> fastest_rate(system)  # gamma (N + 2)
+    6002.0
+    """
+    coupling = float(system.scaled_coupling.max())
+    local = max(float(system.decoherence.max()), float(system.relaxation.max()))
+    if system.eliminated:
+        noise = 2.0 * (2.0 * system.nbar + 1.0) / system.total
+        return 4.0 * coupling**2 / system.kappa * (1.0 + noise) + local
+    # the field's thermal noise turns the spins at g sqrt(n)
+    thermal = coupling * np.sqrt(1.0 + (system.nbar + 0.5) / system.total)
+    return float(max(thermal, system.kappa / 2.0) + local)
 
 
 def simulate(plan: Plan, seed: int, first: int, runs: int) -> Iterator[tuple[int, Runs]]:
@@ -172,6 +264,13 @@ class PathNoise:
         """Fill `out` (normals, lanes) from normal `number` (a multiple of 4) on."""
         fill_normals(np.uint64(self.seed), self.first, start_blocks(system) + number // 4, out)
 
+    def of_pulse(self, number: int, rows: int) -> Array:
+        """Normals (rows, lanes) of pulse `number` of the protocol, apart from those of steps."""
+        out = np.empty((-(-rows // 4) * 4, self.lanes))
+        block = PULSES + number * (1 << 20)
+        fill_normals(np.uint64(self.seed), self.first, block, out)
+        return out[:rows]
+
 
 @dataclass(frozen=True)
 class HalvedNoise(PathNoise):
@@ -202,20 +301,25 @@ def longest_vector(system: System) -> float:
 
 
 def kept_vectors(system: System) -> tuple[int, NDArray[np.int64]]:
-    """Components and classes of the battery that are summed apart: mean vectors of single spins.
+    """Components and classes that are summed apart, the battery's: mean vectors of single spins.
 
-    None where there is one class and no drive: its energy says as much, and without a drive
+    Of a sequence with lines those of both ensembles.
+
+    None where there is one class and neither a drive nor a rotation: its energy says as much, and
     the phase is random.
     """
-    mine = np.flatnonzero(system.ensemble == BATTERY)
-    driven = system.drive is not None
-    return (3 if driven else 1), (mine if driven or mine.size > 1 else mine[:0])
+    phased = system.driven or rotates(system.protocol)
+    mine = system.ensemble == BATTERY
+    if system.protocol and system.number.size > 2:
+        mine = np.ones_like(mine)  # a profile of either line
+    kept = np.flatnonzero(mine)
+    return (3 if phased else 1), (kept if phased or kept.size > 1 else kept[:0])
 
 
-def _vectors(plan: Plan, first: int, lanes: int, valid: int) -> Vectors:
+def _vectors(plan: Plan, part: Part, first: int, lanes: int, valid: int) -> Vectors:
     components, classes = kept_vectors(plan.system)
     group = np.where(np.arange(lanes) < valid, (first + np.arange(lanes)) % GROUPS, -1)
-    shape = (GROUPS, len(plan.pieces), components, classes.size)
+    shape = (GROUPS, len(part.pieces), components, classes.size)
     scale = FULL / longest_vector(plan.system)
     return Vectors(np.zeros(shape, dtype=np.int64), classes, group, scale)
 
@@ -225,40 +329,103 @@ def walk(plan: Plan, source: PathNoise, paths: Paths, valid: int = MOST_LANES) -
 
     The vectors are those of the first `valid` runs.
     """
-    system, schedule = plan.system, plan.schedule
-    lanes, total = paths.field.shape[1], sum(plan.steps)
-    per_step = normals_per_step(plan.first_step)
+    lanes = paths.field.shape[1]
+    seen = Seen(np.zeros(lanes), np.full(lanes, np.inf), np.empty((SCRATCH, lanes)))
+    rows, vectors, steps, pulses = [], [], 0, 0
+    inverted_later = any(
+        pulse.rotates for part in plan.parts for pulse in part.leg.pulses if part.leg.begin > 0.0
+    )
+    for part in plan.parts:
+        pulses = _enter(plan, part, source, paths, pulses)
+        if part.leg.begin == 0.0 and not inverted_later:
+            seen.delay[paths.sums[INVERSION] <= ROUNDING] = 0.0
+        found, of_spins = _walk_part(plan, part, source, paths, seen, steps, valid)
+        steps += sum(part.steps)
+        asked = np.array([piece.output for piece in part.pieces], dtype=bool)
+        every = bool(asked.all())
+        rows.append(found if every else found[:, asked])
+        vectors.append(of_spins.total if every else of_spins.total[:, asked])
+    if len(rows) == 1:
+        return Runs(rows[0], seen.delay, vectors[0])
+    return Runs(np.concatenate(rows, axis=1), seen.delay, np.concatenate(vectors, axis=1))
+
+
+def _enter(plan: Plan, part: Part, source: PathNoise, paths: Paths, pulses: int) -> int:
+    """The pulses before a leg, after `pulses` others, and its sums; how many there were then."""
+    for pulse in part.leg.pulses:
+        normals = source.of_pulse(pulses, 3 * plan.system.number.size)
+        turn_paths(pulse, plan.system, paths.spins, normals)
+        pulses += 1
+    collect(paths, part.first_step)
+    return pulses
+
+
+def _walk_part(
+    plan: Plan, part: Part, source: PathNoise, paths: Paths, seen: Seen, before: int, valid: int
+) -> tuple[Array, Vectors]:
+    """Through one leg, after `before` steps; its rows and vectors at the end of each piece."""
+    lanes, total, per_step = paths.field.shape[1], sum(part.steps), plan.per_step
     size = max(2, CHUNK // (per_step * lanes) // 2 * 2)
     noise = np.empty((min(size, total) * per_step, lanes))
-    seen = Seen(np.zeros(lanes), np.full(lanes, np.inf), np.empty((SCRATCH, lanes)))
-    rows = np.empty((ROWS, len(plan.pieces), lanes))
-    vectors = _vectors(plan, source.first, lanes, valid)
+    rows = np.empty((ROWS, len(part.pieces), lanes))
+    vectors = _vectors(plan, part, source.first, lanes, valid)
     place = np.zeros(2, dtype=np.int64)
-    collect(paths, plan.first_step)
-    seen.delay[paths.sums[INVERSION] <= ROUNDING] = 0.0
     for done in range(0, max(total, 1), size):
         count = min(size, total - done)
-        part = noise[: count * per_step]
-        source.fill(system, done * per_step, part)
-        drive = _drive(plan, place, count)
-        follow(paths, schedule, plan.reading, drive, part, place, seen, rows, vectors)
-    asked = np.array([piece.output for piece in plan.pieces])
-    if asked.all():
-        return Runs(rows, seen.delay, vectors.total)
-    return Runs(rows[:, asked], seen.delay, vectors.total[:, asked])
+        normals = noise[: count * per_step]
+        source.fill(plan.system, (before + done) * per_step, normals)
+        drive, shift = _outside(part, place, count)
+        follow(
+            paths, part.schedule, part.reading, drive, shift, normals, place, seen, rows, vectors
+        )
+    return rows, vectors
 
 
-def _drive(plan: Plan, place: NDArray[np.int64], steps: int) -> Array:
-    """Mean of eta/sqrt(N) over each of the next steps, from step place[1] of piece place[0] on."""
-    system, schedule, found = plan.system, plan.schedule, np.zeros(steps)
-    if system.drive is None:
-        return found
+def fields_of(plan: Plan, source: PathNoise, paths: Paths) -> NDArray[np.complex128]:
+    """alpha/sqrt(N) of the runs side by side at the output times, (T, lanes)."""
+    lanes, found, steps, pulses = paths.field.shape[1], [], 0, 0
+    seen = Seen(np.zeros(lanes), np.full(lanes, np.inf), np.empty((SCRATCH, lanes)))
+    for part in plan.parts:
+        pulses = _enter(plan, part, source, paths, pulses)
+        rows = np.empty((ROWS, len(part.pieces), lanes))
+        vectors = _vectors(plan, part, source.first, lanes, lanes)
+        place = np.zeros(2, dtype=np.int64)
+        way = part.schedule, part.reading
+        for i, piece in enumerate(part.pieces):
+            most = max(2, CHUNK // (plan.per_step * lanes) // 2 * 2)
+            # a piece without steps may have been read with the one before it
+            while place[0] <= i:
+                count = min(part.steps[i] - int(place[1]), most)
+                drawn = np.empty((count * plan.per_step, lanes))
+                source.fill(plan.system, steps * plan.per_step, drawn)
+                drive, shift = _outside(part, place, count)
+                follow(paths, *way, drive, shift, drawn, place, seen, rows, vectors)
+                steps += count
+            if piece.output:
+                found.append(paths.field[0] + 1j * paths.field[1])
+    return np.array(found)
+
+
+def _outside(
+    part: Part, place: NDArray[np.int64], steps: int
+) -> tuple[NDArray[np.complex128], Array]:
+    """Means over each of the next steps, from step place[1] of piece place[0] on.
+
+    Of eta/sqrt(N), and of the shifts of both lines (2, steps).
+    """
+    drive, shift = np.zeros(steps, dtype=complex), np.zeros((2, steps))
+    leg = part.leg
+    moved = any(course.before or course.after for course in leg.shifts)
+    if not (leg.drives or moved):
+        return drive, shift
     (number, first), filled = place.tolist(), 0
     while filled < steps:
-        until = min(plan.steps[number], first + steps - filled)
-        piece, h = plan.pieces[number], schedule.length[number]
-        areas = piece.span.area(piece.since + h * np.arange(first, until + 1))
+        until = min(part.steps[number], first + steps - filled)
+        piece, h = part.pieces[number], part.schedule.length[number]
         if until > first:
-            found[filled : filled + until - first] = np.diff(areas) / h
+            edges, here = h * np.arange(first, until + 1), slice(filled, filled + until - first)
+            drive[here] = piece.stretch.mean(piece.since + edges)
+            if moved:
+                shift[:, here] = leg.mean_shifts(piece.start + edges)
         filled, number, first = filled + until - first, number + 1, 0
-    return found / np.sqrt(system.total)
+    return drive / np.sqrt(leg.system.total), shift

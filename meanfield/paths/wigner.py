@@ -15,7 +15,6 @@ from darkbattery.meanfield.averages.cumulants import class_check
 from darkbattery.meanfield.classes.classerror import ClassError
 from darkbattery.meanfield.classes.moments import System, is_broadened, largest_count, system_of
 from darkbattery.meanfield.expected import expectations
-from darkbattery.meanfield.paths.paths import normals_per_step, step_of
 from darkbattery.meanfield.paths.readings import BATTERY_ENERGY, CHARGER_ENERGY, LEFT, PHOTONS
 from darkbattery.meanfield.paths.summaries import summarise_runs
 from darkbattery.meanfield.paths.tally import available, study_of
@@ -24,6 +23,7 @@ from darkbattery.meanfield.paths.walk import (
     PathNoise,
     Plan,
     Runs,
+    fastest_rate,
     lanes_for,
     plan_with_step,
     simulate,
@@ -182,7 +182,7 @@ def controlled_plan(model: Experiment | System, times: tuple[float, ...], classe
         if certain <= STEP_TOLERANCE:
             return Control(plan, times, error, class_error, warnings)
         step /= 2.0
-    seen = "mean energies" if system.drive is None else "mean energies (or photons, of their peak)"
+    seen = "mean energies" if not system.driven else "mean energies (or photons, of their peak)"
     warnings += (f"halving the step changes {seen} by {error:.2g} hbar omega",)
     return Control(plan, times, error, class_error, warnings)
 
@@ -190,24 +190,7 @@ def controlled_plan(model: Experiment | System, times: tuple[float, ...], classe
 def _class_check(model: Experiment | System, times: Array, classes: int) -> ClassError | None:
     if not is_broadened(model) or classes == 1:
         return None
-    return class_check(model, times, 1 if model.drive is not None else 2, classes)
-
-
-def fastest_rate(system: System) -> float:
-    """Largest of the rates a step must resolve, 1/s: collective, thermal, of field and classes.
-
-    >>> system = system_of(CollectiveBattery(n_battery=1000, n_charger=5000), 1)
-    >>> fastest_rate(system)  # gamma (N + 2)
-    6002.0
-    """
-    coupling = float(system.scaled_coupling.max())
-    local = max(float(system.decoherence.max()), float(system.relaxation.max()))
-    if system.eliminated:
-        noise = 2.0 * (2.0 * system.nbar + 1.0) / system.total
-        return 4.0 * coupling**2 / system.kappa * (1.0 + noise) + local
-    # the field's thermal noise turns the spins at g sqrt(n)
-    thermal = coupling * np.sqrt(1.0 + (system.nbar + 0.5) / system.total)
-    return float(max(thermal, system.kappa / 2.0) + local)
+    return class_check(model, times, 1 if system_of(model, 1).driven else 2, classes)
 
 
 def halving_error(plan: Plan) -> tuple[float, float]:
@@ -219,15 +202,14 @@ def halving_error(plan: Plan) -> tuple[float, float]:
     mean.
     """
     system, lanes = plan.system, lanes_for(plan.system)
-    per_step = normals_per_step(step_of(system, 0.0))
     coarse = PathNoise(CONTROL_SEED, 0, lanes)
-    fine = HalvedNoise(CONTROL_SEED, 0, lanes, per_step)
+    fine = HalvedNoise(CONTROL_SEED, 0, lanes, plan.per_step)
     halved = Plan(system, plan.times, tuple(2 * count for count in plan.steps))
     one = walk(plan, coarse, start_of(system, CONTROL_SEED, 0, lanes))
     two = walk(halved, fine, start_of(system, CONTROL_SEED, 0, lanes))
     rows = [BATTERY_ENERGY, CHARGER_ENERGY]
     change = one.rows[rows] - two.rows[rows]
-    if system.drive is not None:
+    if system.driven:
         for row in (PHOTONS, LEFT):
             seen = two.rows[row]
             most = max(float(seen.mean(axis=-1).max()), 1.0 / system.total)

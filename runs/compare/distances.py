@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from darkbattery.nvmodel.solution import PROFILES
 from darkbattery.runs.compare.differences import time_factor
 from darkbattery.runs.compare.matching import Pair, Series
 from darkbattery.runs.parts import point_folder
@@ -150,7 +151,8 @@ def run_distance_rows(pair: Pair, scaled: bool) -> list[dict[str, object]]:
 
 def _common_names(pair: Pair) -> list[str]:
     mine, theirs = (set(s.distributions["distribution"]) for s in (pair.reference, pair.other))
-    return sorted(name for name in mine & theirs if pair.same_size or name not in EXTENSIVE)
+    shared = mine & theirs - set(PROFILES)
+    return sorted(name for name in shared if pair.same_size or name not in EXTENSIVE)
 
 
 def _over_time(pair: Pair, name: str, scaled: bool) -> list[tuple[float, Distance]]:

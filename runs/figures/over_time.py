@@ -24,6 +24,7 @@ from darkbattery.runs.figures.axes import (
     time_scale,
     value_scale,
 )
+from darkbattery.runs.figures.line_maps import draw_line_map, line_maps
 from darkbattery.runs.figures.looks import shown, styles
 from darkbattery.runs.figures.sweep import Drawn, Plan, plan, spread
 from darkbattery.runs.jumps import drawn_run
@@ -51,16 +52,20 @@ def draw(study: Study) -> Figure:
         sampled = "sample" in set(timed["method"])
         chosen = plan(study, along=False, most=MOST_SAMPLED if sampled else MOST_CURVES)
         fans = spread(chosen.drawn, MOST_FANS) if len(study.single_runs) else ()
-        figure, axes = panels(len(panelled) + compared + len(fans))
+        maps = line_maps(study)
+        figure, axes = panels(len(panelled) + compared + len(fans) + len(maps))
         entries: dict[str, Artist] = chosen.hues.entries()
         entries |= styles(chosen.styled, chosen.style_values)
         for axis, name in zip(axes, panelled, strict=False):
             _draw_observable(axis, name, chosen, study, timed, entries)
         if compared:
             _draw_deviation(axes[len(panelled)], chosen, study, timed, entries)
-        for axis, one in zip(axes[len(panelled) + compared :], fans, strict=True):
+        curves = len(panelled) + compared
+        for axis, one in zip(axes[curves : curves + len(fans)], fans, strict=True):
             _draw_fan(axis, one, study, timed, entries)
-        for axis in axes:
+        for axis, (name, rows) in zip(axes[curves + len(fans) :], maps.items(), strict=True):
+            draw_line_map(axis, name, rows, study)
+        for axis in axes[: curves + len(fans)]:
             _draw_boundaries(axis, study, entries)
         chosen.hues.bar(figure, axes)
         legend_below(figure, entries)

@@ -10,6 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from darkbattery.nvmodel.observables import OBSERVABLES, in_words
+from darkbattery.nvmodel.solution import PROFILES
 from darkbattery.runs.figures import BAND, fan_observable
 from darkbattery.runs.figures.axes import logarithmic, time_scale, value_scale
 from darkbattery.runs.figures.looks import LINE_STYLES, Colour, ordered, position, shown
@@ -183,6 +184,8 @@ def _distributions(study: Study) -> Iterator[Chart]:
     """Each distribution at its last time, its weights as shares."""
     chosen = plan(study, along=False, most=MOST_CURVES)
     for name, whole in study.distributions.groupby("distribution", sort=False):
+        if name in PROFILES:  # no shares: a map in the figure
+            continue
         figure, rows = go.Figure(), []
         for drawn in chosen.drawn:
             for method, one in rows_of(whole, drawn.point).groupby("method", sort=False):

@@ -57,7 +57,7 @@ def timed_averages(battery: Experiment, times: Array, names: tuple[str, ...]) ->
     """
     steps = simplified(battery.stages, battery.battery_noise, battery.charger_noise)
     steps = endless(begun(steps, float(times[-1])))
-    parts = 2 if battery.detuning != 0.0 else 1
+    parts = 2 if battery.is_detuned else 1
     start, vector = _start(battery, parts)
     spaces = _spaces(battery, start, steps, parts)
     readings = Readings(battery, names, Irreps(battery.n_battery, spaces[-1].jb))
@@ -85,7 +85,7 @@ def refuse_large_averages(battery: Experiment, times: Array) -> None:
     """Refuse what `timed_averages` refuses, without computing anything."""
     refuse_unknown_switching(battery)
     steps = simplified(battery.stages, battery.battery_noise, battery.charger_noise)
-    parts = 2 if battery.detuning != 0.0 else 1
+    parts = 2 if battery.is_detuned else 1
     start, _ = _start(battery, parts)
     _spaces(battery, start, begun(steps, float(times[-1])), parts)
 
@@ -194,7 +194,7 @@ def _refuse_too_large(
     battery: Experiment, space: ProductSpace, parts: int, step: Stage | Pulse | None
 ) -> None:
     noisy = isinstance(step, Stage) and Rates.of(battery, step).local
-    noisy = noisy or battery.detuning != 0.0
+    noisy = noisy or battery.is_detuned
     most, each = (MOST_NOISY_UNKNOWNS, NOISY_BYTES) if noisy else (MOST_UNKNOWNS, BYTES)
     # every irrep and M has one unknown at least, but for a corner
     cells = space.jb.size * space.jc.size * (space.m_top + space.jb[0] + space.jc[0] + 1.0) / 4

@@ -199,8 +199,8 @@ def generator(plan: Any, s: Any) -> Any:
         plan.spins,
         plan.gamma,
         plan.nbar,
-        plan.detuning,
-        plan.turn[0],
+        plan.detuning[s],
+        plan.turn[s],
     )
 
 

@@ -63,14 +63,15 @@ class Plan(NamedTuple):
         Dephasing rate times time of a pulse; infinite at full strength.
     cumulative, log_ways : pairs of ndarray (N + 1,)
     two_j : ndarray of int64 (2,)
-    turn : ndarray (1,)
-        2i times the detuning; real, and 0, where there is none.
+    detuning : ndarray (S,)
+    turn : ndarray (S,)
+        2i times the detuning; real, and 0, where there never is one.
     """
 
     spins: Array
     gamma: float
     nbar: float
-    detuning: float
+    detuning: Array
     turn: Amplitudes
     end: Array
     pulse: NDArray[np.bool_]
@@ -128,7 +129,7 @@ def plan(battery: Experiment) -> Plan:
     size, now = len(steps), 0.0
     end, pulse = np.empty(size), np.zeros(size, dtype=bool)
     way, coupled = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
-    noise, dose = np.zeros((size, 6)), np.zeros((size, 2))
+    noise, dose, detuning = np.zeros((size, 6)), np.zeros((size, 2)), np.zeros(size)
     for s, step in enumerate(steps):
         if isinstance(step, Pulse):
             pulse[s], end[s] = True, now
@@ -140,18 +141,18 @@ def plan(battery: Experiment) -> Plan:
         found = channels(experiment_of(battery), step)
         own, others = found.noise("battery"), found.noise("charger")
         noise[s] = [*_rates(own), *_rates(others)]
-        way[s] = way_of(step, battery.detuning, own, others)
+        detuning[s] = found.energy("battery")
+        way[s] = way_of(step, detuning[s], own, others)
     sides = (
         (battery.n_battery, battery.battery_preparation),
         (battery.n_charger, battery.charger_preparation),
     )
-    detuned = battery.detuning != 0.0
     return Plan(
         np.array([float(battery.n_battery), float(battery.n_charger)]),
         battery.gamma,
         battery.occupation,
-        battery.detuning,
-        np.array([2j * battery.detuning]) if detuned else np.zeros(1),
+        detuning,
+        2j * detuning if battery.is_detuned else np.zeros(size),
         end,
         pulse,
         way,
@@ -203,13 +204,13 @@ def log_binomials(spins: int) -> Array:
 
 def empty_state_of(battery: Experiment) -> State:
     """Room for any state of a battery."""
-    return empty_state(battery.n_battery, battery.n_charger, battery.detuning != 0.0)
+    return empty_state(battery.n_battery, battery.n_charger, battery.is_detuned)
 
 
 def empty_frame_of(battery: Experiment, steps: Plan) -> Frame:
     """Room for the eigenvectors that the stages need."""
     rotated = bool((steps.way == ROTATED).any())
-    return empty_frame(battery.n_battery, battery.n_charger, battery.detuning != 0.0, rotated)
+    return empty_frame(battery.n_battery, battery.n_charger, battery.is_detuned, rotated)
 
 
 def empty_draws() -> Draws:

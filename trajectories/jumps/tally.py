@@ -284,7 +284,7 @@ def noisy_study(battery: Experiment, times: Array, seed: int, names: tuple[str, 
     pumping = max(noise.pumping for noise in noises)
     power = collective + max(max(noise.emission for noise in noises), pumping)
     rates = (nbar + 1.0) * fastest, max(nbar, 1e-300) * fastest
-    conserved = noises_are_silent(battery) and battery.detuning == 0.0 and not battery.protocol
+    conserved = noises_are_silent(battery) and not battery.is_detuned and not battery.protocol
     J = np.arange(spins // 2 + 1 if conserved else 0, dtype=float) + 0.5 * (spins % 2)
     least = 0.5 * abs(battery.n_battery - battery.n_charger)
     steady = thermal_emission(battery, least) + pumping * spins

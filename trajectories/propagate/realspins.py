@@ -59,7 +59,7 @@ def refuse_many_real_spins(model: Model) -> None:
         if isinstance(stage, Stage):
             found = channels(experiment, stage)
             noises = found.noise("battery"), found.noise("charger")
-            ways.append(way_of(stage, experiment.detuning, *noises))
+            ways.append(way_of(stage, experiment.detuning_in(stage), *noises))
     if ROTATED in ways and min(sizes) + 1 > MOST_ROTATED:
         raise refused_sizes(
             sizes,

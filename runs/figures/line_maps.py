@@ -1,0 +1,49 @@
+"""What a line holds, as a map: inversion over frequency and time."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from darkbattery.nvmodel.observables import in_words
+from darkbattery.nvmodel.protocol import boundaries
+from darkbattery.nvmodel.solution import PROFILES
+from darkbattery.runs.figures.axes import prefixed, time_scale
+from darkbattery.runs.study import Study, rows_of
+
+UP_AND_DOWN = "RdBu_r"  # white at no inversion
+
+
+def line_maps(study: Study) -> dict[str, pd.DataFrame]:
+    """Rows of each profile that a study holds, of its first point."""
+    table = study.distributions
+    if not len(table):
+        return {}
+    rows = rows_of(table, study.definition.points()[0])
+    found = {name: rows[rows["distribution"] == name] for name in PROFILES}
+    return {name: part for name, part in found.items() if len(part)}
+
+
+def draw_line_map(axis: Axes, name: str, rows: pd.DataFrame, study: Study) -> None:
+    """<sigma_z> in colours, detunings from the line's centre upwards, time to the right."""
+    of_time, label = time_scale(study)
+    table = rows.pivot(index="low", columns="time", values="weight")
+    high = rows.groupby("low")["high"].first().loc[table.index]
+    edges = np.append(table.index.to_numpy(dtype=float), float(high.iloc[-1]))
+    inner = np.abs(edges[[len(edges) // 6, -1 - len(edges) // 6]]).max()
+    factor, unit = prefixed(float(inner), "/s")
+    times = table.columns.to_numpy(dtype=float) * of_time
+    middle = 0.5 * (times[1:] + times[:-1])
+    sides = np.concatenate([times[:1], middle, times[-1:]])
+    drawn = axis.pcolormesh(
+        sides, edges * factor, table.to_numpy(), cmap=UP_AND_DOWN, vmin=-1.0, vmax=1.0,
+        rasterized=True,
+    )  # fmt: skip
+    axis.set_ylim(-inner * factor, inner * factor)
+    for time, _ in boundaries(study.definition.points()[0].model.protocol):
+        if times[0] < time * of_time < times[-1]:
+            axis.axvline(time * of_time, color="0.6", lw=0.7, ls="--")
+    axis.set_xlabel(label)
+    axis.set_ylabel(f"detuning from the line's centre ({unit})")
+    axis.set_title(in_words(name), fontsize="medium", loc="left")
+    bar = axis.figure.colorbar(drawn, ax=axis, fraction=0.05, pad=0.02)
+    bar.set_label(r"$\langle\sigma_z\rangle$")
