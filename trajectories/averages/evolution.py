@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -72,6 +73,8 @@ AVAILABLE = (*OF_THE_STATE, *COUNTING, *OVER_RUNS)
 BATCH = 1 << 25
 # above this many unknowns energies come from the adjoint equation, whose cost grows like log N
 MANY_UNKNOWNS = 100_000
+# of tables that are remembered: 16 of them hold 40 MB at most
+FEW_UNKNOWNS = 30_000
 # coherences of ladders that start smaller than this are left out, all together less than 1e-11
 NEGLIGIBLE_COHERENCE = 1e-13
 # unknowns of one state; six work arrays of this size are held (1.5 GB)
@@ -170,13 +173,13 @@ def asked(battery: Model, observables: Iterable[str] | None) -> tuple[str, ...]:
 
 def _by_chains(problem: Problem) -> Solution:
     battery, t, names = problem.model, problem.times, problem.names
-    basis = coupled_basis(battery.n_battery, battery.n_charger)
     exact = exact_fluctuations(battery, t, names)
     ladder = any(name in NEED_POPULATIONS for name in names)
     all_pairs = needs_all_pairs(battery, names)
-    furthest = basis.n_ladders if all_pairs else 1
-    chains = pair_chains(basis, battery.occupation, furthest, NEGLIGIBLE_COHERENCE)
-    operators = linear_observables(basis, chains, battery.occupation)
+    sizes = battery.n_battery, battery.n_charger
+    few = unknowns_of(ladders_of(*sizes), all_pairs) <= FEW_UNKNOWNS
+    tables = chain_tables if few else chain_tables.__wrapped__
+    basis, chains, operators = tables(*sizes, battery.occupation, all_pairs)
     linear: dict[str, list[Array]] = {name: [] for name in operators}
     counted, found, log_neg, log_neg_rate = [], [], [], []
     error = 0.0
@@ -219,6 +222,21 @@ def _by_chains(problem: Problem) -> Solution:
         distributions=distributions,
     )
     return Solution(t, reading, {"solver": "master equation", "error_estimate": error})
+
+
+@lru_cache(maxsize=16)
+def chain_tables(
+    n_battery: int, n_charger: int, nbar: float, all_pairs: bool
+) -> tuple[CoupledBasis, Chains, dict[str, Array]]:
+    """Ladders, rates and linear observables; remembered, for they take longer than a few steps.
+
+    >>> basis, chains, operators = chain_tables(1, 5, 0.0, False)
+    >>> basis.n_ladders, chains.loss.shape, operators["battery_z"].shape
+    (2, (7, 3), (7, 3))
+    """
+    basis = coupled_basis(n_battery, n_charger)
+    chains = pair_chains(basis, nbar, basis.n_ladders if all_pairs else 1, NEGLIGIBLE_COHERENCE)
+    return basis, chains, linear_observables(basis, chains, nbar)
 
 
 def needs_all_pairs(battery: Experiment, names: tuple[str, ...]) -> bool:
@@ -378,7 +396,8 @@ def _heisenberg_work(problem: Problem) -> Work:
 def _of_chains(battery: Experiment) -> tuple[str, ...]:
     if not battery.is_collective:
         return ()
-    return tuple(name for name in AVAILABLE if records_follow(battery) or name not in OVER_RUNS)
+    follow = records_follow(battery)
+    return tuple(name for name in AVAILABLE if follow or name not in OVER_RUNS)
 
 
 def _without_states(battery: Experiment) -> tuple[str, ...]:
