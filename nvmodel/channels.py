@@ -94,6 +94,10 @@ class Channels:
         """The rate of its energy's term."""
         return sum(one.rate for one in self.terms if (one.kind, one.of) == ("energy", of))
 
+    def exchange(self, of: Place) -> float:
+        """The rate of its exchange with the mode; 0 of what does not see it."""
+        return sum(one.rate for one in self.terms if (one.kind, one.of) == ("exchange", of))
+
 
 def channels(experiment: Experiment, stage: Stage = ENDLESS) -> Channels:
     """The list of a stage; detunings are those that it goes to.

@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from darkbattery.nvmodel.channels import channels
 from darkbattery.nvmodel.course import Course
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.protocol import (
@@ -166,21 +167,17 @@ def _stretches(
 def _rates(
     experiment: Experiment, stage: Stage, drive: float, shift: tuple[float, float], frame: float
 ) -> ModeRates:
-    battery, charger = experiment.battery, experiment.charger
-    assert battery is not None
-    assert charger is not None
     assert experiment.resonator is not None
-    assert stage.battery_noise is not None
-    assert stage.charger_noise is not None
+    found = channels(experiment, stage)
     return ModeRates(
-        battery_coupling=battery.coupling if stage.coupled in ("both", "battery") else 0.0,
-        charger_coupling=charger.coupling if stage.coupled in ("both", "charger") else 0.0,
+        battery_coupling=found.exchange("battery"),
+        charger_coupling=found.exchange("charger"),
         battery_detuning=shift[0] - frame,
         charger_detuning=shift[1] - frame,
         mode_detuning=-frame,
         kappa=experiment.resonator.kappa,
         nbar=experiment.nbar,
-        battery=stage.battery_noise,
-        charger=stage.charger_noise,
+        battery=found.noise("battery"),
+        charger=found.noise("charger"),
         drive=drive,
     )
