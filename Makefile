@@ -7,7 +7,7 @@ CASES ?= 1000
 MPIRUN := OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 PATH="$(CURDIR)/$(BIN):$$PATH" \
 	mpirun --oversubscribe -n $(RANKS)
 
-.PHONY: demo paper gallery fluctuations regimes plans test test-all test-cluster lint bench house docs clean verify
+.PHONY: demo paper gallery fluctuations regimes plans test test-all test-cluster lint bench bench-quick house docs clean verify
 
 demo: $(VENV)/demo  ## the main job: charge three batteries under MPI and draw them
 	$(MPIRUN) $(BIN)/darkbattery run charging --out results/charging --replace
@@ -63,6 +63,7 @@ house: $(VENV)/dev  ## the form of the source in numbers, beside what is asked o
 	$(BIN)/python benchmarks/house.py
 
 bench: $(VENV)/bench  ## speed beside the peers, cost against size, where the time goes
+	$(BIN)/python benchmarks/waits.py --page docs/performance.md $(if $(BESIDE),--beside $(BESIDE))
 	$(BIN)/python benchmarks/peers.py --page docs/performance.md
 	$(BIN)/python benchmarks/single_runs.py
 	$(BIN)/python benchmarks/large_runs.py
@@ -75,6 +76,9 @@ bench: $(VENV)/bench  ## speed beside the peers, cost against size, where the ti
 	$(BIN)/python benchmarks/classes.py
 	$(BIN)/python benchmarks/cost.py docs/figures/cost.png
 	$(BIN)/python benchmarks/profiles.py
+
+bench-quick: $(VENV)/dev  ## a dozen figures beside the stored ones of such a machine, in two minutes
+	$(BIN)/python benchmarks/quick.py
 
 docs: $(VENV)/docs  ## the documentation site, offline
 	$(BIN)/python -m darkbattery.runs.studies.reference.observables docs/observables.md
