@@ -215,6 +215,7 @@ class Unseen:
             "charger_energy": self.charger,
             "power": self.power,
             "emission_rate": self.rate,
+            "photons": self.photons,  # the mode holds one more or less where an event is not seen
             "absorption_rate": self.absorption,
             "emitted_photons": self.photons,
             "absorbed_photons": self.absorbed,

@@ -136,9 +136,7 @@ def sample(
     runs, first, seed = run_range(runs, first, seed)
     summary = summary_of(records)
     if experiment_of(battery).resonator is not None:
-        if summary is not None:
-            raise InputError("records", records, "must be None: with a resonator no rows are kept")
-        return sample_cavity(battery, t, runs, seed, first, observables)
+        return sample_cavity(battery, t, runs, seed, first, observables, summary)
     experiment = to_be_solved(of_the_reservoir(battery), t)
     if experiment.detector_efficiency < 1.0 and summary is not None:
         raise InputError("records", records, "only with detector_efficiency = 1")

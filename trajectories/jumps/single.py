@@ -7,12 +7,24 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from darkbattery.nvmodel.ergotropy import ladder_ergotropy
-from darkbattery.nvmodel.experiment import Experiment, Model, of_the_reservoir, to_be_solved
+from darkbattery.nvmodel.experiment import (
+    Experiment,
+    Model,
+    experiment_of,
+    of_the_reservoir,
+    to_be_solved,
+)
 from darkbattery.nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps
 from darkbattery.nvmodel.refusal import InputError, refused_sizes, whole_number
 from darkbattery.nvmodel.sums import MOST_RUNS
 from darkbattery.nvmodel.times import output_times
-from darkbattery.trajectories.jumps import noisy_runs
+from darkbattery.trajectories.jumps import cavity_jumps, noisy_runs
+from darkbattery.trajectories.jumps.cavity_runs import (
+    coefficients_of,
+    mode_of,
+    photon_bound,
+    refuse_large_runs,
+)
 from darkbattery.trajectories.jumps.local_noise import LOW, SIZE, TWO_JB, TWO_JC, TWO_M
 from darkbattery.trajectories.jumps.recording import follow, groups_of_runs, kernel_tables
 from darkbattery.trajectories.jumps.sampling import refuse_too_large
@@ -32,6 +44,7 @@ from darkbattery.trajectories.jumps.walks import MOST_SINGLE_JUMPS, made_in_grou
 from darkbattery.trajectories.propagate.realspins import refuse_many_real_spins
 from darkbattery.trajectories.reading.conditional import BATTERY_Z, unravelling
 from darkbattery.trajectories.space.angular import clebsch_gordan
+from darkbattery.trajectories.space.cavity_space import cavity_of
 
 Array = NDArray[np.float64]
 
@@ -55,18 +68,21 @@ class SingleRun:
     battery_j, charger_j : ndarray (T,)
         j_B and j_C: N/2 each with collective noise alone.
     M : ndarray (T,)
-        Total projection.
+        Total projection; its mean with a resonator, where M + n is sharp.
     J : ndarray (K,)
         Ladders.
     amplitudes : ndarray (T, K)
         The conditional state is sum_J amplitudes[t, J] |j_B[t] j_C[t]; J, M[t]>, in Condon and
-        Shortley's phases; complex where battery and charger are detuned.
+        Shortley's phases; complex where battery and charger are detuned. With a resonator
+        (T, K, n), of photons in the mode beside, times (-i)^n.
     battery_energy, charger_energy, ergotropy : ndarray (T,)
         Of the conditional state, per spin; ladder ergotropy.
     emitted_photons, absorbed_photons : ndarray (T,)
         Of the shared reservoir.
     populations : ndarray (T, N_B + 1)
         Of the battery's excitations.
+    photons : ndarray (T,), optional
+        In the mode of a resonator, on average.
     """
 
     run: int
@@ -85,6 +101,7 @@ class SingleRun:
     emitted_photons: Array
     absorbed_photons: Array
     populations: Array
+    photons: Array | None = None
 
 
 def single_run(battery: Model, times: ArrayLike, seed: int, run: int) -> SingleRun:
@@ -99,10 +116,12 @@ def single_run(battery: Model, times: ArrayLike, seed: int, run: int) -> SingleR
     >>> one.directions.tolist(), one.battery_energy.round(6).tolist()  # no photon: the singlet
     ([], [0.175973, 0.5])
     """
-    battery = of_the_reservoir(battery)
     t = output_times(times)
     run = whole_number("run", run, least=0, most=MOST_RUNS - 1)
     seed = whole_number("seed", seed, least=0, most=(1 << 64) - 1)
+    if experiment_of(battery).resonator is not None:
+        return _at_resonator(battery, t, seed, run)
+    battery = of_the_reservoir(battery)
     battery = to_be_solved(battery, t)
     if battery.detector_efficiency != 1.0:
         raise InputError("detector_efficiency", battery.detector_efficiency, "must be 1 here")
@@ -190,4 +209,40 @@ def _of_real_spins(battery: Experiment, times: Array, seed: int, run: int) -> Si
         emitted_photons=q[EMITTED],
         absorbed_photons=q[ABSORBED],
         populations=irreps.by_excitations(p),
+    )
+
+
+def _at_resonator(model: Model, times: Array, seed: int, run: int) -> SingleRun:
+    """With the mode itself."""
+    cavity = cavity_of(model)
+    refuse_large_runs(cavity, times)
+    bound, basis = photon_bound(cavity), cavity.basis
+    mode = mode_of(cavity, bound)
+    state, coefficients = cavity_jumps.empty_state(mode), coefficients_of(cavity, bound, True)
+    jumps = bound + 1
+    while True:
+        path = cavity_jumps.empty_path(mode, times.size, 1, coefficients, states=True, jumps=jumps)
+        found = cavity_jumps.follow_runs(np.uint64(seed), run, times, mode, state, path)
+        if found <= jumps:
+            break
+        jumps = found
+    read, directions = path.read, path.directions[:found]
+    return SingleRun(
+        run=run,
+        jump_times=path.jump_times[:found],
+        directions=directions,
+        processes=(directions > 0).astype(np.int8),
+        times=times,
+        battery_j=np.full(times.size, basis.n_battery / 2),
+        charger_j=np.full(times.size, basis.n_charger / 2),
+        M=path.Q - read[cavity_jumps.PHOTONS],
+        J=basis.J.copy(),
+        amplitudes=path.states,
+        battery_energy=read[cavity_jumps.BATTERY_ENERGY],
+        charger_energy=read[cavity_jumps.CHARGER_ENERGY],
+        ergotropy=ladder_ergotropy(path.populations),
+        emitted_photons=read[cavity_jumps.EMITTED],
+        absorbed_photons=read[cavity_jumps.ABSORBED],
+        populations=path.populations,
+        photons=read[cavity_jumps.PHOTONS],
     )

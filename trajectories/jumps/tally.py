@@ -147,10 +147,11 @@ class JumpStudy:
         moments = moments_of(runs, self.bounds, counts)
         means = dict(zip(self.summed, moments, strict=False))
         values = {name: sums.mean() for name, sums in means.items()}
-        unseen = unseen_of(self.battery, self.times, runs, *(values[name] for name in PHOTONS))
+        unseen = self.unseen(runs, values, counts)
         errors: dict[str, Array | None] = {
             name: error_of(sums, unseen.of_means[name]) for name, sums in means.items()
         }
+        self.follow_from(values, errors)
         values |= derived(self.names, self.battery, values["battery_energy"], None)
         energy_error = error_of(means["battery_energy"], unseen.energy)
         errors |= errors_from_energy(values["battery_energy"], energy_error, runs)
@@ -176,6 +177,13 @@ class JumpStudy:
             distributions,
             (f"{clipped} values beyond their bound were cut off",) if clipped else (),
         )
+
+    def unseen(self, runs: int, means: Mapping[str, Array], counts: Mapping[str, Counts]) -> Unseen:
+        """How far off a run may lie that was not seen beside those with these means."""
+        return unseen_of(self.battery, self.times, runs, *(means[name] for name in PHOTONS))
+
+    def follow_from(self, values: dict[str, Array], errors: dict[str, Array | None]) -> None:
+        """Add what follows from the means over runs alone: nothing in a reservoir."""
 
     @property
     def _detector_misses(self) -> bool:
