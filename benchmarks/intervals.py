@@ -9,6 +9,7 @@ is not among them. About ten minutes for 200 seeds on one core.
 """
 
 import argparse
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import constants
 
 from darkbattery import meanfield, trajectories
 from darkbattery.nvmodel import (
@@ -29,7 +31,9 @@ from darkbattery.nvmodel import (
     SpinEnsemble,
     Stage,
 )
+from darkbattery.nvmodel.experiment import experiment_of
 from darkbattery.runs.pages import replaced
+from darkbattery.trajectories.jumps.cavity_runs import AVAILABLE as AT_RESONATOR
 from darkbattery.trajectories.jumps.sampling import available
 
 Array = NDArray[np.float64]
@@ -64,7 +68,8 @@ class Case:
         """Runs of it, with every observable that has an error."""
         names = self.names
         if names is None and not self.wigner:
-            names = available(self.model)
+            at_resonator = experiment_of(self.model).resonator is not None
+            names = AT_RESONATOR if at_resonator else available(self.model)
         engine: Callable[..., Solution] = meanfield.sample if self.wigner else trajectories.sample
         return engine(self.model, self.times, runs=runs, seed=seed, observables=names)
 
@@ -79,6 +84,17 @@ class Case:
             except InputError:
                 continue
         return found
+
+
+def _at_resonator() -> ResonatorBattery:
+    """As slow as the spins swing, and as warm as 0.25 photons."""
+    cavity = Resonator(
+        frequency_hz=1e9,
+        linewidth_fwhm_hz=math.sqrt(8.0) / (2.0 * math.pi),
+        temperature_k=constants.h * 1e9 / (constants.k * math.log(5.0)),
+    )
+    battery, charger = (SpinEnsemble(number=n, coupling=1.0) for n in (2, 6))
+    return ResonatorBattery(charger, cavity, battery)
 
 
 NOISE = LocalNoise(dephasing=0.5, emission=0.3, pumping=0.05)
@@ -126,6 +142,7 @@ def cases() -> tuple[Case, ...]:
             (1e-7, 3e-7, 4.5e-7, 6e-7),
             long=50_000,
         ),
+        Case("resonator (2, 6), nbar 0.25", _at_resonator(), (0.1, 0.5, 1.0, 2.0, 5.0)),
         Case(
             "Wigner (100, 300), nbar 0.5",
             CollectiveBattery(100, 300, nbar=0.5),

@@ -78,6 +78,18 @@ def mean_error(
     return np.asarray(np.sqrt(square / runs + (beyond / runs) ** 2 + np.square(resolution)))
 
 
+def unseen_scatter(known: ArrayLike, variance: ArrayLike, runs: int) -> Array:
+    r"""How far off an unseen run must lie for an error to hold a scatter that is known beforehand.
+
+    Few runs may draw nothing of what a start certainly scatters by: thermal photons of which no
+    run had one. Then u = sqrt(runs (known - variance)) makes the standard error that of `known`.
+
+    >>> mean_error(0.0, 20, unseen_scatter(0.3125, 0.0, 20)) ** 2 * 20
+    array(0.3125)
+    """
+    return np.sqrt(runs * np.maximum(np.asarray(known) - np.asarray(variance), 0.0))
+
+
 def least_variance_error(variance: ArrayLike, runs: int) -> Array:
     """Least standard error of a variance over few runs, by the chi-square distribution.
 
@@ -185,9 +197,10 @@ class Unseen:
     ----------
     energy : ndarray
         Per spin of the battery, in hbar omega.
-    charger, power, rate, absorption, photons, absorbed, pairs, lowering, lost : ndarray
+    charger, power, rate, absorption, photons, mode, absorbed, pairs, lowering, lost : ndarray
         Of the charger's energy, of dE_B/dt, of emission, of absorption, of photon numbers, of
-        <J^+J^+J^-J^->, of <J^+J^->, of excitations lost to single-spin processes.
+        photons in a resonator, of <J^+J^+J^-J^->, of <J^+J^->, of excitations lost to single-spin
+        processes.
     """
 
     energy: Array
@@ -196,6 +209,7 @@ class Unseen:
     rate: Array
     absorption: Array
     photons: Array
+    mode: Array
     absorbed: Array
     pairs: Array
 
@@ -215,7 +229,7 @@ class Unseen:
             "charger_energy": self.charger,
             "power": self.power,
             "emission_rate": self.rate,
-            "photons": self.photons,  # the mode holds one more or less where an event is not seen
+            "photons": self.mode,
             "absorption_rate": self.absorption,
             "emitted_photons": self.photons,
             "absorbed_photons": self.absorbed,
@@ -288,6 +302,7 @@ def unseen_runs(
         rate=gamma * warm * rate,
         absorption=gamma * nbar * rate,
         photons=reach(1.0, begun, ladder),
+        mode=reach(1.0, begun, ladder),
         absorbed=_weight(runs * nbar * events) if nbar > 0.0 else np.zeros_like(tau),
         pairs=reach(2.0 * spins**2, pairs, top**2),
         lowering=rate,

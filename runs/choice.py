@@ -82,8 +82,7 @@ def chosen(definition: RunDefinition, point: Point, method: Method) -> Choice:
     quantum = replace(definition, engine="quantum", order=None, classes=None, delays="modal")
     if model.reservoir is None and model.resonator is None:
         return Choice(quantum, model, observables_of(quantum, method), "closed: solved exactly")
-    without_rows = method != "sample" or definition.records is None  # which such runs do not have
-    if model.resonator is not None and without_rows:
+    if model.resonator is not None:
         within = _in_reach(model, times, method, definition)
         names = asked if asked is None else tuple(name for name in asked if name in within)
         if within and names != () and not _not_covered(asked, within, model, method):

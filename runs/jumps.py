@@ -30,7 +30,7 @@ def with_jumps(
     """
     one = chosen(definition, point, "sample")
     model = one.model
-    if one.definition.engine != "quantum" or model.resonator is not None:
+    if one.definition.engine != "quantum":
         return None
     times = one.definition.times_of(model)
     try:

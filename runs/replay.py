@@ -70,7 +70,7 @@ def replay(result: Result, run: int, point: int) -> Replay:
     last = definition.first + definition.runs - 1
     whole_number("--run", run, least=definition.first, most=last)
     one = chosen(definition, points[point], "sample")
-    if one.definition.engine == "quantum" and one.model.resonator is None:
+    if one.definition.engine == "quantum":
         states, jumps = _quantum(one.definition, one.model, run)
     else:
         states, jumps = _without_record(one.definition, one.model, run)
@@ -86,6 +86,8 @@ def _quantum(
     states = pd.DataFrame({"time": one.times, "M": one.M})
     for name in (*DRAWN, "emitted_photons", "absorbed_photons"):
         states[name] = getattr(one, name)
+    if one.photons is not None:
+        states["photons"] = one.photons
     for q in range(one.populations.shape[1]):
         states[f"population_{q}"] = one.populations[:, q]
     processes = [trajectories.PROCESSES[process] for process in one.processes]

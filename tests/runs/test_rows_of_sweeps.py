@@ -12,6 +12,7 @@ from darkbattery.nvmodel import InputError, Summary
 from darkbattery.runs.choice import chosen, not_everywhere
 from darkbattery.runs.cli import app
 from darkbattery.runs.definition import parse_definition
+from darkbattery.runs.replay import replay
 from darkbattery.runs.store import definition_content, load
 from darkbattery.runs.study import run_study
 from darkbattery.runs.summary import runs_line, runs_made
@@ -162,3 +163,19 @@ def test_results_of_an_earlier_version_are_read_without_numbers_of_runs(tmp_path
     assert (study.table["runs"] == 0).all()
     assert runs_line(study) == ""
     assert np.isfinite(study.table["value"]).all()
+
+
+def test_runs_at_a_resonator_have_rows_and_are_made_again(tmp_path):
+    ensemble = {"number": 2, "coupling_hz": 1.0}
+    resonator = {"frequency_hz": 5e9, "linewidth_fwhm_hz": 2.4}
+    model = {"battery": ensemble, "charger": ensemble | {"number": 4}, "resonator": resonator}
+    names = ["battery_energy", "ergotropy"]
+    run = {"method": "sample", "runs": 12, "records": "summary", "single_runs": 1}
+    _run(tmp_path, _definition(model, engine="auto", observables=names, **run))
+    rows = pd.read_parquet(tmp_path / "out" / "records")
+    again = replay(load(tmp_path / "out"), run=7, point=0)
+    assert rows["emitted_photons"][7] == len(again.jumps)
+    assert rows["final_energy"][7] == again.states["battery_energy"].iloc[-1]
+    # both sides of every jump are drawn, beside the three output times
+    assert len(again.drawn) == 3 + 2 * len(again.jumps)
+    assert {"photons", "ergotropy", "population_2"} <= set(again.states)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.battery import CollectiveBattery
-from darkbattery.nvmodel.errors import Unseen, unseen_runs
+from darkbattery.nvmodel.errors import Unseen, unseen_runs, unseen_scatter
 from darkbattery.nvmodel.experiment import Model, experiment_of
 from darkbattery.nvmodel.kernelcache import KERNEL
 from darkbattery.nvmodel.sums import FULL, usable_bounds
@@ -31,7 +31,7 @@ from darkbattery.trajectories.jumps.sums import (
 )
 from darkbattery.trajectories.jumps.sums import EMITTED as EMITTED_SPREAD
 from darkbattery.trajectories.jumps.sums import QUANTITIES as SPREAD_QUANTITIES
-from darkbattery.trajectories.jumps.tally import JumpStudy
+from darkbattery.trajectories.jumps.tally import JumpStudy, moments_of
 from darkbattery.trajectories.reading.light import in_light_and_joules
 from darkbattery.trajectories.space.cavity_space import Cavity, slowest_decay
 
@@ -75,7 +75,7 @@ class CavityStudy(JumpStudy):
         spins = basis.n_battery + basis.n_charger
         gamma = self.cavity.kappa * self.cavity.excitations / (0.5 * spins + 1.0) ** 2
         emitted, absorbed = means["emitted_photons"], means["absorbed_photons"]
-        return unseen_runs(
+        found = unseen_runs(
             basis.n_battery,
             basis.n_charger,
             nbar,
@@ -87,6 +87,12 @@ class CavityStudy(JumpStudy):
             witnessed=np.minimum(emitted, absorbed) if nbar > 0.0 else emitted,
             left=self._left(counts, runs, means),
         )
+        # of the thermal field at the start, which decays as an empty resonator's
+        known = nbar * (nbar + 1.0) * np.exp(-2.0 * self.cavity.kappa * self.times)
+        if runs < 2:
+            return found
+        variance = moments_of(runs, self.bounds, counts)[PHOTONS].variance()
+        return replace(found, mode=np.maximum(found.mode, unseen_scatter(known, variance, runs)))
 
     def _left(self, counts: Mapping[str, Counts], runs: int, means: Mapping[str, Array]) -> Array:
         """Excitations of a run that its ladder does not keep for ever, on average, at most.
