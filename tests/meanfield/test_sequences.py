@@ -54,7 +54,7 @@ def sequence(n_battery=20, n_charger=60, g=0.3, **changed):
 def separate_moments(model, times):
     """Energies and photons by docs/semiclassical.md's equations, one number a class, by scipy."""
     N = np.array(model.sizes, dtype=float)
-    g0 = np.array([spins.coupling for spins in model.ensembles])
+    g0 = np.array([spins.coupling for spins in (model.battery, model.charger)])
     kappa, nbar = model.resonator.kappa, model.nbar
     z = np.array([-model.battery.polarisation, model.charger.polarisation])
     y = np.concatenate([[nbar, *z], np.zeros(6)])  # n, z, A (2 complex), C_BB, C_CC, ...
@@ -82,7 +82,7 @@ def separate_moments(model, times):
         g = np.where(on, g0, 0.0)
         rates = []
         for spins, noise in zip(
-            model.ensembles, (step.battery_noise, step.charger_noise), strict=True
+            (model.battery, model.charger), (step.battery_noise, step.charger_noise), strict=True
         ):
             t1 = spins.relaxation_rate
             own = (spins.decoherence_rate, t1, -t1 / (2 * nbar + 1))
@@ -410,8 +410,8 @@ def separate_paths(model, times, runs, seed):
     v[:2] = rng.standard_normal((2, 2, runs)) / np.sqrt(N)
     v[2] = z + np.sqrt((1 - z**2) / N) * rng.standard_normal((2, runs))
     a = np.sqrt(0.25) * (rng.standard_normal(runs) + 1j * rng.standard_normal(runs))
-    g = np.array([[spins.coupling] for spins in model.ensembles])
-    Gamma = np.array([[spins.decoherence_rate] for spins in model.ensembles])
+    g = np.array([[spins.coupling] for spins in (model.battery, model.charger)])
+    Gamma = np.array([[spins.decoherence_rate] for spins in (model.battery, model.charger)])
     (stage,) = (step for step in model.protocol if isinstance(step, Stage))
     (way,) = courses(model.protocol, model.detunings)
     v[1:, 1] = -v[1:, 1]  # pi about x
