@@ -196,3 +196,17 @@ def test_coherences_that_start_small_do_not_matter(sizes, monkeypatch):
         # eigenvalues, some 20
         np.testing.assert_allclose(fewer[name], whole[name], atol=3e-10, err_msg=name)
     assert np.abs(least["log_negativity"] - whole["log_negativity"]).max() > 1e-6
+
+
+@pytest.mark.parametrize("least", [1e-9, 0.9])
+def test_levels_that_hold_nothing_are_passed_over_and_no_others(monkeypatch, least):
+    # near R = 1 many ladders, late few pairs that hold anything; large batteries are read so
+    battery, times = CollectiveBattery(20, 26, nbar=0.5), [0.0, 0.02, 0.2, 3.0]
+    whole = evolve(battery, times, ["ergotropy"]).distributions["populations"].weight
+    readout = "darkbattery.trajectories.reading.readout"
+    monkeypatch.setattr(f"{readout}.WIDE", 0)
+    monkeypatch.setattr(f"{readout}.ROWS", 3)
+    monkeypatch.setattr(f"{readout}.LEAST_COEFFICIENT", least)
+    narrow = evolve(battery, times, ["ergotropy"]).distributions["populations"].weight
+    # rounding of sums in another order; a window too narrow is seen at once
+    assert (np.abs(narrow - whole).max() < 1e-14) == (least < 1e-8)
