@@ -16,13 +16,16 @@ from numpy.typing import NDArray
 
 from darkbattery.meanfield.classes.moments import System, is_broadened, system_of
 from darkbattery.nvmodel.devices.estimates import estimates
-from darkbattery.nvmodel.experiment import Model, experiment_of
+from darkbattery.nvmodel.experiment import Experiment, Model, experiment_of
+from darkbattery.nvmodel.lines.response import has_closed_form, line_response
 from darkbattery.nvmodel.resonator import ResonatorBattery, of_a_resonator
 
 Array = NDArray[np.float64]
+Amplitudes = NDArray[np.complex128]
 
-# classes of the dense problem that finds the root, and of the sum that refines it
-COARSE, FINE = 101, 20_001
+# classes of the dense problem that finds the root, where the line's closed form refines it and
+# where a sum of so many classes does
+ROUGH, COARSE, FINE = 25, 101, 20_001
 NEWTON_STEPS = 50
 ROUNDING = 1e-12
 
@@ -41,13 +44,17 @@ def growth_rate(model: Model | System) -> float:
     2000.000000
     """
     if isinstance(model, System):
-        return _largest_root(model).real
-    broadened = is_broadened(model)
-    root = _largest_root(system_of(model, COARSE if broadened else 1))
-    if not broadened or root.real <= 0.0:
+        return float(growing_modes(model)[0].real)
+    if not is_broadened(model):
+        return float(growing_modes(system_of(model, 1))[0].real)
+    experiment = experiment_of(model)
+    least = min(spins.number for spins in experiment.ensembles)
+    if least >= FINE and all(has_closed_form(spins.line) for spins in experiment.ensembles):
+        return _of_lines(complex(growing_modes(system_of(model, ROUGH))[0]), experiment)
+    root = complex(growing_modes(system_of(model, COARSE))[0])
+    if root.real <= 0.0:
         return root.real
-    least = min(spins.number for spins in experiment_of(model).ensembles)
-    return _refined(root, system_of(model, min(FINE, least))).real
+    return refined(root, system_of(model, min(FINE, least))).real
 
 
 def threshold_cooperativity(model: ResonatorBattery) -> float:
@@ -80,24 +87,65 @@ def mean_delay_shift(rate: float) -> float:
     return float(np.euler_gamma) / (2.0 * rate)
 
 
-def _largest_root(system: System) -> complex:
-    """Largest eigenvalue of the linear equations, one row a class (and one for the field)."""
+def _of_lines(root: complex, experiment: Experiment) -> float:
+    """Newton's method with the lines themselves, from a root with few classes.
+
+    Few classes of a line that is wide beside 1/T2 stand apart and may miss the threshold: what
+    decays slowly with them is followed too.
+    """
+    kappa = system_of(experiment, 1).kappa
+    inertia = 0.0 if experiment.resonator is None else 1.0
+    sides = [
+        (spins, spins.noise.coherence_decay, spins.inversion(experiment.nbar))
+        for spins in experiment.ensembles
+    ]
+    narrow = min(decay for _, decay, _ in sides)
+
+    def missing(at: complex) -> complex:
+        value = inertia * at + 0.5 * kappa
+        for spins, decay, inversion in sides:
+            place = [-at.imag - spins.detuning]
+            response = line_response(spins.line, at.real + decay, place)[0]
+            value -= inversion * spins.collective_coupling**2 * complex(response)
+        return value
+
+    at, small = complex(max(root.real, 0.0), root.imag), 1e-6 * (abs(root) + kappa)
+    for _ in range(NEWTON_STEPS):
+        value = missing(at)
+        step = value * small / (missing(at + small) - value)
+        if (at - step).real <= -narrow:
+            return min(root.real, 0.0)
+        at, small = at - step, max(1e-3 * abs(step), 1e-7 * abs(at))
+        if abs(step) < 1e-10 * abs(at):
+            break
+    return at.real
+
+
+def linear_matrix(system: System) -> Amplitudes:
+    """The linear equations, scaled as in `meanfield.classes.moments`: for the field, then classes.
+
+    With the field eliminated there is no row for it.
+    """
     strength = system.share * system.scaled_coupling
     gain = 1j * system.scaled_coupling * system.start
     spins = np.diag(-1j * system.detuning - system.decoherence)
     if system.eliminated:
         # the field follows: alpha = -(2i/kappa) sum N g beta
-        matrix = spins + np.outer(gain, strength) * (-2j / system.kappa)
-    else:
-        field = -1j * system.field_detuning - 0.5 * system.kappa
-        matrix = np.block([[np.full((1, 1), field), -1j * strength[None]], [gain[:, None], spins]])
-    values = np.linalg.eigvals(matrix).astype(complex)
+        return spins + np.outer(gain, strength) * (-2j / system.kappa)
+    field = -1j * system.field_detuning - 0.5 * system.kappa
+    return np.block([[np.full((1, 1), field), -1j * strength[None]], [gain[:, None], spins]])
+
+
+def growing_modes(system: System) -> Amplitudes:
+    """The rates (rad/s) of all modes of the linear equations, the fastest growing first."""
+    values = np.linalg.eigvals(linear_matrix(system)).astype(complex)
     # a mode that neither grows nor decays is left with rounding of either sign
     values.real[np.abs(values.real) < ROUNDING * np.abs(values).max()] = 0.0
-    return complex(values[np.argmax(values.real)])
+    found: Amplitudes = values[np.argsort(-values.real, kind="stable")]
+    return found
 
 
-def _refined(root: complex, system: System) -> complex:
+def refined(root: complex, system: System) -> complex:
     """Newton's method on the secular equation, from a root with few classes."""
     weight = system.share * system.scaled_coupling**2 * system.start
     pole = system.decoherence + 1j * system.detuning

@@ -51,6 +51,27 @@ def transmission(model: ResonatorBattery, detuning_hz: ArrayLike) -> Amplitudes:
     >>> print((abs(transmission(model, [0.0, 1e6 * half])) ** 2).round(3))
     [0.    0.512]
     """
+    return 0.5 * model.resonator.kappa * field_response(model, detuning_hz)
+
+
+def field_response(model: ResonatorBattery, detuning_hz: ArrayLike) -> Amplitudes:
+    r"""Field over the rate at which it is fed, s: what all scattering at ports is made of.
+
+    With :math:`\kappa_i` the part of kappa that port i causes (rad/s), this times
+    :math:`\sqrt{\kappa_i\kappa_j}` is the transmission :math:`S_{ij}`, and times
+    :math:`\kappa_i`, less 1, the reflection :math:`S_{ii}` (Collett and Gardiner 1984), for
+    amplitudes that turn as exp(-i omega t); a network analyser's are their conjugates.
+
+    Examples
+    --------
+    >>> from darkbattery.nvmodel import Resonator
+    >>> spins = SpinEnsemble(number=1, coupling=1e-9, t2_s=1e-6)
+    >>> empty = ResonatorBattery(spins, Resonator(frequency_hz=3e9, linewidth_fwhm_hz=1e6))
+    >>> kappa = empty.resonator.kappa
+    >>> matched = 0.5 * kappa * field_response(empty, [0.0, 0.5e6]) - 1.0
+    >>> print(abs(matched).round(6))  # nothing comes back on resonance, half of the power beside it
+    [0.       0.707107]
+    """
     delta = 2.0 * math.pi * np.atleast_1d(np.asarray(detuning_hz, dtype=float))
     if not np.isfinite(delta).all():
         raise InputError("detuning_hz", detuning_hz, "must be finite")
@@ -60,7 +81,7 @@ def transmission(model: ResonatorBattery, detuning_hz: ArrayLike) -> Amplitudes:
         strength = spins.collective_coupling**2 * spins.polarisation
         response = line_response(spins.line, spins.decoherence_rate, delta - centre)
         denominator = denominator + strength * response
-    found: Amplitudes = half / denominator
+    found: Amplitudes = 1.0 / denominator
     return found
 
 

@@ -1,10 +1,19 @@
 """An ensemble divided into classes of spins with one frequency and one coupling each."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.lines.classes import Classes, line_quadrature, smooth_midpoints
+from darkbattery.nvmodel.lines.classes import (
+    Classes,
+    coupling_trapezium,
+    joint_classes,
+    line_quadrature,
+    smooth_midpoints,
+)
 from darkbattery.nvmodel.lines.shapes import line_classes
 from darkbattery.nvmodel.spins import Spins
 
@@ -15,6 +24,8 @@ ENOUGH = 10.0
 # Spins farther off than so many bandwidths of the battery are put there: an integrator would have
 # to follow their rotation, and they hardly take part (benchmarks/classes.py prints what it changes)
 REACH = 4.0
+# couplings of a product with a line: at least so many, and for each width of ln g beside 32 classes
+LEAST_COUPLINGS, COUPLINGS_A_WIDTH = 7, 24.0
 
 
 def divide(spins: Spins, count: int, bandwidth: float) -> Classes:
@@ -52,6 +63,32 @@ def divide(spins: Spins, count: int, bandwidth: float) -> Classes:
         detuning, weight = equal
     farthest = max(REACH * bandwidth, float(np.abs(equal[0]).max()))
     return Classes(np.clip(detuning, -farthest, farthest), np.ones(detuning.size), weight)
+
+
+def divide_as_product(spins: Spins, count: int, bandwidth: float) -> Classes:
+    """`count` classes of the line times classes of the couplings, where both are spread.
+
+    More classes than `divide` makes, for equations whose cost grows with their number alone; the
+    error falls like K^-4 in the line and faster in the couplings, of which there are the more the
+    wider their spread and the larger `count` is. Without a line there are `count` couplings.
+
+    Examples
+    --------
+    >>> from darkbattery.nvmodel.lines.shapes import Lorentzian
+    >>> line = Lorentzian(fwhm_hz=1e6)
+    >>> spins = Spins(number=10**12, start="up", coupling=2.0, line=line, coupling_spread=0.3)
+    >>> divide_as_product(spins, 16, bandwidth=1e8).weights.size
+    112
+    """
+    if spins.line is None or spins.coupling_spread == 0.0:
+        return divide(spins, count, bandwidth)
+    width = math.sqrt(math.log1p(spins.coupling_spread**2))
+    finer = math.sqrt(count / 32.0)
+    several = max(LEAST_COUPLINGS, math.ceil((4.0 + COUPLINGS_A_WIDTH * width) * finer))
+    couplings = coupling_trapezium(spins.coupling_spread, several)
+    found = joint_classes(spins.line, couplings=couplings, count=count)
+    farthest = max(REACH * bandwidth, float(np.abs(line_classes(spins.line, count)[0]).max()))
+    return replace(found, detunings=np.clip(found.detunings, -farthest, farthest))
 
 
 def _places(spins: Spins, count: int) -> tuple[Array, Array]:

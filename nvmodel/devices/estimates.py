@@ -15,6 +15,7 @@ import math
 from dataclasses import dataclass
 
 from darkbattery.nvmodel.ensemble import SpinEnsemble
+from darkbattery.nvmodel.lines.response import has_closed_form, line_response
 from darkbattery.nvmodel.lines.shapes import lorentzian_overlap
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.resonator import ResonatorBattery
@@ -70,7 +71,11 @@ def cooperativity(spins: SpinEnsemble, kappa: float, detuning_hz: float = 0.0) -
     >>> print(round(cooperativity(spins, kappa=4e6 * math.pi), 6))  # 4 * 1 / (2 * 1)
     2.0
     """
-    overlap = lorentzian_overlap(spins.line, spins.decoherence_rate, -2.0 * math.pi * detuning_hz)
+    rate, place = spins.decoherence_rate, -2.0 * math.pi * detuning_hz
+    if spins.line is not None and has_closed_form(spins.line):
+        overlap = float(line_response(spins.line, rate, place)[0].real)
+    else:
+        overlap = lorentzian_overlap(spins.line, rate, place)
     return 2.0 * spins.collective_coupling**2 / kappa * overlap
 
 

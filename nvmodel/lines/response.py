@@ -33,6 +33,19 @@ Complex = NDArray[np.complex128]
 LEAST_Q = 1.05
 
 
+def has_closed_form(line: LineShape | None) -> bool:
+    """Whether `line_response` of the line is a function, and no sum.
+
+    >>> has_closed_form(QGaussian(1e6, q=1.39)), has_closed_form(QGaussian(1e6, q=1.01))
+    (True, False)
+    """
+    if isinstance(line, Multiplet):
+        return has_closed_form(line.line)
+    if isinstance(line, QGaussian):
+        return line.q >= LEAST_Q
+    return line is None or isinstance(line, Gaussian | Lorentzian)
+
+
 def line_response(line: LineShape | None, rate: float, detuning: ArrayLike) -> Complex:
     """R(detuning), s.
 
@@ -55,8 +68,7 @@ def line_response(line: LineShape | None, rate: float, detuning: ArrayLike) -> C
     >>> print((found * half).round(9))
     [0.25+0.25j]
     """
-    closed = isinstance(line, Gaussian | Lorentzian | Multiplet)
-    closed = closed or (isinstance(line, QGaussian) and line.q >= LEAST_Q)
+    closed = line is not None and has_closed_form(line)
     rate = finite_number("rate", rate, least=0.0, exclusive=not closed)
     at = np.atleast_1d(np.asarray(detuning, dtype=float)).astype(np.complex128)
     if line is None:
@@ -72,7 +84,7 @@ def line_response(line: LineShape | None, rate: float, detuning: ArrayLike) -> C
         width = 2.0 * math.pi * line.fwhm_hz / math.sqrt(4.0 * math.log(2.0))
         faddeeva: Complex = scipy.special.wofz((at + 1j * rate) / width)
         return math.sqrt(math.pi) / width * faddeeva
-    if isinstance(line, QGaussian) and closed:
+    if isinstance(line, QGaussian) and line.q >= LEAST_Q:
         return _student(line, at + 1j * rate)
     return _midpoints(line, rate, at)
 

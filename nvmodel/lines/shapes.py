@@ -8,6 +8,7 @@ Widths are full widths at half maximum (FWHM) in Hz, as spectra are quoted.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -256,20 +257,30 @@ class Multiplet:
     def quantile(self, probability: ArrayLike) -> Array:
         """See `LineShape`; by bisection to the last bit."""
         u = np.asarray(probability, dtype=float)
-        centre = self.line.quantile(u)
-        low = centre + 2.0 * math.pi * min(self.offsets_hz)
-        high = centre + 2.0 * math.pi * max(self.offsets_hz)
-        for _ in range(100):
-            middle = 0.5 * (low + high)
-            below = self.share_below(middle) < u
-            low, high = np.where(below, middle, low), np.where(below, high, middle)
-        return 0.5 * (low + high)
+        found: Array = _bisected(self, u.shape, u.tobytes()).copy()
+        return found
 
     def _sum(self, function: Callable[[Array], Array], detuning: ArrayLike) -> Array:
         w = np.asarray(detuning, dtype=float)
         parts = zip(self.offsets_hz, self.weights, strict=True)
         total = sum((weight * function(w - 2.0 * math.pi * x) for x, weight in parts), np.zeros(()))
         return np.asarray(total)
+
+
+@lru_cache(maxsize=64)
+def _bisected(line: Multiplet, shape: tuple[int, ...], probabilities: bytes) -> Array:
+    """Quantiles, which every ensemble with the same line asks for again."""
+    u = np.frombuffer(probabilities).reshape(shape)
+    centre = line.line.quantile(u)
+    low = centre + 2.0 * math.pi * min(line.offsets_hz)
+    high = centre + 2.0 * math.pi * max(line.offsets_hz)
+    for _ in range(100):
+        middle = 0.5 * (low + high)
+        if ((middle == low) | (middle == high)).all():
+            break
+        below = line.share_below(middle) < u
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return np.asarray(0.5 * (low + high))
 
 
 def line_classes(line: LineShape | None, classes: int) -> tuple[Array, Array]:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from darkbattery import meanfield
 from darkbattery.meanfield.averages.delay import delay_of_growth
-from darkbattery.meanfield.classes.moments import is_broadened, system_of
+from darkbattery.meanfield.averages.modal import modal_run
+from darkbattery.meanfield.classes.moments import is_broadened
 from darkbattery.nvmodel import ResonatorBattery
 from darkbattery.nvmodel.devices.estimates import Estimates
 from darkbattery.nvmodel.refusal import InputError
@@ -15,7 +15,7 @@ from darkbattery.nvmodel.refusal import InputError
 Array = NDArray[np.float64]
 
 # classes to start with, which also find the window; and of the many runs beside the main one
-FEWEST, BRIEF = 16, 20
+FEWEST, BRIEF = 16, 48
 # outputs in 1/(2 lambda), by which the burst grows e-fold, and in 1/(g sqrt N), by which it rings
 GROWTH_SPACING, RING_SPACING = 0.25, 0.35
 # the window of the burst: so many expected delays and e-folds of its growth
@@ -57,7 +57,6 @@ def is_too_slow(model: ResonatorBattery, growth: float) -> bool:
 
 def settling_window(model: ResonatorBattery, rates: Estimates, growth: float) -> Window:
     """As long as energies go on changing, as a run with few classes tells, which costs little."""
-    system = system_of(model, most_classes(model, FEWEST))
     first = window(model, rates, growth, _first_rest(model))
     longer = window(model, rates, growth, LONGER * first.rest)
     for one in (first, longer):
@@ -65,7 +64,7 @@ def settling_window(model: ResonatorBattery, rates: Estimates, growth: float) ->
             return one
         coarse = np.concatenate([one.burst[::8], one.after])
         try:
-            found = meanfield.evolve(system, coarse, observables=["battery_energy"])
+            found = modal_run(model, coarse, most_classes(model, FEWEST), growth)
         except InputError:  # it diverges
             return replace(first, settled=False)
         if np.ptp(found["battery_energy"][-LATER // 3 :]) < SETTLED:
