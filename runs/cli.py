@@ -19,6 +19,7 @@ from darkbattery.runs.commands.checking import check, init, schema
 from darkbattery.runs.commands.comparison import compare
 from darkbattery.runs.commands.devices import devices
 from darkbattery.runs.commands.diamond import diamond
+from darkbattery.runs.commands.fit import fit
 from darkbattery.runs.commands.machine import doctor
 from darkbattery.runs.commands.output import forgiving
 from darkbattery.runs.commands.paper import paper
@@ -54,6 +55,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     paper,
     regimes,
     plan,
+    fit,
     devices,
     diamond,
     doctor,

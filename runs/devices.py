@@ -56,7 +56,7 @@ def data_sheet(device: Device) -> Group:
     table = Listing(device.title, columns, left=("field", "range", "status"), whole=("field",))
     for name, quantity in device.quantities.items():
         low, high = quantity.range
-        unit = "Hz" if quantity.unit == "rad/s" else quantity.unit
+        unit = quantity.base_unit
         converted = in_unit(quantity.converted, unit, 6)
         published = " ".join(filter(None, (in_unit(quantity.value, quantity.unit, 6),
                                            _convention(quantity))))  # fmt: skip

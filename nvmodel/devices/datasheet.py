@@ -4,14 +4,25 @@ import math
 from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args
 
+import numpy as np
+
 from darkbattery.nvmodel.lines.shapes import Gaussian, LineShape, Lorentzian, Multiplet, QGaussian
 from darkbattery.nvmodel.refusal import InputError, finite_number, known_name
 
 Status = Literal["read", "secondary", "assumed"]
-Unit = Literal["Hz", "rad/s", "s", "K", "T", "1"]
+Unit = Literal["Hz", "kHz", "MHz", "GHz", "rad/s", "s", "ms", "us", "ns", "K", "mK", "T", "mT", "1"]
 LineName = Literal["gaussian", "lorentzian", "q-gaussian"]
 STATUSES: tuple[str, ...] = get_args(Status)
 UNITS: tuple[str, ...] = get_args(Unit)
+# each unit in the one that fields are named after
+_IN_BASE = {
+    "Hz": {"Hz": 1.0, "kHz": 1e3, "MHz": 1e6, "GHz": 1e9, "rad/s": 0.5 / math.pi},
+    "s": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9},
+    "K": {"K": 1.0, "mK": 1e-3},
+    "T": {"T": 1.0, "mT": 1e-3},
+    "1": {"1": 1.0},
+}
+_BASE = {unit: (base, size) for base, units in _IN_BASE.items() for unit, size in units.items()}
 LINE_SHAPES: tuple[str, ...] = get_args(LineName)
 
 # what a published number has to be multiplied by to become what the field's name says
@@ -31,7 +42,8 @@ class Quantity:
     value : float
         As published.
     unit : str
-        "Hz" (ordinary frequency, x/2 pi), "rad/s" (angular), "s", "K", "T" or "1".
+        "Hz" (ordinary frequency, x/2 pi; kHz, MHz, GHz), "rad/s" (angular), "s" (ms, us, ns),
+        "K" (mK), "T" (mT) or "1".
     convention : str
         Widths "FWHM" or "HWHM" (of a power spectrum: the energy decays at 2 pi FWHM, the amplitude
         at 2 pi HWHM); couplings "g" (half the vacuum Rabi splitting) or "2g" (all of it); numbers
@@ -41,7 +53,10 @@ class Quantity:
     status : str
         "read" in the source, "secondary" (from another work that cites it), "assumed".
     low, high : float, optional
-        Range, in the same unit and convention. An assumed value must have one.
+        Range, in the same unit and convention.
+    error : float, optional
+        Standard deviation, in the same unit and convention. An assumed value must have a range or
+        an error.
 
     Examples
     --------
@@ -57,6 +72,7 @@ class Quantity:
     status: Status
     low: float | None = None
     high: float | None = None
+    error: float | None = None
 
     def __post_init__(self) -> None:
         known_name("unit", self.unit, UNITS)
@@ -68,8 +84,12 @@ class Quantity:
         assign("value", finite_number("value", self.value, least=0.0))
         if (self.low is None) != (self.high is None):
             raise InputError("low, high", (self.low, self.high), "give both or none")
+        if self.error is not None:
+            if self.low is not None:
+                raise InputError("error", self.error, "give a range or an error, not both")
+            assign("error", finite_number("error", self.error, least=0.0))
         if self.low is None or self.high is None:
-            if self.status == "assumed":
+            if self.status == "assumed" and self.error is None:
                 raise InputError("low, high", None, "an assumed value must carry a range")
             return
         low, high = (finite_number(n, getattr(self, n), least=0.0) for n in ("low", "high"))
@@ -81,7 +101,12 @@ class Quantity:
     @property
     def factor(self) -> float:
         """Converted value over published value."""
-        return CONVENTIONS[self.convention] / (2.0 * math.pi if self.unit == "rad/s" else 1.0)
+        return CONVENTIONS[self.convention] * _BASE[self.unit][1]
+
+    @property
+    def base_unit(self) -> str:
+        """The unit of `converted`."""
+        return _BASE[self.unit][0]
 
     @property
     def converted(self) -> float:
@@ -90,32 +115,73 @@ class Quantity:
 
     @property
     def range(self) -> tuple[float, float]:
-        """Smallest and largest converted value; both `converted` without a range."""
+        """Smallest and largest converted value: the range, or two errors to either side.
+
+        Both are `converted` where there is neither.
+        """
         if self.low is None or self.high is None:
-            return self.converted, self.converted
+            reach = 2.0 * (self.error or 0.0)
+            return max(0.0, self.value - reach) * self.factor, (self.value + reach) * self.factor
         return self.low * self.factor, self.high * self.factor
 
 
 # allowed units and conventions of each field; the first of each is what the field's name says
-_HERTZ: tuple[Unit, ...] = ("Hz", "rad/s")
-_FORMS: dict[str, tuple[tuple[Unit, ...], dict[str, float]]] = {
+_HERTZ, _SECONDS, _KELVIN, _PLAIN = (tuple(_IN_BASE[base]) for base in ("Hz", "s", "K", "1"))
+_FORMS: dict[str, tuple[tuple[str, ...], dict[str, float]]] = {
     "frequency_hz": (_HERTZ, PLAIN),
     "linewidth_fwhm_hz": (_HERTZ, WIDTHS),
-    "spins": (("1",), NUMBERS),
+    "port1_fwhm_hz": (_HERTZ, WIDTHS),
+    "port2_fwhm_hz": (_HERTZ, WIDTHS),
+    "spins": (_PLAIN, NUMBERS),
     "single_coupling_hz": (_HERTZ, COUPLINGS),
     "collective_coupling_hz": (_HERTZ, COUPLINGS),
-    "coupling_spread": (("1",), PLAIN),
+    "coupling_spread": (_PLAIN, PLAIN),
     "spin_linewidth_fwhm_hz": (_HERTZ, WIDTHS),
-    "q": (("1",), PLAIN),
+    "q": (_PLAIN, PLAIN),
     "hyperfine_hz": (_HERTZ, PLAIN),
-    "t2_s": (("s",), PLAIN),
-    "t1_s": (("s",), PLAIN),
-    "temperature_k": (("K",), PLAIN),
-    "polarisation": (("1",), PLAIN),
-    "inversion": (("1",), PLAIN),
+    "t2_s": (_SECONDS, PLAIN),
+    "t1_s": (_SECONDS, PLAIN),
+    "temperature_k": (_KELVIN, PLAIN),
+    "polarisation": (_PLAIN, PLAIN),
+    "inversion": (_PLAIN, PLAIN),
 }
 QUANTITIES = tuple(_FORMS)
 _POSITIVE = frozenset(_FORMS) - {"coupling_spread", "temperature_k", "polarisation", "inversion"}
+
+
+@dataclass(frozen=True)
+class Covariance:
+    """How the errors of several quantities of a device go together.
+
+    Parameters
+    ----------
+    fields : tuple of str
+        Names of quantities.
+    matrix : tuple of tuples of float
+        Covariance of the natural logarithms of their values: symmetric, no variance negative.
+
+    Examples
+    --------
+    >>> Covariance(("t2_s",), ((0.01,),)).fields  # 10 %
+    ('t2_s',)
+    """
+
+    fields: tuple[str, ...]
+    matrix: tuple[tuple[float, ...], ...]
+
+    def __post_init__(self) -> None:
+        for name in self.fields:
+            known_name("covariance.fields", name, QUANTITIES)
+        size = len(self.fields)
+        if len(self.matrix) != size or any(len(row) != size for row in self.matrix):
+            allowed = f"must have {size} rows of {size}"
+            raise InputError("covariance.matrix", len(self.matrix), allowed)
+        found = np.array(self.matrix, dtype=float)
+        scale = float(np.abs(found).max(initial=0.0))
+        if not np.isfinite(found).all() or np.abs(found - found.T).max(initial=0.0) > 1e-9 * scale:
+            raise InputError("covariance.matrix", "it", "must be symmetric and finite")
+        if size and np.linalg.eigvalsh(found).min() < -1e-9 * scale:
+            raise InputError("covariance.matrix", "it", "must have no negative variance")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +197,9 @@ class Device:
     name, title, reference : str
         Short name, what it is, paper.
     frequency_hz, linewidth_fwhm_hz : Quantity
-        Of the resonator.
+        Of the resonator; its width is the loaded one.
+    port1_fwhm_hz, port2_fwhm_hz : Quantity, optional
+        What of that width its ports cause; the rest is internal loss.
     spins : Quantity
         Spins N that the resonator addresses.
     single_coupling_hz, collective_coupling_hz : Quantity, optional
@@ -150,6 +218,8 @@ class Device:
         Their number: 3 (14N) or 2 (15N) where `hyperfine_hz` is given, else 1.
     coupling_spread : Quantity, optional
         Standard deviation over mean of the single-spin couplings.
+    covariance : Covariance, optional
+        Of quantities that were fitted together.
     note : str
         What else has to be known.
 
@@ -179,6 +249,9 @@ class Device:
     hyperfine_hz: Quantity | None = None
     hyperfine_lines: int = 1
     coupling_spread: Quantity | None = None
+    port1_fwhm_hz: Quantity | None = None
+    port2_fwhm_hz: Quantity | None = None
+    covariance: Covariance | None = None
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -195,8 +268,18 @@ class Device:
         lines = (2, 3) if self.hyperfine_hz is not None else (1,)
         if self.hyperfine_lines not in lines:
             raise InputError("hyperfine_lines", self.hyperfine_lines, f"must be one of {lines}")
+        if self.internal_fwhm_hz < 0.0:
+            raise InputError(
+                "port1_fwhm_hz, port2_fwhm_hz",
+                self.linewidth_fwhm_hz.converted - self.internal_fwhm_hz,
+                f"together at most linewidth_fwhm_hz = {self.linewidth_fwhm_hz.converted:g}",
+            )
+        for name in self.covariance.fields if self.covariance is not None else ():
+            known_name("covariance.fields", name, self.quantities)
         if self.q is not None:
-            for q in (*self.q.range, self.q.converted):
+            for q in (self.q.low, self.q.high, self.q.converted):
+                if q is None:
+                    continue
                 QGaussian(1.0, q)
 
     @property
@@ -204,6 +287,12 @@ class Device:
         """All that are given, by field."""
         found = {name: getattr(self, name) for name in QUANTITIES}
         return {name: quantity for name, quantity in found.items() if quantity is not None}
+
+    @property
+    def internal_fwhm_hz(self) -> float:
+        """What of the loaded width is lost inside, Hz."""
+        ports = (self.port1_fwhm_hz, self.port2_fwhm_hz)
+        return self.linewidth_fwhm_hz.converted - sum(x.converted for x in ports if x is not None)
 
     @property
     def number(self) -> float:
@@ -251,7 +340,7 @@ def assumed(device: Device) -> dict[str, tuple[float, float]]:
     return {name: quantity.range for name, quantity in found if quantity.status == "assumed"}
 
 
-def with_value(device: Device, field: str, value: float) -> Device:
+def with_value(device: Device, field: str, value: float, source: str = "chosen") -> Device:
     """The device with another value of one quantity, in the unit and convention of its name.
 
     >>> from darkbattery.nvmodel.devices.published import find_device
@@ -265,7 +354,7 @@ def with_value(device: Device, field: str, value: float) -> Device:
     if field == "spins":
         convention = device.spins.convention
     value = finite_number(field, value, least=0.0)
-    chosen = Quantity(value, units[0], convention, "chosen", "assumed", value, value)
+    chosen = Quantity(value, units[0], convention, source, "assumed", value, value)  # type: ignore[arg-type]
     return replace(device, **{field: chosen})  # type: ignore[arg-type]
 
 
@@ -276,11 +365,13 @@ def _check_form(name: str, quantity: object, needed: bool) -> None:
         raise InputError(name, quantity, "must be a Quantity")
     units, conventions = _FORMS[name]
     if quantity.unit not in units:
-        raise InputError(name, quantity.unit, f"its unit must be {' or '.join(units)}")
+        raise InputError(name, quantity.unit, f"its unit must be {', '.join(units)}")
     if quantity.convention not in conventions:
         allowed = " or ".join(conventions)
         raise InputError(name, quantity.convention, f"its convention must be {allowed}")
-    if name in _POSITIVE and min(quantity.range[0], quantity.converted) == 0.0:
+    least = quantity.value if quantity.low is None else quantity.low
+    if name in _POSITIVE and least == 0.0:
         raise InputError(name, 0.0, "must be > 0")
-    if name in ("polarisation", "inversion") and max(quantity.range[1], quantity.converted) > 1.0:
-        raise InputError(name, quantity.range[1], "must be a number from 0 to 1")
+    most = max(quantity.value, quantity.high or 0.0)
+    if name in ("polarisation", "inversion") and most > 1.0:
+        raise InputError(name, most, "must be a number from 0 to 1")

@@ -59,13 +59,28 @@ def resonator_battery(
     return ResonatorBattery(
         battery=_ensemble(device, number[0], number_between("battery_polarisation", down, 0, 1)),
         charger=_ensemble(device, number[1], number_between("charger_polarisation", up, 0, 1)),
-        resonator=Resonator(
-            frequency_hz=device.frequency_hz.converted,
-            linewidth_fwhm_hz=device.linewidth_fwhm_hz.converted,
-            temperature_k=device.temperature_k.converted,
-        ),
+        resonator=_resonator(device),
         battery_detuning_hz=battery_detuning_hz,
         charger_detuning_hz=charger_detuning_hz,
+    )
+
+
+def whole_ensemble(device: Device, polarisation: float) -> ResonatorBattery:
+    """All of a device's spins at its resonator, as a charger without a battery.
+
+    >>> from darkbattery.nvmodel.devices.published import find_device
+    >>> whole_ensemble(find_device("kersten2026"), polarisation=0.4).charger.number
+    9000000000000
+    """
+    spins = _ensemble(device, round(device.number), polarisation)
+    return ResonatorBattery(spins, _resonator(device))
+
+
+def _resonator(device: Device) -> Resonator:
+    return Resonator(
+        frequency_hz=device.frequency_hz.converted,
+        linewidth_fwhm_hz=device.linewidth_fwhm_hz.converted,
+        temperature_k=device.temperature_k.converted,
     )
 
 

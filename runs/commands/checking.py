@@ -18,12 +18,14 @@ def init(
     out: Annotated[Path | None, typer.Option(help="The file (QUESTION.toml).")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace an existing file.")] = False,
 ) -> None:
-    """Write a commented run definition for a question, to be changed to your own.
+    """Write a commented run definition for a question, or a device file, to be changed.
 
     Examples:
     darkbattery init
+    darkbattery init device
     darkbattery init power --out my.toml
     """
+    from darkbattery.runs.devicefile import write_template
     from darkbattery.runs.questions import QUESTIONS, write_question
     from darkbattery.runs.tables import Listing
 
@@ -34,9 +36,13 @@ def init(
         table = Listing("", columns, left=columns, whole=("template",))
         for name, asked in QUESTIONS.items():
             table.add_row(name, asked)
+        table.add_row("device", "What have I got? (a data sheet for plan and fit)")
         console.print(table)
         return
-    path = on_root(comm, lambda: write_question(question, out, replace))
+    if question == "device":
+        path = on_root(comm, lambda: write_template(out, replace))
+    else:
+        path = on_root(comm, lambda: write_question(question, out, replace))
     console.print(str(path), highlight=False, soft_wrap=True)
 
 

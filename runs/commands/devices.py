@@ -9,16 +9,26 @@ from darkbattery.runs.commands.speech import console_of
 
 
 def devices(
-    name: Annotated[str | None, typer.Argument(help="One of them; none lists all.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="One of them, or a device file; none lists all.")
+    ] = None,
+    check: Annotated[
+        str | None,
+        typer.Option("--check", help="Say what a device file lacks, contradicts or has unlikely."),
+    ] = None,
     checks: Annotated[
         bool, typer.Option("--checks", help="Compare what was measured with what is computed.")
     ] = False,
 ) -> None:
     """Published devices: every number with unit, convention, source and status.
 
-    Examples: darkbattery devices;  darkbattery devices putz2014;  darkbattery devices --checks
+    Examples:
+    darkbattery devices
+    darkbattery devices putz2014
+    darkbattery devices --check device.toml
+    darkbattery devices --checks
     """
-    from darkbattery.nvmodel.devices.published import find_device
+    from darkbattery.runs.devicefile import device_named, doubts
     from darkbattery.runs.devices import comparison_table, data_sheet, derived, overview
     from darkbattery.runs.studies.experiments import comparisons
 
@@ -28,10 +38,18 @@ def devices(
             raise InputError("--checks", name, "takes no name: all devices are compared")
         console.print(comparison_table(comparisons()))
         return
+    if check is not None:
+        own = device_named("--check", check)
+        found = doubts(own)
+        for line in found:
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+        missing = "no doubts" if not found else f"{len(found)} to look at"
+        console.print(f"{own.name}: {len(own.quantities)} quantities, {missing}", highlight=False)
+        return
     if name is None:
         console.print(overview())
         return
-    device = find_device(name)
+    device = device_named("device", name)
     console.print(data_sheet(device))
     for line in derived(device):
         console.print(line, highlight=False, markup=False)

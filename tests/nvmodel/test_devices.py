@@ -60,8 +60,9 @@ def test_a_battery_from_every_device(name, ratio):
     model = resonator_battery(device, ratio)
     total = model.battery.number + model.charger.number
     # whole spins on either side
-    np.testing.assert_allclose(total, device.number, rtol=1e-9)
-    np.testing.assert_allclose(model.charger.number / model.battery.number, ratio, rtol=1e-9)
+    whole = max(1e-9, 6.0 / device.number)
+    np.testing.assert_allclose(total, device.number, rtol=whole)
+    np.testing.assert_allclose(model.charger.number / model.battery.number, ratio, rtol=whole)
     np.testing.assert_allclose(
         model.resonator.kappa, 2 * math.pi * device.linewidth_fwhm_hz.converted
     )
@@ -140,7 +141,7 @@ WIDTH = Quantity(1e6, "Hz", "FWHM", "a test", "read")
 @pytest.mark.parametrize(
     ("call", "field"),
     [
-        (lambda: Quantity(1.0, "MHz", "FWHM", "x", "read"), "unit"),
+        (lambda: Quantity(1.0, "km", "FWHM", "x", "read"), "unit"),
         (lambda: Quantity(1.0, "Hz", "half", "x", "read"), "convention"),
         (lambda: Quantity(1.0, "Hz", "FWHM", "", "read"), "source"),
         (lambda: Quantity(1.0, "Hz", "FWHM", "x", "guessed"), "status"),

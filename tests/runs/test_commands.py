@@ -183,7 +183,7 @@ def test_init_lists_its_questions_and_refuses_others(tmp_path, monkeypatch, caps
     _, out, _ = called(monkeypatch, capsys, "init")
     # a long question goes on in the next line, in its own column
     first = [line[1:].split(" ")[0] for line in out.splitlines()[3:]]
-    assert [word for word in first if word] == list(QUESTIONS)
+    assert [word for word in first if word] == [*QUESTIONS, "device"]
     assert max(map(len, out.splitlines())) <= 80
     for asked in QUESTIONS.values():
         assert all(word in out for word in asked.split())

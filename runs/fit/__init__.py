@@ -1,0 +1,1 @@
+"""`darkbattery fit`: from measured traces to a device with errors."""
