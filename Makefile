@@ -27,7 +27,7 @@ regimes: $(VENV)/demo  ## where the semiclassical engine may be used; the page a
 gallery: $(VENV)/demo  ## the figures of the docs' gallery, and its page
 	$(MPIRUN) $(BIN)/python -m darkbattery.runs.studies.gallery results/gallery docs/gallery.md
 
-DEVICES := angerer2018 astner2017 eisenach2021 kersten2023 kersten2026 krimer2014 kubo2011 putz2014
+DEVICES := $(sort $(basename $(notdir $(wildcard nvmodel/devices/*.toml))))
 plans: $(VENV)/demo  ## what each device would reach, and the table of the page on planning
 	for name in $(DEVICES); do \
 		$(MPIRUN) $(BIN)/darkbattery plan $$name --out results/plans/$$name --replace || exit 1; done
@@ -74,6 +74,8 @@ bench: $(VENV)/bench  ## speed beside the peers, cost against size, where the ti
 	$(BIN)/python benchmarks/semiclassical.py
 	$(BIN)/python benchmarks/scaling.py --page docs/clusters.md
 	$(BIN)/python benchmarks/classes.py
+	$(BIN)/python benchmarks/plan.py --page docs/performance.md
+	$(BIN)/python benchmarks/fit.py
 	$(BIN)/python benchmarks/cost.py docs/figures/cost.png
 	$(BIN)/python benchmarks/profiles.py
 

@@ -11,18 +11,30 @@ from rich.console import Console
 from threadpoolctl import threadpool_limits
 
 from darkbattery.nvmodel.numbers import counted
+from darkbattery.nvmodel.refusal import InputError, whole_number
 from darkbattery.runs.plan.drawing import draw_map, draw_plan, save
+from darkbattery.runs.plan.intervals import (
+    DRAWS,
+    Drawn,
+    drawn_forecasts,
+    drawn_sensitivities,
+    interval_table,
+)
 from darkbattery.runs.plan.maps import Vary, make_map, models_of, parse_axes
 from darkbattery.runs.plan.parameters import PARAMETERS
 from darkbattery.runs.plan.plan import Plan, make_plan
+from darkbattery.runs.plan.scaling import Scaling, parse_scaling, scaling_table, shots_lines
 from darkbattery.runs.plan.subject import Subject, find_subject
 from darkbattery.runs.plan.table import (
     answer,
     burst_count,
     curves,
+    drawn_listing,
+    interval_listing,
     rich_regimes,
     rich_sensitivities,
     rich_summary,
+    scaling_listing,
     sensitivity_table,
     summary,
     uncertainty_table,
@@ -34,6 +46,7 @@ from darkbattery.runs.workplace import workplace
 from darkbattery.runs.world import on_root, rank_of, size_of
 
 RECORD = "plan.json"
+MOST_DRAWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -46,6 +59,8 @@ class Order:
     out: Path | None
     replace: bool
     time_limit_seconds: float | None = None
+    draws: int | None = None
+    scaling: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,6 +68,18 @@ class _Prepared:
     subject: Subject
     axes: tuple[Vary, ...]
     out: Path
+    draws: int
+    scaling: tuple[Scaling, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Answers:
+    """The plan, and what was asked for beside it."""
+
+    plan: Plan
+    map: pd.DataFrame | None
+    drawn: list[Drawn]
+    scaling: tuple[pd.DataFrame, ...]
 
 
 def execute(order: Order, comm: Any, console: Console) -> None:
@@ -64,20 +91,28 @@ def execute(order: Order, comm: Any, console: Console) -> None:
     prepared = on_root(comm, lambda: _prepare(order))
     limit = order.time_limit_seconds
     with workplace(prepared.out, order.replace, RECORD, limit, comm, console) as at:
-        plan = make_plan(prepared.subject, comm)
-        table = None
-        if prepared.axes:
-            with threadpool_limits(limits=1):
-                table = make_map(prepared.subject.model, prepared.axes, comm, at.partial)
+        answers = _answers(prepared, comm, at.partial)
         if rank_of(comm) != 0:
             return
         seconds = time.perf_counter() - started
-        record = _record(prepared, plan, size_of(comm), seconds)
+        record = _record(prepared, answers.plan, size_of(comm), seconds)
         with at.result() as aside:
-            _write(plan, prepared, table, record, aside)
-    _print(plan, console)
+            _write(answers, prepared, record, aside)
+    _print(answers, prepared, console)
     console.print(f"{seconds:.1f} s on {counted(size_of(comm), 'rank')}", highlight=False)
     console.print(str(at.out), highlight=False, soft_wrap=True)
+
+
+def _answers(prepared: _Prepared, comm: Any, partial: Path) -> _Answers:
+    subject, table, drawn = prepared.subject, None, []
+    plan = make_plan(subject, comm)
+    with threadpool_limits(limits=1):
+        if prepared.axes:
+            table = make_map(subject.model, prepared.axes, comm, partial)
+        if prepared.draws:
+            drawn = drawn_forecasts(subject, prepared.draws, plan.forecast.rest, comm)
+        scaling = tuple(scaling_table(subject.model, one, comm) for one in prepared.scaling)
+    return _Answers(plan, table, drawn, scaling)
 
 
 def _prepare(order: Order) -> _Prepared:
@@ -85,8 +120,20 @@ def _prepare(order: Order) -> _Prepared:
     subject = find_subject(order.name, order.ratio)
     axes = parse_axes(order.vary)
     models_of(subject.model, axes)
+    scaling = tuple(parse_scaling(text) for text in order.scaling)
     out = order.out if order.out is not None else Path("results") / f"plan-{subject.name}"
-    return _Prepared(subject, axes, out)
+    return _Prepared(subject, axes, out, _draws(order, subject), scaling)
+
+
+def _draws(order: Order, subject: Subject) -> int:
+    """So many as asked for; without a word those of a device whose errors were fitted."""
+    if order.draws is None:
+        fitted = subject.device is not None and subject.device.covariance is not None
+        return DRAWS if fitted else 0
+    count = whole_number("--draws", order.draws, least=0, most=MOST_DRAWS)
+    if count and subject.device is None:
+        raise InputError("--draws", count, "needs a device: a run definition has no errors")
+    return count
 
 
 def _record(prepared: _Prepared, plan: Plan, ranks: int, seconds: float) -> dict[str, Any]:
@@ -109,13 +156,8 @@ def _record(prepared: _Prepared, plan: Plan, ranks: int, seconds: float) -> dict
     }
 
 
-def _write(
-    plan: Plan,
-    prepared: _Prepared,
-    table: pd.DataFrame | None,
-    record: dict[str, Any],
-    folder: Path,
-) -> None:
+def _write(answers: _Answers, prepared: _Prepared, record: dict[str, Any], folder: Path) -> None:
+    plan = answers.plan
     tables = {
         "summary": summary(plan),
         "curves": curves(plan),
@@ -123,16 +165,23 @@ def _write(
         "uncertainties": uncertainty_table(plan),
     }
     save(draw_plan(plan), "plan", folder / FIGURES)
-    if table is not None:
-        tables["map"] = table
-        save(draw_map(table, prepared.axes, plan.subject.title), "map", folder / FIGURES)
+    if answers.drawn:
+        tables["intervals"] = interval_table(answers.drawn)
+        tables["drawn_sensitivities"] = drawn_sensitivities(answers.drawn)
+        tables["draws"] = pd.DataFrame([one.values for one in answers.drawn])
+    if answers.scaling:
+        tables["scaling"] = pd.concat(answers.scaling, ignore_index=True)
+    if answers.map is not None:
+        tables["map"] = answers.map
+        save(draw_map(answers.map, prepared.axes, plan.subject.title), "map", folder / FIGURES)
     for name, frame in tables.items():
         if len(frame):
             frame.to_parquet(folder / f"{name}.parquet", index=False)
     (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
-def _print(plan: Plan, console: Console) -> None:
+def _print(answers: _Answers, prepared: _Prepared, console: Console) -> None:
+    plan = answers.plan
     console.print(answer(plan), highlight=False)
     console.print(rich_summary(plan))
     console.print(rich_regimes(plan))
@@ -140,5 +189,14 @@ def _print(plan: Plan, console: Console) -> None:
     console.print(verdict(plan), highlight=False)
     if counted := burst_count(plan):
         console.print(counted, highlight=False)
+    if answers.drawn:
+        console.print(interval_listing(interval_table(answers.drawn), len(answers.drawn)))
+        blamed = drawn_sensitivities(answers.drawn)
+        if len(blamed):
+            console.print(drawn_listing(blamed))
+    for table, asked in zip(answers.scaling, prepared.scaling, strict=True):
+        console.print(scaling_listing(table))
+        for line in shots_lines(table, asked):
+            console.print(line, highlight=False)
     for warning in plan.forecast.warnings:
         console.print(f"warning: {warning}", highlight=False)

@@ -12,6 +12,7 @@ from darkbattery.nvmodel.devices.published import (
     resonator_battery,
     with_value,
 )
+from darkbattery.nvmodel.devices.sheets import device_of, is_sheet
 from darkbattery.nvmodel.refusal import InputError, finite_number, known_name
 from darkbattery.nvmodel.resonator import of_a_resonator
 from darkbattery.runs.definition import find_definition, shipped_definitions
@@ -55,7 +56,7 @@ class Variant:
 
 
 def find_subject(name: str, ratio: float | None = None) -> Subject:
-    """A device by its name, or a TOML file with a [model] at a resonator, or a shipped one.
+    """A device by its name or its data sheet, or a TOML file with a [model] at a resonator.
 
     Raises
     ------
@@ -72,6 +73,11 @@ def find_subject(name: str, ratio: float | None = None) -> Subject:
         return Subject(name, device.title, model, device, ratio)
     if not Path(name).is_file():
         known_name("plan", name, [*DEVICES, *shipped_definitions()])
+    elif is_sheet(content := read_toml("plan", Path(name))):
+        device = device_of(content, Path(name).stem)
+        ratio = RATIO if ratio is None else ratio
+        model = resonator_battery(device, ratio=ratio)
+        return Subject(Path(name).stem, device.title, model, device, ratio)
     title, model = _from_file(find_definition(name))
     if ratio is not None:
         model = split(model, ratio)

@@ -170,6 +170,38 @@ def sensitivity_listing(rows: pd.DataFrame) -> Listing:
     return table
 
 
+def interval_listing(rows: pd.DataFrame, count: int) -> Listing:
+    """What the draws of an uncertain device say, for people."""
+    columns = ("quantity", "median", "95 % of the draws")
+    table = Listing(f"Of {count} draws of the device", columns, left=("quantity",))
+    for row in rows.itertuples():
+        span = between(row.low, row.high, row.unit)
+        table.add_row(row.quantity, shown(row.median, row.unit), span)
+    return table
+
+
+def drawn_listing(rows: pd.DataFrame) -> Listing:
+    """What the scatter of the draws is due to: the fields with a twentieth of the variance."""
+    columns = ("quantity", "field", "elasticity", "share of variance")
+    title = "What the scatter of the draws is due to"
+    table = Listing(title, columns, left=("quantity", "field"), whole=("field",))
+    for row in rows[rows["share"] > 0.05].itertuples():
+        slope = f"{row.elasticity:+.2f} +- {row.error:.2f}"
+        table.add_row(row.quantity, row.field, slope, f"{100.0 * row.share:.0f} %")
+    return table
+
+
+def scaling_listing(rows: pd.DataFrame) -> Listing:
+    """Exponents for people, with the distance from threshold beside them."""
+    columns = ("at", "quantity", "exponent", "C from", "to")
+    title = f"Exponents in {rows['along'].iloc[0]} (a burst needs C > 1)"
+    table = Listing(title, columns, left=("at", "quantity"))
+    for row in rows.itertuples():
+        slope = "-" if math.isnan(row.exponent) else f"{row.exponent:.3f} +- {row.error:.3f}"
+        table.add_row(row.at, row.quantity, slope, f"{row.C_low:.3g}", f"{row.C_high:.3g}")
+    return table
+
+
 def answer(plan: Plan) -> str:
     """What comes out, in a sentence."""
     one = plan.forecast

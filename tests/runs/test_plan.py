@@ -21,16 +21,21 @@ from darkbattery.nvmodel import (
     ResonatorBattery,
     SpinEnsemble,
 )
+from darkbattery.nvmodel.devices.datasheet import Covariance
 from darkbattery.nvmodel.devices.estimates import estimates
-from darkbattery.nvmodel.devices.published import DEVICES
+from darkbattery.nvmodel.devices.published import DEVICES, find_device
+from darkbattery.nvmodel.devices.sheets import with_fit
 from darkbattery.runs.cli import main
+from darkbattery.runs.devicefile import write_device
 from darkbattery.runs.plan.forecast import forecast, perfect
+from darkbattery.runs.plan.intervals import drawn_forecasts, drawn_sensitivities, interval_table
 from darkbattery.runs.plan.ladder import perfect_ladder_ergotropy
 from darkbattery.runs.plan.parameters import PARAMETERS, changed
 from darkbattery.runs.plan.plan import make_plan
 from darkbattery.runs.plan.regimes import regimes
+from darkbattery.runs.plan.scaling import parse_scaling, scaling_table, shots_lines
 from darkbattery.runs.plan.sensitivity import needed_for_threshold, sensitivities
-from darkbattery.runs.plan.subject import find_subject
+from darkbattery.runs.plan.subject import corner, find_subject
 from darkbattery.runs.report.page import report_page
 from tests.meanfield.test_nv import device
 
@@ -459,3 +464,65 @@ def test_every_device_has_a_plan(name):
     found = make_plan(find_subject(name))
     assert found.perfect.energy > 0.99
     assert found.sensitivities.limiting is not None
+
+
+# --- uncertain devices
+
+
+def fitted_kersten():
+    """kersten2023 with two quantities fitted together and all else known."""
+    device = find_device("kersten2023")
+    for name, quantity in device.quantities.items():
+        device = replace(device, **{name: replace(quantity, low=None, high=None, status="read")})
+    values = {"collective_coupling_hz": 4.53e6, "inversion": 0.4}
+    matrix = ((4e-4, -1e-4), (-1e-4, 1e-4))
+    return with_fit(device, values, Covariance(tuple(values), matrix), "a test")
+
+
+def test_draws_of_a_fitted_device_scatter_as_its_elasticities_say(tmp_path):
+    write_device(fitted_kersten(), tmp_path / "own.toml")
+    subject = find_subject(str(tmp_path / "own.toml"))
+    assert subject.ratio == 5.0
+    drawn = drawn_forecasts(subject, 24, rest=8e-7)
+    assert drawn[0].values == drawn_forecasts(subject, 1, rest=8e-7)[0].values
+    table = interval_table(drawn).set_index("quantity")
+    assert table.loc["probability of bursting", "median"] == 1.0
+    own = forecast(subject.model, 48, rest=8e-7)
+    assert table.loc["time of the burst", "low"] < own.delay.mean
+    assert own.delay.mean < table.loc["time of the burst", "high"]
+    # the delay is ln(...)/2 lambda: what a step of the coupling changes, the draws show
+    near = corner(subject, {"collective_coupling_hz": 4.53e6 * 1.01})
+    slope = math.log(forecast(near, 48, rest=8e-7).delay.mean / own.delay.mean) / math.log(1.01)
+    found = drawn_sensitivities(drawn).set_index(["quantity", "field"])
+    row = found.loc["time of the burst", "collective_coupling_hz"]
+    # straight lines over 2 % of the coupling
+    assert abs(row.elasticity - slope) < max(4.0 * row.error, 0.05 * abs(slope))
+
+
+@pytest.mark.long
+def test_exponents_of_equal_spins_are_those_of_superradiance():
+    # far above threshold in a bad cavity: power N^2; at fixed cooperativity N
+    model = battery(2 * 10**10, 10**11, kappa_hz=3e7, coupling=30.0, t2_s=1e-4)
+    asked = parse_scaling("spins=6e10:2.4e11")
+    table = scaling_table(model, asked).set_index(["at", "quantity"])
+    power = table.loc["fixed resonator", "peak power"]
+    # memory of the resonator (g sqrt N/kappa = 1/14) and decoherence (1/C): some per cent each
+    np.testing.assert_allclose(power.exponent, 2.0, atol=0.1)
+    assert power.C_low > 20.0
+    fixed = table.loc["fixed cooperativity", "peak power"]
+    np.testing.assert_allclose(fixed.exponent, 1.0, atol=5e-3)
+    lines = shots_lines(table.reset_index(), asked)
+    assert lines[0].startswith("superextensive at fixed resonator")
+    assert lines[1] == "not superextensive at fixed cooperativity"
+
+
+def test_bad_scalings_are_refused():
+    with pytest.raises(InputError, match="spins=start:stop"):
+        parse_scaling("spins=3")
+    with pytest.raises(InputError, match="--scaling"):
+        parse_scaling("t2_s=1:2")
+
+
+def test_a_run_definition_has_no_errors_to_draw_from(monkeypatch, tmp_path, capsys):
+    assert plan(monkeypatch, tmp_path, "fast.toml", "--draws", 4) == 2
+    assert "needs a device" in capsys.readouterr().err
