@@ -293,5 +293,6 @@ def _values(system: System, alike: _Alike, times: Array, states: Array) -> dict[
         leaving=system.kappa * (own + system.nbar),
         left=N * states[:, LEFT] + system.kappa * system.nbar * times,
         supplied=N * states[:, SUPPLIED],
+        upward=np.zeros(times.size),
     )
     return observables(times, found, system, system.nbar)
