@@ -13,14 +13,16 @@ parts) and behind them four integrals: photons emitted, photons absorbed, excita
 spins less those gained, and photons that the drive supplied.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
 
 from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.trajectories.propagate.channels import (
@@ -212,14 +214,14 @@ class ModeGenerator:
             if complex_states:
                 mirrored.append(np.where(place.flipped[used], -1.0, 1.0) * coefficient[used])
         if not rows:
-            return sparse.csr_matrix((self.parts * size, self.parts * size))
+            return scipy.sparse.csr_matrix((self.parts * size, self.parts * size))
         at = (np.concatenate(rows), np.concatenate(columns))
-        real = sparse.csr_matrix((np.concatenate(values), at), shape=(size, size))
+        real = scipy.sparse.csr_matrix((np.concatenate(values), at), shape=(size, size))
         if not complex_states:
             return real
-        imaginary = sparse.csr_matrix((np.concatenate(mirrored), at), shape=(size, size))
-        across = sparse.diags(np.zeros(size) if turning is None else turning)
-        return sparse.bmat([[real, across], [-across, imaginary]], format="csr")
+        imaginary = scipy.sparse.csr_matrix((np.concatenate(mirrored), at), shape=(size, size))
+        across = scipy.sparse.diags(np.zeros(size) if turning is None else turning)
+        return scipy.sparse.bmat([[real, across], [-across, imaginary]], format="csr")
 
 
 def _commuted(space: ModeSpace, moves: list[Move]) -> Iterator[tuple[Located, Array]]:

@@ -5,12 +5,14 @@ error of its angle, normal and of each spin by itself, shrinks what of a Bloch v
 angles to the axis by :math:`e^{-(\sigma\theta)^2/2}`: a dephasing about the axis.
 """
 
+from __future__ import annotations
+
 import math
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.linalg import expm
 
 from darkbattery.nvmodel.protocol import Pulse
 from darkbattery.trajectories.propagate.dephasing import transfer_table
@@ -98,7 +100,7 @@ def _unitary(
     m = np.arange(-j, j + 0.25)
     lower = np.diag(np.sqrt(lowering_squared(j, m[1:])), 1).astype(np.complex128)
     lower *= 0.5 * np.exp(1j * axis)
-    small = expm(-1j * angle * (lower + lower.conj().T))
+    small = scipy.linalg.expm(-1j * angle * (lower + lower.conj().T))
     own, other = (k.mb, k.mc) if of_battery else (k.mc, k.mb)
     at = np.round(own[kets] + j).astype(np.int64)
     same = (k.n[kets][:, None] == k.n[kets]) & (other[kets][:, None] == other[kets])

@@ -1,13 +1,14 @@
 """Stepping the master equation of spins at a mode through one stage, with photon counting."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.integrate import solve_ivp
 
 from darkbattery.nvmodel.course import Course
 from darkbattery.nvmodel.pulse import Drive
@@ -92,7 +93,7 @@ def changed_by(
 
 
 def _with_counts(matrix: Any, emissions: Any) -> Any:
-    return sparse.bmat(
+    return scipy.sparse.bmat(
         [[matrix, None, None], [emissions, matrix, None], [emissions, 2.0 * emissions, matrix]],
         format="csr",
     )
@@ -125,7 +126,7 @@ def _integrated(
     now, y = 0.0, start
     for time in times:
         if time > now:
-            found = solve_ivp(
+            found = scipy.integrate.solve_ivp(
                 change, (now, time), y, "DOP853", (time,), rtol=RELATIVE, atol=ABSOLUTE
             )
             if not found.success:
