@@ -93,8 +93,11 @@ def chosen(definition: RunDefinition, point: Point, method: Method) -> Choice:
         missing = _not_covered(asked, within, model, method)
         names = None if asked is None else tuple(name for name in asked if name in within)
         if not within and not _offered(model, method):  # the method says why it refuses
-            engine_of(quantum).available(reduced.battery, method)
-            return Choice(quantum, reduced.battery, asked)
+            known = engine_of(quantum).available(reduced.battery, method)
+            names = None if asked is None else tuple(name for name in asked if name in known)
+            if names != ():
+                _refuse_as_the_method(reduced.battery, times, method, definition, names)
+                return Choice(quantum, reduced.battery, names)
         if within and not missing and names != ():
             reason = "exact at this size" if method != "sample" else "quantum jumps at this size"
             return Choice(quantum, reduced.battery, names, reason, reduced.error)
@@ -245,6 +248,15 @@ def _in_reach(
         return within if asked is None else together(methods, replace(problem, names=within))
     except InputError:
         return ()
+
+
+def _refuse_as_the_method(
+    model: Model, times: Array, method: Method, definition: RunDefinition, names: Names
+) -> None:
+    """Raise the refusal of the method that has the names and does not take the model's size."""
+    until = np.array([np.inf]) if method == "steady" else times
+    if names is not None:
+        able(quantum_methods(model, method), Problem(model, until, names, definition.runs))
 
 
 def _not_covered(

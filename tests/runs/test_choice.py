@@ -202,7 +202,7 @@ def test_a_closed_battery_is_solved_exactly():
     assert one.reason.startswith("closed")
 
 
-def test_rows_of_runs_at_a_resonator_are_left_to_the_method_that_has_them():
+def test_rows_of_runs_at_a_resonator_come_from_the_exact_engine_too():
     spins = {"number": 2, "coupling_hz": 1e6}
     run = {"engine": "auto", "method": "sample", "times": [1e-6], "runs": 10, "seed": 1}
     model = {
@@ -216,4 +216,4 @@ def test_rows_of_runs_at_a_resonator_are_left_to_the_method_that_has_them():
         return chosen(definition, definition.points()[0], "sample").definition.engine
 
     assert engine() == "quantum"
-    assert engine(records="summary") == "semiclassical"
+    assert engine(records="summary") == "quantum"
