@@ -7,6 +7,7 @@ each interval between output times: whole numbers, added without rounding in any
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,7 +22,7 @@ from darkbattery.nvmodel.ergotropy import (
     total_ergotropy_symmetric,
     total_ergotropy_symmetric_gradient,
 )
-from darkbattery.nvmodel.errors import Unseen
+from darkbattery.nvmodel.errors import Unseen, bent_error
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.kernelcache import KERNEL
 from darkbattery.nvmodel.solution import Distribution, Reading
@@ -145,7 +146,9 @@ class DecayStudy:
         errors |= errors_from_energy(values["battery_energy"], energy_error, runs)
         distributions = self._distributions(tables, battery_energy, runs, counts)
         if {*FROM_POPULATIONS, "daemonic_ergotropy"} & set(self.names):
-            worth, worth_errors, populations = self._read_populations(tables, over, unseen)
+            worth, worth_errors, populations = self._read_populations(
+                tables, over, battery_energy, unseen
+            )
             values |= worth
             errors |= worth_errors
             distributions["populations"] = populations
@@ -190,18 +193,24 @@ class DecayStudy:
         }
 
     def _read_populations(
-        self, tables: Unravelling, over: OverRuns, unseen: Unseen
+        self, tables: Unravelling, over: OverRuns, energy: Array, unseen: Unseen
     ) -> tuple[dict[str, Array], dict[str, Array | None], Distribution]:
         """Ergotropies of the average state, errors by the infinitesimal jackknife (Efron 1982).
 
         The derivative of the functional with respect to one run's weight is that run's influence;
-        the variance of the mean influence is the functional's, to first order in 1/runs.
+        the variance of the mean influence is the functional's, to first order in 1/runs. Near a
+        change of sorting see `nvmodel.errors.bent_error`.
         """
-        active = over.weight > 0
-        ladder = np.zeros((self.times.size, tables.basis.n_battery + 1))
+        runs, active = over.runs or 1, over.weight > 0
+        ladder, along = np.zeros((2, self.times.size, tables.basis.n_battery + 1))
+        centred = energy - over.mean(energy)
         for n, at, p in populations_by_photons(tables, self._taus, active):
             ladder[at] += over.weight[n, at, None] * p
-        ladder /= over.runs or 1
+            along[at] += (over.weight[n, at] * centred[n, at])[:, None] * p
+        ladder /= runs
+        # how populations go with the energy, for one standard error of it
+        spread = np.sqrt(np.maximum(over.variance(energy)[0], 0.0))
+        along /= np.where(spread > 0.0, runs * math.sqrt(runs) * spread, np.inf)[:, None]
         slopes = {
             "ergotropy": ladder_ergotropy_gradient(ladder),
             "ergotropy_total": total_ergotropy_symmetric_gradient(ladder),
@@ -210,13 +219,12 @@ class DecayStudy:
         for n, at, p in populations_by_photons(tables, self._taus, active):
             for name, slope in slopes.items():
                 influence[name][n, at] = np.einsum("tm,tm->t", p, slope[at])
-        values = {
-            "ergotropy": ladder_ergotropy(ladder),
-            "ergotropy_total": total_ergotropy_symmetric(ladder),
-        }
-        errors: dict[str, Array | None] = {
-            name: over.error(influence[name], unseen.ergotropy) for name in slopes
-        }
+        functionals = {"ergotropy": ladder_ergotropy, "ergotropy_total": total_ergotropy_symmetric}
+        values = {name: of(ladder) for name, of in functionals.items()}
+        errors: dict[str, Array | None] = {}
+        for name, of in functionals.items():
+            error = over.error(influence[name], unseen.ergotropy)
+            errors[name] = bent_error(of, ladder, along, error, runs)
         return values, errors, excitation_distribution(ladder)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from darkbattery.nvmodel.ergotropy import ladder_ergotropy, total_ergotropy_symmetric
 from darkbattery.nvmodel.errors import (
     Unseen,
+    bent_error,
     jackknife_error,
     kinked_error,
     mean_error,
@@ -230,17 +231,31 @@ class JumpStudy:
         groups, sizes = counts["populations"], spans.group_counts(GROUPS)
         total = groups.sum(axis=0)
         resolution = 0.5 * groups.shape[-1] / FULL
+        # each run's populations sum to 2^30 up to rounding: normalised again
+        normalised = lambda part: part / part.sum(axis=-1, keepdims=True)  # noqa: E731
+        p = normalised(total)
+        rest = without_each(lambda kept: normalised(total - groups[~kept].sum(axis=0)), sizes)
+        others = np.array(rest).reshape(-1, *p.shape)
+        along = self._along_energy(others)
         for name, functional in self._ergotropies.items():
-
-            def found(part: Counts, of: Callable[[Array], Array] = functional) -> Array:
-                # each run's populations sum to 2^30 up to rounding: normalised again
-                return of(part / part.sum(axis=-1, keepdims=True))
-
-            values[name] = found(total)
-            rest = without_each(lambda kept: found(total - groups[~kept].sum(axis=0)), sizes)
-            left_out = np.array(rest).reshape(-1, self.times.size)
+            values[name] = functional(p)
+            left_out = np.array([functional(one) for one in others]).reshape(-1, self.times.size)
             error = jackknife_error(values[name], left_out, len(spans), unseen.ergotropy)
+            error = bent_error(functional, p, along, error, len(spans))
             errors[name] = np.hypot(error, resolution)
+
+    def _along_energy(self, others: Array) -> Array:
+        """How populations go with the energy, for one standard error of it, by the jackknife."""
+        n = self.battery.n_battery
+        levels = np.arange(n + 1.0) / n if self.irreps is None else self.irreps.level
+        if others.shape[0] < 2:
+            return np.zeros(others.shape[1:])
+        centred = others - others.mean(axis=0)
+        energy = centred @ levels
+        square = (energy**2).sum(axis=0)
+        along = np.einsum("gt,gtm->tm", energy, centred)
+        scale = (others.shape[0] - 1.0) / others.shape[0]
+        return np.asarray(along * np.sqrt(scale / np.where(square > 0.0, square, np.inf))[:, None])
 
     def _population_distributions(self, groups: Counts) -> dict[str, Distribution]:
         total = groups.sum(axis=0)
