@@ -26,9 +26,9 @@ ENGINES = ("nvmodel", "trajectories", "meanfield")
 PACKAGES = (*ENGINES, "runs")
 MODELS = {"CollectiveBattery", "ResonatorBattery", "DickeBattery", "Experiment", "Model"}
 # rooms of runs from the top down; what is in none is the core
-TOP = ("cli", "commands", "__main__")
+TOP = ("cli", "commands", "__main__", "report")  # a report tells of studies too
 STUDIES = ("studies",)
-TOOLS = ("compare", "plan", "figures", "report", "fit")
+TOOLS = ("compare", "plan", "figures", "fit")
 Shapes = dict[str, list[tuple[int, str]]]  # of every file: numbers of lines, and their shapes
 SHARED_LINES = 6
 FEWEST_SHAPES = 3  # among them: fewer is a list of arguments or of data, not a repetition

@@ -29,7 +29,7 @@ def devices(
     darkbattery devices --checks
     """
     from darkbattery.runs.devicefile import device_named, doubts
-    from darkbattery.runs.devices import comparison_table, data_sheet, derived, overview
+    from darkbattery.runs.studies.devices import comparison_table, data_sheet, derived, overview
     from darkbattery.runs.studies.experiments import comparisons
 
     console = console_of()

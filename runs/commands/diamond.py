@@ -28,7 +28,7 @@ def diamond(
     Example: darkbattery diamond --field 0 0 9.4e-3 --temperature 0.025
     """
     from darkbattery.nvmodel.nv.levels import Diamond, Strain
-    from darkbattery.runs.devices import transitions
+    from darkbattery.runs.studies.devices import transitions
 
     centre = Diamond(
         field_t=field,

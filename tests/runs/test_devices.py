@@ -8,7 +8,7 @@ from darkbattery.nvmodel.devices.published import DEVICES, find_device
 from darkbattery.nvmodel.numbers import in_unit
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.runs.cli import app
-from darkbattery.runs.devices import derived
+from darkbattery.runs.studies.devices import derived
 from darkbattery.runs.studies.experiments import comparisons
 
 # published to so many digits, or with so much assumed

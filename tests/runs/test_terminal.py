@@ -19,9 +19,15 @@ from darkbattery.runs.compare.tables import tables
 from darkbattery.runs.cost import estimate
 from darkbattery.runs.cost_table import cost_table
 from darkbattery.runs.definition import find_definition, parse_definition, read_definition
-from darkbattery.runs.devices import comparison_table, data_sheet, derived, overview, transitions
 from darkbattery.runs.questions import QUESTIONS, write_question
 from darkbattery.runs.screen import ResultTables
+from darkbattery.runs.studies.devices import (
+    comparison_table,
+    data_sheet,
+    derived,
+    overview,
+    transitions,
+)
 from darkbattery.runs.studies.experiments import Comparison
 from darkbattery.runs.studies.paper.claims import Verdict
 from darkbattery.runs.studies.paper.table import (
