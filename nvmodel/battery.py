@@ -36,11 +36,11 @@ class CollectiveBattery(ShortForm):
     n_battery, n_charger : int
         Numbers of spins, each 1 to 1e18, in any order of sizes.
     ratio : float, optional
-        R = N_C/N_B, instead of `n_charger`; times `n_battery` it must be whole.
+        :math:`R=N_C/N_B`, instead of `n_charger`; times `n_battery` it must be whole.
     nbar : float
         Mean thermal photon number of the reservoir, 0 to 1e15.
     temperature : float, optional
-        k_B T/(hbar omega), instead of `nbar`.
+        :math:`k_BT/(\hbar\omega)`, instead of `nbar`.
     gamma : float
         Collective damping rate; its inverse is the unit of time. 1e-100 to 1e100.
     battery_start : "down", "thermal", DickeState or Polarised
@@ -51,7 +51,7 @@ class CollectiveBattery(ShortForm):
     battery_noise, charger_noise : LocalNoise
         Of every single spin; none by default.
     detuning : float
-        omega_B - omega_C, an angular rate in the unit of gamma.
+        :math:`\omega_B-\omega_C`, an angular rate in the unit of :math:`\gamma`.
     protocol : sequence of Stage and Pulse
         What happens when; empty: one stage that lasts for ever. Outputs at the very time of a pulse
         or of a new stage are read after it.

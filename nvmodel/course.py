@@ -1,4 +1,4 @@
-r"""How a detuning goes from one value to the next: at once, linearly, or as 1 - exp(-s/rise).
+r"""How a detuning goes from one value to the next: at once, linearly, or as :math:`1-e^{-s/\tau}`.
 
 .. math:: D(s) = D_1 + (D_0 - D_1)\,f(s/\tau),\qquad f(x) = e^{-x}\ \text{or}\ \max(1-x, 0)
 
@@ -24,9 +24,10 @@ class Course:
     Attributes
     ----------
     before, after : float
-        D_0, which the stage takes over, and D_1, where it goes; rad/s or the unit of gamma.
+        :math:`D_0`, which the stage takes over, and :math:`D_1`, where it goes; rad/s or the unit
+        of :math:`\gamma`.
     rise : float
-        tau; 0 for a step.
+        :math:`\tau`; 0 for a step.
     shape : "exponential" or "linear"
 
     Examples

@@ -27,7 +27,7 @@ class DickeBattery(ShortForm):
     n_battery : int
         N, at least 1.
     coupling : float
-        :math:`\lambda`, in units of omega, 0 to 2; with counter-rotating terms.
+        :math:`\lambda`, in units of :math:`\omega`, 0 to 2; with counter-rotating terms.
     arrangement : "collective" or "parallel"
         One resonator with N photons for all, or one with one photon for each.
 

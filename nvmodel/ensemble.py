@@ -27,21 +27,21 @@ class SpinEnsemble:
     Parameters
     ----------
     number : int
-        Number of spins N, 1 to 1e18; 1e16 is taken as 10^16.
+        Number of spins N, 1 to 1e18; 1e16 is taken as :math:`10^{16}`.
     coupling : float
         Root-mean-square coupling g of one spin to the resonator, rad/s (half the vacuum Rabi
         splitting of one spin; the ensemble's is :math:`g\sqrt N`).
     polarisation : float
-        <sigma_z> at the start, downwards for the battery and upwards for the charger, -1 to 1: a
-        charger that waits for its inversion has a negative one.
+        :math:`\langle\sigma_z\rangle` at the start, downwards for the battery and upwards for the
+        charger, -1 to 1: a charger that waits for its inversion has a negative one.
     t1_s : float
         Spin-lattice relaxation time, s; infinity for none.
     t2_s : float, optional
         Homogeneous coherence time of one spin, s, at most 2 T1, which is the default. Includes
         what T1 does to the coherence, not what the line does.
     equilibrium : float, optional
-        <sigma_z> that T1 relaxes towards, -1 to 1 (1 is a pump). Default: thermal equilibrium at
-        the resonator's temperature.
+        :math:`\langle\sigma_z\rangle` that T1 relaxes towards, -1 to 1 (1 is a pump). Default:
+        thermal equilibrium at the resonator's temperature.
     line : LineShape, optional
         Inhomogeneous line; None for equal frequencies.
     coupling_spread : float
@@ -92,7 +92,7 @@ class SpinEnsemble:
 
     @property
     def collective_coupling(self) -> float:
-        """g sqrt(N), rad/s."""
+        r""":math:`g\sqrt N`, rad/s."""
         return self.coupling * math.sqrt(self.number)
 
     @property
@@ -103,7 +103,7 @@ class SpinEnsemble:
 
     @property
     def decoherence_rate(self) -> float:
-        """Gamma = 1/T2, rad/s (half width of the homogeneous line)."""
+        r""":math:`\Gamma=1/T_2`, rad/s (half width of the homogeneous line)."""
         return 1.0 / self.coherence_time
 
     @property

@@ -3,7 +3,8 @@ r"""Ergotropy: the most work a unitary can draw from a battery state.
 The ergotropy of a state with eigenvalues :math:`r_1\ge r_2\ge\dots` and a Hamiltonian with levels
 :math:`\epsilon_1\le\epsilon_2\le\dots` is :math:`W=E-\sum_i r_i\epsilon_i` (Allahverdyan, Balian
 and Nieuwenhuizen 2004; Quach and Munro 2020, Eqs. (9) and (10)). Which unitaries are allowed
-decides which levels there are. All functions take and return energies in hbar omega per spin.
+decides which levels there are. All functions take and return energies in :math:`\hbar\omega` per
+spin.
 """
 
 import numpy as np
@@ -32,13 +33,14 @@ def ergotropy_of_matrix(state: ArrayLike, hamiltonian: ArrayLike) -> float:
 
 
 def ladder_ergotropy(populations: ArrayLike) -> Array:
-    r"""Ergotropy over the N_B + 1 levels of the symmetric ladder (the paper's), per spin.
+    r"""Ergotropy over the :math:`N_B+1` levels of the symmetric ladder (the paper's), per spin.
 
     Parameters
     ----------
     populations : array_like (..., N_B + 1)
-        Probabilities of 0, 1, ..., N_B excitations, the last axis in this order. The state has no
-        coherence between them (true of every state here: excitations are only lost and gained).
+        Probabilities of 0, 1, ..., :math:`N_B` excitations, the last axis in this order. The state
+        has no coherence between them (true of every state here: excitations are only lost and
+        gained).
 
     Examples
     --------
@@ -66,11 +68,11 @@ def ladder_ergotropy_gradient(populations: ArrayLike) -> Array:
 
 
 def total_ergotropy_symmetric(populations: ArrayLike) -> Array:
-    r"""Ergotropy over all unitaries on 2^N_B dimensions of a symmetric state, per spin.
+    r"""Ergotropy over all unitaries on :math:`2^{N_B}` dimensions of a symmetric state, per spin.
 
-    The state has N_B + 1 eigenvalues, the Hamiltonian one level 0 and N_B levels 1 below all
-    others: the best unitary puts the largest on the ground state and every other on the first
-    level, :math:`W = E - (1 - r_1)/N_B`.
+    The state has :math:`N_B+1` eigenvalues, the Hamiltonian one level 0 and :math:`N_B` levels 1
+    below all others: the best unitary puts the largest on the ground state and every other on the
+    first level, :math:`W = E - (1 - r_1)/N_B`.
 
     Parameters
     ----------
@@ -100,7 +102,7 @@ def total_ergotropy_symmetric_gradient(populations: ArrayLike) -> Array:
 
 
 def local_ergotropy(energy: ArrayLike) -> Array:
-    r"""Ergotropy under products of single-spin unitaries, max(0, 2E - 1), per spin.
+    r"""Ergotropy under products of single-spin unitaries, :math:`\max(0, 2E-1)`, per spin.
 
     Holds for permutation-symmetric states without coherence between energies, whose single-spin
     state is diag(1-E, E). One rotation of all spins then does as well.
@@ -116,15 +118,16 @@ def local_ergotropy_of_classes(
 ) -> Array:
     r"""Ergotropy under products of single-spin unitaries of spins in classes, per spin.
 
-    Each spin is turned down along its own Bloch vector r_k: :math:`W=\sum_kw_k(|r_k|+z_k)/2`, never
-    below `local_ergotropy_bloch` of the mean vector.
+    Each spin is turned down along its own Bloch vector :math:`r_k`:
+    :math:`W=\sum_kw_k(|r_k|+z_k)/2`, never below `local_ergotropy_bloch` of the mean vector.
 
     Parameters
     ----------
     weight : array_like (K,)
-        Share of each class, w_k; they add up to 1.
+        Share of each class, :math:`w_k`; they add up to 1.
     inversion, coherence : array_like (..., K)
-        <sigma_z> and <sigma^-> (complex) of the spins of each class.
+        :math:`\langle\sigma_z\rangle` and :math:`\langle\sigma^-\rangle` (complex) of the spins of
+        each class.
 
     Examples
     --------
@@ -137,13 +140,15 @@ def local_ergotropy_of_classes(
 def local_ergotropy_bloch(inversion: ArrayLike, coherence: ArrayLike) -> Array:
     r"""Ergotropy under one and the same rotation of every spin, per spin.
 
-    A spin with Bloch vector of length r and component z along the field holds (1 + z)/2; turned
-    down it holds (1 - r)/2: :math:`W=(r+z)/2` with :math:`r^2=z^2+4|\langle\sigma^-\rangle|^2`.
+    A spin with Bloch vector of length r and component z along the field holds :math:`(1+z)/2`;
+    turned down it holds (1 - r)/2: :math:`W=(r+z)/2` with
+    :math:`r^2=z^2+4|\langle\sigma^-\rangle|^2`.
 
     Parameters
     ----------
     inversion, coherence : array_like
-        <sigma_z> and <sigma^-> (complex), averaged over the spins.
+        :math:`\langle\sigma_z\rangle` and :math:`\langle\sigma^-\rangle` (complex), averaged over
+        the spins.
 
     Examples
     --------

@@ -34,7 +34,7 @@ class Experiment:
     r"""A battery, what charges it, the field between them, and what is done to them.
 
     `CollectiveBattery`, `ResonatorBattery` and `DickeBattery` are short ways to write one. Times
-    are in the unit of the rates' inverse: seconds at a resonator, 1/omega in closed modes.
+    are in the unit of the rates' inverse: seconds at a resonator, :math:`1/\omega` in closed modes.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ class Experiment:
 
     @property
     def ratio(self) -> float:
-        """R = N_C/N_B; infinity without a battery, and where photons charge it."""
+        """:math:`R=N_C/N_B`; infinity without a battery, and where photons charge it."""
         charged_by_spins = self.battery is not None and self.modes is None
         return self.n_charger / self.n_battery if charged_by_spins else math.inf
 
@@ -182,7 +182,7 @@ class Experiment:
 
     @property
     def burst_rate(self) -> float | None:
-        """|N_C - N_B| gamma, at which a burst grows in a reservoir; None where not so simple."""
+        r""":math:`|N_C-N_B|\gamma`: how a burst grows in a reservoir; None where not so simple."""
         if self.reservoir is None:
             return None
         return abs(self.n_charger - self.n_battery) * self.gamma or None
@@ -212,7 +212,7 @@ class Experiment:
 
     @property
     def thermal_energy(self) -> float:
-        """Energy per spin in equilibrium with the field's surroundings, in hbar omega."""
+        r"""Energy per spin in equilibrium with the field's surroundings, in :math:`\hbar\omega`."""
         return thermal_energy(self.nbar)
 
     @property
@@ -231,12 +231,12 @@ class Experiment:
 
     @property
     def detuning(self) -> float:
-        """omega_B - omega_C."""
+        r""":math:`\omega_B-\omega_C`."""
         battery, charger = self.battery, self.charger
         return 0.0 if battery is None or charger is None else battery.detuning - charger.detuning
 
     def detuning_in(self, stage: Stage) -> float:
-        """omega_B - omega_C in a stage, once its rise is over.
+        r""":math:`\omega_B-\omega_C` in a stage, once its rise is over.
 
         >>> detuned = Experiment(Spins(1, "down", detuning=0.5), Spins(2, "up"))
         >>> detuned.detuning_in(Stage(1.0, charger_detuning=2.0))
@@ -439,9 +439,9 @@ def only_collective(model: Model, where: str) -> None:
 
 
 def of_the_reservoir(model: object) -> Experiment:
-    """The experiment of battery and charger, spins all alike, in a reservoir; refused otherwise.
+    r"""The experiment of battery and charger, spins all alike, in a reservoir; refused otherwise.
 
-    Equal couplings c are a rate gamma c^2.
+    Equal couplings c are a rate :math:`\gamma c^2`.
 
     >>> of_the_reservoir(Experiment(Spins(2, "down"))).n_charger
     Traceback (most recent call last):

@@ -17,7 +17,7 @@ MOST_PHOTONS = 10**6  # of closed modes
 
 
 def thermal_occupation(temperature: float) -> float:
-    r"""Mean photon number :math:`\bar n = 1/(e^{1/T}-1)` at `temperature` k_B T/(hbar omega).
+    r"""Mean photons :math:`\bar n = 1/(e^{1/T}-1)` at `temperature` :math:`k_BT/(\hbar\omega)`.
 
     >>> thermal_occupation(0.0)
     0.0
@@ -47,7 +47,7 @@ class Reservoir:
     nbar : float
         Mean thermal photon number, 0 to 1e15; 0 by default.
     temperature : float, optional
-        k_B T/(hbar omega), instead of `nbar`.
+        :math:`k_BT/(\hbar\omega)`, instead of `nbar`.
 
     Examples
     --------
@@ -81,7 +81,7 @@ class Reservoir:
 
 @dataclass(frozen=True)
 class Resonator:
-    """One mode and its surroundings.
+    r"""One mode and its surroundings.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class Resonator:
         Frequency, Hz, > 0.
     linewidth_fwhm_hz, linewidth_hwhm_hz : float
         Full or half width at half maximum of the power spectrum, Hz; give one of the two. The
-        energy decays at kappa = 2 pi FWHM.
+        energy decays at :math:`\kappa=2\pi\,\mathrm{FWHM}`.
     temperature_k : float
         Temperature of the surroundings, K.
     ports : sequence of Port
@@ -152,7 +152,7 @@ class Resonator:
 
     @property
     def rates(self) -> dict[str, float]:
-        """kappa_i of each port, rad/s.
+        r""":math:`\kappa_i` of each port, rad/s.
 
         >>> ports = (Port("in", coupling_coefficient=1.0), Port("out", coupling_coefficient=2.0))
         >>> cavity = Resonator(3e9, linewidth_fwhm_hz=4e6, ports=ports)
@@ -166,11 +166,11 @@ class Resonator:
 
     @property
     def internal_rate(self) -> float:
-        """What is lost inside, rad/s; kappa without ports."""
+        r"""What is lost inside, rad/s; :math:`\kappa` without ports."""
         return self.kappa - sum(self.rates.values())
 
     def port_rates(self, into: str | None, out_of: str | None) -> tuple[float, float]:
-        """kappa_i of two ports by name, default the first and the last; kappa/2 without any."""
+        r""":math:`\kappa_i` of two ports, default first and last; :math:`\kappa/2` without any."""
         rates = self.rates
         if not rates:
             if into is not None or out_of is not None:

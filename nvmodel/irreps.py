@@ -3,7 +3,7 @@ r"""Populations of N spins over the irreps j, and the work that unitaries draw f
 A state that is symmetric under exchange of spins and has no coherence between energies is a list
 of probabilities p[j, m], j = N/2, N/2 - 1, ... and m = -j ... j. Each stands for
 :math:`d_j=(2j+1)N!/[(N/2+j+1)!\,(N/2-j)!]` equal eigenvalues :math:`p/d_j` (Arecchi et al. 1972;
-Chase and Geremia 2008). All energies are in hbar omega per spin.
+Chase and Geremia 2008). All energies are in :math:`\hbar\omega` per spin.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Irreps:
 
     @classmethod
     def all_of(cls, spins: int) -> "Irreps":
-        """All irreps of N spins, (N/2 + 1)^2 positions for even N."""
+        """All irreps of N spins, :math:`(N/2+1)^2` positions for even N."""
         return cls(spins, np.asarray(spins / 2 - np.arange(spins // 2 + 1)))
 
     @cached_property
@@ -74,7 +74,7 @@ class Irreps:
 
     @cached_property
     def log_multiplicity(self) -> Array:
-        """ln d_j by position."""
+        r""":math:`\ln d_j` by position."""
         return log_multiplicities(self.spins, self.ladders)[self.irrep]
 
     @cached_property
@@ -111,7 +111,7 @@ class Irreps:
 def ladder_ergotropy_of_irreps(irreps: Irreps, populations: ArrayLike) -> Array:
     r"""Ergotropy under unitaries within each irrep, per spin.
 
-    A sum over j of that of a ladder with levels N/2 - j ... N/2 + j: what is left of
+    A sum over j of that of a ladder with levels :math:`N/2-j,\dots,N/2+j`: what is left of
     `nvmodel.ergotropy.ladder_ergotropy` when the spins can only be addressed together.
 
     Parameters
@@ -147,7 +147,7 @@ def ladder_ergotropy_of_irreps_gradient(irreps: Irreps, populations: ArrayLike) 
 
 
 def total_ergotropy_of_irreps(irreps: Irreps, populations: ArrayLike) -> Array:
-    r"""Ergotropy under all unitaries of the 2^N-dimensional space, per spin.
+    r"""Ergotropy under all unitaries of the :math:`2^N`-dimensional space, per spin.
 
     The :math:`d_j` eigenvalues :math:`p/d_j` of each (j, m), sorted, fill the levels k = 0 ... N of
     degeneracies :math:`\binom Nk`. Counts of states are kept as logarithms.
@@ -182,7 +182,7 @@ def total_ergotropy_of_irreps_gradient(irreps: Irreps, populations: ArrayLike) -
 
 
 def local_ergotropy_of_irreps(irreps: Irreps, populations: ArrayLike) -> Array:
-    """Ergotropy under products of single-spin unitaries, max(0, 2E - 1) per spin.
+    r"""Ergotropy under products of single-spin unitaries, :math:`\max(0, 2E-1)` per spin.
 
     >>> print(local_ergotropy_of_irreps(Irreps.all_of(2), [0.125, 0.0, 0.375, 0.5]))
     0.25

@@ -15,13 +15,13 @@ from darkbattery.nvmodel.times import MOST_RATE
 
 @dataclass(frozen=True)
 class LocalNoise:
-    r"""Rates of single-spin dephasing, emission and pumping, in the unit of the model's gamma.
+    r"""Rates of single-spin dephasing, emission and pumping, in the unit of :math:`\gamma`.
 
     Parameters
     ----------
     dephasing : float
         :math:`g_\phi`, multiplies :math:`D[\sigma^z/2]`: the coherence of a spin decays at
-        :math:`g_\phi/2`. A pure-dephasing time T_phi is ``dephasing = 2/T_phi``.
+        :math:`g_\phi/2`. A pure-dephasing time :math:`T_\phi` is ``dephasing = 2/T_phi``.
     emission, pumping : float
         :math:`g_\downarrow` and :math:`g_\uparrow`, the rates at which one spin falls and rises.
 
@@ -47,14 +47,16 @@ class LocalNoise:
 
     @classmethod
     def thermal(cls, relaxation: float, nbar: float, dephasing: float = 0.0) -> "LocalNoise":
-        """Emission and pumping in the ratio (nbar + 1)/nbar, as a bath of each spin's own gives."""
+        r"""Emission to pumping as :math:`(\bar n+1)/\bar n`, as a bath of each spin's own gives."""
         rate = finite_number("relaxation", relaxation, least=0.0)
         photons = finite_number("nbar", nbar, least=0.0)
         return cls(dephasing, rate * (photons + 1.0), rate * photons)
 
     @classmethod
     def of_lifetimes(cls, t1: float, t2: float, equilibrium: float) -> "LocalNoise":
-        r"""Relaxation in T1 towards <sigma_z> = `equilibrium`, coherence of one spin lost in T2.
+        r"""Relaxation in T1 towards `equilibrium`, coherence of one spin lost in T2.
+
+        With :math:`\langle\sigma_z\rangle` = `equilibrium`,
 
         .. math:: g_{\uparrow,\downarrow} = \frac{1\pm\langle\sigma_z\rangle}{2T_1},\quad
                   g_\phi = \frac{2}{T_2} - \frac{1}{T_1}.
@@ -71,17 +73,17 @@ class LocalNoise:
 
     @property
     def relaxation(self) -> float:
-        """1/T1, the rate at which the inversion of one spin decays."""
+        """:math:`1/T_1`, the rate at which the inversion of one spin decays."""
         return self.emission + self.pumping
 
     @property
     def supply(self) -> float:
-        """1/T1 times the equilibrium <sigma_z>: what is added to d<sigma_z>/dt."""
+        r""":math:`\langle\sigma_z\rangle_{eq}/T_1`, added to :math:`d\langle\sigma_z\rangle/dt`."""
         return self.pumping - self.emission
 
     @property
     def coherence_decay(self) -> float:
-        """Rate at which the coherence of one spin decays, 1/T2."""
+        """Rate at which the coherence of one spin decays, :math:`1/T_2`."""
         return 0.5 * (self.dephasing + self.emission + self.pumping)
 
     @property

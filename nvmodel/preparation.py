@@ -1,4 +1,4 @@
-r"""How an ensemble of spins starts: mixtures of Dicke states |j, m>.
+r"""How an ensemble of spins starts: mixtures of Dicke states :math:`|j,m\rangle`.
 
 Every start here is symmetric under exchange of spins and has no coherence between energies, so
 that it is a list of (j, m) with probabilities; the states within one (j, m) share them equally.
@@ -18,14 +18,14 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class DickeState:
-    r"""|j, m> with m = excitations - N/2.
+    r""":math:`|j,m\rangle` with :math:`m=\mathrm{excitations}-N/2`.
 
     Parameters
     ----------
     excitations : int
         Number of spins up, 0 ... N.
     j : float, optional
-        Cooperation number: whole or half-whole like N/2, from |m| to N/2. Default: N/2, the
+        Cooperation number: whole or half-whole like N/2, from :math:`|m|` to N/2. Default: N/2, the
         symmetric state.
     """
 
@@ -57,7 +57,7 @@ Preparation = DickeState | Polarised
 
 @dataclass(frozen=True, eq=False)
 class DickeMixture:
-    """Probabilities of the states |j, m> of one ensemble.
+    r"""Probabilities of the states :math:`|j,m\rangle` of one ensemble.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ def checked_preparation(field: str, spins: int, start: Preparation) -> Preparati
 def dicke_mixture(spins: int, start: Preparation, tail: float = 0.0) -> DickeMixture:
     r"""The mixture of Dicke states that a start is.
 
-    Of independent spins, |j, m> has the probability
+    Of independent spins, :math:`|j,m\rangle` has the probability
     :math:`d_j\,p^{N/2+m}(1-p)^{N/2-m}` with the number of irreps
     :math:`d_j=(2j+1)N!/[(N/2+j+1)!\,(N/2-j)!]` (Arecchi et al. 1972), computed in logarithms.
 

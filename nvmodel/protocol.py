@@ -26,12 +26,12 @@ MOST_TURN = 1e3  # rad: some 160 turns, more than any pulse is meant to make
 
 @dataclass(frozen=True)
 class Stage:
-    """A stretch of time at whose start something is switched.
+    r"""A stretch of time at whose start something is switched.
 
     Parameters
     ----------
     duration : float
-        In the unit of 1/gamma, at a resonator in s; > 0; infinity for a last stage.
+        In the unit of :math:`1/\gamma`, at a resonator in s; > 0; infinity for a last stage.
     coupled : "both", "battery", "charger" or "none"
         Which ensembles the reservoir or resonator sees. "both" charges, or holds a charged battery
         in its dark state; "battery" is a battery disconnected from its charger.
@@ -41,7 +41,8 @@ class Stage:
         Shown in figures.
     battery_detuning, charger_detuning : float, optional
         Where the stage brings the lines' centres: minus the resonator's frequency, rad/s; in a
-        reservoir, where only their difference counts, in the unit of gamma. Default: the model's.
+        reservoir, where only their difference counts, in the unit of :math:`\gamma`. Default: the
+        model's.
     rise : float
         Time constant of an exponential change from the detunings before, or length of a linear
         one; at most the duration. What an exponential leaves, the next stage takes over.
@@ -116,7 +117,7 @@ def _checked_drives(drives: object, duration: float) -> tuple[Drive, ...]:
 class Pulse:
     r"""Dephasing of every spin by itself, or a rotation of one ensemble or both, in no time.
 
-    A rotation by theta about the axis :math:`(\cos\varphi, \sin\varphi, 0)` is
+    A rotation by :math:`\theta` about the axis :math:`(\cos\varphi, \sin\varphi, 0)` is
     :math:`U=\exp[-i\theta(J^x\cos\varphi+J^y\sin\varphi)]`, with :math:`\varphi` in the frame
     in which the detunings are given: the resonator's, or the charger's of a reservoir.
 
@@ -128,12 +129,12 @@ class Pulse:
     name : str
         Shown in figures.
     rotate_battery, rotate_charger : float
-        Angles theta, rad; pi inverts. 0: not this ensemble.
+        Angles :math:`\theta`, rad; :math:`\pi` inverts. 0: not this ensemble.
     axis : float
-        Azimuth :math:`\varphi` of the axis, rad: 0 for x, pi/2 for y.
+        Azimuth :math:`\varphi` of the axis, rad: 0 for x, :math:`\pi/2` for y.
     rotation_error : float
         Standard deviation of the angle over the angle, normal and of each spin by itself, 0 to 1:
-        what of a Bloch vector is at right angles to the axis turns by theta and shrinks by
+        what of a Bloch vector is at right angles to the axis turns by :math:`\theta` and shrinks by
         :math:`\exp(-(\sigma\theta)^2/2)`.
 
     Examples

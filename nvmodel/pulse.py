@@ -35,7 +35,7 @@ class Span:
     amplitude : float
         eta_0, rad/s.
     since_centre : float
-        s_0: the start minus the Gaussian's centre, s.
+        :math:`s_0`: the start minus the Gaussian's centre, s.
     width : float
         w, the Gaussian's standard deviation, s.
     """
@@ -77,13 +77,13 @@ class Span:
 class Drive:
     r"""A pulse of coherent field, or a continuous one.
 
-    A source of power P at frequency omega through a port of rate kappa_1 (part of kappa) gives
-    :math:`\eta=\sqrt{\kappa_1P/\hbar\omega}` (Gardiner and Collett 1985).
+    A source of power P at frequency :math:`\omega` through a port of rate :math:`\kappa_1` (part of
+    :math:`\kappa`) gives :math:`\eta=\sqrt{\kappa_1P/\hbar\omega}` (Gardiner and Collett 1985).
 
     Parameters
     ----------
     amplitude : float
-        Largest eta, rad/s, >= 0.
+        Largest :math:`\eta`, rad/s, :math:`\ge0`.
     duration_s : float
         Length of a square pulse; full width at half maximum of a Gaussian one, of the amplitude.
     start_s : float
@@ -92,8 +92,8 @@ class Drive:
     detuning_hz : float
         Frequency of the field minus the resonator's, Hz.
     phase : float
-        phi of :math:`\eta e^{-i(\delta t-\varphi)}`, rad, in the resonator's frame; it matters
-        beside a second field or a rotation.
+        :math:`\varphi` of :math:`\eta e^{-i(\delta t-\varphi)}`, rad, in the resonator's frame; it
+        matters beside a second field or a rotation.
 
     Examples
     --------

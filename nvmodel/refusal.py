@@ -88,7 +88,8 @@ def is_real(value: object) -> TypeGuard[float]:
 def whole_number(field: str, value: object, least: int, most: int | None = None) -> int:
     """Return `value` as an int, or refuse it.
 
-    Floats with an integral value are taken (TOML writes 10^16 as ``1e16``); booleans are not.
+    Floats with an integral value are taken (TOML writes :math:`10^{16}` as ``1e16``); booleans are
+    not.
 
     >>> whole_number("n_battery", 1e3, least=1)
     1000

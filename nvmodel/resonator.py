@@ -3,8 +3,8 @@ r"""Battery and charger at one resonator: the model behind the shared reservoir.
 .. math:: H/\hbar = \sum_k D_k\tfrac{\sigma^z_k}{2} + D_c a^\dagger a
           + \sum_k g_k(a^\dagger\sigma^-_k+\sigma^+_k a) + \eta(t)(a^\dagger+a)
 
-in the frame of the drive (of the resonator without one), with the field's energy lost at kappa to
-surroundings with nbar thermal photons (Tavis and Cummings 1968).
+in the frame of the drive (of the resonator without one), with the field's energy lost at
+:math:`\kappa` to surroundings with :math:`\bar n` thermal photons (Tavis and Cummings 1968).
 """
 
 import math
@@ -37,12 +37,13 @@ class EliminationError:
     Attributes
     ----------
     memory : float
-        The resonator responds within 2/kappa, the spins act within 1/lambda: relative error of
-        the linear growth rate (of the fastest collective rate where nothing grows).
+        The resonator responds within :math:`2/\kappa`, the spins act within :math:`1/\lambda`:
+        relative error of the linear growth rate (of the fastest collective rate where nothing
+        grows).
     broadening, decoherence, relaxation : float
         What the reservoir leaves out: line width, 1/T2 and 1/T1 over the collective rate.
     detuning : float
-        Detunings of the ensembles from the resonator over kappa/2.
+        Detunings of the ensembles from the resonator over :math:`\kappa/2`.
     coupling : float
         Spread of the couplings, and their relative difference between the ensembles.
     polarisation : float
@@ -75,11 +76,12 @@ class ResonatorBattery(ShortForm):
     Parameters
     ----------
     charger : SpinEnsemble
-        Starts up, with <sigma_z> = +p.
+        Starts up, with :math:`\langle\sigma_z\rangle=+p`.
     resonator : Resonator
         Starts in equilibrium with its surroundings.
     battery : SpinEnsemble, optional
-        Starts down, with <sigma_z> = -p. None: the charger alone, for bursts and masers.
+        Starts down, with :math:`\langle\sigma_z\rangle=-p`. None: the charger alone, for bursts and
+        masers.
     battery_detuning_hz, charger_detuning_hz : float
         Centres of the lines minus the resonator's frequency, Hz.
     drive : Drive, optional
@@ -166,11 +168,11 @@ class ResonatorBattery(ShortForm):
         )
 
     def eliminate_resonator(self, tolerance: float | None = None) -> CollectiveBattery:
-        r"""The shared reservoir that a fast resonator is, with gamma = 4 g^2/kappa.
+        r"""The shared reservoir that a fast resonator is, with :math:`\gamma=4g^2/\kappa`.
 
         Valid where the field follows the spins: collective rate, line width, 1/T1 and 1/T2 all
-        far below kappa and below the collective rate (bad-cavity limit; Bonifacio, Schwendimann
-        and Haake 1971).
+        far below :math:`\kappa` and below the collective rate (bad-cavity limit; Bonifacio,
+        Schwendimann and Haake 1971).
 
         Parameters
         ----------
@@ -181,7 +183,7 @@ class ResonatorBattery(ShortForm):
         Returns
         -------
         CollectiveBattery
-            With gamma in 1/s, so that times are in seconds.
+            With :math:`\gamma` in 1/s, so that times are in seconds.
 
         Raises
         ------

@@ -30,14 +30,15 @@ PROFILES = ("battery_inversion", "charger_inversion")
 
 @dataclass(frozen=True, eq=False)
 class Distribution:
-    """Weights over bins, of single runs or of a state; at one time or at every output time.
+    r"""Weights over bins, of single runs or of a state; at one time or at every output time.
 
     Attributes
     ----------
     quantity : str
         What is distributed, with its unit.
     low, high : ndarray (bins,)
-        Edges of the bins, low <= x < high (the last bin is closed); equal for exact values.
+        Edges of the bins, :math:`\text{low}\le x<\text{high}` (the last bin is closed); equal for
+        exact values.
     weight : ndarray (bins,) or (times, bins)
         Counts of runs (integers; runs that fall in no bin are in none), or probabilities; of
         `PROFILES` what each bin holds on average.
@@ -215,10 +216,11 @@ class Solution(Mapping[str, Array]):
         return Solution(self.times, self._found, self.provenance, self.records, model)
 
     def interval(self, name: str, sigmas: float = SIGMAS) -> tuple[Array, Array]:
-        """Both ends of the interval of `sigmas` standard errors, with Student's factor.
+        r"""Both ends of the interval of `sigmas` standard errors, with Student's factor.
 
-        value -+ t error, t = `nvmodel.errors.confidence_factor`: 2.03 for 2 sigma of 100 runs,
-        13.97 of two. The value itself where it is deterministic, NaN for a single run.
+        :math:`\text{value}\mp t\,\text{error}`, t = `nvmodel.errors.confidence_factor`: 2.03 for
+        :math:`2\sigma` of 100 runs, 13.97 of two. The value itself where it is deterministic, NaN
+        for a single run.
 
         >>> solution = Solution([0.0], Reading({"power": np.array([2.0])}))
         >>> solution.interval("power")

@@ -33,13 +33,13 @@ class Spins:
     Parameters
     ----------
     number : int
-        1 to 1e18; 1e16 is taken as 10^16.
+        1 to 1e18; 1e16 is taken as :math:`10^{16}`.
     start : "down", "up", "thermal", DickeState or Polarised
         Thermal: in equilibrium with the field's surroundings.
     coupling : float
         Of one spin to the field, > 0, root mean square where couplings differ: g in rad/s at a
         resonator (half the vacuum Rabi splitting of one spin); relative, in a reservoir that damps
-        :math:`\sum_k c_kJ_k^-`; :math:`\lambda` in units of omega in closed modes.
+        :math:`\sum_k c_kJ_k^-`; :math:`\lambda` in units of :math:`\omega` in closed modes.
     detuning : float
         Frequency of the spins (of the line's centre), as an angular rate: minus the resonator's; in
         a reservoir the ensembles' difference alone matters.
@@ -92,7 +92,7 @@ class Spins:
 
     @property
     def collective_coupling(self) -> float:
-        """g sqrt(N)."""
+        r""":math:`g\sqrt N`."""
         return self.coupling * math.sqrt(self.number)
 
     def preparation(self, nbar: float) -> Preparation:
@@ -106,7 +106,7 @@ class Spins:
         return self.start
 
     def inversion(self, nbar: float) -> float:
-        """<sigma_z> at the start."""
+        r""":math:`\langle\sigma_z\rangle` at the start."""
         start = self.preparation(nbar)
         if isinstance(start, DickeState):
             return 2.0 * start.excitations / self.number - 1.0
@@ -114,7 +114,7 @@ class Spins:
 
 
 def thermal_energy(nbar: float) -> float:
-    r"""Energy of a spin in equilibrium, :math:`\bar n/(2\bar n+1)`, in hbar omega.
+    r"""Energy of a spin in equilibrium, :math:`\bar n/(2\bar n+1)`, in :math:`\hbar\omega`.
 
     Quach and Munro 2020, Eq. (8).
     """

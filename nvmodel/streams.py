@@ -99,8 +99,8 @@ def fill_uniform(seed: Any, domain: Any, run: Any, block: Any, out: Any) -> None
 def log_unit(x: Any) -> Any:
     r"""Natural logarithm of a normal x > 0, to 2 ulp.
 
-    x = 2^e m with m in [1/sqrt 2, sqrt 2); ln m = 2 artanh(s), s = (m-1)/(m+1), |s| < 0.172,
-    whose series needs ten terms.
+    :math:`x=2^em` with m in :math:`[1/\sqrt2,\sqrt2)`; :math:`\ln m=2\,\mathrm{artanh}\,s`,
+    :math:`s=(m-1)/(m+1)`, :math:`|s|<0.172`, whose series needs ten terms.
     """
     bits = _bits_of(x)
     # moves the mantissa's split from [1, 2) to [1/sqrt 2, sqrt 2)
@@ -120,14 +120,14 @@ def log_unit(x: Any) -> Any:
 
 @njit(inline="always")
 def exp_clamped(x: Any) -> Any:
-    """exp(min(max(x, -700), 700)), to 2 ulp."""
+    r""":math:`\exp(\min(\max(x,-700),700))`, to 2 ulp."""
     x = x if x > -700.0 else -700.0
     return exp_bounded(x if x < 700.0 else 700.0)
 
 
 @njit(inline="always")
 def exp_bounded(x: Any) -> Any:
-    """exp(x) for x between -700 and 700, to 2 ulp: 2^n times the power series of the rest."""
+    """:math:`e^x` for x in -700 ... 700, to 2 ulp: :math:`2^n` times the series of the rest."""
     # adding 1.5 2^52 rounds to a whole number and leaves it in the low bits
     shifted = x * 1.4426950408889634 + _ROUNDER
     n = shifted - _ROUNDER

@@ -1,10 +1,11 @@
 r"""Sums over single runs that do not depend on the order of adding: fixed point, in integers.
 
-A value x with \|x\| <= bound becomes the integer :math:`q=\mathrm{round}(2^{30}x/\mathrm{bound})`,
-and what is kept is the sum of q and the sum of :math:`q^2=h\,2^{30}+l`, its limbs l and h summed
-apart. Each sum stays below 2^62 for 2^32 runs, so no addition ever rounds or overflows, and any
-split of the runs over calls, blocks, ranks or restarts gives the same bits. The price is a
-resolution of bound 2^-30, about 1e-9 bound, per value.
+A value x with :math:`|x|\le\mathrm{bound}` becomes the integer
+:math:`q=\mathrm{round}(2^{30}x/\mathrm{bound})`, and what is kept is the sum of q and the sum of
+:math:`q^2=h\,2^{30}+l`, its limbs l and h summed apart. Each sum stays below :math:`2^{62}` for
+:math:`2^{32}` runs, so no addition ever rounds or overflows, and any split of the runs over calls,
+blocks, ranks or restarts gives the same bits. The price is a resolution of
+:math:`\mathrm{bound}\cdot2^{-30}`, about 1e-9 bound, per value.
 
 A kernel adds with `add_value` into three plain int64 arrays; numpy code uses `ExactSums.of`.
 """
@@ -40,9 +41,9 @@ def usable_bounds(bounds: ArrayLike) -> Array:
 
 @njit(inline="always")
 def quantised(x: Any, scale: Any) -> Any:
-    """round(x scale) as an integer, cut off at -2^30 and 2^30; `scale` = FULL/bound.
+    r"""x times `scale`, rounded to an integer, cut off at :math:`\pm2^{30}`; `scale` = FULL/bound.
 
-    NaN becomes 2^30. Use `is_clipped` beside it, so that nothing is cut in silence.
+    NaN becomes :math:`2^{30}`. Use `is_clipped` beside it, so that nothing is cut in silence.
     """
     y = np.rint(x * scale)
     if y >= -FULL and y <= FULL:
@@ -78,10 +79,10 @@ def add_row(values: Any, scale: Any, total: Any, low: Any, high: Any) -> Any:
 
 @njit(inline="always")
 def add_fine_row(values: Any, scale: Any, total: Any, remainder: Any) -> Any:
-    """Add a row of values with 60 bits below the bound, no squares; returns how many were cut off.
+    r"""Add a row of values with 60 bits below the bound, no squares; returns how many were cut off.
 
-    A value is q + r 2^-30 steps, and both whole numbers are summed apart: for quantities whose
-    bound is far above what they mostly are.
+    A value is :math:`q+r\,2^{-30}` steps, and both whole numbers are summed apart: for quantities
+    whose bound is far above what they mostly are.
     """
     clipped = 0
     for i in range(values.size):
@@ -94,16 +95,16 @@ def add_fine_row(values: Any, scale: Any, total: Any, remainder: Any) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class ExactSums:
-    """Sums over `count` runs of an array of values and of their squares.
+    r"""Sums over `count` runs of an array of values and of their squares.
 
     Attributes
     ----------
     count : int
-        Number of runs, at most 2^32.
+        Number of runs, at most :math:`2^{32}`.
     bound : float
         Largest magnitude a value may have; a function of the definition alone.
     total, square_low, square_high : ndarray of int64, any one shape
-        Sums of q, of the lower 30 bits of q^2 and of q^2 >> 30.
+        Sums of q, of the lower 30 bits of :math:`q^2` and of :math:`\lfloor q^2/2^{30}\rfloor`.
     clipped : int
         How many values lay beyond `bound` (or were NaN) and were cut off.
 

@@ -13,7 +13,7 @@ MOST_RATE = 1e100
 
 
 def output_times(times: ArrayLike) -> NDArray[np.float64]:
-    """Return `times` as a float array, refused unless 0 <= t <= 1e100, strictly increasing.
+    r"""`times` as a float array, refused unless :math:`0\le t\le10^{100}`, strictly increasing.
 
     >>> output_times([0, 0.5, 2])
     array([0. , 0.5, 2. ])

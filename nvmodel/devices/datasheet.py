@@ -42,12 +42,13 @@ class Quantity:
     value : float
         As published.
     unit : str
-        "Hz" (ordinary frequency, x/2 pi; kHz, MHz, GHz), "rad/s" (angular), "s" (ms, us, ns),
-        "K" (mK), "T" (mT) or "1".
+        "Hz" (ordinary frequency, :math:`x/2\pi`; kHz, MHz, GHz), "rad/s" (angular), "s" (ms, us,
+        ns), "K" (mK), "T" (mT) or "1".
     convention : str
-        Widths "FWHM" or "HWHM" (of a power spectrum: the energy decays at 2 pi FWHM, the amplitude
-        at 2 pi HWHM); couplings "g" (half the vacuum Rabi splitting) or "2g" (all of it); numbers
-        of spins "all" or "polarised" (the excess in one level); all else "plain".
+        Widths "FWHM" or "HWHM" (of a power spectrum: the energy decays at
+        :math:`2\pi\,\mathrm{FWHM}`, the amplitude at :math:`2\pi\,\mathrm{HWHM}`); couplings "g"
+        (half the vacuum Rabi splitting) or "2g" (all of it); numbers of spins "all" or "polarised"
+        (the excess in one level); all else "plain".
     source : str
         Paper and place.
     status : str
@@ -203,7 +204,7 @@ class Device:
     spins : Quantity
         Spins N that the resonator addresses.
     single_coupling_hz, collective_coupling_hz : Quantity, optional
-        g_0/2 pi (root mean square over the spins) or g_0 sqrt(N)/2 pi.
+        :math:`g_0/2\pi` (root mean square over the spins) or :math:`g_0\sqrt N/2\pi`.
     spin_linewidth_fwhm_hz : Quantity
         Inhomogeneous line, of each hyperfine component where `hyperfine_hz` is given, else of all.
     line_shape : str
@@ -211,7 +212,8 @@ class Device:
     t2_s, t1_s, temperature_k : Quantity
         Homogeneous coherence time, spin-lattice relaxation time, temperature.
     polarisation, inversion : Quantity
-        Magnitude of <sigma_z>, 0 to 1, as prepared down, and after a pulse that inverts.
+        Magnitude of :math:`\langle\sigma_z\rangle`, 0 to 1, as prepared down, and after a pulse
+        that inverts.
     hyperfine_hz : Quantity, optional
         Splitting of neighbouring hyperfine lines.
     hyperfine_lines : int
@@ -303,7 +305,7 @@ class Device:
 
     @property
     def coupling_hz(self) -> float:
-        """g_0/2 pi, Hz: of one spin."""
+        r""":math:`g_0/2\pi`, Hz: of one spin."""
         if self.single_coupling_hz is not None:
             return self.single_coupling_hz.converted
         assert self.collective_coupling_hz is not None

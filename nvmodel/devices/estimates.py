@@ -1,14 +1,15 @@
 r"""What data sheets let one say about a `ResonatorBattery` before anything is solved.
 
-With the collective couplings :math:`g_i\sqrt{N_i}`, the energy decay rate kappa of the resonator,
-the line rho and the homogeneous half width Gamma = 1/T2 of each ensemble:
+With the collective couplings :math:`g_i\sqrt{N_i}`, the energy decay rate :math:`\kappa` of the
+resonator, the line :math:`\rho` and the homogeneous half width :math:`\Gamma=1/T_2` of each
+ensemble:
 
 .. math:: C_i = \frac{2g_i^2N_i}{\kappa}\int\rho_i(w)\frac{\Gamma_i}{\Gamma_i^2+w^2}dw, \\
           \gamma = \frac{4g^2}{\kappa}, \\
           \Gamma_{SR} = \frac4\kappa(g_C^2N_Cp_C - g_B^2N_Bp_B)
 
 (Bonifacio, Schwendimann and Haake 1971). C is :math:`4g^2N/\kappa\gamma_\perp` where the line is a
-Lorentzian of FWHM gamma_perp in all.
+Lorentzian of FWHM :math:`\gamma_\perp` in all.
 """
 
 import math
@@ -37,13 +38,13 @@ class Estimates:
         :math:`\kappa/(g\sqrt N)`: the field follows the spins where it is large.
     thermal_photons : float
     single_spin_rate : float
-        gamma, at which one charger spin emits through the resonator.
+        :math:`\gamma`, at which one charger spin emits through the resonator.
     superradiant_rate : float
-        Gamma_SR: the net inversion's; <= 0 without one.
+        :math:`\Gamma_{SR}`: the net inversion's; :math:`\le0` without one.
     ideal_growth : float
-        The growth rate lambda without broadening or decoherence, from
-        :math:`(\lambda+\kappa/2)\lambda=\kappa\Gamma_{SR}/4`; half of Gamma_SR in a bad cavity. 0
-        without net inversion.
+        The growth rate :math:`\lambda` without broadening or decoherence, from
+        :math:`(\lambda+\kappa/2)\lambda=\kappa\Gamma_{SR}/4`; half of :math:`\Gamma_{SR}` in a bad
+        cavity. 0 without net inversion.
     half_width : float
         Half the distance between the quartiles of the broader line.
     decoherence_rate : float
@@ -63,7 +64,7 @@ class Estimates:
 
 
 def cooperativity(spins: SpinEnsemble, kappa: float, detuning_hz: float = 0.0) -> float:
-    """C_i of one aligned ensemble, whose line's centre lies `detuning_hz` from the resonator.
+    """:math:`C_i` of one aligned ensemble, its line's centre `detuning_hz` from the resonator.
 
     >>> from darkbattery.nvmodel.lines.shapes import Lorentzian
     >>> line = Lorentzian(fwhm_hz=1e6)  # without T2: gamma_perp = 2 pi 1 MHz

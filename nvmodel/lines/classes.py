@@ -2,7 +2,8 @@ r"""Classes of spins: quadrature over the frequencies and couplings of an ensemb
 
 An average over an ensemble, :math:`\int d\omega\,\rho(\omega)\int dg\,P(g)\,f(\omega,g)`, becomes a
 sum over classes. Compared with the equal-weight quantiles of `lineshape.line_classes`, whose error
-falls like K^(-1.5) or slower because the tails end abruptly, the rule here falls like K^(-4).
+falls like :math:`K^{-1.5}` or slower because the tails end abruptly, the rule here falls like
+:math:`K^{-4}`.
 """
 
 import math
@@ -35,11 +36,12 @@ TAILS = 4.0
 
 
 def smooth_midpoints(count: int) -> tuple[Array, Array]:
-    """Shares u of spins below each of K nodes, increasing, and the nodes' weights (sum 1).
+    r"""Shares u of spins below each of K nodes, increasing, and the nodes' weights (sum 1).
 
-    The midpoint rule in v with u'(v) proportional to (1 - (1 - 2v)^6)^2. It vanishes twice at both
-    ends, so that the Euler-Maclaurin error begins with K^-4 for smooth averages, and is flat in
-    between: nodes stand 1.26 times as far apart as equal weights', and rephase as much sooner.
+    The midpoint rule in v with :math:`u'(v)\propto(1-(1-2v)^6)^2`. It vanishes twice at both
+    ends, so that the Euler-Maclaurin error begins with :math:`K^{-4}` for smooth averages, and is
+    flat in between: nodes stand 1.26 times as far apart as equal weights', and rephase as much
+    sooner.
 
     Examples
     --------
@@ -98,12 +100,13 @@ def _quantiles(line: LineShape, count: int) -> tuple[Array, Array]:
 def coupling_quadrature(spread: float, count: int) -> tuple[Array, Array]:
     r"""Couplings over their root mean square, and weights, of a log-normal distribution.
 
-    Gauss-Hermite in ln g: exact for all powers but a rest that falls faster than any power of K.
+    Gauss-Hermite in :math:`\ln g`: exact for all powers but a rest that falls faster than any power
+    of K.
 
     Parameters
     ----------
     spread : float
-        Standard deviation over mean, >= 0.
+        Standard deviation over mean, :math:`\ge0`.
 
     Examples
     --------
@@ -122,7 +125,7 @@ def coupling_quadrature(spread: float, count: int) -> tuple[Array, Array]:
 
 
 def coupling_trapezium(spread: float, count: int) -> tuple[Array, Array]:
-    r"""The same distribution at equal distances in ln g, four standard deviations to each side.
+    r"""The same at equal distances in :math:`\ln g`, four standard deviations to each side.
 
     The trapezium rule. Spins swing in the field at rates proportional to g; where they turn often
     Gauss's nodes, most of which lie where hardly any spins are, resolve it later than these.
@@ -145,18 +148,18 @@ def coupling_trapezium(spread: float, count: int) -> tuple[Array, Array]:
 
 
 def mode_quadrature(couplings: ArrayLike, weights: ArrayLike, count: int) -> tuple[Array, Array]:
-    """K couplings and weights for a resonator's field over a crystal.
+    r"""K couplings and weights for a resonator's field over a crystal.
 
     Gauss's rule for the distribution that samples of the mode volume make: it shares the first
-    2K - 1 moments, so that the mean square is kept for K >= 2. Lanczos with full orthogonalisation
-    (Gautschi, Orthogonal Polynomials, 2004, section 2.2).
+    :math:`2K-1` moments, so that the mean square is kept for :math:`K\ge2`. Lanczos with full
+    orthogonalisation (Gautschi, Orthogonal Polynomials, 2004, section 2.2).
 
     Parameters
     ----------
     couplings : array_like
         |field| transverse to the spins at points of the crystal, any unit, not all 0.
     weights : array_like
-        Volume (times density of spins) that each point stands for, >= 0.
+        Volume (times density of spins) that each point stands for, :math:`\ge0`.
 
     Returns
     -------
@@ -185,7 +188,7 @@ def mode_quadrature(couplings: ArrayLike, weights: ArrayLike, count: int) -> tup
 
 @dataclass(frozen=True)
 class Subensemble:
-    """Spins that differ by a shift and a coupling: a crystal axis, a nuclear state.
+    r"""Spins that differ by a shift and a coupling: a crystal axis, a nuclear state.
 
     Parameters
     ----------
@@ -194,7 +197,7 @@ class Subensemble:
     offset_hz : float
         Centre of its line from the ensemble's centre.
     coupling : float
-        Relative coupling of one spin, >= 0.
+        Relative coupling of one spin, :math:`\ge0`.
     """
 
     share: float

@@ -8,7 +8,8 @@ for a q-Gaussian, with :math:`m=1/(q-1)`, :math:`x=w/s` and :math:`\zeta=(\delta
 .. math:: \int\frac{(1+x^2)^{-m}}{x-\zeta}dx = \frac{i\sqrt\pi\,\Gamma(m+\frac12)}{\Gamma(m+1)}
           {}_2F_1\Big(1,2m;m+1;\frac{1+i\zeta}2\Big)
 
-(the dispersion function of kappa distributions; Mace and Hellberg, Phys. Plasmas 2, 2098 (1995)).
+(the dispersion function of :math:`\kappa` distributions; Mace and Hellberg, Phys. Plasmas 2, 2098
+(1995)).
 """
 
 import math
@@ -47,17 +48,17 @@ def has_closed_form(line: LineShape | None) -> bool:
 
 
 def line_response(line: LineShape | None, rate: float, detuning: ArrayLike) -> Complex:
-    """R(detuning), s.
+    r"""R(detuning), s.
 
-    For lines other than those of `lineshape`, and q < 1.05, by the midpoint rule of
+    For lines other than those of `lineshape`, and :math:`q<1.05`, by the midpoint rule of
     `lorentzian_overlap`; the probe must then lie within some widths of the line, and 1/T2 above a
     thousandth of its width.
 
     Parameters
     ----------
     rate : float
-        Half width (HWHM) of one spin's homogeneous line, Gamma = 1/T2, rad/s, >= 0; 0 is the limit
-        from above, which needs a line with a closed form.
+        Half width (HWHM) of one spin's homogeneous line, :math:`\Gamma=1/T_2`, rad/s, :math:`\ge0`;
+        0 is the limit from above, which needs a line with a closed form.
     detuning : array_like
         Of the probe from the line's centre, rad/s.
 

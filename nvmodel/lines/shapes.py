@@ -1,8 +1,8 @@
 r"""Inhomogeneous lines: how the transition frequencies of an ensemble's spins are distributed.
 
-A line is a density rho(w) over the detuning w (rad/s) from its centre. Simulations replace it by K
-classes of equal weight at the quantiles (k + 1/2)/K, which converge faster than a uniform grid.
-Widths are full widths at half maximum (FWHM) in Hz, as spectra are quoted.
+A line is a density :math:`\rho(w)` over the detuning w (rad/s) from its centre. Simulations replace
+it by K classes of equal weight at the quantiles :math:`(k+1/2)/K`, which converge faster than a
+uniform grid. Widths are full widths at half maximum (FWHM) in Hz, as spectra are quoted.
 """
 
 import math
@@ -31,7 +31,7 @@ class LineShape(Protocol):
     """What a line must know."""
 
     def density(self, detuning: ArrayLike) -> Array:
-        """rho(w), integral 1, in s/rad; w in rad/s."""
+        r""":math:`\rho(w)`, integral 1, in s/rad; w in rad/s."""
 
     def quantile(self, probability: ArrayLike) -> Array:
         """The detuning (rad/s) below which a share `probability` of the spins lies."""
@@ -129,7 +129,7 @@ class QGaussian:
     fwhm_hz : float
         Full width at half maximum, Hz, > 0.
     q : float
-        Shape, 1 < q < 3. The tails fall like w^(-2/(q-1)).
+        Shape, :math:`1<q<3`. The tails fall like :math:`w^{-2/(q-1)}`.
 
     Examples
     --------
@@ -323,17 +323,16 @@ def is_symmetric(line: LineShape, detunings: ArrayLike) -> bool:
 
 
 def lorentzian_overlap(line: LineShape | None, rate: float, detuning: float = 0.0) -> float:
-    r"""Overlap of a line with a Lorentzian: int rho(w) rate/(rate^2 + (w - detuning)^2) dw, s.
+    r"""Overlap of a line with a Lorentzian: :math:`\int\rho(w)\,r/(r^2+(w-\delta)^2)\,dw`, s.
 
-    Substituting w = detuning + rate tan(theta) makes it a mean of pi rho, which stays finite for
-    rate -> 0; the midpoint rule is exact there.
+    Substituting :math:`w=\delta+r\tan\theta` makes it a mean of :math:`\pi\rho`, which stays finite
+    for :math:`r\to0`; the midpoint rule is exact there.
 
     Parameters
     ----------
     rate : float
-        Half width (HWHM) of the Lorentzian, rad/s, >= 0.
-    detuning : float
-        Its centre from the line's centre, rad/s.
+        Half width r (HWHM) of the Lorentzian, rad/s, :math:`\ge0`.    detuning : float
+        Its centre :math:`\delta` from the line's centre, rad/s.
 
     Examples
     --------

@@ -8,7 +8,7 @@ One centre, z along its axis, frequencies ordinary (Hz):
               & + PI_z^2 - \gamma_n\mathbf{B\cdot I}
 
 (Felton et al. 2009; strain: Udvarhelyi et al. 2018). The field is given in the crystal's cubic
-frame; the four axes are <111>.
+frame; the four axes are :math:`\langle111\rangle`.
 """
 
 import math
@@ -62,9 +62,9 @@ def zero_field_splitting(temperature_k: float) -> float:
 
 @dataclass(frozen=True)
 class Strain:
-    """Shifts by strain and electric field in the centre's frame, Hz (Udvarhelyi et al. 2018).
+    r"""Shifts by strain and electric field in the centre's frame, Hz (Udvarhelyi et al. 2018).
 
-    The E of spectra without a field is sqrt(m_x^2 + m_y^2): the two lines lie 2 E apart.
+    The E of spectra without a field is :math:`\sqrt{m_x^2+m_y^2}`: the two lines lie 2 E apart.
     """
 
     m_z_hz: float = 0.0
@@ -127,9 +127,9 @@ class Levels:
     Attributes
     ----------
     energies_hz : ndarray (d,)
-        Ascending, the lowest 0; d = 3, or 3 (2I+1) with the nucleus.
+        Ascending, the lowest 0; d = 3, or :math:`3(2I+1)` with the nucleus.
     states : ndarray (d, d)
-        Columns; basis m_s = +1, 0, -1, times m_I descending.
+        Columns; basis :math:`m_s=+1,0,-1`, times :math:`m_I` descending.
     axis : ndarray (3,)
         Of the centre, in the crystal's frame.
     """
@@ -140,13 +140,16 @@ class Levels:
 
     @property
     def share_of_ms(self) -> Array:
-        """Probabilities of m_s = +1, 0, -1 (rows) in each state (columns)."""
+        """Probabilities of :math:`m_s=+1,0,-1` (rows) in each state (columns)."""
         size = self.energies_hz.size
         weight: Array = np.abs(self.states) ** 2
         return weight.reshape(3, size // 3, size).sum(axis=1)
 
     def elements(self, direction: ArrayLike) -> Matrix:
-        """<i|n.S|j> of the electron's spin along n, a vector in the crystal's frame."""
+        r""":math:`\langle i|\mathbf{n\cdot S}|j\rangle` of the electron's spin along `direction`.
+
+        :math:`\mathbf n` is a vector in the crystal's frame.
+        """
         n = _unit("direction", direction) @ _frame(self.axis)
         x, y, z = _electron(self.energies_hz.size // 3)
         operator = n[0] * x + n[1] * y + n[2] * z
@@ -168,10 +171,10 @@ class Levels:
         return weight / weight.sum()
 
     def optical_populations(self, share: float) -> Array:
-        """After green light that leaves `share` in m_s = 0 and the rest in equal parts in +-1.
+        r"""After green light: `share` in :math:`m_s=0`, the rest in equal parts in :math:`\pm1`.
 
-        A transverse field mixes the m_s, so that less ends in the lowest level; coherences between
-        levels are left out, as they dephase.
+        A transverse field mixes the :math:`m_s`, so that less ends in the lowest level; coherences
+        between levels are left out, as they dephase.
         """
         p = number_between("share", share, 0.0, 1.0)
         mixture = np.array([(1.0 - p) / 2.0, p, (1.0 - p) / 2.0])

@@ -1,7 +1,7 @@
 r"""Which two levels of the NV centre are the battery's spin-1/2, and how well that holds.
 
-A resonator whose vacuum field is B_0 (root mean square) along n couples to the pair g, e with
-:math:`g_0/2\pi=\gamma_eB_0|\langle e|\mathbf{n\cdot S}|g\rangle|`, at most 1/sqrt(2) of
+A resonator whose vacuum field is :math:`B_0` (root mean square) along n couples to the pair g, e
+with :math:`g_0/2\pi=\gamma_eB_0|\langle e|\mathbf{n\cdot S}|g\rangle|`, at most :math:`1/\sqrt2` of
 :math:`\gamma_eB_0` for linear polarisation and no mixing.
 """
 
@@ -26,22 +26,24 @@ FAINT = 1e-6
 
 @dataclass(frozen=True)
 class TwoLevel:
-    """A pair of levels of one centre, seen as a spin 1/2.
+    r"""A pair of levels of one centre, seen as a spin 1/2.
 
     Attributes
     ----------
     frequency_hz : float
         Transition frequency.
     element : float
-        |<e|n.S|g>|, n along the resonator's field.
+        :math:`|\langle e|\mathbf{n\cdot S}|g\rangle|`, n along the resonator's field.
     mixing : float
-        Largest share of foreign m_s in the two states: 0 where m_s is a good quantum number.
+        Largest share of foreign :math:`m_s` in the two states: 0 where :math:`m_s` is a good
+        quantum number.
     neighbour_hz : float
         Distance to the nearest other transition that starts or ends in the pair.
     neighbour_strength : float
         Its squared matrix element over the pair's.
     polarisation : float
-        <sigma_z> in thermal equilibrium, of the spins in the pair, as a positive number.
+        :math:`\langle\sigma_z\rangle` in thermal equilibrium, of the spins in the pair, as a
+        positive number.
     outside : float
         Share of the spins in the third level, which take no part, in thermal equilibrium.
     """
@@ -55,7 +57,7 @@ class TwoLevel:
     outside: float
 
     def coupling_hz(self, vacuum_field_t: float) -> float:
-        """g_0/2 pi (Hz) at a root-mean-square vacuum field B_0 (tesla)."""
+        r""":math:`g_0/2\pi` (Hz) at a root-mean-square vacuum field :math:`B_0` (tesla)."""
         b = finite_number("vacuum_field_t", vacuum_field_t, least=0.0, exclusive=True)
         return GYROMAGNETIC.value * b * self.element
 
@@ -65,9 +67,10 @@ class TwoLevel:
         return self.neighbour_strength * band**2 / (band**2 + self.neighbour_hz**2)
 
     def doubts(self, bandwidth_hz: float) -> tuple[str, ...]:
-        """What speaks against two levels, one line each; nothing where the picture holds.
+        r"""What speaks against two levels, one line each; nothing where the picture holds.
 
-        `bandwidth_hz` is the largest of g sqrt(N)/2 pi, the resonator's and the line's width.
+        `bandwidth_hz` is the largest of :math:`g\sqrt N/2\pi`, the resonator's and the line's
+        width.
         """
         found = []
         if self.mixing > SMALL:
@@ -119,7 +122,7 @@ def two_level(
 
 @dataclass(frozen=True, eq=False)
 class Lines:
-    """Transitions of one axis between two electronic levels, one for each nuclear transition.
+    r"""Transitions of one axis between two electronic levels, one for each nuclear transition.
 
     Attributes
     ----------
@@ -127,7 +130,7 @@ class Lines:
         Ascending; squared matrix elements over their sum.
     element : float
         Square root of the sum of squared matrix elements over the nuclear states of the lower
-        level: what |<e|n.S|g>| is without a nucleus.
+        level: what :math:`|\langle e|\mathbf{n\cdot S}|g\rangle|` is without a nucleus.
     """
 
     frequencies_hz: Array
@@ -136,10 +139,10 @@ class Lines:
 
 
 def lines(diamond: Diamond, axis: int, direction: ArrayLike, branch: Branch = "lower") -> Lines:
-    """Hyperfine lines from the lowest electronic level to the next or to the highest.
+    r"""Hyperfine lines from the lowest electronic level to the next or to the highest.
 
-    Electronic levels are told apart by energy: a field or strain that does not split m_s = +-1 by
-    more than the hyperfine interaction is refused.
+    Electronic levels are told apart by energy: a field or strain that does not split
+    :math:`m_s=\pm1` by more than the hyperfine interaction is refused.
 
     Examples
     --------
