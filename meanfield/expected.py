@@ -56,11 +56,11 @@ def expected_error(
     nbar: float,
     measure: str = "largest",
 ) -> Expected | None:
-    """What the study found at the largest size not above this one, the worst of its R and nbar.
+    r"""What the study found at the largest size not above this, the worst of its R, :math:`\bar n`.
 
-    `covered` is false where R or nbar lie outside what was studied, or the size below: the number
-    is then a guide only. None for an observable that was not studied. `measure` is a column of the
-    map: the largest error over the charging, or that at the end.
+    `covered` is false where R or :math:`\bar n` lie outside what was studied, or the size below:
+    the number is then a guide only. None for an observable that was not studied. `measure` is a
+    column of the map: the largest error over the charging, or that at the end.
     """
     part = table[(table["method"] == method) & (table["observable"] == observable)]
     return _worst(_curves(part, measure), spins, ratio, nbar)

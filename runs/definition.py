@@ -88,10 +88,10 @@ class RunDefinition:
         return tuple(points)
 
     def times_of(self, model: Model) -> NDArray[np.float64]:
-        r"""Output times of one model of the sweep, in the model's own unit (1/gamma, or seconds).
+        r"""Output times of one model of the sweep, in its own unit (:math:`1/\gamma`, or seconds).
 
-        In the unit "burst", 1/(|N_C - N_B| gamma): the time in which a burst grows e-fold, so that
-        equal numbers are equal stages of the charging at every size.
+        In the unit "burst", :math:`1/(|N_C-N_B|\gamma)`: the time in which a burst grows e-fold, so
+        that equal numbers are equal stages of the charging at every size.
         """
         times = np.array(self.times)
         if self.time_unit == "model":

@@ -22,7 +22,7 @@ LEAST_GROWTH, MOST_GROWTH = 1.1, 8.0  # of the number of runs from one question 
 
 @dataclass(frozen=True)
 class Precision:
-    """Sample until the standard error of an observable is small enough.
+    r"""Sample until the standard error of an observable is small enough.
 
     Attributes
     ----------
@@ -40,7 +40,8 @@ class Precision:
     -----
     The sample variance of rare events is zero until the first one. The error is therefore judged
     with four runs added, two at either end of the observable's range (Agresti and Coull 1998 do so
-    for proportions): with n runs all alike it is still about range sqrt(2)/n, never zero.
+    for proportions): with n runs all alike it is still about :math:`\text{range}\cdot\sqrt2/n`,
+    never zero.
 
     Examples
     --------

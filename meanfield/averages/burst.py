@@ -14,7 +14,7 @@ After some e-folds one growing mode r (left vector l, l r = 1) is all that is le
 
 a product of amplitudes, and it stays one: second-order cumulants become Maxwell-Bloch equations
 with field and coherences :math:`\sqrt c\,r` at t = 0, up to terms of order 1/N. They have M
-unknowns for M classes instead of M^2.
+unknowns for M classes instead of :math:`M^2`.
 
 That fails for few spins, for several growing modes, and where the field falls back to the size of
 its noise and grows again.
@@ -55,14 +55,14 @@ SMALL = 3e-4
 
 @dataclass(frozen=True, eq=False)
 class Seed:
-    """Field and coherences of the modal run at t = 0, in the units of `meanfield.classes.moments`.
+    r"""Field and coherences of the modal run at t = 0, in the units of `meanfield.classes.moments`.
 
     Attributes
     ----------
     growth : complex
-        lambda, rad/s.
+        :math:`\lambda`, rad/s.
     field, coherence : complex, ndarray (M,)
-        alpha/sqrt(N) and beta_k.
+        :math:`\alpha/\sqrt N` and :math:`\beta_k`.
     """
 
     growth: complex
@@ -83,7 +83,7 @@ def is_classical(system: System) -> bool:
 
 
 def seed_of(system: System, growth: complex) -> Seed:
-    """The modal run's start; `growth` is lambda or a value close to it, > 0.
+    r"""The modal run's start; `growth` is :math:`\lambda` or a value close to it, > 0.
 
     Examples
     --------
@@ -110,14 +110,14 @@ def seed_of(system: System, growth: complex) -> Seed:
 
 
 def classical_burst(system: System, times: ArrayLike, seed: Seed) -> Solution | None:
-    """The modal run of a burst: what `meanfield.evolve` gives at order 2, to order 1/N.
+    r"""The modal run of a burst: what `meanfield.evolve` gives at order 2, to order 1/N.
 
     Parameters
     ----------
     system : System
         That is classical, as `is_classical` says of it with few classes.
     times : array_like (T,)
-        Strictly increasing, >= 0, s.
+        Strictly increasing, :math:`\ge0`, s.
     seed : Seed
 
     Returns

@@ -66,7 +66,7 @@ def evolve(
     observables: Iterable[str] | None = None,
     classes: int = 101,
 ) -> Solution:
-    """Averages over the charging by moment equations, for any number of spins.
+    r"""Averages over the charging by moment equations, for any number of spins.
 
     Order 2 from an inverted charger is the *modal single run*: its energies are right at the end,
     while its burst comes at the most probable delay and is not smeared by the spread of delays, so
@@ -78,7 +78,8 @@ def evolve(
     ----------
     model : CollectiveBattery, ResonatorBattery or System
     times : array_like (T,)
-        Strictly increasing, >= 0; seconds for a `ResonatorBattery`, else 1/gamma's unit.
+        Strictly increasing, :math:`\ge0`; seconds for a `ResonatorBattery`, else :math:`1/\gamma`'s
+        unit.
     order : 1 or 2
         Maxwell-Bloch equations, or cumulants up to second order (no drive).
     observables : iterable of str, optional
@@ -93,10 +94,10 @@ def evolve(
     Solution
         Deterministic; its `warnings` tell of moments outside physical bounds, of classes too few,
         and of the time from which on the integrator decides. `provenance["integration_error"]` is
-        the integrator's error in the energies, hbar omega: a linear estimate, or, where that is not
-        small, the difference between two tolerances. `provenance["expected_error"]` is that of the
-        method, by observable, as docs/regimes.md has it (largest over the charging, as a share of
-        the curve's largest value); a warning tells where energies end wrong.
+        the integrator's error in the energies, :math:`\hbar\omega`: a linear estimate, or, where
+        that is not small, the difference between two tolerances. `provenance["expected_error"]` is
+        that of the method, by observable, as docs/regimes.md has it (largest over the charging, as
+        a share of the curve's largest value); a warning tells where energies end wrong.
 
     Raises
     ------

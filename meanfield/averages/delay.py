@@ -5,8 +5,9 @@ the run is then the deterministic one shifted in time:
 
 .. math:: \langle E\rangle(t) = \int_0^\infty e^{-W}E_2\big(t+\ln W/2\lambda\big)\,dW
 
-(Haake, Haus, King, Schroeder and Glauber 1981). ln W is Gumbel distributed: the delay's standard
-deviation is :math:`\pi/(\sqrt6\,2\lambda)`, its mean later than the mode by 0.577/(2 lambda).
+(Haake, Haus, King, Schroeder and Glauber 1981). :math:`\ln W` is Gumbel distributed: the delay's
+standard deviation is :math:`\pi/(\sqrt6\,2\lambda)`, its mean later than the mode by
+:math:`0.577/(2\lambda)`.
 """
 
 from collections.abc import Iterable
@@ -62,16 +63,17 @@ class BurstDelay:
 
 
 def expected_delay(model: Model | System) -> BurstDelay:
-    r"""Delay of the burst from the growth rate lambda alone, before anything is solved.
+    r"""Delay of the burst from the growth rate :math:`\lambda` alone, before anything is solved.
 
-    With N_net = N_C p_C - N_B p_B and N_up spins excited at the start,
+    With :math:`N_{net}=N_Cp_C-N_Bp_B` and :math:`N_{up}` spins excited at the start,
 
     .. math:: \langle t\rangle&=\frac{1}{2\lambda}\Big[\ln\frac{N_{net}^2}{N_{up}+\bar nN_{net}}
               +0.577\Big], \\ \Delta t&=\frac{\pi}{\sqrt6\,2\lambda}
 
-    which for N spins all up at nbar = 0 is the [ln N + 0.577]/(N gamma) of Gross and Haroche
-    (1982), and has the relative spread 1.28/(ln N + 0.577). The logarithm is that of equal spins
-    without decoherence, and correct to some 20 % close to threshold, where the burst is weak.
+    which for N spins all up at :math:`\bar n=0` is the :math:`[\ln N+0.577]/(N\gamma)` of Gross and
+    Haroche (1982), and has the relative spread :math:`1.28/(\ln N+0.577)`. The logarithm is that of
+    equal spins without decoherence, and correct to some 20 % close to threshold, where the burst is
+    weak.
 
     Raises
     ------
@@ -92,7 +94,7 @@ def expected_delay(model: Model | System) -> BurstDelay:
 
 
 def delay_of_growth(model: Model | System, growth: float) -> BurstDelay:
-    """`expected_delay` where the growth rate lambda > 0 is known already."""
+    r"""`expected_delay` where the growth rate :math:`\lambda>0` is known already."""
     system = model if isinstance(model, System) else system_of(model, 1)
     rate = 2.0 * growth
     net = float(system.number @ system.start)
@@ -108,15 +110,15 @@ def delay_average(
     observables: Iterable[str] | None = None,
     classes: int = 101,
 ) -> Solution:
-    """Second order averaged over the burst's delay: what the mean of many runs shows.
+    r"""Second order averaged over the burst's delay: what the mean of many runs shows.
 
     Parameters and units as for `meanfield.evolve`, which gives the modal run instead.
 
     Returns
     -------
     Solution
-        `provenance` holds "growth_rate" (lambda) and "delay_jitter", in the inverse unit of time
-        and the unit of time.
+        `provenance` holds "growth_rate" (:math:`\lambda`) and "delay_jitter", in the inverse unit
+        of time and the unit of time.
 
     Raises
     ------
@@ -179,7 +181,7 @@ def averaged(
     observables: Iterable[str] | None = None,
     classes: BatteryClasses | None = None,
 ) -> Solution:
-    """A modal run that is there already, averaged over the delay.
+    r"""A modal run that is there already, averaged over the delay.
 
     Parameters
     ----------
@@ -188,7 +190,7 @@ def averaged(
         later times than its last count as the last.
     times : array_like (T,)
     growth : float
-        lambda, from `growth_rate`.
+        :math:`\lambda`, from `growth_rate`.
     classes : BatteryClasses, optional
         Of the modal run; without them there is no ``ergotropy_local``.
     """

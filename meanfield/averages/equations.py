@@ -10,9 +10,9 @@ cumulants dropped (Henschel, Majer, Schmiedmayer and Ritsch 2010; Kirton and Kee
       &\quad + i\{g_k(1+z_k)/2+\textstyle\sum_l(N_l-\delta_{lk})g_lC_{lk}\} \\
    \dot C_{kl} &= [i(D_k-D_l)-\Gamma_k-\Gamma_l]C_{kl} - ig_kz_kA_l + ig_lz_lA_k^*
 
-With the resonator eliminated the second line from below is solved for A_k at
-:math:`\dot A_k=0`, n = nbar, to leading order in 1/kappa: A_k = (2i/kappa){...}. First order
-(Maxwell-Bloch):
+With the resonator eliminated the second line from below is solved for :math:`A_k` at
+:math:`\dot A_k=0`, :math:`n=\bar n`, to leading order in :math:`1/\kappa`:
+:math:`A_k=(2i/\kappa)\{\dots\}`. First order (Maxwell-Bloch):
 
 .. math::
    \dot\alpha &= -(iD_c+\kappa/2)\alpha - i\textstyle\sum_kN_kg_k\beta_k - i\eta(t) \\
@@ -86,7 +86,7 @@ def second_order_groups(system: System) -> list[Group]:
 
 
 def second_order_start(system: System) -> Array:
-    """No correlations: z at its start, n = nbar."""
+    r"""No correlations: z at its start, :math:`n=\bar n`."""
     M = system.number.size
     y = np.zeros(Z + 3 * M + M * (M + 1))
     y[PHOTONS] = system.nbar / system.total
@@ -211,9 +211,9 @@ def _pair_row_imag(
 
 
 def first_order_groups(system: System) -> list[Group]:
-    """Groups of the state [left, supplied, (unused), z, Re b, Im b, Re alpha, Im alpha].
+    r"""Groups of the state [left, supplied, (unused), z, Re b, Im b, Re alpha, Im alpha].
 
-    A field of one photon is alpha = 1/sqrt(N) in these units.
+    A field of one photon is :math:`\alpha=1/\sqrt N` in these units.
     """
     M, floor = system.number.size, 1e-4 / np.sqrt(system.total)
     a = Z + 3 * M
@@ -230,7 +230,7 @@ def first_order_start(system: System) -> Array:
 
 @njit(cache=True, error_model="numpy")
 def first_order(y: Array, drive: complex, p: Coefficients, out: Array) -> None:
-    """Write the derivative of the scaled mean fields into `out`; `drive` = eta/sqrt(N)."""
+    r"""The derivative of the scaled mean fields, into `out`; `drive` is :math:`\eta/\sqrt N`."""
     M = p.share.size
     z = y[Z : Z + M]
     b_real, b_imag = y[Z + M : Z + 2 * M], y[Z + 2 * M : Z + 3 * M]

@@ -4,11 +4,12 @@ r"""The first moments of a burst: equations linear in field and coherences, inve
    \dot\alpha &= -(iD_c+\kappa/2)\alpha - i\sum_kN_kg_k\beta_k \\
    \dot\beta_k &= -(iD_k+\Gamma_k)\beta_k + ig_kz_k\alpha
 
-The amplitude grows as exp(lambda t), where lambda is the root with the largest real part of
+The amplitude grows as :math:`e^{\lambda t}`, where :math:`\lambda` is the root with the largest
+real part of
 
 .. math:: \lambda + iD_c + \kappa/2 = \sum_k\frac{N_kg_k^2z_k}{\lambda+\Gamma_k+iD_k}
 
-(Haake, Haus, King, Schroeder and Glauber 1981). The threshold is lambda = 0.
+(Haake, Haus, King, Schroeder and Glauber 1981). The threshold is :math:`\lambda=0`.
 """
 
 import numpy as np
@@ -31,10 +32,10 @@ ROUNDING = 1e-12
 
 
 def growth_rate(model: Model | System) -> float:
-    """Growth rate Re lambda (rad/s) of field and coherence at the start; <= 0 without a burst.
+    r"""Growth rate :math:`\mathrm{Re}\,\lambda` (rad/s) at the start; :math:`\le0` without a burst.
 
-    Photon number and energy grow at twice this rate. A rate <= 0 is that of the slowest decay,
-    as far as finitely many classes have one.
+    Photon number and energy grow at twice this rate. A rate :math:`\le0` is that of the slowest
+    decay, as far as finitely many classes have one.
 
     Examples
     --------
@@ -63,8 +64,8 @@ def threshold_cooperativity(model: ResonatorBattery) -> float:
     .. math:: C = \sum_i\frac{2g_i^2N_iz_i}{\kappa}
               \int\rho_i(w)\frac{\Gamma_i}{\Gamma_i^2+w^2}dw,
 
-    summed over battery (z < 0) and charger (z > 0), with w counted from the resonator; exact for
-    lines symmetric about it.
+    summed over battery (:math:`z<0`) and charger (:math:`z>0`), with w counted from the resonator;
+    exact for lines symmetric about it.
 
     Examples
     --------
@@ -79,7 +80,7 @@ def threshold_cooperativity(model: ResonatorBattery) -> float:
 
 
 def mean_delay_shift(rate: float) -> float:
-    r"""Mean delay minus the modal delay, :math:`\gamma_E/2\lambda`, `rate` being lambda.
+    r"""Mean delay minus the modal delay, :math:`\gamma_E/2\lambda`, `rate` being :math:`\lambda`.
 
     >>> round(mean_delay_shift(0.5), 6)
     0.577216

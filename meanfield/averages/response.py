@@ -34,7 +34,7 @@ SEARCHED = 2001
 
 
 def transmission(model: ResonatorBattery, detuning_hz: ArrayLike) -> Amplitudes:
-    """Amplitude t at probe frequencies minus the resonator's (Hz); |t|^2 = 1 without spins.
+    """Amplitude t at probe frequencies minus the resonator's (Hz); :math:`|t|^2=1` without spins.
 
     Raises
     ------
@@ -57,10 +57,10 @@ def transmission(model: ResonatorBattery, detuning_hz: ArrayLike) -> Amplitudes:
 def field_response(model: ResonatorBattery, detuning_hz: ArrayLike) -> Amplitudes:
     r"""Field over the rate at which it is fed, s: what all scattering at ports is made of.
 
-    With :math:`\kappa_i` the part of kappa that port i causes (rad/s), this times
+    With :math:`\kappa_i` the part of :math:`\kappa` that port i causes (rad/s), this times
     :math:`\sqrt{\kappa_i\kappa_j}` is the transmission :math:`S_{ij}`, and times
     :math:`\kappa_i`, less 1, the reflection :math:`S_{ii}` (Collett and Gardiner 1984), for
-    amplitudes that turn as exp(-i omega t); a network analyser's are their conjugates.
+    amplitudes that turn as :math:`e^{-i\omega t}`; a network analyser's are their conjugates.
 
     Examples
     --------
@@ -87,13 +87,13 @@ def field_response(model: ResonatorBattery, detuning_hz: ArrayLike) -> Amplitude
 
 @dataclass(frozen=True)
 class Peak:
-    """A maximum of |t|^2.
+    """A maximum of :math:`|t|^2`.
 
     Attributes
     ----------
     detuning_hz, fwhm_hz, height : float
-        Place from the resonator's frequency, full width at half maximum, |t|^2. The width is nan
-        where the transmission does not fall to half on both sides before the next peak.
+        Place from the resonator's frequency, full width at half maximum, :math:`|t|^2`. The width
+        is nan where the transmission does not fall to half on both sides before the next peak.
     """
 
     detuning_hz: float
@@ -102,7 +102,7 @@ class Peak:
 
 
 def transmission_peaks(model: ResonatorBattery, span_hz: float | None = None) -> tuple[Peak, ...]:
-    """The peaks of |t|^2 (polaritons, dark modes), by ascending frequency.
+    """The peaks of :math:`|t|^2` (polaritons, dark modes), by ascending frequency.
 
     Parameters
     ----------
@@ -136,10 +136,10 @@ def transmission_peaks(model: ResonatorBattery, span_hz: float | None = None) ->
 
 
 def photon_amplitude(model: ResonatorBattery, times: ArrayLike, classes: int = 301) -> Amplitudes:
-    """Amplitude of one photon that is in the resonator at t = 0, all spins at rest.
+    r"""Amplitude of one photon that is in the resonator at t = 0, all spins at rest.
 
     Its square is the probability to find it there. With K classes a line revives at about
-    K/FWHM; before that the classes' error falls like K^-4.
+    :math:`K/\mathrm{FWHM}`; before that the classes' error falls like :math:`K^{-4}`.
 
     Examples
     --------

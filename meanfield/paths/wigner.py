@@ -62,7 +62,7 @@ def sample(
     records: Records = None,
     classes: int = 31,
 ) -> Solution:
-    """Single runs `first` to `first + runs - 1` of the study fixed by model, times and seed.
+    r"""Single runs `first` to `first + runs - 1` of the study fixed by model, times and seed.
 
     Every class of spins is a classical vector that starts with its quantum spread and moves in the
     field's vacuum and thermal noise (Polkovnikov 2010). Averages hold to order 1/N; the spread of
@@ -73,7 +73,8 @@ def sample(
     model : CollectiveBattery, ResonatorBattery or System
         A `System` has its classes already, which are then not checked.
     times : array_like (T,)
-        Strictly increasing, >= 0; seconds for a `ResonatorBattery`, else 1/gamma's unit.
+        Strictly increasing, :math:`\ge0`; seconds for a `ResonatorBattery`, else :math:`1/\gamma`'s
+        unit.
     runs, seed, first : int
         Run i draws from a stream fixed by (seed, i) alone: ranges may be sampled apart, in any
         order, and merged, with the same bits.
@@ -92,7 +93,7 @@ def sample(
     Solution
         With standard errors. `distributions`: ``battery_energy`` and ``populations`` (of
         equally spaced energies, at most 201) at every time, ``burst_time`` (inversion of all
-        spins first <= 0; 0 where it starts so), ``peak_emission_time`` where asked for.
+        spins first :math:`\le0`; 0 where it starts so), ``peak_emission_time`` where asked for.
         Merging disjoint ranges gives the same bits as one call.
 
     Raises
@@ -149,13 +150,13 @@ def sample(
 
 @dataclass(frozen=True, eq=False)
 class Control:
-    """A plan whose step and classes were checked.
+    r"""A plan whose step and classes were checked.
 
     Attributes
     ----------
     error : float
-        By how much halving the step changes the mean energies of some runs, in hbar omega, or, with
-        a drive, their photon number as a share of its largest.
+        By how much halving the step changes the mean energies of some runs, in :math:`\hbar\omega`,
+        or, with a drive, their photon number as a share of its largest.
     class_error : ClassError or None
         What halving the number of classes changes in the moment equations, whose finite classes
         rephase in the same way; None where there is nothing to divide.

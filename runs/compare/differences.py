@@ -59,7 +59,7 @@ class Overlaid:
 
 
 def time_factor(series: Series, scaled: bool) -> float:
-    """What its times are multiplied by: N gamma, or 1."""
+    r"""What its times are multiplied by: :math:`N\gamma`, or 1."""
     return series.facts.rate if scaled else 1.0
 
 
@@ -77,10 +77,10 @@ def unit_of(observable: str, scaled: bool) -> str:
 
 
 def curve_of(series: Series, observable: str, scaled: bool) -> Curve:
-    """One observable of a series, in order of time.
+    r"""One observable of a series, in order of time.
 
     The standard error of a sampled mean is at least what would be missed: n runs without an event
-    say that it happens to less than sqrt(2)/n of them (Agresti and Coull 1998, as in
+    say that it happens to less than :math:`\sqrt2/n` of them (Agresti and Coull 1998, as in
     `runs.precision`), and an event may be as large as the curve ever is.
     """
     rows = series.table[series.table["observable"] == observable].sort_values("time")

@@ -36,17 +36,17 @@ class Source:
 
 @dataclass(frozen=True)
 class Facts:
-    """What decides whether two models are comparable, and how their times scale.
+    r"""What decides whether two models are comparable, and how their times scale.
 
     Attributes
     ----------
     spins : int
-        N = N_B + N_C.
+        :math:`N=N_B+N_C`.
     ratio : float
-        R = N_C/N_B; infinite without a battery.
+        :math:`R=N_C/N_B`; infinite without a battery.
     nbar : float
     rate : float
-        N gamma, with gamma = 4 g^2/kappa at a resonator.
+        :math:`N\gamma`, with :math:`\gamma=4g^2/\kappa` at a resonator.
     n_battery : int
     """
 

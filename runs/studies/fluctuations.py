@@ -68,7 +68,7 @@ def spread(values: Array, of: Callable[[Array], Any] = np.std) -> Spread:
 
 
 def exponent(sizes: Array, spreads: list[Spread]) -> tuple[float, float]:
-    """a in value ~ size^a by least squares in logarithms, with its jackknife error."""
+    r"""a in value ~ :math:`\text{size}^a` by least squares in logarithms; its jackknife error."""
     logs = np.log(sizes)
     whole = _slope(logs, np.array([one.value for one in spreads]))
     copies = _slope(logs, np.array([one.left_out for one in spreads]))
@@ -116,12 +116,13 @@ def charging_table(folder: Path) -> tuple[pd.DataFrame, dict[str, list[Spread]]]
 
 
 def charging_line(model: Model, rows: pd.DataFrame) -> tuple[dict[str, str], dict[str, Spread]]:
-    """Scatter in the end, delay of the burst and time to half charge: sampled beside closed forms.
+    r"""Scatter in the end, delay of the burst and time to half charge: sampled beside closed forms.
 
-    The closed forms, at T = 0: the variances over the dark states |J,-J>; and for the delay, where
-    N_C is well above N_B, Gumbel's distribution with the rate L = (N_C - N_B) gamma, of mean
-    [ln(L^2/(gamma^2 N_C)) + 0.577]/L and standard deviation pi/(sqrt(6) L): exponential growth from
-    the noise of one quantum (Gross and Haroche 1982).
+    The closed forms, at :math:`T=0`: the variances over the dark states :math:`|J,-J\rangle`; and
+    for the delay, where :math:`N_C` is well above :math:`N_B`, Gumbel's distribution with the rate
+    :math:`L=(N_C-N_B)\gamma`, of mean :math:`[\ln(L^2/(\gamma^2N_C))+0.577]/L` and standard
+    deviation :math:`\pi/(\sqrt6\,L)`: exponential growth from the noise of one quantum (Gross and
+    Haroche 1982).
     """
     excess = model.n_charger - model.n_battery
     work = dark_states(model.n_battery, model.n_charger).ergotropy
@@ -161,7 +162,7 @@ def gumbel_mean(model: Model) -> float:
 
 
 def exponent_table(folder: Path, spreads: dict[str, list[Spread]]) -> pd.DataFrame:
-    """Powers of N_B from `FITTED_FROM` spins on: sampled, and of the closed forms."""
+    """Powers of :math:`N_B` from `FITTED_FROM` spins on: sampled, and of the closed forms."""
     models = _models(folder)
     sizes = np.array([float(model.n_battery) for model in models])
     large = np.flatnonzero(sizes >= FITTED_FROM)
