@@ -1,14 +1,14 @@
 r"""Exact photon counting, without single runs: who has emitted how many photons by when.
 
 The populations of the ladders alone decide it. They are a birth and death chain on each J, whose
-generator Q = L + E + A has the losses L, the emissions E (M to M - 1) and the absorptions A.
-Counting emissions with :math:`e^{s}` tilts it, :math:`Q_s = L + e^{s}E + A` (full counting
+generator :math:`Q=L+E+A` has the losses L, the emissions E (M to :math:`M-1`) and the absorptions
+A. Counting emissions with :math:`e^{s}` tilts it, :math:`Q_s = L + e^{s}E + A` (full counting
 statistics: Levitov and Lesovik 1993; Garrahan and Lesanovsky 2010); its derivatives at s = 0 are
 
 .. math:: \dot p=Qp,\quad \dot q=Qq+Ep,\quad \dot r=Qr+2Eq+Ep,
 
 with q and r the mean and mean square of the photon number, resolved by (J, M). At T = 0 the photon
-number is M_0 - M and p says everything.
+number is :math:`M_0-M` and p says everything.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ LEAST_PROBABILITY = 1e-20
 
 @dataclass(frozen=True, eq=False)
 class LadderPopulations:
-    """Populations of |J,M> at the output times, (T, rows, K); rows are M from the top down."""
+    r"""Populations of :math:`|J,M\rangle` at the output times, (T, rows, K); M from the top."""
 
     basis: CoupledBasis
     M: Array
@@ -206,8 +206,8 @@ def second_order_coherence(battery: Experiment, time: float, delays: Array) -> A
               {\langle J^+J^-\rangle(t)\,\langle J^+J^-\rangle(t+\tau)}
 
     by the regression theorem (Lax 1963): the populations after an emission at t, propagated on. A
-    late `time` gives the steady state's. Delays are >= 0 and increasing; NaN once the emission is
-    over.
+    late `time` gives the steady state's. Delays are :math:`\ge0` and increasing; NaN once the
+    emission is over.
 
     Examples
     --------

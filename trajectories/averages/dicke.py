@@ -41,13 +41,13 @@ OVERFLOW = 1e-8
 def evolve_dicke(
     battery: Model, times: ArrayLike, observables: Iterable[str] | None = None
 ) -> Solution:
-    """Averages of a closed Dicke battery, or of spins in parallel.
+    r"""Averages of a closed Dicke battery, or of spins in parallel.
 
     Parameters
     ----------
     battery : DickeBattery, or an Experiment in `ClosedModes`
     times : array_like (T,)
-        Strictly increasing, >= 0, in 1/omega; at most 1e4.
+        Strictly increasing, :math:`\ge0`, in :math:`1/\omega`; at most :math:`10^4`.
     observables : iterable of str, optional
         Of ``battery_energy``, ``power`` (both per spin), ``photons`` (in all resonators),
         ``ergotropy`` (of a group's ladder, per spin), ``ergotropy_local``,

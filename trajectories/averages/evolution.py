@@ -100,13 +100,13 @@ def evolve(
     Energies and photon numbers of up to 1e16 spins, for R away from 1, come from the adjoint
     equation (`trajectories.averages.heisenberg`); `provenance` says which solver was used.
     Otherwise solves :math:`\dot\rho=\gamma(\bar n+1)D[J^-]\rho+\gamma\bar nD[J^+]\rho` (Quach and
-    Munro 2020, Eq. (2); D the standard dissipator) in the coupled basis |J,M>, where it is a set of
-    independent tridiagonal chains in M, one for each pair of ladders (J, J').
+    Munro 2020, Eq. (2); D the standard dissipator) in the coupled basis :math:`|J,M\rangle`, where
+    it is a set of independent tridiagonal chains in M, one for each pair of ladders (J, J').
 
     A battery that leaves the paper's model (`CollectiveBattery.beyond_collective`: noise of single
     spins, a detuning, other starts, a protocol) is solved over the irreps of its ensembles, see
     `trajectories.averages.protocols`. `ergotropy` is then that of unitaries within each irrep of
-    the battery, `ergotropy_total` that of all of its 2^N_B-dimensional space.
+    the battery, `ergotropy_total` that of all of its :math:`2^{N_B}`-dimensional space.
 
     Parameters
     ----------
@@ -114,12 +114,13 @@ def evolve(
         With a resonator see `trajectories.averages.cavity_averages`, in closed modes
         `trajectories.averages.dicke`.
     times : array_like (T,)
-        Strictly increasing, >= 0, in units of 1/gamma's unit; with a resonator in s.
+        Strictly increasing, :math:`\ge0`, in units of :math:`1/\gamma`'s unit; with a resonator in
+        s.
     observables : iterable of str, optional
         Names from `nvmodel.OBSERVABLES`. Default: energies, photons, ergotropies (these without
         where populations would take minutes). Log-negativity, variances and photon counting on
         request; what single runs know beyond the average (the daemonic ergotropy, variances over
-        runs) is exact at nbar = 0 with every photon recorded, and refused otherwise.
+        runs) is exact at :math:`\bar n=0` with every photon recorded, and refused otherwise.
 
     Returns
     -------

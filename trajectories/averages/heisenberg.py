@@ -1,22 +1,25 @@
 r"""Exact mean energies and photon numbers for 2 to 1e16 spins.
 
-In the Heisenberg picture an operator evolves and the start stays. J_B^z has only the elements
+In the Heisenberg picture an operator evolves and the start stays. :math:`J_B^z` has only these:
 
 .. math:: \langle JM|J_B^z|JM\rangle = M g_J,\qquad
           \langle J{-}1,M|J_B^z|JM\rangle = f_J\sqrt{J^2-M^2},
 
 and the collective dissipator keeps J and the band structure (Quach and Munro 2020, Eq. (2)). So
-each ladder J has one chain for the diagonal part and one for the part between J and J - 1, and of
-each only the value at the start M_0 = (N_C - N_B)/2 is wanted. With n = J - M, m = J + M, L = 2J:
+each ladder J has one chain for the diagonal part and one for the part between J and :math:`J-1`,
+and of each only the value at the start :math:`M_0=(N_C-N_B)/2` is wanted. With :math:`n=J-M`,
+:math:`m=J+M`, :math:`L=2J`:
 
-* functions of M:  d(n) = (nbar+1) m (n+1),  u(n) = nbar n (m+1),  no potential. Two functions do:
-  m and m (n + 1) = <J^+ J^->, since d<M>/dt = -<J^+ J^-> - 2 nbar <M>;
-* J, J-1 parts divided by f_J sqrt(J^2 - M^2):  d(n) = (nbar+1) (m-1)(n+1),
-  u(n) = nbar (n-1)(m+1),  v(n) = M - (2 nbar + 1), started with 1, and with v for the power.
+* functions of M: :math:`d(n)=(\bar n+1)\,m(n+1)`, :math:`u(n)=\bar n\,n(m+1)`, no potential. Two
+  functions do: m and :math:`m(n+1)=\langle J^+J^-\rangle`, since
+  :math:`d\langle M\rangle/dt=-\langle J^+J^-\rangle-2\bar n\langle M\rangle`;
+* J, :math:`J-1` parts divided by :math:`f_J\sqrt{J^2-M^2}`: :math:`d(n)=(\bar n+1)(m-1)(n+1)`,
+  :math:`u(n)=\bar n(n-1)(m+1)`, :math:`v(n)=M-(2\bar n+1)`, started with 1, and with v for the
+  power.
 
-The rung n of the start is k for J = J_min + k if the charger is the larger ensemble, and counts
-from the bottom otherwise. Neighbouring ladders evolve alike on the same rung, so only as many are
-evolved as an interpolation in k needs: all for small systems, two at 1e16 spins.
+The rung n of the start is k for :math:`J=J_{min}+k` if the charger is the larger ensemble, and
+counts from the bottom otherwise. Neighbouring ladders evolve alike on the same rung, so only as
+many are evolved as an interpolation in k needs: all for small systems, two at 1e16 spins.
 """
 
 from dataclasses import dataclass
@@ -50,22 +53,24 @@ MOST_CHAINS = 3000
 
 @dataclass(frozen=True, eq=False)
 class Averages:
-    """Exact averages over time.
+    r"""Exact averages over time.
 
     Attributes
     ----------
     times : ndarray (T,)
     battery_energy, charger_energy : ndarray (T,)
-        Per spin, in hbar omega.
+        Per spin, in :math:`\hbar\omega`.
     power : ndarray (T,)
-        d battery_energy / dt, in hbar omega per unit of time.
+        d battery_energy / dt, in :math:`\hbar\omega` per unit of time.
     emission_rate, absorption_rate : ndarray (T,)
-        gamma (nbar+1) <J^+J^-> and gamma nbar <J^-J^+>, photons per unit of time.
+        :math:`\gamma(\bar n+1)\langle J^+J^-\rangle` and :math:`\gamma\bar n\langle J^-J^+\rangle`,
+        photons per unit of time.
     emitted_photons, absorbed_photons : ndarray (T,)
         Since the start.
     error_estimate : float
-        Estimated largest error of the two energies. That of the power is gamma N times as large,
-        that of the photons' numbers N, that of their rates gamma N^2, each at most, N = N_B + N_C.
+        Estimated largest error of the two energies. That of the power is :math:`\gamma N` times as
+        large, that of the photons' numbers N, that of their rates :math:`\gamma N^2`, each at most,
+        :math:`N=N_B+N_C`.
     ladders, chains : int
         Ladders J that carry the start, and chains evolved for them.
     """
@@ -84,17 +89,17 @@ class Averages:
 
 
 def heisenberg_averages(battery: Experiment, times: ArrayLike) -> Averages:
-    """Exact energies, power and photon numbers, at any size with R away from 1.
+    r"""Exact energies, power and photon numbers, at any size with R away from 1.
 
     Cost grows like log N from 1e5 spins on. Near R = 1 the number of ladders that matter grows;
-    at R = 1 it is 10 sqrt(N).
+    at :math:`R=1` it is :math:`10\sqrt N`.
 
     Parameters
     ----------
     battery : Experiment
         With `battery_start` "down".
     times : array_like (T,)
-        In the inverse unit of gamma, >= 0, increasing.
+        In the inverse unit of :math:`\gamma`, :math:`\ge0`, increasing.
 
     Raises
     ------
@@ -230,9 +235,9 @@ def _coherence_family(battery: Experiment, basis: CoupledBasis) -> LadderFamily:
 
 
 def coherence_chain(grid: Grid, nbar: float) -> Chain:
-    """Functions 1 and M - (2 nbar + 1) of the rung, on the chain between J and J - 1.
+    r"""Functions 1 and :math:`M-(2\bar n+1)` of the rung, on the chain between J and :math:`J-1`.
 
-    That chain has the rungs 1 ... L - 1. The ends stay on the grid, coupled to nothing.
+    That chain has the rungs :math:`1,\dots,L-1`. The ends stay on the grid, coupled to nothing.
     """
     n, m, scale = grid.n, grid.m, max(grid.L, 1.0)
     inside = (n > 0.0) & (m > 0.0)

@@ -1,8 +1,8 @@
 r"""Where charging ends: closed-form steady states at any temperature and any size.
 
-Each ladder J keeps its weight p_J for ever and ends in equilibrium with the reservoir, at T = 0 in
-the dark state |J,-J>. No linear system is solved: the steady state is not unique, and the dark
-states make it depend on the start.
+Each ladder J keeps its weight :math:`p_J` for ever and ends in equilibrium with the reservoir, at
+:math:`T=0` in the dark state :math:`|J,-J\rangle`. No linear system is solved: the steady state is
+not unique, and the dark states make it depend on the start.
 """
 
 import math
@@ -78,23 +78,24 @@ MOST_EXPONENT = 750.0  # ln(1 + 1/nbar) of the least nbar that a double holds
 def steady_state(battery: Model, observables: Iterable[str] | None = None) -> Solution:
     r"""The state that charging ends in, as a `Solution` with the one time infinity.
 
-    Per ladder J = |N_C - N_B|/2 + k, with n the smaller and N the larger number of spins and
-    D = N - n, the dark state |J,-J> holds
+    Per ladder :math:`J=|N_C-N_B|/2+k`, with n the smaller and N the larger number of spins and
+    :math:`D=N-n`, the dark state :math:`|J,-J\rangle` holds
 
     .. math:: &\frac{(n-k)(D+k+1)}{D+2k+2}\ \text{(smaller ensemble)}, \\
               &\frac{(n-k)(k+1)}{D+2k+2}\ \text{(larger ensemble)}
 
-    excitations: sums of positive terms, exact to rounding at any N. At T > 0 the ladder's mean
-    excitation above the bottom, :math:`\bar n-(2J+1)/[((\bar n+1)/\bar n)^{2J+1}-1]`, is shared by
-    :math:`\langle J_B^z\rangle = g_J\langle M\rangle`.
+    excitations: sums of positive terms, exact to rounding at any N. At :math:`T>0` the ladder's
+    mean excitation above the bottom, :math:`\bar n-(2J+1)/[((\bar n+1)/\bar n)^{2J+1}-1]`, is
+    shared by :math:`\langle J_B^z\rangle = g_J\langle M\rangle`.
 
     Parameters
     ----------
     battery : CollectiveBattery, ResonatorBattery or Experiment
-        At a resonator that loses photons each ladder ends as in a reservoir with the same nbar,
-        whatever kappa is: :math:`e^{-b(M+n)}`, b = ln(1 + 1/nbar), commutes with H and is in
-        equilibrium with the losses. Up to 1e16 spins for R >= 1.1 (or <= 1/1.1), 1e6 for any R;
-        beyond, as long as the ladders needed stay below 2e7.
+        At a resonator that loses photons each ladder ends as in a reservoir with the same
+        :math:`\bar n`, whatever :math:`\kappa` is: :math:`e^{-b(M+n)}`, :math:`b=\ln(1+1/\bar n)`,
+        commutes with H and is in equilibrium with the losses. Up to :math:`10^{16}` spins for
+        :math:`R\ge1.1` (or :math:`\le1/1.1`), :math:`10^6` for any R; beyond, as long as the
+        ladders needed stay below 2e7.
     observables : iterable of str, optional
         Default: energies, capacity, open work, local ergotropy; the other ergotropies where
         populations fit. On request ``log_negativity``, the light still emitted, and how single
@@ -103,7 +104,7 @@ def steady_state(battery: Model, observables: Iterable[str] | None = None) -> So
     Returns
     -------
     Solution
-        `distributions` holds ``dark_state``, the weights p_J over J, and ``populations``.
+        `distributions` holds ``dark_state``, the weights :math:`p_J` over J, and ``populations``.
 
     Examples
     --------

@@ -8,8 +8,8 @@ probability eta therefore holds the mixture
           w_n=\sum_J\pi_J(n)\Big/\sum_{J,n'}\pi_J(n'),
 
 where :math:`\pi_J(n)` is the joint weight of his record, the ladder J and n emitted photons. With
-:math:`\lambda_J(n)=a_J(M_0-n)^2` and time in 1/gamma, starting from :math:`\pi_J(0)=p_J`, between
-recorded photons
+:math:`\lambda_J(n)=a_J(M_0-n)^2` and time in :math:`1/\gamma`, starting from :math:`\pi_J(0)=p_J`,
+between recorded photons
 
 .. math:: \dot\pi_J(n)=-\lambda_J(n)\pi_J(n)+(1-\eta)\lambda_J(n{-}1)\pi_J(n{-}1),
 
@@ -67,16 +67,17 @@ LEAST_WEIGHT = 1e-25
 
 
 class DetectedStates(NamedTuple):
-    """Tables over the number of emitted photons, (photons + 1, T) unless said otherwise.
+    r"""Tables over the number of emitted photons, (photons + 1, T) unless said otherwise.
 
     Attributes
     ----------
     rate : ndarray (K, photons + 1)
-        lambda_J(n).
+        :math:`\lambda_J(n)`.
     weight : ndarray (K,)
-        p_J.
+        :math:`p_J`.
     z, z_rate, emission, variance, pairs : ndarray
-        Mean and rate of J_B^z, <J^+ J^->, quantum variance of H_B/N_B, <J^+ J^+ J^- J^->.
+        Mean and rate of :math:`J_B^z`, :math:`\langle J^+J^-\rangle`, quantum variance of
+        :math:`H_B/N_B`, :math:`\langle J^+J^+J^-J^-\rangle`.
     populations : ndarray (photons + 1, T, N_B + 1)
         Of the battery; empty unless asked for.
     """

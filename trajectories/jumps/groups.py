@@ -1,8 +1,8 @@
 r"""Runs of more jumps than can be made one by one: the jumps far from both ends, in groups.
 
-On a ladder of 10^16 rungs the rates hardly change from one jump to the next, but near its ends and
-near the moments that are asked for. There every jump is drawn as always. In between g jumps are
-drawn at once, g at most a share s of the distance to the nearer end:
+On a ladder of :math:`10^{16}` rungs the rates hardly change from one jump to the next, but near its
+ends and near the moments that are asked for. There every jump is drawn as always. In between g
+jumps are drawn at once, g at most a share s of the distance to the nearer end:
 
 - how many of them go up is binomial, with the probability at the middle of the group;
 - their time is a sum of exponential waits with rates :math:`r(h)`, h the height, along the way from
@@ -15,10 +15,11 @@ drawn at once, g at most a share s of the distance to the nearer end:
   of the way itself, a bridge between both ends, :math:`(d\ln r/dh)^2r^{-2}\,g^3p(1-p)/3`.
 
 At equal rates, where nothing is approximated, the time is that gamma number. Otherwise the
-cumulants beyond the third are wrong, by a part s^2/4 of 6/g and less, and at nbar > 0 the mean by
-s/(6 h): some 1e-5 of the group's time. Groups end before an output time, and before the total J^z
-reaches 0, by more than twelve standard deviations, so that nothing is interpolated. The error does
-not depend on the number of spins; halving s lowers it.
+cumulants beyond the third are wrong, by a part :math:`s^2/4` of 6/g and less, and at
+:math:`\bar n>0` the mean by :math:`s/(6h)`: some :math:`10^{-5}` of the group's time. Groups end
+before an output time, and before the total :math:`J^z` reaches 0, by more than twelve standard
+deviations, so that nothing is interpolated. The error does not depend on the number of spins;
+halving s lowers it.
 
 Beyond some 1e14 spins a wait in the burst is less than the clock can hold beside the time since the
 start. Then the last few hundred jumps before an output time are taken to be as many as fit on

@@ -1,4 +1,4 @@
-r"""Jumps of single spins, on a state with sharp j_B, j_C and M.
+r"""Jumps of single spins, on a state with sharp :math:`j_B`, :math:`j_C` and M.
 
 For spins in one irrep j, :math:`\sum_n s_q^{(n)}\rho s_q^{(n)\dagger}` (q: :math:`\sigma^z/2`,
 :math:`\sigma^+`, :math:`\sigma^-`) is three jumps :math:`K=\sqrt{c}\,T`, one each to j, j - 1 and
@@ -14,10 +14,11 @@ to                    c                                    :math:`t_z`
 ===================== ==================================== ===========================
 
 In the same order :math:`t_-` is :math:`\sqrt{(j+m)(j-m+1)}`, :math:`-\sqrt{(j+m)(j+m-1)}` and
-:math:`\sqrt{(j-m+1)(j-m+2)}`, and :math:`t_+` as :math:`t_-` with m -> -m and the signs of the
-last two turned. In the coupled basis |j_B j_C; J,M> each is tridiagonal in J: the same t at (J, M),
-by the Wigner-Eckart theorem, times a reduced element f(J -> J') of j_B and j_C. All of it is
-products of square roots of whole numbers, which come from one table.
+:math:`\sqrt{(j-m+1)(j-m+2)}`, and :math:`t_+` as :math:`t_-` with :math:`m\to-m` and the signs of
+the last two turned. In the coupled basis :math:`|j_Bj_C;J,M\rangle` each is tridiagonal in J: the
+same t at (J, M), by the Wigner-Eckart theorem, times a reduced element :math:`f(J\to J')` of
+:math:`j_B` and :math:`j_C`. All of it is products of square roots of whole numbers, which come from
+one table.
 """
 
 from typing import Any, NamedTuple
@@ -46,16 +47,16 @@ INNER_WITH_ARRAYS = {**INNER, "_nrt": True}
 
 
 class Roots(NamedTuple):
-    """Tables of square roots for N spins in all; J = i + `half`/2 has the index i.
+    r"""Tables of square roots for N spins in all; J = i + `half`/2 has the index i.
 
     Attributes
     ----------
     up, back : ndarray
-        sqrt(n) by n + 8, zero for n < 0; and the same backwards.
+        :math:`\sqrt n` by n + 8, zero for :math:`n<0`; and the same backwards.
     level : ndarray
-        1/(2J(J+1)) by i + 8; 0 at J = 0.
+        :math:`1/(2J(J+1))` by i + 8; 0 at :math:`J=0`.
     step : ndarray
-        1/(2J sqrt((2J-1)(2J+1))) by i + 8; 0 below J = 1.
+        :math:`1/(2J\sqrt{(2J-1)(2J+1)})` by i + 8; 0 below J = 1.
     half : int
         N mod 2.
     """
@@ -68,19 +69,20 @@ class Roots(NamedTuple):
 
 
 class State(NamedTuple):
-    """The state between two jumps, and room to make the next one.
+    r"""The state between two jumps, and room to make the next one.
 
     Attributes
     ----------
     at : ndarray of int64 (5,)
-        2 j_B, 2 j_C, 2 M, the index of the lowest J that is kept, and how many are.
+        :math:`2j_B`, :math:`2j_C`, :math:`2M`, the index of the lowest J that is kept, and how many
+        are.
     c : ndarray (room,)
-        Amplitudes of |j_B j_C; J,M> from `EDGE` on, zeros around them.
+        Amplitudes of :math:`|j_Bj_C;J,M\rangle` from `EDGE` on, zeros around them.
     scratch : ndarray (6, room)
     found : ndarray (3, room)
         What the three channels make of the state, in the order of `CHANNELS`.
     real : ndarray (2, room)
-        Room for J_B^z.
+        Room for :math:`J_B^z`.
     """
 
     at: Integers
@@ -122,19 +124,19 @@ def empty_state(n_battery: int, n_charger: int, detuned: bool) -> State:
 
 @njit(inline="always")
 def weight(x: Any) -> Any:
-    """|x|^2."""
+    """:math:`|x|^2`."""
     return x.real * x.real + x.imag * x.imag
 
 
 @njit(inline="always")
 def rising(table: Any, first: Any, count: Any) -> Any:
-    """sqrt(first), sqrt(first + 1), ..."""
+    r""":math:`\sqrt{\text{first}},\sqrt{\text{first}+1},\dots`"""
     return table.up[_PAD + first : _PAD + first + count]
 
 
 @njit(inline="always")
 def falling(table: Any, first: Any, count: Any) -> Any:
-    """sqrt(first), sqrt(first - 1), ..."""
+    r""":math:`\sqrt{\text{first}},\sqrt{\text{first}-1},\dots`"""
     start = table.back.size - 1 - _PAD - first
     return table.back[start : start + count]
 
@@ -271,10 +273,10 @@ def settle(state: State, low: int, size: int, unsettled: Amplitudes, norm: float
 def local_jump(
     state: State, which: int, q: int, spins: int, rate: float, u: float, table: Roots
 ) -> bool:
-    """Let one spin of an ensemble jump: its channel is drawn with u, the state replaced.
+    r"""Let one spin of an ensemble jump: its channel is drawn with u, the state replaced.
 
-    `rate` is the sum over channels, sum K^+ K = N/4, N/2 + m or N/2 - m. False, and nothing done,
-    where no channel is open.
+    `rate` is the sum over channels, :math:`\sum K^\dagger K=N/4`, :math:`N/2+m` or :math:`N/2-m`.
+    False, and nothing done, where no channel is open.
     """
     at = state.at
     ladder_factors(state, q, table)
@@ -313,7 +315,7 @@ def ensemble_jump(state: State, which: int, q: int, table: Roots) -> bool:
 
 @njit(**KERNEL)
 def collective_jump(state: State, q: int, table: Roots) -> bool:
-    """Let J^- or J^+ act: diagonal in J."""
+    """Let :math:`J^-` or :math:`J^+` act: diagonal in J."""
     at, x = state.at, state.scratch
     ladder_factors(state, q, table)
     norm = 0.0
@@ -328,7 +330,7 @@ def collective_jump(state: State, q: int, table: Roots) -> bool:
 
 @njit(**KERNEL)
 def battery_z(at: Integers, table: Roots, low: int, diagonal: Array, across: Array) -> None:
-    """J_B^z over J: `diagonal` from index `low` on, `across` (one longer) couples J - 1 and J."""
+    """:math:`J_B^z` over J: `diagonal` from index `low` on, `across` (one longer) J - 1 to J."""
     n, two_j = diagonal.size, 2 * low + table.half
     a, b, M = at[TWO_JB], at[TWO_JC], 0.5 * at[TWO_M]
     own = 0.25 * (a * (a + 2) - b * (b + 2))
@@ -349,7 +351,7 @@ def battery_z(at: Integers, table: Roots, low: int, diagonal: Array, across: Arr
 
 @njit(**KERNEL)
 def ladder_range(at: Integers, table: Roots) -> tuple[int, int]:
-    """Index of the lowest J that j_B, j_C and M allow, and how many J there are."""
+    """Index of the lowest J that :math:`j_B`, :math:`j_C` and M allow, and how many J there are."""
     a, b = at[TWO_JB], at[TWO_JC]
     lowest = max(abs(a - b), abs(at[TWO_M]))
     return (lowest - table.half) // 2, (a + b - lowest) // 2 + 1

@@ -347,7 +347,7 @@ def _pulse(
 
 @njit(**INNER_WITH_ARRAYS)
 def set_product(state: State, two_jb: int, two_jc: int, m_b: float, m_c: float, t: Roots) -> None:
-    """Make |j_B, m_B>|j_C, m_C> the state."""
+    r"""Make :math:`|j_B,m_B\rangle|j_C,m_C\rangle` the state."""
     at = state.at
     at[TWO_JB], at[TWO_JC], at[TWO_M] = two_jb, two_jc, round(2.0 * (m_b + m_c))
     low, n = ladder_range(at, t)
@@ -364,7 +364,7 @@ def set_product(state: State, two_jb: int, two_jc: int, m_b: float, m_c: float, 
 
 @njit(**INNER_WITH_ARRAYS)
 def battery_populations(state: State, t: Roots, p: Array) -> float:
-    """p[r] = probability of m_B = lowest + r; returns the lowest m_B that j_B, j_C and M allow."""
+    """p[r] = probability of lowest + r; returns the lowest :math:`m_B` of :math:`j_B, j_C, M`."""
     at, c = state.at, state.c
     low, n = ladder_range(at, t)
     lowest = max(-0.5 * at[TWO_JB], 0.5 * (at[TWO_M] - at[TWO_JC]))
@@ -385,7 +385,7 @@ def battery_populations(state: State, t: Roots, p: Array) -> float:
 def draw_irrep(log_ways: Array, two_m: int, u: float) -> int:
     r"""2j of spins of which each is up or down, m being known.
 
-    Irreps j' >= j hold :math:`\binom{N}{N/2-j}` of the :math:`\binom{N}{N/2-m}` states, as
+    Irreps :math:`j'\ge j` hold :math:`\binom{N}{N/2-j}` of the :math:`\binom{N}{N/2-m}` states, as
     :math:`d_j=\binom{N}{N/2-j}-\binom{N}{N/2-j-1}` (Arecchi et al., Phys. Rev. A 6, 2211 (1972)).
 
     Parameters
@@ -409,7 +409,7 @@ def draw_irrep(log_ways: Array, two_m: int, u: float) -> int:
 def draw_start(
     state: State, cumulative: Any, log_ways: Any, two_j: Any, u: Array, t: Roots
 ) -> None:
-    """Draw (j_B, m_B) and (j_C, m_C) with four random numbers.
+    """Draw :math:`(j_B,m_B)` and :math:`(j_C,m_C)` with four random numbers.
 
     `cumulative` (a pair) over the numbers of excitations; `two_j` -1 where j is to be drawn.
     """
@@ -424,9 +424,10 @@ def draw_start(
 
 @njit(**INNER_WITH_ARRAYS)
 def dephase_fully(state: State, both: Any, log_ways: Any, u: Array, room: Array, t: Roots) -> None:
-    """Leave every spin of battery, charger or both up or down: m_B is found, j drawn anew.
+    """Leave every spin of battery, charger or both up or down: :math:`m_B` is found, j drawn anew.
 
-    The end of infinitely many dephasing jumps: the three random numbers decide m_B, j_B and j_C.
+    The end of infinitely many dephasing jumps: the three random numbers decide :math:`m_B`,
+    :math:`j_B` and :math:`j_C`.
     """
     at = state.at
     lowest = battery_populations(state, t, room)

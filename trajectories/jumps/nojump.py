@@ -1,6 +1,7 @@
 r"""Between jumps: how long until the next one, and what the state becomes meanwhile.
 
-At fixed j_B, j_C and M the state evolves with exp(-G t/2), d||psi||^2/dt = -<psi|Re G|psi>, where
+At fixed :math:`j_B`, :math:`j_C` and M the state evolves with :math:`e^{-Gt/2}`,
+:math:`d\|\psi\|^2/dt=-\langle\psi|\mathrm{Re}\,G|\psi\rangle`, where
 
 .. math:: G={}&\gamma[(\bar n+1)L^\dagger L+\bar nLL^\dagger]+2i\Delta J_B^z
           +\sum_ig_{\phi,i}\tfrac{N_i}4 \\
@@ -9,11 +10,12 @@ At fixed j_B, j_C and M the state evolves with exp(-G t/2), d||psi||^2/dt = -<ps
 
 A stage has one of three ways to evolve:
 
-`LADDERS`: L = J^-, and emission less pumping is the same for both ensembles: G is diagonal in J.
-`ROTATED`: G is normal. L = J^- with unequal noise: eigenvectors of a small symmetric tridiagonal
-matrix. L = J_B^-, J_C^- or nothing: those of J_B^z, as |m_B, M - m_B>. In both cases, as above, the
-waiting time is an exact mixture of exponentials (Dalibard, Castin and Moelmer 1992), drawn without
-a search. `SERIES`: L = J^- with detuning, G is not normal; see `trajectories.jumps.series`.
+`LADDERS`: :math:`L=J^-`, and emission less pumping is the same for both ensembles: G is diagonal in
+J. `ROTATED`: G is normal. :math:`L=J^-` with unequal noise: eigenvectors of a small symmetric
+tridiagonal matrix. :math:`L=J_B^-`, :math:`J_C^-` or nothing: those of :math:`J_B^z`, as
+:math:`|m_B,M-m_B\rangle`. In both cases, as above, the waiting time is an exact mixture of
+exponentials (Dalibard, Castin and Moelmer 1992), drawn without a search. `SERIES`: :math:`L=J^-`
+with detuning, G is not normal; see `trajectories.jumps.series`.
 """
 
 from typing import Any, NamedTuple
@@ -76,7 +78,7 @@ class Frame(NamedTuple):
     rate : ndarray (room,)
         Eigenvalues of the Hermitian part of G.
     z : ndarray (room,)
-        J_B^z of each eigenvector, where it is sharp.
+        :math:`J_B^z` of each eigenvector, where it is sharp.
     vectors : ndarray (slots, room, room)
         Rows are eigenvectors over J; a table of bounded size, overwritten.
     known : ndarray (slots, room), known_z : ndarray (slots, room)
@@ -124,7 +126,7 @@ def clock(g: Generator) -> float:
 
 @njit(inline="always")
 def tilt(g: Generator, ensemble: int) -> float:
-    """Emission less pumping: the coefficient of J_i^z in G."""
+    """Emission less pumping: the coefficient of :math:`J_i^z` in G."""
     return g.noise[3 * ensemble + EMISSION] - g.noise[3 * ensemble + PUMPING]
 
 
@@ -164,7 +166,7 @@ def begin_rotated(g: Generator, stage: int, state: State, frame: Frame, table: R
 
 @njit(**INNER)
 def waiting_time(g: Generator, state: State, frame: Frame, u: float, exponential: float) -> float:
-    """Time until the next jump, infinity for none: component r with weight |y_r|^2, then Exp."""
+    """Time until the next jump, infinity for none: component r by :math:`|y_r|^2`, then Exp."""
     at = state.at
     n = at[SIZE]
     if g.way == ROTATED:
@@ -285,7 +287,7 @@ def _tridiagonal(
 
 @njit(**INNER)
 def product_rate(g: Generator, at: Integers, m: float) -> float:
-    """Total rate of jumps in |j_B, m>|j_C, M - m> where at most one ensemble is coupled."""
+    r"""Rate of all jumps in :math:`|j_B,m\rangle|j_C,M-m\rangle`, at most one ensemble coupled."""
     total = 0.0
     for i in range(2):
         own = m if i == 0 else 0.5 * at[TWO_M] - m
@@ -303,7 +305,7 @@ def product_rate(g: Generator, at: Integers, m: float) -> float:
 
 @njit(**INNER)
 def brightness(g: Generator, state: State, table: Roots) -> float:
-    """<J(J+1) - M^2>."""
+    r""":math:`\langle J(J+1)-M^2\rangle`."""
     at, c = state.at, state.c
     M, low, total = 0.5 * at[TWO_M], at[LOW] + 0.5 * table.half, 0.0
     for k in range(at[SIZE]):
@@ -314,7 +316,7 @@ def brightness(g: Generator, state: State, table: Roots) -> float:
 
 @njit(**INNER)
 def means(g: Generator, state: State, table: Roots) -> tuple[float, float, float, float]:
-    """<J_B^z>, its rate by the shared reservoir, and the rates of both kinds of photons."""
+    r""":math:`\langle J_B^z\rangle`, its rate by the reservoir, and both rates of photons."""
     at, c = state.at, state.c
     n, M = at[SIZE], 0.5 * at[TWO_M]
     diagonal, across = state.real[0, :n], state.real[1, : n + 1]

@@ -87,10 +87,10 @@ def sample(
     r"""Single runs first ... first + runs - 1 of the study with this seed, averaged.
 
     Every emitted and absorbed photon is seen. Between photons the state evolves with
-    :math:`-\tfrac\gamma2[(\bar n+1)J^+J^-+\bar nJ^-J^+]`, which is diagonal in |J,M>, so that
-    waiting times are drawn exactly (Dalibard, Castin and Moelmer 1992; Carmichael 1993). On ladders
-    of more than 1e7 rungs jumps far from their ends are drawn in groups, with an error that no
-    number of runs shows (`trajectories.jumps.groups`; `provenance` says so); energies, rates and
+    :math:`-\tfrac\gamma2[(\bar n+1)J^+J^-+\bar nJ^-J^+]`, which is diagonal in :math:`|J,M\rangle`,
+    so that waiting times are drawn exactly (Dalibard, Castin and Moelmer 1992; Carmichael 1993). On
+    ladders of more than 1e7 rungs jumps far from their ends are drawn in groups, with an error that
+    no number of runs shows (`trajectories.jumps.groups`; `provenance` says so); energies, rates and
     photon numbers alone are then available, photon numbers to 1e-9 of the largest.
 
     Parameters
@@ -98,14 +98,14 @@ def sample(
     battery : Experiment
         Or a `ResonatorBattery` of spins all alike, times in s; see
         `trajectories.jumps.cavity_jumps`. With local noise, detuning, a protocol or any start, runs
-        are followed through the irreps (j_B, j_C) of both ensembles; see
+        are followed through the irreps :math:`(j_B,j_C)` of both ensembles; see
         `trajectories.jumps.noisy_runs`.
     times : array_like (T,)
         As for `evolve`.
     runs : int
-        At least 1; at most 2^32 in one study.
+        At least 1; at most :math:`2^{32}` in one study.
     seed : int
-        0 ... 2^64 - 1. Run i depends on (seed, i) alone.
+        0 ... :math:`2^{64}-1`. Run i depends on (seed, i) alone.
     first : int
         Index of the first run.
     observables : iterable of str, optional
@@ -119,9 +119,10 @@ def sample(
     -------
     Solution
         With standard errors. `distributions`: ``battery_energy`` (conditional, at every time),
-        ``emitted_photons``, ``burst_time`` (total J^z first <= 0; 0 where it starts so),
-        ``dark_state`` (final J, where it is conserved), ``populations`` and ``peak_emission_time``
-        where asked for. Merging disjoint ranges gives the same bits as one call.
+        ``emitted_photons``, ``burst_time`` (total :math:`J^z` first :math:`\le0`; 0 where it starts
+        so), ``dark_state`` (final J, where it is conserved), ``populations`` and
+        ``peak_emission_time`` where asked for. Merging disjoint ranges gives the same bits as one
+        call.
 
     Examples
     --------
@@ -164,8 +165,9 @@ def thermal_photons(battery: Experiment, time: float) -> float:
     r"""About how many photons a run emits and absorbs in equilibrium until `time`.
 
     On ladder J as many are emitted as absorbed, :math:`(\bar n+1)\langle J^+J^-\rangle` each in
-    1/gamma. With n = nbar: :math:`\langle J^+J^-\rangle` tends to 2 n J/(n+1) in the cold and
-    2 J(J+1)/3 in the heat; their harmonic sum stands in between.
+    :math:`1/\gamma`. With :math:`n=\bar n`: :math:`\langle J^+J^-\rangle` tends to
+    :math:`2nJ/(n+1)` in the cold and :math:`2J(J+1)/3` in the heat; their harmonic sum stands in
+    between.
 
     >>> from darkbattery.nvmodel import CollectiveBattery
     >>> thermal_photons(CollectiveBattery(n_battery=1, n_charger=2, nbar=0.0), 1e9)

@@ -1,10 +1,10 @@
 r"""Evolution without a jump where no basis makes it simple: Taylor's series, with its error known.
 
 With detuning between battery and charger the generator G of `trajectories.jumps.nojump` is not
-normal. exp(-Gt/2) is summed to order 24 in steps h with ||G - mean|| h/2 <= 2, so that what is left
-out is below 2^25/25! = 2e-18. The squared norm falls throughout; the time at which it reaches a
-uniform random number, which is when the next jump comes, lies in one of the steps and is bracketed
-there.
+normal. :math:`e^{-Gt/2}` is summed to order 24 in steps h with :math:`\|G-\text{mean}\|\,h/2\le2`,
+so that what is left out is below :math:`2^{25}/25!=2\cdot10^{-18}`. The squared norm falls
+throughout; the time at which it reaches a uniform random number, which is when the next jump comes,
+lies in one of the steps and is bracketed there.
 """
 
 from typing import Any

@@ -51,7 +51,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class SingleRun:
-    """One run with its whole record and its conditional state.
+    r"""One run with its whole record and its conditional state.
 
     Attributes
     ----------
@@ -66,15 +66,16 @@ class SingleRun:
         collective emission and absorption.
     times : ndarray (T,)
     battery_j, charger_j : ndarray (T,)
-        j_B and j_C: N/2 each with collective noise alone.
+        :math:`j_B` and :math:`j_C`: N/2 each with collective noise alone.
     M : ndarray (T,)
         Total projection; its mean with a resonator, where M + n is sharp.
     J : ndarray (K,)
         Ladders.
     amplitudes : ndarray (T, K)
-        The conditional state is sum_J amplitudes[t, J] |j_B[t] j_C[t]; J, M[t]>, in Condon and
-        Shortley's phases; complex where battery and charger are detuned. With a resonator
-        (T, K, n), of photons in the mode beside, times (-i)^n.
+        :math:`c_J(t)` of the conditional state
+        :math:`\sum_J c_J(t)\,|j_B(t)\,j_C(t);J,M(t)\rangle`, in Condon and Shortley's phases;
+        complex where battery and charger are detuned. With a resonator (T, K, n), of photons in the
+        mode beside, times :math:`(-i)^n`.
     battery_energy, charger_energy, ergotropy : ndarray (T,)
         Of the conditional state, per spin; ladder ergotropy.
     emitted_photons, absorbed_photons : ndarray (T,)

@@ -93,12 +93,12 @@ class Draws(NamedTuple):
 
 
 class Course(NamedTuple):
-    """What a run has seen and what was read from it.
+    r"""What a run has seen and what was read from it.
 
     Attributes
     ----------
     now : ndarray (2,)
-        Time, and the time at which the total J^z first was <= 0.
+        Time, and the time at which the total :math:`J^z` first was :math:`\le0`.
     counts : ndarray of int64 (5,)
         Output times read, jumps, photons emitted and absorbed, excitations lost to single spins.
     quantities : ndarray (8, T)
@@ -106,7 +106,7 @@ class Course(NamedTuple):
         `State.at` at the output times.
     amplitudes : ndarray (T or 0, room)
     populations : ndarray (T or 0, room)
-        Of m_B, from the lowest m_B that is possible on.
+        Of :math:`m_B`, from the lowest :math:`m_B` that is possible on.
     lowest : ndarray (T or 0,)
     """
 

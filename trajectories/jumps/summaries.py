@@ -20,19 +20,19 @@ COLUMNS = 7  # of a row without its index and the times to a charge
 
 
 class RunRows:
-    """Rows of the runs first ... first + runs - 1, filled while they are added up.
+    r"""Rows of the runs first ... first + runs - 1, filled while they are added up.
 
     `times` are the sampler's output times, in units of 1/`rate`.
 
     Columns: ``run``; ``final_energy`` (conditional, per battery spin, at the last time);
-    ``emitted_photons`` and ``absorbed_photons`` until then; ``burst_time``, when the total J^z
-    first is <= 0; ``peak_power`` and ``peak_power_time``, the conditional battery power per spin
-    where it is largest among the output times, and when; ``time_to_25`` and the like,
-    the first output time at which the conditional battery energy reaches a level
+    ``emitted_photons`` and ``absorbed_photons`` until then; ``burst_time``, when the total
+    :math:`J^z` first is :math:`\le0`; ``peak_power`` and ``peak_power_time``, the conditional
+    battery power per spin where it is largest among the output times, and when; ``time_to_25`` and
+    the like, the first output time at which the conditional battery energy reaches a level
     (`nvmodel.Summary`); ``peak_emission_time``, the output time at which the conditional emission
     rate is largest; ``local_loss``, excitations lost to single-spin processes; ``final_J``, the
-    ladder that the run is on, whose dark state |J,-J> it ends in at T = 0 (NaN where J is not
-    conserved); ``time_to_90_of_end`` and the like. NaN: not until the last time.
+    ladder that the run is on, whose dark state :math:`|J,-J\rangle` it ends in at :math:`T=0` (NaN
+    where J is not conserved); ``time_to_90_of_end`` and the like. NaN: not until the last time.
 
     Examples
     --------

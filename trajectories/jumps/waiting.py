@@ -61,12 +61,12 @@ class WaitStudy:
 
 @dataclass(frozen=True, eq=False)
 class WaitingTimes:
-    """Counts over a set of runs; adding them is exact.
+    r"""Counts over a set of runs; adding them is exact.
 
     Attributes
     ----------
     edges : ndarray (bins + 1,)
-        Of the bins, low <= wait < high.
+        Of the bins, :math:`\text{low}\le\text{wait}<\text{high}`.
     """
 
     tally: Tally
@@ -104,14 +104,14 @@ def waiting_times(
     seed: int,
     first: int = 0,
 ) -> WaitingTimes:
-    """Waits in the runs first ... first + runs - 1 of the study with this seed, up to `until`.
+    r"""Waits in the runs first ... first + runs - 1 of the study with this seed, up to `until`.
 
     They are the runs that `trajectories.sample` makes, and the photons that its observer records.
 
     Parameters
     ----------
     edges : array_like (bins + 1,)
-        Strictly increasing, >= 0, in units of 1/gamma's unit.
+        Strictly increasing, :math:`\ge0`, in units of :math:`1/\gamma`'s unit.
     until : float
         Later photons do not count.
 

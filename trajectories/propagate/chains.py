@@ -7,9 +7,10 @@ In :math:`|J,M\rangle` the numbers :math:`\rho_{JM,J'M}` of a pair (J, J') obey
           & - \tfrac12(\bar n+1)(a_J^2+a_{J'}^2)\,\rho_{JJ'}(M) \\
           & - \tfrac12\bar n(u_J^2+u_{J'}^2)\,\rho_{JJ'}(M)
 
-in units of 1/gamma, with :math:`a_J(M)^2=(J+M)(J-M+1)` and :math:`u_J(M)=a_J(M+1)`: tridiagonal
-(bidiagonal at nbar = 0), every pair by itself. All chains are stored as columns of one array whose
-rows are M = J_top, J_top - 1, ..., so that one sweep advances several in vector registers.
+in units of :math:`1/\gamma`, with :math:`a_J(M)^2=(J+M)(J-M+1)` and :math:`u_J(M)=a_J(M+1)`:
+tridiagonal (bidiagonal at :math:`\bar n=0`), every pair by itself. All chains are stored as columns
+of one array whose rows are :math:`M=J_\text{top},J_\text{top}-1,\dots`, so that one sweep advances
+several in vector registers.
 """
 
 from dataclasses import dataclass
@@ -25,14 +26,14 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Chains:
-    """The generator of a set of pairs (J_k, J_k'), in units of gamma.
+    r"""The generator of a set of pairs :math:`(J_k,J_{k'})`, in units of :math:`\gamma`.
 
     Attributes
     ----------
     M : ndarray (rows,)
         Total projection of each row, descending from the highest kept J.
     first, second : ndarray (chains,)
-        Indices k >= k' of each pair.
+        Indices :math:`k\ge k'` of each pair.
     gain_above, gain_below, loss : ndarray (rows, chains)
         Rates into a row from the row above (emission) and below (absorption), and out of it.
     """
@@ -45,7 +46,7 @@ class Chains:
     loss: Array
 
     def inside(self, basis: CoupledBasis) -> NDArray[np.bool_]:
-        """Where |M| <= J of both ladders, shape (rows, chains)."""
+        r"""Where :math:`|M|\le J` of both ladders, shape (rows, chains)."""
         return np.abs(self.M)[:, None] <= basis.J[self.second]
 
     def photon_weights(self, basis: CoupledBasis, nbar: float) -> Array:
@@ -55,10 +56,11 @@ class Chains:
 
 
 def pair_chains(basis: CoupledBasis, nbar: float, furthest: int, least: float = 0.0) -> Chains:
-    """Chains of all pairs with |k - k'| <= `furthest`, ordered by distance, then by k.
+    r"""Chains of all pairs with :math:`|k-k'|` <= `furthest`, ordered by distance, then by k.
 
-    Pairs more than one apart are left out where sqrt(p_k p_k') < `least`. No chain's sum of moduli
-    ever grows: what leaves a rung is the mean of two rates, what arrives their geometric mean.
+    Pairs more than one apart are left out where :math:`\sqrt{p_kp_{k'}}` < `least`. No chain's sum
+    of moduli ever grows: what leaves a rung is the mean of two rates, what arrives their geometric
+    mean.
 
     >>> from darkbattery.trajectories.space.angular import coupled_basis
     >>> chains = pair_chains(coupled_basis(1, 2), nbar=0.0, furthest=1)
@@ -91,7 +93,7 @@ def pair_chains(basis: CoupledBasis, nbar: float, furthest: int, least: float = 
 def propagate(
     chains: Chains, start: Array, taus: Array, counted: Array, slowest: float = 1.0
 ) -> tuple[Array, Array, float]:
-    """Propagate `start` (rows, chains) exactly to all `taus` (gamma t, increasing).
+    r"""Propagate `start` (rows, chains) exactly to all `taus` (:math:`\gamma t`, increasing).
 
     Each few chains take steps of their own (`trajectories.propagate.chainsteps`).
 
@@ -100,7 +102,7 @@ def propagate(
     counted : ndarray (k, rows, chains)
         Weights whose sums over the state are integrated along: the numbers of photons.
     slowest : float
-        Every mode but the steady ones decays at this rate or faster: 2 nbar + 1.
+        Every mode but the steady ones decays at this rate or faster: :math:`2\bar n+1`.
 
     Returns
     -------
@@ -125,10 +127,10 @@ def propagate(
 
 
 def photon_weights(j: Array, m: Array, nbar: float, stays: NDArray[np.bool_]) -> Array:
-    r"""Weights (1 or 2, rows, chains) of the numbers of photons per gamma t, for `propagate`.
+    r"""Weights (1 or 2, rows, chains) of the photons per :math:`\gamma t`, for `propagate`.
 
     :math:`(\bar n+1)J^+J^-` for the emitted ones. Where any are absorbed, :math:`J^-J^+` for
-    those: without its factor nbar, so that few of them are as accurate as many.
+    those: without its factor :math:`\bar n`, so that few of them are as accurate as many.
 
     Parameters
     ----------

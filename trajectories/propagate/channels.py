@@ -2,7 +2,7 @@ r"""Noise of single spins as jumps between Dicke states.
 
 For a state of N spins that is symmetric under their exchange, and q one of z (:math:`\sigma^z/2`),
 + and -, :math:`\sum_n s_q^{(n)}\rho s_q^{(n)\dagger}` is that of exactly three jumps
-:math:`\sqrt c\,T` with :math:`T|j,m\rangle=t\,|j',m+q\rangle`, j' = j, j - 1, j + 1 (Chase and
+:math:`\sqrt c\,T` with :math:`T|j,m\rangle=t\,|j',m+q\rangle`, :math:`j'=j,j-1,j+1` (Chase and
 Geremia 2008; Shammah et al. 2018, Table II). How many irreps there are of each j is inside c.
 """
 
@@ -19,7 +19,7 @@ SHIFT: dict[Operator, int] = {"z": 0, "+": 1, "-": -1}
 
 
 def channel_strength(spins: int, change: int, j: ArrayLike) -> Array:
-    r"""c of the jump j -> j + change, 0 where there is none.
+    r"""c of the jump :math:`j\to j+\text{change}`, 0 where there is none.
 
     For a change of 0, -1 and 1 it is
 
@@ -38,7 +38,7 @@ def channel_strength(spins: int, change: int, j: ArrayLike) -> Array:
 
 
 def channel_element(operator: Operator, change: int, j: ArrayLike, m: ArrayLike) -> Array:
-    """t of |j, m> -> |j + change, m + q>, 0 where the target does not exist.
+    r"""t of :math:`|j,m\rangle\to|j+\text{change},m+q\rangle`, 0 where the target does not exist.
 
     >>> print(channel_element("-", 0, 1.0, [1.0, 0.0, -1.0]).round(6))
     [1.414214 1.414214 0.      ]

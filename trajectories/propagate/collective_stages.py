@@ -1,8 +1,8 @@
 r"""Stages without noise of single spins, by the chains of `trajectories.propagate.chains`.
 
-Every pair (j_B, j_C) is by itself then. With both ensembles in the reservoir its coupled ladders
-obey the equations of `trajectories.propagate.chains`; with one of them, that one's own ladder does,
-whatever the other holds, and a detuning only turns phases.
+Every pair :math:`(j_B,j_C)` is by itself then. With both ensembles in the reservoir its coupled
+ladders obey the equations of `trajectories.propagate.chains`; with one of them, that one's own
+ladder does, whatever the other holds, and a detuning only turns phases.
 """
 
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def applies(generator: Generator) -> bool:
 
 
 def collective_states(generator: Generator, start: Array, spans: Array) -> Iterator[Array]:
-    """Vectors of `generator` after all `spans` (rising, >= 0)."""
+    r"""Vectors of `generator` after all `spans` (rising, :math:`\ge0`)."""
     now, vector = 0.0, start
     size = max(1, BATCH // start.size)
     for first in range(0, spans.size, size):

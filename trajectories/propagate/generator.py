@@ -83,12 +83,12 @@ class Rates:
 
     @property
     def down(self) -> float:
-        """gamma (nbar + 1)."""
+        r""":math:`\gamma(\bar n+1)`."""
         return self.gamma * (self.nbar + 1.0)
 
     @property
     def up(self) -> float:
-        """Gamma nbar."""
+        r""":math:`\gamma\bar n`."""
         return self.gamma * self.nbar
 
     @property

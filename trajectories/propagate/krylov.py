@@ -1,4 +1,4 @@
-r"""exp(tA) y for a large sparse A, by projection on Krylov spaces.
+r""":math:`e^{tA}y` for a large sparse A, by projection on Krylov spaces.
 
 Arnoldi's method with the corrected scheme and the error estimate of Saad (1992) and Sidje (1998,
 Expokit). Each step costs as many products with A as the space has dimensions, and reaches further
@@ -28,10 +28,10 @@ STATIONARY = 2e-16
 
 
 class Projection(NamedTuple):
-    """A on the space of y, A y, ..., with rows for the integrals behind.
+    r"""A on the space of y, A y, ..., with rows for the integrals behind.
 
     `small` has the orthonormal vectors first; where the space goes on, the corrected scheme's one
-    more; last the integrals. `drift` is |A v_last|, 0 where the space is invariant.
+    more; last the integrals. `drift` is :math:`|Av_\text{last}|`, 0 where the space is invariant.
     """
 
     vectors: Array
@@ -41,7 +41,7 @@ class Projection(NamedTuple):
 
 
 def krylov_states(matrix: Any, counting: Array, start: Array, spans: Array) -> Iterator[Array]:
-    """exp(span matrix) start, and integrals, for all `spans` (rising, >= 0), one after the other.
+    r"""exp(span matrix) start, and integrals, for all `spans` (rising, :math:`\ge0`), one by one.
 
     Parameters
     ----------

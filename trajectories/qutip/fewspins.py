@@ -1,8 +1,9 @@
 r"""The same model in QuTiP: few spins, dense operators, no coupled basis.
 
 For cross-checks, and for what the exact solver does not offer. Battery and charger are two large
-spins j_B = N_B/2 and j_C = N_C/2 in the paper's model, with ((N_B+1)(N_C+1))^2 matrix elements;
-otherwise every spin is there by itself, with 4^N. A Liouvillian has the square of that.
+spins :math:`j_B=N_B/2` and :math:`j_C=N_C/2` in the paper's model, with :math:`((N_B+1)(N_C+1))^2`
+matrix elements; otherwise every spin is there by itself, with :math:`4^N`. A Liouvillian has the
+square of that.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ MOST_SPINS = 10
 
 @dataclass(frozen=True, eq=False)
 class FewSpins:
-    """A battery as QuTiP objects, m falling from +j to -j.
+    r"""A battery as QuTiP objects, m falling from +j to -j.
 
     Attributes
     ----------
@@ -47,9 +48,10 @@ class FewSpins:
         How many factors of the space are the battery's and the charger's: (1, 1) with dims
         [[N_B + 1, N_C + 1], ...], or (N_B, N_C) with dims [[2, 2, ...], ...].
     hamiltonian : Qobj
-        omega (J_B^z + J_C^z) + detuning J_B^z.
+        :math:`\omega(J_B^z+J_C^z)+\Delta J_B^z`.
     collapse : list of Qobj
-        sqrt(gamma (nbar+1)) J^-, and sqrt(gamma nbar) J^+ at nbar > 0; then those of each spin.
+        :math:`\sqrt{\gamma(\bar n+1)}\,J^-`, and :math:`\sqrt{\gamma\bar n}\,J^+` at
+        :math:`\bar n>0`; then those of each spin.
     initial : Qobj
         Density matrix of the start.
     observables : dict of str to Qobj
@@ -66,7 +68,7 @@ class FewSpins:
 
 
 def to_qutip(battery: Model, omega: float = 0.0, stage: Stage | None = None) -> FewSpins:
-    """The model as QuTiP operators; omega = 0 is the frame that rotates with the charger's spins.
+    r"""The model as QuTiP operators; :math:`\omega=0`: the frame that turns with the charger.
 
     Parameters
     ----------
@@ -196,7 +198,7 @@ def _initial(battery: Experiment) -> Any:
 
 
 def dicke_projectors(spins: int) -> dict[tuple[float, float], Any]:
-    """Projectors on the joint eigenspaces (j, m) of J^2 and J_z among all 2^N states.
+    """Projectors on the eigenspaces (j, m) of :math:`J^2, J_z` among all :math:`2^N` states.
 
     >>> {key: round(float(np.trace(p))) for key, p in dicke_projectors(2).items()}
     {(1.0, 1.0): 1, (1.0, 0.0): 1, (1.0, -1.0): 1, (0.0, 0.0): 1}

@@ -23,7 +23,7 @@ def state_ergotropy(state: Any, factors: Sequence[int], hamiltonian: Any = None)
         Which factors of its space are the battery.
     hamiltonian : Qobj, optional
         Of the battery. Default: every factor a spin of d levels with the highest first, as QuTiP
-        has it, hbar omega apart.
+        has it, :math:`\hbar\omega` apart.
 
     Returns
     -------

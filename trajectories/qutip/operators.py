@@ -17,9 +17,9 @@ class Part(NamedTuple):
     Attributes
     ----------
     lowers : list of Qobj
-        J^- of each, or a.
+        :math:`J^-` of each, or a.
     energies : list of Qobj
-        J^z of each, or the photon number.
+        :math:`J^z` of each, or the photon number.
     """
 
     lowers: list[Any]

@@ -63,7 +63,7 @@ class StageReadout:
         return at, irreps.offsets[ladder] + np.round(space.elements.mb[at] + jb).astype(np.int64)
 
     def populations(self, vector: Array) -> Array:
-        """Probabilities of the battery's |j, m>, in the order of `irreps`."""
+        r"""Probabilities of the battery's :math:`|j,m\rangle`, in the order of `irreps`."""
         at, place = self._battery_places
         return np.asarray(np.bincount(place, vector[at], self.irreps.j.size), dtype=float)
 

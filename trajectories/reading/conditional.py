@@ -5,8 +5,8 @@ After a record with given jumps the state is pure, at one M, with amplitudes ove
 .. math:: c_J\propto c_J(0)\,\prod_{\text{jumps}}a_J(\text{bond})\;
           e^{-\gamma(2\bar n+1)J(J+1)t/2},
 
-a product over the crossed bonds M <-> M - 1: jump times enter through t alone. At T = 0 that is a
-function of (M, t), so that every block of M of the average state is pure.
+a product over the crossed bonds :math:`M\leftrightarrow M-1`: jump times enter through t alone. At
+:math:`T=0` that is a function of (M, t), so that every block of M of the average state is pure.
 
 Amplitudes are kept as logarithms relative to the highest ladder, which every record allows.
 All arrays run over output times in their last axis, which the inner loops follow.
@@ -43,7 +43,7 @@ BATTERY_Z, BATTERY_Z_RATE, EMISSION, ABSORPTION = range(4)
 
 @dataclass(frozen=True, eq=False)
 class Unravelling:
-    """All that a record is read with, in units of gamma; see `CoupledBasis` for J, g and f.
+    r"""All a record is read with, in units of :math:`\gamma`; see `CoupledBasis` for J, g and f.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class Unravelling:
     relative_sign : ndarray (K,)
         Sign of the amplitude times that of the ladder below; it never changes.
     damping : ndarray (K,)
-        (2 nbar + 1) [J(J+1) - J_0(J_0+1)]/2.
+        :math:`(2\bar n+1)[J(J+1)-J_0(J_0+1)]/2`.
     """
 
     basis: CoupledBasis
@@ -74,7 +74,7 @@ class Unravelling:
         return bonds_of(self.basis, self.m_starts, self.log_start, rising=self.nbar > 0.0)
 
     def log_amplitudes(self, rows: int) -> Array:
-        """T = 0: ln |amplitudes| after 0, 1, ... rows - 1 photons, (rows, K), before damping."""
+        r""":math:`T=0`: :math:`\ln|c_J|` after 0, 1, ... rows - 1 photons, (rows, K), undamped."""
         logs = np.zeros((rows, self.basis.n_ladders))
         top = round(self.basis.J[-1] - self.basis.m_start)
         bonds = self.log_bond[top : top + rows - 1]
@@ -83,7 +83,7 @@ class Unravelling:
 
     @cached_property
     def log_bond(self) -> Array:
-        """ln [a_J(M)/a_{J_top}(M)] for M descending from J_top, (rows, K)."""
+        r""":math:`\ln[a_J(M)/a_{J'}(M)]` for falling M, :math:`J'` the highest J, (rows, K)."""
         J = self.basis.J
         M = J[-1] - np.arange(round(2 * J[-1]) + 1)
         squares = lowering_squared(J, M[:, None])
@@ -173,7 +173,7 @@ def expectations(
     counted: Counts,
     out: Array,
 ) -> None:
-    r"""out (4, G T) = conditional means of J_B^z, its rate, and of the two photon rates.
+    r"""out (4, G T) = conditional means of :math:`J_B^z`, its rate, and of the two photon rates.
 
     The same matrix elements as in `readout.linear_observables`, for pure states at one M; `counted`
     is that of `normalise_amplitudes`.
@@ -204,7 +204,7 @@ def expectations(
 
 
 def decay_tables(tables: Unravelling, taus: Array, occupied: Occupied) -> Array:
-    """T = 0: J_B^z, its rate and the emission after n photons, (3, photons + 1, T).
+    """:math:`T=0`: :math:`J_B^z`, its rate and the emission after n photons, (3, photons + 1, T).
 
     0 where not `occupied`, of booleans (photons + 1, T).
     """

@@ -1,8 +1,9 @@
 r"""How single runs scatter in the end: the states :math:`|J,M\rangle` that every run ends in.
 
-At T = 0 a run ends in the dark state |J,-J>, with probability p_J. At T > 0 its photons tell the
-ladders apart in the long run, and it wanders over the |J,M> of one ladder with thermal
-probabilities. Means over runs are sums over these states.
+At :math:`T=0` a run ends in the dark state :math:`|J,-J\rangle`, with probability :math:`p_J`. At
+:math:`T>0` its photons tell the ladders apart in the long run, and it wanders over the
+:math:`|J,M\rangle` of one ladder with thermal probabilities. Means over runs are sums over these
+states.
 """
 
 from dataclasses import replace
@@ -25,7 +26,7 @@ Array = NDArray[np.float64]
 
 
 class DarkStates(NamedTuple):
-    """Where runs end at T = 0: J, p_J, energy and ladder ergotropy per spin, each (K,)."""
+    """Ends of runs at :math:`T=0`: J, :math:`p_J`, energy, ladder ergotropy per spin, each (K,)."""
 
     J: Array
     probability: Array
@@ -38,9 +39,9 @@ CHUNK = 2_000_000  # elements of Clebsch-Gordan coefficients at a time: 16 MB
 
 
 def dark_states(n_battery: int, n_charger: int) -> DarkStates:
-    """The dark states |J,-J> that runs end in at T = 0, from the lowest J on.
+    r"""The dark states :math:`|J,-J\rangle` that runs end in at :math:`T=0`, from the lowest J on.
 
-    A run that has emitted n photons in all is in J = n - (N_C - N_B)/2.
+    A run that has emitted n photons in all is in :math:`J=n-(N_C-N_B)/2`.
 
     >>> dark = dark_states(1, 5)
     >>> print(dark.J, dark.probability.round(6), dark.energy.round(6), dark.ergotropy.round(6))
@@ -58,12 +59,12 @@ def dark_states(n_battery: int, n_charger: int) -> DarkStates:
 def scatter_in_the_end(
     basis: CoupledBasis, M: Array, weight: Array, names: tuple[str, ...]
 ) -> dict[str, float]:
-    """`energy_variance` and its two parts, and what else of OVER_RUNS is in `names`.
+    r"""`energy_variance` and its two parts, and what else of OVER_RUNS is in `names`.
 
     Parameters
     ----------
     weight : ndarray (rows, K)
-        Probability of ending in |J,M>, rows in the order of `M`.
+        Probability of ending in :math:`|J,M\rangle`, rows in the order of `M`.
     """
     m = M[:, None]
     energy = 0.5 + m * basis.diagonal / basis.n_battery

@@ -36,14 +36,14 @@ LEAST_EMISSION = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class PhotonStates:
-    """What is read from the state after n photons, (photons + 1, T); 0 where not asked for.
+    r"""What is read from the state after n photons, (photons + 1, T); 0 where not asked for.
 
     Attributes
     ----------
     energy, energy_variance : ndarray
-        Of H_B/N_B: mean and quantum variance.
+        Of :math:`H_B/N_B`: mean and quantum variance.
     emission, pairs : ndarray
-        <J^+ J^-> and <J^+ J^+ J^- J^->.
+        :math:`\langle J^+J^-\rangle` and :math:`\langle J^+J^+J^-J^-\rangle`.
     ergotropy : ndarray
         Over the ladder, per spin.
     """
@@ -145,12 +145,12 @@ def fluctuations(
 def unseen_influences(
     values: Mapping[str, Array], photons: Array, rate: Array, unseen: Unseen
 ) -> dict[str, Array]:
-    """Influence of a run that was not seen on each of FLUCTUATIONS and OVER_RUNS.
+    r"""Influence of a run that was not seen on each of FLUCTUATIONS and OVER_RUNS.
 
     Parameters
     ----------
     photons, rate : ndarray (T,)
-        Mean number of photons, and mean of J^+ J^- (no gamma).
+        Mean number of photons, and mean of :math:`J^+J^-` (no :math:`\gamma`).
     """
     bunching = np.nan_to_num(values["g2_zero"])
     return {
@@ -200,7 +200,7 @@ def fano_factor(variance: Array, mean: Array) -> Array:
 
 
 def g2_zero(pairs: Array, rate: Array, n_charger: int) -> Array:
-    """<J^+J^+J^-J^->/<J^+J^->^2 over times, NaN once the emission is over.
+    r""":math:`\langle J^+J^+J^-J^-\rangle/\langle J^+J^-\rangle^2`, NaN once the emission is over.
 
     >>> g2_zero(np.array([12.0, 0.0]), np.array([2.0, 1e-5]), n_charger=2)
     array([ 3., nan])

@@ -1,6 +1,6 @@
-r"""T = 0: the state after n photons, which depends on n and the time alone; its spreads.
+r""":math:`T=0`: the state after n photons, which depends on n and the time alone; its spreads.
 
-At fixed M = M_0 - n the amplitudes over ladders are :math:`c_J\propto
+At fixed :math:`M=M_0-n` the amplitudes over ladders are :math:`c_J\propto
 c_J(0)\prod_{m<n}a_J(M_0-m)\,e^{-\gamma J(J+1)t/2}` whatever the photons' times (see
 `trajectories.reading.conditional`). A mean over single runs is therefore a sum over n, weighted
 with the numbers of runs that have emitted n photons, or with their exact probabilities.
@@ -67,7 +67,7 @@ def populations_by_photons(
 
 
 def populations_from_photons(tables: Unravelling, taus: Array, probability: Array) -> Array:
-    r"""The battery's ladder populations (T, N_B + 1) of the average state at T = 0.
+    r"""The battery's ladder populations (T, N_B + 1) of the average state at :math:`T=0`.
 
     Every block of M is pure: :math:`\rho(t)=\sum_nP(n,t)|\psi(n,t)\rangle\langle\psi(n,t)|`.
 
@@ -84,7 +84,7 @@ def populations_from_photons(tables: Unravelling, taus: Array, probability: Arra
 
 
 def battery_z_spread(basis: CoupledBasis, M: Array, c: Array) -> tuple[Array, Array]:
-    r"""Mean and variance of J_B^z in the states :math:`\sum_J c_J|J,M\rangle`, (S, K) -> (S,).
+    r"""Mean and variance of :math:`J_B^z` in states :math:`\sum_J c_J|J,M\rangle`, (S, K) -> (S,).
 
     The variance is the squared length of :math:`(J_B^z-\langle J_B^z\rangle)\psi`: nothing cancels.
     """
@@ -98,7 +98,7 @@ def battery_z_spread(basis: CoupledBasis, M: Array, c: Array) -> tuple[Array, Ar
 
 
 def pair_emission(basis: CoupledBasis, M: Array, weight: Array) -> Array:
-    r"""<J^+ J^+ J^- J^-> of states with `weight` (S, K) on the ladders at M (S,)."""
+    r""":math:`\langle J^+J^+J^-J^-\rangle` of states, `weight` (S, K) on the ladders at M (S,)."""
     m = M[:, None]
     return np.asarray(
         (weight * lowering_squared(basis.J, m) * lowering_squared(basis.J, m - 1.0)).sum(axis=1)

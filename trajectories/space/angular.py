@@ -1,8 +1,9 @@
 r"""Coupled angular momentum: the basis :math:`|J,M\rangle` in which the problem falls apart.
 
 Collective damping conserves :math:`J^2` with :math:`J=J_B+J_C`, so each J is a ladder of its own.
-The start, battery down and charger up, spreads over the ladders J = |j_C - j_B| + k, k = 0, 1, ...
-Standard theory of angular momentum: Varshalovich, Moskalev and Khersonskii 1988, chapter 8.
+The start, battery down and charger up, spreads over the ladders :math:`J=|j_C-j_B|+k`,
+:math:`k=0,1,\dots`. Standard theory of angular momentum: Varshalovich, Moskalev and Khersonskii
+1988, chapter 8.
 """
 
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ class Ladders(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class CoupledBasis:
-    r"""The ladders J_k = |N_C - N_B|/2 + k that the start reaches, and J_B^z on them.
+    r"""The ladders :math:`J_k=|N_C-N_B|/2+k` that the start reaches, and :math:`J_B^z` on them.
 
     Attributes
     ----------
@@ -51,12 +52,12 @@ class CoupledBasis:
     J : ndarray (K,)
         Total angular momentum of each ladder.
     weight : ndarray (K,)
-        Probability of each ladder in the start |j_B,-j_B>|j_C,j_C>, whose amplitudes alternate in
-        sign with k:
+        Probability of each ladder in the start :math:`|j_B,-j_B\rangle|j_C,j_C\rangle`, whose
+        amplitudes alternate in sign with k:
 
         .. math:: p_J=\frac{(2J+1)\,(2j_B)!\,(2j_C)!}{(j_B+j_C+J+1)!\,(j_B+j_C-J)!} .
     m_start : float
-        M of the start, j_C - j_B.
+        M of the start, :math:`j_C-j_B`.
     diagonal : ndarray (K,)
         :math:`g_J`, with :math:`\langle JM|J_B^z|JM\rangle = M g_J`; 0 at J = 0.
     coupling : ndarray (K,)
@@ -84,9 +85,10 @@ class CoupledBasis:
 
 
 def coupled_basis(n_battery: int, n_charger: int, tail: float = WEIGHT_TAIL) -> CoupledBasis:
-    """The ladders whose weights matter: the left-out ones together weigh less than `tail`.
+    r"""The ladders whose weights matter: the left-out ones together weigh less than `tail`.
 
-    For R > 1 the weights fall like R^-k, so that about 50/ln R ladders remain at any size.
+    For :math:`R>1` the weights fall like :math:`R^{-k}`, so that about :math:`50/\ln R` ladders
+    remain at any size.
 
     Examples
     --------
@@ -139,14 +141,14 @@ def _ladders_or_refusal(n_battery: int, n_charger: int) -> Ladders | InputError:
 
 
 def ladder_weights(smaller: int, larger: int, tail: float = WEIGHT_TAIL) -> Array:
-    r"""p_J for J = (larger - smaller)/2 + k, k = 0, 1, ..., cut where the rest weighs < `tail`.
+    r""":math:`p_J` from the lowest ladder on, :math:`J=D/2+k`, cut where the rest weighs < `tail`.
 
     By the ratio of neighbours from the exact first weight (D+1)/(larger+1), D = larger - smaller,
 
     .. math:: \frac{p_{k+1}}{p_k}=\frac{D+2k+3}{D+2k+1}\cdot\frac{smaller-k}{larger+k+2},
 
     because differences of log-gamma functions lose their digits at large N. A relative error of
-    about 1e-16 sqrt(k) remains.
+    about :math:`10^{-16}\sqrt k` remains.
 
     >>> ladder_weights(2, 2)
     array([0.33333333, 0.5       , 0.16666667])
@@ -187,9 +189,9 @@ def lowering_squared(J: Any, M: Any) -> Any:
 
 @njit(inline="always")
 def rates_from_sums(g: Any, g_q: Any, q: Any, across: Any, M: Any, nbar: Any) -> Any:
-    """J_B^z, its rate and both photon rates, from the means of g, g q and q = a_J(M)^2 - M.
+    """:math:`J_B^z`, its rate, both photon rates from means of g, g q and :math:`q=a_J(M)^2-M`.
 
-    `across` is what neighbouring ladders add to the mean of J_B^z.
+    `across` is what neighbouring ladders add to the mean of :math:`J_B^z`.
     """
     warm = 2.0 * nbar + 1.0
     return (
@@ -203,9 +205,9 @@ def rates_from_sums(g: Any, g_q: Any, q: Any, across: Any, M: Any, nbar: Any) ->
 def clebsch_gordan(basis: CoupledBasis, M: Array) -> Array:
     r"""Coefficients :math:`\langle j_B m_B, j_C\,M{-}m_B|J M\rangle`.
 
-    At fixed M they are the eigenvectors of the tridiagonal matrix of J^2 in m_B, whose eigenvalue
-    J(J+1) is known. A recursion from either end, each run into growing values and the two joined
-    in the middle, gives them without loss at any size.
+    At fixed M they are the eigenvectors of the tridiagonal matrix of :math:`J^2` in :math:`m_B`,
+    whose eigenvalue J(J+1) is known. A recursion from either end, each run into growing values and
+    the two joined in the middle, gives them without loss at any size.
 
     Parameters
     ----------
@@ -216,8 +218,8 @@ def clebsch_gordan(basis: CoupledBasis, M: Array) -> Array:
     Returns
     -------
     ndarray (n, K, N_B + 1)
-        Condon and Shortley's phases; 0 where |M| > J or |M - m_B| > j_C. The last axis is the
-        battery's number of excitations, m_B + j_B.
+        Condon and Shortley's phases; 0 where :math:`|M|>J` or :math:`|M-m_B|>j_C`. The last axis is
+        the battery's number of excitations, :math:`m_B+j_B`.
 
     Examples
     --------
@@ -302,10 +304,10 @@ class Start:
 
 
 def starts(battery: Experiment, basis: CoupledBasis) -> tuple[Start, ...]:
-    """The mixture the charging starts from; the charger is all up.
+    r"""The mixture the charging starts from; the charger is all up.
 
-    A thermal battery of one spin is up with probability nbar/(2 nbar + 1). Thermal batteries of
-    more spins leave the symmetric ladder and are refused.
+    A thermal battery of one spin is up with probability :math:`\bar n/(2\bar n+1)`. Thermal
+    batteries of more spins leave the symmetric ladder and are refused.
     """
     alternating = np.where((np.arange(basis.n_ladders)) % 2 == 0, 1.0, -1.0)
     down = Start(1.0, basis.m_start, alternating * np.sqrt(basis.weight))

@@ -1,10 +1,10 @@
 r"""States of battery and charger over their irreps, in the product basis.
 
 A state that is symmetric under exchange within battery and charger is a matrix for every pair
-(j_B, j_C). Without coherence between energies its elements
-:math:`\langle m_B m_C|\rho|m_B' m_C'\rangle` have m_B + m_C = m_B' + m_C' = M, so that there is a
-block for every M. Of the Hermitian blocks one half is stored, m_B >= m_B'. The numbers of irreps
-(multiplicities) are inside: the traces of the blocks add up to one.
+:math:`(j_B,j_C)`. Without coherence between energies its elements
+:math:`\langle m_B m_C|\rho|m_B' m_C'\rangle` have :math:`m_B+m_C=m_B'+m_C'=M`, so that there is a
+block for every M. Of the Hermitian blocks one half is stored, :math:`m_B\ge m_B'`. The numbers of
+irreps (multiplicities) are inside: the traces of the blocks add up to one.
 """
 
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class ProductSpace:
     jb, jc : ndarray
         Irreps of battery and charger, falling in steps of one.
     m_top : float
-        Highest M = m_B + m_C; the lowest is -(j_B + j_C).
+        Highest :math:`M=m_B+m_C`; the lowest is :math:`-(j_B+j_C)`.
 
     Examples
     --------
@@ -118,7 +118,7 @@ class ProductSpace:
 
     @cached_property
     def coherence(self) -> Array:
-        """m_B - m_B' >= 0 of each element."""
+        r""":math:`m_B-m_B'\ge0` of each element."""
         return self.elements.mb - self.elements.mb2
 
     @cached_property
@@ -133,7 +133,7 @@ class ProductSpace:
         return slice(start, start + int(sizes.sum()))
 
     def block_positions(self, b: int, c: int) -> tuple[Indices, Indices, Indices]:
-        """Of each element of a pair of irreps: j_B + j_C - M, m_B + j_B, m_B' + j_B."""
+        """:math:`j_B+j_C-M`, :math:`m_B+j_B`, :math:`m_B'+j_B` of each element of two irreps."""
         part = self.block(b, c)
         e = self.elements
         row = self.jb[b] + self.jc[c] - e.mb[part] - e.mc[part]
