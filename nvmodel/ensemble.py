@@ -37,11 +37,11 @@ class SpinEnsemble:
     t1_s : float
         Spin-lattice relaxation time, s; infinity for none.
     t2_s : float, optional
-        Homogeneous coherence time of one spin, s, at most 2 T1, which is the default. Includes
-        what T1 does to the coherence, not what the line does.
+        Homogeneous coherence time of one spin, s, at most :math:`2T_1`, which is the default.
+        Includes what :math:`T_1` does to the coherence, not what the line does.
     equilibrium : float, optional
-        :math:`\langle\sigma_z\rangle` that T1 relaxes towards, -1 to 1 (1 is a pump). Default:
-        thermal equilibrium at the resonator's temperature.
+        :math:`\langle\sigma_z\rangle` that :math:`T_1` relaxes towards, -1 to 1 (1 is a pump).
+        Default: thermal equilibrium at the resonator's temperature.
     line : LineShape, optional
         Inhomogeneous line; None for equal frequencies.
     coupling_spread : float
@@ -97,7 +97,7 @@ class SpinEnsemble:
 
     @property
     def coherence_time(self) -> float:
-        """T2 as a plain float, s (the field's type admits None only while constructing)."""
+        """:math:`T_2` as a plain float, s (the field may be None only while constructing)."""
         assert self.t2_s is not None
         return self.t2_s
 
@@ -108,11 +108,11 @@ class SpinEnsemble:
 
     @property
     def relaxation_rate(self) -> float:
-        """1/T1, per second."""
+        """:math:`1/T_1`, per second."""
         return 1.0 / self.t1_s
 
     def local_noise(self, nbar: float) -> LocalNoise:
-        """T1, T2 and the equilibrium, by default that with `nbar` photons, as rates per second."""
+        """:math:`T_1, T_2` and the equilibrium (default: with `nbar` photons) as rates, 1/s."""
         thermal = -1.0 / (2.0 * nbar + 1.0)
         equilibrium = thermal if self.equilibrium is None else self.equilibrium
         return LocalNoise.of_lifetimes(self.t1_s, self.coherence_time, equilibrium)

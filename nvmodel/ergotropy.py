@@ -141,7 +141,7 @@ def local_ergotropy_bloch(inversion: ArrayLike, coherence: ArrayLike) -> Array:
     r"""Ergotropy under one and the same rotation of every spin, per spin.
 
     A spin with Bloch vector of length r and component z along the field holds :math:`(1+z)/2`;
-    turned down it holds (1 - r)/2: :math:`W=(r+z)/2` with
+    turned down it holds :math:`(1-r)/2`: :math:`W=(r+z)/2` with
     :math:`r^2=z^2+4|\langle\sigma^-\rangle|^2`.
 
     Parameters

@@ -69,7 +69,7 @@ class Irreps:
 
     @cached_property
     def level(self) -> Array:
-        """Energy per spin, (m + N/2)/N, by position."""
+        """Energy per spin, :math:`(m+N/2)/N`, by position."""
         return (self.m + self.spins / 2) / self.spins
 
     @cached_property

@@ -54,7 +54,7 @@ class LocalNoise:
 
     @classmethod
     def of_lifetimes(cls, t1: float, t2: float, equilibrium: float) -> "LocalNoise":
-        r"""Relaxation in T1 towards `equilibrium`, coherence of one spin lost in T2.
+        r"""Relaxation in :math:`T_1` to `equilibrium`, coherence of one spin lost in :math:`T_2`.
 
         With :math:`\langle\sigma_z\rangle` = `equilibrium`,
 

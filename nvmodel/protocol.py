@@ -36,7 +36,8 @@ class Stage:
         Which ensembles the reservoir or resonator sees. "both" charges, or holds a charged battery
         in its dark state; "battery" is a battery disconnected from its charger.
     battery_noise, charger_noise : LocalNoise, optional
-        Default: those of the model, at a resonator what T1 and T2 say; rates in 1/s there.
+        Default: those of the model, at a resonator what :math:`T_1` and :math:`T_2` say; rates in
+        1/s there.
     name : str
         Shown in figures.
     battery_detuning, charger_detuning : float, optional

@@ -41,7 +41,8 @@ class EliminationError:
         relative error of the linear growth rate (of the fastest collective rate where nothing
         grows).
     broadening, decoherence, relaxation : float
-        What the reservoir leaves out: line width, 1/T2 and 1/T1 over the collective rate.
+        What the reservoir leaves out: line width, :math:`1/T_2` and :math:`1/T_1` over the
+        collective rate.
     detuning : float
         Detunings of the ensembles from the resonator over :math:`\kappa/2`.
     coupling : float
@@ -170,9 +171,9 @@ class ResonatorBattery(ShortForm):
     def eliminate_resonator(self, tolerance: float | None = None) -> CollectiveBattery:
         r"""The shared reservoir that a fast resonator is, with :math:`\gamma=4g^2/\kappa`.
 
-        Valid where the field follows the spins: collective rate, line width, 1/T1 and 1/T2 all
-        far below :math:`\kappa` and below the collective rate (bad-cavity limit; Bonifacio,
-        Schwendimann and Haake 1971).
+        Valid where the field follows the spins: collective rate, line width, :math:`1/T_1` and
+        :math:`1/T_2` all far below :math:`\kappa` and below the collective rate (bad-cavity limit;
+        Bonifacio, Schwendimann and Haake 1971).
 
         Parameters
         ----------

@@ -97,7 +97,7 @@ def fill_uniform(seed: Any, domain: Any, run: Any, block: Any, out: Any) -> None
 
 @njit(inline="always")
 def log_unit(x: Any) -> Any:
-    r"""Natural logarithm of a normal x > 0, to 2 ulp.
+    r"""Natural logarithm of a normal :math:`x>0`, to 2 ulp.
 
     :math:`x=2^em` with m in :math:`[1/\sqrt2,\sqrt2)`; :math:`\ln m=2\,\mathrm{artanh}\,s`,
     :math:`s=(m-1)/(m+1)`, :math:`|s|<0.172`, whose series needs ten terms.

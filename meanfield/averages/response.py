@@ -39,7 +39,7 @@ def transmission(model: ResonatorBattery, detuning_hz: ArrayLike) -> Amplitudes:
     Raises
     ------
     InputError
-        For spins with neither a line nor a finite T2, whose absorption is infinite.
+        For spins with neither a line nor a finite :math:`T_2`, whose absorption is infinite.
 
     Examples
     --------

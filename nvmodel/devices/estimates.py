@@ -48,7 +48,7 @@ class Estimates:
     half_width : float
         Half the distance between the quartiles of the broader line.
     decoherence_rate : float
-        1/T2, the larger of the two ensembles.
+        :math:`1/T_2`, the larger of the two ensembles.
     """
 
     collective_coupling: float

@@ -51,8 +51,8 @@ def line_response(line: LineShape | None, rate: float, detuning: ArrayLike) -> C
     r"""R(detuning), s.
 
     For lines other than those of `lineshape`, and :math:`q<1.05`, by the midpoint rule of
-    `lorentzian_overlap`; the probe must then lie within some widths of the line, and 1/T2 above a
-    thousandth of its width.
+    `lorentzian_overlap`; the probe must then lie within some widths of the line, and :math:`1/T_2`
+    above a thousandth of its width.
 
     Parameters
     ----------

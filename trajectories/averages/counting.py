@@ -7,8 +7,8 @@ statistics: Levitov and Lesovik 1993; Garrahan and Lesanovsky 2010); its derivat
 
 .. math:: \dot p=Qp,\quad \dot q=Qq+Ep,\quad \dot r=Qr+2Eq+Ep,
 
-with q and r the mean and mean square of the photon number, resolved by (J, M). At T = 0 the photon
-number is :math:`M_0-M` and p says everything.
+with q and r the mean and mean square of the photon number, resolved by (J, M). At :math:`T=0` the
+photon number is :math:`M_0-M` and p says everything.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def ladder_populations(battery: Experiment, taus: Array) -> LadderPopulations:
 
 
 def photon_probabilities(battery: Experiment, taus: Array) -> Array:
-    """T = 0: probability of n photons until each time, (photons + 1, T).
+    """:math:`T=0`: probability of n photons until each time, (photons + 1, T).
 
     >>> from darkbattery.nvmodel import CollectiveBattery
     >>> photon_probabilities(CollectiveBattery(1, 1), np.array([0.0, 50.0])).round(6)
@@ -99,8 +99,8 @@ def photon_probabilities(battery: Experiment, taus: Array) -> Array:
 def exact_fluctuations(battery: Experiment, times: Array, names: tuple[str, ...]) -> Reading:
     """Those of COUNTING and OVER_RUNS that are in `names`, exactly.
 
-    OVER_RUNS at T = 0 with every photon recorded; COUNTING at any temperature. At T = 0 with the
-    probabilities of the numbers of ``emitted_photons``.
+    OVER_RUNS at :math:`T=0` with every photon recorded; COUNTING at any temperature. At :math:`T=0`
+    with the probabilities of the numbers of ``emitted_photons``.
     """
     taus = times * battery.gamma
     over_runs = [name for name in names if name in OVER_RUNS]
@@ -126,7 +126,7 @@ def exact_fluctuations(battery: Experiment, times: Array, names: tuple[str, ...]
 
 
 def records_follow(battery: Experiment) -> bool:
-    """Whether a run's state follows from its photon number alone: T = 0, no photon missed."""
+    """Whether a run's state follows from its photon number alone: :math:`T=0`, no photon missed."""
     return battery.occupation == 0.0 and battery.detector_efficiency == 1.0
 
 

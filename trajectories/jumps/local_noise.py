@@ -56,7 +56,7 @@ class Roots(NamedTuple):
     level : ndarray
         :math:`1/(2J(J+1))` by i + 8; 0 at :math:`J=0`.
     step : ndarray
-        :math:`1/(2J\sqrt{(2J-1)(2J+1)})` by i + 8; 0 below J = 1.
+        :math:`1/(2J\sqrt{(2J-1)(2J+1)})` by i + 8; 0 below :math:`J=1`.
     half : int
         N mod 2.
     """

@@ -68,7 +68,7 @@ class SingleRun:
     battery_j, charger_j : ndarray (T,)
         :math:`j_B` and :math:`j_C`: N/2 each with collective noise alone.
     M : ndarray (T,)
-        Total projection; its mean with a resonator, where M + n is sharp.
+        Total projection; its mean with a resonator, where :math:`M+n` is sharp.
     J : ndarray (K,)
         Ladders.
     amplitudes : ndarray (T, K)

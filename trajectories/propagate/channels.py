@@ -64,7 +64,7 @@ def channel_element(operator: Operator, change: int, j: ArrayLike, m: ArrayLike)
 
 
 def total_rate(operator: Operator, spins: int, m: ArrayLike) -> Array:
-    r""":math:`\sum_n s_q^{(n)\dagger}s_q^{(n)}`: N/4, N/2 - m and N/2 + m for z, + and -.
+    r""":math:`\sum_n s_q^{(n)\dagger}s_q^{(n)}`: :math:`N/4, N/2-m, N/2+m` for z, +, -.
 
     >>> print(total_rate("-", 3, [1.5, -1.5]))
     [3. 0.]

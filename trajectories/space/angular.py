@@ -143,7 +143,8 @@ def _ladders_or_refusal(n_battery: int, n_charger: int) -> Ladders | InputError:
 def ladder_weights(smaller: int, larger: int, tail: float = WEIGHT_TAIL) -> Array:
     r""":math:`p_J` from the lowest ladder on, :math:`J=D/2+k`, cut where the rest weighs < `tail`.
 
-    By the ratio of neighbours from the exact first weight (D+1)/(larger+1), D = larger - smaller,
+    By the ratio of neighbours from the exact first weight :math:`(D+1)/(\text{larger}+1)`, D =
+    larger - smaller,
 
     .. math:: \frac{p_{k+1}}{p_k}=\frac{D+2k+3}{D+2k+1}\cdot\frac{smaller-k}{larger+k+2},
 
@@ -206,8 +207,8 @@ def clebsch_gordan(basis: CoupledBasis, M: Array) -> Array:
     r"""Coefficients :math:`\langle j_B m_B, j_C\,M{-}m_B|J M\rangle`.
 
     At fixed M they are the eigenvectors of the tridiagonal matrix of :math:`J^2` in :math:`m_B`,
-    whose eigenvalue J(J+1) is known. A recursion from either end, each run into growing values and
-    the two joined in the middle, gives them without loss at any size.
+    whose eigenvalue :math:`J(J+1)` is known. A recursion from either end, each run into growing
+    values and the two joined in the middle, gives them without loss at any size.
 
     Parameters
     ----------
