@@ -103,6 +103,7 @@ def sample(
 
     Examples
     --------
+    >>> from darkbattery.nvmodel import CollectiveBattery
     >>> solution = sample(CollectiveBattery(n_battery=10, n_charger=50), [0.5], runs=400, seed=1)
     >>> print(solution.runs, solution["battery_energy"].round(2))  # exact: 0.949
     400 [0.95]

@@ -134,7 +134,7 @@ def coupling_trapezium(spread: float, count: int) -> tuple[Array, Array]:
     --------
     >>> couplings, weights = coupling_trapezium(0.3, 9)
     >>> print(round(float(weights @ couplings**2), 12), round(float(weights @ couplings), 4))
-    1.0 0.9579
+    1.0 0.9578
     """
     K = whole_number("count", count, least=2)
     width = math.sqrt(math.log1p(finite_number("spread", spread, least=0.0) ** 2))
