@@ -53,7 +53,8 @@ def device_of(content: Mapping[str, Any], name: str) -> Device:
     texts = {"name": name, "title": name, "reference": "own device"} | texts
     missing = [key for key in _NEEDED if key not in found]
     if missing:
-        raise InputError(missing[0], None, "must be a table with value, unit, source and status")
+        wanted = "missing; each must be a table with value, unit, source and status"
+        raise InputError(", ".join(missing), None, wanted)
     if "line_shape" not in texts:
         raise InputError("line_shape", None, "must be gaussian, lorentzian or q-gaussian")
     return Device(

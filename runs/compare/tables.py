@@ -28,7 +28,10 @@ ERRORS = (
     "errors: standard errors of the difference; a dash where neither curve has one. "
     "agrees: less than chance alone reaches in one of 100 comparisons of so many times"
 )
-DISTANCES = "distance: largest difference of the shares of runs below a value, 0 to 1"
+DISTANCES = (
+    "distance: largest difference of the shares of runs below a value, 0 to 1; "
+    "a dash where the scatter by chance is not known"
+)
 DIFFERENCES = "differences.parquet"
 VERDICTS = {True: "agrees", False: "differs", None: "-"}
 

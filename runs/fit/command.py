@@ -16,7 +16,7 @@ from darkbattery.runs.devicefile import device_named, write_device
 from darkbattery.runs.fit.drawing import draw_fit
 from darkbattery.runs.fit.model import predicted
 from darkbattery.runs.fit.solve import Fit, Problem, fit, problem_of
-from darkbattery.runs.fit.traces import read_trace
+from darkbattery.runs.fit.traces import Trace, read_trace
 from darkbattery.runs.plan.drawing import save
 from darkbattery.runs.provenance import surroundings
 from darkbattery.runs.store import FIGURES
@@ -146,14 +146,17 @@ def _write(found: Fit, folder: Path) -> None:
 def _listing(found: Fit) -> Listing:
     columns = ("parameter", "value", "error", "start")
     table = Listing("Fitted jointly", columns, left=("parameter",), whole=("parameter",))
+    traces = {one.name: one for one in found.problem.traces}
     for row in parameters(found).itertuples():
-        unit = _unit(row.name)
+        unit = _unit(row.name, traces.get(row.trace))
         name = row.name if not row.trace else f"{row.trace}: {row.name}"
         error = in_unit(row.error, unit, 2)
         table.add_row(name, in_unit(row.value, unit, 5), error, in_unit(row.start, unit, 4))
     return table
 
 
-def _unit(name: str) -> str:
+def _unit(name: str, trace: Trace | None) -> str:
+    if trace is not None and (trace.kind, name) == ("burst", "background"):
+        return "W" if trace.calibrated else "1"
     ends = {"_hz": "Hz", "_s": "s", "_k": "K", "delay": "s", "peak": "s", "phase": "rad"}
     return next((unit for end, unit in ends.items() if name.endswith(end)), "1")

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from darkbattery.nvmodel.numbers import between, in_unit
+from darkbattery.nvmodel.numbers import between, in_unit, plain, with_error
 from darkbattery.runs.plan.forecast import Forecast
 from darkbattery.runs.plan.parameters import PARAMETERS
 from darkbattery.runs.plan.plan import Plan, finite_range
@@ -16,6 +16,7 @@ from darkbattery.runs.tables import Listing
 Reader = Callable[[Forecast], float]
 
 STORAGE = "storage time"
+EXACT = 1e-9  # an error of a slope near one below this is rounding
 _MHZ = 2.0e6 * math.pi
 QUANTITIES: tuple[tuple[str, str, Reader], ...] = (
     ("g sqrt N/2pi", "MHz", lambda f: f.estimates.collective_coupling / _MHZ),
@@ -186,7 +187,7 @@ def drawn_listing(rows: pd.DataFrame) -> Listing:
     title = "What the scatter of the draws is due to"
     table = Listing(title, columns, left=("quantity", "field"), whole=("field",))
     for row in rows[rows["share"] > 0.05].itertuples():
-        slope = f"{row.elasticity:+.2f} +- {row.error:.2f}"
+        slope = _slope(row.elasticity, row.error)
         table.add_row(row.quantity, row.field, slope, f"{100.0 * row.share:.0f} %")
     return table
 
@@ -197,9 +198,18 @@ def scaling_listing(rows: pd.DataFrame) -> Listing:
     title = f"Exponents in {rows['along'].iloc[0]} (a burst needs C > 1)"
     table = Listing(title, columns, left=("at", "quantity"))
     for row in rows.itertuples():
-        slope = "-" if math.isnan(row.exponent) else f"{row.exponent:.3f} +- {row.error:.3f}"
+        slope = _slope(row.exponent, row.error)
         table.add_row(row.at, row.quantity, slope, f"{row.C_low:.3g}", f"{row.C_high:.3g}")
     return table
+
+
+def _slope(value: float, error: float) -> str:
+    """Such as 3.5(4), 1 and 0: a line through equal numbers has no error but rounding."""
+    if math.isnan(value):
+        return "-"
+    if error < EXACT:
+        return plain(round(value, 3) + 0.0)  # no -0.0
+    return with_error(value, error)
 
 
 def answer(plan: Plan) -> str:

@@ -20,6 +20,7 @@ from darkbattery.runs.studies.experiments import Comparison
 from darkbattery.runs.tables import Footnotes, Listing
 
 LONG = 16  # letters of a range that fit beside the other columns
+ELEMENT = "matrix element: |<e|n.S|g>| with n along the resonator's field"
 AXIS_NAMES = ("[1 1 1]", "[1 -1 -1]", "[-1 1 -1]", "[-1 -1 1]")
 
 
@@ -111,11 +112,11 @@ def derived(device: Device) -> list[str]:
 def transitions(
     diamond: Diamond, direction: tuple[float, float, float], bandwidth_hz: float
 ) -> tuple[Listing, list[str]]:
-    """Both transitions of the four axes, and what speaks against two levels, one line each."""
+    """Both transitions of the four axes; what a column is, and what speaks against two levels."""
     splitting = zero_field_splitting(diamond.temperature_k) / 1e6
     table = Listing(
         f"Transitions from the ground state; zero-field splitting D = {splitting:.2f} MHz",
-        ("axis", "to\nlevel", "f (MHz)", "|<e|n.S\n|g>|", "polar-\nised", "hyperfine\n(MHz)"),
+        ("axis", "to\nlevel", "f (MHz)", "matrix\nelement", "polarised", "hyperfine\n(MHz)"),
         left=("axis", "to\nlevel"),
         whole=("axis",),
     )
@@ -134,10 +135,11 @@ def transitions(
             for doubt in pair.doubts(bandwidth_hz):
                 doubts.setdefault(doubt, []).append(f"{AXIS_NAMES[axis]} {branch}")
     total = len(AXES) * len(BRANCHES)
-    return table, [
+    against = [
         f"not two levels, {'all of them' if len(which) == total else ', '.join(which)}: {doubt}"
         for doubt, which in doubts.items()
     ]
+    return table, [ELEMENT, *against]
 
 
 def _hyperfine(

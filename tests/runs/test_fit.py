@@ -216,7 +216,7 @@ def test_quality_factors_coefficients_and_densities_are_other_ways_to_say_it():
     [
         ({"line_width": {"value": 1.0}}, "line_width"),
         ({"t2_s": {"value": 1.0, "unit": "us", "error": "x"}}, "t2_s.error"),
-        ({"t2_s": None}, "t2_s"),
+        ({"t2_s": None, "t1_s": None}, "t2_s.*t1_s.*missing|t1_s.*t2_s.*missing"),
         ({"linewidth_fwhm_hz": {"value": 1.0, "unit": "MHz"}}, "FWHM or HWHM"),
         ({"quality_factor": {"value": 1e3}}, "give it or linewidth_fwhm_hz"),
         ({"covariance": {"fields": ["t2_s"], "matrix": [[-1.0]]}}, "negative variance"),

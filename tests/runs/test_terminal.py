@@ -1,6 +1,7 @@
 """What commands print fits 80 columns, cuts nothing off, and is written in ASCII where it must."""
 
 import io
+import math
 
 import pandas as pd
 import pytest
@@ -19,6 +20,7 @@ from darkbattery.runs.compare.tables import tables
 from darkbattery.runs.cost import estimate
 from darkbattery.runs.cost_table import cost_table
 from darkbattery.runs.definition import find_definition, parse_definition, read_definition
+from darkbattery.runs.plan.table import scaling_listing
 from darkbattery.runs.questions import QUESTIONS, write_question
 from darkbattery.runs.screen import ResultTables
 from darkbattery.runs.studies.devices import (
@@ -143,6 +145,20 @@ def test_axes_of_a_crystal_are_not_broken():
     _is_whole(text)
     assert text.count("[-1 -1 1] ") == 2
     assert len(text.splitlines()) == len(table.rows) + 6
+    assert " polarised " in text  # once polar- over ised, and |<e|n.S over |g>|
+
+
+def test_exponents_are_a_value_with_its_error_in_brackets():
+    """Equal powers have the exponent 0, once -0.000 +- 0.000."""
+    slopes = ((3.478, 0.379), (-1e-17, 2e-17), (1.0 - 1e-16, 0.0), (math.nan, math.nan))
+    rows = pd.DataFrame(
+        [
+            {"along": "spins", "at": "here", "quantity": f"q{i}", "exponent": value}
+            | {"error": error, "C_low": 1.0, "C_high": 2.0}
+            for i, (value, error) in enumerate(slopes)
+        ]
+    )
+    assert [cells[2] for cells in scaling_listing(rows).rows] == ["3.5(4)", "0", "1", "-"]
 
 
 def test_columns_stand_below_each_other_in_ascii():
