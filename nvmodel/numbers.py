@@ -21,6 +21,15 @@ def plain(value: float, digits: int = DIGITS) -> str:
     return "-" if math.isnan(value) else f"{value:.{digits}g}"
 
 
+def percent(share: float) -> str:
+    """A share to two digits, never as 1e+02.
+
+    >>> percent(0.00463), percent(0.998), percent(12.345)
+    ('0.46 %', '100 %', '1200 %')
+    """
+    return f"{float(f'{100.0 * share:.2g}'):g} %"
+
+
 def with_error(value: float, error: float | None) -> str:
     """The value to the error's digits, with the error of its last digits in brackets.
 

@@ -12,6 +12,7 @@ from darkbattery.meanfield.methods import DELAY_AVERAGE, FIRST_ORDER
 from darkbattery.meanfield.methods import METHODS as SEMICLASSICAL
 from darkbattery.nvmodel.method import Method as Way
 from darkbattery.nvmodel.method import Problem, able, offered, together, within_reach
+from darkbattery.nvmodel.numbers import percent
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.resonator import of_a_resonator
 from darkbattery.runs.definition import Point, RunDefinition
@@ -230,7 +231,7 @@ def _reduced(model: Model) -> _Reduced:
         reason = str(error).split(": ", 1)[1]
         return _Reduced(None, "", reason)
     size = at_resonator.elimination_error()
-    text = f"errors up to {100.0 * size.total:.2g} % from the resonator's elimination"
+    text = f"errors up to {percent(size.total)} from the resonator's elimination"
     return _Reduced(battery, f"{text} ({size.cause})", "")
 
 
@@ -320,7 +321,7 @@ def _expected(settled: RunDefinition, way: Way, model: Model, names: Names) -> s
     name, worst = max(known.items(), key=lambda item: item[1].error)
     beyond = " beyond the statistical ones" if way.kind == "sample" else ""
     place = f"{name}, measured at N = {worst.spins:.2g}"
-    text = f"errors up to {100.0 * worst.error:.2g} %{beyond} ({place})"
+    text = f"errors up to {percent(worst.error)}{beyond} ({place})"
     if model.resonator is not None:
         return text + ", measured without resonator and line; and see class_error_end, step_error"
     return text if worst.covered else text + ", outside the R and nbar studied: a guide only"

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from darkbattery.nvmodel.numbers import counted
+from darkbattery.nvmodel.numbers import counted, percent
 from darkbattery.nvmodel.observables import in_words
 
 # probability that a true agreement is called a difference, over all times of a curve together
@@ -100,7 +100,7 @@ def _clause(reference: str, compared: str, rows: pd.DataFrame) -> str:
 def _size(row: pd.Series) -> str:
     return (
         f"{in_words(row['observable'])}: by {abs(row['largest']):.2g} {row['unit']}".rstrip()
-        + f" ({100 * row['largest_relative']:.2g} %)"
+        + f" ({percent(row['largest_relative'])})"
     )
 
 
@@ -135,7 +135,7 @@ def _about_curve(rows: pd.DataFrame) -> str:
         return f"equal to {rows['largest'].abs().max():.1g}"
     size = (
         f"at most {abs(worst['largest']):.2g} {worst['unit']}".rstrip()
-        + f" ({100 * worst['largest_relative']:.2g} % of its largest value)"
+        + f" ({percent(worst['largest_relative'])} of its largest value)"
         f" at t = {worst['largest_at']:.4g}"
     )
     where = f", {worst['model']}" if len(rows) > 1 else ""

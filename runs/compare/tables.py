@@ -7,7 +7,7 @@ import pandas as pd
 from rich.console import RenderableType
 from rich.text import Text
 
-from darkbattery.nvmodel.numbers import plain
+from darkbattery.nvmodel.numbers import percent, plain
 from darkbattery.nvmodel.observables import in_words
 from darkbattery.runs.compare.statements import EQUAL, agrees, called, equal
 from darkbattery.runs.tables import Column, Fitted
@@ -134,7 +134,7 @@ def _number(name: str, value: float) -> str:
     if not np.isfinite(value):
         return "-" if np.isnan(value) else "inf"
     if name == "largest_relative":
-        return f"{100 * value:.2g} %"
+        return percent(value)
     if name.endswith("errors"):
         return f"{round(value, 1) + 0.0:.1f}"  # no -0.0
     return f"{value:.3g}"
