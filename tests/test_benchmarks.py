@@ -146,7 +146,7 @@ def test_a_peer_that_gives_something_else_has_failed(benchmark_module):
     assert found["never"].remark == "fails: RuntimeError"
     assert found["missing"].remark == "not installed"
     rows = benchmark_module("peers_table").table(list(found.values())).splitlines()
-    assert rows[4].endswith("| 3 of 3 | 1e-05: gives something else |")
+    assert rows[4].endswith("| 3 of 3 | $10^{-5}$: gives something else |")
 
 
 def test_means_over_runs_are_compared_in_their_standard_errors(benchmark_module):

@@ -78,7 +78,7 @@ def divide_as_product(spins: Spins, count: int, bandwidth: float) -> Classes:
     >>> line = Lorentzian(fwhm_hz=1e6)
     >>> spins = Spins(number=10**12, start="up", coupling=2.0, line=line, coupling_spread=0.3)
     >>> divide_as_product(spins, 16, bandwidth=1e8).weights.size
-    112
+    128
     """
     if spins.line is None or spins.coupling_spread == 0.0:
         return divide(spins, count, bandwidth)

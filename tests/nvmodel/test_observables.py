@@ -24,7 +24,8 @@ def test_units_go_with_what_is_said_of_them(name):
     assert one.per_time == ("rate" in name or name == "power")
     assert (Needs.BATTERY in one.needs) == (
         any(word in name for word in ("battery", "ergotropy", "energy_variance"))
-        or name in ("power", "open_work", "log_negativity", "entanglement_rate", "capacity")
+        or name in ("power", "open_work", "entanglement_rate", "capacity")
+        or name.startswith("log_negativity")
     )
 
 

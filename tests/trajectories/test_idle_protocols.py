@@ -93,7 +93,7 @@ def test_the_end_of_an_idle_protocol_is_kept():
         lambda: exact_waits(ends, [0.0, 1.0]),
         lambda: second_order_coherence(ends, 1.0, [0.0, 3.0]),
         lambda: density_matrices(ends, [3.0]),
-        lambda: meanfield.evolve(ends, [1.0]),
+        lambda: meanfield.evolve(ends, [3.0]),
     ):
         with pytest.raises(InputError, match=r"protocol"):
             ask()

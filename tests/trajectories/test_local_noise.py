@@ -277,6 +277,7 @@ def test_evolution_without_jumps_by_taylors_series(dt):
 
 def test_protocols_that_switch_nothing_are_no_protocols():
     idle = (Pulse(0.0), Stage(1.0, name="a"), Pulse(0.0, 0.0), Stage(np.inf, name="b"))
-    assert without_idle_switching(CollectiveBattery(2, 3, protocol=idle)) == CollectiveBattery(2, 3)
+    plain = CollectiveBattery(2, 3).experiment
+    assert without_idle_switching(CollectiveBattery(2, 3, protocol=idle)) == plain
     kept = (Stage(1.0), Pulse(0.5), Stage(1.0), Stage(1.0, "none"))
     assert len(without_idle_switching(CollectiveBattery(2, 3, protocol=kept)).protocol) == 4
