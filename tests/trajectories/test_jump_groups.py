@@ -49,7 +49,11 @@ def make_runs(battery, times, seed, runs, in_groups, share=0.125):
 
 @pytest.mark.parametrize(
     ("sizes", "nbar", "runs"),
-    [((10_000, 50_000), 0.0, 4000), ((4_000, 20_000), 0.5, 3000), ((2_000, 10_000), 3.0, 2000)],
+    [
+        ((10_000, 50_000), 0.0, 4000),
+        ((4_000, 20_000), 0.5, 3000),
+        pytest.param((2_000, 10_000), 3.0, 2000, marks=pytest.mark.long),
+    ],
     ids=str,
 )
 def test_runs_in_groups_are_distributed_as_those_jump_by_jump(sizes, nbar, runs):
