@@ -302,19 +302,17 @@ def rotates(protocol: Protocol) -> bool:
     return any(isinstance(step, Pulse) and step.rotates for step in protocol)
 
 
-def beyond_sudden(protocol: Protocol) -> str | None:
-    """The first thing in a protocol beyond sudden changes and dephasing.
+def beyond_sudden(protocol: Protocol) -> tuple[str, Any] | None:
+    """Field and value of the first thing in a protocol beyond sudden changes and dephasing.
 
     >>> beyond_sudden((Stage(1.0, "none"), Pulse(rotate_battery=1.0)))
-    'protocol[1].rotate_battery'
+    ('protocol[1].rotate_battery', 1.0)
     """
     for i, step in enumerate(protocol):
         pulse = isinstance(step, Pulse)
-        for name in ("rotate_battery", "rotate_charger") if pulse else ("drives",):
+        for name in ("rotate_battery", "rotate_charger") if pulse else ("drives", "rise"):
             if getattr(step, name):
-                return f"protocol[{i}].{name}"
-        if isinstance(step, Stage) and step.rise > 0.0:
-            return f"protocol[{i}].rise"
+                return f"protocol[{i}].{name}", getattr(step, name)
     return None
 
 

@@ -35,7 +35,8 @@ def growth_rate(model: Model | System) -> float:
     r"""Growth rate :math:`\mathrm{Re}\,\lambda` (rad/s) at the start; :math:`\le0` without a burst.
 
     Photon number and energy grow at twice this rate. A rate :math:`\le0` is that of the slowest
-    decay, as far as finitely many classes have one.
+    decay, as far as finitely many classes have one. The start is that of the model, before a
+    protocol's first step; `meanfield.remaining` tells of later moments.
 
     Examples
     --------

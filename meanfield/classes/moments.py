@@ -141,7 +141,8 @@ def system_of(model: object, classes: int) -> System:
         experiment = without_idle_switching(experiment)
     resonator, drive = experiment.resonator, experiment.drive
     if resonator is None:
-        _refuse_in_reservoir(experiment)
+        of_the_reservoir(experiment)
+    _refuse_what_it_lacks(experiment)
     frame = 0.0 if drive is None else 2.0 * np.pi * drive.detuning_hz
     width, parts = bandwidth(experiment), []
     for spins, ensemble in ((experiment.battery, BATTERY), (experiment.charger, CHARGER)):
@@ -170,9 +171,8 @@ def system_of(model: object, classes: int) -> System:
     )
 
 
-def _refuse_in_reservoir(experiment: Experiment) -> None:
-    """Refuse what the engine's equations lack."""
-    of_the_reservoir(experiment)
+def _refuse_what_it_lacks(experiment: Experiment) -> None:
+    """Refuse what the engine's equations lack, whatever the field."""
     for field in ("battery_start", "charger_start"):
         start = getattr(experiment, field)
         if field in experiment.beyond_collective and not _independent_spins(start):

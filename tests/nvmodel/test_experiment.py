@@ -114,6 +114,36 @@ def test_models_are_pickled_compared_and_replaced_as_before():
         _ = battery.no_such_thing
 
 
+@pytest.mark.parametrize("field", [Reservoir(), Resonator(3e9, linewidth_fwhm_hz=1.0)], ids=str)
+def test_what_an_engine_does_not_describe_is_refused_at_every_field(field):
+    missed = Experiment(Spins(2, "down"), Spins(3, "up"), field, detector_efficiency=0.5)
+    coherent = Experiment(Spins(2, "down"), Spins(3, DickeState(2)), field)
+    for asked, name in (
+        (lambda: meanfield.sample(missed, TIMES, runs=1, seed=1), "detector_efficiency"),
+        (lambda: meanfield.evolve(coherent, TIMES), "charger_start"),
+        (lambda: meanfield.sample(coherent, TIMES, runs=1, seed=1), "charger_start"),
+    ):
+        with pytest.raises(InputError) as refusal:
+            asked()
+        assert refusal.value.field == name
+
+
+def test_a_detector_that_misses_photons_of_a_resonator_is_refused():
+    field = Resonator(3e9, linewidth_fwhm_hz=1.0)
+    missed = Experiment(Spins(2, "down"), Spins(3, "up"), field, detector_efficiency=0.5)
+    perfect = replace(missed, detector_efficiency=1.0)
+    for asked in (
+        lambda: trajectories.sample(missed, TIMES, runs=1, seed=1),
+        lambda: trajectories.single_run(missed, TIMES, seed=1, run=0),
+    ):
+        with pytest.raises(InputError) as refusal:
+            asked()
+        assert refusal.value.field == "detector_efficiency"
+    # averages do not depend on it
+    found, whole = (trajectories.evolve(one, TIMES) for one in (missed, perfect))
+    assert (found["battery_energy"] == whole["battery_energy"]).all()
+
+
 @pytest.mark.parametrize(
     ("fields", "field"),
     [

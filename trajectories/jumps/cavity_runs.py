@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.experiment import Model
+from darkbattery.nvmodel.experiment import Model, experiment_of
 from darkbattery.nvmodel.method import Method, Problem, Work, refused_by
 from darkbattery.nvmodel.observables import Needs, needing, requested
 from darkbattery.nvmodel.refusal import InputError
@@ -72,7 +72,7 @@ def sample_cavity(
     summary: Summary | None = None,
 ) -> Solution:
     """`trajectories.sample` of a resonator, its other arguments checked."""
-    cavity = cavity_of(model)
+    cavity = recorded_cavity_of(model)
     names = requested(observables, (*ENERGIES, *OF_THE_MODE), AVAILABLE)
     refuse_large_runs(cavity, times)
     bound, basis, T = photon_bound(cavity), cavity.basis, times.size
@@ -97,6 +97,14 @@ def sample_cavity(
     provenance = {"solver": QUANTUM_JUMPS.name, "seed": seed, "most_photons": bound}
     table = None if rows is None else rows.table()
     return Solution(times, study.tally(first, runs, counts), provenance, table, model)
+
+
+def recorded_cavity_of(model: Model) -> Cavity:
+    """The same as `cavity_of`, of an experiment whose detector sees every photon."""
+    efficiency = experiment_of(model).detector_efficiency
+    if efficiency != 1.0:
+        raise InputError("detector_efficiency", efficiency, "must be 1 here, with a resonator")
+    return cavity_of(model)
 
 
 def coefficients_of(cavity: Cavity, most_photons: int, wanted: bool) -> Array:
@@ -172,8 +180,12 @@ def seconds_of_a_run(cavity: Cavity, times: Array) -> float:
 
 
 def _offers(model: Any) -> tuple[str, ...]:
-    cavity_of(model)
+    recorded_cavity_of(model)
     return AVAILABLE
+
+
+def _refuse(problem: Problem) -> None:
+    refuse_large_runs(recorded_cavity_of(problem.model), problem.times)
 
 
 def _solved(problem: Problem) -> Solution:
@@ -185,9 +197,11 @@ QUANTUM_JUMPS = Method(
     name="quantum jumps with the mode",
     kind="sample",
     offers=_offers,
-    why_not=refused_by(lambda problem: refuse_large_runs(cavity_of(problem.model), problem.times)),
+    why_not=refused_by(
+        lambda problem: refuse_large_runs(recorded_cavity_of(problem.model), problem.times)
+    ),
     work=lambda problem: Work(
-        (problem.runs or 1) * seconds_of_a_run(cavity_of(problem.model), problem.times)
+        (problem.runs or 1) * seconds_of_a_run(recorded_cavity_of(problem.model), problem.times)
     ),
     solve=_solved,
     error="statistical",

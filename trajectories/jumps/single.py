@@ -23,6 +23,7 @@ from darkbattery.trajectories.jumps.cavity_runs import (
     coefficients_of,
     mode_of,
     photon_bound,
+    recorded_cavity_of,
     refuse_large_runs,
 )
 from darkbattery.trajectories.jumps.local_noise import LOW, SIZE, TWO_JB, TWO_JC, TWO_M
@@ -44,7 +45,6 @@ from darkbattery.trajectories.jumps.walks import MOST_SINGLE_JUMPS, made_in_grou
 from darkbattery.trajectories.propagate.realspins import refuse_many_real_spins
 from darkbattery.trajectories.reading.conditional import BATTERY_Z, unravelling
 from darkbattery.trajectories.space.angular import clebsch_gordan
-from darkbattery.trajectories.space.cavity_space import cavity_of
 
 Array = NDArray[np.float64]
 
@@ -215,7 +215,7 @@ def _of_real_spins(battery: Experiment, times: Array, seed: int, run: int) -> Si
 
 def _at_resonator(model: Model, times: Array, seed: int, run: int) -> SingleRun:
     """With the mode itself."""
-    cavity = cavity_of(model)
+    cavity = recorded_cavity_of(model)
     refuse_large_runs(cavity, times)
     bound, basis = photon_bound(cavity), cavity.basis
     mode = mode_of(cavity, bound)

@@ -34,13 +34,11 @@ def refuse_unknown_switching(model: Model) -> None:
     >>> refuse_unknown_switching(CollectiveBattery(1, 2, protocol=(Pulse(rotate_battery=1.0),)))
     Traceback (most recent call last):
         ...
-    darkbattery.nvmodel.refusal.InputError: protocol[0].rotate_battery = ...
+    darkbattery.nvmodel.refusal.InputError: protocol[0].rotate_battery = 1.0: not ...
     """
-    protocol = experiment_of(model).protocol
-    field = beyond_sudden(protocol)
-    if field is not None:
-        text = "not in the quantum engine of a reservoir; use meanfield"
-        raise InputError(field, protocol, text)
+    found = beyond_sudden(experiment_of(model).protocol)
+    if found is not None:
+        raise InputError(*found, "not in the quantum engine of a reservoir; use meanfield")
 
 
 def refuse_many_real_spins(model: Model) -> None:
