@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -55,12 +56,9 @@ def run(definition: str | Path | Mapping[str, Any] | RunDefinition, comm: Any = 
     )
     from darkbattery.runs.study import refuse_unread, run_study
 
-    if not isinstance(definition, RunDefinition):
-        named = isinstance(definition, str) or hasattr(definition, "is_file")
-        definition = (
-            read_definition(find_definition(str(definition)))
-            if named
-            else parse_definition(definition)  # type: ignore[arg-type]
-        )
+    if isinstance(definition, str | PathLike):
+        definition = read_definition(find_definition(str(definition)))
+    elif not isinstance(definition, RunDefinition):
+        definition = parse_definition(definition)
     refuse_unread(definition)
     return run_study(definition, comm)  # type: ignore[return-value]  # None but on rank 0
