@@ -26,6 +26,8 @@ Array = NDArray[np.float64]
 
 # distributions whose weights are no probabilities but a mean in each bin: <sigma_z> over a line
 PROFILES = ("battery_inversion", "charger_inversion")
+# of the table of distributions
+DISTRIBUTION_COLUMNS = ("distribution", "quantity", "time", "low", "high", "weight")
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,23 +274,27 @@ class Solution(Mapping[str, Array]):
         import pandas as pd
 
         columns = {name: self._parameter(name) for name in parameters}
-        parts = []
-        for name, values in self.values.items():
-            error = self.errors[name]
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "time": self.times,
-                        "observable": name,
-                        "value": values,
-                        "error": np.nan if error is None else error,
-                    }
-                )
-            )
-        frame = pd.concat(parts, ignore_index=True)
+        frame = pd.DataFrame(self.columns())
         for position, (name, value) in enumerate(columns.items()):
             frame.insert(position, name, [value] * len(frame))
         return frame
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """The columns of `to_dataframe`: what tables of many models are joined of.
+
+        Examples
+        --------
+        >>> Solution([0.0, 1.0], Reading({"power": np.array([2.0, 3.0])})).columns()["value"]
+        array([2., 3.])
+        """
+        unknown, names = np.full(self.times.size, np.nan), list(self.values)
+        errors = [self.errors[name] for name in names]
+        return {
+            "time": np.tile(self.times, len(names)),
+            "observable": np.repeat(np.array(names, dtype=object), self.times.size),
+            "value": np.concatenate(list(self.values.values())),
+            "error": np.concatenate([unknown if error is None else error for error in errors]),
+        }
 
     def _parameter(self, name: str) -> Any:
         try:
@@ -340,24 +346,26 @@ class Solution(Mapping[str, Array]):
         """
         import pandas as pd
 
-        parts = []
+        return pd.DataFrame(self.distribution_columns())
+
+    def distribution_columns(self) -> dict[str, NDArray[Any]]:
+        """The columns of `distributions_to_dataframe`, of equal lengths.
+
+        Examples
+        --------
+        >>> Solution([0.0], Reading({"power": np.array([2.0])})).distribution_columns()["weight"]
+        array([], dtype=float64)
+        """
+        found: dict[str, list[NDArray[Any]]] = {name: [] for name in DISTRIBUTION_COLUMNS}
         for name, d in self.distributions.items():
-            over_time = d.weight.ndim == 2
-            times = self.times if over_time else np.array([np.nan])
-            bins = d.low.size
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "distribution": name,
-                        "quantity": d.quantity,
-                        "time": np.repeat(times, bins),
-                        "low": np.tile(d.low, times.size),
-                        "high": np.tile(d.high, times.size),
-                        "weight": np.asarray(d.weight, dtype=float).ravel(),
-                    }
-                )
-            )
-        if not parts:
-            columns = ["distribution", "quantity", "time", "low", "high", "weight"]
-            return pd.DataFrame({column: [] for column in columns})
-        return pd.concat(parts, ignore_index=True)
+            times = self.times if d.weight.ndim == 2 else np.array([np.nan])
+            rows = times.size * d.low.size
+            found["distribution"].append(np.full(rows, name, dtype=object))
+            found["quantity"].append(np.full(rows, d.quantity, dtype=object))
+            found["time"].append(np.repeat(times, d.low.size))
+            found["low"].append(np.tile(d.low, times.size))
+            found["high"].append(np.tile(d.high, times.size))
+            found["weight"].append(np.asarray(d.weight, dtype=float).ravel())
+        return {
+            name: np.concatenate(parts) if parts else np.array([]) for name, parts in found.items()
+        }

@@ -31,7 +31,7 @@ from darkbattery.runs.progress import reporter
 from darkbattery.runs.provenance import provenance
 from darkbattery.runs.screen import ResultTables
 from darkbattery.runs.signals import Stopped, StopRequest, stop_on_signals
-from darkbattery.runs.store import FIGURES, OWN, save, usable_folder, written_aside
+from darkbattery.runs.store import FIGURES, OWN, RESULTS, save, usable_folder, written_aside
 from darkbattery.runs.study import Campaign, Study, refuse_unread, run_study
 from darkbattery.runs.summary import runs_line, runs_made
 from darkbattery.runs.walltime import add_wall_seconds, wall_seconds_so_far
@@ -183,7 +183,7 @@ def _prepare(order: Order, owner: Owner, console: Console) -> _Prepared:
         raise InputError("--extend", str(order.out), 'only with method = "sample"')
     for line in choice_lines(definition):
         console.print(line, highlight=False, soft_wrap=True)
-    asked = order.out if order.out is not None else Path("results") / path.stem
+    asked = order.out if order.out is not None else RESULTS / path.stem
     may_stand = order.existing in ("replace", "extend")
     out = usable_folder(asked, may_stand)
     partial = partial_folder(out)

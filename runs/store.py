@@ -26,6 +26,7 @@ from darkbattery.runs.tomlfile import read_toml
 if TYPE_CHECKING:
     import pandas as pd
 
+RESULTS = Path("results")  # where a run leaves its folder unless it is told
 DEFINITION = "definition.toml"
 TABLE = "table.parquet"
 DISTRIBUTIONS = "distributions.parquet"
@@ -145,6 +146,10 @@ def load(folder: Path) -> Result:
     """Read a result folder; InputError if it is not one, not whole, or not as it was written."""
     import pandas as pd
 
+    if not folder.is_dir():
+        here = RESULTS / folder
+        instead = f"; {here} is a result" if (here / DEFINITION).is_file() else ""
+        raise InputError("result folder", str(folder), f"is no folder here{instead}")
     if not (folder / DEFINITION).is_file():
         raise InputError("result folder", str(folder), f"holds no {DEFINITION}")
     verify(folder, SUMMED)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from darkbattery.nvmodel.refusal import is_real
@@ -109,8 +110,8 @@ def run_study(
         ]
         return Study(
             definition=definition,
-            table=_joined(ordered, _with_runs),
-            distributions=_joined(ordered, Solution.distributions_to_dataframe),
+            table=_joined(ordered, _table_columns),
+            distributions=_joined(ordered, Solution.distribution_columns),
             single_runs=_fans(definition, points, sampled),
             warnings=(
                 *not_everywhere(definition),
@@ -290,18 +291,28 @@ def _fans(
 
 
 def _joined(
-    ordered: list[tuple[Point, Method, Solution]], table: Callable[[Solution], pd.DataFrame]
+    ordered: list[tuple[Point, Method, Solution]],
+    columns: Callable[[Solution], Mapping[str, NDArray[Any]]],
 ) -> pd.DataFrame:
+    """The tables of all solutions below each other, with the method and what is swept in front.
+
+    Columns are joined, not tables: a table of its own for each of a thousand small points took
+    longer than its physics.
+    """
     import pandas as pd
 
-    def parts() -> Iterator[pd.DataFrame]:
-        for point, method, solution in ordered:
-            frame = table(solution)
-            frame.insert(0, "method", method)
-            yield _with_swept(frame, point)
-
-    filled = [part for part in parts() if len(part)]
-    return pd.concat(filled or [next(parts())], ignore_index=True)
+    parts = [columns(solution) for _, _, solution in ordered]
+    lengths = [next(iter(part.values())).size for part in parts]
+    methods = pd.Series([method for _, method, _ in ordered])
+    swept = [[_in_column(value) for _, value in point.swept] for point, _, _ in ordered]
+    front = {
+        name: pd.Series([values[i] for values in swept])
+        for i, (name, _) in enumerate(ordered[0][0].swept)
+    }
+    front = {name: one.repeat(lengths).array for name, one in (front | {"method": methods}).items()}
+    filled = [part for part, length in zip(parts, lengths, strict=True) if length] or parts[:1]
+    joined = {name: np.concatenate([part[name] for part in filled]) for name in filled[0]}
+    return pd.DataFrame(front | joined)
 
 
 def swept_columns(points: Sequence[Point]) -> list[tuple[tuple[str, Any], ...]]:
@@ -326,10 +337,10 @@ def swept_columns(points: Sequence[Point]) -> list[tuple[tuple[str, Any], ...]]:
     return [tuple(row) for row in rows]
 
 
-def _with_runs(solution: Solution) -> pd.DataFrame:
-    frame = solution.to_dataframe()
-    frame["runs"] = np.int64(solution.runs or 0)
-    return frame
+def _table_columns(solution: Solution) -> dict[str, NDArray[Any]]:
+    columns = solution.columns()
+    runs = np.full(columns["time"].size, solution.runs or 0, dtype=np.int64)
+    return columns | {"runs": runs}
 
 
 def _with_swept(frame: pd.DataFrame, point: Point) -> pd.DataFrame:

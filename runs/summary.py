@@ -47,7 +47,8 @@ def runs_made(study: Study) -> list[tuple[str, int]]:
 def runs_line(study: Study) -> str:
     """How many single runs were made, and what for; empty where none were.
 
-    A precision is answered: so many were enough, or were not.
+    A precision is answered: so many were enough, or were not. Run i draws the same numbers at every
+    point of a sweep, so that the deviations of its points are not independent: said where it is so.
     """
     made = runs_made(study) if "sample" in study.definition.methods else []
     numbers = sorted({number for _, number in made})
@@ -61,7 +62,7 @@ def runs_line(study: Study) -> str:
         text = f"{numbers[0]:,} to {numbers[-1]:,} single runs a point (column runs of the table)"
     precision = study.definition.precision
     if precision is None:
-        return text
+        return text + (", from the same random numbers" if len(made) > 1 else "")
     missed = any(f"precision of {precision.observable} not reached" in w for w in study.warnings)
     return f"{text}: {'not enough' if missed else 'enough'} for {precision.words}"
 

@@ -97,6 +97,8 @@ def replay(
     console = console_of()
     last = one.states.iloc[-1]
     known = ", ".join(f"{in_words(name)} {last[name]:.6g} ħω" for name in DRAWN if name in last)
+    if "photons" in last:
+        known += f", {last['photons']:.6g} photons in the mode"
     jumps = counted(len(one.jumps), "jump")
     console.print(f"run {run}, {jumps}; at the last time: {known}", highlight=False)
     for path in save_replay(one, folder / "replay", f"point-{point}-run-{run}"):

@@ -280,3 +280,29 @@ def test_check_tells_a_table_and_runs_nothing(tmp_path, monkeypatch, capsys):
     assert not list(tmp_path.iterdir())
     assert called(monkeypatch, capsys, "check", "charging", "--ranks", "0")[0] == 2
     assert np.isfinite(estimate(read_definition(find_definition("charging"))).rank_bytes)
+
+
+AT_A_RESONATOR = """
+[model]
+battery = { number = 1, coupling_hz = 1.0 }
+charger = { number = 2, coupling_hz = 1.0 }
+resonator = { frequency_hz = 5e9, linewidth_fwhm_hz = 2.0 }
+[run]
+engine = "quantum"
+method = "sample"
+times = [0.1, 0.5]
+runs = 20
+seed = 1
+"""
+
+
+def test_a_replay_at_a_resonator_tells_the_photons(tmp_path, monkeypatch, capsys):
+    """And a result asked for without the folder that `run` leaves it in is pointed to."""
+    monkeypatch.chdir(tmp_path)
+    Path("few.toml").write_text(AT_A_RESONATOR)
+    assert called(monkeypatch, capsys, "--quiet", "run", "few.toml")[0] == 0
+    said = called(monkeypatch, capsys, "replay", "results/few", "--run", 1)[1]
+    assert re.search(r"ergotropy \S+ ħω,\s\S+\sphotons\sin\sthe\smode", said)
+    status, _, refused = called(monkeypatch, capsys, "replay", "few", "--run", 1)
+    expected = "result folder = 'few': is no folder here; results/few is a result"
+    assert (status, refused.strip()) == (2, f"darkbattery: {expected}")

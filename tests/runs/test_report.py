@@ -92,7 +92,10 @@ def test_the_page_is_small(page):
 def test_the_number_of_runs_follows_the_answer(page):
     """It stood on the screen alone."""
     after = re.findall(r'class="answer">.*?</p>\s*<p class="runs">(.*?)</p>', page, re.S)
-    assert after == ["400 single runs at each point.", "64 single runs."]
+    assert after == [
+        "400 single runs at each point, from the same random numbers.",
+        "64 single runs.",
+    ]
 
 
 def test_the_definition_is_saved_under_a_name_of_its_own(page):
