@@ -21,6 +21,7 @@ from darkbattery.nvmodel.refusal import InputError, whole_number
 from darkbattery.runs.choice import chosen
 from darkbattery.runs.definition import RunDefinition
 from darkbattery.runs.engines import engine_of
+from darkbattery.runs.figures.files import save_figure
 from darkbattery.runs.jumps import with_jumps
 from darkbattery.runs.models import Model
 from darkbattery.runs.store import Result
@@ -110,12 +111,7 @@ def save_replay(one: Replay, folder: Path, name: str) -> list[Path]:
     paths = [folder / f"{name}-{kind}" for kind in ("jumps.parquet", "states.parquet")]
     one.jumps.to_parquet(paths[0], index=False)
     one.states.to_parquet(paths[1], index=False)
-    figure = draw_replay(one)
-    for ending in ("png", "svg"):
-        paths.append(folder / f"{name}.{ending}")
-        figure.savefig(paths[-1], dpi=200)
-    plt.close(figure)
-    return paths
+    return paths + save_figure(draw_replay(one), folder, name)
 
 
 def draw_replay(one: Replay) -> Figure:

@@ -11,10 +11,11 @@ from rich.console import Console
 
 from darkbattery.runs.compare.differences import difference_table
 from darkbattery.runs.compare.distances import distance_table
-from darkbattery.runs.compare.drawing import draw, save
+from darkbattery.runs.compare.drawing import DPI, draw
 from darkbattery.runs.compare.matching import Pair, Source, matched, read_sources
 from darkbattery.runs.compare.statements import answer, statements
 from darkbattery.runs.compare.tables import DIFFERENCES, tables
+from darkbattery.runs.figures.files import save_figure
 from darkbattery.runs.provenance import surroundings
 from darkbattery.runs.signals import stop_on_signals
 from darkbattery.runs.workplace import workplace
@@ -109,7 +110,7 @@ def write(found: Comparison, sources: Sequence[Source], folder: Path) -> None:
     found.differences.to_parquet(folder / DIFFERENCES, index=False)
     found.distances.to_parquet(folder / DISTANCES, index=False)
     if any(pair.reference.method != "steady" for pair in found.pairs):
-        save(draw(found.pairs, found.runs, found.scaled), folder)
+        save_figure(draw(found.pairs, found.runs, found.scaled), folder, "compare", DPI)
     record: dict[str, Any] = {
         "results": {s.name: s.study.definition.digest() for s in sources},
         "reference": sources[0].name,

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -31,6 +30,7 @@ from darkbattery.runs.compare.matching import Pair, Series
 from darkbattery.runs.compare.statements import called
 from darkbattery.runs.figures.axes import BAND, heading, legend_below, time_scale
 
+DPI = 150  # of PNGs
 MOST_PANELS = 4
 MOST_MODELS = 4  # drawn; the tables hold all
 DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1.2, 1, 1.2)))
@@ -85,16 +85,6 @@ def draw(pairs: Sequence[Pair], runs: Sequence[Pair], scaled: bool) -> Figure:
         _legend(figure, style, banded)
         sns.despine(figure)
     return figure
-
-
-def save(figure: Figure, folder: Path) -> list[Path]:
-    """Write a figure as PNG and SVG, the same bytes for the same results; and close it."""
-    paths = [folder / "compare.png", folder / "compare.svg"]
-    with plt.rc_context({"svg.hashsalt": "darkbattery"}):
-        figure.savefig(paths[0], dpi=150)
-        figure.savefig(paths[1], metadata={"Date": None})
-    plt.close(figure)
-    return paths
 
 
 def time_label(scaled: bool, pairs: Sequence[Pair]) -> str:

@@ -13,11 +13,11 @@ from threadpoolctl import threadpool_limits
 from darkbattery.nvmodel.numbers import in_unit
 from darkbattery.nvmodel.refusal import InputError, whole_number
 from darkbattery.runs.devicefile import device_named, write_device
+from darkbattery.runs.figures.files import save_figure
 from darkbattery.runs.fit.drawing import draw_fit
 from darkbattery.runs.fit.model import predicted
 from darkbattery.runs.fit.solve import Fit, Problem, fit, problem_of
 from darkbattery.runs.fit.traces import Trace, read_trace
-from darkbattery.runs.plan.drawing import save
 from darkbattery.runs.provenance import surroundings
 from darkbattery.runs.store import FIGURES
 from darkbattery.runs.tables import Listing
@@ -129,7 +129,7 @@ def _write(found: Fit, folder: Path) -> None:
             for one, column in zip(found.problem.unknowns, found.samples.T, strict=True)
         }
         pd.DataFrame(values).to_parquet(folder / "posterior.parquet", index=False)
-    save(draw_fit(found), "fit", folder / FIGURES)
+    save_figure(draw_fit(found), folder / FIGURES, "fit")
     record: dict[str, Any] = {
         "device": found.device.name,
         "traces": [trace.name for trace in found.problem.traces],

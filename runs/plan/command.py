@@ -12,7 +12,8 @@ from threadpoolctl import threadpool_limits
 
 from darkbattery.nvmodel.numbers import counted
 from darkbattery.nvmodel.refusal import InputError, whole_number
-from darkbattery.runs.plan.drawing import draw_map, draw_plan, save
+from darkbattery.runs.figures.files import save_figure
+from darkbattery.runs.plan.drawing import draw_map, draw_plan
 from darkbattery.runs.plan.intervals import (
     DRAWS,
     Drawn,
@@ -164,7 +165,7 @@ def _write(answers: _Answers, prepared: _Prepared, record: dict[str, Any], folde
         "sensitivities": sensitivity_table(plan),
         "uncertainties": uncertainty_table(plan),
     }
-    save(draw_plan(plan), "plan", folder / FIGURES)
+    save_figure(draw_plan(plan), folder / FIGURES, "plan")
     if answers.drawn:
         tables["intervals"] = interval_table(answers.drawn)
         tables["drawn_sensitivities"] = drawn_sensitivities(answers.drawn)
@@ -173,7 +174,8 @@ def _write(answers: _Answers, prepared: _Prepared, record: dict[str, Any], folde
         tables["scaling"] = pd.concat(answers.scaling, ignore_index=True)
     if answers.map is not None:
         tables["map"] = answers.map
-        save(draw_map(answers.map, prepared.axes, plan.subject.title), "map", folder / FIGURES)
+        drawn = draw_map(answers.map, prepared.axes, plan.subject.title)
+        save_figure(drawn, folder / FIGURES, "map")
     for name, frame in tables.items():
         if len(frame):
             frame.to_parquet(folder / f"{name}.parquet", index=False)

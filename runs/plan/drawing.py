@@ -1,7 +1,5 @@
 """Figures of a plan: charging, storing, what limits; and maps."""
 
-from pathlib import Path
-
 import matplotlib
 
 matplotlib.use("Agg")
@@ -63,15 +61,6 @@ def draw_map(table: pd.DataFrame, axes: tuple[Vary, ...], title: str) -> Figure:
         if len(axes) == 1:
             sns.despine(figure)
         return figure
-
-
-def save(figure: Figure, name: str, folder: Path) -> None:
-    """As PNG and SVG, the same bytes for equal plans."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with plt.rc_context({"svg.hashsalt": "darkbattery"}):
-        figure.savefig(folder / f"{name}.png", dpi=200)
-        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-    plt.close(figure)
 
 
 def _burst_window(one: Forecast) -> float:

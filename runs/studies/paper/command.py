@@ -10,9 +10,10 @@ from rich.console import Console
 
 from darkbattery.nvmodel.numbers import counted
 from darkbattery.nvmodel.refusal import InputError
+from darkbattery.runs.figures.files import save_figure
 from darkbattery.runs.pages import markdown
 from darkbattery.runs.provenance import surroundings
-from darkbattery.runs.studies.paper.drawing import draw, save
+from darkbattery.runs.studies.paper.drawing import DPI, draw
 from darkbattery.runs.studies.paper.evidence import Evidence, gather
 from darkbattery.runs.studies.paper.panels import LAYOUTS, Layout, panel_data, panels_of, tables_of
 from darkbattery.runs.studies.paper.table import (
@@ -100,7 +101,7 @@ def write_figure(layout: Layout, evidence: Evidence, folder: Path) -> list[Path]
     data = {panel.name: panel_data(panel, evidence) for panel in panels_of(layout)}
     for name, table in data.items():
         save_table(table, folder / DATA, name)
-    return save(draw(layout, data), f"fig{layout.figure}", folder / FIGURES)
+    return save_figure(draw(layout, data), folder / FIGURES, f"fig{layout.figure}", DPI)
 
 
 def _write_tables(evidence: Evidence, folder: Path, console: Console) -> None:

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Mapping
-from pathlib import Path
 
 import matplotlib
 
@@ -95,17 +94,6 @@ def draw_panel(axis: Axes, panel: Panel, data: pd.DataFrame) -> None:
         bbox_to_anchor=(0.5, 1.1) if crowded else None,
         ncols=3 if crowded else 1,
     )
-
-
-def save(figure: Figure, name: str, folder: Path) -> list[Path]:
-    """Write a figure as PNG and SVG, the same bytes for the same data; and close it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{name}.png", folder / f"{name}.svg"]
-    with plt.rc_context({"svg.hashsalt": "darkbattery"}):
-        figure.savefig(paths[0], dpi=DPI)
-        figure.savefig(paths[1], metadata={"Date": None})
-    plt.close(figure)
-    return paths
 
 
 def _handles(panel: Panel) -> list[Line2D]:

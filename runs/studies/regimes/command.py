@@ -11,10 +11,11 @@ from rich.console import Console
 
 from darkbattery.meanfield.expected import MAP
 from darkbattery.nvmodel.numbers import counted
+from darkbattery.runs.figures.files import save_figure
 from darkbattery.runs.owner import OWNER
 from darkbattery.runs.provenance import surroundings
 from darkbattery.runs.studies.paper.table import rich_numbers, save_table
-from darkbattery.runs.studies.regimes.drawing import draw_map, draw_power, save
+from darkbattery.runs.studies.regimes.drawing import DPI, draw_map, draw_power
 from darkbattery.runs.studies.regimes.errors import error_map, written
 from darkbattery.runs.studies.regimes.evidence import carry_out, read_evidence
 from darkbattery.runs.studies.regimes.tables import HEADINGS, all_tables
@@ -63,5 +64,5 @@ def write(folder: Path, console: Console) -> None:
         save_table(table, folder / TABLES, name)
         if name in PRINTED:
             console.print(rich_numbers(table, HEADINGS[name]))
-    save(draw_map(evidence), "regimes_map", folder / FIGURES)
-    save(draw_power(evidence), "regimes_size", folder / FIGURES)
+    save_figure(draw_map(evidence), folder / FIGURES, "regimes_map", DPI)
+    save_figure(draw_power(evidence), folder / FIGURES, "regimes_size", DPI)

@@ -1,7 +1,5 @@
 """The map as a figure: error of the battery's energy over time from half charge, and size."""
 
-from pathlib import Path
-
 import matplotlib
 
 matplotlib.use("Agg")
@@ -18,6 +16,7 @@ from darkbattery.runs.studies.regimes.errors import LEVELS
 from darkbattery.runs.studies.regimes.evidence import Evidence
 from darkbattery.runs.studies.regimes.tables import METHODS
 
+DPI = 110  # of PNGs
 LEAST, MOST = 1e-4, 0.3  # errors shown, as shares of the final energy
 DARK = 0.03  # from this error on the map is dark
 FROM_HALF = np.linspace(-8.0, 15.0, 185)  # stage less that of half the final energy
@@ -83,17 +82,6 @@ def draw_power(evidence: Evidence) -> Figure:
         left.legend(frameon=False, fontsize="small")
         sns.despine(figure)
     return figure
-
-
-def save(figure: Figure, name: str, folder: Path) -> list[Path]:
-    """Write a figure as PNG and SVG, the same bytes for the same data; and close it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{name}.png", folder / f"{name}.svg"]
-    with plt.rc_context({"svg.hashsalt": "darkbattery"}):
-        figure.savefig(paths[0], dpi=110)
-        figure.savefig(paths[1], metadata={"Date": None})
-    plt.close(figure)
-    return paths
 
 
 def _draw_panel(axis: Axes, curves: pd.DataFrame) -> QuadMesh:
