@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.errors import confidence_factor
 from darkbattery.nvmodel.held import Derived
-from darkbattery.nvmodel.numbers import SI, counted, plain, with_error, with_unit
+from darkbattery.nvmodel.numbers import ROUNDING, SI, counted, plain, with_error, with_unit
 from darkbattery.nvmodel.observables import OWN_TIME_UNIT, unit_of
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ Array = NDArray[np.float64]
 
 WIDTH, HEIGHT = 160, 28  # of a small curve, in pixels
 POINTS = 80  # it is drawn with
-ROUNDING = 1e-14  # of numbers near one: sums of some tens of doubles
 FLAT = 1e-9  # relative: what solvers leave of a constant
 MANY_RUNS = 2.02  # factor of 2 sigma, from some hundred runs on nearly 2
 NOTHING_BUT_ERROR = ("excitation_balance",)

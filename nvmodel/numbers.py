@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+ROUNDING = 1e-14  # of numbers near one: sums of some tens of doubles
 PREFIXES = {
     -18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m",
     0: "", 3: "k", 6: "M", 9: "G", 12: "T",

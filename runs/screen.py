@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from darkbattery.nvmodel.numbers import plain, with_error, with_unit
+from darkbattery.nvmodel.numbers import ROUNDING, plain, with_error, with_unit
 from darkbattery.nvmodel.observables import in_words
 from darkbattery.runs.choice import exact_averages
 from darkbattery.runs.store import TABLE
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 MOST_POINTS, ENDS = 40, 8  # printed; beyond, so many of the first and of the last
 SI = {"J": "J", "W": "W", "s": "s", "/s": "Hz"}  # written with prefixes, and how
 DIGITS = 6
-ROUNDING = 1e-14  # of numbers near one: sums of some tens of doubles
 NOISY = (
     "largest of sampled {}: of several means that agree within {:g} errors, so it lies too high by "
     "about its error, and its time is one of theirs"

@@ -8,12 +8,13 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.numbers import PREFIXES
+from darkbattery.nvmodel.numbers import PREFIXES, ROUNDING
 from darkbattery.nvmodel.observables import OBSERVABLES
 from darkbattery.runs.study import Study
 from darkbattery.runs.units import SECONDS, clock, unit_of
@@ -78,6 +79,20 @@ def logarithmic(values: NDArray[np.float64]) -> bool:
         return False
     ratios = np.diff(np.log(values))
     return bool(ratios.max() < 5.0 * ratios.min())
+
+
+def zero_throughout(study: Study, table: pd.DataFrame) -> list[str]:
+    """The observables that are zero in every row: said in a line, a panel would show nothing else.
+
+    None where all of them are. An energy per spin of 1e-17 is rounding, and zero.
+    """
+    largest = table["value"].abs().groupby(table["observable"], sort=False).max()
+    zero = [
+        str(name)
+        for name, most in largest.items()
+        if most <= (ROUNDING if unit_of(study.definition, str(name)) == "ħω" else 0.0)
+    ]
+    return zero if len(zero) < len(largest) else []
 
 
 def panels(count: int) -> tuple[Figure, list[Axes]]:

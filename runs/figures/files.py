@@ -10,10 +10,11 @@ def save_figure(figure: Figure, folder: Path, name: str, dpi: int = 200) -> list
     """Write `figure` as PNG, of `dpi` points an inch, and SVG into `folder`; and close it."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.png", folder / f"{name}.svg"]
+    figure.draw_without_rendering()
+    figure.set_layout_engine(None)  # laid out once: saving would do it again for each file
     # a fixed salt and no date: equal data give equal files
     with plt.rc_context({"svg.hashsalt": "darkbattery"}):
         figure.savefig(paths[0], dpi=dpi)
-        figure.set_layout_engine("none")  # laid out already, which is half of the work
         figure.savefig(paths[1], metadata={"Date": None})
     plt.close(figure)
     return paths

@@ -23,6 +23,7 @@ from darkbattery.runs.figures.axes import (
     symbol,
     time_scale,
     value_scale,
+    zero_throughout,
 )
 from darkbattery.runs.figures.line_maps import draw_line_map, line_maps
 from darkbattery.runs.figures.looks import shown, styles
@@ -46,7 +47,8 @@ def draw(study: Study) -> Figure:
     """All panels of a study in one figure: observables, deviations, fans of single runs."""
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
         timed = study.table[np.isfinite(study.table["time"])]
-        names = [str(name) for name in timed["observable"].unique()]
+        zero = zero_throughout(study, timed)
+        names = [str(name) for name in timed["observable"].unique() if name not in zero]
         panelled, left = names[:MOST_PANELS], names[MOST_PANELS:]
         compared = exact_averages(study.definition) and _has_both(timed)
         sampled = "sample" in set(timed["method"])
@@ -72,6 +74,8 @@ def draw(study: Study) -> Figure:
         notes = list(chosen.notes)
         if clock(study.definition) is CHOSEN:
             notes.append(OWN_NOTE)
+        if zero:
+            notes.append(f"zero throughout: {', '.join(map(in_words, zero))}")
         if left:
             notes.append(f"not drawn: {', '.join(map(in_words, left))}")
         if 0 < len(fans) < len(study.definition.points()):

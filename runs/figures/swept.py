@@ -24,6 +24,7 @@ from darkbattery.runs.figures.axes import (
     symbol,
     time_scale,
     value_scale,
+    zero_throughout,
 )
 from darkbattery.runs.figures.looks import ordered, position, shown, styles
 from darkbattery.runs.figures.sweep import Drawn, Plan, plan
@@ -60,7 +61,8 @@ class Quantity:
 def draw_sweep(study: Study) -> Figure:
     """A panel a quantity against the swept field; of a single model, its values."""
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
-        shown_ones = list(quantities(study))
+        zero = zero_throughout(study, study.table)
+        shown_ones = [one for one in quantities(study) if one.name not in zero]
         chosen = plan(study, along=True, most=MOST_CURVES)
         figure, axes = panels(len(shown_ones[:MOST_PANELS]))
         entries: dict[str, Artist] = chosen.hues.entries()
@@ -74,6 +76,8 @@ def draw_sweep(study: Study) -> Figure:
             notes.append(OWN_NOTE)
         if _unsure(study):
             notes.append("largest of sampled means: too high by about their errors")
+        if zero:
+            notes.append(f"zero throughout: {', '.join(map(in_words, zero))}")
         left = [quantity.title for quantity in shown_ones[MOST_PANELS:]]
         if left:
             notes.append(f"not drawn: {', '.join(left)}")

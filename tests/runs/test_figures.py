@@ -234,3 +234,14 @@ def test_a_legend_has_no_line_that_is_left_over():
     lines = {round(text.get_window_extent().y0) for text in figure.legends[0].get_texts()}
     columns = {round(text.get_window_extent().x0) for text in figure.legends[0].get_texts()}
     assert (len(lines), len(columns)) == (2, 4)  # 2 + 2 + 2 + 1; it was 2 + 1 + 1 + 1 + 1 + 1
+
+
+def test_what_is_zero_throughout_has_a_line_and_no_panel():
+    """Nine panels were drawn, absorption at T = 0 among them, and the ergotropy left out."""
+    names = ["battery_energy", "absorbed_photons", "ergotropy_total"]  # 0, and 1e-17 by rounding
+    study = _study({"n_battery": 1, "ratio": 2}, observables=names, times=[0.1, 0.5])
+    figure = draw(study)
+    assert [axis.get_title("left") for axis in figure.axes] == ["battery energy"]
+    assert "zero throughout: absorbed photons, total ergotropy" in figure.get_suptitle()
+    alone = _study({"n_battery": 1, "ratio": 2}, observables=["absorbed_photons"])
+    assert [axis.get_title("left") for axis in draw(alone).axes] == ["absorbed photons"]
