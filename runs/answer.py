@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from darkbattery.runs.screen import SI, Found, found
 from darkbattery.runs.study import Study
-from darkbattery.runs.summary import curves
+from darkbattery.runs.summary import ends, label
 
 FIRST = ("battery energy", "charger energy")  # asked for most
 WORDS = {
@@ -17,7 +17,7 @@ MOMENTS = ("steady state", "at the end")
 
 def answer(study: Study) -> str:
     """The stored energy at the end, and the largest power; over a sweep, from where to where."""
-    points = [(label, found(study, part)) for label, part in curves(study, study.table)]
+    points = [(label(study, key), found(study, curves)) for key, curves in ends(study).items()]
     rows = [one for _, here in points for one in here]
     if not rows:
         return "Nothing was asked for."

@@ -5,6 +5,7 @@ import itertools
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -78,6 +79,11 @@ class RunDefinition:
 
         Raises InputError for the first model that is not valid.
         """
+        return self._points
+
+    @cached_property
+    def _points(self) -> tuple[Point, ...]:
+        # asked for by every table and figure; a thousand models take a second
         names = [name for name, _ in self.model]
         swept = [name for name, values in self.model if len(values) > 1]
         points = []

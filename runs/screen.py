@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -15,12 +15,9 @@ from darkbattery.nvmodel.observables import in_words
 from darkbattery.runs.choice import exact_averages
 from darkbattery.runs.store import TABLE
 from darkbattery.runs.study import Study
-from darkbattery.runs.summary import CLOSE, PEAKED, averages_name, curves, swept_names, unsure_peak
+from darkbattery.runs.summary import CLOSE, PEAKED, Ends, Key, averages_name, ends, swept_names
 from darkbattery.runs.tables import Column, Fitted, Listing
 from darkbattery.runs.units import OWN, OWN_NOTE, clock, unit_of
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MOST_POINTS, ENDS = 40, 8  # printed; beyond, so many of the first and of the last
 SI = {"J": "J", "W": "W", "s": "s", "/s": "Hz"}  # written with prefixes, and how
@@ -81,7 +78,7 @@ class ResultTables:
 
 def result_tables(study: Study) -> Iterator[Listing | Fitted | Text]:
     """The tables of a study, and what has to be said of them."""
-    points = [(part, found(study, part)) for _, part in curves(study, study.table)]
+    points = [(key, found(study, curves)) for key, curves in ends(study).items()]
     if swept_names(study):
         yield from _sweep(study, points)
     else:
@@ -93,55 +90,54 @@ def result_tables(study: Study) -> Iterator[Listing | Fitted | Text]:
         yield Text(NOISY.format(name, CLOSE))
 
 
-def found(study: Study, part: pd.DataFrame) -> list[Found]:
+def found(study: Study, curves: Iterable[Ends]) -> list[Found]:
     """The numbers of one point: in the steady state, at the last output time, and peaks.
 
     A deviation (sampled less exact, in standard errors) compares the same time.
     """
-    exact = exact_averages(study.definition)
-    averages = "exact" if exact else averages_name(study.definition)
+    averages = "exact" if exact_averages(study.definition) else averages_name(study.definition)
+    called = {"steady": averages, "evolve": averages, "sample": "sampled"}
+    by_name: dict[str, list[Ends]] = {}
+    for one in curves:
+        by_name.setdefault(one.observable, []).append(one)
     rows: list[Found] = []
-    for name, about in part.groupby("observable", sort=False):
-        for moment, chosen in _moments(str(name)):
-            rows += _at(study, str(name), moment, chosen, about, averages)
+    for name, several in by_name.items():
+        words, unit = in_words(name), unit_of(study.definition, name)
+        steady = [one for one in several if one.method == "steady"]
+        timed = sorted((o for o in several if o.method != "steady"), key=lambda o: o.method)
+        for moment, ones in (("steady state", steady), ("at the end", timed)):
+            rows += [
+                Found(words, moment, called[o.method], unit, o.last, _error(o, o.last_error))
+                for o in ones
+            ]
+        rows += _deviation(words, timed) if averages == "exact" else []
+        if name in PEAKED:
+            rows += _peaks(words, unit, clock(study.definition).time, called, timed)
     return rows
 
 
-def _moments(name: str) -> Iterator[tuple[str, str]]:
-    yield "steady state", "steady"
-    yield "at the end", "last"
-    if name in PEAKED:
-        yield "largest", "peak"
+def _error(one: Ends, error: float) -> float | None:
+    return error if one.method == "sample" else None
 
 
-def _at(
-    study: Study, name: str, moment: str, chosen: str, about: pd.DataFrame, averages: str
-) -> list[Found]:
-    words, unit = in_words(name), unit_of(study.definition, name)
-    second = clock(study.definition).time
-    rows = []
-    peaks = []
-    methods = (("steady", averages),) if chosen == "steady" else (
-        ("evolve", averages), ("sample", "sampled"),
-    )  # fmt: skip
-    for method, label in methods:
-        curve = about[about["method"] == method]
-        if chosen == "peak":
-            curve = curve[curve["value"].notna()]
-        if not len(curve):
-            continue
-        row = curve.loc[curve["value"].idxmax()] if chosen == "peak" else curve.iloc[-1]
-        error = row["error"] if method == "sample" else None
-        noisy = chosen == "peak" and method == "sample" and unsure_peak(curve)
-        rows.append(Found(words, moment, label, unit, float(row["value"]), error, noisy))
-        if chosen == "peak":
-            peaks.append(Found(words, "time of, largest", label, second, float(row["time"])))
-    if chosen == "last" and len(rows) == 2 and averages == "exact":
-        error = rows[1].error or 0.0
-        if error > 0.0:
-            apart = (rows[1].value - rows[0].value) / error
-            rows.append(Found(words, moment, "deviation", "errors", float(f"{apart:.2f}")))
-    return rows + peaks
+def _deviation(words: str, timed: Sequence[Ends]) -> Iterator[Found]:
+    """Of both methods at the last time."""
+    if {one.method for one in timed} == {"evolve", "sample"}:
+        exact, sampled = timed
+        if sampled.last_error > 0.0:
+            apart = (sampled.last - exact.last) / sampled.last_error
+            yield Found(words, "at the end", "deviation", "errors", float(f"{apart:.2f}"))
+
+
+def _peaks(
+    words: str, unit: str, second: str, called: dict[str, str], timed: Sequence[Ends]
+) -> Iterator[Found]:
+    known = [one for one in timed if not np.isnan(one.largest)]
+    for one in known:
+        error, method = _error(one, one.largest_error), called[one.method]
+        yield Found(words, "largest", method, unit, one.largest, error, one.unsure)
+    for one in known:
+        yield Found(words, "time of, largest", called[one.method], second, one.largest_time)
 
 
 def _one_model(rows: Sequence[Found]) -> Listing:
@@ -166,14 +162,12 @@ def _one_model(rows: Sequence[Found]) -> Listing:
     return table
 
 
-def _sweep(
-    study: Study, points: Sequence[tuple[pd.DataFrame, list[Found]]]
-) -> Iterator[Fitted | Text]:
+def _sweep(study: Study, points: Sequence[tuple[Key, list[Found]]]) -> Iterator[Fitted | Text]:
     names = swept_names(study)
     shown = list(points)
     if len(points) > MOST_POINTS:
         shown = [*points[:ENDS], *points[-ENDS:]]
-    keys = [[_key(part[name].iloc[0]) for part, _ in shown] for name in names]
+    keys = [[_key(key[i]) for key, _ in shown] for i in range(len(names))]
     every = [one for _, rows in shown for one in rows]
     shared = _shared(every)
     cells = [{one.heading(shared): one.shown for one in rows} for _, rows in shown]

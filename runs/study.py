@@ -349,6 +349,11 @@ def _with_swept(frame: pd.DataFrame, point: Point) -> pd.DataFrame:
     return frame
 
 
+def key_of(point: Point) -> tuple[Any, ...]:
+    """Its swept fields as columns hold them."""
+    return tuple(_in_column(value) for _, value in point.swept)
+
+
 def rows_of(frame: pd.DataFrame, point: Point) -> pd.DataFrame:
     """The rows of one point of the sweep in one of a study's tables."""
     here = np.full(len(frame), True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,24 +25,73 @@ def swept_names(study: Study) -> list[str]:
     return [name for name, values in study.definition.model if len(values) > 1]
 
 
-def curves(study: Study, frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """`frame` split by the points of the sweep, with their labels, in the sweep's order."""
-    names = swept_names(study)
-    if not names:
-        return [("", frame)]
-    parts = []
-    for key, part in frame.groupby(names, sort=False, dropna=False):
-        keys = key if isinstance(key, tuple) else (key,)
-        label = ", ".join(f"{name}={_shown(v)}" for name, v in zip(names, keys, strict=True))
-        parts.append((label, part))
-    return parts
+@dataclass(frozen=True)
+class Ends:
+    """One observable of one point by one method: its last value, and its largest.
+
+    Without any number both are NaN. `unsure`: the largest of sampled means may be so by chance,
+    for another one is as near as noise.
+    """
+
+    observable: str
+    method: str
+    last: float
+    last_error: float
+    largest: float
+    largest_error: float
+    largest_time: float
+    unsure: bool
+
+
+Key = tuple[Any, ...]  # of a point: its swept fields as the table's columns hold them
+
+
+def ends(study: Study) -> dict[Key, list[Ends]]:
+    """What is read of every curve, by point, in the sweep's order.
+
+    In one pass over the table: a search for each point's rows costs points times rows.
+    """
+    table, names = study.table, [*swept_names(study), "observable", "method"]
+    if not len(table):
+        return {}
+    curve = table.groupby(names, sort=False, dropna=False).ngroup().to_numpy()
+    value, error = table["value"].to_numpy(dtype=float), table["error"].to_numpy(dtype=float)
+    count, rows = int(curve.max()) + 1, np.arange(curve.size)
+    last = np.zeros(count, dtype=np.int64)
+    last[curve] = rows  # the last of equal ones stays
+    known = np.where(np.isnan(value), -np.inf, value)
+    largest = np.full(count, -np.inf)
+    np.maximum.at(largest, curve, known)
+    hits = np.flatnonzero(known == largest[curve])[::-1]
+    top = last.copy()
+    top[curve[hits]] = hits  # the first of equal ones
+    apart = np.hypot(error, error[top][curve])
+    near = np.bincount(curve[largest[curve] - known <= CLOSE * apart], minlength=count)
+    found: dict[Key, list[Ends]] = {}
+    labels, time = table[names].iloc[last], table["time"].to_numpy(dtype=float)
+    for i, (*point, observable, method) in enumerate(labels.itertuples(index=False, name=None)):
+        j, k = last[i], top[i]
+        found.setdefault(tuple(point), []).append(
+            Ends(
+                observable, method, value[j], error[j], value[k], error[k], time[k],
+                method == "sample" and near[i] > 1,
+            )
+        )  # fmt: skip
+    return found
+
+
+def label(study: Study, key: Key) -> str:
+    """Such as ``n_battery=2, nbar=0.5``; empty without a sweep."""
+    return ", ".join(f"{n}={_shown(v)}" for n, v in zip(swept_names(study), key, strict=True))
 
 
 def runs_made(study: Study) -> list[tuple[str, int]]:
     """Label of each point that has single runs, and how many were made there."""
     sampled = study.table[study.table["method"] == "sample"]
-    parts = [one for one in curves(study, sampled) if len(one[1])]
-    return [(label, int(part["runs"].iloc[0])) for label, part in parts]
+    names = swept_names(study)
+    first = sampled.drop_duplicates(names) if names else sampled.head(1)
+    keys = first[names].itertuples(index=False, name=None)
+    return [(label(study, key), int(runs)) for key, runs in zip(keys, first["runs"], strict=True)]
 
 
 def runs_line(study: Study) -> str:
@@ -65,14 +115,6 @@ def runs_line(study: Study) -> str:
         return text + (", from the same random numbers" if len(made) > 1 else "")
     missed = any(f"precision of {precision.observable} not reached" in w for w in study.warnings)
     return f"{text}: {'not enough' if missed else 'enough'} for {precision.words}"
-
-
-def unsure_peak(curve: pd.DataFrame) -> bool:
-    """Whether the largest of sampled means may be so by chance: another one is as near as noise."""
-    top = curve.loc[curve["value"].idxmax()]
-    apart = np.hypot(curve["error"].to_numpy(dtype=float), float(top["error"]))
-    near = top["value"] - curve["value"].to_numpy(dtype=float) <= CLOSE * apart
-    return bool(np.count_nonzero(near) > 1)
 
 
 def averages_name(definition: RunDefinition) -> str:

@@ -170,7 +170,7 @@ def _interpolated(reference: Curve, other: Curve, within: NDArray) -> Overlaid:
 
 def observables_of(pair: Pair) -> list[str]:
     """What both have, in the reference's order."""
-    theirs = set(pair.other.table["observable"])
+    theirs = set(pair.other.table["observable"].unique())
     return [str(n) for n in pair.reference.table["observable"].unique() if n in theirs]
 
 

@@ -118,7 +118,7 @@ def _series(pairs: Sequence[Pair]) -> list[tuple[str, Series]]:
 
 def _draw_curves(axis: Axes, name: str, pairs: Sequence[Pair], style: Style) -> None:
     for model, series in _series(pairs):
-        if name not in set(series.table["observable"]) or series.method == "steady":
+        if name not in set(series.table["observable"].unique()) or series.method == "steady":
             continue
         curve = curve_of(series, name, style.scaled)
         colour, time = style.colour(model, series.name), style.factor * curve.time

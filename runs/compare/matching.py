@@ -320,9 +320,11 @@ def _differing(one: Series, other: Series) -> tuple[str, ...]:
 
 def _refuse_nothing_common(source: Source, pairs: list[Pair]) -> None:
     for pair in pairs:
-        if set(pair.reference.table["observable"]) & set(pair.other.table["observable"]):
+        if set(pair.reference.table["observable"].unique()) & set(
+            pair.other.table["observable"].unique()
+        ):
             return
-    names = sorted(set(source.study.table["observable"]))
+    names = sorted(set(source.study.table["observable"].unique()))
     raise InputError(
         "observables", names, f"{source.name} has none in common with the reference's methods"
     )

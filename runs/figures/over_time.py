@@ -51,7 +51,7 @@ def draw(study: Study) -> Figure:
         names = [str(name) for name in timed["observable"].unique() if name not in zero]
         panelled, left = names[:MOST_PANELS], names[MOST_PANELS:]
         compared = exact_averages(study.definition) and _has_both(timed)
-        sampled = "sample" in set(timed["method"])
+        sampled = "sample" in set(timed["method"].unique())
         chosen = plan(study, along=False, most=MOST_SAMPLED if sampled else MOST_CURVES)
         fans = spread(chosen.drawn, MOST_FANS) if len(study.single_runs) else ()
         maps = line_maps(study)
@@ -87,7 +87,7 @@ def draw(study: Study) -> Figure:
 
 def _has_both(timed: pd.DataFrame) -> bool:
     energies = timed[timed["observable"] == "battery_energy"]
-    return {"evolve", "sample"} <= set(energies["method"])
+    return {"evolve", "sample"} <= set(energies["method"].unique())
 
 
 def _time_axis(axis: Axes, study: Study) -> None:

@@ -1,6 +1,6 @@
 """Against the swept field: values at the end, steady ones, peaks and when they are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,8 +28,8 @@ from darkbattery.runs.figures.axes import (
 )
 from darkbattery.runs.figures.looks import ordered, position, shown, styles
 from darkbattery.runs.figures.sweep import Drawn, Plan, plan
-from darkbattery.runs.study import Study, rows_of
-from darkbattery.runs.summary import PEAKED, curves, unsure_peak
+from darkbattery.runs.study import Study, key_of
+from darkbattery.runs.summary import PEAKED, Ends, Key, ends
 from darkbattery.runs.units import CHOSEN, OWN_NOTE, clock, unit_of
 
 MOST_PANELS = 12
@@ -63,18 +63,20 @@ def draw_sweep(study: Study) -> Figure:
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
         zero = zero_throughout(study, study.table)
         shown_ones = [one for one in quantities(study) if one.name not in zero]
+        of_point = ends(study)
         chosen = plan(study, along=True, most=MOST_CURVES)
         figure, axes = panels(len(shown_ones[:MOST_PANELS]))
         entries: dict[str, Artist] = chosen.hues.entries()
         entries |= styles(chosen.styled, chosen.style_values)
         for axis, quantity in zip(axes, shown_ones, strict=False):
-            _draw_quantity(axis, quantity, chosen, study, entries)
+            found = values(of_point, quantity, chosen)
+            _draw_quantity(axis, quantity, found, chosen, study, entries)
         chosen.hues.bar(figure, axes)
         legend_below(figure, entries)
         notes = list(chosen.notes)
         if clock(study.definition) is CHOSEN:
             notes.append(OWN_NOTE)
-        if _unsure(study):
+        if _unsure(of_point):
             notes.append("largest of sampled means: too high by about their errors")
         if zero:
             notes.append(f"zero throughout: {', '.join(map(in_words, zero))}")
@@ -89,7 +91,7 @@ def draw_sweep(study: Study) -> Figure:
 def quantities(study: Study) -> Iterator[Quantity]:
     """What is drawn against the swept field."""
     timed = study.table[np.isfinite(study.table["time"])]
-    over_time = set(timed["observable"]) if timed["time"].nunique() > 1 else set()
+    over_time = set(timed["observable"].unique()) if timed["time"].nunique() > 1 else set()
     for name in map(str, study.table["observable"].unique()):
         if name in PEAKED and name in over_time:
             yield Quantity(name, "peak")
@@ -98,22 +100,21 @@ def quantities(study: Study) -> Iterator[Quantity]:
             yield Quantity(name, "end" if name in over_time else "value")
 
 
-def _unsure(study: Study) -> bool:
+def _unsure(of_point: Mapping[Key, Sequence[Ends]]) -> bool:
     """Whether a largest value is that of means which agree within their errors."""
-    sampled = study.table[(study.table["method"] == "sample") & study.table["value"].notna()]
-    peaked = sampled[sampled["observable"].isin(PEAKED)]
     return any(
-        unsure_peak(curve)
-        for _, part in curves(study, peaked)
-        for _, curve in part.groupby("observable")
+        one.unsure and one.observable in PEAKED for curves in of_point.values() for one in curves
     )
 
 
 def _draw_quantity(
-    axis: Axes, quantity: Quantity, chosen: Plan, study: Study, entries: dict[str, Artist]
+    axis: Axes,
+    quantity: Quantity,
+    found: pd.DataFrame,
+    chosen: Plan,
+    study: Study,
+    entries: dict[str, Artist],
 ) -> None:
-    rows = study.table[study.table["observable"] == quantity.name]
-    found = values(rows, quantity, chosen)
     factor, label = quantity_scale(study, quantity, found)
     field = dict(study.definition.model).get(chosen.along, (None,))
     numbers = bool(chosen.along) and all(map(ordered, field))
@@ -139,7 +140,9 @@ def quantity_scale(study: Study, quantity: Quantity, found: pd.DataFrame) -> tup
     return factor, symbol(quantity.name, unit)
 
 
-def values(rows: pd.DataFrame, quantity: Quantity, chosen: Plan) -> pd.DataFrame:
+def values(
+    of_point: Mapping[Key, Sequence[Ends]], quantity: Quantity, chosen: Plan
+) -> pd.DataFrame:
     """A row a point and method: x, value, error."""
     found: list[dict[str, Any]] = []
     looks: list[tuple[Any, Any]] = []
@@ -147,23 +150,30 @@ def values(rows: pd.DataFrame, quantity: Quantity, chosen: Plan) -> pd.DataFrame
         look = (one.colour, one.style)
         if look not in looks:
             looks.append(look)
-        for method, series in rows_of(rows, one.point).groupby("method", sort=False):
-            if quantity.kind in ("peak", "time") and method == "steady":
+        for curve in of_point.get(key_of(one.point), ()):
+            peaks = quantity.kind in ("peak", "time")
+            if curve.observable != quantity.name or (peaks and curve.method == "steady"):
                 continue
-            row = _row(series, quantity)
-            x = dict(one.point.swept).get(chosen.along)
-            found.append({"method": method, "curve": looks.index(look), "drawn": one, "x": x} | row)
+            value, error = _value(curve, quantity)
+            found.append(
+                {
+                    "method": curve.method,
+                    "curve": looks.index(look),
+                    "drawn": one,
+                    "x": dict(one.point.swept).get(chosen.along),
+                    "value": value,
+                    "error": error,
+                }
+            )
     return pd.DataFrame(found, columns=["method", "curve", "drawn", "x", "value", "error"])
 
 
-def _row(series: pd.DataFrame, quantity: Quantity) -> dict[str, float]:
-    if quantity.kind in ("end", "value") or series["value"].isna().all():
-        last = series.iloc[-1]
-        return {"value": last["value"], "error": last["error"]}
-    largest = series.loc[series["value"].idxmax()]
-    if quantity.kind == "time":
-        return {"value": largest["time"], "error": np.nan}
-    return {"value": largest["value"], "error": largest["error"]}
+def _value(curve: Ends, quantity: Quantity) -> tuple[float, float]:
+    if quantity.kind == "time" and not np.isnan(curve.largest):
+        return curve.largest_time, np.nan
+    if quantity.kind == "peak" and not np.isnan(curve.largest):
+        return curve.largest, curve.largest_error
+    return curve.last, curve.last_error
 
 
 def _draw_curve(

@@ -1,7 +1,7 @@
 """The figures of a report, as Plotly figures: vectors that zoom and say value and error."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,14 @@ from darkbattery.runs.figures.swept import Quantity, quantities, quantity_scale,
 from darkbattery.runs.jumps import drawn_run
 from darkbattery.runs.report.mathematics import set_html, symbol_html
 from darkbattery.runs.study import Study, rows_of
-from darkbattery.runs.summary import average_over_runs, averages_words, swept_names
+from darkbattery.runs.summary import (
+    Ends,
+    Key,
+    average_over_runs,
+    averages_words,
+    ends,
+    swept_names,
+)
 
 DASHES = ("solid", "dash", "dashdot", "dot", "longdashdot")  # as LINE_STYLES, in Plotly's words
 SAID = {"sample": "single runs", "steady": "steady state"}
@@ -49,8 +56,9 @@ class Chart:
 def charts(study: Study) -> Iterator[Chart]:
     """All figures of a study: against the swept field, over time, distributions, single runs."""
     if swept_names(study):
+        of_point = ends(study)
         for quantity in quantities(study):
-            yield _swept(study, quantity)
+            yield _swept(study, of_point, quantity)
     timed = study.table[np.isfinite(study.table["time"])]
     if timed["time"].nunique() > 1:
         for name in timed["observable"].unique():
@@ -59,10 +67,10 @@ def charts(study: Study) -> Iterator[Chart]:
     yield from _fans(study)
 
 
-def _swept(study: Study, quantity: Quantity) -> Chart:
+def _swept(study: Study, of_point: Mapping[Key, Sequence[Ends]], quantity: Quantity) -> Chart:
     """One quantity against the swept field."""
     chosen = plan(study, along=True, most=MOST_CURVES)
-    found = values(study.table[study.table["observable"] == quantity.name], quantity, chosen)
+    found = values(of_point, quantity, chosen)
     factor, label = quantity_scale(study, quantity, found)
     label = _tex_label(label)
     field = dict(study.definition.model).get(chosen.along, (None,))

@@ -10,6 +10,7 @@ from darkbattery.runs.figures import draw
 from darkbattery.runs.report.charts import charts
 from darkbattery.runs.screen import found
 from darkbattery.runs.study import run_study
+from darkbattery.runs.summary import ends
 
 
 def _study(model, method, **run):
@@ -17,7 +18,8 @@ def _study(model, method, **run):
 
 
 def _row(study):
-    return {(o.quantity, o.moment, o.method): o.value for o in found(study, study.table)}
+    (curves,) = ends(study).values()
+    return {(o.quantity, o.moment, o.method): o.value for o in found(study, curves)}
 
 
 def test_the_end_of_the_times_is_not_the_steady_state():
