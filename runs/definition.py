@@ -152,9 +152,15 @@ def shipped_definitions() -> dict[str, Path]:
     return dict(sorted((name.removeprefix("studies/"), path) for path, name in names.items()))
 
 
-def read_definition(path: Path) -> RunDefinition:
-    """Read and check a definition; InputError names the field, its value and what is allowed."""
-    return parse_definition(read_toml("definition", path))
+def read_definition(path: Path, engine: str | None = None) -> RunDefinition:
+    """Read and check a definition, on another `engine` than its own if one is given.
+
+    InputError names the field, its value and what is allowed.
+    """
+    content = read_toml("definition", path)
+    if engine is not None and isinstance(content.get("run"), dict):
+        content = {**content, "run": {**content["run"], "engine": engine}}
+    return parse_definition(content)
 
 
 def parse_definition(content: Mapping[str, Any]) -> RunDefinition:

@@ -50,6 +50,7 @@ class Order:
     existing: Existing = "refuse"
     time_limit_seconds: float | None = None
     checkpoint_seconds: float = 60.0
+    engine: str | None = None  # instead of the definition's own
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def merge_results(folders: list[Path], out: Path, replace: bool, console: Consol
 def _prepare(order: Order, owner: Owner, console: Console) -> _Prepared:
     """Everything that can be refused before any work; then the unfinished study, owned."""
     path = find_definition(order.definition)
-    definition = read_definition(path)
+    definition = read_definition(path, order.engine)
     for method in definition.methods:
         observables_of(definition, method)
     refuse_unread(definition)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from darkbattery.nvmodel.refusal import whole_number
-from darkbattery.runs.commands.options import Definition
+from darkbattery.runs.commands.options import Definition, Engine
 from darkbattery.runs.commands.speech import console_of
 from darkbattery.runs.world import communicator, on_root, size_of
 
@@ -64,6 +64,7 @@ def check(
     ranks: Annotated[
         int | None, typer.Option(help="How many ranks it is meant for (those that ask).")
     ] = None,
+    engine: Engine = None,
 ) -> None:
     """Read a definition and say what it will take, without running it: time and memory of a rank.
 
@@ -84,7 +85,7 @@ def check(
     count = size_of(comm) if ranks is None else whole_number("--ranks", ranks, least=1)
 
     def tell() -> None:
-        read = read_definition(find_definition(definition))
+        read = read_definition(find_definition(definition), engine)
         refuse_unread(read)
         console.print(cost_table(read, estimate(read), count))
 

@@ -19,3 +19,6 @@ TimeLimit = Annotated[
     float | None, typer.Option(help="Stop in order after so many seconds (exit status 3).")
 ]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace an existing result.")]
+Engine = Annotated[
+    str | None, typer.Option(help="quantum, semiclassical or auto, not the definition's own.")
+]

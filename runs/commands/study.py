@@ -9,7 +9,7 @@ from rich.console import Console
 from darkbattery.nvmodel.numbers import counted
 from darkbattery.nvmodel.observables import in_words
 from darkbattery.nvmodel.refusal import InputError, finite_number
-from darkbattery.runs.commands.options import Definition
+from darkbattery.runs.commands.options import Definition, Engine
 from darkbattery.runs.commands.speech import console_of, loudness
 from darkbattery.runs.world import on_root, size_of, working_communicator
 
@@ -31,6 +31,7 @@ def run(
     alone: Annotated[
         bool, typer.Option("--alone", help="In this process, whatever a launcher started.")
     ] = False,
+    engine: Engine = None,
 ) -> None:
     """Carry out a run definition; under mpirun, on all ranks.
 
@@ -40,6 +41,7 @@ def run(
     Examples:
     darkbattery run charging
     mpirun -n 4 darkbattery run my.toml --out results/mine
+    darkbattery run my.toml --engine semiclassical --out results/wigner
     """
     from darkbattery.runs.execute import Existing, Order, execute
 
@@ -59,8 +61,9 @@ def run(
     comm = working_communicator(alone)
     console = console_of(comm)
     if loudness().verbose:
-        on_root(comm, lambda: _announce(definition, size_of(comm), console))
-    execute(Order(definition, out, existing, time_limit, checkpoint_interval), comm, console)
+        on_root(comm, lambda: _announce(definition, engine, size_of(comm), console))
+    order = Order(definition, out, existing, time_limit, checkpoint_interval, engine)
+    execute(order, comm, console)
 
 
 def merge(
@@ -105,13 +108,13 @@ def replay(
         console.print(str(path), highlight=False, soft_wrap=True)
 
 
-def _announce(name: str, ranks: int, console: Console) -> None:
+def _announce(name: str, engine: str | None, ranks: int, console: Console) -> None:
     """What is about to be done, with what."""
     from darkbattery.runs.definition import find_definition, read_definition
     from darkbattery.runs.provenance import surroundings
 
     path = find_definition(name)
-    definition = read_definition(path)
+    definition = read_definition(path, engine)
     facts = {
         "definition": path.absolute(),
         "study": definition.study_digest()[:16],

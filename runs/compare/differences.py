@@ -9,7 +9,9 @@ from scipy.interpolate import PchipInterpolator
 
 from darkbattery.nvmodel.observables import OBSERVABLES, TIME_UNIT
 from darkbattery.nvmodel.refusal import InputError
+from darkbattery.runs import units
 from darkbattery.runs.compare.matching import Pair, Series
+from darkbattery.runs.definition import RunDefinition
 
 Array = NDArray[np.float64]
 
@@ -63,17 +65,20 @@ def time_factor(series: Series, scaled: bool) -> float:
     return series.facts.rate if scaled else 1.0
 
 
-def unit_of(observable: str, scaled: bool) -> str:
-    """Its unit; that of a rate is per scaled time where times are scaled.
+def unit_of(definition: RunDefinition, observable: str, scaled: bool) -> str:
+    """Its unit in a study; that of a rate is per scaled time where times are scaled.
 
-    >>> unit_of("power", scaled=False), unit_of("power", scaled=True), unit_of("photons", False)
-    ('ħωγ', 'ħω', '')
+    >>> from darkbattery.runs.definition import parse_definition
+    >>> content = {"model": {"n_battery": 1, "ratio": 2}, "run": {"method": "steady"}}
+    >>> one = parse_definition(content)
+    >>> [unit_of(one, "power", scaled) for scaled in (False, True)], unit_of(one, "photons", False)
+    (['ħωγ', 'ħω'], '')
     """
+    if not scaled:
+        unit = units.unit_of(definition, observable)
+        return "" if unit == "1" else unit
     unit = OBSERVABLES[observable].unit
-    if unit == TIME_UNIT and scaled:
-        return ""
-    unit = unit.replace("γ", "").strip() if scaled else unit
-    return "" if unit == "1" else unit
+    return "" if unit in ("1", TIME_UNIT) else unit.replace("γ", "").strip()
 
 
 def curve_of(series: Series, observable: str, scaled: bool) -> Curve:
@@ -176,10 +181,10 @@ def observables_of(pair: Pair) -> list[str]:
 
 def difference_rows(pair: Pair, scaled: bool) -> list[dict[str, object]]:
     """One row an observable; the columns are explained in docs/comparison.md."""
-    rows = []
+    definition, rows = pair.reference.source.study.definition, []
     for name in observables_of(pair):
         found = overlay(curve_of(pair.reference, name, scaled), curve_of(pair.other, name, scaled))
-        rows.append(_row(pair, name, unit_of(name, scaled), found))
+        rows.append(_row(pair, name, unit_of(definition, name, scaled), found))
     return rows
 
 

@@ -126,7 +126,7 @@ def _draw_curves(axis: Axes, name: str, pairs: Sequence[Pair], style: Style) -> 
         if curve.error.any():
             low, high = curve.value - BAND * curve.error, curve.value + BAND * curve.error
             axis.fill_between(time, low, high, color=colour, alpha=0.25, lw=0)
-    unit = unit_of(name, style.scaled)
+    unit = unit_of(pairs[0].reference.source.study.definition, name, style.scaled)
     axis.set_ylabel(f"{OBSERVABLES[name].symbol}  ({unit})" if unit else OBSERVABLES[name].symbol)
     axis.set_xlabel(time_label(style.scaled, pairs))
     axis.set_title(in_words(name), fontsize="medium", loc="left")
@@ -145,7 +145,7 @@ def _draw_differences(axis: Axes, name: str, pairs: Sequence[Pair], style: Style
         if found.error.any():
             low, high = difference - BAND * found.error, difference + BAND * found.error
             axis.fill_between(time, low, high, color=colour, alpha=0.25, lw=0)
-    unit = unit_of(name, style.scaled)
+    unit = unit_of(pairs[0].reference.source.study.definition, name, style.scaled)
     axis.set_ylabel(f"less the reference  ({unit})" if unit else "less the reference")
     axis.set_xlabel(time_label(style.scaled, pairs))
 

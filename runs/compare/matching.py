@@ -1,5 +1,6 @@
 """Which curves of which results belong over each other; refusals of what is not comparable."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -67,6 +68,7 @@ class Series:
     method: Method
     table: pd.DataFrame
     distributions: pd.DataFrame
+    told_apart: str = ""  # by what, where other points of the result have its size too
 
     @property
     def facts(self) -> Facts:
@@ -91,7 +93,7 @@ class Pair:
     @property
     def model(self) -> str:
         """The point, in words; both where they differ."""
-        one, two = (_size_name(series.facts) for series in (self.reference, self.other))
+        one, two = (_point_name(series) for series in (self.reference, self.other))
         return one if one == two else f"{two} beside {one}"
 
     @property
@@ -158,8 +160,8 @@ def matched(sources: Sequence[Source], scaled: bool, anyway: bool) -> Matched:
     """Pair the first result's series with those of the others.
 
     Points of equal model belong together; without any, points of equal R and temperature do, each
-    with the reference nearest in size. A result's single runs are also paired with its own
-    averages.
+    with the reference nearest in size, and among those of one size in its rate. A result's single
+    runs are also paired with its own averages.
 
     Raises
     ------
@@ -206,7 +208,10 @@ def reason_against(one: Model, two: Model, scaled: bool) -> tuple[str, Any, str]
 
 def _series(source: Source) -> list[Series]:
     study, found = source.study, []
-    for index, point in enumerate(study.definition.points()):
+    points = study.definition.points()
+    sizes = [_size_name(facts_of(point.model)) for point in points]
+    many = Counter(sizes)
+    for index, point in enumerate(points):
         table = rows_of(study.table, point)
         distributions = rows_of(study.distributions, point)
         for method in study.definition.methods:
@@ -218,6 +223,7 @@ def _series(source: Source) -> list[Series]:
                     method,
                     table[table["method"] == method],
                     distributions[distributions["method"] == method],
+                    point.label if many[sizes[index]] > 1 else "",
                 )
             )
     return found
@@ -249,21 +255,16 @@ def _pairs_between(
 ) -> tuple[list[Pair], int]:
     """Pairs, and the number of the others' points that have no counterpart."""
     chosen = {one.index: one for one in reversed(reference) if _leading(one, reference)}
-    exact: dict[int, Series] = {}
     near: dict[int, list[Series]] = {}
     refusal: tuple[str, Any, str] | None = None
     for other in others:
         for one in chosen.values():
             reason = reason_against(one.point.model, other.point.model, scaled)
-            if reason is not None:
+            if reason is None:
+                near.setdefault(other.index, []).append(one)
+            else:
                 refusal = refusal or reason
-                continue
-            near.setdefault(other.index, []).append(one)
-            if Pair(one, other).same_size:
-                exact[other.index] = one
-    partners = exact or {
-        other.index: _nearest(other, near[other.index]) for other in others if other.index in near
-    }
+    partners = _partners(others, near)
     notes: tuple[str, ...] = ()
     if not partners:
         assert refusal is not None
@@ -299,9 +300,48 @@ def _of_kind(leading: Series, other: Series, reference: list[Series]) -> Series 
     return None if leading.method == "steady" else leading
 
 
+def _partners(others: list[Series], near: dict[int, list[Series]]) -> dict[int, Series]:
+    """The partner of each point: of those alike where any point has one, else of those near."""
+    alike: dict[int, list[Series]] = {}
+    for other in others:
+        equal = [one for one in near.get(other.index, ()) if _alike(one, other)]
+        if equal:
+            alike[other.index] = equal
+    found = alike or near
+    return {o.index: _nearest(o, found[o.index]) for o in others if o.index in found}
+
+
+def _alike(one: Series, other: Series) -> bool:
+    """Whether both are the same model, or one is the other with its resonator eliminated."""
+    if not Pair(one, other).same_size:
+        return False
+    models = one.point.model, other.point.model
+    # reservoirs were compared field by field, for numbers that come by other roads
+    both_at_resonators = all(model.resonator is not None for model in models)
+    return models[0] == models[1] or not both_at_resonators
+
+
 def _nearest(other: Series, candidates: list[Series]) -> Series:
-    """The candidate whose size is nearest, by ratio."""
-    return min(candidates, key=lambda one: abs(np.log(one.facts.spins / other.facts.spins)))
+    """The candidate whose size is nearest, by ratio, and then whose rate is."""
+
+    def apart(one: Series) -> tuple[float, float]:
+        mine, theirs = one.facts, other.facts
+        return _times_apart(mine.spins, theirs.spins), _times_apart(mine.rate, theirs.rate)
+
+    return min(candidates, key=apart)
+
+
+def _times_apart(one: float, two: float) -> float:
+    """How far two numbers are apart by ratio, as a logarithm.
+
+    >>> _times_apart(0.0, 0.0), _times_apart(0.0, 1.0)
+    (0.0, inf)
+    """
+    if one == two:
+        return 0.0
+    if not (0.0 < one < np.inf and 0.0 < two < np.inf):
+        return float(np.inf)
+    return abs(float(np.log(one / two)))
 
 
 def _differing(one: Series, other: Series) -> tuple[str, ...]:
@@ -328,6 +368,12 @@ def _refuse_nothing_common(source: Source, pairs: list[Pair]) -> None:
     raise InputError(
         "observables", names, f"{source.name} has none in common with the reference's methods"
     )
+
+
+def _point_name(series: Series) -> str:
+    """Its size, and what sets it apart from others of that size."""
+    size = _size_name(series.facts)
+    return f"{size}, {series.told_apart}" if series.told_apart else size
 
 
 def _size_name(facts: Facts) -> str:

@@ -16,10 +16,11 @@ from darkbattery.runs.compare.differences import Curve, overlay
 from darkbattery.runs.compare.distances import Cumulative, binned, critical_distance, two_samples
 from darkbattery.runs.compare.matching import Source
 from darkbattery.runs.compare.statements import answer
-from darkbattery.runs.definition import parse_definition
+from darkbattery.runs.definition import find_definition, parse_definition
 from darkbattery.runs.provenance import provenance
 from darkbattery.runs.store import save
 from darkbattery.runs.study import Campaign, run_study
+from darkbattery.runs.tomlfile import read_toml
 
 MODEL = {"n_battery": [2, 10], "ratio": 5}
 RUN = {"times": {"stop": 1.5, "points": 31}, "seed": 1}
@@ -81,6 +82,59 @@ def test_all_four_engines_over_each_other(exact, jumps, second, wigner):
     assert any("second order" in t and "battery energy: differs by" in t for t in said.values())
     # at two spins Wigner is off by 1.6 %, which 3,000 runs see in the charger's energy
     assert any("Wigner" in t and "charger energy: differs beyond" in t for t in said.values())
+
+
+@pytest.fixture(scope="module")
+def cells():
+    """The shipped definition in all four cells, at fewer times and runs."""
+    content = read_toml("definition", find_definition("four_cells"))
+    fewer = {"times": {"stop": 1.0, "points": 51}, "runs": 500}
+    return [
+        Source(engine, run_study(parse_definition({**content, "run": run})))
+        for engine in ("quantum", "semiclassical")
+        for run in [{**content["run"], **fewer, "engine": engine}]
+    ]
+
+
+def test_a_resonator_in_all_four_cells(cells):
+    """Each linewidth with itself: the runs agree, Wigner is near, second order is not."""
+    found = compare(cells)
+    rows = found.differences.query("observable == 'battery_energy'").set_index(
+        ["model", "compared"]
+    )
+    size = "N_B = 2, R = 5, nbar = 0, resonator.linewidth_fwhm_hz="
+    assert set(rows.index) == {
+        (size + width, cell)
+        for width in ("3.464102", "17.320508")
+        for cell in (
+            "quantum: quantum jumps",
+            "semiclassical: second order",
+            "semiclassical: truncated Wigner",
+        )
+    }
+    assert len(rows) == 6
+    # 51 times: chance alone stays below 3.7 standard errors in 99 of 100 comparisons
+    assert (rows.xs("quantum: quantum jumps", level=1)["most_errors"] < 3.7).all()
+    # largest errors as derived elsewhere, at ratios 1 and 5: .159, .119 and .025, .016; at 51 times
+    # a lower bound, and 500 paths scatter by .011
+    second = rows.xs("semiclassical: second order", level=1)["largest"]
+    assert second.tolist() == pytest.approx([0.159, 0.119], abs=0.001)
+    assert (rows.xs("semiclassical: truncated Wigner", level=1)["largest"].abs() < 0.06).all()
+    assert set(found.differences.query("observable == 'power'")["unit"]) == {"ħω/s"}
+
+
+def test_a_linewidth_without_counterpart_is_left_out(cells):
+    """Another kappa is another model, where some are equal; eliminated, the nearest rate's."""
+    quantum, other = cells
+    fields = dict(other.study.definition.model)
+    (key,) = [name for name, values in fields.items() if len(values) > 1]
+    first = replace(other.study.definition, model=tuple({**fields, key: (3.464102,)}.items()))
+    rows = other.study.table[other.study.table[key] == 3.464102].drop(columns=key)
+    found = compare([Source("one", replace(other.study, definition=first, table=rows)), quantum])
+    assert found.remarks[0] == "1 of quantum's points have no counterpart; left out"
+    assert {p.other.point.label for p in found.pairs if p.other.source is quantum} == {
+        f"{key}=3.464102"
+    }
 
 
 def test_agreement_is_in_units_of_the_standard_error(exact, jumps):

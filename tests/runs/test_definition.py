@@ -1,6 +1,7 @@
 import math
 import re
 import tomllib
+from dataclasses import replace
 
 import pytest
 import tomli_w
@@ -129,6 +130,19 @@ def test_what_is_not_a_definition(tmp_path):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError, match="is not TOML"):
             read_definition(tmp_path / name)
+
+
+def test_another_engine_than_the_definitions_own():
+    """As if the file said so: one experiment in all four cells, and the same refusals."""
+    path = find_definition("four_cells")
+    assert read_definition(path).engine == "quantum"
+    other = read_definition(path, "semiclassical")
+    assert other.engine == "semiclassical"
+    assert other == replace(read_definition(path), engine="semiclassical")
+    with pytest.raises(InputError, match=r"run\.engine = 'exact': unknown; known: quantum"):
+        read_definition(path, "exact")
+    with pytest.raises(InputError, match=r"run\.order.*only with engine"):
+        read_definition(find_definition("regimes/second_small"), "quantum")
 
 
 def test_shipped_definitions_are_valid_and_written_definitions_read_back():
