@@ -1,11 +1,13 @@
 """The map of errors that comes with the package, and what it lets one expect.
 
 `errors.csv` beside this file is made by `darkbattery regimes`; docs/regimes.md tells how. It holds
-for a shared reservoir without drive or line, and is a guide elsewhere.
+for a shared reservoir, and for a resonator by kappa over g sqrt N (infinite in a reservoir),
+without drive or line, and is a guide elsewhere.
 """
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -55,27 +57,31 @@ def expected_error(
     ratio: float,
     nbar: float,
     measure: str = "largest",
+    linewidth: float = math.inf,
 ) -> Expected | None:
     r"""What the study found at the largest size not above this, the worst of its R, :math:`\bar n`.
 
-    `covered` is false where R or :math:`\bar n` lie outside what was studied, or the size below:
-    the number is then a guide only. None for an observable that was not studied. `measure` is a
-    column of the map: the largest error over the charging, or that at the end.
+    At a resonator `linewidth` is :math:`\kappa/(g\sqrt N)`, and the worse of the two next to it
+    that were studied is told. `covered` is false where R or :math:`\bar n` lie outside what was
+    studied, or size or linewidth below: the number is then a guide only. None for an observable
+    that was not studied. `measure` is a column of the map: the largest error over the charging, or
+    that at the end, which does not depend on the linewidth.
     """
     part = table[(table["method"] == method) & (table["observable"] == observable)]
-    return _worst(_curves(part, measure), spins, ratio, nbar)
+    return _worst(_curves(part, measure), spins, ratio, nbar, linewidth)
 
 
-Curves = dict[tuple[float, float], tuple[list[float], list[float]]]
+# by linewidth, then by R and nbar: sizes and errors
+Curves = dict[float, dict[tuple[float, float], tuple[list[float], list[float]]]]
 
 
 def _curves(part: pd.DataFrame, measure: str) -> Curves:
-    """Sizes, increasing, and errors for each (R, nbar) of one method and observable."""
+    """Sizes, increasing, and errors for each linewidth, R and nbar of a method and observable."""
     found: Curves = {}
     rows = part[part[measure].notna()].sort_values("spins", kind="stable")
-    columns = (rows[name].tolist() for name in ("ratio", "nbar", "spins", measure))
-    for ratio, nbar, spins, error in zip(*columns, strict=True):
-        sizes, errors = found.setdefault((ratio, nbar), ([], []))
+    columns = (rows[name].tolist() for name in ("linewidth", "ratio", "nbar", "spins", measure))
+    for linewidth, ratio, nbar, spins, error in zip(*columns, strict=True):
+        sizes, errors = found.setdefault(linewidth, {}).setdefault((ratio, nbar), ([], []))
         sizes.append(spins)
         errors.append(error)
     return found
@@ -89,18 +95,27 @@ def _kept_curves(method: str, observable: str, measure: str) -> Curves:
     )
 
 
-def _worst(curves: Curves, spins: float, ratio: float, nbar: float) -> Expected | None:
-    if not curves:
+def _worst(
+    curves: Curves, spins: float, ratio: float, nbar: float, linewidth: float
+) -> Expected | None:
+    if not curves or (math.isinf(linewidth) and linewidth not in curves):
         return None
-    ratios, occupations = zip(*curves, strict=True)
-    inside = min(ratios) <= ratio <= max(ratios) and min(occupations) <= nbar <= max(occupations)
-    worst, at = 0.0, 0
-    for sizes, errors in (curves[key] for key in sorted(curves)):
-        below = bisect_right(sizes, spins)
-        inside = inside and below > 0
-        row = max(below - 1, 0)
-        if errors[row] >= worst:
-            worst, at = errors[row], int(sizes[row])
+    studied = sorted(curves)
+    beside = {
+        max((one for one in studied if one <= linewidth), default=studied[0]),
+        min((one for one in studied if one >= linewidth), default=studied[-1]),
+    }
+    worst, at, inside = 0.0, 0, linewidth >= studied[0]
+    for here in (curves[one] for one in sorted(beside)):
+        ratios, occupations = zip(*here, strict=True)
+        inside = inside and min(ratios) <= ratio <= max(ratios)
+        inside = inside and min(occupations) <= nbar <= max(occupations)
+        for sizes, errors in (here[key] for key in sorted(here)):
+            below = bisect_right(sizes, spins)
+            inside = inside and below > 0
+            row = max(below - 1, 0)
+            if errors[row] >= worst:
+                worst, at = errors[row], int(sizes[row])
     return Expected(worst, at, bool(inside))
 
 
@@ -129,7 +144,7 @@ def expectations(
     battery, charger = system.size(BATTERY), system.size(CHARGER)
     if system.driven or system.protocol or not battery:
         return {}, ()
-    place = (battery + charger, charger / battery, system.nbar)
+    place = (battery + charger, charger / battery, system.nbar, system.relative_linewidth)
     names = tuple(names)
     largest = {name: _worst(_kept_curves(method, name, "largest"), *place) for name in names}
     known = {name: one.error for name, one in largest.items() if one is not None}

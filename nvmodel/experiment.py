@@ -182,10 +182,39 @@ class Experiment:
 
     @property
     def burst_rate(self) -> float | None:
-        r""":math:`|N_C-N_B|\gamma`: how a burst grows in a reservoir; None where not so simple."""
-        if self.reservoir is None:
+        r"""How fast a burst's energy grows; None where that is not so simple.
+
+        :math:`|N_C-N_B|\gamma` in a reservoir. At a resonator :math:`2\lambda` with
+        :math:`\lambda(\lambda+\kappa/2)=g^2(N_C-N_B)`, which is the same far above
+        :math:`g\sqrt N`, for more charger than battery spins of one coupling in resonance.
+
+        >>> slow = Resonator(5e9, linewidth_fwhm_hz=0.0)
+        >>> Experiment(Spins(1, "down"), Spins(5, "up"), slow).burst_rate  # 2 g sqrt(N_C - N_B)
+        4.0
+        """
+        more = self.n_charger - self.n_battery
+        if self.reservoir is not None:
+            return abs(more) * self.gamma or None
+        like_one = all(spins.alike for spins in self.ensembles) and len(set(self.couplings)) == 1
+        if self.resonator is None or more <= 0 or not like_one or any(self.detunings):
             return None
-        return abs(self.n_charger - self.n_battery) * self.gamma or None
+        kappa, fast = self.resonator.kappa, self.couplings[1] ** 2 * more
+        return 8.0 * fast / (kappa + math.sqrt(kappa**2 + 16.0 * fast))
+
+    @property
+    def relative_linewidth(self) -> float:
+        r""":math:`\kappa/\sqrt{\sum_k g_k^2}`, kappa over g sqrt N; infinity in a reservoir.
+
+        >>> cavity = Resonator(5e9, linewidth_fwhm_hz=2.0)
+        >>> spins = {"coupling": 4.0 * math.pi / 6**0.5}
+        >>> round(Experiment(Spins(1, "down", **spins), Spins(5, "up", **spins), cavity)
+        ...       .relative_linewidth, 12)
+        1.0
+        """
+        if self.resonator is None:
+            return math.inf
+        strength = math.hypot(*(spins.collective_coupling for spins in self.ensembles))
+        return self.resonator.kappa / strength
 
     @property
     def equation(self) -> str:

@@ -310,9 +310,10 @@ def _expected(settled: RunDefinition, way: Way, model: Model, names: Names) -> s
     """The worst error of the asked observables, as the map of docs/regimes.md has it."""
     if way is FIRST_ORDER:
         return "no fluctuations: good for driven systems far above the noise"
-    spins, nbar = sum(model.sizes), model.nbar or 0.0
+    linewidth = model.relative_linewidth
+    sizes = (sum(model.sizes), model.ratio, model.nbar or 0.0)
     found = {
-        name: expected_error(read_map(), way.error, name, spins, model.ratio, nbar)
+        name: expected_error(read_map(), way.error, name, *sizes, linewidth=linewidth)
         for name in (names or MAIN[model.sizes[0] > 0])
     }
     known = {name: one for name, one in found.items() if one is not None}
@@ -322,9 +323,11 @@ def _expected(settled: RunDefinition, way: Way, model: Model, names: Names) -> s
     beyond = " beyond the statistical ones" if way.kind == "sample" else ""
     place = f"{name}, measured at N = {worst.spins:.2g}"
     text = f"errors up to {percent(worst.error)}{beyond} ({place})"
-    if model.resonator is not None:
-        return text + ", measured without resonator and line; and see class_error_end, step_error"
-    return text if worst.covered else text + ", outside the R and nbar studied: a guide only"
+    if not worst.covered:
+        text += ", outside the R and nbar studied: a guide only"
+    if all(spins.alike for spins in model.ensembles):
+        return text
+    return text + ", measured without a line; and see class_error_end, step_error"
 
 
 def _short(labels: list[str]) -> str:

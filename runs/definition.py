@@ -96,15 +96,17 @@ class RunDefinition:
     def times_of(self, model: Model) -> NDArray[np.float64]:
         r"""Output times of one model of the sweep, in its own unit (:math:`1/\gamma`, or seconds).
 
-        In the unit "burst", :math:`1/(|N_C-N_B|\gamma)`: the time in which a burst grows e-fold, so
-        that equal numbers are equal stages of the charging at every size.
+        In the unit "burst" the time in which a burst grows e-fold, :math:`1/(|N_C-N_B|\gamma)` in
+        a reservoir, so that equal numbers are equal stages of the charging at every size.
         """
         times = np.array(self.times)
         if self.time_unit == "model":
             return times
         if model.burst_rate is None:
             raise InputError(
-                "run.times.unit", self.time_unit, "only without a resonator and with R not 1"
+                "run.times.unit",
+                self.time_unit,
+                "only with R not 1; at a resonator with R > 1 and spins alike, in resonance",
             )
         return times / model.burst_rate
 

@@ -233,8 +233,8 @@ TIMES: Table = {
     "values": Field("number", "a list, for a unit beside it", several=True),
     "unit": Field(
         "text",
-        r"`model` ($1/\gamma$, or seconds) or `burst`, $1/(\lvert N_C-N_B\rvert\gamma)$: equal "
-        "stages at every size",
+        r"`model` ($1/\gamma$, or seconds) or `burst`, $1/(\lvert N_C-N_B\rvert\gamma)$, "
+        "or how fast a burst grows at a resonator: equal stages at every size",
         "model",
         get_args(TimeUnit),
     ),

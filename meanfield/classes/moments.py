@@ -100,6 +100,13 @@ class System:
         return self.drive is not None or sends_fields(self.protocol)
 
     @property
+    def relative_linewidth(self) -> float:
+        """kappa over g sqrt N; infinity where the field follows at once."""
+        if self.eliminated:
+            return math.inf
+        return self.kappa / math.sqrt(float(self.number @ self.coupling**2))
+
+    @property
     def total(self) -> float:
         """N, all spins."""
         return float(self.number.sum())

@@ -18,7 +18,12 @@ from darkbattery.runs.definition import find_definition, read_definition
 from darkbattery.runs.pages import markdown
 from darkbattery.runs.signals import StopRequest
 from darkbattery.runs.studies.regimes.document import refresh
-from darkbattery.runs.studies.regimes.errors import LEVELS, error_map, usable_from
+from darkbattery.runs.studies.regimes.errors import (
+    LEVELS,
+    error_map,
+    in_reservoir,
+    usable_from,
+)
 from darkbattery.runs.studies.regimes.evidence import (
     GRIDS,
     METHODS,
@@ -61,7 +66,7 @@ def test_the_first_tables_are_those_of_the_map():
 
 
 def test_the_map_covers_the_study():
-    errors = read_map()
+    errors = in_reservoir(read_map())
     assert set(errors["method"]) == set(METHODS)
     models = errors[["ratio", "nbar"]].drop_duplicates()
     assert sorted(models.itertuples(index=False, name=None)) == [(2, 0), (2, 0.5), (5, 0), (5, 0.5)]
@@ -83,7 +88,7 @@ def test_the_map_is_made_again_where_it_is_cheap(grid):
     exact, *others = [_part(f"{name}_{grid}", **model) for name in ("exact", *methods)]
     found = error_map(_evidence(differences_of(matched([exact, *others], False, False).pairs)))
     keys = ["method", "observable", "ratio", "nbar", "n_battery"]
-    kept = read_map().set_index(keys)
+    kept = in_reservoir(read_map()).set_index(keys)
     made = found.set_index(keys)
     assert len(made)
     for column in ("largest", "end", "peak", "peak_time"):
@@ -102,7 +107,7 @@ def test_wigner_is_made_again_at_one_point():
         .to_dict("records")
     )
     (kept,) = (
-        read_map()
+        in_reservoir(read_map())
         .query(
             "method == 'wigner' and observable == 'battery_energy' and n_battery == 10"
             " and ratio == 5 and nbar == 0"

@@ -150,7 +150,7 @@ def _power(spins: int) -> str:
 def _answers(method: Method, case: Case, spins: int, name: str) -> bool:
     try:
         model = case.of_size(spins)
-        until = BURSTS / model.burst_rate if model.burst_rate else SECONDS
+        until = BURSTS / model.burst_rate if model.reservoir and model.burst_rate else SECONDS
         times = np.linspace(0.0, until, OUTPUTS)
         if method.kind == "steady":
             times = np.array([np.inf])

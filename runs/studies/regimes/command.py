@@ -15,15 +15,20 @@ from darkbattery.runs.figures.files import save_figure
 from darkbattery.runs.owner import OWNER
 from darkbattery.runs.provenance import surroundings
 from darkbattery.runs.studies.paper.table import rich_numbers, save_table
+from darkbattery.runs.studies.regimes import memory_tables
 from darkbattery.runs.studies.regimes.drawing import DPI, draw_map, draw_power
-from darkbattery.runs.studies.regimes.errors import error_map, written
+from darkbattery.runs.studies.regimes.errors import whole_map, written
 from darkbattery.runs.studies.regimes.evidence import carry_out, read_evidence
+from darkbattery.runs.studies.regimes.memory import carry_out as carry_out_memory
+from darkbattery.runs.studies.regimes.memory import read_memory
+from darkbattery.runs.studies.regimes.memory_drawing import draw_memory
 from darkbattery.runs.studies.regimes.tables import HEADINGS, all_tables
 from darkbattery.runs.workplace import workplace
 from darkbattery.runs.world import rank_of, size_of
 
 FIGURES, TABLES, RESULTS, RECORD = "figures", "tables", "results", "regimes.json"
-PRINTED = ("usable", "stages", "laws")
+PRINTED = ("usable", "stages", "laws", "memory_usable")
+TITLES = HEADINGS | memory_tables.HEADINGS
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ def make_regimes(order: Order, comm: Any, console: Console) -> None:
     with workplace(order.out, order.replace, RECORD, order.time_limit_seconds, comm, console) as at:
         started = time.perf_counter()
         carry_out(at, comm)
+        carry_out_memory(at, comm)
         if rank_of(comm) != 0:
             return
         with at.result() as aside:
@@ -57,12 +63,14 @@ def make_regimes(order: Order, comm: Any, console: Console) -> None:
 
 def write(folder: Path, console: Console) -> None:
     """Map, tables and figures of the results in `folder`."""
-    evidence = read_evidence(folder / RESULTS)
-    errors = error_map(evidence)
+    evidence, memory = read_evidence(folder / RESULTS), read_memory(folder / RESULTS)
+    errors = whole_map(evidence, memory)
     (folder / MAP).write_text(written(errors), encoding="utf-8")
-    for name, table in all_tables(evidence, errors).items():
+    tables = all_tables(evidence, errors) | memory_tables.memory_tables(memory, errors)
+    for name, table in tables.items():
         save_table(table, folder / TABLES, name)
         if name in PRINTED:
-            console.print(rich_numbers(table, HEADINGS[name]))
+            console.print(rich_numbers(table, TITLES[name]))
     save_figure(draw_map(evidence), folder / FIGURES, "regimes_map", DPI)
     save_figure(draw_power(evidence), folder / FIGURES, "regimes_size", DPI)
+    save_figure(draw_memory(memory), folder / FIGURES, "regimes_memory", DPI)

@@ -17,13 +17,37 @@ STAGES = {"before the burst": (0.0, 0.05), "burst": (0.05, 0.95), "after the bur
 
 
 def error_map(evidence: Evidence) -> pd.DataFrame:
-    """One row a method, observable and model, and what noise alone makes of it.
+    """One row a method, observable and model in a reservoir, and what noise alone makes of it.
 
     Columns: ``largest`` over the charging, at the ``end``, of the ``peak`` and its ``peak_time``.
     """
-    d = evidence.differences
+    return _mapped(evidence.differences.assign(linewidth=np.inf))
+
+
+def memory_map(memory: pd.DataFrame) -> pd.DataFrame:
+    """The same at a resonator, from the rows of `read_memory`.
+
+    Ends are the reservoir's, whatever kappa is, and are not told again. What a sampled reference
+    cannot tell from chance is left out: it says nothing of a method.
+    """
+    by_chance = memory["sampled"] & (memory["largest_relative"] <= memory["noise"])
+    return _mapped(memory[~by_chance]).assign(end=np.nan)
+
+
+def whole_map(evidence: Evidence, memory: pd.DataFrame) -> pd.DataFrame:
+    """Both, as `meanfield.expected` reads them."""
+    return pd.concat([error_map(evidence), memory_map(memory)], ignore_index=True)
+
+
+def in_reservoir(errors: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a map without a resonator."""
+    return errors[np.isinf(errors["linewidth"])]
+
+
+def _mapped(d: pd.DataFrame) -> pd.DataFrame:
     peak = d["peak"].abs().replace(0.0, np.nan)
-    found = d[["method", "observable", "ratio", "nbar", "n_battery", "spins"]].assign(
+    keys = ["method", "observable", "linewidth", "ratio", "nbar", "n_battery", "spins"]
+    found = d[keys].assign(
         largest=d["largest_relative"],
         end=(d["end_difference"] / d["end"].replace(0.0, np.nan)).abs(),
         peak=d["peak_difference"].abs() / peak,
@@ -34,7 +58,7 @@ def error_map(evidence: Evidence) -> pd.DataFrame:
     rates = found["observable"].isin(("power", "emission_rate"))
     found.loc[~rates, ["peak", "peak_time"]] = np.nan
     found.loc[rates, "end"] = np.nan
-    order = ["method", "observable", "ratio", "nbar", "spins"]
+    order = ["method", "observable", "linewidth", "ratio", "nbar", "spins"]
     return found.sort_values(order, kind="stable").reset_index(drop=True)
 
 

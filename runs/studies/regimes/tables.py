@@ -4,7 +4,13 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from darkbattery.runs.studies.regimes.errors import LEVELS, STAGES, stage_errors, usable_from
+from darkbattery.runs.studies.regimes.errors import (
+    LEVELS,
+    STAGES,
+    in_reservoir,
+    stage_errors,
+    usable_from,
+)
 from darkbattery.runs.studies.regimes.evidence import Evidence
 from darkbattery.runs.studies.regimes.laws import laws_table, size_text
 
@@ -47,12 +53,12 @@ SHOWN_SIZES = (1, 2, 10, 100, 1000, 1_000_000, 1_666_666_666_666_666)
 
 def usable_table(errors: pd.DataFrame) -> pd.DataFrame:
     """From which N on each method is good to 20, 5 and 1 %, by question: the worst R and nbar."""
-    rows = []
+    errors, rows = in_reservoir(errors), []
     for question, observable, measure in QUESTIONS:
         row = {"question": question}
         for method, name in METHODS.items():
             part = errors[(errors["method"] == method) & (errors["observable"] == observable)]
-            row[name] = _thresholds(part, measure)
+            row[name] = thresholds(part, measure)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -77,13 +83,13 @@ def in_a_sentence(usable: pd.DataFrame) -> str:
 
 def usable_by_model(errors: pd.DataFrame) -> pd.DataFrame:
     """The same for the energy and the power at each R and nbar apart."""
-    rows = []
+    errors, rows = in_reservoir(errors), []
     for question, observable, measure in QUESTIONS:
         for (ratio, nbar), here in errors.groupby(["ratio", "nbar"]):
             row = {"question": question, "R": f"{ratio:g}", "nbar": f"{nbar:g}"}
             for method, name in METHODS.items():
                 part = here[(here["method"] == method) & (here["observable"] == observable)]
-                row[name] = _thresholds(part, measure)
+                row[name] = thresholds(part, measure)
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -95,7 +101,7 @@ def stages_table(evidence: Evidence) -> pd.DataFrame:
         row = {"energy": stage}
         for method, name in METHODS.items():
             part = errors[(errors["method"] == method) & (errors["observable"] == stage)]
-            row[name] = _thresholds(part, "largest")
+            row[name] = thresholds(part, "largest")
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -209,7 +215,7 @@ def _by_method(here: pd.DataFrame, observable: str) -> pd.DataFrame:
     return here[here["observable"] == observable].set_index("method")
 
 
-def _thresholds(part: pd.DataFrame, measure: str, levels: Sequence[float] = LEVELS) -> str:
+def thresholds(part: pd.DataFrame, measure: str, levels: Sequence[float] = LEVELS) -> str:
     """Such as ``3 / 60 / 600``; a dash for never."""
     if not len(part) or part[measure].isna().all():
         return "not available"
