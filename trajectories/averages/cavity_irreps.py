@@ -6,25 +6,16 @@ keeps the irreps alone.
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.experiment import Experiment, Model, experiment_of
-from darkbattery.nvmodel.irreps import Irreps
+from darkbattery.nvmodel.experiment import Model, experiment_of
 from darkbattery.nvmodel.method import Method, Problem, Work, refused_by
 from darkbattery.nvmodel.observables import Needs, needing
-from darkbattery.nvmodel.preparation import DickeMixture, dicke_mixture
 from darkbattery.nvmodel.protocol import end_of
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Reading, Solution
-from darkbattery.trajectories.averages.mode_stages import (
-    Kick,
-    Stretch,
-    mixes_excitations,
-    steps_of,
-)
 from darkbattery.trajectories.propagate.krylov import DIMENSIONS, TOLERANCE
 from darkbattery.trajectories.propagate.mode_generator import (
     INTEGRALS,
@@ -32,7 +23,9 @@ from darkbattery.trajectories.propagate.mode_generator import (
     ModeGenerator,
     ModeRates,
 )
+from darkbattery.trajectories.propagate.mode_plan import ModePlan, first_bound, mode_plan
 from darkbattery.trajectories.propagate.mode_pulses import pulsed
+from darkbattery.trajectories.propagate.mode_stages import Kick, Stretch, mixes_excitations
 from darkbattery.trajectories.propagate.mode_steps import mode_states
 from darkbattery.trajectories.reading.mode_readout import ModeReadings, ModeReadout
 from darkbattery.trajectories.reading.readout import (
@@ -42,12 +35,11 @@ from darkbattery.trajectories.reading.readout import (
     NEED_POPULATIONS,
 )
 from darkbattery.trajectories.space.cavity_space import (
-    photons_to_begin_with,
     refuse_many_spins,
     refuse_unequal_spins,
     thermal_field,
 )
-from darkbattery.trajectories.space.mode_space import ModeSpace, elements_needed
+from darkbattery.trajectories.space.mode_space import ModeSpace
 
 Array = NDArray[np.float64]
 
@@ -64,8 +56,6 @@ AVAILABLE = (
     "g2_zero",
 )
 
-# weight of the states of a mixed start that may be left out
-START_TAIL = 1e-14
 # pairs of irreps: beyond, not even their states are counted
 MOST_PAIRS = 20_000
 # unknowns of one vector, and bytes for each: 31 vectors and a sparse matrix
@@ -80,132 +70,7 @@ NEGLIGIBLE_PHOTONS = 1e-12
 WATCHED = 48
 
 
-@dataclass(frozen=True, eq=False)
-class _Plan:
-    """A model's course, its starts and what they reach, but for the photon number."""
-
-    experiment: Experiment
-    steps: list[Stretch | Kick]
-    battery: DickeMixture
-    charger: DickeMixture
-    jb: Array
-    jc: Array
-    parts: int
-    counts: bool
-    until: float
-
-    @property
-    def kappa(self) -> float:
-        """Decay rate of the field's energy, rad/s."""
-        assert self.experiment.resonator is not None
-        return self.experiment.resonator.kappa
-
-    @property
-    def coherent(self) -> bool:
-        """Whether a drive makes coherence between excitation numbers."""
-        return mixes_excitations(self.experiment)
-
-    @property
-    def stretches(self) -> list[Stretch]:
-        """Without the pulses between them."""
-        return [step for step in self.steps if isinstance(step, Stretch)]
-
-    @property
-    def raises(self) -> bool:
-        """Whether Q can be above that of the spins at the start."""
-        rates = [stretch.rates for stretch in self.stretches]
-        pumped = any(one.battery.pumping + one.charger.pumping > 0.0 for one in rates)
-        return self.coherent or pumped or self.experiment.nbar > 0.0
-
-    @property
-    def excited(self) -> float:
-        """Highest Q of the start without photons."""
-        return float(self.battery.m.max() + self.charger.m.max())
-
-    @property
-    def full(self) -> int:
-        """Excitations of the start above all spins down."""
-        return round(self.excited + 0.5 * sum(self.experiment.sizes))
-
-    def top(self, most_photons: int) -> float:
-        """Highest Q that is reached."""
-        return float(self.jb[0] + self.jc[0]) + most_photons if self.raises else self.excited
-
-    def unknowns(self, most_photons: int) -> float:
-        """Of one vector."""
-        elements = elements_needed(
-            self.jb, self.jc, most_photons, self.top(most_photons), self.coherent
-        )
-        return elements * self.parts * (3.0 if self.counts else 1.0)
-
-
-def _plan(problem: Problem) -> _Plan:
-    experiment = experiment_of(problem.model)
-    sizes = experiment.sizes
-    last = float(problem.times[-1])
-    steps = steps_of(experiment, last)
-    b = dicke_mixture(sizes[0], experiment.battery_preparation, START_TAIL)
-    c = dicke_mixture(sizes[1], experiment.charger_preparation, START_TAIL)
-    jb, jc = (
-        Irreps.all_of(spins).ladders if any(map(noisy, steps)) else _ladders(mixture)
-        for spins, noisy, mixture in (
-            (sizes[0], _battery_alone, b),
-            (sizes[1], _charger_alone, c),
-        )
-    )
-    counts = bool(set(COUNTED) & set(problem.names))
-    parts = 2 if _turns(experiment, steps) else 1
-    return _Plan(experiment, steps, b, c, jb, jc, parts, counts, last)
-
-
-def _battery_alone(step: Stretch | Kick) -> bool:
-    """Whether anything happens to single spins of the battery."""
-    if isinstance(step, Stretch):
-        return not step.rates.battery.silent
-    pulse = step.pulse
-    return pulse.dephase_battery > 0.0 or pulse.rotation_error * pulse.rotate_battery != 0.0
-
-
-def _charger_alone(step: Stretch | Kick) -> bool:
-    if isinstance(step, Stretch):
-        return not step.rates.charger.silent
-    pulse = step.pulse
-    return pulse.dephase_charger > 0.0 or pulse.rotation_error * pulse.rotate_charger != 0.0
-
-
-def _turns(experiment: Experiment, steps: list[Stretch | Kick]) -> bool:
-    """Whether states have imaginary parts: equal detunings turn nothing that is sharp in Q."""
-    if any(isinstance(step, Kick) and step.pulse.rotates for step in steps):
-        return True
-    found = [one for step in steps if isinstance(step, Stretch) for one in step.detunings]
-    if mixes_excitations(experiment):
-        return any(any(one) for one in found)
-    return any(len(set(one)) > 1 for one in found)
-
-
-def _ladders(mixture: DickeMixture) -> Array:
-    highest, lowest = float(mixture.j.max()), float(mixture.j.min())
-    return np.asarray(highest - np.arange(round(highest - lowest) + 1))
-
-
-def _first_bound(plan: _Plan) -> int:
-    """The photon number to begin with."""
-    sizes = plan.experiment.sizes
-    coupling = max(spins.coupling for spins in plan.experiment.ensembles)
-    kappa, sent_in = plan.kappa, 0.0
-    for step in plan.stretches:
-        length = min(step.stop, plan.until) - step.start
-        sent_in += step.strongest_drive * max(length, 0.0)
-    if kappa > 0.0:
-        sent_in = min(sent_in, 2.0 * max(s.strongest_drive for s in plan.stretches) / kappa)
-    J = 0.5 * sum(sizes)
-    # a rotation may lift all
-    rotated = any(isinstance(step, Kick) and step.pulse.rotates for step in plan.steps)
-    full = sum(sizes) if rotated else plan.full
-    return max(1, photons_to_begin_with(J, full, coupling, kappa, plan.experiment.nbar, sent_in**2))
-
-
-def refuse_too_much(plan: _Plan, most_photons: int, times: Array) -> None:
+def refuse_too_much(plan: ModePlan, most_photons: int, times: Array) -> None:
     """Refuse what memory or time forbids, before anything is allocated."""
     field, sizes = "battery.number, charger.number", plan.experiment.sizes
     pairs = plan.jb.size * plan.jc.size
@@ -225,7 +90,7 @@ def refuse_too_much(plan: _Plan, most_photons: int, times: Array) -> None:
         raise InputError("times", float(times[-1]), text)
 
 
-def _seconds(plan: _Plan, most_photons: int, unknowns: float, times: Array) -> float:
+def _seconds(plan: ModePlan, most_photons: int, unknowns: float, times: Array) -> float:
     """About how long it takes."""
     last, products, now = float(times[-1]), 0.0, 0.0
     for step in plan.stretches:
@@ -235,7 +100,7 @@ def _seconds(plan: _Plan, most_photons: int, unknowns: float, times: Array) -> f
     return LEAST_SECONDS + products * unknowns * SECONDS_PER_PRODUCT
 
 
-def _fastest(plan: _Plan, step: Stretch, most_photons: int) -> float:
+def _fastest(plan: ModePlan, step: Stretch, most_photons: int) -> float:
     """About half the width of the generator's spectrum, rad/s, as a Krylov space feels it."""
     r, sizes = step.rates, plan.experiment.sizes
     root = math.sqrt(most_photons + 1.0)
@@ -251,8 +116,8 @@ def _fastest(plan: _Plan, step: Stretch, most_photons: int) -> float:
 
 
 def _solved(problem: Problem) -> Solution:
-    plan, times, names = _plan(problem), problem.times, problem.names
-    most_photons, before = _first_bound(plan), math.inf
+    plan, times, names = mode_plan(problem, COUNTED), problem.times, problem.names
+    most_photons, before = first_bound(plan), math.inf
     while True:
         refuse_too_much(plan, most_photons, times)
         readings, top = _followed(plan, most_photons, times, names)
@@ -275,7 +140,7 @@ def _solved(problem: Problem) -> Solution:
 
 
 def _followed(
-    plan: _Plan, most_photons: int, times: Array, names: tuple[str, ...]
+    plan: ModePlan, most_photons: int, times: Array, names: tuple[str, ...]
 ) -> tuple[ModeReadings, float]:
     """What is read at all times, and the largest share of the highest photon number."""
     model, (n_battery, n_charger) = plan.experiment, plan.experiment.sizes
@@ -311,11 +176,11 @@ def _followed(
     return readings, top
 
 
-def _elements(plan: _Plan, space: ModeSpace, vector: Array) -> Array:
+def _elements(plan: ModePlan, space: ModeSpace, vector: Array) -> Array:
     return vector[: plan.parts * space.size].reshape(plan.parts, -1)
 
 
-def _kicked(plan: _Plan, readout: ModeReadout, vector: Array, kick: Kick) -> Array:
+def _kicked(plan: ModePlan, readout: ModeReadout, vector: Array, kick: Kick) -> Array:
     """The vector behind a pulse; what a rotation lifts is supplied from outside."""
     space = readout.space
     copies = vector[:-INTEGRALS].reshape(-1, plan.parts, space.size)
@@ -330,7 +195,7 @@ def _kicked(plan: _Plan, readout: ModeReadout, vector: Array, kick: Kick) -> Arr
     return out
 
 
-def _watched(plan: _Plan, last: float) -> Array:
+def _watched(plan: ModePlan, last: float) -> Array:
     """When the field is largest, about: within some collective times from the start."""
     ensembles = plan.experiment.ensembles
     strength = sum(spins.coupling**2 * spins.number for spins in ensembles)
@@ -339,7 +204,7 @@ def _watched(plan: _Plan, last: float) -> Array:
     return times[times < last]
 
 
-def _start(plan: _Plan, space: ModeSpace) -> Array:
+def _start(plan: ModePlan, space: ModeSpace) -> Array:
     b, c = plan.battery, plan.charger
     photons = thermal_field(plan.experiment.nbar, space.most_photons)
     n = np.flatnonzero(photons)
@@ -358,18 +223,18 @@ def _start(plan: _Plan, space: ModeSpace) -> Array:
     return vector
 
 
-def _name(plan: _Plan) -> str:
+def _name(plan: ModePlan) -> str:
     return DRIVEN.name if plan.coherent else OVER_IRREPS.name
 
 
 def _refuse(problem: Problem) -> None:
-    plan = _plan(problem)
-    refuse_too_much(plan, _first_bound(plan), problem.times)
+    plan = mode_plan(problem, COUNTED)
+    refuse_too_much(plan, first_bound(plan), problem.times)
 
 
 def _work(problem: Problem) -> Work:
-    plan = _plan(problem)
-    most_photons = _first_bound(plan)
+    plan = mode_plan(problem, COUNTED)
+    most_photons = first_bound(plan)
     unknowns = plan.unknowns(most_photons)
     return Work(_seconds(plan, most_photons, unknowns, problem.times), BYTES * unknowns)
 

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.experiment import Model, experiment_of
-from darkbattery.nvmodel.method import Method, Problem, Work, refused_by
+from darkbattery.nvmodel.experiment import Model, experiment_of, to_be_solved
+from darkbattery.nvmodel.method import Method, Problem, Work, able, offered, refused_by
 from darkbattery.nvmodel.observables import Needs, needing, requested
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.rows import Summary
 from darkbattery.nvmodel.solution import Solution
+from darkbattery.trajectories.jumps import mode_runs
 from darkbattery.trajectories.jumps.cavity_jumps import (
     ABSORBED,
     BATTERY_ENERGY,
@@ -38,7 +39,10 @@ from darkbattery.trajectories.space.cavity_space import (
     Cavity,
     cavity_of,
     first_photon_bound,
+    refuse_many_spins,
+    refuse_unequal_spins,
     thermal_field,
+    what_mixes_ladders,
 )
 
 Array = NDArray[np.float64]
@@ -72,9 +76,19 @@ def sample_cavity(
     summary: Summary | None = None,
 ) -> Solution:
     """`trajectories.sample` of a resonator, its other arguments checked."""
+    refuse_unequal_spins(model)
+    refuse_many_spins(model)
+    experiment = to_be_solved(model, times)
+    default = mode_runs.DEFAULT if what_mixes_ladders(experiment) else (*ENERGIES, *OF_THE_MODE)
+    names = requested(observables, default, offered(AT_RESONATOR, experiment))
+    problem = Problem(experiment, times, names, runs, seed, first, summary)
+    return able(AT_RESONATOR, problem).solve(problem).of_model(model)
+
+
+def _solved(problem: Problem) -> Solution:
+    model, times, names, seed = problem.model, problem.times, problem.names, problem.seed
+    first, runs, summary = problem.first, problem.runs or 1, problem.rows
     cavity = recorded_cavity_of(model)
-    names = requested(observables, (*ENERGIES, *OF_THE_MODE), AVAILABLE)
-    refuse_large_runs(cavity, times)
     bound, basis, T = photon_bound(cavity), cavity.basis, times.size
     study = cavity_study(model, cavity, bound, times, seed, names)
     counts = study.no_runs_yet()
@@ -180,17 +194,12 @@ def seconds_of_a_run(cavity: Cavity, times: Array) -> float:
 
 
 def _offers(model: Any) -> tuple[str, ...]:
+    refuse_unequal_spins(model)
+    refuse_many_spins(model)
+    if what_mixes_ladders(model) is not None:
+        return ()
     recorded_cavity_of(model)
     return AVAILABLE
-
-
-def _refuse(problem: Problem) -> None:
-    refuse_large_runs(recorded_cavity_of(problem.model), problem.times)
-
-
-def _solved(problem: Problem) -> Solution:
-    assert problem.runs is not None
-    return sample_cavity(problem.model, problem.times, problem.runs, 0, 0, problem.names)
 
 
 QUANTUM_JUMPS = Method(
@@ -206,5 +215,5 @@ QUANTUM_JUMPS = Method(
     solve=_solved,
     error="statistical",
 )
-AT_RESONATOR = (QUANTUM_JUMPS,)
+AT_RESONATOR = (QUANTUM_JUMPS, mode_runs.OVER_IRREPS)
 """How single runs at a resonator are made."""

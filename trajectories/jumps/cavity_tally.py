@@ -50,12 +50,10 @@ SUMMED = (
 
 
 @dataclass(frozen=True, eq=False)
-class CavityStudy(JumpStudy):
+class StudyAtResonator(JumpStudy):
     """A study of runs at a resonator: as in the reservoir that has its sizes and nbar."""
 
     model: Model
-    cavity: Cavity
-    most_photons: int
 
     @property
     def identity(self) -> tuple[Any, ...]:
@@ -68,6 +66,14 @@ class CavityStudy(JumpStudy):
             error = errors[line.of]
             assert error is not None
             values[name], errors[name] = line.at(values[line.of]), line.factor * error
+
+
+@dataclass(frozen=True, eq=False)
+class CavityStudy(StudyAtResonator):
+    """On the ladders of J."""
+
+    cavity: Cavity
+    most_photons: int
 
     def unseen(self, runs: int, means: Mapping[str, Array], counts: Mapping[str, Counts]) -> Unseen:
         """As in a reservoir whose fastest rate is that of all excitations in the mode."""

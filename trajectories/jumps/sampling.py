@@ -96,10 +96,10 @@ def sample(
     Parameters
     ----------
     battery : Experiment
-        Or a `ResonatorBattery` of spins all alike, times in s; see
-        `trajectories.jumps.cavity_jumps`. With local noise, detuning, a protocol or any start, runs
-        are followed through the irreps :math:`(j_B,j_C)` of both ensembles; see
-        `trajectories.jumps.noisy_runs`.
+        Or a `ResonatorBattery`, times in s: of spins all alike see
+        `trajectories.jumps.cavity_jumps`, of few spins else `trajectories.jumps.mode_jumps`. In a
+        reservoir, with local noise, detuning, a protocol or any start, runs are followed through
+        the irreps :math:`(j_B,j_C)` of both ensembles; see `trajectories.jumps.noisy_runs`.
     times : array_like (T,)
         As for `evolve`.
     runs : int

@@ -15,10 +15,17 @@ from darkbattery.nvmodel.experiment import (
     to_be_solved,
 )
 from darkbattery.nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps
+from darkbattery.nvmodel.method import Problem
 from darkbattery.nvmodel.refusal import InputError, refused_sizes, whole_number
 from darkbattery.nvmodel.sums import MOST_RUNS
 from darkbattery.nvmodel.times import output_times
-from darkbattery.trajectories.jumps import cavity_jumps, noisy_runs
+from darkbattery.trajectories.jumps import (
+    cavity_jumps,
+    mode_jumps,
+    mode_runs,
+    mode_single,
+    noisy_runs,
+)
 from darkbattery.trajectories.jumps.cavity_runs import (
     coefficients_of,
     mode_of,
@@ -45,6 +52,11 @@ from darkbattery.trajectories.jumps.walks import MOST_SINGLE_JUMPS, made_in_grou
 from darkbattery.trajectories.propagate.realspins import refuse_many_real_spins
 from darkbattery.trajectories.reading.conditional import BATTERY_Z, unravelling
 from darkbattery.trajectories.space.angular import clebsch_gordan
+from darkbattery.trajectories.space.cavity_space import (
+    refuse_many_spins,
+    refuse_unequal_spins,
+    what_mixes_ladders,
+)
 
 Array = NDArray[np.float64]
 
@@ -75,7 +87,8 @@ class SingleRun:
         :math:`c_J(t)` of the conditional state
         :math:`\sum_J c_J(t)\,|j_B(t)\,j_C(t);J,M(t)\rangle`, in Condon and Shortley's phases;
         complex where battery and charger are detuned. With a resonator (T, K, n), of photons in the
-        mode beside, times :math:`(-i)^n`.
+        mode beside, times :math:`(-i)^n`; where that mixes ladders there is no J, and they are
+        (T, N_B + 1, n), over the battery's excitations, at sharp j_B, j_C and M + n.
     battery_energy, charger_energy, ergotropy : ndarray (T,)
         Of the conditional state, per spin; ladder ergotropy.
     emitted_photons, absorbed_photons : ndarray (T,)
@@ -215,7 +228,14 @@ def _of_real_spins(battery: Experiment, times: Array, seed: int, run: int) -> Si
 
 def _at_resonator(model: Model, times: Array, seed: int, run: int) -> SingleRun:
     """With the mode itself."""
-    cavity = recorded_cavity_of(model)
+    refuse_unequal_spins(model)
+    refuse_many_spins(model)
+    experiment = to_be_solved(model, times)
+    if what_mixes_ladders(experiment) is not None:
+        problem = Problem(experiment, times, (), 1, seed, run)
+        mode_runs.OVER_IRREPS.offers(experiment)  # what runs do not describe is refused
+        return _over_irreps_with_mode(problem)
+    cavity = recorded_cavity_of(experiment)
     refuse_large_runs(cavity, times)
     bound, basis = photon_bound(cavity), cavity.basis
     mode = mode_of(cavity, bound)
@@ -246,4 +266,30 @@ def _at_resonator(model: Model, times: Array, seed: int, run: int) -> SingleRun:
         absorbed_photons=read[cavity_jumps.ABSORBED],
         populations=path.populations,
         photons=read[cavity_jumps.PHOTONS],
+    )
+
+
+def _over_irreps_with_mode(problem: Problem) -> SingleRun:
+    """With the mode, where ladders of J mix."""
+    found = mode_single.followed(problem, problem.first)
+    read, processes = found.path.read, found.path.processes[: found.jumps]
+    irreps = Irreps.all_of(experiment_of(problem.model).n_battery)
+    return SingleRun(
+        run=problem.first,
+        jump_times=found.path.jump_times[: found.jumps],
+        directions=noisy_runs.EXCITATIONS[processes],
+        processes=processes,
+        times=problem.times,
+        battery_j=found.battery_j,
+        charger_j=found.charger_j,
+        M=found.Q - read[mode_jumps.PHOTONS],
+        J=np.zeros(0),
+        amplitudes=found.amplitudes,
+        battery_energy=read[mode_jumps.BATTERY_ENERGY],
+        charger_energy=read[mode_jumps.CHARGER_ENERGY],
+        ergotropy=ladder_ergotropy_of_irreps(irreps, found.populations),
+        emitted_photons=read[mode_jumps.EMITTED],
+        absorbed_photons=read[mode_jumps.ABSORBED],
+        populations=irreps.by_excitations(found.populations),
+        photons=read[mode_jumps.PHOTONS],
     )

@@ -113,6 +113,46 @@ class ModeGenerator:
         return self._whole(_commuted(self.space, _driven(self.space, 1.0)), None)
 
     @cached_property
+    def without_jumps(self) -> Any:
+        """Sparse matrix (states, states) of a state's amplitudes while nothing jumps."""
+        k, r, states = self.space.kets, self.rates, self.space.kets.n.size
+        energies = r.battery_detuning * k.mb + r.charger_detuning * k.mc + r.mode_detuning * k.n
+        found = scipy.sparse.diags(-0.5 * self._decay() - 1j * energies).tocsr()
+        for of_battery, g in ((True, r.battery_coupling), (False, r.charger_coupling)):
+            for move in _exchanged(self.space, g, of_battery):
+                to = np.flatnonzero((move.source >= 0) & (move.amplitude != 0.0))
+                place = to, move.source[to]
+                shape = states, states
+                found = found + scipy.sparse.csr_matrix((move.amplitude[to], place), shape=shape)
+        return found
+
+    @cached_property
+    def jumps(self) -> list[tuple[int, Move]]:
+        """All that jumps, each with its place in `PROCESSES`."""
+        r, field = self.rates, {-1: 0, 1: 1}
+        found = [(field[change], move) for move, change in self._field_jumps()]
+        for first, noise, spins, of_battery in (
+            (2, r.battery, self.n_battery, True),
+            (5, r.charger, self.n_charger, False),
+        ):
+            parts = (
+                LocalNoise(dephasing=noise.dephasing),
+                LocalNoise(emission=noise.emission),
+                LocalNoise(pumping=noise.pumping),
+            )
+            for kind, part in enumerate(parts):
+                moves = _local(self.space, part, spins, of_battery)
+                found += [(first + kind, move) for move in moves]
+        return found
+
+    @cached_property
+    def local_power(self) -> Array:
+        """d<J_B^z>/dt (states,) by noise of single spins of the battery."""
+        k, noise = self.space.kets, self.rates.battery
+        pumped = noise.pumping * total_rate("+", self.n_battery, k.mb)
+        return np.asarray(pumped - noise.emission * total_rate("-", self.n_battery, k.mb))
+
+    @cached_property
     def turning(self) -> tuple[Array, Array]:
         """What a detuning of 1 rad/s turns each element by: of the battery, and of the charger."""
         k, (one, two) = self.space.kets, self.space.pairs

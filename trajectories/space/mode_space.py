@@ -82,7 +82,7 @@ class ModeSpace:
         return np.concatenate([[0], np.cumsum(new)])
 
     @cached_property
-    def _first(self) -> Indices:
+    def first(self) -> Indices:
         """First state of each block, and behind them the number of states."""
         starts = np.flatnonzero(np.diff(self.block, prepend=-1))
         return np.append(starts, self.block.size)
@@ -90,7 +90,7 @@ class ModeSpace:
     @cached_property
     def _offsets(self) -> Indices:
         """First element of each block, and behind them the number of elements."""
-        d = np.diff(self._first)
+        d = np.diff(self.first)
         return np.concatenate([[0], np.cumsum(d * (d + 1) // 2)])
 
     @property
@@ -108,7 +108,7 @@ class ModeSpace:
         # the square root may be off by one in the last place
         one += (one + 1) * (one + 2) // 2 <= local
         one -= one * (one + 1) // 2 > local
-        return self._first[block] + one, self._first[block] + local - one * (one + 1) // 2
+        return self.first[block] + one, self.first[block] + local - one * (one + 1) // 2
 
     @cached_property
     def diagonal(self) -> NDArray[np.bool_]:
@@ -139,7 +139,7 @@ class ModeSpace:
         valid = (one >= 0) & (two >= 0)
         block = self.block[np.where(valid, one, 0)]
         valid &= block == self.block[np.where(valid, two, 0)]
-        first = self._first[block]
+        first = self.first[block]
         high, low = np.maximum(one, two) - first, np.minimum(one, two) - first
         index = np.where(valid, self._offsets[block] + high * (high + 1) // 2 + low, 0)
         return Located(index, two > one, valid)
@@ -154,7 +154,20 @@ def elements_needed(
     >>> elements_needed(one, one, most_photons=1, top=0.0)
     7.0
     """
-    total = 0.0
+    states = block_states(jb, jc, most_photons, top, coherent)
+    return float(states @ (states + 1.0)) / 2.0
+
+
+def block_states(
+    jb: Array, jc: Array, most_photons: int, top: float, coherent: bool = False
+) -> Array:
+    """How many states each block of a space would have, counted without making it.
+
+    >>> one = np.array([0.5])
+    >>> block_states(one, one, most_photons=1, top=0.0)
+    array([1., 3.])
+    """
+    found = []
     for b in jb:
         for c in jc:
             rows = round(2.0 * (b + c)) + 1
@@ -164,7 +177,5 @@ def elements_needed(
             q = np.arange(max(0, min(rows + most_photons, round(top + b + c) + 1)))
             sums = np.concatenate([[0.0], np.cumsum(count)])
             states = sums[np.minimum(q + 1, rows)] - sums[np.clip(q - most_photons, 0, rows)]
-            if coherent:
-                states = states.sum(keepdims=True)
-            total += float(states @ (states + 1.0)) / 2.0
-    return total
+            found.append(states.sum(keepdims=True) if coherent else states)
+    return np.concatenate(found)
