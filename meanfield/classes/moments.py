@@ -184,6 +184,8 @@ def _refuse_what_it_lacks(experiment: Experiment) -> None:
         start = getattr(experiment, field)
         if field in experiment.beyond_collective and not _independent_spins(start):
             raise InputError(field, start, "not in the semiclassical engine")
+    if experiment.detector is not None:
+        raise InputError("detector", experiment.detector, "not in the semiclassical engine")
     efficiency = experiment.detector_efficiency
     if efficiency != 1.0:
         raise InputError("detector_efficiency", efficiency, "not in the semiclassical engine")

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from darkbattery.meanfield.averages.stretches import Piece, pieces, stretches_of
 from darkbattery.meanfield.classes.legs import Leg, legs
 from darkbattery.meanfield.classes.moments import BATTERY, System
-from darkbattery.meanfield.paths.noise import fill_normals
 from darkbattery.meanfield.paths.paths import (
     INVERSION,
     SCRATCH,
@@ -34,8 +33,10 @@ from darkbattery.meanfield.paths.readings import (
     reading_of,
 )
 from darkbattery.meanfield.paths.steps import collect
+from darkbattery.nvmodel.normals import fill_normals
 from darkbattery.nvmodel.protocol import rotates
 from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.streams import TRUNCATED_WIGNER
 from darkbattery.nvmodel.sums import FULL
 
 Array = NDArray[np.float64]
@@ -241,7 +242,7 @@ def start_of(system: System, seed: int, first: int, lanes: int) -> Paths:
     """Vacuum and thermal fluctuations of the start: <|S^-_k|^2> = N_k/2, var S^z = N_k (1-p^2)."""
     M = system.number.size
     normals = np.empty((4 * start_blocks(system), lanes))
-    fill_normals(np.uint64(seed), first, 0, normals)
+    fill_normals(np.uint64(seed), TRUNCATED_WIGNER, first, 0, normals)
     spins = np.empty((3, M, lanes))
     width = 1.0 / np.sqrt(system.number)[:, None]
     spins[0] = width * normals[2 : 2 + M]
@@ -262,13 +263,19 @@ class PathNoise:
 
     def fill(self, system: System, number: int, out: Array) -> None:
         """Fill `out` (normals, lanes) from normal `number` (a multiple of 4) on."""
-        fill_normals(np.uint64(self.seed), self.first, start_blocks(system) + number // 4, out)
+        fill_normals(
+            np.uint64(self.seed),
+            TRUNCATED_WIGNER,
+            self.first,
+            start_blocks(system) + number // 4,
+            out,
+        )
 
     def of_pulse(self, number: int, rows: int) -> Array:
         """Normals (rows, lanes) of pulse `number` of the protocol, apart from those of steps."""
         out = np.empty((-(-rows // 4) * 4, self.lanes))
         block = PULSES + number * (1 << 20)
-        fill_normals(np.uint64(self.seed), self.first, block, out)
+        fill_normals(np.uint64(self.seed), TRUNCATED_WIGNER, self.first, block, out)
         return out[:rows]
 
 
@@ -286,8 +293,8 @@ class HalvedNoise(PathNoise):
         lead = coarse % 4
         size = -(-(lead + out.shape[0] // 2) // 4) * 4
         whole, half = np.empty((size, self.lanes)), np.empty((size, self.lanes))
-        fill_normals(np.uint64(self.seed), self.first, blocks, whole)
-        fill_normals(np.uint64(self.seed), self.first, self.offset + blocks, half)
+        fill_normals(np.uint64(self.seed), TRUNCATED_WIGNER, self.first, blocks, whole)
+        fill_normals(np.uint64(self.seed), TRUNCATED_WIGNER, self.first, self.offset + blocks, half)
         stop = lead + out.shape[0] // 2
         a = whole[lead:stop].reshape(-1, P, self.lanes)
         b = half[lead:stop].reshape(-1, P, self.lanes)

@@ -8,7 +8,6 @@ from scipy.spatial.transform import Rotation
 
 from darkbattery import meanfield, trajectories
 from darkbattery.meanfield.classes.moments import system_of
-from darkbattery.meanfield.paths.noise import fill_normals, on_circle
 from darkbattery.meanfield.paths.paths import normals_per_step, step_of
 from darkbattery.meanfield.paths.readings import BATTERY_ENERGY
 from darkbattery.meanfield.paths.tally import _add_counts, _add_lanes, burst_delay
@@ -30,6 +29,7 @@ from darkbattery.nvmodel import (
     ResonatorBattery,
     SpinEnsemble,
 )
+from darkbattery.nvmodel.normals import fill_normals, on_circle
 from darkbattery.nvmodel.streams import TRUNCATED_WIGNER
 from darkbattery.nvmodel.sums import ExactSums
 
@@ -53,7 +53,7 @@ BROAD_TIMES = np.linspace(0.0, 3.0, 5)
 
 def test_numbers_are_those_of_numpys_philox():
     out = np.empty((8, 3))
-    fill_normals(np.uint64(7), 5, 2, out)
+    fill_normals(np.uint64(7), TRUNCATED_WIGNER, 5, 2, out)
     for lane in range(3):
         raw = np.random.Philox(key=[7, TRUNCATED_WIGNER], counter=[0, 5 + lane, 0, 0])
         words = raw.random_raw(16)[8:]

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.streams import TRUNCATED_WIGNER, WORDS, Words, log_unit, philox_block, unit
+from darkbattery.nvmodel.streams import WORDS, Words, log_unit, philox_block, unit
 
 Array = NDArray[np.float64]
 
@@ -43,15 +43,16 @@ def on_circle(turn: Any) -> tuple[Any, Any]:
 
 
 @njit(cache=True, error_model="numpy")
-def fill_normals(seed: int, first_run: int, block: int, out: Array) -> None:
+def fill_normals(seed: int, domain: int, first_run: int, block: int, out: Array) -> None:
     """Fill `out` (a multiple of 4, lanes) with normals: lane l holds those of run first_run + l.
 
-    They are numbers 4 block, 4 block + 1, ... of each run's stream.
+    They are numbers 4 block, 4 block + 1, ... of each run's stream in a domain of
+    `nvmodel.streams`.
     """
     words = np.empty((WORDS, out.shape[1]), dtype=np.uint64)
     for b in range(out.shape[0] // WORDS):
         for lane in range(out.shape[1]):
-            one = philox_block(seed, TRUNCATED_WIGNER, first_run + lane, block + b)
+            one = philox_block(seed, domain, first_run + lane, block + b)
             words[0, lane], words[1, lane], words[2, lane], words[3, lane] = one
         _to_normals(words, 0, out, WORDS * b)
         _to_normals(words, 2, out, WORDS * b + 2)
