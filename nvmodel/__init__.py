@@ -2,6 +2,7 @@
 
 from darkbattery.nvmodel import kernelcache as _before_any_kernel  # isort: skip # noqa: F401
 from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.detector import Detector
 from darkbattery.nvmodel.dicke import DickeBattery
 from darkbattery.nvmodel.ensemble import SpinEnsemble
 from darkbattery.nvmodel.experiment import Experiment
@@ -24,6 +25,7 @@ __all__ = [
     "ApproximationWarning",
     "ClosedModes",
     "CollectiveBattery",
+    "Detector",
     "DickeBattery",
     "DickeState",
     "Distribution",

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal, get_args
 
+from darkbattery.nvmodel.detector import Detector, diffusive
 from darkbattery.nvmodel.display import model_html
 from darkbattery.nvmodel.experiment import Experiment, ShortForm, refuse_driven_stages
 from darkbattery.nvmodel.fields import Reservoir
@@ -58,6 +59,8 @@ class CollectiveBattery(ShortForm):
     detector_efficiency : float
         Probability that an emitted photon is recorded; single runs are conditioned on the
         record. Averages do not depend on it.
+    detector : Detector, optional
+        As in `Experiment`.
 
     Raises
     ------
@@ -88,6 +91,7 @@ class CollectiveBattery(ShortForm):
     detuning: float = 0.0
     protocol: Protocol = ()
     detector_efficiency: float = 1.0
+    detector: Detector | None = None
     ratio: float = field(default=None, kw_only=True, compare=False)  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
@@ -106,7 +110,8 @@ class CollectiveBattery(ShortForm):
         assign("detuning", number_between("detuning", self.detuning, -1e15, 1e15))
         assign("protocol", checked_protocol(self.protocol))
         refuse_driven_stages(self.protocol)
-        efficiency = number_between("detector_efficiency", self.detector_efficiency, 0.0, 1.0)
+        detector, efficiency = diffusive(self.detector, self.detector_efficiency)
+        assign("detector", detector)
         assign("detector_efficiency", efficiency)
         battery = Spins(
             self.n_battery,
@@ -115,7 +120,8 @@ class CollectiveBattery(ShortForm):
             noise=self.battery_noise,
         )
         charger = Spins(self.n_charger, self.charger_start, noise=self.charger_noise)
-        self.stand_for(Experiment(battery, charger, reservoir, self.protocol, None, efficiency))
+        observed = self.protocol, None, efficiency, detector
+        self.stand_for(Experiment(battery, charger, reservoir, *observed))
 
     def _repr_html_(self) -> str:
         # what a notebook shows

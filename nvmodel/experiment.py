@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from darkbattery.nvmodel.channels import equation
+from darkbattery.nvmodel.detector import Detector, diffusive
 from darkbattery.nvmodel.display import model_html, model_text
 from darkbattery.nvmodel.fields import ClosedModes, Field, Reservoir, Resonator
 from darkbattery.nvmodel.noise import LocalNoise
@@ -23,7 +24,7 @@ from darkbattery.nvmodel.protocol import (
     simplified,
 )
 from darkbattery.nvmodel.pulse import Drive
-from darkbattery.nvmodel.refusal import InputError, number_between
+from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.spins import SILENT, NamedStart, Spins, of_type, thermal_energy
 
 PLAIN = Reservoir()
@@ -50,6 +51,9 @@ class Experiment:
     detector_efficiency : float
         Probability that an emitted photon is recorded; single runs are conditioned on the
         record. Averages do not depend on it.
+    detector : Detector, optional
+        What looks at the emitted light, its efficiency in it; by default photons are counted, and
+        a `Detector` that counts photons becomes `detector_efficiency`.
 
     Raises
     ------
@@ -69,6 +73,7 @@ class Experiment:
     protocol: Protocol = ()
     drive: Drive | None = None
     detector_efficiency: float = 1.0
+    detector: Detector | None = None
 
     def __post_init__(self) -> None:
         assign = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
@@ -86,7 +91,8 @@ class Experiment:
             if self.protocol:
                 text = "must be None with a protocol: its stages have drives"
                 raise InputError("drive", self.drive, text)
-        efficiency = number_between("detector_efficiency", self.detector_efficiency, 0.0, 1.0)
+        detector, efficiency = diffusive(self.detector, self.detector_efficiency)
+        assign("detector", detector)
         assign("detector_efficiency", efficiency)
 
     def __repr__(self) -> str:
@@ -318,12 +324,12 @@ class Experiment:
 
     @property
     def is_collective(self) -> bool:
-        """Whether the dynamics is the paper's: all it may lack is a perfect detector.
+        """Whether the dynamics is the paper's, whatever detector looks at it.
 
         >>> Experiment(Spins(2, "down"), Spins(3, "up"), detector_efficiency=0.5).is_collective
         True
         """
-        return set(self.beyond_collective) <= {"detector_efficiency"}
+        return set(self.beyond_collective) <= {"detector", "detector_efficiency"}
 
     @property
     def beyond_collective(self) -> tuple[str, ...]:
@@ -356,9 +362,16 @@ class Experiment:
             fields.append("couplings")
         if self.protocol:
             fields.append("protocol")
-        if self.detector_efficiency != 1.0:
+        if self.detector is not None:
+            fields.append("detector")
+        elif self.detector_efficiency != 1.0:
             fields.append("detector_efficiency")
         return tuple(fields)
+
+    @property
+    def counts_every_photon(self) -> bool:
+        """Whether the record is that of a perfect photon counter."""
+        return self.detector is None and self.detector_efficiency == 1.0
 
 
 class ShortForm:
@@ -447,7 +460,8 @@ def to_be_solved(model: Model, times: ArrayLike) -> Experiment:
 
 def only_on_ladders(model: Model, where: str) -> None:
     """Refuse a battery whose dynamics `where` does not describe, whatever a detector sees of it."""
-    only_collective(replace(experiment_of(model), detector_efficiency=1.0), where)
+    experiment = experiment_of(model)
+    only_collective(replace(experiment, detector_efficiency=1.0, detector=None), where)
 
 
 def only_collective(model: Model, where: str) -> None:

@@ -28,6 +28,7 @@ class Needs(Flag):
     FIELD = auto()  # a resonator, with its frequency
     HISTORY = auto()  # counted since the start
     END = auto()  # the steady state
+    STATE = auto()  # the whole conditional state of the battery
 
 
 NOTHING = Needs(0)
@@ -371,6 +372,36 @@ _ALL = (
         Needs.MEANS | Needs.HISTORY | Needs.DETECTOR,
         bounds=(0.0, math.inf),
         linear=True,
+        unasked=False,
+    ),
+    Observable(
+        "conditional_purity",
+        "$\\langle\\mathrm{tr}\\rho_B^2\\rangle$",
+        "1",
+        "mean over single runs of the purity of the conditional battery state",
+        Needs.STATE | Needs.BATTERY,
+        words="purity within a run",
+        bounds=(0.0, 1.0),
+        unasked=False,
+    ),
+    Observable(
+        "conditional_entropy",
+        "$\\langle S(\\rho_B)\\rangle$",
+        "bit",
+        "mean over single runs of the von Neumann entropy of the conditional battery state",
+        Needs.STATE | Needs.BATTERY,
+        words="entropy within a run",
+        bounds=(0.0, math.inf),
+        unasked=False,
+    ),
+    Observable(
+        "information_gain",
+        "$\\chi$",
+        "bit",
+        "entropy of the average battery state less conditional_entropy: what a record tells of the "
+        "battery, at most",
+        Needs.STATE | Needs.BATTERY,
+        bounds=(0.0, math.inf),
         unasked=False,
     ),
     Observable(

@@ -7,6 +7,7 @@ from typing import Any
 
 from darkbattery.nvmodel import (
     CollectiveBattery,
+    Detector,
     DickeState,
     Drive,
     Gaussian,
@@ -161,6 +162,8 @@ def _collective(fields: dict[str, Any]) -> CollectiveBattery:
             fields[name] = _noise(f"model.{name}", fields[name])
     if "protocol" in fields:
         fields["protocol"] = _protocol(fields["protocol"])
+    if "detector" in fields:
+        fields["detector"] = Detector(**fields["detector"])
     return CollectiveBattery(**fields)
 
 

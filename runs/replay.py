@@ -89,6 +89,10 @@ def _quantum(
         states[name] = getattr(one, name)
     if one.photons is not None:
         states["photons"] = one.photons
+    if one.record is not None:
+        states["record_x"] = one.record.real
+        if np.iscomplexobj(one.record):
+            states["record_y"] = one.record.imag
     for q in range(one.populations.shape[1]):
         states[f"population_{q}"] = one.populations[:, q]
     processes = [trajectories.PROCESSES[process] for process in one.processes]

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 from darkbattery.nvmodel.battery import BatteryStart, ChargerStart
 from darkbattery.nvmodel.course import RiseShape
+from darkbattery.nvmodel.detector import DetectorKind
 from darkbattery.nvmodel.dicke import Arrangement
 from darkbattery.nvmodel.observables import OBSERVABLES
 from darkbattery.nvmodel.protocol import Coupled
@@ -160,6 +161,16 @@ COLLECTIVE: Table = {
         "number",
         r"probability that an emitted photon is recorded; below 1, `sample` needs $\bar n$ = 0",
         "1",
+    ),
+    "detector": Section(
+        "instead: what looks at the emitted light",
+        {
+            "kind": Field("text", "what it records", "photons", get_args(DetectorKind)),
+            "phase": Field("number", r"$\varphi$ of the local oscillator, radians", "0"),
+            "efficiency": Field(
+                "number", r"$\eta$, of a homodyne or heterodyne one with $\bar n$ = 0", "1"
+            ),
+        },
     ),
 }
 SPINS: Table = {

@@ -56,9 +56,23 @@ runs = 400_000
 seed = 3
 precision = { observable = "battery_energy", absolute = 2e-3 }
 """
+DIFFUSIVE = """
+title = "diffusive"
+[model]
+n_battery = 2
+n_charger = 4
+detector = { kind = ["photons", "homodyne", "heterodyne"] }
+[run]
+method = "sample"
+times = [0.1, 0.5, 1.5]
+observables = ["battery_energy", "ergotropy", "daemonic_ergotropy"]
+runs = 300
+seed = 3
+"""
 STUDIES = {
     "ranks": (DEFINITION, ("run", "ranks.toml")),
     "noisy": (NOISY, ("run", "noisy.toml")),
+    "diffusive": (DIFFUSIVE, ("run", "diffusive.toml")),
     "precise": (PRECISE, ("run", "precise.toml")),
     "plan": (
         FAST,
@@ -120,7 +134,7 @@ def test_the_same_bytes_and_the_same_refusals_for_any_ranks(tmp_path):
         for path in folder.glob("out-*/*.parquet"):
             name = str(path.relative_to(folder))
             found.setdefault(name, set()).add(path.read_bytes())
-    assert len(found) == 3 * 2 + 1 + 4  # two tables a study, single runs of one, four of the plan
+    assert len(found) == 4 * 2 + 1 + 4  # two tables a study, single runs of one, four of the plan
     assert {name: len(bytes_) for name, bytes_ in found.items()} == dict.fromkeys(found, 1)
 
 

@@ -28,6 +28,13 @@ MODELS = {
     "detector": {"n_battery": 2, "n_charger": 4, "detector_efficiency": 0.5},
     "warm detector": {"n_battery": 2, "n_charger": 4, "nbar": 0.3, "detector_efficiency": 0.5},
     "noisy detector": {"n_battery": 2, "n_charger": 4, "detuning": 1, "detector_efficiency": 0.5},
+    "homodyne": {"n_battery": 2, "n_charger": 4, "detector": {"kind": "homodyne"}},
+    "warm homodyne": {
+        "n_battery": 2,
+        "n_charger": 4,
+        "nbar": 0.3,
+        "detector": {"kind": "homodyne", "efficiency": 0.5},
+    },
     "polarised": {"n_battery": 2, "n_charger": 4, "charger_start": {"up": 0.9}},
     "grouped": {"n_battery": 10**8, "ratio": 5},
     "fast resonator": {

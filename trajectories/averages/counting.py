@@ -127,7 +127,7 @@ def exact_fluctuations(battery: Experiment, times: Array, names: tuple[str, ...]
 
 def records_follow(battery: Experiment) -> bool:
     """Whether a run's state follows from its photon number alone: :math:`T=0`, no photon missed."""
-    return battery.occupation == 0.0 and battery.detector_efficiency == 1.0
+    return battery.occupation == 0.0 and battery.counts_every_photon
 
 
 def refuse_unknown_records(battery: Experiment, name: str) -> None:
@@ -136,7 +136,7 @@ def refuse_unknown_records(battery: Experiment, name: str) -> None:
         raise InputError(
             "observables",
             name,
-            "without single runs only at nbar = 0 and detector_efficiency = 1; use sample",
+            "without single runs only at nbar = 0 where every photon is counted; use sample",
         )
 
 

@@ -190,7 +190,7 @@ def available(battery: Experiment) -> tuple[str, ...]:
     # averages do not depend on who looks
     only_on_ladders(battery, "the steady state")
     to_be_solved(battery, [math.inf])  # a protocol that ends has none
-    perfect = battery.detector_efficiency == 1.0
+    perfect = battery.counts_every_photon
     return tuple(name for name in AVAILABLE if perfect or name not in OVER_RUNS)
 
 

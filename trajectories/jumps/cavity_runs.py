@@ -115,7 +115,11 @@ def _solved(problem: Problem) -> Solution:
 
 def recorded_cavity_of(model: Model) -> Cavity:
     """The same as `cavity_of`, of an experiment whose detector sees every photon."""
-    efficiency = experiment_of(model).detector_efficiency
+    experiment = experiment_of(model)
+    efficiency, detector = experiment.detector_efficiency, experiment.detector
+    if detector is not None:
+        text = "single runs with a resonator count its photons; take eliminate_resonator()"
+        raise InputError("detector", detector, text)
     if efficiency != 1.0:
         raise InputError("detector_efficiency", efficiency, "must be 1 here, with a resonator")
     return cavity_of(model)

@@ -39,6 +39,7 @@ from darkbattery.trajectories.jumps.decays import (
     histogram_cells,
 )
 from darkbattery.trajectories.jumps.detector import count_detected, refuse_unlisted
+from darkbattery.trajectories.jumps.diffusive_runs import DIFFUSIVE_RECORD
 from darkbattery.trajectories.jumps.noisy_records import count_noisy_runs
 from darkbattery.trajectories.jumps.records import count_records
 from darkbattery.trajectories.jumps.summaries import RunRows
@@ -139,7 +140,8 @@ def sample(
     if experiment_of(battery).resonator is not None:
         return sample_cavity(battery, t, runs, seed, first, observables, summary)
     experiment = to_be_solved(of_the_reservoir(battery), t)
-    if experiment.detector_efficiency < 1.0 and summary is not None:
+    missed = experiment.detector is None and experiment.detector_efficiency < 1.0
+    if missed and summary is not None:
         raise InputError("records", records, "only with detector_efficiency = 1")
     names = requested(observables, default_observables(experiment), available(experiment))
     problem = Problem(experiment, t, names, runs, seed, first, summary)
@@ -233,22 +235,27 @@ def refuse_too_large(battery: Experiment, times: Array) -> None:
         )
 
 
+def _counted(battery: Experiment) -> bool:
+    """Whether the record is one of photons."""
+    return battery.detector is None
+
+
 def _one_by_one(battery: Experiment) -> tuple[str, ...]:
-    if not battery.is_collective or made_in_groups(battery):
+    if not _counted(battery) or not battery.is_collective or made_in_groups(battery):
         return ()
     _refuse_detector_in_heat(battery)
     return AVAILABLE
 
 
 def _in_groups(battery: Experiment) -> tuple[str, ...]:
-    if not battery.is_collective or not made_in_groups(battery):
+    if not _counted(battery) or not battery.is_collective or not made_in_groups(battery):
         return ()
     _refuse_detector_in_heat(battery)
     return AVAILABLE_IN_GROUPS
 
 
 def _over_irreps(battery: Experiment) -> tuple[str, ...]:
-    if battery.is_collective:
+    if not _counted(battery) or battery.is_collective:
         return ()
     _refuse_detector_with_noise(battery)
     refuse_many_real_spins(battery)
@@ -361,5 +368,5 @@ JUMPS_OF_REAL_SPINS = Method(
     solve=_of_real_spins,
     error="statistical",
 )
-SAMPLE = (QUANTUM_JUMPS, JUMPS_IN_GROUPS, JUMPS_OF_REAL_SPINS)
+SAMPLE = (QUANTUM_JUMPS, JUMPS_IN_GROUPS, JUMPS_OF_REAL_SPINS, DIFFUSIVE_RECORD)
 """How single runs in a shared reservoir are made, in order."""

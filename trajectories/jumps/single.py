@@ -33,6 +33,7 @@ from darkbattery.trajectories.jumps.cavity_runs import (
     recorded_cavity_of,
     refuse_large_runs,
 )
+from darkbattery.trajectories.jumps.diffusive_single import diffusive_run
 from darkbattery.trajectories.jumps.local_noise import LOW, SIZE, TWO_JB, TWO_JC, TWO_M
 from darkbattery.trajectories.jumps.recording import follow, groups_of_runs, kernel_tables
 from darkbattery.trajectories.jumps.sampling import refuse_too_large
@@ -97,6 +98,13 @@ class SingleRun:
         Of the battery's excitations.
     photons : ndarray (T,), optional
         In the mode of a resonator, on average.
+    record : ndarray (T,), optional
+        Of a homodyne or heterodyne detector (complex): its integral since the output time before,
+        in units of :math:`\gamma^{-1/2}`. Nothing jumps then; M and `emitted_photons` are means,
+        and `amplitudes` (T, K, n) are those of :math:`|J,M_0-n\rangle`, of no times where the
+        detector misses light.
+    battery_state : ndarray (T, N_B + 1, N_B + 1), optional
+        Beside it: the battery's conditional state over its excitations.
     """
 
     run: int
@@ -116,6 +124,8 @@ class SingleRun:
     absorbed_photons: Array
     populations: Array
     photons: Array | None = None
+    record: NDArray[Any] | None = None
+    battery_state: NDArray[Any] | None = None
 
 
 def single_run(battery: Model, times: ArrayLike, seed: int, run: int) -> SingleRun:
@@ -137,6 +147,8 @@ def single_run(battery: Model, times: ArrayLike, seed: int, run: int) -> SingleR
         return _at_resonator(battery, t, seed, run)
     battery = of_the_reservoir(battery)
     battery = to_be_solved(battery, t)
+    if battery.detector is not None:
+        return SingleRun(run=run, times=t, **diffusive_run(battery, t, seed, run))
     if battery.detector_efficiency != 1.0:
         raise InputError("detector_efficiency", battery.detector_efficiency, "must be 1 here")
     if battery.beyond_collective:

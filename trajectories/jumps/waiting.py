@@ -127,6 +127,8 @@ def waiting_times(
     """
     battery = of_the_reservoir(battery)
     only_on_ladders(battery, "waiting_times yet")
+    if battery.detector is not None:
+        raise InputError("detector", battery.detector, "must be None: waits are between photons")
     refuse_unlisted(battery)
     bins = output_times(edges)
     if bins.size < 2:

@@ -80,5 +80,5 @@ def instead_of_averages(model: Model) -> str:
         refuse_many_real_spins(model)
     except InputError:
         return "take fewer spins"
-    runs_too = experiment_of(model).detector_efficiency == 1.0
+    runs_too = experiment_of(model).counts_every_photon
     return "take fewer spins, or trajectories.sample" if runs_too else "take fewer spins"

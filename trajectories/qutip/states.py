@@ -94,7 +94,7 @@ def density_matrices(battery: Experiment, times: ArrayLike) -> list[Any]:
     t = output_times(times)
     battery = to_be_solved(battery, t)
     for field in battery.beyond_collective:
-        if field != "detector_efficiency":
+        if field not in ("detector", "detector_efficiency"):
             raise InputError(field, getattr(battery, field), "take fewspins.to_qutip and mesolve")
     basis = _small_basis(battery)
     chains = pair_chains(basis, battery.occupation, basis.n_ladders)

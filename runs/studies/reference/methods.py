@@ -15,6 +15,7 @@ from scipy import constants
 
 from darkbattery.meanfield import methods as semiclassical
 from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.detector import Detector
 from darkbattery.nvmodel.dicke import DickeBattery
 from darkbattery.nvmodel.ensemble import SpinEnsemble
 from darkbattery.nvmodel.fields import Resonator
@@ -25,6 +26,7 @@ from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.resonator import ResonatorBattery
 from darkbattery.runs.models import Model
 from darkbattery.runs.pages import markdown, replaced
+from darkbattery.trajectories.jumps.sampling import SAMPLE
 from darkbattery.trajectories.methods import AT_RESONATOR, CLOSED, IN_RESERVOIR
 
 RATIO, RUNS = 5, 1000
@@ -64,6 +66,15 @@ def _noisy(spins: int) -> Model:
     return CollectiveBattery(spins, RATIO * spins, battery_noise=noise)
 
 
+def _homodyne(spins: int) -> Model:
+    return CollectiveBattery(spins, RATIO * spins, detector=Detector("homodyne"))
+
+
+def _heterodyne(spins: int) -> Model:
+    detector = Detector("heterodyne", efficiency=0.5)
+    return CollectiveBattery(spins, RATIO * spins, detector=detector)
+
+
 def _closed(spins: int) -> Model:
     return DickeBattery(spins, coupling=0.05)
 
@@ -95,6 +106,8 @@ def _noisy_resonator(spins: int) -> Model:
 RESERVOIR = Case("reservoir, nbar = 0", _reservoir)
 WARM = Case("reservoir, nbar = 0.5", _warm)
 NOISY = Case("noise of single spins", _noisy)
+HOMODYNE = Case("reservoir, nbar = 0, homodyne", _homodyne)
+HETERODYNE = Case("reservoir, nbar = 0, heterodyne, efficiency 0.5", _heterodyne)
 CLOSED_ONE = Case("closed resonator (Dicke)", _closed)
 RESONATOR = Case("resonator", _slow_resonator)
 WARM_RESONATOR = Case("resonator, nbar = 0.5", _warm_resonator)
@@ -108,6 +121,7 @@ def methods_table() -> pd.DataFrame:
     """A row a method and kind of model: the largest battery for each kind of observable."""
     rows = [
         *(("quantum", one, case) for one in IN_RESERVOIR for case in (RESERVOIR, WARM, NOISY)),
+        *(("quantum", one, case) for one in SAMPLE for case in (HOMODYNE, HETERODYNE)),
         *(("quantum", one, case) for one in AT_RESONATOR for case in AT_MODE),
         *(("quantum", one, CLOSED_ONE) for one in CLOSED),
         *(

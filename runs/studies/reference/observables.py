@@ -13,6 +13,7 @@ import pandas as pd
 
 from darkbattery.meanfield import methods
 from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.detector import Detector
 from darkbattery.nvmodel.ensemble import SpinEnsemble
 from darkbattery.nvmodel.fields import Resonator
 from darkbattery.nvmodel.method import Kind, offered
@@ -34,10 +35,11 @@ BEYOND: dict[str, Model] = {
     "warm": CollectiveBattery(10, 50, nbar=0.5),
     "noisy": CollectiveBattery(10, 50, battery_noise=LocalNoise(dephasing=1.0)),
     "missed": CollectiveBattery(10, 50, detector_efficiency=0.5),
+    "homodyne": CollectiveBattery(10, 50, detector=Detector("homodyne")),
     "large": CollectiveBattery(10**9, 5 * 10**9),
     "resonator": RESONATOR,
 }
-CASES = ("warm", "noisy", "missed", "large", "resonator")
+CASES = ("warm", "noisy", "missed", "homodyne", "large", "resonator")
 NOT_NOISY = tuple(case for case in CASES if case != "noisy")
 QUANTUM: dict[Kind, tuple[str, ...]] = {"steady": NOT_NOISY, "evolve": CASES, "sample": CASES}
 SEMICLASSICAL = {

@@ -1,0 +1,60 @@
+"""One line a run with a diffusive record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darkbattery.nvmodel.rows import Summary
+from darkbattery.trajectories.jumps.summaries import RunRows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+
+ENERGY, POWER, EMISSION, EMITTED = 0, 2, 3, 5  # of the rows of quantities
+
+
+class DiffusiveRows(RunRows):
+    r"""The rows of `RunRows`; ``emitted_photons`` is the observer's mean of them.
+
+    ``record_x`` and ``record_y`` are the integrated record, of its real and imaginary part (NaN of
+    a homodyne one), ``record_photons`` what the windows between output times hold by it, summed:
+    a window of length :math:`\Delta` whose record integrates to y holds :math:`(y^2/\Delta-1)/2`
+    photons of its own mode on average, :math:`|z|^2/\Delta-1` heterodyne, times the efficiency.
+    In units of :math:`\gamma^{-1/2}`.
+    """
+
+    def __init__(
+        self, times: Array, first: int, runs: int, summary: Summary, rate: float = 1.0
+    ) -> None:
+        super().__init__(times, first, runs, summary, rate)
+        self._start, self._lengths = first, np.diff(times, prepend=0.0)
+        self._record, self._mean = np.full((runs, 3), np.nan), np.zeros(runs)
+
+    def add_group(self, start: int, quantities: Array, burst: Array, window: NDArray[Any]) -> None:
+        """Add runs side by side; `quantities` (7, runs T), `window` (runs, T)."""
+        T = self._lengths.size
+        energies, powers = quantities[ENERGY], quantities[POWER]
+        photons = quantities[EMITTED], np.zeros_like(energies)
+        self.add(start, energies, powers, quantities[EMISSION], photons, burst)
+        here = slice(start - self._start, start - self._start + burst.size)
+        self._mean[here] = quantities[EMITTED, T - 1 :: T]
+        used = self._lengths > 0.0
+        held = np.abs(window[:, used]) ** 2 / self._lengths[used] - 1.0
+        whole, both = window.sum(axis=1), np.iscomplexobj(window)
+        self._record[here, 0] = whole.real
+        if both:
+            self._record[here, 1] = whole.imag
+        self._record[here, 2] = held.sum(axis=1) * (1.0 if both else 0.5)
+
+    def table(self) -> pd.DataFrame:
+        """All rows."""
+        found = super().table()
+        found["emitted_photons"] = self._mean
+        for column, name in enumerate(("record_x", "record_y", "record_photons")):
+            found[name] = self._record[:, column]
+        return found
