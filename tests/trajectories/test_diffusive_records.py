@@ -260,8 +260,8 @@ REFUSED = {
     "no detector": (lambda: CollectiveBattery(1, 2, detector=0.5), r"detector = 0\.5: must be"),
     "semiclassical": (lambda: meanfield.evolve(SEEN, [1.0]), "not in the semiclassical engine"),
     "waits": (lambda: waiting_times(SEEN, [0.0, 1.0], 1.0, 1, 1), "waits are between photons"),
-    "resonator": (lambda: sample(AT_RESONATOR, [1.0], 1, 1), "count its photons"),
-    "its run": (lambda: single_run(AT_RESONATOR, [1.0], 1, 1), "count its photons"),
+    "resonator": (lambda: sample(AT_RESONATOR, [1.0], 1, 1), "runs count photons"),
+    "its run": (lambda: single_run(AT_RESONATOR, [1.0], 1, 1), "runs count photons"),
     "heat": (lambda: sample(replace(SEEN, nbar=0.1), [1.0], 1, 1), r"nbar = 0\.1: must be 0"),
     "its run in heat": (lambda: single_run(replace(SEEN, nbar=0.1), [1.0], 1, 1), "must be 0"),
     "detuning": (lambda: sample(replace(SEEN, detuning=1.0), [1.0], 1, 1), r"detuning = 1\.0: not"),
@@ -299,3 +299,22 @@ def test_steady_states_offer_no_single_runs_of_a_diffusive_record():
     assert "daemonic_ergotropy" not in steady.available(SEEN.experiment)
     with pytest.raises(InputError, match="every photon"):
         evolve(SEEN, [1.0], ["daemonic_ergotropy"])
+
+
+@pytest.mark.parametrize("efficiency", [0.4, 1.0])
+def test_weak_order_by_quadrature(efficiency):
+    """Two steps, their four normals by Gauss and Hermite: the mean of the law itself, no runs."""
+    battery = CollectiveBattery(2, 3, detector=Detector("homodyne", efficiency=efficiency))
+    x, w = np.polynomial.hermite_e.hermegauss(9)
+    noise = np.stack(np.meshgrid(x, x, x, x), axis=0).reshape(2, 2, -1)
+    weight = np.prod(np.meshgrid(w, w, w, w), axis=0).ravel() / w.sum() ** 4
+    errors = []
+    for h in (0.02, 0.01):
+        ladder = record_ladder(battery.experiment, np.array([h, 2.0 * h]), math.inf)
+        nobody = np.zeros((2, 2, 0))
+        bands, _ = follow(battery.experiment, ladder, noise, 1, nobody)
+        mean = weight @ bands[:, 1, 0].real @ np.arange(ladder.M.size)
+        errors.append(abs(mean - evolve(battery, [2.0 * h])["emitted_photons"][0]))
+    # h^3 a step; without the record's drift, or its integral, h^2: a factor of 4
+    assert errors[0] > 6.0 * errors[1]
+    assert errors[0] < 1e-3

@@ -118,10 +118,13 @@ def recorded_cavity_of(model: Model) -> Cavity:
     experiment = experiment_of(model)
     efficiency, detector = experiment.detector_efficiency, experiment.detector
     if detector is not None:
-        text = "single runs with a resonator count its photons; take eliminate_resonator()"
+        text = "not with a resonator, whose single runs count photons; take eliminate_resonator()"
         raise InputError("detector", detector, text)
     if efficiency != 1.0:
-        raise InputError("detector_efficiency", efficiency, "must be 1 here, with a resonator")
+        text = (
+            "must be 1 here, with a resonator: runs know every photon; take eliminate_resonator()"
+        )
+        raise InputError("detector_efficiency", efficiency, text)
     return cavity_of(model)
 
 

@@ -37,7 +37,6 @@ Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 ORDERS = 4  # lowerings of a record within a step that are kept
-MISSED = 3  # lowerings within a step that no record tells of
 
 
 class Steps(NamedTuple):
@@ -208,14 +207,43 @@ def _mixed_means(v: Any, s: Any, q: Steps, sums: Any) -> float:
 @njit(**INNER)
 def _missed(v: Any, s: Any, first: Any, last: Any, q: Steps) -> None:
     """Lowerings that nobody saw, (1 - efficiency) h of them in the mean times their rate."""
-    shift, missed = q.shift[s], (1.0 - q.efficiency) * q.h[s]
+    a, missed = q.shift[s], (1.0 - q.efficiency) * q.h[s]
+    for n in range(last, first, -1):
+        one = missed * a[n]
+        for m in range(first + 1, last + 1):
+            v[n, m] += one * a[m] * v[n - 1, m - 1]
+        if n - first > 1:
+            two = 0.5 * missed * one * a[n - 1]
+            for m in range(first + 2, last + 1):
+                v[n, m] += two * a[m] * a[m - 1] * v[n - 2, m - 2]
+            if n - first > 2:
+                three = missed * two * a[n - 2] / 3.0
+                for m in range(first + 3, last + 1):
+                    v[n, m] += three * a[m] * a[m - 1] * a[m - 2] * v[n - 3, m - 3]
+
+
+@njit(**INNER)
+def _rows_lowered(
+    v: Any, s: Any, first: Any, last: Any, q: Steps, scale: float, factor: Any, steer: Any
+) -> None:
+    """`_lowered` on all columns of a matrix at once: its loop runs along rows."""
+    a = q.shift[s]
     for n in range(last, first - 1, -1):
-        for m in range(last, first - 1, -1):
-            found, chance = v[n, m], 1.0
-            for k in range(1, min(MISSED, min(n, m)) + 1):
-                chance *= shift[n - k + 1] * shift[m - k + 1] * missed / k
-                found += chance * v[n - k, m - k]
-            v[n, m] = found
+        size = scale * q.decay[s, n]
+        none = size * factor[0]
+        size *= a[n]
+        one = size * (factor[1] + q.M[n] * steer[1])
+        size *= a[max(n - 1, 0)]
+        two = size * (factor[2] + (q.M[n] + 0.5) * steer[2])
+        size *= a[max(n - 2, 0)]
+        three = size * factor[3]
+        four = size * a[max(n - 3, 0)] * factor[4]
+        # those below the first one are empty
+        w, x, y, z = v[max(n - 1, 0)], v[max(n - 2, 0)], v[max(n - 3, 0)], v[max(n - 4, 0)]
+        row = v[n]
+        for m in range(first, last + 1):
+            more = one * w[m] + two * x[m]
+            row[m] = none * row[m] + (more + (three * y[m] + four * z[m]))
 
 
 @njit(**KERNEL)
@@ -248,17 +276,18 @@ def follow_mixed(noise: Any, q: Steps, bands: Any, record: Any, window: Any) -> 
 
 @njit(**INNER)
 def mixed_step(v: Any, s: Any, q: Steps, scale: float, factor: Any, steer: Any) -> None:
-    """One step of a matrix on a record whose `_powers` are given; the result times `scale`."""
+    """One step K of a matrix on a record whose `_powers` are given; the result times `scale`.
+
+    K V K+ is K (K V)+ as long as V is Hermitian.
+    """
     first, last = max(q.low[s] - ORDERS, 0), q.high[s + 1]
     _missed(v, s, first, last, q)
-    for m in range(first, last + 1):
-        _lowered(v[:, m], s, first, last, q, scale, factor, steer)
-    for k in range(factor.size):
-        factor[k] = np.conj(factor[k])
-    for k in range(steer.size):
-        steer[k] = np.conj(steer[k])
+    _rows_lowered(v, s, first, last, q, scale, factor, steer)
     for n in range(first, last + 1):
-        _lowered(v[n], s, first, last, q, 1.0, factor, steer)
+        for m in range(first, n):
+            v[n, m], v[m, n] = np.conj(v[m, n]), np.conj(v[n, m])
+        v[n, n] = np.conj(v[n, n])
+    _rows_lowered(v, s, first, last, q, 1.0, factor, steer)
 
 
 @njit(**INNER)

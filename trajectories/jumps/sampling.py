@@ -68,6 +68,11 @@ AVAILABLE = (*AVAILABLE_IN_GROUPS, *_MEANS_OF_RUNS, *needing(Needs.DETECTOR), *F
 MOST_PHOTONS = 1e8  # of one run, so that it ends within seconds
 MOST_RUNGS = 1 << 53  # of a ladder: heights and halves of them are exact in double precision
 MOST_TABLE = 64_000_000  # doubles of the tables of bonds, amplitudes and populations: 512 MB
+# why, and what there is instead
+MISSED = (
+    "what is missed is followed on ladders that only fall; take 1, or evolve, whose averages no "
+    "detector changes"
+)
 # measured on one core: (10, 50) spins at nbar = 0.5 take 1.8e-7 s a jump, (1000, 5000) 5e-8 s
 SECONDS_PER_JUMP = 2e-7
 # at nbar = 0 with every photon recorded 1.2e-8 to 2.2e-8 s from (10, 50) to (1e5, 5e5) spins
@@ -142,7 +147,8 @@ def sample(
     experiment = to_be_solved(of_the_reservoir(battery), t)
     missed = experiment.detector is None and experiment.detector_efficiency < 1.0
     if missed and summary is not None:
-        raise InputError("records", records, "only with detector_efficiency = 1")
+        text = "only with detector_efficiency = 1: a row tells all photons of a run; take 1"
+        raise InputError("records", records, text)
     names = requested(observables, default_observables(experiment), available(experiment))
     problem = Problem(experiment, t, names, runs, seed, first, summary)
     return able(SAMPLE, problem).solve(problem).of_model(battery)
@@ -190,7 +196,7 @@ def _refuse_detector_with_noise(battery: Experiment) -> None:
         raise InputError(
             "detector_efficiency",
             battery.detector_efficiency,
-            f"must be 1 with {', '.join(battery.beyond_collective[:-1])}",
+            f"must be 1 with {', '.join(battery.beyond_collective[:-1])}: {MISSED}",
         )
 
 
@@ -199,7 +205,7 @@ def _refuse_detector_in_heat(battery: Experiment) -> None:
         raise InputError(
             "detector_efficiency",
             battery.detector_efficiency,
-            f"below 1 in single runs at nbar = 0 alone (here {battery.occupation:g})",
+            f"below 1 in single runs at nbar = 0 alone (here {battery.occupation:g}): {MISSED}",
         )
 
 

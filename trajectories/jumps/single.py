@@ -150,7 +150,8 @@ def single_run(battery: Model, times: ArrayLike, seed: int, run: int) -> SingleR
     if battery.detector is not None:
         return SingleRun(run=run, times=t, **diffusive_run(battery, t, seed, run))
     if battery.detector_efficiency != 1.0:
-        raise InputError("detector_efficiency", battery.detector_efficiency, "must be 1 here")
+        text = "must be 1 here: one run is told with all its photons; sample adds up such records"
+        raise InputError("detector_efficiency", battery.detector_efficiency, text)
     if battery.beyond_collective:
         refuse_many_real_spins(battery)
         return _of_real_spins(battery, t, seed, run)
