@@ -65,6 +65,7 @@ house: $(VENV)/dev  ## the form of the source in numbers, beside what is asked o
 bench: $(VENV)/bench  ## speed beside the peers, cost against size, where the time goes
 	$(BIN)/python benchmarks/waits.py --page docs/performance.md $(if $(BESIDE),--beside $(BESIDE))
 	$(BIN)/python benchmarks/peers.py --page docs/performance.md
+	$(BIN)/python benchmarks/resonator_peers.py --page docs/performance.md
 	$(BIN)/python benchmarks/single_runs.py
 	$(BIN)/python benchmarks/large_runs.py
 	$(BIN)/python benchmarks/local_noise.py
