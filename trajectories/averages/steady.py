@@ -72,6 +72,8 @@ WITH_MODE = tuple(name for name in AVAILABLE if name not in OTHERS)
 CHEAP_POPULATIONS = 100_000_000
 MOST_POPULATIONS = 20_000_000_000
 SECONDS, PRODUCT_SECONDS = 0.01, 1e-8  # of one core: without a table, and of a product in one
+# what has no weights p_J that last: its end is found in time
+NO_CLOSED_FORM = "no other end is known in closed form; evolve (or meanfield.evolve) until late"
 MOST_EXPONENT = 750.0  # ln(1 + 1/nbar) of the least nbar that a double holds
 
 
@@ -144,7 +146,7 @@ def in_reservoir(model: Model) -> Experiment:
     >>> in_reservoir(ResonatorBattery(spins, Resonator(3e9, linewidth_fwhm_hz=1.0), spins)).sizes
     (2, 2)
     """
-    refuse_what_mixes_ladders(model)
+    refuse_what_mixes_ladders(model, NO_CLOSED_FORM)
     experiment = experiment_of(model)
     assert experiment.resonator is not None
     if experiment.resonator.kappa == 0.0:

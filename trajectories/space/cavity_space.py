@@ -104,24 +104,24 @@ def slowest_decay(cavity: Cavity) -> float:
     return max(float(rates.min()), 0.0)
 
 
-def refuse_what_mixes_ladders(model: Model) -> None:
-    """Raise InputError for what is not on the ladders of J."""
-    refuse_unequal_spins(model)
-    refusal = what_mixes_ladders(model)
+def refuse_what_mixes_ladders(model: Model, elsewhere: str = ELSEWHERE) -> None:
+    """Raise InputError for what is not on the ladders of J; `elsewhere` is what has it."""
+    refuse_unequal_spins(model, elsewhere)
+    refusal = what_mixes_ladders(model, elsewhere)
     if refusal is not None:
         raise refusal
 
 
-def refuse_unequal_spins(model: Model) -> None:
+def refuse_unequal_spins(model: Model, elsewhere: str = ELSEWHERE) -> None:
     """Raise InputError for what no form has: spins that differ within an ensemble."""
     experiment = experiment_of(model)
     for name, spins in (("battery", experiment.battery), ("charger", experiment.charger)):
         if spins is None:
-            raise InputError(name, None, f"must be an ensemble with a resonator; {ELSEWHERE}")
+            raise InputError(name, None, f"must be an ensemble with a resonator; {elsewhere}")
         for field, allowed in (("line", None), ("coupling_spread", 0.0)):
             value = getattr(spins, field)
             if value != allowed:
-                text = f"must be {allowed} here: spins of an ensemble are alike; {ELSEWHERE}"
+                text = f"must be {allowed} here: spins of an ensemble are alike; {elsewhere}"
                 raise InputError(f"{name}.{field}", value, text)
 
 
@@ -133,7 +133,7 @@ def refuse_many_spins(model: Model) -> None:
         raise InputError("battery.number, charger.number", sizes, text)
 
 
-def what_mixes_ladders(model: Model) -> InputError | None:
+def what_mixes_ladders(model: Model, elsewhere: str = ELSEWHERE) -> InputError | None:
     """The refusal of a model whose J, or whose Q between jumps, is not conserved; None where it is.
 
     >>> from darkbattery.nvmodel import Resonator, ResonatorBattery, SpinEnsemble
@@ -147,20 +147,20 @@ def what_mixes_ladders(model: Model) -> InputError | None:
     assert battery is not None
     assert charger is not None
     if experiment.drive is not None:
-        text = f"must be None here: Q is conserved; {ELSEWHERE}"
+        text = f"must be None here: Q is conserved; {elsewhere}"
         return InputError("drive", experiment.drive, text)
     if experiment.protocol:
-        text = f"must be () here: ladders are not switched; {ELSEWHERE}"
+        text = f"must be () here: ladders are not switched; {elsewhere}"
         return InputError("protocol", experiment.protocol, text)
     for field in ("coupling", "detuning"):
         both = (getattr(battery, field), getattr(charger, field))
         if both[0] != both[1]:
-            return InputError(field, both, f"must be equal here; {ELSEWHERE}")
+            return InputError(field, both, f"must be equal here; {elsewhere}")
     for name, spins, start in (("battery", battery, "down"), ("charger", charger, "up")):
         for field, allowed in (("start", start), ("noise", SILENT)):
             value = getattr(spins, field)
             if value != allowed:
-                text = f"must be {allowed} here: single spins are alike; {ELSEWHERE}"
+                text = f"must be {allowed} here: single spins are alike; {elsewhere}"
                 return InputError(f"{name}.{field}", value, text)
     return None
 
