@@ -29,7 +29,6 @@ from darkbattery.meanfield.averages.burststeps import FIELD, LEFT, SUPPLIED, Ter
 from darkbattery.meanfield.averages.linear import growing_modes, refined
 from darkbattery.meanfield.averages.readout import Averages, observables
 from darkbattery.meanfield.classes.moments import BATTERY, CHARGER, System
-from darkbattery.nvmodel.ergotropy import local_ergotropy_of_classes
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Reading, Solution
 from darkbattery.nvmodel.times import output_times
@@ -38,17 +37,20 @@ Array = NDArray[np.float64]
 Amplitudes = NDArray[np.complex128]
 
 SOLVER = "Maxwell-Bloch equations from the burst's seed (modal single run)"
-# in each ensemble: the difference to second order is then below 1e-4 of a burst's energies
-MANY = 10**8
+# spins in all, and how much of a spin's energy it may emit through the resonator by itself over the
+# run, which correlations of single spins are for: what is stored differs by less than that
+MANY, ALONE = 10**5, 0.003
 # of the growth rate: a second mode that grows slower is left behind by half of the e-folds
 RIVAL = 0.5
-# error of a step relative to its group's largest component
-TOLERANCE = 1e-8
+# error of a step relative to its group's largest component; sums over classes are right to a
+# thousandth of it, and those that are differentiated ask for more
+TOLERANCE, FINE = 1e-5, 1e-8
 # field and coherences, squared, below so many times 1/N are noise, and below so many tolerances the
 # integrator's; growing from there by such a factor is another burst
-NOISE, GRAIN, AGAIN = 1e4, 1e3, 1e2
-# what T1 takes of an inversion over a run, below which it is left out; and rounding of classes
-IDLE, ROUNDING = 1e-6, 1e-9
+NOISE, GRAIN, AGAIN = 1e4, 1.0, 1e2
+# what T1 takes of an inversion over a run, below which it is left out: energies hold to half of it;
+# and rounding of classes
+IDLE, ROUNDING = 1e-4, 1e-9
 # field and coherences (of N, of one spin) below which the equations are linear
 SMALL = 3e-4
 
@@ -70,13 +72,16 @@ class Seed:
     coherence: Amplitudes
 
 
-def is_classical(system: System) -> bool:
-    """Whether a burst of the system is a classical run: many spins in the dark, one growing mode.
+def is_classical(system: System, last: float) -> bool:
+    """Whether a run until `last` (s) is classical: many spins in the dark, one growing mode.
 
     Few classes suffice to ask: `growing_modes` diagonalises.
     """
-    sizes = [system.size(i) for i in (BATTERY, CHARGER) if system.size(i)]
-    if system.drive is not None or system.eliminated or min(sizes) < MANY:
+    if system.drive is not None or system.eliminated or system.total < MANY:
+        return False
+    mean_square = float(system.share @ system.coupling**2)
+    emission = 4.0 * mean_square / system.kappa * (2.0 * system.nbar + 1.0)
+    if emission * last > ALONE:
         return False
     rates = growing_modes(system).real
     return bool(rates[0] > 0.0 and (rates.size == 1 or rates[1] < RIVAL * rates[0]))
@@ -133,7 +138,7 @@ def classical_burst(system: System, times: ArrayLike, seed: Seed) -> Solution | 
     """
     t = output_times(times)
     alike = _alike(system, t[-1])
-    states = _states(system, alike, t, seed)
+    states = _states(system, alike, t, seed, TOLERANCE)
     if _bursts_again(system, states):
         return None
     provenance = {"solver": SOLVER, "tolerance": TOLERANCE, "classes": system.number.size}
@@ -141,9 +146,9 @@ def classical_burst(system: System, times: ArrayLike, seed: Seed) -> Solution | 
 
 
 def burst_photons(system: System, times: Array, seed: Seed) -> Array:
-    """Photons of the burst in the resonator at `times` (s, increasing from 0)."""
+    """Photons of the burst in the resonator at `times` (s, increasing from 0), smooth in all."""
     t = np.asarray(times, dtype=float)
-    states = _states(system, _alike(system, t[-1]), t, seed)
+    states = _states(system, _alike(system, t[-1]), t, seed, FINE)
     found: Array = system.total * (states[:, FIELD] ** 2 + states[:, FIELD + 1] ** 2)
     return found
 
@@ -204,7 +209,7 @@ def _distinct(columns: list[Array]) -> tuple[NDArray[np.int64], NDArray[np.int64
     return one, row.ravel()
 
 
-def _states(system: System, alike: _Alike, times: Array, seed: Seed) -> Array:
+def _states(system: System, alike: _Alike, times: Array, seed: Seed, tolerance: float) -> Array:
     """Field and Bloch vectors of the rows (`meanfield.averages.burststeps`), at each time."""
     terms, start = _terms(system, alike), np.ones(alike.one.size)
     if alike.relaxes:
@@ -228,7 +233,7 @@ def _states(system: System, alike: _Alike, times: Array, seed: Seed) -> Array:
     states = np.empty((times.size, Z + 3 * start.size))
     states[:early] = linear(times[:early])
     first = linear(np.array([begin]))[0]
-    reached = steps(first, times[early:] - begin, terms, TOLERANCE, states[early:])
+    reached = steps(first, times[early:] - begin, terms, tolerance, states[early:])
     if early + reached < times.size:
         slow = float(times[early + reached])
         raise InputError("times", slow, "needs too many steps: end before it")
@@ -239,20 +244,25 @@ def _terms(system: System, alike: _Alike) -> Terms:
     coupling, one = system.scaled_coupling, alike.one
     weight = _sums(alike.row, system.share * coupling * alike.scale, one.size)
     detuning = system.detuning[one]
-    still = 0.0 if not alike.relaxes else 1.0
+    relaxation, supply = (
+        alike.relaxes * rates[one] for rates in (system.relaxation, system.supply)
+    )
+    share = _sums(alike.row, system.share, one.size)
     return Terms(
         # of coherences a + ib and -a + ib the field feels the sum
         real=np.zeros_like(weight) if alike.mirrored else weight,
         imag=weight,
-        share=_sums(alike.row, system.share, one.size),
+        lost=share * relaxation,
         coupling=coupling[one],
         detuning=np.abs(detuning) if alike.mirrored else detuning,
         decoherence=system.decoherence[one],
-        relaxation=still * system.relaxation[one],
-        supply=still * system.supply[one],
+        relaxation=relaxation,
+        supply=supply,
+        supplied=float(share @ supply),
         kappa=system.kappa,
         field_detuning=system.field_detuning,
         floor=1e-4 / np.sqrt(system.total),
+        relaxes=alike.relaxes,
     )
 
 
@@ -288,7 +298,7 @@ def _values(system: System, alike: _Alike, times: Array, states: Array) -> dict[
         inversion_rate=of_rows @ rate.T,
         # nobody knows the phase: over runs coherences average out
         coherence=np.zeros(times.size, dtype=complex),
-        local_ergotropy=local_ergotropy_of_classes(share, battery, 0.0 * battery),
+        local_ergotropy=np.maximum(battery, 0.0) @ share,
         photons=own + system.nbar,
         leaving=system.kappa * (own + system.nbar),
         left=N * states[:, LEFT] + system.kappa * system.nbar * times,

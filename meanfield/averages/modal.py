@@ -8,11 +8,12 @@ from darkbattery.meanfield.averages.burst import classical_burst, is_classical, 
 from darkbattery.meanfield.averages.cumulants import evolve
 from darkbattery.meanfield.averages.linear import growth_rate, refined
 from darkbattery.meanfield.classes.division import divide_as_product
-from darkbattery.meanfield.classes.jointclasses import with_classes
+from darkbattery.meanfield.classes.jointclasses import in_classes
 from darkbattery.meanfield.classes.moments import System, bandwidth, is_broadened, system_of
 from darkbattery.nvmodel.experiment import Model, experiment_of
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Solution
+from darkbattery.nvmodel.times import output_times
 
 # classes that are tried until the growth rate is as large as the line's to such a share
 ROUGH, RESOLVED = (20, 40, 80, 160), 0.02
@@ -44,9 +45,9 @@ def modal_run(
     [0.005 0.148] Maxwell-Bloch
     """
     growth = growth_rate(model) if growth is None else growth
-    resolved = _resolving_classes(model, growth)
-    if resolved is not None and is_classical(_of_lines(model, resolved)):
-        system = product_system(model, max(classes, resolved))
+    lines = _resolved_lines(model, growth)
+    if lines is not None and is_classical(lines[1], output_times(times)[-1]):
+        system = product_system(model, max(classes, lines[0]))
         found = classical_burst(system, times, seed_of(system, growth))
         if found is not None:
             return found
@@ -61,22 +62,25 @@ def product_system(model: Model, classes: int) -> System:
         return system_of(experiment, 1)
     width = bandwidth(experiment)
     parts = None if battery is None else divide_as_product(battery, classes, width)
-    return with_classes(experiment, divide_as_product(charger, classes, width), parts)
+    return in_classes(experiment, divide_as_product(charger, classes, width), parts)
 
 
-def _resolving_classes(model: Model, growth: float) -> int | None:
-    """Classes close enough to each other for the growth; None where none are, or nothing grows."""
+def _resolved_lines(model: Model, growth: float) -> tuple[int, System] | None:
+    """Classes of the lines close enough to each other for the growth, and how many.
+
+    None where none are, or nothing grows.
+    """
     if growth <= 0.0:
         return None
     if not is_broadened(model):
-        return 1
+        return 1, _of_lines(model, 1)
     for classes in ROUGH:
         try:
-            found = refined(growth, _of_lines(model, classes))
+            found = _of_lines(model, classes)
         except InputError:  # fewer spins than classes
             return None
-        if abs(found - growth) < RESOLVED * growth:
-            return classes
+        if abs(refined(growth, found) - growth) < RESOLVED * growth:
+            return classes, found
     return None
 
 

@@ -43,6 +43,18 @@ def with_classes(model: Model, charger: Classes, battery: Classes | None = None)
     >>> print(system.number.size, f"{meanfield.growth_rate(system):.4g}")
     4 2.366e+07
     """
+    found = in_classes(model, charger, battery)
+    if found.number.min() < 1.0:
+        sizes = [part.weights.size for part in (battery, charger) if part is not None]
+        raise InputError("classes", sizes, "leave a class with less than one spin: take fewer")
+    return found
+
+
+def in_classes(model: Model, charger: Classes, battery: Classes | None = None) -> System:
+    """`with_classes` for equations without correlations of single spins.
+
+    There a class may hold less than one: its size is a weight of the field's equation.
+    """
     experiment = experiment_of(model)
     if (battery is None) != (experiment.battery is None):
         raise InputError("battery", battery, "needs classes where the model has a battery")
@@ -57,8 +69,6 @@ def with_classes(model: Model, charger: Classes, battery: Classes | None = None)
     classes = [chosen[int(which)] for which in found.ensemble]
     sizes = [part.weights.size for part in classes]
     number = np.repeat(found.number, sizes) * np.concatenate([c.weights for c in classes])
-    if number.min() < 1.0:
-        raise InputError("classes", sizes, "leave a class with less than one spin: take fewer")
     return replace(
         found,
         number=number,

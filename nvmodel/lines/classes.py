@@ -9,6 +9,7 @@ falls like :math:`K^{-1.5}` or slower because the tails end abruptly, the rule h
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.polynomial import Polynomial
@@ -49,7 +50,12 @@ def smooth_midpoints(count: int) -> tuple[Array, Array]:
     >>> print(share.round(4), weights.round(4))
     [0.089 0.5   0.911] [0.3123 0.3753 0.3123]
     """
-    K = whole_number("count", count, least=1)
+    share, weights = _midpoints(whole_number("count", count, least=1))
+    return share.copy(), weights.copy()
+
+
+@lru_cache(maxsize=64)
+def _midpoints(K: int) -> tuple[Array, Array]:
     v = (np.arange(K) + 0.5) / K
     low = v[: (K + 1) // 2]
     share = np.where(low == 0.5, 0.5, SHARE(low))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import constants
 from scipy.interpolate import CubicHermiteSpline
 
-from darkbattery.meanfield.averages.delay import BurstDelay, averaged, delay_of_growth
+from darkbattery.meanfield.averages.delay import BurstDelay, delay_of_growth, mean_peak_power
 from darkbattery.meanfield.averages.linear import growth_rate, mean_delay_shift
 from darkbattery.meanfield.averages.modal import modal_run
 from darkbattery.meanfield.classes.moments import is_broadened
@@ -40,9 +40,6 @@ Array = NDArray[np.float64]
 CHARGED = 0.99
 # classes are doubled until energies of K and K/2 classes differ by less, in hbar omega
 CLASS_ERROR, MOST = 0.005, 128
-# where the mean's largest power is looked for, from the modal run's, in 1/(2 lambda): the delay's
-# spread is 1.28 of them, its mean 0.577 later
-AROUND = np.linspace(-4.0, 8.0, 121)
 MARGINAL = "so little above threshold that nothing comes of it before a delay that is not followed"
 
 
@@ -164,8 +161,8 @@ def forecast(
     rates, growth = estimates(model), growth_rate(model)
     if growth <= 0.0:
         return _without_burst(model, rates, growth)
-    if is_too_slow(model, growth):
-        delay = delay_of_growth(model, growth)
+    delay = delay_of_growth(model, growth)
+    if is_too_slow(model, growth, delay):
         marginal = replace(
             _without_burst(model, rates, growth),
             delay=delay,
@@ -174,18 +171,19 @@ def forecast(
         )
         return replace(marginal, warnings=(f"{MARGINAL} ({delay.mean:.2g} s)",))
     chosen = (
-        settling_window(model, rates, growth)
+        settling_window(model, rates, growth, delay)
         if rest is None
-        else window(model, rates, growth, rest)
+        else window(model, rates, growth, delay, rest)
     )
+    burst = _Burst(model, rates, growth, delay, chosen)
     if not is_broadened(model):
-        return _solved(model, rates, growth, chosen, 1)
+        return _solved(burst, 1)
     if classes is not None:
-        return _with_classes(model, rates, growth, chosen, classes)
+        return _with_classes(burst, classes)
     K = FEWEST
-    coarse = _with_classes(model, rates, growth, chosen, K)
+    coarse = _with_classes(burst, K)
     while True:
-        fine = _with_classes(model, rates, growth, chosen, 2 * K)
+        fine = _with_classes(burst, 2 * K)
         error = max(
             abs(fine.energy - coarse.energy),
             abs(fine.kept * fine.gained - coarse.kept * coarse.gained),
@@ -259,25 +257,33 @@ def _with_error(found: Forecast, error: float) -> Forecast:
     return replace(found, class_error=error, warnings=warnings)
 
 
-def _with_classes(
-    model: ResonatorBattery, rates: Estimates, growth: float, chosen: Window, classes: int
-) -> Forecast:
+@dataclass(frozen=True, eq=False)
+class _Burst:
+    """What is to be solved, and what is known of it before."""
+
+    model: ResonatorBattery
+    rates: Estimates
+    growth: float
+    delay: BurstDelay
+    window: Window
+
+
+def _with_classes(burst: _Burst, classes: int) -> Forecast:
     """With more classes where so few diverge, as a wide spread of couplings can do."""
+    model = burst.model
     for K in (classes, 2 * classes, 4 * classes):
         try:
-            return _solved(model, rates, growth, chosen, most_classes(model, K))
+            return _solved(burst, most_classes(model, K))
         except InputError as error:
             if error.field != "times":  # that is where it diverges
                 raise
     raise InputError("model", model, f"its second-order equations diverge, with {K} classes too")
 
 
-def _solved(
-    model: ResonatorBattery, rates: Estimates, growth: float, chosen: Window, classes: int
-) -> Forecast:
+def _solved(burst: _Burst, classes: int) -> Forecast:
+    model, rates, growth, delay = burst.model, burst.rates, burst.growth, burst.delay
     assert model.battery is not None
-    delay = delay_of_growth(model, growth)
-    curve = modal_run(model, chosen.times, classes, growth)
+    curve = modal_run(model, burst.window.times, classes, growth)
     energy, quantum, N_B = curve["battery_energy"], _quantum(model), model.battery.number
     rise, heat = energy - energy[0], _heat(model, curve)
     own = rise - np.maximum(heat, 0.0)
@@ -309,7 +315,7 @@ def _solved(
         given_joule=quantum * N_B * given,
         lasts=growth_lasts(model, growth, delay),
         peak_power=quantum * N_B * float(curve["power"].max()),
-        mean_peak_power=quantum * N_B * _mean_peak(curve, growth),
+        mean_peak_power=quantum * N_B * mean_peak_power(curve, growth),
         charging_time=_first_reached(curve.times, own, full) + mean_delay_shift(growth),
         charging_spread=delay.spread,
         left_joule=float(curve["charger_energy_joule"][full]),
@@ -321,8 +327,8 @@ def _solved(
         no_storage=no_storage,
         balance=float(np.abs(curve["excitation_balance"]).max()),
         classes=classes,
-        warnings=curve.warnings + (() if chosen.settled else (UNSETTLED,)),
-        rest=chosen.rest,
+        warnings=curve.warnings + (() if burst.window.settled else (UNSETTLED,)),
+        rest=burst.window.rest,
         curve=curve,
     )
 
@@ -334,14 +340,6 @@ def _heat(model: ResonatorBattery, curve: Solution) -> Array:
     held = energy.antiderivative()(curve.times)
     brought = equilibrium_energy(model) * curve.times - (held - held[0])
     return np.asarray(model.battery.relaxation_rate * brought)
-
-
-def _mean_peak(curve: Solution, growth: float) -> float:
-    """Largest dE/dt of the average over the delay, which is close to the modal run's."""
-    modal = float(curve.times[curve["power"].argmax()])
-    near = modal + AROUND / (2.0 * growth)
-    near = near[(near > 0.0) & (near < curve.times[-1])]
-    return float(averaged(curve, near, growth, observables=["power"])["power"].max())
 
 
 def _first_reached(times: Array, rise: Array, full: int) -> float:

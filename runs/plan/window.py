@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from darkbattery.meanfield.averages.delay import delay_of_growth
+from darkbattery.meanfield.averages.delay import BurstDelay
 from darkbattery.meanfield.averages.modal import modal_run
 from darkbattery.meanfield.classes.moments import is_broadened
 from darkbattery.nvmodel import ResonatorBattery
@@ -21,7 +21,7 @@ GROWTH_SPACING, RING_SPACING = 0.25, 0.35
 # the window of the burst: so many expected delays and e-folds of its growth
 BURST_DELAYS, FOLDS = 1.1, 12.0
 # what follows: so many times of dephasing or lifetimes of the field, at so many times
-DEPHASINGS, DECAYS, LATER = 8.0, 4.0, 180
+DEPHASINGS, DECAYS, LATER = 5.0, 4.0, 180
 # what follows is taken so much longer if energies still change by 0.01 in its last third
 SETTLED, LONGER = 0.01, 4.0
 # but not longer than so many lifetimes of the field and bursts
@@ -50,15 +50,17 @@ class Window:
         return float(self.after[-1] - self.burst[-1])
 
 
-def is_too_slow(model: ResonatorBattery, growth: float) -> bool:
+def is_too_slow(model: ResonatorBattery, growth: float, delay: BurstDelay) -> bool:
     """Whether the model is so close to threshold that its burst is not followed."""
-    return _burst_end(model, growth) * dephasing_rate(model) > MOST_DEPHASINGS
+    return _burst_end(growth, delay) * dephasing_rate(model) > MOST_DEPHASINGS
 
 
-def settling_window(model: ResonatorBattery, rates: Estimates, growth: float) -> Window:
+def settling_window(
+    model: ResonatorBattery, rates: Estimates, growth: float, delay: BurstDelay
+) -> Window:
     """As long as energies go on changing, as a run with few classes tells, which costs little."""
-    first = window(model, rates, growth, _first_rest(model))
-    longer = window(model, rates, growth, LONGER * first.rest)
+    first = window(model, rates, growth, delay, _first_rest(model))
+    longer = window(model, rates, growth, delay, LONGER * first.rest)
     for one in (first, longer):
         if not one.settled:  # too long to be followed
             return one
@@ -72,17 +74,19 @@ def settling_window(model: ResonatorBattery, rates: Estimates, growth: float) ->
     return replace(longer, settled=False)
 
 
-def window(model: ResonatorBattery, rates: Estimates, growth: float, rest: float) -> Window:
+def window(
+    model: ResonatorBattery, rates: Estimates, growth: float, delay: BurstDelay, rest: float
+) -> Window:
     """The burst, and `rest` seconds after it, unless that is too long to be followed."""
-    end = _burst_end(model, growth)
+    end = _burst_end(growth, delay)
     spacing = max(2.0 * growth / GROWTH_SPACING, rates.collective_coupling / RING_SPACING)
     longest = MOST_PERIODS / model.resonator.kappa + MOST_BURSTS * end
     after = end + min(rest, longest) * np.arange(1.0, LATER + 1.0) / LATER
     return Window(np.linspace(0.0, end, int(spacing * end) + 2), after, rest < longest)
 
 
-def _burst_end(model: ResonatorBattery, growth: float) -> float:
-    return BURST_DELAYS * delay_of_growth(model, growth).mean + FOLDS / (2.0 * growth)
+def _burst_end(growth: float, delay: BurstDelay) -> float:
+    return BURST_DELAYS * delay.mean + FOLDS / (2.0 * growth)
 
 
 def _first_rest(model: ResonatorBattery) -> float:
