@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,15 +12,21 @@ from darkbattery.meanfield.expected import expected_error, read_map
 from darkbattery.nvmodel import CollectiveBattery, Resonator, ResonatorBattery, SpinEnsemble
 from darkbattery.runs.compare.matching import Source
 from darkbattery.runs.pages import markdown, marked, rows_of_page
+from darkbattery.runs.signals import StopRequest
+from darkbattery.runs.studies.regimes.errors import memory_map
 from darkbattery.runs.studies.regimes.memory import (
     ELIMINATED,
     SIZES,
+    carry_out,
     memory_rows,
     of_size,
     on_other_engine,
+    read_memory,
 )
-from darkbattery.runs.studies.regimes.memory_tables import memory_usable
+from darkbattery.runs.studies.regimes.memory_drawing import draw_memory
+from darkbattery.runs.studies.regimes.memory_tables import METHODS, memory_tables, memory_usable
 from darkbattery.runs.study import run_study
+from darkbattery.runs.workplace import Workplace
 
 PAGE = Path(__file__).parents[2] / "docs" / "regimes.md"
 
@@ -169,3 +176,30 @@ def test_a_burst_is_the_unit_of_time_at_a_resonator_too():
     assert replace(model, charger=SpinEnsemble(number=2, **spins)).burst_rate is None
     assert replace(model, charger=SpinEnsemble(number=10, coupling=2e3)).burst_rate is None
     assert replace(model, battery_detuning_hz=1.0).burst_rate is None
+
+
+@pytest.mark.long
+def test_the_study_is_carried_out_read_told_and_drawn(tmp_path, monkeypatch):
+    """One size at two linewidths and few paths, from the definitions to tables and figure."""
+
+    def of_two_lines(size):
+        definition = of_size(size)
+        fields = dict(definition.model) | {"resonator.linewidth_fwhm_hz": (1.0, 5.0)}
+        times = definition.times[::10]
+        return replace(definition, model=tuple(fields.items()), times=times)
+
+    monkeypatch.setattr("darkbattery.runs.studies.regimes.memory.of_size", of_two_lines)
+    monkeypatch.setattr("darkbattery.runs.studies.regimes.memory.PATHS", 50)
+    partial = tmp_path / "regimes.partial"
+    partial.mkdir()  # as its owner does
+    carry_out(Workplace(tmp_path / "regimes", partial, False, StopRequest()), sizes=(2,))
+    memory = read_memory(partial, sizes=(2,))
+    assert set(memory["method"]) == {"second", "delay", "wigner", ELIMINATED}
+    errors = memory_map(memory)
+    assert set(errors["linewidth"]) == {1.0, 5.0}
+    tables = memory_tables(memory, errors)
+    assert tables["memory"]["kappa/g sqrt N"].tolist() == ["1", "5"]
+    assert len(tables["memory_usable"]) == 8  # four questions, two linewidths
+    figure = draw_memory(memory)
+    assert [axis.get_title() for axis in figure.axes] == list(METHODS.values())
+    plt.close(figure)
