@@ -318,3 +318,12 @@ def test_weak_order_by_quadrature(efficiency):
     # h^3 a step; without the record's drift, or its integral, h^2: a factor of 4
     assert errors[0] > 6.0 * errors[1]
     assert errors[0] < 1e-3
+
+
+def test_too_many_steps_are_refused_before_anything_is_made(monkeypatch):
+    for name, value in (("FIRST_ROOM", 8), ("MOST_TABLE", 1000)):
+        monkeypatch.setattr(f"darkbattery.trajectories.jumps.recordladder.{name}", value)
+    battery = CollectiveBattery(2, 6, gamma=3.0, detector=Detector("homodyne"))
+    with pytest.raises(InputError, match="needs too many steps until then") as refusal:
+        sample(battery, [0.0, 50.0], 1, 1)
+    assert refusal.value.field == "times"

@@ -46,7 +46,7 @@ REACH = 0.1  # of a step, times the largest rate that is probable
 FINEST = 4  # times the steps are halved at most
 PILOTS, PILOT_SEED = 8, 0
 ALLOWED = 5e-4  # of a run's conditional energy per spin, that its steps leave
-MOST_PURE, MOST_MIXED = 600, 80  # photons whose amplitudes, or matrix, are followed
+MOST_PURE, MOST_MIXED = 450, 80  # photons whose amplitudes, or matrix, are followed
 MOST_STATES = 16_000_000  # doubles of the amplitudes of the battery after n photons: 128 MB
 GROUP_NUMBERS = 1 << 17  # of noise and bands that are held at once
 MOST_GROUP = 64
@@ -102,6 +102,7 @@ def refuse_large(problem: Problem) -> None:
     if size > MOST_STATES:
         text = f"the battery's states after n photons need {size * 8e-9:.2g} GB; take fewer times"
         raise refused_sizes(battery.sizes, text)
+    record_ladder(battery, problem.times, REACH)  # refuses too many steps
 
 
 def is_pure(battery: Experiment) -> bool:
