@@ -7,7 +7,7 @@ CASES ?= 1000
 MPIRUN := OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 PATH="$(CURDIR)/$(BIN):$$PATH" \
 	mpirun --oversubscribe -n $(RANKS)
 
-.PHONY: demo paper gallery fluctuations regimes plans test test-all test-cluster lint bench bench-quick house docs clean verify
+.PHONY: demo paper gallery fluctuations detectors regimes plans test test-all test-cluster lint bench bench-quick house docs clean verify
 
 demo: $(VENV)/demo  ## the main job: charge three batteries under MPI and draw them
 	$(MPIRUN) $(BIN)/darkbattery run charging --out results/charging --replace
@@ -19,6 +19,9 @@ paper: $(VENV)/demo  ## every figure and claim of the paper, and the page that s
 
 fluctuations: $(VENV)/demo  ## how single runs scatter, and the page that shows it
 	$(MPIRUN) $(BIN)/python -m darkbattery.runs.studies.fluctuations results/fluctuations docs/fluctuations.md
+
+detectors: $(VENV)/demo  ## what a homodyne record is worth beside one of photons, and its page
+	$(MPIRUN) $(BIN)/python -m darkbattery.runs.studies.detectors results/detectors docs/detectors.md
 
 regimes: $(VENV)/demo  ## where the semiclassical engine may be used; the page and the map of errors
 	$(MPIRUN) $(BIN)/darkbattery regimes --out results/regimes --replace

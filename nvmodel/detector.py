@@ -7,6 +7,9 @@ from typing import Literal, get_args
 from darkbattery.nvmodel.refusal import InputError, known_name, number_between
 
 DetectorKind = Literal["photons", "homodyne", "heterodyne"]
+KINDS: tuple[DetectorKind, ...] = get_args(DetectorKind)
+DIFFUSIVE = KINDS[1:]
+"""Whose records diffuse."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Detector:
     efficiency: float = 1.0
 
     def __post_init__(self) -> None:
-        known_name("detector.kind", self.kind, get_args(DetectorKind))
+        known_name("detector.kind", self.kind, KINDS)
         phase = number_between("detector.phase", self.phase, -2.0 * math.pi, 2.0 * math.pi)
         efficiency = number_between("detector.efficiency", self.efficiency, 0.0, 1.0)
         if efficiency == 0.0:

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from darkbattery.nvmodel.battery import BatteryStart, ChargerStart
 from darkbattery.nvmodel.course import RiseShape
-from darkbattery.nvmodel.detector import DetectorKind
+from darkbattery.nvmodel.detector import KINDS
 from darkbattery.nvmodel.dicke import Arrangement
 from darkbattery.nvmodel.observables import OBSERVABLES
 from darkbattery.nvmodel.protocol import Coupled
@@ -165,7 +165,7 @@ COLLECTIVE: Table = {
     "detector": Section(
         "instead: what looks at the emitted light",
         {
-            "kind": Field("text", "what it records", "photons", get_args(DetectorKind)),
+            "kind": Field("text", "what it records", "photons", KINDS),
             "phase": Field("number", r"$\varphi$ of the local oscillator, radians", "0"),
             "efficiency": Field(
                 "number", r"$\eta$, of a homodyne or heterodyne one with $\bar n$ = 0", "1"

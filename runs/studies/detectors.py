@@ -1,0 +1,182 @@
+"""What a record is worth: the daemonic ergotropy behind three detectors.
+
+`python -m darkbattery.runs.studies.detectors OUT PAGE` makes the page.
+Carries out the shipped definitions `detectors` and `detectors_efficiency` into the folder OUT
+(under mpirun on all ranks), sets what single runs gave beside the exact averages that bound it, and
+brings the page up to date between its marks, with its figure.
+"""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from rich.console import Console
+
+from darkbattery import trajectories
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.detector import DIFFUSIVE, KINDS, Detector
+from darkbattery.nvmodel.experiment import Model
+from darkbattery.runs.execute import Order, execute
+from darkbattery.runs.pages import fill
+from darkbattery.runs.store import load
+from darkbattery.runs.studies.detectors_figure import draw
+from darkbattery.runs.studies.fluctuations import shown, with_error
+from darkbattery.runs.world import ending_together, has_terminal, rank_of, working_communicator
+
+Array = NDArray[np.float64]
+
+SIZE, EFFICIENCY = "detectors", "detectors_efficiency"
+WORTH = "daemonic_ergotropy"
+BOUNDS = ("ergotropy", "battery_energy")
+"""Between which every daemonic ergotropy lies: that of the average state, and the mean energy."""
+DRAWN = 2  # battery spins of the panel over time
+
+
+def carry_out(out: Path, comm: Any, console: Console) -> None:
+    """Both studies, into `out`/NAME each."""
+    for name in (SIZE, EFFICIENCY):
+        execute(Order(name, out / name, "replace"), comm, console)
+
+
+def sampled(folder: Path, observable: str) -> pd.DataFrame:
+    """What runs gave of an observable: swept fields, time, value, error."""
+    table = load(folder).study.table
+    return table[(table["method"] == "sample") & (table["observable"] == observable)]
+
+
+def exact(model: Model, times: Array) -> dict[str, Array]:
+    """Both bounds over time, and the worth of a perfect photon record: no runs in them."""
+    counted = replace(model.experiment, detector=None, detector_efficiency=1.0)
+    found = trajectories.evolve(counted, times, (*BOUNDS, WORTH))
+    return {name: found[name] for name in (*BOUNDS, WORTH)}
+
+
+def size_table(folder: Path) -> pd.DataFrame:
+    """A line a size, at the last time: the bounds, what each record is worth, the differences.
+
+    The last columns are the differences from the photon record: per spin, and as a share of what
+    that record itself adds to the ergotropy of the average state.
+    """
+    definition, lines = load(folder).study.definition, []
+    models = {p.model.n_battery: p.model for p in definition.points()}
+    table = sampled(folder, WORTH)
+    for size, model in models.items():
+        times = definition.times_of(model)
+        known = {name: float(values[-1]) for name, values in exact(model, times).items()}
+        line = {"N_B": str(size), "average": shown(known["ergotropy"])}
+        line["photons"] = shown(known[WORTH])
+        for kind in DIFFUSIVE:
+            value, error = last(table, size, kind)
+            line[kind] = with_error(value, error)
+        line["mean energy"] = shown(known["battery_energy"])
+        for kind in DIFFUSIVE:
+            value, error = last(table, size, kind)
+            more, own = value - known[WORTH], known[WORTH] - known["ergotropy"]
+            line[f"{kind} less photons"] = with_error(more, error)
+            line[f"{kind}, percent"] = with_error(100.0 * more / own, 100.0 * error / own)
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def last(table: pd.DataFrame, size: int, kind: str) -> tuple[float, float]:
+    """Value and error of a size and a detector at the last of their times."""
+    own = table[(table["n_battery"] == size) & (table["detector.kind"] == kind)]
+    end = own.sort_values("time").iloc[-1]
+    return float(end["value"]), float(end["error"])
+
+
+def efficiency_table(folder: Path) -> pd.DataFrame:
+    """A line an efficiency, at the last time: what each record is worth."""
+    definition, lines = load(folder).study.definition, []
+    table = sampled(folder, WORTH)
+    end = table[table["time"] == table["time"].max()]
+    (model, *_) = (point.model for point in definition.points())
+    bounds = exact(model, definition.times_of(model)[-1:])
+    for efficiency, own in end.groupby("detector.efficiency"):
+        line = {"efficiency": f"{efficiency:g}", "average": shown(float(bounds["ergotropy"][0]))}
+        for kind in KINDS:
+            (found,) = own[own["detector.kind"] == kind].itertuples()
+            line[kind] = with_error(found.value, found.error)
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def one_spin_table() -> pd.DataFrame:
+    """One spin charged by one, in the end: runs beside the closed form."""
+    from scipy.special import erfc, k1
+
+    e = np.e
+    closed = {
+        "photons": 0.0,
+        "homodyne": 0.25 * (e * (erfc(1.0) + 2.0 / (e * np.sqrt(np.pi))) - 1.0),
+        "heterodyne": 0.25 * (e * k1(1.0) - 1.0),
+    }
+    lines = []
+    for kind, value in closed.items():
+        model = CollectiveBattery(1, 1, detector=Detector(kind))  # type: ignore[arg-type]
+        found = trajectories.sample(model, [12.0], runs=20_000, seed=23, observables=[WORTH])
+        error = found.errors[WORTH]
+        assert error is not None
+        sampled_value = with_error(float(found[WORTH][0]), float(error[0]))
+        lines.append({"detector": kind, "runs": sampled_value, "closed form": shown(value)})
+    return pd.DataFrame(lines)
+
+
+def tables(out: Path) -> dict[str, pd.DataFrame]:
+    """All tables of the page by the names of their marks."""
+    return {
+        "size": size_table(out / SIZE),
+        "efficiency": efficiency_table(out / EFFICIENCY),
+        "one": one_spin_table(),
+    }
+
+
+def panels(out: Path) -> dict[str, Any]:
+    """What the figure shows: what records add, over size; worth and bounds over time."""
+    definition = load(out / SIZE).study.definition
+    table, models = sampled(out / SIZE, WORTH), {}
+    for point in definition.points():
+        models[point.model.n_battery] = point.model
+    sizes, added = np.array(list(models)), {}
+    known = {size: exact(model, definition.times_of(model)) for size, model in models.items()}
+    base = np.array([known[size]["ergotropy"][-1] for size in sizes])
+    for kind in DIFFUSIVE:
+        ends = np.array([last(table, size, kind) for size in sizes])
+        added[kind] = np.array([ends[:, 0] - base, ends[:, 1]])
+    photons = np.array([known[size][WORTH][-1] for size in sizes]) - base
+    added["photons"] = np.array([photons, 0.0 * photons])
+    own = table[table["n_battery"] == DRAWN]
+    courses = {
+        kind: own[own["detector.kind"] == kind].sort_values("time")[["time", "value", "error"]]
+        for kind in DIFFUSIVE
+    }
+    efficiency = sampled(out / EFFICIENCY, WORTH)
+    efficiency = efficiency[efficiency["time"] == efficiency["time"].max()]
+    return {
+        "sizes": sizes,
+        "added": added,
+        "times": definition.times_of(models[DRAWN]),
+        "exact": known[DRAWN],
+        "courses": courses,
+        "efficiency": efficiency,
+        "drawn": DRAWN,
+    }
+
+
+def main(out: Path, page: Path) -> None:
+    """Carry out, tabulate, draw, and refresh `page`."""
+    comm = working_communicator()
+    console = Console(force_terminal=has_terminal(comm), quiet=rank_of(comm) != 0)
+    carry_out(out, comm, console)
+    if rank_of(comm) == 0:
+        fill(page, tables(out))
+        draw(panels(out), page.parent / "figures" / "detectors.png")
+
+
+if __name__ == "__main__":
+    with ending_together():
+        main(Path(sys.argv[1]), Path(sys.argv[2]))
