@@ -28,6 +28,7 @@ from threadpoolctl import threadpool_limits
 
 from darkbattery import meanfield, trajectories
 from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.detector import Detector
 from darkbattery.nvmodel.ensemble import SpinEnsemble
 from darkbattery.nvmodel.fields import Resonator
 from darkbattery.nvmodel.lines.shapes import QGaussian
@@ -157,6 +158,8 @@ SWITCHED = CollectiveBattery(
     protocol=(Stage(0.3), Pulse(dephase_battery=0.5), Stage(1.0, "none"), Stage(5.0, "battery")),
 )
 SEEN = CollectiveBattery(n_battery=3, n_charger=7, detector_efficiency=0.6)
+WATCHED = CollectiveBattery(2, 4, detector=Detector("homodyne"))
+HALF_WATCHED = CollectiveBattery(2, 4, detector=Detector("heterodyne", efficiency=0.6))
 MODE = Resonator(frequency_hz=3.1e9, linewidth_fwhm_hz=13.8e6, temperature_k=0.2)
 SPINS = SpinEnsemble(number=10**12, coupling=40.0, t2_s=1e-6)
 MORE = replace(SPINS, number=5 * 10**12)  # a burst within the times below
@@ -209,6 +212,8 @@ CASES: dict[str, Callable[[], Found]] = {
     "jumps: noise, rows": _jumps(NOISY, records="summary"),
     "jumps: protocol": _jumps(SWITCHED, observables=(*SAMPLED, "local_loss")),
     "jumps: detector": _jumps(SEEN, observables=SAMPLED),
+    "jumps: homodyne": _jumps(WATCHED, observables=(*SAMPLED[:4], "information_gain")),
+    "jumps: heterodyne, missed": _jumps(HALF_WATCHED, records="summary"),
     "one run: T = 0": partial(of_single_run, COLD),
     "one run: T > 0": partial(of_single_run, WARM),
     "one run: noise": partial(of_single_run, NOISY),
