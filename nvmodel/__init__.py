@@ -7,7 +7,10 @@ from darkbattery.nvmodel.dicke import DickeBattery
 from darkbattery.nvmodel.ensemble import SpinEnsemble
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.fields import ClosedModes, Reservoir, Resonator, thermal_occupation
+from darkbattery.nvmodel.lines.classes import Subensemble
+from darkbattery.nvmodel.lines.measured import FieldMap, Tabulated
 from darkbattery.nvmodel.lines.shapes import Gaussian, Lorentzian, Multiplet, QGaussian
+from darkbattery.nvmodel.lines.voigt import Voigt
 from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.observables import OBSERVABLES, Observable
 from darkbattery.nvmodel.ports import Port
@@ -31,6 +34,7 @@ __all__ = [
     "Distribution",
     "Drive",
     "Experiment",
+    "FieldMap",
     "Gaussian",
     "InputError",
     "LocalNoise",
@@ -48,7 +52,10 @@ __all__ = [
     "SpinEnsemble",
     "Spins",
     "Stage",
+    "Subensemble",
     "Summary",
+    "Tabulated",
+    "Voigt",
     "thermal_occupation",
 ]
 

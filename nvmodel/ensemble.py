@@ -1,11 +1,13 @@
 """Ensembles of spins that share a resonator: how many, how prepared, how broad, how coupled."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from darkbattery.nvmodel.display import model_text
 from darkbattery.nvmodel.held import Derived
+from darkbattery.nvmodel.lines.classes import Subensemble, coupled_line
+from darkbattery.nvmodel.lines.measured import FieldMap
 from darkbattery.nvmodel.lines.shapes import LineShape
 from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.preparation import Polarised
@@ -16,7 +18,7 @@ from darkbattery.nvmodel.refusal import (
     number_between,
     whole_number,
 )
-from darkbattery.nvmodel.spins import MOST_SPINS, Spins
+from darkbattery.nvmodel.spins import MOST_SPINS, UNEVEN, Spins, checked_parts
 from darkbattery.nvmodel.times import MOST_RATE
 
 
@@ -46,6 +48,10 @@ class SpinEnsemble:
         Inhomogeneous line; None for equal frequencies.
     coupling_spread : float
         Standard deviation over mean of the spins' couplings (log-normal), 0 for equal couplings.
+    couplings : FieldMap, optional
+        Instead of that spread: a map of the field over the crystal, in any unit.
+    axes : sequence of Subensemble
+        Parts of the ensemble whose lines are shifted and whose couplings differ; empty for one.
 
     Raises
     ------
@@ -68,6 +74,8 @@ class SpinEnsemble:
     equilibrium: float | None = None
     line: LineShape | None = None
     coupling_spread: float = 0.0
+    couplings: FieldMap | None = None
+    axes: tuple[Subensemble, ...] = ()
 
     def __post_init__(self) -> None:
         assign = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
@@ -80,12 +88,11 @@ class SpinEnsemble:
         assign("t2_s", Derived(longest) if free else _lifetime("t2_s", self.t2_s))
         if self.coherence_time > longest:
             raise InputError("t2_s", self.t2_s, f"must be at most 2 T1 = {longest:g}")
-        if not (self.line is None or isinstance(self.line, LineShape)):
-            raise InputError("line", self.line, "must be a line shape, or None")
         if self.equilibrium is not None:
             assign("equilibrium", number_between("equilibrium", self.equilibrium, -1.0, 1.0))
         spread = finite_number("coupling_spread", self.coupling_spread, least=0.0)
         assign("coupling_spread", spread)
+        assign("axes", checked_parts(self.line, spread, self.couplings, self.axes))
 
     def __repr__(self) -> str:
         return model_text(self)
@@ -134,14 +141,31 @@ class SpinEnsemble:
             noise=self.local_noise(nbar),
             line=self.line,
             coupling_spread=self.coupling_spread,
+            couplings=self.couplings,
+            axes=self.axes,
         )
+
+    def made_alike(self) -> "SpinEnsemble":
+        """The same number of spins, all at the line's centre with the mean coupling."""
+        return replace(self, **UNEVEN)  # type: ignore[arg-type]
+
+    @property
+    def seen_line(self) -> LineShape | None:
+        """The line as a weak field sees it: axes weighted by share times coupling squared."""
+        return coupled_line(self.line, self.axes) if self.line and self.axes else self.line
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation over mean of the couplings within an axis."""
+        return self.coupling_spread if self.couplings is None else self.couplings.spread
 
     @property
     def half_width(self) -> float:
         """Half the distance between the quartiles of the line, rad/s; 0 without a line."""
-        if self.line is None:
+        line = self.seen_line
+        if line is None:
             return 0.0
-        low, high = self.line.quantile([0.25, 0.75])
+        low, high = line.quantile([0.25, 0.75])
         return float(high - low) / 2.0
 
 

@@ -517,12 +517,9 @@ def in_a_reservoir(model: object) -> Experiment:
         spins = getattr(experiment, name)
         if spins is None:
             raise InputError(name, None, "must be Spins, in a reservoir")
-        for field, value, allowed in (
-            ("line", spins.line, None),
-            ("coupling_spread", spins.coupling_spread, 0.0),
-        ):
-            if value != allowed:
-                raise InputError(f"{name}.{field}", value, f"must be {allowed}, in a reservoir")
+        if spins.apart is not None:
+            field, value, allowed = spins.apart
+            raise InputError(f"{name}.{field}", value, f"must be {allowed}, in a reservoir")
     return _with_plain_couplings(experiment)
 
 

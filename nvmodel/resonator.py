@@ -164,7 +164,7 @@ class ResonatorBattery(ShortForm):
             relaxation=max(rates) / growth,
             detuning=4.0 * math.pi * max(map(abs, detunings)) / kappa
             + 2.0 * math.pi * abs(detunings[1] - detunings[0]) / growth,
-            coupling=unequal + battery.coupling_spread + charger.coupling_spread,
+            coupling=unequal + battery.spread + charger.spread,
             polarisation=1.0 - min(battery.polarisation, charger.polarisation),
         )
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from darkbattery.nvmodel.display import model_text
+from darkbattery.nvmodel.lines.classes import Subensemble, coupled_line
+from darkbattery.nvmodel.lines.measured import FieldMap
 from darkbattery.nvmodel.lines.shapes import LineShape
 from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.preparation import DickeState, Polarised, Preparation, checked_preparation
@@ -21,9 +24,12 @@ from darkbattery.nvmodel.refusal import (
 # a cubic centimetre of diamond at one NV per 100,000 atoms holds as many
 MOST_SPINS = 10**18
 MOST_DETUNING = 1e16  # rad/s, above optical frequencies
+MOST_AXES = 16  # four axes of centres with up to four lines each
 
 NamedStart = Literal["down", "up", "thermal"]
 SILENT = LocalNoise()
+# fields that make spins of an ensemble differ, each with its value where it does not
+UNEVEN = {"line": None, "coupling_spread": 0.0, "couplings": None, "axes": ()}
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,12 @@ class Spins:
         Inhomogeneous line; None for equal frequencies.
     coupling_spread : float
         Standard deviation over mean of the spins' couplings (log-normal), 0 for equal couplings.
+    couplings : FieldMap, optional
+        Instead of that spread: measured or computed, in any unit; `coupling` is their root mean
+        square.
+    axes : sequence of Subensemble
+        Parts of the ensemble whose lines and couplings differ, such as the four axes of NV centres:
+        each has the line, shifted; empty for one part.
 
     Raises
     ------
@@ -68,6 +80,8 @@ class Spins:
     noise: LocalNoise = SILENT
     line: LineShape | None = None
     coupling_spread: float = 0.0
+    couplings: FieldMap | None = None
+    axes: tuple[Subensemble, ...] = ()
 
     def __post_init__(self) -> None:
         assign = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
@@ -77,10 +91,9 @@ class Spins:
         most = MOST_DETUNING
         assign("detuning", number_between("detuning", self.detuning, -most, most))
         of_type("noise", self.noise, LocalNoise)
-        if not (self.line is None or isinstance(self.line, LineShape)):
-            raise InputError("line", self.line, "must be a line shape, or None")
         spread = finite_number("coupling_spread", self.coupling_spread, least=0.0)
         assign("coupling_spread", spread)
+        assign("axes", checked_parts(self.line, spread, self.couplings, self.axes))
 
     def __repr__(self) -> str:
         return model_text(self)
@@ -88,7 +101,43 @@ class Spins:
     @property
     def alike(self) -> bool:
         """Whether all have one frequency and one coupling."""
-        return self.line is None and self.coupling_spread == 0.0
+        return self.apart is None
+
+    @property
+    def apart(self) -> tuple[str, object, object] | None:
+        """The first field that makes spins differ, its value, and the value without; else None.
+
+        >>> Spins(number=2, start="up", coupling_spread=0.1).apart
+        ('coupling_spread', 0.1, 0.0)
+        """
+        for field, without in UNEVEN.items():
+            value = getattr(self, field)
+            if value != without:
+                return field, value, without
+        return None
+
+    def made_alike(self) -> Spins:
+        """The same number of spins, all at the line's centre with the mean coupling."""
+        return replace(self, **UNEVEN)  # type: ignore[arg-type]
+
+    def equally_coupled(self) -> Spins:
+        """The same line with one coupling for all spins of an axis: the same to a weak field."""
+        return replace(self, coupling_spread=0.0, couplings=None)
+
+    @property
+    def unequally_coupled(self) -> bool:
+        """Whether spins of an axis have several couplings."""
+        return self.coupling_spread > 0.0 or self.couplings is not None
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation over mean of the couplings within an axis."""
+        return self.coupling_spread if self.couplings is None else self.couplings.spread
+
+    @property
+    def seen_line(self) -> LineShape | None:
+        """The line as a weak field sees it: axes weighted by share times coupling squared."""
+        return coupled_line(self.line, self.axes) if self.line and self.axes else self.line
 
     @property
     def collective_coupling(self) -> float:
@@ -119,6 +168,29 @@ def thermal_energy(nbar: float) -> float:
     Quach and Munro 2020, Eq. (8).
     """
     return nbar / (2.0 * nbar + 1.0)
+
+
+def checked_parts(
+    line: object, spread: float, couplings: object, axes: object
+) -> tuple[Subensemble, ...]:
+    """What makes spins differ, refused where it cannot be; the axes as a tuple."""
+    if not (line is None or isinstance(line, LineShape)):
+        raise InputError("line", line, "must be a line shape, or None")
+    if couplings is not None:
+        of_type("couplings", couplings, FieldMap)
+        if spread:
+            raise InputError("coupling_spread", spread, "give it or couplings, not both")
+    if not isinstance(axes, Sequence) or isinstance(axes, str):
+        raise InputError("axes", axes, "must be a list of Subensemble")
+    for i, axis in enumerate(axes):
+        of_type(f"axes[{i}]", axis, Subensemble)
+    if axes:
+        if line is None:
+            raise InputError("axes", axes, "need a line: give it a shape first")
+        if len(axes) > MOST_AXES:
+            raise InputError("axes", len(axes), f"must be at most {MOST_AXES}")
+        coupled_line(line, axes)  # refuses shares that do not sum to 1
+    return tuple(axes)
 
 
 def checked_start(field: str, spins: int, start: object, known: tuple[str, ...]) -> None:

@@ -18,6 +18,7 @@ from darkbattery.nvmodel.refusal import InputError, finite_number, known_name, w
 from darkbattery.nvmodel.rows import Summary, summary_of
 from darkbattery.nvmodel.sums import MOST_RUNS
 from darkbattery.nvmodel.times import output_times
+from darkbattery.runs.datafiles import with_files
 from darkbattery.runs.models import Model, build_model, flattened, known_key, named_start, shown
 from darkbattery.runs.precision import Precision
 from darkbattery.runs.schema import (
@@ -162,11 +163,11 @@ def read_definition(path: Path, engine: str | None = None) -> RunDefinition:
     content = read_toml("definition", path)
     if engine is not None and isinstance(content.get("run"), dict):
         content = {**content, "run": {**content["run"], "engine": engine}}
-    return parse_definition(content)
+    return parse_definition(content, path.parent)
 
 
-def parse_definition(content: Mapping[str, Any]) -> RunDefinition:
-    """Check the content of a definition.
+def parse_definition(content: Mapping[str, Any], folder: Path = Path()) -> RunDefinition:
+    """Check the content of a definition; files that it names are looked for in `folder`.
 
     Examples
     --------
@@ -181,7 +182,7 @@ def parse_definition(content: Mapping[str, Any]) -> RunDefinition:
         raise InputError("definition", content, "must be a table")
     _known_keys("", content, ("title", "model", "run"))
     model, run = _table(content, "model"), _table(content, "run")
-    fields = flattened(model)
+    fields = flattened(with_files(model, folder))
     _known_keys("run.", run, RUN)
     methods = _methods(run.get("method"))
     runs = run.get("runs")

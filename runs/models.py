@@ -1,6 +1,5 @@
 """Models from the fields of a run definition, all keys checked."""
 
-import dataclasses
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -10,34 +9,29 @@ from darkbattery.nvmodel import (
     Detector,
     DickeState,
     Drive,
-    Gaussian,
     LocalNoise,
-    Lorentzian,
     Polarised,
     Port,
     Pulse,
-    QGaussian,
     Resonator,
     ResonatorBattery,
-    SpinEnsemble,
     Stage,
 )
 from darkbattery.nvmodel.battery import charger_spins
 from darkbattery.nvmodel.dicke import DickeBattery
 from darkbattery.nvmodel.refusal import (
     InputError,
-    finite_number,
     known_name,
     number_between,
     whole_number,
 )
 from darkbattery.nvmodel.spins import MOST_SPINS
+from darkbattery.runs.ensembles import built, spins_of
 from darkbattery.runs.schema import (
     ANY_NAME,
     AT_RESONATOR,
     CLOSED,
     COLLECTIVE,
-    LINES,
     PREPARATION,
     PULSE,
     Section,
@@ -79,6 +73,8 @@ def _leaves(prefix: str, table: Mapping[str, Any], known: Table) -> dict[str, An
         keys = inner.keys if isinstance(inner, Section) else inner.table
         if isinstance(inner, Section) or (keys and isinstance(value, dict)):
             flat |= _leaves(f"{name}.", _table(f"model.{name}", value), keys or {})
+        elif isinstance(value, list) and inner.several:
+            flat[name] = tuple(value)  # one value, and no sweep
         else:
             flat[name] = value
     return flat
@@ -104,18 +100,18 @@ def build_model(fields: Mapping[str, Any]) -> Model:
     """The model of one point of a sweep, from flattened fields."""
     tables = nested(fields)
     if "dicke" in tables:
-        dicke: DickeBattery = _built("model.dicke", DickeBattery, tables["dicke"])
+        dicke: DickeBattery = built("model.dicke", DickeBattery, tables["dicke"])
         return dicke
     if "resonator" not in tables:
         return _collective(tables)
-    charger = _spins("charger", tables.get("charger"))
+    charger = spins_of("charger", tables.get("charger"))
     if charger is None:
         raise InputError("model.charger", None, "must be a table")
     drive = tables.get("drive")
     return ResonatorBattery(
         charger=charger,
         resonator=_resonator(tables["resonator"]),
-        battery=_spins("battery", tables.get("battery")),
+        battery=spins_of("battery", tables.get("battery")),
         battery_detuning_hz=tables.get("battery_detuning_hz", 0.0),
         charger_detuning_hz=tables.get("charger_detuning_hz", 0.0),
         drive=None if drive is None else _drive("model.drive", drive),
@@ -128,9 +124,9 @@ def _resonator(fields: Mapping[str, Any]) -> Resonator:
     ports = given.pop("ports", {})
     path = "model.resonator"
     given["ports"] = tuple(
-        _built(f"{path}.ports.{name}", Port, {"name": name, **port}) for name, port in ports.items()
+        built(f"{path}.ports.{name}", Port, {"name": name, **port}) for name, port in ports.items()
     )
-    resonator: Resonator = _built(path, Resonator, given)
+    resonator: Resonator = built(path, Resonator, given)
     return resonator
 
 
@@ -151,7 +147,7 @@ def _collective(fields: dict[str, Any]) -> CollectiveBattery:
         try:
             fields["n_charger"] = charger_spins(ratio, n_battery)
         except InputError as error:
-            raise _prefixed("model", str(error)) from None
+            raise error.within("model") from None
     if "n_charger" not in fields:
         raise InputError("model.n_charger", None, "must be given, or ratio")
     for name in NAMED_STARTS:
@@ -179,7 +175,7 @@ def named_start(name: str, value: Any) -> Any:
         known_key(f"model.{name}.", key, tuple(PREPARATION))
     if ("up" in value) == ("excitations" in value) or {"up", "j"} <= set(value):
         raise InputError(f"model.{name}", value, "must hold excitations (and j), or up")
-    return _built(f"model.{name}", Polarised if "up" in value else DickeState, value)
+    return built(f"model.{name}", Polarised if "up" in value else DickeState, value)
 
 
 def written(value: Any) -> Any:
@@ -208,7 +204,7 @@ def shown(value: Any) -> str:
 def _noise(name: str, fields: dict[str, Any]) -> LocalNoise:
     """Rates as they are, or a relaxation rate with its bath's nbar."""
     if "relaxation" not in fields and "nbar" not in fields:
-        noise: LocalNoise = _built(name, LocalNoise, fields)
+        noise: LocalNoise = built(name, LocalNoise, fields)
         return noise
     for given in ("emission", "pumping"):
         if given in fields:
@@ -218,7 +214,7 @@ def _noise(name: str, fields: dict[str, Any]) -> LocalNoise:
             fields.get("relaxation", 0.0), fields.get("nbar", 0.0), fields.get("dephasing", 0.0)
         )
     except InputError as error:
-        raise _prefixed(name, str(error)) from None
+        raise error.within(name) from None
 
 
 def _protocol(steps: dict[str, Any]) -> tuple[Stage | Pulse, ...]:
@@ -231,7 +227,7 @@ def _step(path: str, name: str, fields: dict[str, Any]) -> Stage | Pulse:
         for key in fields:
             if key not in PULSE:
                 raise InputError(f"{path}.{key}", fields[key], "a stage needs a duration")
-        pulse: Pulse = _built(path, Pulse, {**_in_radians(path, fields), "name": name})
+        pulse: Pulse = built(path, Pulse, {**_in_radians(path, fields), "name": name})
         return pulse
     for key in PULSE:
         if key in fields:
@@ -242,12 +238,12 @@ def _step(path: str, name: str, fields: dict[str, Any]) -> Stage | Pulse:
             given[key] = _noise(f"{path}.{key}", given[key])
     drives = given.pop("drives", {})
     given["drives"] = tuple(_drive(f"{path}.drives.{one}", drive) for one, drive in drives.items())
-    stage: Stage = _built(path, Stage, {**given, "name": name})
+    stage: Stage = built(path, Stage, {**given, "name": name})
     return stage
 
 
 def _drive(path: str, fields: Mapping[str, Any]) -> Drive:
-    drive: Drive = _built(path, Drive, _in_radians(path, fields, DEGREES))
+    drive: Drive = built(path, Drive, _in_radians(path, fields, DEGREES))
     return drive
 
 
@@ -264,58 +260,6 @@ def _in_radians(
             number = number_between(f"{path}.{key}", value, -1e14, 1e14)
             found[key.removesuffix(ending)] = units[ending] * number
     return found
-
-
-def _spins(name: str, fields: dict[str, Any] | None) -> SpinEnsemble | None:
-    if fields is None:
-        return None
-    given = dict(fields)
-    line = given.pop("line", None)
-    coupling = finite_number(
-        f"model.{name}.coupling_hz", given.pop("coupling_hz", None), least=0.0, exclusive=True
-    )
-    given["coupling"] = 2.0 * math.pi * coupling
-    if line is not None:
-        given["line"] = _line(f"model.{name}.line", line)
-    return _built(f"model.{name}", SpinEnsemble, given)
-
-
-def _line(name: str, fields: dict[str, Any]) -> Gaussian | Lorentzian | QGaussian:
-    shape = known_name(f"{name}.shape", fields.get("shape"), LINES)
-    rest = {key: value for key, value in fields.items() if key != "shape"}
-    kinds: dict[str, type[Any]] = {
-        "gaussian": Gaussian,
-        "lorentzian": Lorentzian,
-        "q-gaussian": QGaussian,
-    }
-    line: Gaussian | Lorentzian | QGaussian = _built(name, kinds[shape], rest)
-    return line
-
-
-def _built(name: str, kind: type[Any], fields: Mapping[str, Any]) -> Any:
-    """An instance, its refusals with the table's name before the field's."""
-    try:
-        return kind(**fields)
-    except InputError as error:
-        raise _prefixed(name, str(error)) from None
-    except TypeError:
-        needed = [f.name for f in dataclasses.fields(kind) if f.name not in fields]
-        raise InputError(name, sorted(fields), f"fields are missing, of {needed}") from None
-
-
-def _prefixed(name: str, message: str) -> InputError:
-    field, value = message.split(" = ", 1)
-    shown, allowed = value.split(": ", 1)
-    return InputError(f"{name}.{field}", _Shown(shown), allowed)
-
-
-class _Shown(str):
-    """A value that is shown as it stands."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return str(self)
 
 
 def _table(name: str, value: Any) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ from darkbattery.nvmodel.battery import BatteryStart, ChargerStart
 from darkbattery.nvmodel.course import RiseShape
 from darkbattery.nvmodel.detector import KINDS
 from darkbattery.nvmodel.dicke import Arrangement
+from darkbattery.nvmodel.nv.hyperfine import ISOTOPES
 from darkbattery.nvmodel.observables import OBSERVABLES
 from darkbattery.nvmodel.protocol import Coupled
 from darkbattery.nvmodel.pulse import PulseShape
@@ -25,7 +26,7 @@ TimeUnit = Literal["model", "burst"]
 Delays = Literal["modal", "averaged"]
 ENGINES = ("quantum", "semiclassical", "auto")
 SPACINGS = ("linear", "log")
-LINES = ("gaussian", "lorentzian", "q-gaussian")
+LINES = ("gaussian", "lorentzian", "q-gaussian", "voigt")
 
 REQUIRED = "required"
 NONE = "-"
@@ -47,6 +48,8 @@ class Field:
         Whether it holds a list of values.
     table : Table, optional
         What it may hold instead.
+    words : tuple of str
+        Texts that it may hold instead.
     """
 
     kind: Kind
@@ -55,6 +58,7 @@ class Field:
     choices: tuple[str, ...] = ()
     several: bool = False
     table: Table | None = None
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -185,12 +189,55 @@ SPINS: Table = {
     "t2_s": Field("number", "homogeneous coherence time, s", "2 T1"),
     "equilibrium": Field("number", r"$\langle\sigma_z\rangle$ that T1 relaxes towards", "thermal"),
     "coupling_spread": Field("number", "standard deviation over mean of the couplings", "0"),
+    "couplings": Section(
+        "how couplings differ: the same spread, or a map of the field",
+        {
+            "spread": Field("number", "standard deviation over mean", "0"),
+            "file": Field(
+                "text", "CSV with the columns coupling (any unit) and weight (spins or volume)"
+            ),
+            "values": Field("number", "what such a file holds, here", several=True),
+            "weights": Field("number", "of each value", several=True),
+        },
+    ),
     "line": Section(
         "inhomogeneous line",
         {
-            "shape": Field("text", "its shape", REQUIRED, LINES),
-            "fwhm_hz": Field("number", "full width at half maximum, Hz", REQUIRED),
+            "shape": Field("text", "its shape", "required, or `file`", LINES),
+            "fwhm_hz": Field("number", "full width at half maximum, Hz", "required but for Voigt"),
             "q": Field("number", "of a q-Gaussian"),
+            "gaussian_fwhm_hz": Field("number", "of a Voigt profile, for `fwhm_hz`"),
+            "lorentzian_fwhm_hz": Field("number", "the same of its Lorentzian part"),
+            "file": Field(
+                "text",
+                "instead of a shape: CSV with the columns frequency [MHz] (Hz, kHz, GHz) and "
+                "weight: the density there, as an ODMR spectrum has it",
+            ),
+            "frequencies_hz": Field("number", "what such a file holds, here", several=True),
+            "weights": Field("number", "of each frequency", several=True),
+            "centre_hz": Field(
+                "number", "frequency of the file that is the line's centre", "the mean"
+            ),
+        },
+    ),
+    "hyperfine": Field(
+        "number",
+        "the line once for each of these shifts (Hz), or as a nitrogen nucleus shifts centres "
+        "along the field",
+        several=True,
+        words=tuple(ISOTOPES),
+    ),
+    "axes": Section(
+        "parts of the ensemble, such as the four axes of centres",
+        {
+            ANY_NAME: Section(
+                "one",
+                {
+                    "share": Field("number", "of the spins; those of all sum to 1", REQUIRED),
+                    "shift_hz": Field("number", "of its line", "0"),
+                    "coupling": Field("number", "over those of the others", "1"),
+                },
+            )
         },
     ),
 }
@@ -333,6 +380,8 @@ def _values(field: Field, swept: bool) -> dict[str, Any]:
     one: dict[str, Any] = {"type": types[field.kind]}
     if field.choices:
         one["enum"] = list(field.choices)
+    if field.words:
+        return {"anyOf": [{"type": "array", "items": one}, {"enum": list(field.words)}]}
     # a swept start may be a table in a list
     single = [one] if field.table is None else [one, _object(field.table, swept=False)]
     ways = [*single]
@@ -368,6 +417,7 @@ def _rows(table: Table, prefix: str, told: dict[int, str]) -> Iterator[tuple[str
 
 
 def _meaning(entry: Entry) -> str:
-    if isinstance(entry, Section) or not entry.choices or len(entry.choices) > 5:
+    if isinstance(entry, Section) or len(entry.choices) > 5:
         return entry.meaning
-    return f"{entry.meaning}: " + ", ".join(f"`{one}`" for one in entry.choices)
+    words = entry.choices or entry.words
+    return entry.meaning + (": " + ", ".join(f"`{one}`" for one in words) if words else "")

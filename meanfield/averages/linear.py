@@ -107,7 +107,7 @@ def _of_lines(root: complex, experiment: Experiment) -> float:
         value = inertia * at + 0.5 * kappa
         for spins, decay, inversion in sides:
             place = [-at.imag - spins.detuning]
-            response = line_response(spins.line, at.real + decay, place)[0]
+            response = line_response(spins.seen_line, at.real + decay, place)[0]
             value -= inversion * spins.collective_coupling**2 * complex(response)
         return value
 

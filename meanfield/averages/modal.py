@@ -88,7 +88,7 @@ def _of_lines(model: Model, classes: int) -> System:
     """Classes of the lines alone: couplings enter the linear equations by their mean square."""
     experiment = experiment_of(model)
     charger, battery = (
-        None if spins is None else replace(spins, coupling_spread=0.0)
+        None if spins is None else spins.equally_coupled()
         for spins in (experiment.charger, experiment.battery)
     )
     return system_of(replace(experiment, charger=charger, battery=battery), classes)

@@ -79,7 +79,7 @@ def field_response(model: ResonatorBattery, detuning_hz: ArrayLike) -> Amplitude
     denominator: Amplitudes = half - 1j * delta.astype(np.complex128)
     for spins, centre in _at_rest(model):
         strength = spins.collective_coupling**2 * spins.polarisation
-        response = line_response(spins.line, spins.decoherence_rate, delta - centre)
+        response = line_response(spins.seen_line, spins.decoherence_rate, delta - centre)
         denominator = denominator + strength * response
     found: Amplitudes = 1.0 / denominator
     return found
@@ -154,7 +154,7 @@ def photon_amplitude(model: ResonatorBattery, times: ArrayLike, classes: int = 3
     t = output_times(times)
     poles, couplings = [], []
     for spins, centre in _at_rest(model):
-        detunings, weights = line_quadrature(spins.line, classes)
+        detunings, weights = line_quadrature(spins.seen_line, classes)
         poles.append(-1j * (detunings + centre) - spins.decoherence_rate)
         strength = spins.collective_coupling * math.sqrt(spins.polarisation)
         couplings.append(strength * np.sqrt(weights))
@@ -185,7 +185,7 @@ def _span(model: ResonatorBattery) -> float:
     strength = width = 0.0
     for spins, centre in _at_rest(model):
         strength += spins.collective_coupling**2 * spins.polarisation
-        line = spins.line
+        line = spins.seen_line
         quartile = 0.0 if line is None else float(np.abs(line.quantile([0.25, 0.75])).max())
         width = max(width, abs(centre) + 3.0 * quartile + spins.decoherence_rate)
     return (1.5 * math.sqrt(strength) + width + 2.0 * model.resonator.kappa) / (2.0 * math.pi)

@@ -1,6 +1,7 @@
 """An ensemble divided into classes of spins with one frequency and one coupling each."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from darkbattery.nvmodel.lines.shapes import line_classes
 from darkbattery.nvmodel.spins import Spins
 
 Array = NDArray[np.float64]
+Rule = Callable[[Spins, int, float], Classes]
 
 # spins that the smallest class must hold; below, all classes hold as many
 ENOUGH = 10.0
@@ -35,11 +37,11 @@ def divide(spins: Spins, count: int, bandwidth: float) -> Classes:
     """Classes of an ensemble, about `count`; one where all spins are alike.
 
     Frequencies at the quantiles of `line_quadrature`, whose error falls like K^-4, or couplings at
-    those of the log-normal distribution, wherever the smallest class holds ten spins; else, and
+    those of their distribution, wherever the smallest class holds ten spins; else, and
     where both are spread, quantiles of equal weight. Then couplings stand in the order of van der
     Corput's sequence, counted from the middle of the line outwards: frequency and coupling fill the
     plane evenly (a Hammersley set, of order 1 with any weights), and classes at opposite detunings
-    keep equal couplings.
+    keep equal couplings. Axes are divided each by itself.
 
     Parameters
     ----------
@@ -52,13 +54,17 @@ def divide(spins: Spins, count: int, bandwidth: float) -> Classes:
     >>> print((2.0 * divide(spins, 4, bandwidth=1.0).couplings).round(3))
     [1.113 1.605 2.038 2.94 ]
     """
+    return _axis_by_axis(_divide_one, spins, count, bandwidth)
+
+
+def _divide_one(spins: Spins, count: int, bandwidth: float) -> Classes:
     if spins.alike:
         return Classes(np.zeros(1), np.ones(1), np.ones(1))
     if spins.line is None:
         places, weight = _places(spins, count)
-        return Classes(np.zeros(count), _couplings(spins, places, weight), weight)
+        return _merged(Classes(np.zeros(count), _couplings(spins, places, weight), weight))
     equal = line_classes(spins.line, count)
-    if spins.coupling_spread > 0.0:
+    if spins.unequally_coupled:
         detuning, weight = equal
         return Classes(detuning, _couplings(spins, _even_places(weight), weight), weight)
     detuning, weight = line_quadrature(spins.line, count)
@@ -84,15 +90,56 @@ def divide_as_product(spins: Spins, count: int, bandwidth: float) -> Classes:
     >>> divide_as_product(spins, 16, bandwidth=1e8).weights.size
     128
     """
+    return _axis_by_axis(_product_of_one, spins, count, bandwidth)
+
+
+def _product_of_one(spins: Spins, count: int, bandwidth: float) -> Classes:
     if spins.line is None:
-        return divide(spins, count, bandwidth)
-    width = math.sqrt(math.log1p(spins.coupling_spread**2))
+        return _divide_one(spins, count, bandwidth)
+    width = math.sqrt(math.log1p(spins.spread**2))
     finer = math.sqrt(count / 32.0)
     several = max(LEAST_COUPLINGS, math.ceil((4.0 + COUPLINGS_A_WIDTH * width) * finer))
-    couplings = coupling_trapezium(spins.coupling_spread, several)
-    found = joint_classes(spins.line, couplings=couplings, count=count)
+    if spins.couplings is None:
+        couplings = coupling_trapezium(spins.coupling_spread, several)
+    else:
+        places, weight = smooth_midpoints(several)
+        couplings = _couplings(spins, places, weight), weight
+    found = _merged(joint_classes(spins.line, couplings=couplings, count=count))
     far = FAR * bandwidth
     return replace(found, detunings=np.clip(found.detunings, -far, far))
+
+
+def _axis_by_axis(rule: Rule, spins: Spins, count: int, bandwidth: float) -> Classes:
+    """By a rule for one axis, each with its share of `count`, its shift and its coupling."""
+    if not spins.axes:
+        return rule(spins, count, bandwidth)
+    parts = []
+    for axis in spins.axes:
+        number = max(1, round(axis.share * spins.number))
+        own, shift = replace(spins, axes=(), number=number), 2.0 * math.pi * axis.offset_hz
+        one = rule(own, -(-count // len(spins.axes)), bandwidth + abs(shift))
+        coupling, weight = axis.coupling * one.couplings, axis.share * one.weights
+        parts.append([one.detunings + shift, coupling, weight])
+    detuning, coupling, weight = np.concatenate(parts, axis=1)
+    return _merged(Classes(detuning, coupling / math.sqrt(weight @ coupling**2), weight))
+
+
+def _merged(found: Classes) -> Classes:
+    """Classes of one frequency and one coupling as one.
+
+    >>> one = _merged(Classes(np.zeros(3), np.array([2.0, 1.0, 2.0]), np.array([0.2, 0.5, 0.3])))
+    >>> print(one.couplings, one.weights)
+    [2. 1.] [0.5 0.5]
+    """
+    pairs = np.stack([found.detunings, found.couplings], axis=1)
+    _, first, which = np.unique(pairs, axis=0, return_index=True, return_inverse=True)
+    if first.size == pairs.shape[0]:
+        return found
+    weight: Array = np.zeros(first.size)
+    np.add.at(weight, which.ravel(), found.weights)
+    kept = np.argsort(first, kind="stable")
+    at = first[kept]
+    return Classes(found.detunings[at], found.couplings[at], weight[kept])
 
 
 def _places(spins: Spins, count: int) -> tuple[Array, Array]:
@@ -121,9 +168,12 @@ def _even_places(weight: Array) -> Array:
 
 
 def _couplings(spins: Spins, places: Array, weight: Array) -> Array:
-    """Quantiles of the log-normal distribution, over their root mean square."""
-    width = np.sqrt(np.log1p(spins.coupling_spread**2))
-    coupling = np.exp(width * scipy.special.ndtri(places))
+    """Quantiles of the couplings' distribution, over their root mean square."""
+    if spins.couplings is None:
+        width = np.sqrt(np.log1p(spins.coupling_spread**2))
+        coupling = np.exp(width * scipy.special.ndtri(places))
+    else:
+        coupling = spins.couplings.quantile(places)
     relative: Array = coupling / np.sqrt(weight @ coupling**2)
     return relative
 

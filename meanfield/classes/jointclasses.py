@@ -13,7 +13,6 @@ from darkbattery.meanfield.classes.moments import BATTERY, CHARGER, System, syst
 from darkbattery.nvmodel.experiment import Model, experiment_of
 from darkbattery.nvmodel.lines.classes import Classes
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.spins import Spins
 
 
 def with_classes(model: Model, charger: Classes, battery: Classes | None = None) -> System:
@@ -61,8 +60,8 @@ def in_classes(model: Model, charger: Classes, battery: Classes | None = None) -
     charger_spins, battery_spins = experiment.charger, experiment.battery
     plain = replace(
         experiment,
-        charger=None if charger_spins is None else _plain(charger_spins),
-        battery=None if battery_spins is None else _plain(battery_spins),
+        charger=None if charger_spins is None else charger_spins.made_alike(),
+        battery=None if battery_spins is None else battery_spins.made_alike(),
     )
     found = system_of(plain, 1)
     chosen = {CHARGER: charger} | ({} if battery is None else {BATTERY: battery})
@@ -80,7 +79,3 @@ def in_classes(model: Model, charger: Classes, battery: Classes | None = None) -
         start=np.repeat(found.start, sizes),
         ensemble=np.repeat(found.ensemble, sizes),
     )
-
-
-def _plain(spins: Spins) -> Spins:
-    return replace(spins, line=None, coupling_spread=0.0)

@@ -73,10 +73,11 @@ def cooperativity(spins: SpinEnsemble, kappa: float, detuning_hz: float = 0.0) -
     2.0
     """
     rate, place = spins.decoherence_rate, -2.0 * math.pi * detuning_hz
-    if spins.line is not None and has_closed_form(spins.line):
-        overlap = float(line_response(spins.line, rate, place)[0].real)
+    line = spins.seen_line
+    if line is not None and has_closed_form(line):
+        overlap = float(line_response(line, rate, place)[0].real)
     else:
-        overlap = lorentzian_overlap(spins.line, rate, place)
+        overlap = lorentzian_overlap(line, rate, place)
     return 2.0 * spins.collective_coupling**2 / kappa * overlap
 
 

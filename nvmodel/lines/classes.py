@@ -16,12 +16,10 @@ from numpy.polynomial import Polynomial
 from numpy.typing import ArrayLike, NDArray
 
 from darkbattery.nvmodel.lines.shapes import (
-    Gaussian,
     LineShape,
-    Lorentzian,
     Multiplet,
-    QGaussian,
     is_symmetric,
+    shifted_copies,
 )
 from darkbattery.nvmodel.refusal import InputError, finite_number, number_between, whole_number
 
@@ -72,6 +70,7 @@ def line_quadrature(line: LineShape | None, count: int) -> tuple[Array, Array]:
 
     Examples
     --------
+    >>> from darkbattery.nvmodel.lines.shapes import QGaussian
     >>> line = QGaussian(fwhm_hz=1e6, q=1.39)
     >>> detunings, weights = line_quadrature(line, 25)
     >>> print((detunings[11:14] / 2e6 / math.pi).round(3), round(float(weights.sum()), 12))
@@ -255,6 +254,7 @@ def joint_classes(
 
     Examples
     --------
+    >>> from darkbattery.nvmodel.lines.shapes import Gaussian
     >>> axes = (Subensemble(0.25, -5e6), Subensemble(0.75, 5e6, coupling=0.9))
     >>> found = joint_classes(Gaussian(1e6), axes, coupling_quadrature(0.3, 4), count=21)
     >>> print(found.weights.size, round(float(found.weights @ found.couplings**2), 12))
@@ -277,15 +277,14 @@ def joint_classes(
     return Classes(w, g / math.sqrt(mean_square), weight)
 
 
-def coupled_line(
-    line: Gaussian | Lorentzian | QGaussian, subensembles: Sequence[Subensemble]
-) -> Multiplet:
+def coupled_line(line: LineShape, subensembles: Sequence[Subensemble]) -> Multiplet:
     """The line as the resonator sees it: subensembles weighted by share times coupling squared.
 
     Linear response and thresholds depend on couplings through this line alone.
 
     Examples
     --------
+    >>> from darkbattery.nvmodel.lines.shapes import Gaussian
     >>> axes = (Subensemble(0.5, -5e6), Subensemble(0.5, 5e6, coupling=3.0))
     >>> print([round(weight, 3) for weight in coupled_line(Gaussian(1e6), axes).weights])
     [0.1, 0.9]
@@ -296,7 +295,7 @@ def coupled_line(
         raise InputError("subensembles", 0.0, "must not all have coupling 0")
     seen = [(x.offset_hz, s / sum(strength)) for x, s in zip(subensembles, strength, strict=True)]
     kept = [pair for pair in seen if pair[1] > 0.0]
-    return Multiplet(line, tuple(x for x, _ in kept), tuple(s for _, s in kept))
+    return shifted_copies(line, tuple(x for x, _ in kept), tuple(s for _, s in kept))
 
 
 def _check_shares(subensembles: Sequence[Subensemble]) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 import scipy
 from numpy.typing import ArrayLike, NDArray
 
+from darkbattery.nvmodel.lines.measured import Tabulated
 from darkbattery.nvmodel.lines.shapes import (
     OVERLAP_POINTS,
     Gaussian,
@@ -26,12 +27,14 @@ from darkbattery.nvmodel.lines.shapes import (
     Multiplet,
     QGaussian,
 )
+from darkbattery.nvmodel.lines.voigt import Voigt
 from darkbattery.nvmodel.refusal import finite_number
 
 Complex = NDArray[np.complex128]
 
 # nearer to a Gaussian the hypergeometric series loses all digits
 LEAST_Q = 1.05
+WIDTHS = math.sqrt(4.0 * math.log(2.0))  # full width of a Gaussian over sqrt(2) sigma
 
 
 def has_closed_form(line: LineShape | None) -> bool:
@@ -44,7 +47,7 @@ def has_closed_form(line: LineShape | None) -> bool:
         return has_closed_form(line.line)
     if isinstance(line, QGaussian):
         return line.q >= LEAST_Q
-    return line is None or isinstance(line, Gaussian | Lorentzian)
+    return line is None or isinstance(line, Gaussian | Lorentzian | Voigt | Tabulated)
 
 
 def line_response(line: LineShape | None, rate: float, detuning: ArrayLike) -> Complex:
@@ -81,13 +84,23 @@ def line_response(line: LineShape | None, rate: float, detuning: ArrayLike) -> C
         return found
     if isinstance(line, Lorentzian):
         return 1.0 / (rate + math.pi * line.fwhm_hz - 1j * at)
+    if isinstance(line, Tabulated):
+        return line.response(rate, at.real)
     if isinstance(line, Gaussian):
-        width = 2.0 * math.pi * line.fwhm_hz / math.sqrt(4.0 * math.log(2.0))
-        faddeeva: Complex = scipy.special.wofz((at + 1j * rate) / width)
-        return math.sqrt(math.pi) / width * faddeeva
+        return _faddeeva(2.0 * math.pi * line.fwhm_hz / WIDTHS, at + 1j * rate)
+    if isinstance(line, Voigt):
+        # a Lorentzian widens the single spin's line
+        place = at + 1j * (rate + line.eta)
+        return _faddeeva(2.0 * math.pi * line.gaussian_fwhm_hz / WIDTHS, place)
     if isinstance(line, QGaussian) and line.q >= LEAST_Q:
         return _student(line, at + 1j * rate)
     return _midpoints(line, rate, at)
+
+
+def _faddeeva(width: float, place: Complex) -> Complex:
+    """Of a normal distribution with `width` the root of two standard deviations."""
+    faddeeva: Complex = scipy.special.wofz(place / width)
+    return math.sqrt(math.pi) / width * faddeeva
 
 
 def _student(line: QGaussian, place: Complex) -> Complex:

@@ -6,7 +6,7 @@ uniform grid. Widths are full widths at half maximum (FWHM) in Hz, as spectra ar
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol, runtime_checkable
@@ -64,6 +64,10 @@ class Gaussian:
     def _sigma(self) -> float:
         return 2.0 * math.pi * self.fwhm_hz / math.sqrt(8.0 * math.log(2.0))
 
+    def stretched(self, factor: float) -> "Gaussian":
+        """The same, `factor` times as wide."""
+        return Gaussian(factor * self.fwhm_hz)
+
     def density(self, detuning: ArrayLike) -> Array:
         """See `LineShape`."""
         x = np.asarray(detuning, dtype=float) / self._sigma
@@ -97,6 +101,10 @@ class Lorentzian:
 
     def __post_init__(self) -> None:
         _assign_width(self, self.fwhm_hz)
+
+    def stretched(self, factor: float) -> "Lorentzian":
+        """The same, `factor` times as wide."""
+        return Lorentzian(factor * self.fwhm_hz)
 
     def density(self, detuning: ArrayLike) -> Array:
         """See `LineShape`."""
@@ -156,6 +164,10 @@ class QGaussian:
         half = math.pi * self.fwhm_hz
         return half / math.sqrt((2.0**self.q - 2.0) / (2.0 * self.q - 2.0))
 
+    def stretched(self, factor: float) -> "QGaussian":
+        """The same, `factor` times as wide."""
+        return QGaussian(factor * self.fwhm_hz, self.q)
+
     def density(self, detuning: ArrayLike) -> Array:
         """See `LineShape`."""
         x = np.asarray(detuning, dtype=float) / self._delta
@@ -186,8 +198,8 @@ class Multiplet:
 
     Parameters
     ----------
-    line : Gaussian, Lorentzian or QGaussian
-        The shape of each component.
+    line : LineShape
+        The shape of each component; no multiplet.
     offsets_hz : tuple of float
         Centres of the components, Hz, from the centre of the ensemble.
     weights : tuple of float
@@ -200,13 +212,13 @@ class Multiplet:
     [-2.14  0.  ]
     """
 
-    line: Gaussian | Lorentzian | QGaussian
+    line: LineShape
     offsets_hz: tuple[float, ...]
     weights: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if not isinstance(self.line, Gaussian | Lorentzian | QGaussian):
-            raise InputError("line", self.line, "must be a Gaussian, Lorentzian or QGaussian")
+        if not isinstance(self.line, LineShape) or isinstance(self.line, Multiplet):
+            raise InputError("line", self.line, "must be a line shape, and no Multiplet")
         for name in ("offsets_hz", "weights"):
             if not isinstance(getattr(self, name), (tuple, list)):
                 raise InputError(name, getattr(self, name), "must be a list of numbers")
@@ -281,6 +293,24 @@ def _bisected(line: Multiplet, shape: tuple[int, ...], probabilities: bytes) -> 
         below = line.share_below(middle) < u
         low, high = np.where(below, middle, low), np.where(below, high, middle)
     return np.asarray(0.5 * (low + high))
+
+
+def shifted_copies(
+    line: LineShape, offsets_hz: Sequence[float], weights: Sequence[float]
+) -> Multiplet:
+    """A line several times, each with a share of the spins; of a multiplet its components.
+
+    >>> pair = Multiplet(Gaussian(1e6), offsets_hz=(-1e6, 1e6), weights=(0.5, 0.5))
+    >>> shifted_copies(pair, (0.0, 5e6), (0.2, 0.8)).offsets_hz
+    (-1000000.0, 1000000.0, 4000000.0, 6000000.0)
+    """
+    one = line if isinstance(line, Multiplet) else Multiplet(line, (0.0,), (1.0,))
+    pairs = [
+        (offset + shift, weight * share)
+        for shift, share in zip(offsets_hz, weights, strict=True)
+        for offset, weight in zip(one.offsets_hz, one.weights, strict=True)
+    ]
+    return Multiplet(one.line, tuple(x for x, _ in pairs), tuple(w for _, w in pairs))
 
 
 def line_classes(line: LineShape | None, classes: int) -> tuple[Array, Array]:

@@ -1,6 +1,5 @@
 """Measured traces: CSV files with units in their headings, and Touchstone files."""
 
-import csv
 import math
 import re
 from dataclasses import dataclass
@@ -11,16 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.refusal import InputError
+from darkbattery.runs.csvtable import FREQUENCIES, read_csv
 
 Array = NDArray[np.float64]
 Kind = Literal["s21", "s11", "burst", "esr", "rabi"]
 
-SCALES = {"hz": 1.0, "khz": 1e3, "mhz": 1e6, "ghz": 1e9}
 TIMES = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 POWERS = {"w": 1.0, "mw": 1e-3, "uw": 1e-6, "µw": 1e-6, "nw": 1e-9, "pw": 1e-12, "fw": 1e-15}
 ARBITRARY = ("a.u.", "arb", "v", "mv", "1")
-# a heading: a name, and a unit in brackets
-_HEADING = re.compile(r"^\s*(.*?)\s*(?:[\[(]([^\])]*)[\])])?\s*$")
 # fourth differences of smooth curves are noise: the root of 1 + 16 + 36 + 16 + 1
 _DIFFERENCE, _NORM = np.array([1.0, -4.0, 6.0, -4.0, 1.0]), math.sqrt(70.0)
 _MEDIAN = 0.6744897501960817  # of |x| over the standard deviation
@@ -115,28 +112,15 @@ def _touchstone(path: Path) -> Trace:
 
 
 def _from_csv(path: Path) -> Trace:
-    headings, rows = _cells(path)
-    names = [_named(path, heading) for heading in headings]
-    columns = _columns(path, headings, rows)
-    at = {name: i for i, (name, _) in enumerate(names)}
-
-    def take(name: str, units: dict[str, float] | None = None) -> Array:
-        i = at[name]
-        unit = names[i][1]
-        if units is None:
-            return columns[:, i]
-        if unit.lower() not in units:
-            allowed = f"its heading must carry a unit: {', '.join(units)}"
-            raise InputError(f"{path.name}: {headings[i]}", unit or None, allowed)
-        return columns[:, i] * units[unit.lower()]
-
+    table = read_csv("--data", path)
+    at, take, headings = table.names, table.column, list(table.headings)
     error = take("error") if "error" in at else None
     if "time" in at and "power" in at:
-        return _burst(path, take("time", TIMES), take("power"), names[at["power"]][1], error)
+        return _burst(path, take("time", TIMES), take("power"), table.unit("power"), error)
     if "splitting" in at:
-        y = take("splitting", SCALES)
-        x = take("detuning", SCALES) if "detuning" in at else np.zeros(y.size)
-        error = take("error", SCALES) if "error" in at else None
+        y = take("splitting", FREQUENCIES)
+        x = take("detuning", FREQUENCIES) if "detuning" in at else np.zeros(y.size)
+        error = take("error", FREQUENCIES) if "error" in at else None
         if error is None:
             raise InputError(path.name, "splitting", "needs a column error, with its unit")
         return Trace(path.name, "rabi", x, y, error, absolute=False)
@@ -144,7 +128,7 @@ def _from_csv(path: Path) -> Trace:
     if not absolute and "detuning" not in at:
         allowed = "must have a column frequency, detuning or time, with its unit in brackets"
         raise InputError(path.name, headings, allowed)
-    x = take("frequency" if absolute else "detuning", SCALES)
+    x = take("frequency" if absolute else "detuning", FREQUENCIES)
     if "absorption" in at:
         return _checked(path, "esr", x, take("absorption"), error, absolute, False)
     kind: Kind
@@ -154,7 +138,7 @@ def _from_csv(path: Path) -> Trace:
             return _checked(path, kind, x, y, error, absolute, True)
         if kind in at:
             y = take(kind)
-            if names[at[kind]][1].lower() == "db":
+            if table.unit(kind).lower() == "db":
                 y = 10.0 ** (y / 20.0)
             if f"{kind} phase" in at:
                 turn = {"deg": math.pi / 180.0, "rad": 1.0}
@@ -162,40 +146,6 @@ def _from_csv(path: Path) -> Trace:
             return _checked(path, kind, x, y, error, absolute, True)
     allowed = "must have S21 real and S21 imag, S21 (and S21 phase), absorption, power, splitting"
     raise InputError(path.name, headings, allowed)
-
-
-def _named(path: Path, heading: str) -> tuple[str, str]:
-    found = _HEADING.match(heading)
-    assert found is not None
-    name = found.group(1).lower().strip("|").replace("|", "")
-    return name, (found.group(2) or "").strip()
-
-
-def _cells(path: Path) -> tuple[list[str], list[list[str]]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        raise InputError("--data", str(path), "cannot be read as text") from None
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    if len(lines) < 2:
-        raise InputError("--data", str(path), "must have a line of headings and rows of numbers")
-    rows = list(csv.reader(lines))
-    return [cell.strip() for cell in rows[0]], rows[1:]
-
-
-def _columns(path: Path, headings: list[str], rows: list[list[str]]) -> Array:
-    found = np.empty((len(rows), len(headings)))
-    for i, row in enumerate(rows):
-        for j in range(len(headings)):
-            cell = row[j].strip() if j < len(row) else ""
-            try:
-                found[i, j] = float(cell)
-            except ValueError:
-                found[i, j] = math.nan
-            if not math.isfinite(found[i, j]):
-                allowed = f"row {i + 1} must hold a number: a trace may have no gaps"
-                raise InputError(f"{path.name}: {headings[j]}", cell, allowed)
-    return found
 
 
 def _burst(path: Path, time: Array, power: Array, unit: str, error: Array | None) -> Trace:

@@ -199,9 +199,7 @@ def perfect(model: ResonatorBattery) -> ResonatorBattery:
     assert model.battery is not None
 
     def ideal(spins):  # type: ignore[no-untyped-def]
-        return replace(
-            spins, polarisation=1.0, t1_s=math.inf, t2_s=math.inf, line=None, coupling_spread=0.0
-        )
+        return replace(spins.made_alike(), polarisation=1.0, t1_s=math.inf, t2_s=math.inf)
 
     return replace(
         model,

@@ -102,7 +102,8 @@ def _line_width(model: ResonatorBattery) -> float | None:
     line: Any = model.charger.line
     if line is None:
         return None
-    return float(line.line.fwhm_hz if isinstance(line, Multiplet) else line.fwhm_hz)
+    part: Any = line.line if isinstance(line, Multiplet) else line
+    return float(part.fwhm_hz)
 
 
 def _with_line_width(model: ResonatorBattery, value: float) -> ResonatorBattery:
@@ -119,8 +120,8 @@ def _broader(spins: SpinEnsemble, factor: float) -> SpinEnsemble:
         return spins
     if isinstance(line, Multiplet):
         part: Any = line.line
-        return replace(spins, line=replace(line, line=replace(part, fwhm_hz=part.fwhm_hz * factor)))
-    return replace(spins, line=replace(line, fwhm_hz=line.fwhm_hz * factor))
+        return replace(spins, line=replace(line, line=part.stretched(factor)))
+    return replace(spins, line=line.stretched(factor))
 
 
 def _with_t2(model: ResonatorBattery, value: float) -> ResonatorBattery:
@@ -140,7 +141,14 @@ def _with_inversion(model: ResonatorBattery, value: float) -> ResonatorBattery:
 
 
 def _with_spread(model: ResonatorBattery, value: float) -> ResonatorBattery:
+    if _spread(model) is None:
+        raise InputError("coupling_spread", value, "not where couplings are a map of the field")
     return both(model, lambda spins: replace(spins, coupling_spread=value))
+
+
+def _spread(model: ResonatorBattery) -> float | None:
+    sides = (model.charger, _battery(model))
+    return None if any(spins.couplings for spins in sides) else model.charger.coupling_spread
 
 
 _ALL = (
@@ -188,7 +196,7 @@ _ALL = (
         "coupling_spread",
         "1",
         "standard deviation over mean of the couplings",
-        lambda model: model.charger.coupling_spread,
+        _spread,
         _with_spread,
     ),
     Parameter(

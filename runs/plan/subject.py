@@ -15,6 +15,7 @@ from darkbattery.nvmodel.devices.published import (
 from darkbattery.nvmodel.devices.sheets import device_of, is_sheet
 from darkbattery.nvmodel.refusal import InputError, finite_number, known_name
 from darkbattery.nvmodel.resonator import of_a_resonator
+from darkbattery.runs.datafiles import with_files
 from darkbattery.runs.definition import find_definition, shipped_definitions
 from darkbattery.runs.models import build_model, flattened, known_key
 from darkbattery.runs.plan.parameters import split
@@ -110,7 +111,7 @@ def _from_file(path: Path) -> tuple[str, ResonatorBattery]:
     content = read_toml("plan", path)
     for key in content:
         known_key("", key, ("title", "model", "run"))
-    fields = flattened(_table(content))
+    fields = flattened(with_files(_table(content), path.parent))
     for name, value in fields.items():
         if isinstance(value, (list, dict)):
             raise InputError(f"model.{name}", value, "a plan has one model: use --vary for sweeps")

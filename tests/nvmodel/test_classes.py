@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate
 
-from darkbattery.nvmodel import Gaussian, Lorentzian, Multiplet, QGaussian
+from darkbattery.nvmodel import Gaussian, Lorentzian, Multiplet, QGaussian, Voigt
 from darkbattery.nvmodel.lines.classes import (
     Subensemble,
     coupled_line,
@@ -26,6 +26,7 @@ LINES = {
     "gaussian": Gaussian(5e6),
     "q-gaussian": QGaussian(5e6, q=1.39),
     "lorentzian": Lorentzian(5e6),
+    "voigt": Voigt(3e6, 3e6),
     "hyperfine": Multiplet(QGaussian(1.6e6, q=1.39), **NITROGEN),
 }
 RATE = 1e7  # of the Lorentzian that is averaged, rad/s: a third of the lines' width

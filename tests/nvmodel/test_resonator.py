@@ -21,6 +21,7 @@ from darkbattery.nvmodel import (
     Resonator,
     ResonatorBattery,
     SpinEnsemble,
+    Voigt,
 )
 from darkbattery.nvmodel.ergotropy import ergotropy_of_matrix, local_ergotropy_bloch
 from darkbattery.nvmodel.lines.shapes import line_classes, lorentzian_overlap
@@ -47,7 +48,7 @@ def test_lines_are_normalised_and_have_their_width(line):
     np.testing.assert_allclose(below, 0.4, rtol=1e-7)
 
 
-@pytest.mark.parametrize("line", [*LINES, TRIPLET], ids=str)
+@pytest.mark.parametrize("line", [*LINES, TRIPLET, Voigt(3e6, 1e6)], ids=str)
 def test_quantiles_invert_shares_and_shares_integrate_the_density(line):
     u = np.linspace(0.01, 0.99, 15)
     np.testing.assert_allclose(line.share_below(line.quantile(u)), u, rtol=1e-12)

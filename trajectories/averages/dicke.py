@@ -126,8 +126,7 @@ def in_closed_modes(model: Model) -> tuple[Spins, ClosedModes]:
         ("battery.start", battery.start, "down"),
         ("battery.detuning", battery.detuning, 0.0),
         ("battery.noise", battery.noise, SILENT),
-        ("battery.line", battery.line, None),
-        ("battery.coupling_spread", battery.coupling_spread, 0.0),
+        *(() if battery.apart is None else [(f"battery.{battery.apart[0]}", *battery.apart[1:])]),
     ):
         if value != allowed:
             raise InputError(name, value, f"must be {allowed!r} in closed modes")

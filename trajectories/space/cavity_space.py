@@ -118,11 +118,10 @@ def refuse_unequal_spins(model: Model, elsewhere: str = ELSEWHERE) -> None:
     for name, spins in (("battery", experiment.battery), ("charger", experiment.charger)):
         if spins is None:
             raise InputError(name, None, f"must be an ensemble with a resonator; {elsewhere}")
-        for field, allowed in (("line", None), ("coupling_spread", 0.0)):
-            value = getattr(spins, field)
-            if value != allowed:
-                text = f"must be {allowed} here: spins of an ensemble are alike; {elsewhere}"
-                raise InputError(f"{name}.{field}", value, text)
+        if spins.apart is not None:
+            field, value, allowed = spins.apart
+            text = f"must be {allowed} here: spins of an ensemble are alike; {elsewhere}"
+            raise InputError(f"{name}.{field}", value, text)
 
 
 def refuse_many_spins(model: Model) -> None:

@@ -1,0 +1,84 @@
+"""Files that a definition names: read where it is read, so that results hold all that was run."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from darkbattery.nvmodel import FieldMap, InputError, Tabulated
+from darkbattery.runs.csvtable import FREQUENCIES, CsvTable, read_csv
+
+
+def with_files(model: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The [model] table with the content of the files that it names.
+
+    Parameters
+    ----------
+    folder : Path
+        Where relative names count from: the definition's.
+
+    Raises
+    ------
+    InputError
+        For a file that cannot be read, a column that is missing or has no unit, and numbers that
+        make no line or map.
+    """
+    found = dict(model)
+    for name in ("battery", "charger"):
+        spins = found.get(name)
+        if not isinstance(spins, Mapping):
+            continue
+        spins = dict(spins)
+        for key, read in READERS.items():
+            table = spins.get(key)
+            if isinstance(table, Mapping) and "file" in table:
+                spins[key] = _with_file(f"model.{name}.{key}", table, folder, read)
+        found[name] = spins
+    return found
+
+
+def _with_file(
+    name: str, table: Mapping[str, Any], folder: Path, read: Callable[[CsvTable], dict[str, Any]]
+) -> dict[str, Any]:
+    value = table["file"]
+    if not isinstance(value, str):
+        raise InputError(f"{name}.file", value, "must be the name of one CSV file")
+    content = read(read_csv(f"{name}.file", folder / value))
+    rest = {key: one for key, one in table.items() if key != "file"}
+    for key in content:
+        if key in rest:
+            raise InputError(f"{name}.{key}", rest[key], "give it or a file, not both")
+    return rest | content
+
+
+def _spectrum(table: CsvTable) -> dict[str, Any]:
+    _refuse_missing(table, ("frequency", "weight"))
+    frequencies = table.column("frequency", FREQUENCIES).tolist()
+    weights = table.column("weight").tolist()
+    try:
+        Tabulated(frequencies, weights)
+    except InputError as error:
+        raise error.within(table.name) from None
+    return {"frequencies_hz": frequencies, "weights": weights}
+
+
+def _field_map(table: CsvTable) -> dict[str, Any]:
+    _refuse_missing(table, ("coupling", "weight"))
+    couplings, weights = (table.column(name).tolist() for name in ("coupling", "weight"))
+    try:
+        FieldMap(couplings, weights)
+    except InputError as error:
+        raise error.within(table.name) from None
+    return {"values": couplings, "weights": weights}
+
+
+def _refuse_missing(table: CsvTable, names: tuple[str, ...]) -> None:
+    for name in names:
+        if name not in table.names:
+            text = f"must have the columns {' and '.join(names)}"
+            raise InputError(table.name, list(table.headings), text)
+
+
+READERS: dict[str, Callable[[CsvTable], dict[str, Any]]] = {
+    "line": _spectrum,
+    "couplings": _field_map,
+}

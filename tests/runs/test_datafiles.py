@@ -1,0 +1,128 @@
+"""Definitions that name files of measurements: what they mean, and what is refused."""
+
+import pytest
+
+from darkbattery.nvmodel import FieldMap, InputError, Lorentzian, Multiplet, Tabulated, Voigt
+from darkbattery.runs.definition import parse_definition, read_definition
+from darkbattery.runs.plan.subject import find_subject
+from darkbattery.runs.schema import json_schema
+from darkbattery.runs.store import definition_content
+
+ODMR = "# of a scan\nfrequency [MHz],weight\n2868,0\n2870,1\n2873,0\n"
+FIELD = "coupling [a.u.],weight\n0.5,1\n1.0,3\n"
+HEAD = """title = "measured"
+[run]
+engine = "semiclassical"
+method = "evolve"
+times = [0.0, 1e-7]
+[model.resonator]
+frequency_hz = 2.87e9
+linewidth_fwhm_hz = 1e6
+"""
+SPINS = "number = 1e9\ncoupling_hz = 8.0\nt2_s = 1e-6\n"
+MEASURED = SPINS + 'line = { file = "odmr.csv" }\ncouplings = { file = "field.csv" }\n'
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "odmr.csv").write_text(ODMR)
+    (tmp_path / "field.csv").write_text(FIELD)
+    return tmp_path
+
+
+def definition(folder, charger=MEASURED, battery=SPINS):
+    path = folder / "d.toml"
+    path.write_text(f"{HEAD}[model.battery]\n{battery}[model.charger]\n{charger}")
+    return path
+
+
+def test_files_are_read_beside_the_definition_and_kept_in_it(folder):
+    path = definition(folder)
+    read = read_definition(path)
+    (point,) = read.points()
+    charger = point.model.charger
+    assert charger.line == Tabulated((2.868e9, 2.87e9, 2.873e9), (0.0, 1.0, 0.0))
+    assert charger.couplings == FieldMap((0.5, 1.0), (1.0, 3.0))
+    # what a result folder holds needs no file
+    again = parse_definition(definition_content(read))
+    assert again == read
+    assert again.digest() == read.digest()
+    assert find_subject(str(path)).model == point.model
+    # another spectrum is another study
+    (folder / "odmr.csv").write_text(ODMR.replace("2873", "2874"))
+    assert read_definition(path).digest() != read.digest()
+
+
+def test_a_definition_of_shapes_hyperfine_lines_and_axes(folder):
+    line = 'line = { shape = "voigt", gaussian_fwhm_hz = 1e6, lorentzian_fwhm_hz = 2e5 }\n'
+    axes = "axes.a = { share = 0.25, shift_hz = -5e6 }\naxes.b = { share = 0.75, coupling = 0.9 }\n"
+    charger = SPINS + line + 'hyperfine = "14N"\ncouplings = { spread = 0.1 }\n' + axes
+    wide = 'line = { shape = "lorentzian", fwhm_hz = [1e6, 2e6] }\n'
+    battery = SPINS + wide + "hyperfine = [0, 3e6]\n"
+    read = read_definition(definition(folder, charger, battery))
+    assert len(read.points()) == 2  # a width is swept, shifts are not
+    model = read.points()[0].model
+    assert model.battery.line == Multiplet(Lorentzian(1e6), (0.0, 3e6), (0.5, 0.5))
+    assert isinstance(model.charger.line.line, Voigt)
+    assert (model.charger.coupling_spread, len(model.charger.axes)) == (0.1, 2)
+    assert parse_definition(definition_content(read)) == read
+
+
+def test_editors_know_them():
+    charger = json_schema()["properties"]["model"]["anyOf"][1]["properties"]["charger"]
+    assert charger["properties"]["hyperfine"]["anyOf"][1]["enum"] == ["14N", "15N"]
+    assert charger["properties"]["line"]["required"] == []
+
+
+@pytest.mark.parametrize(
+    ("files", "charger", "message"),
+    [
+        ({}, 'line = { file = "no.csv" }', "line.file = "),
+        ({}, 'line = { file = ["odmr.csv", "b.csv"] }', "must be the name of one CSV file"),
+        ({}, 'line = { file = "odmr.csv", fwhm_hz = 1e6 }', "fwhm_hz = 'fwhm_hz': unknown"),
+        ({}, 'line = { file = "odmr.csv", shape = "voigt" }', "give a shape or what was measured"),
+        ({}, 'line = { file = "odmr.csv", weights = [1] }', "give it or a file, not both"),
+        ({}, 'line = { file = "field.csv" }', "must have the columns frequency and weight"),
+        ({}, 'couplings = { file = "odmr.csv" }', "must have the columns coupling and weight"),
+        ({}, 'couplings = { file = "field.csv", spread = 0.1 }', "a spread or a map, not both"),
+        ({}, "coupling_spread = 0.1\ncouplings = { spread = 0.1 }", "give it or couplings"),
+        ({}, 'hyperfine = "14N"', "needs a line: give it a shape first"),
+        ({}, 'line = { shape = "voigt", fwhm_hz = 1e6 }', "line.fwhm_hz"),
+        ({}, 'line = { file = "odmr.csv" }\nhyperfine = "13C"', "unknown"),
+        ({}, 'line = { file = "odmr.csv" }\nhyperfine = [1e6, 1e6]', "each once"),
+        ({}, 'line = { file = "odmr.csv" }\naxes.a = { share = 0.5 }', "sum to 1"),
+        ({}, 'line = { file = "odmr.csv" }\naxes.a = { shift_hz = 1e6 }', "fields are missing"),
+        (
+            {"odmr.csv": "frequency,weight\n1,0\n2,1\n"},
+            'line = { file = "odmr.csv" }',
+            "its heading must carry a unit: hz, khz, mhz, ghz",
+        ),
+        (
+            {"odmr.csv": ODMR.replace("2873", "2870")},
+            'line = { file = "odmr.csv" }',
+            "must rise: value 3 does not",
+        ),
+        (
+            {"odmr.csv": ODMR.replace("2873,0", "2873,-1")},
+            'line = { file = "odmr.csv" }',
+            "odmr.csv.weights = -1.0",
+        ),
+        (
+            {"odmr.csv": ODMR.replace("2873,0", "2873,nan")},
+            'line = { file = "odmr.csv" }',
+            "row 3 must hold a number",
+        ),
+        (
+            {"field.csv": "coupling,weight\n1,-1\n"},
+            'couplings = { file = "field.csv" }',
+            "field.csv.weights = -1.0",
+        ),
+    ],
+)
+def test_bad_files_and_tables_are_refused_in_one_line(folder, files, charger, message):
+    for name, content in files.items():
+        (folder / name).write_text(content)
+    with pytest.raises(InputError) as refusal:
+        read_definition(definition(folder, SPINS + charger + "\n"))
+    assert message in str(refusal.value)
+    assert "\n" not in str(refusal.value)
