@@ -10,7 +10,7 @@ from darkbattery.meanfield.classes.moments import system_of
 from darkbattery.meanfield.paths import tally
 from darkbattery.meanfield.paths.wigner import sample
 from darkbattery.nvmodel.method import Method, Problem, never
-from darkbattery.nvmodel.protocol import drives_of, sends_fields
+from darkbattery.nvmodel.protocol import sends_fields
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Solution
 
@@ -31,16 +31,6 @@ def _not_undriven(problem: Problem) -> InputError | None:
     if problem.model.drive is not None or sends_fields(problem.model.protocol):
         return None
     return InputError("order", 1, "needs a drive: without a seed it stays at its start")
-
-
-def _not_driven(problem: Problem) -> InputError | None:
-    model = problem.model
-    text = "must be None: second order here has no phase"
-    if model.drive is not None:
-        return InputError("drive", model.drive, text)
-    if sends_fields(model.protocol):
-        return InputError("protocol drives", drives_of(model.protocol), text)
-    return None
 
 
 def _no_delays(problem: Problem) -> InputError | None:
@@ -87,7 +77,7 @@ SECOND_ORDER = Method(
     name=SOLVERS[2],
     kind="evolve",
     offers=_averages_of,
-    why_not=_not_driven,
+    why_not=never,
     work=never,
     solve=partial(_evolved, 2),
     error="second",

@@ -21,6 +21,7 @@ from darkbattery.nvmodel.refusal import (
 
 Coupled = Literal["both", "battery", "charger", "none"]
 SAME_TIME = 1e-12  # relative difference of two times that are meant to be the same
+SAME_TURN = 1e-9  # rad: a half turn, as numbers for users have it
 MOST_TURN = 1e3  # rad: some 160 turns, more than any pulse is meant to make
 
 
@@ -295,6 +296,20 @@ def drives_of(protocol: Protocol) -> tuple[Drive, ...]:
 def sends_fields(protocol: Protocol) -> bool:
     """Whether any field is sent in."""
     return bool(drives_of(protocol))
+
+
+def turns_partly(protocol: Protocol) -> bool:
+    """Whether a pulse leaves spins at an angle: a rotation that is no multiple of a half turn.
+
+    >>> turns_partly((Pulse(rotate_charger=math.pi),)), turns_partly((Pulse(rotate_charger=1.0),))
+    (False, True)
+    """
+    return any(
+        abs(math.sin(angle)) > SAME_TURN
+        for step in protocol
+        if isinstance(step, Pulse)
+        for angle in (step.rotate_battery, step.rotate_charger)
+    )
 
 
 def rotates(protocol: Protocol) -> bool:

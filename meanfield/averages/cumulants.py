@@ -2,32 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from darkbattery.meanfield.averages.equations import (
-    LEFT,
-    PHOTONS,
-    SUPPLIED,
-    Z,
-    coefficients,
-    first_order,
-    first_order_groups,
-    first_order_start,
-    second_order,
-    second_order_groups,
-    second_order_start,
-)
-from darkbattery.meanfield.averages.pulses import first_order_after, second_order_after
+from darkbattery.meanfield.averages.following import Moment, equations_of, follow
 from darkbattery.meanfield.averages.readout import Averages, available, bound_warnings
 from darkbattery.meanfield.averages.readout import observables as all_observables
 from darkbattery.meanfield.averages.regrowth import Regrowth
-from darkbattery.meanfield.averages.stepper import RightHandSide, march
-from darkbattery.meanfield.averages.stretches import Stretch, stretches_of
 from darkbattery.meanfield.classes.classerror import ClassError, class_error, halved
-from darkbattery.meanfield.classes.legs import Leg, legs
 from darkbattery.meanfield.classes.moments import (
     BATTERY,
     CHARGER,
@@ -41,7 +24,7 @@ from darkbattery.meanfield.expected import expectations
 from darkbattery.nvmodel.ergotropy import local_ergotropy_of_classes
 from darkbattery.nvmodel.experiment import Model
 from darkbattery.nvmodel.observables import requested
-from darkbattery.nvmodel.refusal import InputError, whole_number
+from darkbattery.nvmodel.refusal import whole_number
 from darkbattery.nvmodel.solution import Reading, Solution
 from darkbattery.nvmodel.times import output_times
 
@@ -81,7 +64,9 @@ def evolve(
         Strictly increasing, :math:`\ge0`; seconds for a `ResonatorBattery`, else :math:`1/\gamma`'s
         unit.
     order : 1 or 2
-        Maxwell-Bloch equations, or cumulants up to second order (no drive).
+        Maxwell-Bloch equations, or cumulants up to second order. With a field sent in, or spins
+        turned by less than half a circle, the latter are those with a phase
+        (`meanfield.averages.covariances`), which take 2 to 5 times as long.
     observables : iterable of str, optional
         Names from `nvmodel.OBSERVABLES`. Default: all there are for the model.
     classes : int
@@ -102,7 +87,7 @@ def evolve(
     Raises
     ------
     InputError
-        For bad times, names or orders, and for a drive at order 2.
+        For bad times, names or orders.
 
     Examples
     --------
@@ -141,6 +126,7 @@ def evolve_with_classes(
     warnings = answer.warnings + warnings
     provenance = {
         "solver": SOLVERS[order],
+        "phase": order == 1 or system.has_phase,
         "tolerance": answer.tolerance,
         "integration_error": answer.error,
         "expected_error": expected,
@@ -172,21 +158,6 @@ SOLVERS = {1: "Maxwell-Bloch equations", 2: "second-order cumulants (modal singl
 
 
 @dataclass(frozen=True, eq=False)
-class _Moment:
-    """The state at one time, unpacked; C is empty at order 1."""
-
-    z: Array
-    z_rate: Array
-    coherence: NDArray[np.complex128]
-    photons: float
-    leaving: float
-    left: float
-    supplied: float
-    upward: float
-    pairs: NDArray[np.complex128]
-
-
-@dataclass(frozen=True, eq=False)
 class _Answer:
     """All observables of a system, what is to be said of them, and how well they are known.
 
@@ -203,10 +174,10 @@ class _Answer:
 
 
 def _answer(system: System, times: Array, order: int) -> _Answer:
+    seen = _watch(system, order)
     if order == 1:
-        read = _read(system, times, _first(system, times), nbar=0.0)
-        return _Answer(*read, TOLERANCE, ALLOWANCE * TOLERANCE)
-    seen = Regrowth(system.number.size)
+        moments = follow(equations_of(system, 1), system, times, TOLERANCE, seen)
+        return _Answer(*_read(system, times, moments, nbar=0.0), TOLERANCE, ALLOWANCE * TOLERANCE)
     read = _second_values(system, times, TOLERANCE, seen)
     error = ALLOWANCE * TOLERANCE * seen.gain**2
     if error <= TRUSTED:
@@ -217,8 +188,7 @@ def _answer(system: System, times: Array, order: int) -> _Answer:
 def _closest(system: System, times: Array) -> _Answer:
     """As closely as doubles allow; errors grow from burst to burst, and the answer has an end."""
     (coarse, *_), (values, warnings, of_battery, inversions) = (
-        _second_values(system, times, tolerance, Regrowth(system.number.size))
-        for tolerance in TIGHT
+        _second_values(system, times, tolerance, _watch(system, 2)) for tolerance in TIGHT
     )
     energies = ("battery_energy", "charger_energy")
     difference = np.max([np.abs(values[name] - coarse[name]) for name in energies], axis=0)
@@ -232,14 +202,19 @@ def _closest(system: System, times: Array) -> _Answer:
     return _Answer(values, warnings, of_battery, inversions, TIGHT[1], float(difference.max()))
 
 
+def _watch(system: System, order: int) -> Regrowth:
+    return Regrowth(equations_of(system, order).correlations(system.number.size))
+
+
 def _second_values(
     system: System, times: Array, tolerance: float, seen: Regrowth
 ) -> tuple[dict[str, Array], tuple[str, ...], BatteryClasses, Array]:
-    return _read(system, times, _second(system, times, tolerance, seen), system.nbar)
+    moments = follow(equations_of(system, 2), system, times, tolerance, seen)
+    return _read(system, times, moments, system.nbar)
 
 
 def _read(
-    system: System, times: Array, moments: Iterator[_Moment], nbar: float
+    system: System, times: Array, moments: Iterator[Moment], nbar: float
 ) -> tuple[dict[str, Array], tuple[str, ...], BatteryClasses, Array]:
     """All observables, what left its bounds first, the battery's classes, and all inversions.
 
@@ -253,7 +228,7 @@ def _read(
 
 
 def _averages(
-    system: System, times: Array, moments: Iterator[_Moment]
+    system: System, times: Array, moments: Iterator[Moment]
 ) -> tuple[Averages, tuple[str, ...], Array]:
     weights = np.array([system.of(BATTERY), system.of(CHARGER)])
     mine = system.ensemble == BATTERY
@@ -281,107 +256,3 @@ def _averages(
     inversion, rate = columns[:2].real, columns[2:4].real
     found = Averages(inversion, rate, columns[4], *columns[5:].real)
     return found, warnings, np.array(inversions)
-
-
-def _second(system: System, times: Array, tolerance: float, seen: Regrowth) -> Iterator[_Moment]:
-    if system.driven:
-        raise InputError("order", 2, "must be 1 with a drive: second order here has no phase")
-    total, y = system.total, second_order_start(system)
-    rate, M = np.empty_like(y), system.number.size
-    upper, groups = np.triu_indices(M), second_order_groups(system)
-    for leg in legs(system, times):
-        for pulse in leg.pulses:
-            y = second_order_after(pulse, system, y)
-        for stretch in stretches_of(leg):
-            rhs, began = _second_order_in(leg, stretch.start), leg.begin + stretch.start
-            stops = np.append(stretch.outputs, stretch.length)
-            states = march(rhs, y, stops, groups, tolerance, began, after_step=seen.follow)
-            for time in stretch.outputs:
-                y = next(states)
-                rhs(time, y, rate)
-                yield _Moment(
-                    z=y[Z : Z + M].copy(),
-                    z_rate=rate[Z : Z + M].copy(),
-                    coherence=np.zeros(M, dtype=complex),
-                    photons=total * y[PHOTONS],
-                    leaving=total * rate[LEFT],
-                    left=total * y[LEFT],
-                    supplied=total * y[SUPPLIED],
-                    upward=_upward(leg.system, y[Z : Z + M]),
-                    pairs=_hermitian(y[Z + 3 * M :], upper, M),
-                )
-            y = next(states)
-
-
-def _second_order_in(leg: Leg, began: float) -> RightHandSide:
-    p = coefficients(leg.system)
-    if leg.still:
-        p.detuning[:] = leg.detuning(0.0)
-
-        def still(time: float, y: Array, out: Array) -> None:
-            second_order(y, p, out)
-
-        return still
-
-    def rhs(time: float, y: Array, out: Array) -> None:
-        p.detuning[:] = leg.detuning(began + time)
-        second_order(y, p, out)
-
-    return rhs
-
-
-def _upward(system: System, z: Array) -> float:
-    """sum 4g^2/kappa N z: what a bath's photons are absorbed by beside what they stimulate."""
-    if not system.eliminated:
-        return 0.0
-    return float(4.0 / system.kappa * (system.coupling**2 * system.number) @ z)
-
-
-def _first(system: System, times: Array) -> Iterator[_Moment]:
-    y, groups = first_order_start(system), first_order_groups(system)
-    for leg in legs(system, times):
-        for pulse in leg.pulses:
-            y = first_order_after(pulse, system, y)
-        for stretch in stretches_of(leg):
-            stops = np.append(stretch.outputs, stretch.length)
-            rhs = _first_order_in(leg, stretch)
-            states = march(rhs, y, stops, groups, TOLERANCE, leg.begin + stretch.start)
-            for time in stretch.outputs:
-                yield _first_moment(leg.system, rhs, time, next(states))
-            y = next(states)
-
-
-def _first_order_in(leg: Leg, stretch: Stretch) -> RightHandSide:
-    p, root = coefficients(leg.system), np.sqrt(leg.system.total)
-    p.detuning[:] = leg.detuning(0.0)
-
-    def rhs(time: float, y: Array, out: Array) -> None:
-        if not leg.still:
-            p.detuning[:] = leg.detuning(stretch.start + time)
-        first_order(y, stretch.field(time) / root, p, out)
-
-    return rhs
-
-
-def _first_moment(system: System, rhs: RightHandSide, time: float, y: Array) -> _Moment:
-    M, total, rate = system.number.size, system.total, np.empty_like(y)
-    rhs(time, y, rate)
-    return _Moment(
-        z=y[Z : Z + M].copy(),
-        z_rate=rate[Z : Z + M].copy(),
-        coherence=y[Z + M : Z + 2 * M] + 1j * y[Z + 2 * M : Z + 3 * M],
-        photons=total * float(y[-2] ** 2 + y[-1] ** 2),
-        leaving=total * rate[LEFT],
-        left=total * y[LEFT],
-        supplied=total * y[SUPPLIED],
-        upward=0.0,
-        pairs=np.empty((0, 0), dtype=complex),
-    )
-
-
-def _hermitian(packed: Array, upper: tuple[Any, Any], M: int) -> NDArray[np.complex128]:
-    pairs = np.zeros((M, M), dtype=complex)
-    real, imag = packed[: packed.size // 2], packed[packed.size // 2 :]
-    pairs[upper] = real + 1j * imag
-    pairs.T[upper] = real - 1j * imag
-    return pairs

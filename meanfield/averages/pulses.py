@@ -1,17 +1,15 @@
 r"""What pulses do to moments: dephasing of single spins, and rotations.
 
 With a rotation by theta_k of class k about an axis in the equator, whose angle scatters by sigma
-from spin to spin, let :math:`c_k=\cos\theta_k\,e^{-(\sigma\theta_k)^2/2}` and s_k with the sine.
-Mean fields (order 1) turn as Bloch vectors. In second order all moments are averaged over a common
-phase, on which energies do not depend; of them
+from spin to spin, let :math:`c_k=\cos\theta_k\,e^{-(\sigma\theta_k)^2/2}`. Mean fields (order 1)
+turn as Bloch vectors. The moments of second order that do not depend on a common phase go, at half
+turns,
 
 .. math::
-   z_k &\to c_kz_k,\qquad A_k\to\tfrac{1+c_k}{2}A_k \\
-   C_{kl} &\to \tfrac{1+c_kc_l}{2}\mathrm{Re}\,C_{kl}+i\tfrac{c_k+c_l}{2}\mathrm{Im}\,C_{kl}
-             +\tfrac{s_ks_l}{4}z_kz_l
+   z_k \to c_kz_k,\qquad A_k\to\tfrac{1+c_k}{2}A_k,\qquad
+   C_{kl} \to \tfrac{1+c_kc_l}{2}\mathrm{Re}\,C_{kl}+i\tfrac{c_k+c_l}{2}\mathrm{Im}\,C_{kl}
 
-is left (<sigma^z_k sigma^z_l> = z_k z_l, as everywhere in second order). A later rotation then has
-no phase with respect to this one.
+Other angles leave spins with a phase: `meanfield.averages.covariances` has the moments for that.
 """
 
 import numpy as np
@@ -37,9 +35,8 @@ def second_order_after(pulse: Pulse, system: System, y: Array) -> Array:
         y[real] *= both
         y[imag] *= both
         return y
-    cosine, sine = turned(pulse, system)
-    seeds = np.outer(sine * y[z], sine * y[z])[upper] / 4.0
-    y[real] = 0.5 * (1.0 + np.outer(cosine, cosine)[upper]) * y[real] + seeds
+    cosine, _ = turned(pulse, system)
+    y[real] *= 0.5 * (1.0 + np.outer(cosine, cosine)[upper])
     y[imag] *= 0.5 * np.add.outer(cosine, cosine)[upper]
     y[a] *= np.tile(0.5 * (1.0 + cosine), 2)
     y[SUPPLIED] += 0.5 * system.share @ (cosine * y[z] - y[z])

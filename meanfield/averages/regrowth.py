@@ -17,19 +17,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from darkbattery.meanfield.averages.equations import PHOTONS, Z
-
 # of s: below lies nothing but rounding
 LEAST = 1e-17
 
 
 @dataclass
 class Regrowth:
-    """Follows the state of second order (`meanfield.averages.equations`) step by step.
+    """Follows a state of moments step by step.
 
     Attributes
     ----------
-    classes : int
+    correlations : tuple of slice
+        Where photons and correlations stand in it; none of a state without noise.
     peak, fall : float
         The largest s so far, and the largest s_peak/s.
     gain : float
@@ -37,24 +36,23 @@ class Regrowth:
 
     Examples
     --------
-    >>> seen = Regrowth(classes=1)
-    >>> state = np.zeros(Z + 5)
+    >>> seen = Regrowth((slice(2, None),))
     >>> for photons in (1e-6, 0.5, 1e-5, 0.4):
-    ...     state[PHOTONS] = photons
-    ...     seen.follow(state)
+    ...     seen.follow(np.array([0.0, 0.0, photons]))
     >>> round(seen.gain)
     20000
     """
 
-    classes: int
+    correlations: tuple[slice, ...]
     peak: float = LEAST
     fall: float = 1.0
     gain: float = 1.0
 
     def follow(self, y: NDArray[np.float64]) -> None:
         """Take one more state."""
-        pairs = y[Z + 3 * self.classes :]
-        now = max(float(y[PHOTONS]), float(pairs.max()), -float(pairs.min()), LEAST)
+        now = LEAST
+        for part in self.correlations:
+            now = max(now, float(y[part].max()), -float(y[part].min()))
         self.peak = max(self.peak, now)
         self.fall = max(self.fall, self.peak / now)
         self.gain = max(self.gain, self.fall * min(now, 1.0))

@@ -33,6 +33,7 @@ from darkbattery.nvmodel.protocol import (
     drives_of,
     sends_fields,
     total_duration,
+    turns_partly,
 )
 from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.readonly import own_read_only
@@ -105,6 +106,11 @@ class System:
         if self.eliminated:
             return math.inf
         return self.kappa / math.sqrt(float(self.number @ self.coupling**2))
+
+    @property
+    def has_phase(self) -> bool:
+        """Whether its means depend on a phase: of a field sent in, or of spins turned halfway."""
+        return self.driven or turns_partly(self.protocol)
 
     @property
     def total(self) -> float:

@@ -10,9 +10,11 @@ from collections import Counter
 from itertools import combinations
 
 import numpy as np
+import pytest
 import qutip as qt
 from scipy.linalg import expm
 
+from darkbattery.meanfield.averages import covariances
 from darkbattery.meanfield.averages.equations import (
     LEFT,
     PHOTONS,
@@ -335,3 +337,89 @@ def test_right_hand_side_against_the_generated_hierarchy():
     np.testing.assert_allclose(out[LEFT], p.kappa * y[PHOTONS], rtol=1e-15)
     local = (c["up"] * (1 - z) - c["down"] * (1 + z)) / 2
     np.testing.assert_allclose(out[SUPPLIED], p.share @ local, rtol=1e-13)
+
+
+LETTERS = {"x": {"-": 1.0, "+": 1.0}, "y": {"-": 1j, "+": -1j}, "z": {"z": 1.0}}
+"""Pauli matrices by lowering and raising: sigma^- = (x - iy)/2."""
+
+
+@pytest.mark.parametrize("eliminated", [False])
+def test_right_hand_side_with_a_phase_against_the_generated_hierarchy(eliminated):
+    rng = np.random.default_rng(7)
+    constants, p, _ = random_problem(rng, eliminated)
+    M, N = 3, p.total
+    y = rng.normal(size=covariances.parts(M)[3].stop)
+    b, f, phi, c = (y[part] for part in covariances.parts(M))
+    b, f, c = b.reshape(3, M), f.reshape(2, 3, M), c.reshape(3, 3, -1)
+    pairs = list(zip(*np.triu_indices(M), strict=True))
+    for i, (k, el) in enumerate(pairs):  # two spins of a class can be exchanged
+        if k == el:
+            c[:, :, i] = 0.5 * (c[:, :, i] + c[:, :, i].T)
+    alpha = np.sqrt(N) * (y[2] + 1j * y[3])
+    index = dict(zip("xyz", range(3), strict=True))
+
+    def spin(k, letter):
+        # sigma^- and sigma^+ as rows of x, y, z
+        return {"-": np.array([0.5, -0.5j, 0.0]), "+": np.array([0.5, 0.5j, 0.0]),
+                "z": np.array([0.0, 0.0, 1.0])}[letter]  # fmt: skip
+
+    def cov(k, el):
+        i = pairs.index((min(k, el), max(k, el)))
+        return c[:, :, i] if k <= el else c[:, :, i].T
+
+    def mean(monomial):
+        up, down, letters = monomial
+        field = [np.sqrt(N) * np.array([1.0, -1j])] * up + [np.sqrt(N) * np.array([1.0, 1j])] * down
+        values = [alpha.conj()] * up + [alpha] * down
+        spins = [(k, spin(k, letter)) for k, letter in letters]
+        values += [row @ b[:, k] for k, row in spins]
+        covariance = 0.0
+        match len(field), len(spins):
+            case 2, 0:
+                matrix = np.array([[phi[0], phi[1]], [phi[1], phi[2]]])
+                covariance = field[0] @ matrix @ field[1]
+            case 1, 1:
+                covariance = field[0] @ f[:, :, spins[0][0]] @ spins[0][1]
+            case 0, 2:
+                (k, one), (el, two) = spins
+                covariance = one @ cov(k, el) @ two
+        return np.prod(values) + covariance
+
+    def rate(*monomial):
+        """Of a moment of normal order."""
+        return sum(v * truncated(m, mean) for m, v in derivative(*monomial, constants).items())
+
+    out = np.empty_like(y)
+    covariances.phased(y, 0.3 - 0.4j, p, out)
+    db, df, dphi, dc = (out[part] for part in covariances.parts(M))
+    db, df, dc = db.reshape(3, M), df.reshape(2, 3, M), dc.reshape(3, 3, -1)
+    close = {"rtol": 1e-12, "atol": 1e-12}  # sums of some hundred terms of order 10
+    drive = -1j * (0.3 - 0.4j) * np.sqrt(N)
+    dalpha = rate(0, 1, ()) + drive
+    np.testing.assert_allclose(np.sqrt(N) * (out[2] + 1j * out[3]), dalpha, **close)
+    means = [[sum(v * rate(0, 0, ((k, s),)) for s, v in LETTERS[a].items()) for k in range(M)]
+             for a in "xyz"]  # fmt: skip
+    np.testing.assert_allclose(db, means, **close)
+    # <aa> and <a+ a> turn with the drive; covariances do not
+    free = rate(0, 1, ())
+    two = (rate(0, 2, ()) - 2.0 * alpha * free) / N
+    photons = (rate(1, 1, ()) - 2.0 * (alpha.conj() * free).real) / N
+    np.testing.assert_allclose(dphi[0] - dphi[2] + 2j * dphi[1], two, **close)
+    np.testing.assert_allclose(dphi[0] + dphi[2], photons, **close)
+    for k in range(M):
+        for a in "xyz":
+            value = sum(v * rate(0, 1, ((k, s),)) for s, v in LETTERS[a].items())
+            value -= free * b[index[a], k] + alpha * means[index[a]][k]
+            found = np.sqrt(N) * (df[0, index[a], k] + 1j * df[1, index[a], k])
+            np.testing.assert_allclose(found, value, **close)
+    for i, (k, el) in enumerate(pairs):
+        for a in "xyz":
+            for e in "xyz":
+                value = sum(
+                    v * w * rate(0, 0, tuple(sorted(((k, s), (el, t)))))
+                    for s, v in LETTERS[a].items()
+                    for t, w in LETTERS[e].items()
+                )
+                value -= means[index[a]][k] * b[index[e], el] + b[index[a], k] * means[index[e]][el]
+                np.testing.assert_allclose(dc[index[a], index[e], i], value, **close)
+    np.testing.assert_allclose(out[LEFT], p.kappa * mean((1, 1, ())).real / N, **close)

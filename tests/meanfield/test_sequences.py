@@ -1,6 +1,7 @@
 """Stages and pulses in the semiclassical engine, against separate integrations and closed forms."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -68,13 +69,9 @@ def separate_moments(model, times):
             A, C = kept * A, np.outer(kept, kept) * C
             turn = np.array([step.rotate_battery, step.rotate_charger])
             shrink = np.exp(-0.5 * (step.rotation_error * turn) ** 2)
-            c, s = shrink * np.cos(turn), shrink * np.sin(turn)
-            # <s_k^+ s_l> of two spins from their products of x, y and z, over all phases
-            C = (
-                0.5 * (1 + np.outer(c, c)) * C.real
-                + 0.5j * (c[:, None] + c) * C.imag
-                + 0.25 * np.outer(s * z, s * z)
-            )
+            c = shrink * np.cos(turn)
+            # <s_k^+ s_l> of two spins from their products of x and y, over all phases
+            C = 0.5 * (1 + np.outer(c, c)) * C.real + 0.5j * (c[:, None] + c) * C.imag
             state = np.concatenate([[n, *(c * z)], 0.5 * (1 + c) * A, C.ravel()])
             continue
         way = next(ways)
@@ -123,7 +120,15 @@ def separate_moments(model, times):
 
 
 def test_second_order_goes_through_a_sequence_as_a_separate_integration_does():
-    model = sequence()
+    # half turns: others give the state a phase, see test_phase
+    halves = (
+        replace(step, **{f"rotate_{name}": math.pi})
+        if isinstance(step, Pulse) and getattr(step, f"rotate_{name}")
+        else step
+        for step in sequence().protocol
+        for name in (("battery",) if getattr(step, "rotate_battery", 0.0) else ("charger",))
+    )
+    model = sequence(protocol=tuple(halves))
     times = np.array([0.0, 0.1, 0.2, 0.25, 0.45, 0.7, 0.85, 1.0, 1.1, 1.2, 1.3, 1.5])
     found = meanfield.evolve(model, times)
     _, photons, battery, charger = separate_moments(model, times)
@@ -211,9 +216,9 @@ def test_two_and_three_spins_with_all_of_it_against_qutip():
     battery, charger = exact(model, times, 6)
     second = meanfield.evolve(model, times)
     wigner = meanfield.sample(model, times, runs=20_000, seed=4)
-    # at five spins third cumulants are worth .02, and what Wigner leaves out .007; 20,000 runs err
-    # by .003
-    for found, bound in ((second, 0.03), (wigner, 0.015)):
+    # at five spins third cumulants are worth .007, and what Wigner leaves out as much; 20,000 runs
+    # err by .003
+    for found, bound in ((second, 0.01), (wigner, 0.015)):
         assert np.abs(found["battery_energy"] - battery).max() < bound
         assert np.abs(found["charger_energy"] - charger).max() < bound
 

@@ -1,0 +1,219 @@
+"""The moments of a divided model followed through its stages, by any of the engine's equations."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darkbattery.meanfield.averages.covariances import (
+    coherences,
+    pairs_of,
+    parts,
+    phased,
+    phased_after,
+    phased_groups,
+    phased_start,
+    photons_of,
+)
+from darkbattery.meanfield.averages.equations import (
+    LEFT,
+    PHOTONS,
+    SUPPLIED,
+    Coefficients,
+    Z,
+    coefficients,
+    first_order,
+    first_order_groups,
+    first_order_start,
+    second_order,
+    second_order_groups,
+    second_order_start,
+)
+from darkbattery.meanfield.averages.pulses import first_order_after, second_order_after
+from darkbattery.meanfield.averages.regrowth import Regrowth
+from darkbattery.meanfield.averages.stepper import Group, RightHandSide, march
+from darkbattery.meanfield.averages.stretches import Stretch, stretches_of
+from darkbattery.meanfield.classes.legs import Leg, legs
+from darkbattery.meanfield.classes.moments import System
+from darkbattery.nvmodel.protocol import Pulse
+
+Array = NDArray[np.float64]
+Kernel = Callable[[Array, complex, Coefficients, Array], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """The state at one time, unpacked; C is empty at order 1."""
+
+    z: Array
+    z_rate: Array
+    coherence: NDArray[np.complex128]
+    photons: float
+    leaving: float
+    left: float
+    supplied: float
+    upward: float
+    pairs: NDArray[np.complex128]
+
+
+@dataclass(frozen=True, eq=False)
+class Equations:
+    """Moment equations as the way through the stages needs them.
+
+    Attributes
+    ----------
+    start : callable
+        The state of a system at t = 0.
+    groups : callable
+        Components with a common scale of errors.
+    derivative : callable
+        derivative(y, drive, coefficients, out), with the drive over sqrt(N).
+    after : callable
+        The state after a pulse.
+    read : callable
+        read(leg's system, y, y') as a `Moment`.
+    correlations : callable
+        Slices of the state that a burst grows from, by the number of classes.
+    """
+
+    start: Callable[[System], Array]
+    groups: Callable[[System], list[Group]]
+    derivative: Kernel
+    after: Callable[[Pulse, System, Array], Array]
+    read: Callable[[System, Array, Array], Moment]
+    correlations: Callable[[int], tuple[slice, ...]]
+
+
+def follow(
+    equations: Equations, system: System, times: Array, tolerance: float, seen: Regrowth
+) -> Iterator[Moment]:
+    """The moments at each of `times`; `seen` watches every step."""
+    y, groups = equations.start(system), equations.groups(system)
+    rate = np.empty_like(y)
+    for leg in legs(system, times):
+        for pulse in leg.pulses:
+            y = equations.after(pulse, system, y)
+        for stretch in stretches_of(leg):
+            rhs, began = _in_stretch(equations, leg, stretch), leg.begin + stretch.start
+            stops = np.append(stretch.outputs, stretch.length)
+            states = march(rhs, y, stops, groups, tolerance, began, after_step=seen.follow)
+            for time in stretch.outputs:
+                y = next(states)
+                rhs(time, y, rate)
+                yield equations.read(leg.system, y, rate)
+            y = next(states)
+
+
+def equations_of(system: System, order: int) -> Equations:
+    """First order; second, with a phase where the system has one.
+
+    >>> from darkbattery.meanfield.classes.moments import system_of
+    >>> from darkbattery.nvmodel import CollectiveBattery
+    >>> equations_of(system_of(CollectiveBattery(1, 5), 1), 2) is SECOND
+    True
+    """
+    if order == 1:
+        return FIRST
+    return PHASED if system.has_phase else SECOND
+
+
+def _in_stretch(equations: Equations, leg: Leg, stretch: Stretch) -> RightHandSide:
+    p, root = coefficients(leg.system), np.sqrt(leg.system.total)
+    p.detuning[:] = leg.detuning(0.0)
+    derivative = equations.derivative
+
+    def rhs(time: float, y: Array, out: Array) -> None:
+        if not leg.still:
+            p.detuning[:] = leg.detuning(stretch.start + time)
+        derivative(y, stretch.field(time) / root, p, out)
+
+    return rhs
+
+
+def _undriven(y: Array, drive: complex, p: Coefficients, out: Array) -> None:
+    second_order(y, p, out)
+
+
+def _read_first(system: System, y: Array, rate: Array) -> Moment:
+    M, total = system.number.size, system.total
+    return Moment(
+        z=y[Z : Z + M].copy(),
+        z_rate=rate[Z : Z + M].copy(),
+        coherence=y[Z + M : Z + 2 * M] + 1j * y[Z + 2 * M : Z + 3 * M],
+        photons=total * float(y[-2] ** 2 + y[-1] ** 2),
+        leaving=total * rate[LEFT],
+        left=total * y[LEFT],
+        supplied=total * y[SUPPLIED],
+        upward=0.0,
+        pairs=np.empty((0, 0), dtype=complex),
+    )
+
+
+def _read_second(system: System, y: Array, rate: Array) -> Moment:
+    M, total = system.number.size, system.total
+    return Moment(
+        z=y[Z : Z + M].copy(),
+        z_rate=rate[Z : Z + M].copy(),
+        coherence=np.zeros(M, dtype=complex),
+        photons=total * y[PHOTONS],
+        leaving=total * rate[LEFT],
+        left=total * y[LEFT],
+        supplied=total * y[SUPPLIED],
+        upward=_upward(system, y[Z : Z + M]),
+        pairs=_hermitian(y[Z + 3 * M :], np.triu_indices(M), M),
+    )
+
+
+def _read_phased(system: System, y: Array, rate: Array) -> Moment:
+    M, total = system.number.size, system.total
+    b = parts(M)[0]
+    z = y[b].reshape(3, M)[2].copy()
+    return Moment(
+        z=z,
+        z_rate=rate[b].reshape(3, M)[2].copy(),
+        coherence=coherences(system, y),
+        photons=system.nbar if system.eliminated else total * photons_of(system, y),
+        leaving=total * rate[LEFT],
+        left=total * y[LEFT],
+        supplied=total * y[SUPPLIED],
+        upward=_upward(system, z),
+        pairs=pairs_of(system, y),
+    )
+
+
+def _upward(system: System, z: Array) -> float:
+    """sum 4g^2/kappa N z: what a bath's photons are absorbed by beside what they stimulate."""
+    if not system.eliminated:
+        return 0.0
+    return float(4.0 / system.kappa * (system.coupling**2 * system.number) @ z)
+
+
+def _hermitian(packed: Array, upper: tuple[Any, Any], M: int) -> NDArray[np.complex128]:
+    pairs = np.zeros((M, M), dtype=complex)
+    real, imag = packed[: packed.size // 2], packed[packed.size // 2 :]
+    pairs[upper] = real + 1j * imag
+    pairs.T[upper] = real - 1j * imag
+    return pairs
+
+
+def _none(classes: int) -> tuple[slice, ...]:
+    return ()
+
+
+def _of_second(classes: int) -> tuple[slice, ...]:
+    return slice(PHOTONS, Z), slice(Z + 3 * classes, None)
+
+
+def _of_phased(classes: int) -> tuple[slice, ...]:
+    return parts(classes)[2:]
+
+
+FIRST = Equations(
+    first_order_start, first_order_groups, first_order, first_order_after, _read_first, _none
+)
+SECOND = Equations(
+    second_order_start, second_order_groups, _undriven, second_order_after, _read_second, _of_second
+)
+PHASED = Equations(phased_start, phased_groups, phased, phased_after, _read_phased, _of_phased)
