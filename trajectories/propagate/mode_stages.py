@@ -27,6 +27,7 @@ from darkbattery.trajectories.propagate.mode_steps import Changing
 
 # of the time constant: of an exponential change e^-37 is left, less than a double resolves
 SETTLED = 37.0
+SAME_PHASE = 1e-9  # rad: of numbers for users
 
 
 @dataclass(frozen=True)
@@ -113,15 +114,35 @@ def _frame(experiment: Experiment) -> float:
     return 2.0 * math.pi * found.pop() if found else 0.0
 
 
+def _phase(experiment: Experiment, frame: float) -> float:
+    """Phase of the drives in their frame, rad; refused where there are several.
+
+    Each counts from the start of its stage, so that detuned ones of several stages differ in it.
+    """
+    if experiment.drive is not None:
+        return experiment.drive.phase
+    now, found = 0.0, []
+    for step in experiment.protocol:
+        if isinstance(step, Stage):
+            found += [one.phase + frame * now for one in step.drives if one.amplitude > 0.0]
+            now += step.duration
+    turns = [math.remainder(one - found[0], 2.0 * math.pi) for one in found]
+    if turns and max(map(abs, turns)) > SAME_PHASE:
+        text = "drives of one phase here; meanfield has several"
+        raise InputError("drive.phase", found, text)
+    return found[0] if found else 0.0
+
+
 def steps_of(experiment: Experiment, last: float) -> list[Stretch | Kick]:
     """What happens until `last` (s); the final stretch is endless and holds what is read there."""
     noise = experiment.battery_noise, experiment.charger_noise
     steps: Protocol = endless(begun(simplified(experiment.stages, *noise), last))
     frame, now, found = _frame(experiment), 0.0, list[Stretch | Kick]()
+    phase = _phase(experiment, frame)
     detunings = iter(courses(steps, experiment.detunings))
     for step in steps:
         if isinstance(step, Pulse):
-            found.append(Kick(now, step, step.axis - frame * now))
+            found.append(Kick(now, step, step.axis - frame * now + phase))
             continue
         drives = step.drives if experiment.drive is None else (experiment.drive,)
         end = min(step.duration, max(last - now, 0.0))
