@@ -117,18 +117,22 @@ def march(
 def _stages(rhs: RightHandSide, now: float, y: Array, h: float, stages: Array) -> Array:
     """Fill stages[1:]; returns the new state. The last stage is the next step's first."""
     pair = scipy.integrate.DOP853
-    for s in range(1, STAGES):
-        rhs(now + pair.C[s] * h, y + (h * pair.A[s, :s]) @ stages[:s], stages[s])
-    new: Array = y + (h * pair.B) @ stages[:STAGES]
-    rhs(now + h, new, stages[STAGES])
+    with np.errstate(invalid="ignore", over="ignore"):  # a step far too long overflows
+        for s in range(1, STAGES):
+            rhs(now + pair.C[s] * h, y + (h * pair.A[s, :s]) @ stages[:s], stages[s])
+        new: Array = y + (h * pair.B) @ stages[:STAGES]
+        rhs(now + h, new, stages[STAGES])
     return new
 
 
 def _error(stages: Array, old: Array, new: Array, groups: Sequence[Group]) -> float:
     """Error of the step divided by its length, the two estimates joined as Hairer does."""
-    with np.errstate(invalid="ignore"):  # a step far too long overflows: NaN refuses it
+    with np.errstate(invalid="ignore", over="ignore"):
         pair = scipy.integrate.DOP853
         fifth, third = pair.E5 @ stages, pair.E3 @ stages
+        # of a NaN no comparison below would know
+        if not math.isfinite(float(new.sum() + fifth.sum())):
+            return math.inf
     e5 = e3 = 0.0
     for group, floor in groups:
         scale = max(np.abs(old[group]).max(), np.abs(new[group]).max(), floor)

@@ -47,3 +47,14 @@ def test_a_solution_that_diverges_is_refused_where_it_does():
 
     with pytest.raises(InputError, match="diverge at 1:"):
         list(march(explode, np.ones(1), [2.0], [(slice(0, 1), 1e-3)], 1e-9))
+
+
+def test_a_first_step_that_overflows_is_taken_again(monkeypatch):
+    """Nothing at the start says how fast a field that is sent in will ring up: a step of 1e10."""
+
+    def ring_up(time, y, out):
+        out[:] = -1e30 * (y - 1e-3)
+
+    monkeypatch.setitem(march.__globals__, "MEASURED_STEPS", 100)
+    with pytest.raises(InputError, match="needs more than"):
+        list(march(ring_up, np.zeros(1), [1e10], [(slice(0, 1), 1e-6)], 1e-6))
