@@ -169,6 +169,20 @@ class Resonator:
         r"""What is lost inside, rad/s; :math:`\kappa` without ports."""
         return self.kappa - sum(self.rates.values())
 
+    def amplitude_of(self, power_w: float, port: str) -> float:
+        r""":math:`\eta=\sqrt{\kappa_iP/\hbar\omega}`, rad/s, of a power sent into a port.
+
+        Gardiner and Collett (1985). The field that it drives is :math:`2\eta/\kappa` on resonance.
+
+        >>> cavity = Resonator(3e9, linewidth_fwhm_hz=1e6, ports=[Port("in", 1e5)])
+        >>> print(f"{cavity.amplitude_of(1e-9, 'in'):.3g}")
+        1.78e+10
+        """
+        power = finite_number("power_w", power_w, least=0.0)
+        rate = self.rates[known_name("port", port, list(self.rates))]
+        quantum = 2.0 * math.pi * scipy.constants.hbar * self.frequency_hz
+        return math.sqrt(rate * power / quantum)
+
     def port_rates(self, into: str | None, out_of: str | None) -> tuple[float, float]:
         r""":math:`\kappa_i` of two ports, default first and last; :math:`\kappa/2` without any."""
         rates = self.rates

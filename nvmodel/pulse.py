@@ -3,6 +3,7 @@ r"""Coherent fields sent into a resonator: :math:`\dot\alpha=\dots-i\eta(t)`."""
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal, get_args
 
 import numpy as np
@@ -10,9 +11,13 @@ import scipy
 from numpy.typing import ArrayLike, NDArray
 
 from darkbattery.nvmodel.display import model_text
-from darkbattery.nvmodel.refusal import finite_number, known_name, number_between
+from darkbattery.nvmodel.envelopes import chirp_phase, envelope, pieces_of
+from darkbattery.nvmodel.lines.measured import checked_values
+from darkbattery.nvmodel.refusal import InputError, finite_number, known_name, number_between
 
-PulseShape = Literal["square", "gaussian"]
+PulseShape = Literal["square", "gaussian", "sech", "wurst", "samples"]
+
+Complex = NDArray[np.complex128]
 
 # where a Gaussian pulse is cut, in its standard deviations: no integrator's step is so long as to
 # leap over the core, and beyond the last one the field is below the smallest double
@@ -51,9 +56,21 @@ class Span:
         """The end, s, as far as floating-point numbers know it."""
         return self.start + self.length
 
-    def field(self, since: float) -> float:
+    def field(self, since: float) -> complex:
         """eta (rad/s) at `since` (s) after the start; at the end it is the limit from within."""
         return self.amplitude * math.exp(-0.5 * ((since + self.since_centre) / self.width) ** 2)
+
+    def mean(self, edges: NDArray[np.float64], detuning: float, phase: float) -> Complex:
+        r"""Of :math:`\eta e^{-i(\delta t-\varphi)}` over each part between `edges`, from the start.
+
+        The area in closed form, turned as in the part's middle.
+        """
+        h = np.diff(edges)
+        eta = np.diff(self.area(edges)) / h
+        middle = self.start + edges[:-1] + 0.5 * h
+        turned = phase - detuning * middle
+        shorter = np.sinc(detuning * h / (2.0 * math.pi))
+        return np.asarray(eta * shorter * np.exp(1j * turned))
 
     def area(self, since: ArrayLike) -> NDArray[np.float64]:
         """The integral of eta up to `since`, up to a constant, in closed form.
@@ -74,6 +91,42 @@ class Span:
 
 
 @dataclass(frozen=True)
+class ShapedSpan:
+    """A piece of a pulse of any shape, chirped or not.
+
+    Attributes
+    ----------
+    start, length : float
+        s.
+    drive : Drive
+    since_begin : float
+        The start less the drive's, s.
+    """
+
+    start: float
+    length: float
+    drive: "Drive"
+    since_begin: float
+
+    @property
+    def stop(self) -> float:
+        """The end, s, as far as floating-point numbers know it."""
+        return self.start + self.length
+
+    def field(self, since: float) -> complex:
+        """eta (rad/s) at `since` (s) after the start, with what the chirp has turned."""
+        return complex(self.drive.shaped(self.since_begin + since))
+
+    def mean(self, edges: NDArray[np.float64], detuning: float, phase: float) -> Complex:
+        r"""Of :math:`\eta e^{-i(\delta t-\varphi)}` over each part, by Gauss's rule of 8 nodes."""
+        nodes, weights = np.polynomial.legendre.leggauss(8)
+        half = 0.5 * np.diff(edges)[:, None]
+        at = edges[:-1, None] + half * (1.0 + nodes)
+        turned = np.exp(1j * (phase - detuning * (self.start + at)))
+        return np.asarray((self.drive.shaped(self.since_begin + at) * turned) @ (0.5 * weights))
+
+
+@dataclass(frozen=True)
 class Drive:
     r"""A pulse of coherent field, or a continuous one.
 
@@ -85,15 +138,21 @@ class Drive:
     amplitude : float
         Largest :math:`\eta`, rad/s, :math:`\ge0`.
     duration_s : float
-        Length of a square pulse; full width at half maximum of a Gaussian one, of the amplitude.
+        Length; of a Gaussian pulse full width at half maximum, of the amplitude.
     start_s : float
-        Start of a square pulse; centre of a Gaussian one.
-    shape : "square" or "gaussian"
+        Start; of a Gaussian pulse its centre.
+    shape : "square", "gaussian", "sech", "wurst" or "samples"
+        See `nvmodel.envelopes`.
     detuning_hz : float
         Frequency of the field minus the resonator's, Hz.
     phase : float
         :math:`\varphi` of :math:`\eta e^{-i(\delta t-\varphi)}`, rad, in the resonator's frame; it
         matters beside a second field or a rotation.
+    chirp_hz : float
+        By how much the frequency rises over the pulse (negative: falls), through `detuning_hz` in
+        its middle; not of a Gaussian one.
+    in_phase, quadrature : sequence of float
+        Samples at equal distances from start to end, in any unit: `amplitude` is the largest.
 
     Examples
     --------
@@ -107,6 +166,9 @@ class Drive:
     shape: PulseShape = "square"
     detuning_hz: float = 0.0
     phase: float = 0.0
+    chirp_hz: float = 0.0
+    in_phase: tuple[float, ...] = ()
+    quadrature: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         assign = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
@@ -116,13 +178,60 @@ class Drive:
         assign("detuning_hz", number_between("detuning_hz", self.detuning_hz, -1e15, 1e15))
         assign("phase", number_between("phase", self.phase, -1e3, 1e3))
         known_name("shape", self.shape, get_args(PulseShape))
+        assign("chirp_hz", number_between("chirp_hz", self.chirp_hz, -1e15, 1e15))
+        if self.chirp_hz and self.shape == "gaussian":
+            text = "not of a gaussian pulse: take sech or wurst"
+            raise InputError("chirp_hz", self.chirp_hz, text)
+        for name in ("in_phase", "quadrature"):
+            assign(name, checked_values(name, getattr(self, name), -math.inf))
+        self._check_samples()
+
+    def _check_samples(self) -> None:
+        one, two = self.in_phase, self.quadrature
+        if (self.shape == "samples") != bool(one or two):
+            text = 'must be given with shape = "samples", and with it alone'
+            raise InputError("in_phase", one, text)
+        if self.shape == "samples" and (len(one) < 2 or len(two) not in (0, len(one))):
+            raise InputError("quadrature", len(two), f"must be as many as in_phase, {len(one)}")
+        if self.shape == "samples" and not any((*one, *two)):
+            raise InputError("in_phase", 0.0, "must not all be 0")
 
     def __repr__(self) -> str:
         return model_text(self)
 
+    @property
+    def is_real(self) -> bool:
+        """Whether its envelope has one phase throughout."""
+        return self.chirp_hz == 0.0 and self.shape != "samples"
+
+    @property
+    def farthest_detuning(self) -> float:
+        """Of its frequencies from the resonator's, rad/s."""
+        return 2.0 * math.pi * abs(self.detuning_hz) + math.pi * abs(self.chirp_hz)
+
+    def shaped(self, since: ArrayLike) -> Complex:
+        """eta (rad/s) with its chirp's phase, at times since the pulse's start; not of a Gaussian.
+
+        >>> pulse = Drive(2.0, duration_s=4.0, shape="sech", chirp_hz=1.0)
+        >>> print(pulse.shaped([0.0, 2.0]).round(3))
+        [0.014+0.015j 2.   +0.j   ]
+        """
+        u = 2.0 * np.asarray(since, dtype=float) / self.duration_s - 1.0
+        turned = chirp_phase(self.shape, 2.0 * math.pi * self.chirp_hz, self.duration_s, u)
+        found = self.amplitude * envelope(self.shape, self._samples, u)
+        return np.asarray(found * np.exp(-1j * turned))
+
+    @property
+    def _samples(self) -> tuple[complex, ...]:
+        other = self.quadrature or (0.0,) * len(self.in_phase)
+        return tuple(complex(a, b) for a, b in zip(self.in_phase, other, strict=True))
+
     def field(self, time: ArrayLike) -> NDArray[np.float64]:
-        """eta (rad/s) at `time` (s); on an edge its limit from later times."""
+        """eta (rad/s) of a real envelope at `time` (s); on an edge its limit from later times."""
         t = np.asarray(time, dtype=float)
+        if self.shape in ("sech", "wurst"):
+            since = t - self.start_s
+            return np.where(since < self.duration_s, self.shaped(since).real, 0.0)
         if self.shape == "square":
             on = (t >= self.start_s) & (t < self.start_s + self.duration_s)
             return np.where(on, self.amplitude, 0.0)
@@ -131,7 +240,7 @@ class Drive:
     @property
     def extent(self) -> tuple[float, float]:
         """Start and end, s; of a Gaussian pulse between its half maxima."""
-        if self.shape == "square":
+        if self.shape != "gaussian":
             return self.start_s, self.start_s + self.duration_s
         return self.start_s - 0.5 * self.duration_s, self.start_s + 0.5 * self.duration_s
 
@@ -142,13 +251,16 @@ class Drive:
 
     @property
     def area(self) -> float:
-        """The integral of eta over all times, rad."""
+        """The integral of eta's magnitude over all times, rad."""
         if self.shape == "square":
             return self.amplitude * self.duration_s
+        if self.shape != "gaussian":
+            at = np.linspace(0.0, self.duration_s, 10_001)
+            return float(np.trapezoid(np.abs(self.shaped(at)), at))
         return self.amplitude * self.standard_deviation * math.sqrt(2.0 * math.pi)
 
 
-def spans(drive: Drive | None, last: float) -> tuple[Span, ...]:
+def spans(drive: Drive | None, last: float) -> tuple[Span | ShapedSpan, ...]:
     """The time from 0 to `last` in stretches over which a drive is smooth.
 
     An integrator that goes from one to the next reads the field of the span that it is in, so that
@@ -163,7 +275,7 @@ def spans(drive: Drive | None, last: float) -> tuple[Span, ...]:
     1.0 1e-20 2.0
     1.0 2.0 0.0
     """
-    found: list[Span] = []
+    found: list[Span | ShapedSpan] = []
     for span in _all_spans(drive):
         if span.stop > last:
             return (*found, replace(span, length=last - span.start))
@@ -171,10 +283,17 @@ def spans(drive: Drive | None, last: float) -> tuple[Span, ...]:
     raise AssertionError("the last span has no end")
 
 
-def _all_spans(drive: Drive | None) -> Iterator[Span]:
+def _all_spans(drive: Drive | None) -> Iterator[Span | ShapedSpan]:
     """Up to infinity."""
     if drive is None:
         yield Span(0.0, math.inf)
+    elif drive.shape in ("sech", "wurst", "samples") or drive.chirp_hz:
+        if drive.start_s > 0.0:
+            yield Span(0.0, drive.start_s)
+        cuts = np.linspace(0.0, drive.duration_s, pieces_of(drive.shape, len(drive.in_phase)) + 1)
+        for begin, end in pairwise(cuts.tolist()):
+            yield ShapedSpan(drive.start_s + begin, end - begin, drive, begin)
+        yield Span(drive.start_s + drive.duration_s, math.inf)
     elif drive.shape == "square":
         if drive.start_s > 0.0:
             yield Span(0.0, drive.start_s)

@@ -15,6 +15,7 @@ from darkbattery.nvmodel.refusal import InputError
 Array = NDArray[np.float64]
 
 FREQUENCIES = {"hz": 1.0, "khz": 1e3, "mhz": 1e6, "ghz": 1e9}
+TIMES = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 MOST_BYTES = 1 << 26
 # a heading: a name, and a unit in brackets
 _HEADING = re.compile(r"^\s*(.*?)\s*(?:[\[(]([^\])]*)[\])])?\s*$")

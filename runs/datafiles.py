@@ -4,8 +4,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from darkbattery.nvmodel import FieldMap, InputError, Tabulated
-from darkbattery.runs.csvtable import FREQUENCIES, CsvTable, read_csv
+from darkbattery.runs.csvtable import FREQUENCIES, TIMES, CsvTable, read_csv
+
+EVEN = 1e-3  # of a step: times as instruments write them are rounded
 
 
 def with_files(model: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -33,7 +37,27 @@ def with_files(model: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             if isinstance(table, Mapping) and "file" in table:
                 spins[key] = _with_file(f"model.{name}.{key}", table, folder, read)
         found[name] = spins
+    if isinstance(drive := found.get("drive"), Mapping):
+        found["drive"] = _with_samples("model.drive", drive, folder)
+    if isinstance(steps := found.get("protocol"), Mapping):
+        found["protocol"] = {name: _step(name, step, folder) for name, step in steps.items()}
     return found
+
+
+def _step(name: str, step: Any, folder: Path) -> Any:
+    if not (isinstance(step, Mapping) and isinstance(drives := step.get("drives"), Mapping)):
+        return step
+    path = f"model.protocol.{name}.drives"
+    return {
+        **step,
+        "drives": {one: _with_samples(f"{path}.{one}", d, folder) for one, d in drives.items()},
+    }
+
+
+def _with_samples(name: str, drive: Any, folder: Path) -> Any:
+    if not (isinstance(drive, Mapping) and "file" in drive):
+        return drive
+    return _with_file(name, drive, folder, _samples)
 
 
 def _with_file(
@@ -69,6 +93,21 @@ def _field_map(table: CsvTable) -> dict[str, Any]:
     except InputError as error:
         raise error.within(table.name) from None
     return {"values": couplings, "weights": weights}
+
+
+def _samples(table: CsvTable) -> dict[str, Any]:
+    _refuse_missing(table, ("time", "i", "q"))
+    times = table.column("time", TIMES)
+    steps = np.diff(times)
+    if steps.size == 0 or (steps <= 0.0).any() or np.ptp(steps) > EVEN * steps.mean():
+        text = "must rise in equal steps, at least two"
+        raise InputError(f"{table.name}: time", times.size, text)
+    return {
+        "shape": "samples",
+        "duration_s": float(times[-1] - times[0]),
+        "in_phase": table.column("i").tolist(),
+        "quadrature": table.column("q").tolist(),
+    }
 
 
 def _refuse_missing(table: CsvTable, names: tuple[str, ...]) -> None:

@@ -107,15 +107,15 @@ def build_model(fields: Mapping[str, Any]) -> Model:
     charger = spins_of("charger", tables.get("charger"))
     if charger is None:
         raise InputError("model.charger", None, "must be a table")
-    drive = tables.get("drive")
+    drive, resonator = tables.get("drive"), _resonator(tables["resonator"])
     return ResonatorBattery(
         charger=charger,
-        resonator=_resonator(tables["resonator"]),
+        resonator=resonator,
         battery=spins_of("battery", tables.get("battery")),
         battery_detuning_hz=tables.get("battery_detuning_hz", 0.0),
         charger_detuning_hz=tables.get("charger_detuning_hz", 0.0),
-        drive=None if drive is None else _drive("model.drive", drive),
-        protocol=_protocol(tables.get("protocol", {})),
+        drive=None if drive is None else _drive("model.drive", drive, resonator),
+        protocol=_protocol(tables.get("protocol", {}), resonator),
     )
 
 
@@ -157,7 +157,7 @@ def _collective(fields: dict[str, Any]) -> CollectiveBattery:
         if name in fields:
             fields[name] = _noise(f"model.{name}", fields[name])
     if "protocol" in fields:
-        fields["protocol"] = _protocol(fields["protocol"])
+        fields["protocol"] = _protocol(fields["protocol"], None)
     if "detector" in fields:
         fields["detector"] = Detector(**fields["detector"])
     return CollectiveBattery(**fields)
@@ -217,11 +217,13 @@ def _noise(name: str, fields: dict[str, Any]) -> LocalNoise:
         raise error.within(name) from None
 
 
-def _protocol(steps: dict[str, Any]) -> tuple[Stage | Pulse, ...]:
-    return tuple(_step(f"model.protocol.{name}", name, fields) for name, fields in steps.items())
+def _protocol(steps: dict[str, Any], at: Resonator | None) -> tuple[Stage | Pulse, ...]:
+    return tuple(
+        _step(f"model.protocol.{name}", name, fields, at) for name, fields in steps.items()
+    )
 
 
-def _step(path: str, name: str, fields: dict[str, Any]) -> Stage | Pulse:
+def _step(path: str, name: str, fields: dict[str, Any], at: Resonator | None) -> Stage | Pulse:
     """A stage if it has a duration, else a pulse."""
     if "duration" not in fields:
         for key in fields:
@@ -237,13 +239,29 @@ def _step(path: str, name: str, fields: dict[str, Any]) -> Stage | Pulse:
         if key in given:
             given[key] = _noise(f"{path}.{key}", given[key])
     drives = given.pop("drives", {})
-    given["drives"] = tuple(_drive(f"{path}.drives.{one}", drive) for one, drive in drives.items())
+    if at is not None:
+        given["drives"] = tuple(
+            _drive(f"{path}.drives.{one}", drive, at) for one, drive in drives.items()
+        )
     stage: Stage = built(path, Stage, {**given, "name": name})
     return stage
 
 
-def _drive(path: str, fields: Mapping[str, Any]) -> Drive:
-    drive: Drive = built(path, Drive, _in_radians(path, fields, DEGREES))
+def _drive(path: str, fields: Mapping[str, Any], at: Resonator) -> Drive:
+    given = _in_radians(path, fields, DEGREES)
+    if ("power_w" in given) == ("amplitude" in given):
+        raise InputError(f"{path}.amplitude", given.get("amplitude"), "give it or power_w")
+    if "port" in given and "power_w" not in given:
+        raise InputError(f"{path}.port", given["port"], "only with power_w")
+    if "power_w" in given:
+        port = given.pop("port", at.ports[0].name if len(at.ports) == 1 else None)
+        try:
+            given["amplitude"] = at.amplitude_of(given.pop("power_w"), port)
+        except InputError as error:
+            raise error.within(path) from None
+    if "in_phase" in given and "shape" not in given:
+        given["shape"] = "samples"
+    drive: Drive = built(path, Drive, given)
     return drive
 
 

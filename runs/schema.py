@@ -122,12 +122,22 @@ IN_RESERVOIR: Table = {
     "charger_detuning": Field("number", "where it brings the charger", "the model's"),
 }
 DRIVE: Table = {
-    "amplitude": Field("number", r"$\eta$, rad/s", REQUIRED),
-    "duration_s": Field("number", "s", REQUIRED),
+    "amplitude": Field("number", r"largest $\eta$, rad/s", "one of two"),
+    "power_w": Field("number", "the same by the power sent in, W", "one of two"),
+    "port": Field("text", "where it is sent in, a name of the resonator's ports", "the only one"),
+    "duration_s": Field("number", "s", "required, or `file`"),
     "start_s": Field("number", "s, from the start of the stage", "0"),
     "shape": Field("text", "its envelope", "square", get_args(PulseShape)),
     "detuning_hz": Field("number", "from the resonator, Hz", "0"),
     "phase_deg": Field("number", "beside other fields and rotations", "0"),
+    "chirp_hz": Field(
+        "number", "by how much the frequency rises over the pulse, through `detuning_hz`", "0"
+    ),
+    "file": Field(
+        "text", "instead of a shape: CSV with the columns time [us], I and Q at equal distances"
+    ),
+    "in_phase": Field("number", "what such a file holds, here", several=True),
+    "quadrature": Field("number", "the same for Q", several=True),
 }
 WITH_MODE: Table = {
     **STAGE,

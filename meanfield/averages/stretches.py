@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from darkbattery.meanfield.classes.legs import Leg
-from darkbattery.nvmodel.pulse import Drive, Span, spans
+from darkbattery.nvmodel.pulse import Drive, ShapedSpan, Span, spans
 from darkbattery.nvmodel.refusal import InputError
 
 Array = NDArray[np.float64]
@@ -32,7 +32,7 @@ class Wave:
         delta, rad/s, in the frame of the equations, and phi.
     """
 
-    span: Span
+    span: Span | ShapedSpan
     since: float = 0.0
     detuning: float = 0.0
     phase: float = 0.0
@@ -44,13 +44,8 @@ class Wave:
         return eta * complex(math.cos(turned), math.sin(turned)) if turned else complex(eta)
 
     def mean(self, edges: Array) -> Amplitudes:
-        """Over each part between `edges`: the area in closed form, turned as in its middle."""
-        h = np.diff(edges)
-        eta = np.diff(self.span.area(self.since + edges)) / h
-        middle = self.span.start + self.since + edges[:-1] + 0.5 * h
-        turned = self.phase - self.detuning * middle
-        shorter = np.sinc(self.detuning * h / (2.0 * math.pi))
-        return np.asarray(eta * shorter * np.exp(1j * turned))
+        """Over each part between `edges`, from the stretch's start."""
+        return self.span.mean(self.since + edges, self.detuning, self.phase)
 
 
 @dataclass(frozen=True, eq=False)

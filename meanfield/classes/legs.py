@@ -83,10 +83,11 @@ class Leg:
         return np.asarray((ends[:, 1:] + ends[:, :-1] + 4.0 * middle) / 6.0)
 
     def fastest_turn(self, begin: float, end: float) -> float:
-        """Largest detuning of a coupled class between two times, in magnitude, rad/s."""
+        """Largest detuning of a coupled class between two times, or of a chirp, rad/s."""
+        chirps = [drive.farthest_detuning for drive in self.drives if drive.chirp_hz]
         coupled = self.system.coupling > 0.0
         far = np.abs([self.detuning(begin), self.detuning(end)]).max(axis=0)
-        return float(np.where(coupled, far, 0.0).max())
+        return max(float(np.where(coupled, far, 0.0).max()), *chirps, 0.0)
 
 
 def legs(system: System, times: Array) -> Iterator[Leg]:

@@ -234,7 +234,7 @@ def bandwidth(model: Model) -> float:
     width = collective + 0.5 * kappa + local + shift
     for sent in drives_of(experiment.protocol) if drive is None else (drive,):
         turn = max(spins.coupling for spins in ensembles) * 4.0 * abs(sent.amplitude)
-        width += 2.0 * np.pi * abs(sent.detuning_hz) + turn / max(kappa, collective)
+        width += sent.farthest_detuning + turn / max(kappa, collective)
     return float(width)
 
 

@@ -182,7 +182,7 @@ def plan_with_step(system: System, times: Array, step: float) -> Plan:
         own = usual if not system.protocol else max(fastest_rate(leg.system), 1e-300)
         for piece in _pieces_of(leg):
             rate = own
-            if system.protocol:
+            if system.protocol or any(drive.chirp_hz for drive in leg.drives):
                 turn = leg.fastest_turn(piece.start, piece.start + piece.length)
                 rate = max(rate, turn / MOST_TURNS)
             longest = step * (usual / rate)

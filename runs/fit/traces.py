@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.runs.csvtable import FREQUENCIES, read_csv
+from darkbattery.runs.csvtable import FREQUENCIES, TIMES, read_csv
 
 Array = NDArray[np.float64]
 Kind = Literal["s21", "s11", "burst", "esr", "rabi"]
 
-TIMES = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 POWERS = {"w": 1.0, "mw": 1e-3, "uw": 1e-6, "µw": 1e-6, "nw": 1e-9, "pw": 1e-12, "fw": 1e-15}
 ARBITRARY = ("a.u.", "arb", "v", "mv", "1")
 # fourth differences of smooth curves are noise: the root of 1 + 16 + 36 + 16 + 1

@@ -68,6 +68,69 @@ def test_a_definition_of_shapes_hyperfine_lines_and_axes(folder):
     assert parse_definition(definition_content(read)) == read
 
 
+IQ = "time [us],I,Q\n0,0,0\n0.1,1,0\n0.2,0,-2\n"
+PORTED = "ports.in.linewidth_fwhm_hz = 2e5\n"
+
+
+def driven(folder, drive, ports=PORTED, name="pulse.csv", content=IQ):
+    (folder / name).write_text(content)
+    path = folder / "d.toml"
+    step = f"[model.protocol.a]\nduration = 1e-6\n[model.protocol.a.drives.x]\n{drive}\n"
+    path.write_text(f"{HEAD}{ports}[model.battery]\n{SPINS}[model.charger]\n{SPINS}{step}")
+    return path
+
+
+def test_fields_are_sent_in_by_power_and_by_samples(folder):
+    read = read_definition(driven(folder, 'file = "pulse.csv"\npower_w = 1e-9\nstart_s = 3e-7'))
+    model = read.points()[0].model
+    (drive,) = model.protocol[0].drives
+    assert (drive.shape, drive.in_phase, drive.quadrature) == (
+        "samples",
+        (0.0, 1.0, 0.0),
+        (0.0, 0.0, -2.0),
+    )
+    assert drive.amplitude == model.resonator.amplitude_of(1e-9, "in")
+    assert abs(drive.duration_s - 2e-7) < 1e-20
+    assert parse_definition(definition_content(read)) == read
+    swept = 'shape = "wurst"\namplitude = 1.0\nduration_s = 5e-7\nchirp_hz = [1e6, 2e6]'
+    assert len(read_definition(driven(folder, swept)).points()) == 2
+
+
+@pytest.mark.parametrize(
+    ("drive", "options", "message"),
+    [
+        ("duration_s = 1e-7", {}, "drives.x.amplitude = None: give it or power_w"),
+        ("duration_s = 1e-7\namplitude = 1.0\npower_w = 1.0", {}, "give it or power_w"),
+        ('duration_s = 1e-7\namplitude = 1.0\nport = "in"', {}, "only with power_w"),
+        ('duration_s = 1e-7\npower_w = 1.0\nport = "inn"', {}, "did you mean 'in'"),
+        ("duration_s = 1e-7\npower_w = 1.0", {"ports": ""}, "drives.x.port = None"),
+        ("duration_s = 1e-7\npower_w = -1.0", {}, "drives.x.power_w = -1.0"),
+        ("amplitude = 1.0", {}, "fields are missing"),
+        ('amplitude = 1.0\nfile = "pulse.csv"\nduration_s = 1e-7', {}, "give it or a file"),
+        (
+            'amplitude = 1.0\nfile = "pulse.csv"',
+            {"content": IQ.replace("0.2,", "0.3,")},
+            "must rise in equal steps",
+        ),
+        (
+            'amplitude = 1.0\nfile = "pulse.csv"',
+            {"content": IQ.replace(" [us]", "")},
+            "must carry a unit: s, ms, us",
+        ),
+        (
+            'amplitude = 1.0\nfile = "pulse.csv"',
+            {"content": IQ.replace(",Q", ",V")},
+            "must have the columns time and i and q",
+        ),
+    ],
+)
+def test_bad_fields_are_refused_in_one_line(folder, drive, options, message):
+    with pytest.raises(InputError) as refusal:
+        read_definition(driven(folder, drive, **options))
+    assert message in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
 def test_editors_know_them():
     charger = json_schema()["properties"]["model"]["anyOf"][1]["properties"]["charger"]
     assert charger["properties"]["hyperfine"]["anyOf"][1]["enum"] == ["14N", "15N"]

@@ -103,6 +103,8 @@ def _frame(experiment: Experiment) -> float:
     Pulses without amplitude have none.
     """
     for drive in _drives(experiment):
+        if not drive.is_real:
+            raise InputError("drive", drive, "of one phase here, not chirped; meanfield has it")
         length = drive.start_s + drive.duration_s - drive.start_s
         if abs(length - drive.duration_s) > 1e-6 * drive.duration_s:
             text = "too short beside its start for the quantum engine; meanfield has it"
