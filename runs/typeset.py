@@ -16,6 +16,7 @@ _SYMBOL = re.compile(
     (?P<twice>2\ O\ rho\ O\+) |
     (?P<growth>(?:[\d.]+/\(\(N_C\ -\ N_B\)\ ?(?:gamma|γ)\)) |
                \(N_C\ -\ N_B\)\ ?(?:gamma\ t\b|gamma|γ)) |
+    (?P<memory>(?:kappa/\(g\ sqrt\ N\))|\bg\ t\b) |
     (?P<root>sqrt\([A-Z](?:_[BC])?\)) |
     (?P<rate>(?<![ħ\w])(?!\ )[-+\[(]*(?={_RATE}*(?:ρ\d\d|n̄|iω))
              (?:{_RATE}|n̄|ρ\d\d)*(?:[\])γω]|n̄|ρ\d\d)) |
@@ -24,7 +25,7 @@ _SYMBOL = re.compile(
     (?P<mean><[^<>\s](?:[^<>|]*[^<>\s|])?>(?:/N_[BC]|\^2)?) |
     (?P<ket>\|[JMjm\d][\w,\s+-]*>) |
     (?P<jump>\bJ(?:_[BC])?\^[z+-](?![\w])) |
-    (?P<index>\bd?[A-Za-z]_(?:[A-Za-z]|\d|max|{"|".join(_WORDS)})\b(?![_/]\d)(?:/dT\b)?) |
+    (?P<index>\bd?[A-Za-z]_(?:[A-Za-z]|\d|max|{"|".join(_WORDS)})\b(?![_/]\d)(?:/d[Tt]\b)?) |
     (?P<occupation>\bnbar\b) |
     (?P<greek>\bgamma\ t\b|\b(?:{_GREEK})\b) |
     (?P<deviation>\bsd\ [EW]\b) |
@@ -45,6 +46,8 @@ def typeset(text: str) -> str:
     $\langle J_B^z\rangle/N_B$ to $10^{-13}$; $3.1\times10^{-15}$; -0.9984(8); `N_B`
     >>> print(typeset("dE_ss/dT, E_B/N_B"))
     $dE_{\mathrm{ss}}/dT$, $E_B/N_B$
+    >>> print(typeset("dE_B/dt at g t, kappa/(g sqrt N)"))
+    $dE_B/dt$ at $g t$, $\kappa/(g\sqrt{N})$
     >>> print(typeset("<J^+ J^->^2"))
     $\langle J^+J^-\rangle^2$
     >>> print(typeset("1/((N_C - N_B) gamma), sqrt(N)"))
@@ -121,6 +124,7 @@ def _rate(text: str) -> str:
 _RULES: dict[str, Callable[[str], str]] = {
     "twice": lambda text: r"2O\rho O^\dagger",
     "growth": lambda text: re.sub(" |gamma|γ", lambda part: _GAMMA.get(part[0], ""), text),
+    "memory": lambda text: text.replace("kappa", r"\kappa").replace(" sqrt N", r"\sqrt{N}"),
     "root": lambda text: rf"\sqrt{{{text[5:-1]}}}",
     "rate": _rate,
     "number": _number,

@@ -198,7 +198,7 @@ def test_the_study_is_carried_out_read_told_and_drawn(tmp_path, monkeypatch):
     errors = memory_map(memory)
     assert set(errors["linewidth"]) == {1.0, 5.0}
     tables = memory_tables(memory, errors)
-    assert tables["memory"]["kappa/g sqrt N"].tolist() == ["1", "5"]
+    assert tables["memory"]["kappa/(g sqrt N)"].tolist() == ["1", "5"]
     assert len(tables["memory_usable"]) == 8  # four questions, two linewidths
     figure = draw_memory(memory)
     assert [axis.get_title() for axis in figure.axes] == list(METHODS.values())

@@ -19,7 +19,7 @@ QUESTIONS = (
     ("peak power", "power", "peak"),
     ("emitted photons, at all times", "emitted_photons", "largest"),
 )
-RATIO = "kappa/g sqrt N"
+RATIO = "kappa/(g sqrt N)"
 
 
 def memory_usable(errors: pd.DataFrame) -> pd.DataFrame:
