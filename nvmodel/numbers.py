@@ -22,13 +22,13 @@ def plain(value: float, digits: int = DIGITS) -> str:
     return "-" if math.isnan(value) else f"{value:.{digits}g}"
 
 
-def percent(share: float) -> str:
-    """A share to two digits, never as 1e+02.
+def percent(share: float, digits: int = 2) -> str:
+    """A share to two digits or so many, never as 1e+02.
 
-    >>> percent(0.00463), percent(0.998), percent(12.345)
-    ('0.46 %', '100 %', '1200 %')
+    >>> percent(0.00463), percent(0.998), percent(12.345), percent(0.9988, digits=3)
+    ('0.46 %', '100 %', '1200 %', '99.9 %')
     """
-    return f"{float(f'{100.0 * share:.2g}'):g} %"
+    return f"{float(f'{100.0 * share:.{digits}g}'):g} %"
 
 
 def with_error(value: float, error: float | None) -> str:

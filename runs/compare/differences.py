@@ -81,6 +81,12 @@ def unit_of(definition: RunDefinition, observable: str, scaled: bool) -> str:
     return "" if unit in ("1", TIME_UNIT) else unit.replace("γ", "").strip()
 
 
+def time_unit(pair: Pair, scaled: bool) -> str:
+    """Of a pair's times where they have one that needs saying: seconds at a resonator."""
+    seconds = units.clock(pair.reference.source.study.definition) is units.SECONDS
+    return units.SECONDS.time if seconds and not scaled else ""
+
+
 def curve_of(series: Series, observable: str, scaled: bool) -> Curve:
     r"""One observable of a series, in order of time.
 
@@ -184,7 +190,8 @@ def difference_rows(pair: Pair, scaled: bool) -> list[dict[str, object]]:
     definition, rows = pair.reference.source.study.definition, []
     for name in observables_of(pair):
         found = overlay(curve_of(pair.reference, name, scaled), curve_of(pair.other, name, scaled))
-        rows.append(_row(pair, name, unit_of(definition, name, scaled), found))
+        row = _row(pair, name, unit_of(definition, name, scaled), found)
+        rows.append(row | {"time_unit": time_unit(pair, scaled)})
     return rows
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from darkbattery.nvmodel.solution import PROFILES
-from darkbattery.runs.compare.differences import time_factor
+from darkbattery.runs.compare.differences import time_factor, time_unit
 from darkbattery.runs.compare.matching import Pair, Series
 from darkbattery.runs.parts import point_folder
 
@@ -63,7 +63,7 @@ def distance_rows(pair: Pair, scaled: bool) -> list[dict[str, object]]:
         found = _over_time(pair, name, scaled)
         for time, distance in found:
             rows.append(_row(pair, name, "bins", time, distance))
-    return rows
+    return [row | {"time_unit": time_unit(pair, scaled)} for row in rows]
 
 
 def distance_table(pairs: list[Pair], scaled: bool) -> pd.DataFrame:

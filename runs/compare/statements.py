@@ -136,7 +136,7 @@ def _about_curve(rows: pd.DataFrame) -> str:
     size = (
         f"at most {abs(worst['largest']):.2g} {worst['unit']}".rstrip()
         + f" ({percent(worst['largest_relative'])} of its largest value)"
-        f" at t = {worst['largest_at']:.4g}"
+        f" at t = {worst['largest_at']:.4g} {worst.get('time_unit', '')}".rstrip()
     )
     where = f", {worst['model']}" if len(rows) > 1 else ""
     verdicts = [agrees(row) for _, row in rows.iterrows()]
@@ -156,7 +156,8 @@ def _about_bins(rows: pd.DataFrame) -> str:
     excess = rows["distance"] - rows["critical"].fillna(0.0)
     worst = rows.loc[excess.idxmax()]
     where = f", {worst['model']}" if rows["model"].nunique() > 1 else ""
-    when = f" at t = {worst['time']:.4g}" if np.isfinite(worst["time"]) else ""
+    when = f" at t = {worst['time']:.4g} {worst.get('time_unit', '')}".rstrip()
+    when = when if np.isfinite(worst["time"]) else ""
     how = "every run" if worst["from"] == "runs" else f"bins of {worst['resolution']:.2g}"
     text = f"distance {worst['distance']:.3g}{when} ({how}){where}"
     if np.isnan(worst["critical"]) or worst["critical"] == 0.0:

@@ -101,7 +101,10 @@ def _named(rows: pd.DataFrame) -> list[str]:
 def _curve_columns(rows: pd.DataFrame, parts: Sequence[Mapping[str, str]]) -> list[list[Column]]:
     groups: list[list[Column]] = [
         [
-            (heading, [_number(name, value) for value in rows[name]])
+            (
+                _in_seconds(heading, rows) if name == "largest_at" else heading,
+                [_number(name, value) for value in rows[name]],
+            )
             for name, heading in part.items()
         ]
         for part in parts
@@ -120,7 +123,7 @@ def _distances(rows: pd.DataFrame) -> list[Column]:
         for d, c, k in zip(distance, critical, known, strict=True)
     ]
     return [
-        ("at t", [plain(value, 4) for value in rows["time"]]),
+        (_in_seconds("at t", rows), [plain(value, 4) for value in rows["time"]]),
         ("distance", [plain(value, 3) for value in distance]),
         (
             "by chance\nbelow",
@@ -128,6 +131,13 @@ def _distances(rows: pd.DataFrame) -> list[Column]:
         ),
         ("", verdict),
     ]
+
+
+def _in_seconds(heading: str, rows: pd.DataFrame) -> str:
+    """With the unit of times where all of them have one; a result of before names none."""
+    units = set(rows["time_unit"]) if "time_unit" in rows else {""}
+    unit = units.pop() if len(units) == 1 else ""
+    return f"{heading} ({unit})" if unit else heading
 
 
 def _number(name: str, value: float) -> str:

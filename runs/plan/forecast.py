@@ -38,6 +38,8 @@ Array = NDArray[np.float64]
 
 # of the rise of the battery's energy: reaching it ends the charging time
 CHARGED = 0.99
+# per spin, what doubles leave of zero in sums over a run
+ROUNDING = 1e-12
 # classes are doubled until energies of K and K/2 classes differ by less, in hbar omega
 CLASS_ERROR, MOST = 0.005, 128
 MARGINAL = "so little above threshold that nothing comes of it before a delay that is not followed"
@@ -289,11 +291,13 @@ def _solved(burst: _Burst, classes: int) -> Forecast:
     out = curve["emitted_photons"] - curve["absorbed_photons"]
     held = N_B * energy + model.charger.number * curve["charger_energy"] + curve["photons"]
     # excitations held and sent out, less those at the start and what the solver lost
-    solver = curve["excitation_balance"] * (N_B + model.charger.number)
-    supplied = held - held[0] + out - solver
+    N = N_B + model.charger.number
+    balance = float(np.abs(curve["excitation_balance"]).max())
+    error = max(balance, ROUNDING)
+    supplied = held - held[0] + out - N * curve["excitation_balance"]
     ergotropy = float(curve["ergotropy_local"][full])
     # what the thermal field sends in, less what it takes, is not the charger's
-    warmed = float(heat[full]) + max(0.0, -float(out[full])) / N_B
+    warmed = _beyond(float(heat[full]) + max(0.0, -float(out[full])) / N_B, error)
     given = float(rise[full]) - warmed
     storage, no_storage = _storage_time(model, rates, curve, full, float(own[full]))
     return Forecast(
@@ -307,7 +311,7 @@ def _solved(burst: _Burst, classes: int) -> Forecast:
         energy_joule=quantum * N_B * float(energy[full]),
         gained_joule=quantum * N_B * float(rise[full]),
         ergotropy_joule=quantum * N_B * ergotropy,
-        ergotropy_rotation=float(curve["ergotropy_rotation"][full]),
+        ergotropy_rotation=_beyond(float(curve["ergotropy_rotation"][full]), error),
         given=given,
         warmed=warmed,
         given_joule=quantum * N_B * given,
@@ -318,17 +322,26 @@ def _solved(burst: _Burst, classes: int) -> Forecast:
         charging_spread=delay.spread,
         left_joule=float(curve["charger_energy_joule"][full]),
         resonator_joule=quantum * float(curve["photons"][full]),
-        out_joule=quantum * float(out[full]),
-        supplied_joule=quantum * float(supplied[full]),
+        out_joule=quantum * _beyond(float(out[full]), error * N),
+        supplied_joule=quantum * _beyond(float(supplied[full]), error * N),
         kept=float(own[-1] / own[full]) if own[full] > 0.0 else math.nan,
         storage_time=storage,
         no_storage=no_storage,
-        balance=float(np.abs(curve["excitation_balance"]).max()),
+        balance=balance,
         classes=classes,
         warnings=curve.warnings + (() if burst.window.settled else (UNSETTLED,)),
         rest=burst.window.rest,
         curve=curve,
     )
+
+
+def _beyond(value: float, error: float) -> float:
+    """Zero where it is that to the solver's error.
+
+    >>> _beyond(9.54e-14, 1e-12), _beyond(-0.3, 1e-12)
+    (0.0, -0.3)
+    """
+    return value if abs(value) > error else 0.0
 
 
 def _heat(model: ResonatorBattery, curve: Solution) -> Array:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from darkbattery.nvmodel import ResonatorBattery
-from darkbattery.nvmodel.numbers import with_unit
+from darkbattery.nvmodel.numbers import percent, with_unit
 from darkbattery.nvmodel.resonator import SMALL_ELIMINATION_ERROR
 from darkbattery.runs.plan.forecast import Forecast
 
@@ -92,7 +92,7 @@ def _spread(found: Forecast) -> Regime:
     if found.delay is None:
         return Regime(question, "no burst", "no delay that could differ")
     relative = found.delay.spread / found.delay.mean
-    measure = f"delay {with_unit(found.delay.mean, 's')}, from run to run {100.0 * relative:.2g} %"
+    measure = f"delay {with_unit(found.delay.mean, 's')}, from run to run {percent(relative)}"
     if not math.isfinite(relative):
         return Regime(question, "no delay", "none that could differ")
     return Regime(question, measure, "curves are the modal run's; means are smeared by that")
@@ -102,7 +102,7 @@ def _storage(found: Forecast) -> Regime:
     question = "is it stored?"
     if found.no_storage:
         return Regime(question, "no storage time", found.no_storage)
-    share = f"{100.0 * found.kept:.3g} % is left after dephasing"
+    share = f"{percent(found.kept, digits=3)} is left after dephasing"
     if math.isinf(found.storage_time):
         return Regime(question, share, "for ever: nothing takes it")
     return Regime(question, share, f"for {with_unit(found.storage_time, 's')}")

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from darkbattery.nvmodel.numbers import between, in_unit, plain, with_error
+from darkbattery.nvmodel.numbers import between, in_unit, percent, plain, with_error
 from darkbattery.runs.plan.forecast import Forecast
 from darkbattery.runs.plan.parameters import PARAMETERS
 from darkbattery.runs.plan.plan import Plan, finite_range
@@ -188,7 +188,7 @@ def drawn_listing(rows: pd.DataFrame) -> Listing:
     table = Listing(title, columns, left=("quantity", "field"), whole=("field",))
     for row in rows[rows["share"] > 0.05].itertuples():
         slope = _slope(row.elasticity, row.error)
-        table.add_row(row.quantity, row.field, slope, f"{100.0 * row.share:.0f} %")
+        table.add_row(row.quantity, row.field, slope, percent(row.share))
     return table
 
 
@@ -239,7 +239,7 @@ def verdict(plan: Plan) -> str:
     objective = OBJECTIVES[plan.sensitivities.objective]
     more = "more" if limiting.elasticity > 0.0 else "less"
     text = f"{limiting.name} limits most ({PARAMETERS[limiting.name].meaning}): 1 % {more} of it "
-    text += f"raises the {objective} by {abs(limiting.elasticity):.2g} %."
+    text += f"raises the {objective} by {percent(abs(limiting.elasticity) / 100.0)}."
     if limiting.needed == limiting.needed:
         text += f" Threshold at {shown(limiting.needed, limiting.unit)}."
     return text

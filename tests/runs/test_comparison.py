@@ -1,12 +1,15 @@
 """Results over each other: what is paired, refused, measured and said."""
 
+import io
 import json
+import re
 import tomllib
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 from scipy import stats
 
 from darkbattery.nvmodel import InputError
@@ -16,6 +19,7 @@ from darkbattery.runs.compare.differences import Curve, overlay
 from darkbattery.runs.compare.distances import Cumulative, binned, critical_distance, two_samples
 from darkbattery.runs.compare.matching import Source
 from darkbattery.runs.compare.statements import answer
+from darkbattery.runs.compare.tables import tables
 from darkbattery.runs.definition import find_definition, parse_definition
 from darkbattery.runs.provenance import provenance
 from darkbattery.runs.store import save
@@ -159,6 +163,21 @@ def test_the_answer_says_which_differs_from_which_in_errors(exact, jumps):
     assert "beyond statistical error, most in battery energy: by 0.0" in answer(moved)
     largest = moved[moved["observable"] == "battery_energy"]["most_errors"].max()
     assert f"{largest:.1f} standard errors" in answer(moved)
+
+
+def test_times_at_a_resonator_are_seconds():
+    spins = {"number": 3000, "coupling_hz": 1e4}
+    cavity = {"frequency_hz": 3e9, "linewidth_fwhm_hz": 1e6}
+    model = {"resonator": cavity, "charger": spins, "battery": spins | {"number": 1000}}
+    run = {"engine": "semiclassical", "times": {"stop": 2e-6, "points": 21}}
+    one, other = (_source(f"order {k}", model, order=k, **run) for k in (1, 2))
+    found = compare([one, other])
+    assert set(found.differences["time_unit"]) == {"s"}
+    assert any(re.search(r"at t = [\d.e-]+ s", text) for text in found.statements)
+    screen = Console(width=100, file=io.StringIO())
+    for part in tables(found.differences, found.distances):
+        screen.print(part)
+    assert "at t (s)" in screen.file.getvalue()
 
 
 def test_rare_events_are_no_disagreement(exact, jumps):
