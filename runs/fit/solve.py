@@ -238,7 +238,7 @@ def fit(problem: Problem, steps: int = 0, seed: int = 1) -> Fit:
     covariance: Array = np.asarray(np.linalg.inv(slopes.T @ slopes), dtype=np.float64)
     samples = None
     if steps:
-        samples = _sampled(problem, x, covariance, steps, seed)
+        samples = posterior(problem, x, covariance, steps, seed)
         covariance = np.asarray(np.cov(samples.T), dtype=float)
         x = samples.mean(axis=0)
     chi_square = float((problem.of_data(x) ** 2).sum())
@@ -367,7 +367,14 @@ def _refuse_undetermined(problem: Problem, slopes: Array) -> None:
     )
 
 
-def _sampled(problem: Problem, x: Array, covariance: Array, steps: int, seed: int) -> Array:
+def posterior(problem: Problem, x: Array, covariance: Array, steps: int, seed: int) -> Array:
+    """Samples of the unknowns about an optimum, a row each, by emcee's affine-invariant walkers.
+
+    Raises
+    ------
+    InputError
+        Where emcee is missing.
+    """
     try:
         import emcee
     except ImportError:
@@ -375,11 +382,23 @@ def _sampled(problem: Problem, x: Array, covariance: Array, steps: int, seed: in
     draws = np.random.Generator(np.random.Philox(seed))
     walkers = WALKERS * x.size
     start = x + draws.multivariate_normal(np.zeros(x.size), 0.1 * covariance, walkers)
-    sampler = emcee.EnsembleSampler(
-        walkers, x.size, lambda at: -0.5 * float((problem.residuals(at) ** 2).sum())
-    )
+    failed: list[Exception] = []
+
+    def log_likelihood(at: Array) -> float:
+        if failed:  # what follows is thrown away
+            return 0.0
+        try:
+            return -0.5 * float((problem.residuals(at) ** 2).sum())
+        # a request to stop, too: emcee would print its traceback
+        except Exception as error:
+            failed.append(error)
+            return 0.0
+
+    sampler = emcee.EnsembleSampler(walkers, x.size, log_likelihood)
     sampler.random_state = np.random.RandomState(seed).get_state()
-    sampler.run_mcmc(start, steps)
+    for _ in sampler.sample(start, iterations=steps):
+        if failed:
+            raise failed[0]
     return np.asarray(sampler.get_chain(discard=int(BURN * steps), flat=True))
 
 

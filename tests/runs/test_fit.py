@@ -19,9 +19,10 @@ from darkbattery.nvmodel.devices.split import whole_ensemble
 from darkbattery.runs.cli import main
 from darkbattery.runs.devicefile import device_named, doubts
 from darkbattery.runs.fit.model import predicted
-from darkbattery.runs.fit.solve import fit, problem_of
+from darkbattery.runs.fit.solve import fit, posterior, problem_of
 from darkbattery.runs.fit.synthetic import synthetic_trace, write_csv
 from darkbattery.runs.fit.traces import read_trace
+from darkbattery.runs.signals import Stopped
 
 KERSTEN = find_device("kersten2026")
 F0 = KERSTEN.frequency_hz.converted
@@ -95,6 +96,31 @@ def test_a_joint_fit_finds_the_truth_within_its_errors():
     again = device_of(sheet_of(found.device), "x")
     assert again == found.device
     assert again.covariance.fields[0] == "collective_coupling_hz"
+
+
+@pytest.mark.long
+def test_a_posterior_of_a_straight_problem_is_the_curvature_s():
+    free = ("coupling_hz",)
+    problem = problem_of(moved(KERSTEN), (transmission_trace(),), free)
+    found = fit(problem)
+    sampled = posterior(problem, found.x, found.covariance, steps=150, seed=1)
+    # 16 walkers of 105 steps, some 20 of them from one independent draw to the next: a standard
+    # deviation to 7 %, and three of these; the mean to a tenth of an error
+    np.testing.assert_allclose(sampled.std(axis=0), found.errors, rtol=0.21)
+    assert (np.abs(sampled.mean(axis=0) - found.x) < 0.3 * found.errors).all()
+
+
+def test_a_stop_during_the_posterior_is_no_traceback(capsys, monkeypatch):
+    problem = problem_of(moved(KERSTEN), (transmission_trace(),), ("coupling_hz",))
+    fitted = fit(problem)
+
+    def stopped(*_):
+        raise Stopped
+
+    monkeypatch.setitem(type(problem).residuals.__globals__, "predicted", stopped)
+    with pytest.raises(Stopped):
+        posterior(problem, fitted.x, fitted.covariance, steps=50, seed=1)
+    assert capsys.readouterr().out == ""
 
 
 def test_what_the_data_do_not_determine_is_named_with_its_correlation():
