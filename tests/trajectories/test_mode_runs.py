@@ -66,7 +66,15 @@ def _staged():
     )
 
 
-@pytest.mark.parametrize("model", [_noisy(2, 2, 0.1), _staged()], ids=["noisy", "staged"])
+def _pumped():
+    """Spins that are pumped up for ever: more photons than the start had excitations."""
+    spins = {"coupling": G, "noise": LocalNoise(pumping=1.5e8)}
+    return Experiment(Spins(1, "down", **spins), Spins(1, "up", **spins), Resonator(5e9, 4e6))
+
+
+@pytest.mark.parametrize(
+    "model", [_noisy(2, 2, 0.1), _staged(), _pumped()], ids=["noisy", "staged", "pumped"]
+)
 def test_sums_over_runs_are_the_averages(model):
     """Within 4.2 standard errors: of 10 x 13 numbers one in 300 such tests would be further."""
     exact = trajectories.evolve(model, TIMES, AVERAGED)

@@ -66,6 +66,7 @@ LEAST_SECONDS, SECONDS_PER_PRODUCT, MOST_SECONDS = 0.1, 3e-8, 20_000.0
 REACH, DECAY_COUNTS = 12.0, 0.05
 # the highest photon number may hold so much, times itself; what is missing then is of this size
 NEGLIGIBLE_PHOTONS = 1e-12
+ROUNDING = 1e-8
 # when the highest photon number is looked at beside the output times
 WATCHED = 48
 
@@ -123,8 +124,8 @@ def _solved(problem: Problem) -> Solution:
         readings, top = _followed(plan, most_photons, times, names)
         cut = plan.raises or most_photons < plan.full
         missing = top * (most_photons + 1.0) if cut else 0.0
-        # of a share that does not fall it is rounding that is seen
-        if missing <= NEGLIGIBLE_PHOTONS or missing > 0.5 * before:
+        # of a small share that does not fall it is rounding that is seen
+        if missing <= NEGLIGIBLE_PHOTONS or (before < ROUNDING and missing > 0.5 * before):
             break
         before, most_photons = missing, math.ceil(1.3 * most_photons) + 2
         if not plan.raises:

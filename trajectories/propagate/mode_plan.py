@@ -1,5 +1,6 @@
 """What a problem at a resonator goes through over irreps: its course, starts, what is reached."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ Array = NDArray[np.float64]
 
 # weight of the states of a mixed start that may be left out
 START_TAIL = 1e-14
+# supplied by pumping on average, below which the room of start and thermal field holds them, too
+FEW_PHOTONS = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,4 +166,20 @@ def first_bound(plan: ModePlan) -> int:
     # a rotation may lift all
     rotated = any(isinstance(step, Kick) and step.pulse.rotates for step in plan.steps)
     full = sum(sizes) if rotated else plan.full
-    return max(1, photons_to_begin_with(J, full, coupling, kappa, plan.experiment.nbar, sent_in**2))
+    nbar = plan.experiment.nbar
+    return max(1, photons_to_begin_with(J, full, coupling, kappa, nbar, sent_in**2) + _pumped(plan))
+
+
+def _pumped(plan: ModePlan) -> int:
+    """Photons beyond those of the start that pumping puts into the mode, at most about.
+
+    On average what it supplies while the field lasts; far beyond that a lasing field is coherent.
+    """
+    spins = plan.experiment.sizes
+    pumping = max(
+        spins[0] * one.rates.battery.pumping + spins[1] * one.rates.charger.pumping
+        for one in plan.stretches
+    )
+    lasts = min(1.0 / plan.kappa, plan.until) if plan.kappa > 0.0 else plan.until
+    photons = pumping * lasts
+    return math.ceil(photons + 8.0 * math.sqrt(photons) + 8.0) if photons > FEW_PHOTONS else 0
