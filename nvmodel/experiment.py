@@ -142,6 +142,15 @@ class Experiment:
         return self.n_battery, self.n_charger
 
     @property
+    def start_energies(self) -> tuple[float, float]:
+        """Energies per spin of battery and charger at the start, in hbar omega; 0 of none."""
+        battery, charger = (
+            0.0 if spins is None else 0.5 * (1.0 + spins.inversion(self.nbar))
+            for spins in (self.battery, self.charger)
+        )
+        return battery, charger
+
+    @property
     def ratio(self) -> float:
         """:math:`R=N_C/N_B`; infinity without a battery, and where photons charge it."""
         charged_by_spins = self.battery is not None and self.modes is None

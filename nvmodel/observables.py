@@ -29,6 +29,9 @@ class Needs(Flag):
     HISTORY = auto()  # counted since the start
     END = auto()  # the steady state
     STATE = auto()  # the whole conditional state of the battery
+    START = auto()  # the energies at the start beside those now
+    RATES = auto()  # how fast each population changes
+    COHERENCE = auto()  # between energies of the battery
 
 
 NOTHING = Needs(0)
@@ -160,6 +163,73 @@ _ALL = (
         words="ergotropy by one rotation",
         bounds=(0.0, 1.0),
         per_spin=True,
+        unasked=False,
+    ),
+    Observable(
+        "capacity_unitary",
+        "$C$",
+        "ħω",
+        "highest less lowest energy under the unitaries of ergotropy, per battery spin (Yang et "
+        "al. 2023); capacity is the paper's N_B E_B",
+        Needs.POPULATIONS | Needs.BATTERY,
+        words="capacity by unitaries",
+        bounds=(0.0, 1.0),
+        per_spin=True,
+        unasked=False,
+    ),
+    Observable(
+        "capacity_unitary_total",
+        "$C_\\mathrm{tot}$",
+        "ħω",
+        "the same under the unitaries of ergotropy_total, per battery spin",
+        Needs.POPULATIONS | Needs.BATTERY,
+        words="total capacity by unitaries",
+        bounds=(0.0, 1.0),
+        per_spin=True,
+        unasked=False,
+    ),
+    Observable(
+        "ergotropy_incoherent",
+        "$W_\\mathrm{inc}$",
+        "ħω",
+        "ergotropy of the same state without coherence between energies, per battery spin "
+        "(Francica et al. 2020)",
+        Needs.POPULATIONS | Needs.COHERENCE | Needs.BATTERY,
+        words="incoherent ergotropy",
+        bounds=(0.0, 1.0),
+        per_spin=True,
+        unasked=False,
+    ),
+    Observable(
+        "ergotropy_coherent",
+        "$W_\\mathrm{coh}$",
+        "ħω",
+        "what coherence between energies adds: ergotropy less ergotropy_incoherent, per spin",
+        Needs.POPULATIONS | Needs.COHERENCE | Needs.BATTERY,
+        words="coherent ergotropy",
+        bounds=(0.0, 1.0),
+        per_spin=True,
+        unasked=False,
+    ),
+    Observable(
+        "power_bound",
+        "$P_\\mathrm{max}$",
+        "ħωγ",
+        "sqrt(Var H_B I_E)/N_B, which no |power| exceeds: I_E = sum of (dp_k/dt)^2/p_k over the "
+        "probabilities p_k of k excitations (Garcia-Pintos et al. 2020)",
+        Needs.POPULATIONS | Needs.RATES | Needs.BATTERY,
+        words="bound on the power",
+        bounds=(0.0, math.inf),
+        per_spin=True,
+        unasked=False,
+    ),
+    Observable(
+        "charging_efficiency",
+        "$\\eta_B$",
+        "1",
+        "N_B [E_B - E_B(0)] over N_C [E_C(0) - E_C]: gained by the battery of what the charger "
+        "lost; empty until the charger lost 1e-6 per spin",
+        Needs.MEANS | Needs.START | Needs.BATTERY,
         unasked=False,
     ),
     Observable(
@@ -483,9 +553,10 @@ def requested(
     names = tuple(known_name("observables", name, OBSERVABLES) for name in given)
     for name in names:
         if name not in available:
-            raise InputError(
-                "observables", name, f"not available here; available: {', '.join(available)}"
-            )
+            why = "not available here"
+            if Needs.COHERENCE in OBSERVABLES[name].needs:
+                why = "only where a drive makes coherence between the battery's energies"
+            raise InputError("observables", name, f"{why}; available: {', '.join(available)}")
     if not names:
         raise InputError("observables", [], "must name at least one observable")
     return tuple(dict.fromkeys(names))

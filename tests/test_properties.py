@@ -15,6 +15,12 @@ TIMES = st.lists(st.floats(1e-6, 30.0), min_size=1, max_size=4, unique=True).map
 BATTERIES = st.builds(CollectiveBattery, n_battery=SPINS, n_charger=SPINS, nbar=NBAR)
 # what evolve promises; energies are per spin
 ROUNDING = 1e-10
+OF_AVERAGES = (
+    *("battery_energy", "charger_energy", "power", "emitted_photons", "absorbed_photons"),
+    *("emission_rate", "absorption_rate", "open_work", "ergotropy_local", "ergotropy"),
+    *("ergotropy_total", "capacity_unitary", "capacity_unitary_total", "power_bound"),
+    "charging_efficiency",
+)
 few = settings(deadline=None, max_examples=60)
 
 
@@ -53,12 +59,29 @@ def _ergotropy_laws(found, tolerance):
     np.testing.assert_allclose(populations @ levels, found["battery_energy"], atol=10 * tolerance)
 
 
+def _capacity_laws(found, tolerance):
+    """Ergotropy <= capacity, ladder <= total, and what charging up may add fills the rest."""
+    room = 1.0 - found["battery_energy"]
+    for name in ("", "_total"):
+        work, capacity = found[f"ergotropy{name}"], found[f"capacity_unitary{name}"]
+        assert (work <= capacity + tolerance).all()
+        assert (capacity - work <= room + tolerance).all()
+    assert (found["capacity_unitary"] <= found["capacity_unitary_total"] + tolerance).all()
+
+
 @given(BATTERIES, TIMES)
 @few
 def test_exact_averages(battery, times):
-    found = trajectories.evolve(battery, times)
+    found = trajectories.evolve(battery, times, OF_AVERAGES)
+    efficiency = found.values.pop("charging_efficiency")  # empty where nothing was lost
     _laws(battery, found, ROUNDING)
     _ergotropy_laws(found, ROUNDING)
+    _capacity_laws(found, ROUNDING)
+    # levels less probable than 1e-10 are taken for that, at these rates
+    rates = 1.0 + np.abs(found["power"]).max()
+    assert (np.abs(found["power"]) <= found["power_bound"] + 1e-8 * rates).all()
+    if battery.nbar == 0.0:
+        assert (np.nan_to_num(efficiency) <= 1.0 + 1e-4).all()  # from differences of 1e-10
 
 
 @given(BATTERIES)

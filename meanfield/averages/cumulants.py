@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from darkbattery.meanfield.averages.following import Moment, equations_of, follow
-from darkbattery.meanfield.averages.readout import Averages, available, bound_warnings
+from darkbattery.meanfield.averages.readout import Averages, available, bound_warnings, default
 from darkbattery.meanfield.averages.readout import observables as all_observables
 from darkbattery.meanfield.averages.regrowth import Regrowth
 from darkbattery.meanfield.classes.classerror import ClassError, class_error, halved
@@ -119,7 +119,8 @@ def evolve_with_classes(
     order = whole_number("order", order, least=1, most=2)
     classes = whole_number("classes", classes, least=1)
     system = model if isinstance(model, System) else system_of(model, classes)
-    names = requested(observables, default=available(system), available=available(system))
+    known = available(system)
+    names = requested(observables, default=default(known), available=known)
     answer = _answer(system, t, order)
     values = answer.values
     expected, warnings = expectations("first" if order == 1 else "second", system, names)

@@ -45,7 +45,7 @@ MOST_DECAYS = 1e6
 
 # a balance of what went in and out is that of one course
 AVERAGED = (
-    *needing(Needs.MEANS, without=ELSEWHERE),
+    *needing(Needs.MEANS, without=ELSEWHERE | Needs.START),
     *needing(Needs.MEANS | Needs.FIELD, without=Needs.HISTORY),
 )
 

@@ -7,6 +7,7 @@ import scipy
 from numpy.typing import NDArray
 
 from darkbattery.meanfield.classes.moments import BATTERY, CHARGER, System
+from darkbattery.nvmodel.efficiency import charging_efficiency
 from darkbattery.nvmodel.ergotropy import local_ergotropy_bloch
 from darkbattery.nvmodel.observables import ELSEWHERE, Needs, needing
 
@@ -14,6 +15,7 @@ Array = NDArray[np.float64]
 
 FROM_BATTERY = needing(Needs.MEANS | Needs.BATTERY, without=ELSEWHERE)
 FROM_ANY = needing(Needs.MEANS, without=ELSEWHERE | Needs.BATTERY)
+COMPARED = needing(Needs.START)
 FROM_RESONATOR = needing(Needs.MEANS | Needs.FIELD, without=Needs.BATTERY)
 FROM_BATTERY_AT_RESONATOR = needing(Needs.MEANS | Needs.FIELD | Needs.BATTERY)
 
@@ -58,11 +60,32 @@ def available(system: System) -> tuple[str, ...]:
     names: tuple[str, ...] = FROM_ANY
     if system.size(BATTERY):
         names = FROM_BATTERY + names
+    if not system.size(CHARGER):
+        names = tuple(name for name in names if name not in COMPARED)
     if not system.eliminated:
         names += FROM_RESONATOR
         if system.size(BATTERY):
             names += FROM_BATTERY_AT_RESONATOR
     return names
+
+
+def default(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Of what is available, what is given where nothing is asked for by name.
+
+    >>> default(("battery_energy", "charging_efficiency"))
+    ('battery_energy',)
+    """
+    return tuple(name for name in names if name not in COMPARED)
+
+
+def start_energies(system: System) -> tuple[float, float]:
+    """Energies per spin of battery and charger at the start, in hbar omega; 0 of none."""
+    up = system.number * (1.0 + system.start) / 2.0
+    battery, charger = (
+        float(up[system.ensemble == one].sum()) / max(system.size(one), 1.0)
+        for one in (BATTERY, CHARGER)
+    )
+    return battery, charger
 
 
 def observables(times: Array, found: Averages, system: System, nbar: float) -> dict[str, Array]:
@@ -93,6 +116,9 @@ def observables(times: Array, found: Averages, system: System, nbar: float) -> d
         "emitted_photons": emitted,
         "absorbed_photons": absorbed,
         "photons": found.photons,
+        "charging_efficiency": charging_efficiency(
+            (battery, charger), start_energies(system), energy[BATTERY], energy[CHARGER]
+        ),
     }
     if system.frequency is not None:
         quantum = scipy.constants.hbar * system.frequency

@@ -11,7 +11,13 @@ import scipy
 from numba import njit
 from numpy.typing import NDArray
 
-from darkbattery.meanfield.averages.readout import FROM_ANY, FROM_BATTERY, FROM_RESONATOR
+from darkbattery.meanfield.averages.readout import (
+    COMPARED,
+    FROM_ANY,
+    FROM_BATTERY,
+    FROM_RESONATOR,
+    start_energies,
+)
 from darkbattery.meanfield.classes.legs import couples, legs
 from darkbattery.meanfield.classes.moments import BATTERY, CHARGER, System
 from darkbattery.meanfield.classes.profile import profiles
@@ -25,6 +31,7 @@ from darkbattery.meanfield.paths.readings import (
     ROWS,
 )
 from darkbattery.meanfield.paths.walk import FAR, GROUPS, Runs, kept_vectors, longest_vector
+from darkbattery.nvmodel.efficiency import charging_efficiency, efficiency_error
 from darkbattery.nvmodel.ergotropy import (
     ladder_ergotropy,
     ladder_ergotropy_gradient,
@@ -70,6 +77,8 @@ def available(system: System) -> tuple[str, ...]:
     names = (*(name for name in FROM_ANY if name != "absorbed_photons"), PEAK)
     if system.size(BATTERY):
         names = (*FROM_BATTERY, "ergotropy", *names)
+    if not system.size(CHARGER):
+        names = tuple(name for name in names if name not in COMPARED)
     if not system.eliminated:
         names += tuple(name for name in FROM_RESONATOR if name != "excitation_balance")
         if system.size(BATTERY):
@@ -379,6 +388,14 @@ def _read_rows(study: WignerStudy, sums: ExactSums) -> tuple[dict[str, Array], d
     # of alike spins without a drive; else `WignerStudy` has both from the classes
     for entries in (values, errors):
         entries["ergotropy_rotation"] = entries["ergotropy_local"]
+    sizes, start = (system.size(BATTERY), system.size(CHARGER)), start_energies(system)
+    names = "battery_energy", "charger_energy"
+    values["charging_efficiency"] = charging_efficiency(
+        sizes, start, *(values[name] for name in names)
+    )
+    errors["charging_efficiency"] = efficiency_error(
+        sizes, start, *((values[name], errors[name]) for name in names)
+    )
     put("emission_rate", LEAVING, (nbar + 1.0) * total)
     put("emitted_photons", LEFT, (nbar + 1.0) * total)
     if system.eliminated:

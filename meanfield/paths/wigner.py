@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from darkbattery.meanfield.averages.cumulants import class_check
+from darkbattery.meanfield.averages.readout import default
 from darkbattery.meanfield.classes.classerror import ClassError
 from darkbattery.meanfield.classes.moments import System, is_broadened, largest_count, system_of
 from darkbattery.meanfield.expected import expectations
@@ -116,8 +117,8 @@ def sample(
     control = controlled_plan(solved, tuple(t.tolist()), classes)
     plan, system = control.plan, control.plan.system
     known = available(system)
-    default = tuple(name for name in known if name != PEAK)
-    names = requested(observables, default=default, available=known)
+    unasked = tuple(name for name in default(known) if name != PEAK)
+    names = requested(observables, default=unasked, available=known)
     identity = (solved, control.times, classes, plan.steps, seed)
     expected, warnings = expectations("wigner", system, names)
     # the plan is remembered with its system, and a tally's study is handed out

@@ -21,11 +21,12 @@ def test_units_go_with_what_is_said_of_them(name):
     assert one.per_spin == (one.unit.startswith(("ħω", "(ħω)")) and not whole) or name in (
         "excitation_balance",
     )
-    assert one.per_time == ("rate" in name or name == "power")
+    assert one.per_time == ("rate" in name or name in ("power", "power_bound"))
     assert (Needs.BATTERY in one.needs) == (
         any(word in name for word in ("battery", "ergotropy", "energy_variance"))
-        or name in ("power", "open_work", "entanglement_rate", "capacity")
-        or name.startswith("log_negativity")
+        or name in ("power", "power_bound", "open_work", "entanglement_rate")
+        or name == "charging_efficiency"
+        or name.startswith(("capacity", "log_negativity"))
     )
 
 
@@ -37,7 +38,10 @@ def test_nothing_that_is_linear_takes_more_than_means():
 def test_needs_are_all_needed():
     both = needing(Needs.RECORD | Needs.POPULATIONS)
     assert set(both) == {"daemonic_ergotropy", "ergotropy_variance_runs"}
-    assert needing(Needs.POPULATIONS, without=Needs.RECORD | Needs.SQUARES) == (
+    elsewhere = Needs.RECORD | Needs.SQUARES | Needs.RATES | Needs.COHERENCE
+    assert needing(Needs.POPULATIONS, without=elsewhere) == (
         "ergotropy",
         "ergotropy_total",
+        "capacity_unitary",
+        "capacity_unitary_total",
     )

@@ -8,6 +8,7 @@ from scipy.constants import hbar
 from darkbattery import meanfield, trajectories
 from darkbattery.nvmodel.peaks import PEAK
 from darkbattery.nvmodel.protocol import Stage
+from darkbattery.nvmodel.unitaries import WORKS
 from darkbattery.trajectories.averages import evolution as master
 from darkbattery.trajectories.averages import steady
 from darkbattery.trajectories.jumps import sampling as jumps
@@ -125,7 +126,7 @@ def _check_runs(experiment, exact):
         scale = _scale(exact[0].spins, name) + np.abs(np.nan_to_num(values))
         error = np.hypot(np.nan_to_num(found.errors[name]), own)
         allowed = SIGMAS * error + (RARE / RUNS + RESOLUTION) * scale
-        if name in ("ergotropy", "ergotropy_total", "daemonic_ergotropy"):
+        if name in (*WORKS, "daemonic_ergotropy"):
             # sorting gains up to one population's error where two levels cross within the noise
             allowed += 0.5 / np.sqrt(RUNS) / battery.n_battery
         _compare(name, times, found[name], values, allowed)

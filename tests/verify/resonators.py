@@ -155,6 +155,7 @@ class AtMode(Explicit):
             "photons": mean(n),
             "power": mean(z_b, change) / self.nb,
             "ergotropy_total": ergotropy_of_matrix(battery, np.diag(ups)) / self.nb,
+            "capacity_unitary_total": _spread_by_unitaries(battery, ups) / self.nb,
             "log_negativity": _negativity(spins, b),
             "log_negativity_rest": _negativity(rho, b),
             **({} if self._turned() else {"ergotropy": ladder_ergotropy_of(self, battery)}),
@@ -163,6 +164,12 @@ class AtMode(Explicit):
     def _turned(self):
         steps = self.experiment.protocol
         return any(isinstance(step, Pulse) and step.rotates for step in steps)
+
+
+def _spread_by_unitaries(state, levels):
+    """Highest less lowest energy of a spectrum."""
+    r = np.linalg.eigvalsh(state)
+    return (r - r[::-1]) @ np.sort(levels)
 
 
 def _negativity(rho, first):

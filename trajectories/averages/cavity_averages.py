@@ -11,8 +11,14 @@ from darkbattery.nvmodel.protocol import Stage
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.spins import SILENT
 from darkbattery.nvmodel.times import output_times
-from darkbattery.trajectories.averages.cavity_irreps import AVAILABLE, DRIVEN, OVER_IRREPS
+from darkbattery.trajectories.averages.cavity_irreps import (
+    AVAILABLE,
+    DRIVEN,
+    OVER_IRREPS,
+    WITH_COHERENCE,
+)
 from darkbattery.trajectories.averages.cavity_master import WITH_MODE
+from darkbattery.trajectories.propagate.mode_stages import mixes_excitations
 from darkbattery.trajectories.reading.readout import ENERGIES
 from darkbattery.trajectories.space.cavity_space import refuse_many_spins, refuse_unequal_spins
 
@@ -80,7 +86,8 @@ def asked(model: Model, observables: Iterable[str] | None) -> tuple[str, ...]:
             noises += [step.battery_noise or SILENT, step.charger_noise or SILENT]
     noisy = not all(noise.silent for noise in noises)
     default = (*ENERGIES, *OF_THE_MODE, *(LOST if noisy else ()))
-    return requested(observables, default, AVAILABLE)
+    driven = mixes_excitations(experiment)
+    return requested(observables, default, WITH_COHERENCE if driven else AVAILABLE)
 
 
 AT_RESONATOR = (WITH_MODE, OVER_IRREPS, DRIVEN)

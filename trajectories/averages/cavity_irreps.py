@@ -55,6 +55,8 @@ AVAILABLE = (
     *COUNTED,
     "g2_zero",
 )
+WITH_COHERENCE = (*AVAILABLE, *needing(Needs.COHERENCE))
+"""Where a drive makes coherence between energies."""
 
 # pairs of irreps: beyond, not even their states are counted
 MOST_PAIRS = 20_000
@@ -249,7 +251,7 @@ def _without_drive(model: Model) -> tuple[str, ...]:
 def _driven(model: Model) -> tuple[str, ...]:
     refuse_unequal_spins(model)
     refuse_many_spins(model)
-    return AVAILABLE if mixes_excitations(experiment_of(model)) else ()
+    return WITH_COHERENCE if mixes_excitations(experiment_of(model)) else ()
 
 
 OVER_IRREPS = Method(

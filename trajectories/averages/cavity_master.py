@@ -33,12 +33,14 @@ from darkbattery.trajectories.reading.readout import (
     FROM_ENERGY,
     FROM_ENTANGLEMENT,
     NEED_POPULATIONS,
+    OF_RATES,
     derived,
     linear_observables,
     populations,
     product_blocks,
     refuse_large_blocks,
 )
+from darkbattery.trajectories.reading.speed import power_bound
 from darkbattery.trajectories.space.angular import ladders_of
 from darkbattery.trajectories.space.cavity_space import (
     Cavity,
@@ -257,7 +259,10 @@ def _observables(
         levels = np.arange(n_b + 1.0)
         quantity = "battery excitations m_B + N_B/2"
         distributions["populations"] = Distribution.of_values(quantity, levels, populated)
-    values |= derived(names, reservoir, energy, populated)
+    values |= derived(names, reservoir, energy, in_charger, populated)
+    if set(OF_RATES) & set(names) and populated is not None:
+        moved = populations(basis, chains, found.rates.real, found.states.real)
+        values["power_bound"] = power_bound(populated, moved)
     if set(FROM_ENTANGLEMENT) & set(names):
         values |= _entanglement(cavity, found, "entanglement_rate" in names)
     return values, distributions

@@ -12,15 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from darkbattery.nvmodel.ergotropy import ergotropy_of_matrix
+from darkbattery.nvmodel.ergotropy import ergotropy_of_matrix, ladder_ergotropy
 from darkbattery.nvmodel.experiment import Model, experiment_of
 from darkbattery.nvmodel.fields import ClosedModes
 from darkbattery.nvmodel.method import Method, never, refused_for_size
-from darkbattery.nvmodel.observables import requested
+from darkbattery.nvmodel.observables import Needs, needing, requested
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Reading, Solution
 from darkbattery.nvmodel.spins import SILENT, Spins
 from darkbattery.nvmodel.times import output_times
+from darkbattery.nvmodel.unitaries import works_of
+from darkbattery.trajectories.reading.speed import power_bound
 
 Array = NDArray[np.float64]
 
@@ -31,6 +33,11 @@ AVAILABLE = (
     "ergotropy",
     "ergotropy_local",
     "ergotropy_rotation",
+)
+ON_REQUEST = (
+    "capacity_unitary",
+    *needing(Needs.COHERENCE),
+    *needing(Needs.RATES),
 )
 MOST_STATES = 20_000
 MOST_TIME = 1e4  # in 1/omega: oscillations are followed one by one
@@ -51,7 +58,9 @@ def evolve_dicke(
     observables : iterable of str, optional
         Of ``battery_energy``, ``power`` (both per spin), ``photons`` (in all resonators),
         ``ergotropy`` (of a group's ladder, per spin), ``ergotropy_local``,
-        ``ergotropy_rotation`` (the same: spins are alike). Default: all.
+        ``ergotropy_rotation`` (the same: spins are alike). Default: these. On request
+        ``capacity_unitary`` and the coherent and incoherent parts of ``ergotropy`` (all of a
+        group's ladder), and ``power_bound``.
 
     Returns
     -------
@@ -71,7 +80,7 @@ def evolve_dicke(
     [0. 1.]
     """
     t = output_times(times)
-    names = requested(observables, default=AVAILABLE, available=AVAILABLE)
+    names = requested(observables, default=AVAILABLE, available=(*AVAILABLE, *ON_REQUEST))
     refuse_too_large(battery, t)
     spins, modes = in_closed_modes(battery)
     n = spins.number // modes.number
@@ -92,6 +101,8 @@ def evolve_dicke(
     values = {"battery_energy": energy, "power": flow / n, "photons": modes.number * photons}
     if {"ergotropy", "ergotropy_local", "ergotropy_rotation"} & set(names):
         values |= _ergotropies(states, n)
+    if set(ON_REQUEST) & set(names):
+        values |= _from_ladder(states, operators["hamiltonian"], n)
     provenance = {"solver": "Schroedinger equation", "photons_kept": kept, "overflow": overflow}
     reading = Reading({name: values[name] for name in names})
     return Solution(t, reading, provenance, model=battery)
@@ -200,9 +211,31 @@ def _ergotropies(states: list[Any], n: int) -> dict[str, Array]:
     }
 
 
+def _from_ladder(states: list[Any], hamiltonian: Any, n: int) -> dict[str, Array]:
+    """What eigenvalues, populations and their rates say of the groups' ladders."""
+    reduced = [state.ptrace(0).full()[::-1, ::-1] for state in states]
+    spectrum = np.array([np.linalg.eigvalsh(rho) for rho in reduced])
+    populations = np.array([np.diag(rho).real for rho in reduced])
+    rates = np.empty_like(populations)
+    for row, state in zip(rates, states, strict=True):
+        psi = state.full().reshape(n + 1, -1)
+        change = -1j * (hamiltonian @ state).full().reshape(n + 1, -1)
+        row[:] = 2.0 * (psi.conj() * change).sum(axis=1).real[::-1]
+    # the levels that a spectrum is held in, emptiest and fullest, in any order before
+    level = np.arange(n + 1.0) / n
+    alone = ladder_ergotropy(populations)
+    work = populations @ level - np.sort(spectrum, axis=1)[:, ::-1] @ level
+    return {
+        "capacity_unitary": works_of()["capacity_unitary"](spectrum),
+        "ergotropy_incoherent": alone,
+        "ergotropy_coherent": work - alone,
+        "power_bound": power_bound(populations, rates),
+    }
+
+
 def _offers(model: Any) -> tuple[str, ...]:
     in_closed_modes(model)
-    return AVAILABLE
+    return (*AVAILABLE, *ON_REQUEST)
 
 
 SCHROEDINGER = Method(

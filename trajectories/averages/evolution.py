@@ -43,17 +43,21 @@ from darkbattery.trajectories.reading.conditional import unravelling
 from darkbattery.trajectories.reading.fluctuations import COUNTING, OVER_RUNS
 from darkbattery.trajectories.reading.photonstates import populations_from_photons
 from darkbattery.trajectories.reading.readout import (
+    CHEAP_OF_POPULATIONS,
     ENERGIES,
     FROM_ENERGY,
     FROM_ENTANGLEMENT,
     FROM_POPULATIONS,
     NEED_POPULATIONS,
+    OF_RATES,
     derived,
     entanglement,
+    generator_on,
     linear_observables,
     populations,
     refuse_large_blocks,
 )
+from darkbattery.trajectories.reading.speed import power_bound
 from darkbattery.trajectories.space.angular import (
     CoupledBasis,
     Ladders,
@@ -65,7 +69,14 @@ from darkbattery.trajectories.space.angular import (
 Array = NDArray[np.float64]
 
 LOST = needing(Needs.LOCAL)
-FOR_REAL_SPINS = (*ENERGIES, *FROM_ENERGY, *FROM_POPULATIONS, *FROM_ENTANGLEMENT, *LOST)
+FOR_REAL_SPINS = (
+    *ENERGIES,
+    *FROM_ENERGY,
+    *FROM_POPULATIONS,
+    *OF_RATES,
+    *FROM_ENTANGLEMENT,
+    *LOST,
+)
 OF_THE_STATE = tuple(dict.fromkeys((*FOR_REAL_SPINS, *NEED_POPULATIONS, *needing(Needs.DETECTOR))))
 AVAILABLE = (*OF_THE_STATE, *COUNTING, *OVER_RUNS)
 
@@ -162,7 +173,7 @@ def asked(battery: Model, observables: Iterable[str] | None) -> tuple[str, ...]:
     """The names that `evolve` computes: those asked for, or the cheap ones; refused if unknown."""
     battery = in_a_reservoir(battery)
     if not battery.is_collective:
-        default = (*ENERGIES, *FROM_POPULATIONS, *LOST)
+        default = (*ENERGIES, *CHEAP_OF_POPULATIONS, *LOST)
         return requested(observables, default, FOR_REAL_SPINS)
     ladders = ladders_of(battery.n_battery, battery.n_charger)
     names = requested(observables, default_observables(ladders), AVAILABLE)
@@ -182,7 +193,7 @@ def _by_chains(problem: Problem) -> Solution:
     tables = chain_tables if few else chain_tables.__wrapped__
     basis, chains, operators = tables(*sizes, battery.occupation, all_pairs)
     linear: dict[str, list[Array]] = {name: [] for name in operators}
-    counted, found, log_neg, log_neg_rate = [], [], [], []
+    counted, found, moved, log_neg, log_neg_rate = [], [], [], [], []
     error = 0.0
     for states, integrals, batch_error in state_batches(battery, basis, chains, t * battery.gamma):
         narrow = states[:, :, : 2 * basis.n_ladders - 1].reshape(len(states), -1)
@@ -195,6 +206,9 @@ def _by_chains(problem: Problem) -> Solution:
                 if all_pairs
                 else states[:, :, : basis.n_ladders].sum(axis=2)
             )
+        if set(OF_RATES) & set(names):
+            change = np.array([generator_on(chains, state) for state in states])
+            moved.append(populations(basis, chains, change, states))
         if any(name in FROM_ENTANGLEMENT for name in names):
             value, rate = entanglement(basis, chains, states, "entanglement_rate" in names)
             log_neg.append(value)
@@ -208,9 +222,10 @@ def _by_chains(problem: Problem) -> Solution:
         emitted = populated[:, round(chains.M[0] - basis.m_start) :].T
         populated = populations_from_photons(unravelling(battery), t * battery.gamma, emitted)
     values |= exact.values
-    values |= derived(
-        names, battery, values["battery_energy"], populated, values["emitted_photons"]
-    )
+    energies = values["battery_energy"], values["charger_energy"]
+    values |= derived(names, battery, *energies, populated, values["emitted_photons"])
+    if moved and populated is not None:
+        values["power_bound"] = battery.gamma * power_bound(populated, np.concatenate(moved))
     values["local_loss"] = np.zeros(t.size)
     if log_neg:
         values["log_negativity"] = np.concatenate(log_neg)
@@ -245,7 +260,7 @@ def needs_all_pairs(battery: Experiment, names: tuple[str, ...]) -> bool:
 
     At T = 0 the blocks of M are pure, and populations follow from the diagonal pairs.
     """
-    wanted = FROM_ENTANGLEMENT + (NEED_POPULATIONS if battery.occupation > 0.0 else ())
+    wanted = FROM_ENTANGLEMENT + (NEED_POPULATIONS if battery.occupation > 0.0 else OF_RATES)
     return any(name in wanted for name in names)
 
 
@@ -265,7 +280,8 @@ def _at_any_size(problem: Problem) -> Solution:
     found = heisenberg_averages(battery, t)
     values = {name: getattr(found, name) for name in names if hasattr(found, name)}
     values |= exact.values
-    values |= derived(names, battery, found.battery_energy, None, found.emitted_photons)
+    energies = found.battery_energy, found.charger_energy
+    values |= derived(names, battery, *energies, None, found.emitted_photons)
     values["local_loss"] = np.zeros(t.size)
     provenance = {
         "solver": "Heisenberg equation on doubling grids",
@@ -327,7 +343,7 @@ def _start_state(battery: Experiment, basis: CoupledBasis, chains: Chains) -> Ar
 def default_observables(ladders: Ladders) -> tuple[str, ...]:
     """What `evolve` gives unasked: with ergotropies where populations are cheap."""
     products = unknowns_of(ladders, all_pairs=True) * (ladders.n_battery + 1)
-    return ENERGIES + (FROM_POPULATIONS if products <= CHEAP_POPULATIONS else ())
+    return ENERGIES + (CHEAP_OF_POPULATIONS if products <= CHEAP_POPULATIONS else ())
 
 
 def unknowns_of(ladders: Ladders, all_pairs: bool) -> float:

@@ -34,6 +34,7 @@ from darkbattery.trajectories.reading.endstates import (
 )
 from darkbattery.trajectories.reading.fluctuations import OVER_RUNS
 from darkbattery.trajectories.reading.readout import (
+    CHEAP_OF_POPULATIONS,
     FROM_ENERGY,
     FROM_ENTANGLEMENT,
     FROM_POPULATIONS,
@@ -129,7 +130,7 @@ def asked(battery: Experiment, observables: Iterable[str] | None) -> tuple[str, 
     known = available(battery)
     ladders = ladders_of(battery.n_battery, battery.n_charger)
     cheap = population_products(battery, ladders) <= CHEAP_POPULATIONS
-    return requested(observables, ENERGIES + (FROM_POPULATIONS if cheap else ()), known)
+    return requested(observables, ENERGIES + (CHEAP_OF_POPULATIONS if cheap else ()), known)
 
 
 def asked_at_resonator(model: Model, observables: Iterable[str] | None) -> tuple[str, ...]:
@@ -178,7 +179,7 @@ def _in_closed_form(problem: Problem) -> Solution:
         distributions["populations"] = Distribution.of_values(quantity, excitations, ladder)
         if "log_negativity" in names:
             values["log_negativity"] = entanglement(basis, chains, state[None], False)[0]
-    values |= derived(names, battery, values["battery_energy"], ladder)
+    values |= derived(names, battery, values["battery_energy"], values["charger_energy"], ladder)
     reading = Reading({name: values[name] for name in names}, distributions=distributions)
     return Solution([np.inf], reading, {"solver": CLOSED_FORM.name})
 

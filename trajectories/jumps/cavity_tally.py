@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.errors import Unseen, unseen_runs, unseen_scatter
-from darkbattery.nvmodel.experiment import Model, experiment_of
+from darkbattery.nvmodel.experiment import Experiment, Model, experiment_of
 from darkbattery.nvmodel.kernelcache import KERNEL
 from darkbattery.nvmodel.sums import FULL, usable_bounds
 from darkbattery.trajectories.jumps.cavity_jumps import BATTERY_ENERGY, EMITTED, PHOTONS
@@ -54,6 +54,11 @@ class StudyAtResonator(JumpStudy):
     """A study of runs at a resonator: as in the reservoir that has its sizes and nbar."""
 
     model: Model
+
+    @property
+    def asked_of(self) -> Experiment:
+        """The experiment whose runs they are, with its starts."""
+        return experiment_of(self.model)
 
     @property
     def identity(self) -> tuple[Any, ...]:

@@ -16,17 +16,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.ergotropy import (
-    ladder_ergotropy,
-    ladder_ergotropy_gradient,
-    total_ergotropy_symmetric,
-    total_ergotropy_symmetric_gradient,
-)
 from darkbattery.nvmodel.errors import Unseen, bent_error
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.kernelcache import KERNEL
 from darkbattery.nvmodel.solution import Distribution, Reading
 from darkbattery.nvmodel.tally import RunSpans, Tally
+from darkbattery.nvmodel.unitaries import slopes_of_works, works_of
 from darkbattery.trajectories.jumps.recording import (
     Path,
     add_rows,
@@ -141,9 +136,11 @@ class DecayStudy:
                 over.mean(quantity),
                 over.error(quantity, unseen.of_means[name], rounding.get(name, 0.0)),
             )
-        values |= derived(self.names, self.battery, values["battery_energy"], None)
+        values |= derived(
+            self.names, self.battery, values["battery_energy"], values["charger_energy"], None
+        )
         energy_error = over.error(battery_energy, unseen.energy)
-        errors |= errors_from_energy(values["battery_energy"], energy_error, runs)
+        errors |= errors_from_energy(self.battery, values, energy_error, errors, runs)
         distributions = self._distributions(tables, battery_energy, runs, counts)
         if {*FROM_POPULATIONS, "daemonic_ergotropy"} & set(self.names):
             worth, worth_errors, populations = self._read_populations(
@@ -211,15 +208,13 @@ class DecayStudy:
         # how populations go with the energy, for one standard error of it
         spread = np.sqrt(np.maximum(over.variance(energy)[0], 0.0))
         along /= np.where(spread > 0.0, runs * math.sqrt(runs) * spread, np.inf)[:, None]
-        slopes = {
-            "ergotropy": ladder_ergotropy_gradient(ladder),
-            "ergotropy_total": total_ergotropy_symmetric_gradient(ladder),
-        }
+        asked = {name for name in works_of() if name in self.names}
+        slopes = {name: of(ladder) for name, of in slopes_of_works().items() if name in asked}
         influence = {name: np.zeros(active.shape) for name in slopes}
         for n, at, p in populations_by_photons(tables, self._taus, active):
             for name, slope in slopes.items():
                 influence[name][n, at] = np.einsum("tm,tm->t", p, slope[at])
-        functionals = {"ergotropy": ladder_ergotropy, "ergotropy_total": total_ergotropy_symmetric}
+        functionals = {name: of for name, of in works_of().items() if name in asked}
         values = {name: of(ladder) for name, of in functionals.items()}
         errors: dict[str, Array | None] = {}
         for name, of in functionals.items():

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from darkbattery.nvmodel.ergotropy import ladder_ergotropy, total_ergotropy_symmetric
+from darkbattery.nvmodel.efficiency import efficiency_error
 from darkbattery.nvmodel.errors import (
     Unseen,
     bent_error,
@@ -21,7 +21,7 @@ from darkbattery.nvmodel.errors import (
     without_each,
 )
 from darkbattery.nvmodel.experiment import Experiment
-from darkbattery.nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps, total_ergotropy_of_irreps
+from darkbattery.nvmodel.irreps import Irreps
 from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.peaks import PEAK, no_peaks, peak_counts, read_peaks
 from darkbattery.nvmodel.preparation import Polarised
@@ -30,6 +30,7 @@ from darkbattery.nvmodel.refusal import refused_memory
 from darkbattery.nvmodel.solution import Distribution, Reading
 from darkbattery.nvmodel.sums import FULL, ExactSums, usable_bounds
 from darkbattery.nvmodel.tally import RunSpans, Tally
+from darkbattery.nvmodel.unitaries import works_of
 from darkbattery.trajectories.jumps.spreads import read_spreads
 from darkbattery.trajectories.jumps.sums import (
     ENERGY_BINS,
@@ -112,6 +113,11 @@ class JumpStudy:
         spins = self.battery.n_battery
         return spins + 1 if self.irreps is None else (spins + 2) ** 2 // 4
 
+    @property
+    def asked_of(self) -> Experiment:
+        """The experiment whose runs they are, with its starts."""
+        return self.battery
+
     def no_runs_yet(self) -> dict[str, Counts]:
         """Counts of no runs."""
 
@@ -153,9 +159,10 @@ class JumpStudy:
             name: error_of(sums, unseen.of_means[name]) for name, sums in means.items()
         }
         self.follow_from(values, errors)
-        values |= derived(self.names, self.battery, values["battery_energy"], None)
+        energies = values["battery_energy"], values["charger_energy"]
+        values |= derived(self.names, self.asked_of, *energies, None)
         energy_error = error_of(means["battery_energy"], unseen.energy)
-        errors |= errors_from_energy(values["battery_energy"], energy_error, runs)
+        errors |= errors_from_energy(self.asked_of, values, energy_error, errors, runs)
         distributions = self._distributions(counts)
         if PEAK in self.names:
             found = read_peaks(self.times, runs, counts)
@@ -210,13 +217,7 @@ class JumpStudy:
     @property
     def _ergotropies(self) -> dict[str, Callable[[Array], Array]]:
         """What is asked of the average populations (..., T, positions)."""
-        if self.irreps is None:
-            found = {"ergotropy": ladder_ergotropy, "ergotropy_total": total_ergotropy_symmetric}
-        else:
-            found = {
-                "ergotropy": partial(ladder_ergotropy_of_irreps, self.irreps),
-                "ergotropy_total": partial(total_ergotropy_of_irreps, self.irreps),
-            }
+        found = works_of(self.irreps)
         return {name: functional for name, functional in found.items() if name in self.names}
 
     def _read_populations(
@@ -392,10 +393,25 @@ def error_of(sums: ExactSums, unseen: ArrayLike) -> Array:
     return mean_error(variance, sums.count, unseen, np.where(definite, 0.0, sums.resolution))
 
 
-def errors_from_energy(energy: Array, error: Array, runs: int) -> dict[str, Array]:
-    """Standard errors of what follows from the battery's energy per spin alone."""
+def errors_from_energy(
+    battery: Experiment,
+    values: Mapping[str, Array],
+    error: Array,
+    errors: Mapping[str, Array | None],
+    runs: int,
+) -> dict[str, Array]:
+    """Standard errors of what follows from the energies per spin alone; `error` the battery's."""
+    energy, charger = values["battery_energy"], values["charger_energy"]
     local = kinked_error(2.0 * energy - 1.0, 2.0 * error, runs)
-    return {"open_work": error, "ergotropy_local": local, "ergotropy_rotation": local}
+    of_charger = errors["charger_energy"]
+    assert of_charger is not None
+    both = (energy, error), (charger, of_charger)
+    return {
+        "open_work": error,
+        "ergotropy_local": local,
+        "ergotropy_rotation": local,
+        "charging_efficiency": efficiency_error(battery.sizes, battery.start_energies, *both),
+    }
 
 
 def unseen_of(

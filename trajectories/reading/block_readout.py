@@ -8,17 +8,20 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from darkbattery.nvmodel.efficiency import charging_efficiency
 from darkbattery.nvmodel.ergotropy import local_ergotropy
 from darkbattery.nvmodel.experiment import Experiment
-from darkbattery.nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps, total_ergotropy_of_irreps
+from darkbattery.nvmodel.irreps import Irreps
 from darkbattery.nvmodel.solution import Distribution
+from darkbattery.nvmodel.unitaries import works_of
 from darkbattery.trajectories.propagate.generator import INTEGRALS, Generator
 from darkbattery.trajectories.reading.entanglement import (
     negative_part,
     negative_part_and_slope,
     transpose_blocks,
 )
-from darkbattery.trajectories.reading.readout import LINEAR
+from darkbattery.trajectories.reading.readout import LINEAR, OF_RATES
+from darkbattery.trajectories.reading.speed import power_bound
 
 Array = NDArray[np.float64]
 
@@ -105,6 +108,7 @@ class Readings:
         default_factory=lambda: {name: [] for name in LINEAR_WITH_LOSS}
     )
     populations: list[Array] = field(default_factory=list)
+    moved: list[Array] = field(default_factory=list)
     negativity: list[float] = field(default_factory=list)
     rate: list[float] = field(default_factory=list)
 
@@ -113,6 +117,8 @@ class Readings:
         for name, value in readout.linear(vector).items():
             self.linear[name].append(value)
         self.populations.append(readout.populations(vector))
+        if set(OF_RATES) & set(self.names):
+            self.moved.append(readout.populations(readout.generator.matrix @ vector[:-INTEGRALS]))
         if "log_negativity" in self.names or "entanglement_rate" in self.names:
             value, rate = readout.entanglement(vector, "entanglement_rate" in self.names)
             self.negativity.append(value)
@@ -125,10 +131,16 @@ class Readings:
         energy = found["battery_energy"]
         found["open_work"] = energy - self.battery.thermal_energy
         found["ergotropy_local"] = found["ergotropy_rotation"] = local_ergotropy(energy)
-        if "ergotropy" in self.names:
-            found["ergotropy"] = ladder_ergotropy_of_irreps(self.irreps, populations)
-        if "ergotropy_total" in self.names:
-            found["ergotropy_total"] = total_ergotropy_of_irreps(self.irreps, populations)
+        works = works_of(self.irreps).items()
+        found |= {name: of(populations) for name, of in works if name in self.names}
+        if "charging_efficiency" in self.names:
+            sizes, start = self.battery.sizes, self.battery.start_energies
+            energies = energy, found["charger_energy"]
+            found["charging_efficiency"] = charging_efficiency(sizes, start, *energies)
+        if self.moved:
+            by_level = self.irreps.by_excitations
+            rates = by_level(np.array(self.moved))
+            found["power_bound"] = power_bound(by_level(populations), rates)
         if self.negativity:
             found["log_negativity"] = np.array(self.negativity)
             found["entanglement_rate"] = np.array(self.rate)

@@ -7,10 +7,12 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from darkbattery.nvmodel.efficiency import charging_efficiency
 from darkbattery.nvmodel.ergotropy import local_ergotropy
 from darkbattery.nvmodel.experiment import Experiment
-from darkbattery.nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps, total_ergotropy_of_irreps
+from darkbattery.nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps
 from darkbattery.nvmodel.solution import Distribution
+from darkbattery.nvmodel.unitaries import CAPACITIES, works_of
 from darkbattery.trajectories.propagate.mode_generator import (
     ABSORBED,
     EMITTED,
@@ -22,6 +24,8 @@ from darkbattery.trajectories.propagate.mode_generator import (
 from darkbattery.trajectories.propagate.mode_steps import Changing, changed_by
 from darkbattery.trajectories.reading.bipartition import Bipartition, bipartition_of
 from darkbattery.trajectories.reading.light import in_light_and_joules
+from darkbattery.trajectories.reading.readout import OF_RATES
+from darkbattery.trajectories.reading.speed import power_bound
 from darkbattery.trajectories.space.angular import lowering_squared
 from darkbattery.trajectories.space.mode_space import ModeSpace
 
@@ -132,6 +136,7 @@ class ModeReadings:
     found: dict[str, list[float]] = field(default_factory=dict)
     populations: list[Array] = field(default_factory=list)
     levels: list[Array] = field(default_factory=list)
+    moved: list[Array] = field(default_factory=list)
 
     def add(
         self, generator: ModeGenerator, vector: Array, changing: Changing | None, since: float
@@ -154,9 +159,11 @@ class ModeReadings:
             once, twice = vector[size:-INTEGRALS].reshape(2, parts, -1)[:, 0]
             means["counted"] = float(once[space.diagonal].sum())
             means["counted_squared"] = float(twice[space.diagonal].sum())
-        self._entanglement(
-            generator, elements, changed_by(generator, elements, changing, since), means
-        )
+        more = changed_by(generator, elements, changing, since)
+        self._entanglement(generator, elements, more, means)
+        if set(OF_RATES) & set(self.names):
+            change = (generator.matrix @ elements + more).reshape(parts, -1)
+            self.moved.append(self.readout.populations(change))
         self._work(state, means)
         for name, value in means.items():
             self.found.setdefault(name, []).append(value)
@@ -200,6 +207,9 @@ class ModeReadings:
         held = held + found["local_loss"] - found["supplied"]
         found["excitation_balance"] = (held - self._at_first()) / (battery + charger)
         found["open_work"] = found["battery_energy"] - self.experiment.thermal_energy
+        sizes, start = self.experiment.sizes, self.experiment.start_energies
+        energies = found["battery_energy"], found["charger_energy"]
+        found["charging_efficiency"] = charging_efficiency(sizes, start, *energies)
         found |= self._from_populations(found["battery_energy"])
         with np.errstate(divide="ignore", invalid="ignore"):
             n = found["photons"]
@@ -225,10 +235,17 @@ class ModeReadings:
         more = energy - levels @ irreps.level
         if not self.readout.space.coherent:
             more = np.zeros_like(energy)
-        if "ergotropy" in self.names:
-            found["ergotropy"] = more + ladder_ergotropy_of_irreps(irreps, levels)
-        if "ergotropy_total" in self.names:
-            found["ergotropy_total"] = more + total_ergotropy_of_irreps(irreps, levels)
+        for name, of in works_of(irreps).items():
+            if name in self.names:
+                found[name] = of(levels) if name in CAPACITIES else more + of(levels)
+        if {"ergotropy_coherent", "ergotropy_incoherent"} & set(self.names):
+            alone = ladder_ergotropy_of_irreps(irreps, populations)
+            found["ergotropy_incoherent"] = alone
+            with_it = more + ladder_ergotropy_of_irreps(irreps, levels)
+            found["ergotropy_coherent"] = with_it - alone
+        if self.moved:
+            rates = irreps.by_excitations(np.array(self.moved))
+            found["power_bound"] = power_bound(irreps.by_excitations(populations), rates)
         if "energy_variance" in self.names:
             excited = irreps.by_excitations(populations)
             spread = np.arange(excited.shape[1]) / self.readout.n_battery - energy[:, None]

@@ -9,14 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.ergotropy import (
-    ladder_ergotropy,
-    local_ergotropy,
-    total_ergotropy_symmetric,
-)
-from darkbattery.nvmodel.experiment import Model
+from darkbattery.nvmodel.efficiency import charging_efficiency
+from darkbattery.nvmodel.ergotropy import local_ergotropy
+from darkbattery.nvmodel.experiment import Model, experiment_of
 from darkbattery.nvmodel.observables import ELSEWHERE, OBSERVABLES, Needs, needing
 from darkbattery.nvmodel.refusal import refused_memory
+from darkbattery.nvmodel.unitaries import works_of
 from darkbattery.trajectories.propagate.chains import Chains
 from darkbattery.trajectories.reading.entanglement import (
     log_negativity,
@@ -55,8 +53,13 @@ WIDE = 200  # levels from which on it pays to look for those that are filled
 ROWS = 64  # of M whose coefficients are held at once: neighbours fill the same levels
 # elements of a state's blocks in the product basis, held three times for its negativity: 6 GB
 MOST_BLOCKS = 250_000_000
-FROM_POPULATIONS = needing(Needs.POPULATIONS, without=Needs.RECORD | Needs.SQUARES)
-NEED_POPULATIONS = needing(Needs.POPULATIONS, without=Needs.RECORD)
+FROM_POPULATIONS = needing(
+    Needs.POPULATIONS, without=Needs.RECORD | Needs.SQUARES | Needs.RATES | Needs.COHERENCE
+)
+"""What every method has that knows the battery's populations."""
+CHEAP_OF_POPULATIONS = tuple(name for name in FROM_POPULATIONS if OBSERVABLES[name].unasked)
+OF_RATES = needing(Needs.RATES)
+NEED_POPULATIONS = needing(Needs.POPULATIONS, without=Needs.RECORD | Needs.COHERENCE)
 FROM_ENTANGLEMENT = needing(Needs.PAIRS, without=Needs.FIELD)
 
 
@@ -94,7 +97,9 @@ def linear_observables(basis: CoupledBasis, chains: Chains, nbar: float) -> dict
     return {name: np.where(inside, np.hstack(parts), 0.0) for name, parts in operators.items()}
 
 
-def populations(basis: CoupledBasis, chains: Chains, states: Array) -> Array:
+def populations(
+    basis: CoupledBasis, chains: Chains, states: Array, held_by: Array | None = None
+) -> Array:
     """Probabilities of m_B + j_B = 0, ..., N_B excitations in the battery, (T, N_B + 1).
 
     At neighbouring M the kept ladders fill a part of the battery's levels, whose width grows like
@@ -104,11 +109,14 @@ def populations(basis: CoupledBasis, chains: Chains, states: Array) -> Array:
     ----------
     states : ndarray (T, rows, chains)
         With the chains of all pairs.
+    held_by : ndarray (T, rows, chains), optional
+        The states whose rates of change `states` are: where they hold nothing nothing changes.
     """
     pairs = Pairs(chains.first, chains.second, np.where(chains.first == chains.second, 1.0, 2.0))
     found = np.zeros((states.shape[0], basis.n_battery + 1))
     # pairs J = J' are first; no other holds more than they do
-    held = np.abs(states[:, :, : basis.n_ladders]).sum(axis=2) > LEAST_PROBABILITY
+    whose = states if held_by is None else held_by
+    held = np.abs(whose[:, :, : basis.n_ladders]).sum(axis=2) > LEAST_PROBABILITY
     for rows, table in _coefficients(basis, chains, _range_of(held.any(axis=0))):
         times, window = _range_of(held[:, rows].any(axis=1)), slice(None)
         block, near, kept = states[times, rows], table, pairs
@@ -201,11 +209,18 @@ def derived(
     names: tuple[str, ...],
     battery: Model,
     battery_energy: Array,
+    charger_energy: Array,
     found: Array | None,
     emitted: Array | None = None,
 ) -> dict[str, Array]:
-    """The observables among `names` that follow from energy, populations, photons alone."""
+    """The observables among `names` that follow from energies, populations, photons alone."""
     values = {}
+    if "charging_efficiency" in names:
+        one = experiment_of(battery)
+        energies = battery_energy, charger_energy
+        values["charging_efficiency"] = charging_efficiency(
+            one.sizes, one.start_energies, *energies
+        )
     if "open_work" in names:
         values["open_work"] = battery_energy - battery.thermal_energy
     if "recorded_photons" in names and emitted is not None:
@@ -214,12 +229,9 @@ def derived(
         if name in names:
             values[name] = local_ergotropy(battery_energy)
     if found is not None:
-        if "ergotropy" in names:
-            values["ergotropy"] = ladder_ergotropy(found)
+        values |= {name: of(found) for name, of in works_of().items() if name in names}
         if "energy_variance" in names:
             levels = np.arange(found.shape[-1]) / battery.n_battery
             spread = (levels - battery_energy[:, None]) ** 2
             values["energy_variance"] = np.asarray((found * spread).sum(axis=-1))
-        if "ergotropy_total" in names:
-            values["ergotropy_total"] = total_ergotropy_symmetric(found)
     return values

@@ -7,6 +7,7 @@ the page cannot say anything else.
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +20,7 @@ from darkbattery.nvmodel.fields import Resonator
 from darkbattery.nvmodel.method import Kind, offered
 from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.observables import OBSERVABLES
+from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.resonator import ResonatorBattery
 from darkbattery.runs.engines import quantum_methods
 from darkbattery.runs.models import Model
@@ -38,10 +40,16 @@ BEYOND: dict[str, Model] = {
     "homodyne": CollectiveBattery(10, 50, detector=Detector("homodyne")),
     "large": CollectiveBattery(10**9, 5 * 10**9),
     "resonator": RESONATOR,
+    "driven": replace(RESONATOR, drive=Drive(amplitude=1.0, duration_s=1e-6)),
 }
+DRIVEN = "driven"  # said only where it differs from a resonator
 CASES = ("warm", "noisy", "missed", "homodyne", "large", "resonator")
 NOT_NOISY = tuple(case for case in CASES if case != "noisy")
-QUANTUM: dict[Kind, tuple[str, ...]] = {"steady": NOT_NOISY, "evolve": CASES, "sample": CASES}
+QUANTUM: dict[Kind, tuple[str, ...]] = {
+    "steady": NOT_NOISY,
+    "evolve": (*CASES, DRIVEN),
+    "sample": CASES,
+}
 SEMICLASSICAL = {
     "semiclassical evolve": methods.SECOND_ORDER,
     "delay average": methods.DELAY_AVERAGE,
@@ -81,6 +89,8 @@ def _offers(kind: Kind, cases: tuple[str, ...]) -> dict[str, set[str]]:
 
 def _except(name: str, offers: Mapping[str, set[str]]) -> str:
     """Where a method has an observable that it has for the plain model, such as ``not warm``."""
+    if DRIVEN in offers and (name in offers[DRIVEN]) == (name in offers["resonator"]):
+        offers = {case: names for case, names in offers.items() if case != DRIVEN}
     missing = [case for case, names in offers.items() if name not in names]
     if len(missing) == len(offers):
         return NOWHERE
