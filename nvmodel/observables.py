@@ -416,6 +416,27 @@ _ALL = (
         unasked=False,
     ),
     Observable(
+        "energy_reliability",
+        "$E_B/\\sigma$",
+        "1",
+        "mean over standard deviation of the conditional E_B over single runs; of a battery that "
+        "begins empty also that of the mean power until then",
+        Needs.RECORD | Needs.SQUARES | Needs.BATTERY,
+        words="reliability of the energy",
+        bounds=(0.0, math.inf),
+        unasked=False,
+    ),
+    Observable(
+        "ergotropy_reliability",
+        "$W_\\mathrm{d}/\\sigma$",
+        "1",
+        "mean over standard deviation of the conditional ladder ergotropy over single runs",
+        Needs.RECORD | Needs.POPULATIONS | Needs.SQUARES | Needs.BATTERY,
+        words="reliability of the ergotropy",
+        bounds=(0.0, math.inf),
+        unasked=False,
+    ),
+    Observable(
         "emitted_photons_variance",
         "$\\mathrm{Var}\\,n_\\mathrm{em}$",
         "1",

@@ -25,7 +25,7 @@ def test_units_go_with_what_is_said_of_them(name):
     assert (Needs.BATTERY in one.needs) == (
         any(word in name for word in ("battery", "ergotropy", "energy_variance"))
         or name in ("power", "power_bound", "open_work", "entanglement_rate")
-        or name == "charging_efficiency"
+        or name in ("charging_efficiency", "energy_reliability")
         or name.startswith(("capacity", "log_negativity"))
     )
 
@@ -37,7 +37,8 @@ def test_nothing_that_is_linear_takes_more_than_means():
 
 def test_needs_are_all_needed():
     both = needing(Needs.RECORD | Needs.POPULATIONS)
-    assert set(both) == {"daemonic_ergotropy", "ergotropy_variance_runs"}
+    scatter = {"ergotropy_variance_runs", "ergotropy_reliability"}
+    assert set(both) == {"daemonic_ergotropy", *scatter}
     elsewhere = Needs.RECORD | Needs.SQUARES | Needs.RATES | Needs.COHERENCE
     assert needing(Needs.POPULATIONS, without=elsewhere) == (
         "ergotropy",

@@ -189,3 +189,19 @@ def test_efficiency_of_runs_counts_from_their_own_start():
     found = trajectories.sample(model, times, 800, 3, observables=names)
     gap = np.abs(found["charging_efficiency"] - exact)
     assert (gap < 4.5 * found.errors["charging_efficiency"]).all()
+
+
+@pytest.mark.parametrize("nbar", [0.0, 0.3])
+def test_reliability_of_runs_that_end_in_two_dark_states(nbar):
+    """(1, 5) at T = 0: energies 5/6 and 0 with weights 5/6 and 1/6, a ratio of sqrt 5."""
+    battery, names = CollectiveBattery(1, 5, nbar=nbar), ["energy_reliability"]
+    found = trajectories.sample(battery, [0.2, 30.0], 4000, seed=3, observables=names)
+    end = trajectories.steady_state(battery, names)["energy_reliability"][0]
+    assert abs(found["energy_reliability"][1] - end) < 4.0 * found.errors["energy_reliability"][1]
+    if nbar == 0.0:
+        np.testing.assert_allclose(end, math.sqrt(5.0), rtol=1e-12)
+        exact = trajectories.evolve(battery, found.times, names)
+        gap = np.abs(found["energy_reliability"] - exact["energy_reliability"])
+        assert (gap < 4.0 * found.errors["energy_reliability"]).all()
+    at_start = trajectories.sample(battery, [0.0, 1.0], 10, seed=3, observables=names)
+    assert np.isnan(at_start["energy_reliability"][0])

@@ -195,6 +195,12 @@ def _variance(p, x):
     return p @ (x - p @ x) ** 2
 
 
+def _reliability(p, x):
+    """NaN where runs hardly differ: 1e-10 of the energies is then more than 1e-6 of the ratio."""
+    variance = _variance(p, x)
+    return p @ x / np.sqrt(variance) if variance > 1e-6 else np.nan
+
+
 def _energy_of(m, state):
     return m.mean(m.spins.z_b, state) / m.spins.nb + 0.5
 
@@ -243,6 +249,8 @@ FROM_RECORDS = {
     "energy_variance_conditional": _over_runs(_variance_of, _mean),
     "energy_variance_runs": _over_runs(_energy_of, _variance),
     "ergotropy_variance_runs": _over_runs(_ergotropy_of, _variance),
+    "energy_reliability": _over_runs(_energy_of, _reliability),
+    "ergotropy_reliability": _over_runs(_ergotropy_of, _reliability),
 }
 """Of single runs: exact at T = 0 from a pure start; otherwise `tests.verify.unravelling`."""
 

@@ -25,6 +25,7 @@ from darkbattery.trajectories.reading.fluctuations import (
     g2_zero,
     least_errors,
     ratio,
+    reliability,
     unseen_influences,
 )
 
@@ -63,11 +64,14 @@ def _functional(of: Callable[[int], ExactSums], n_charger: int) -> dict[str, Arr
     quantum, over_runs = fine_mean(of(VARIANCE)), energy.variance()
     photon_variance = emitted.variance()
     of_average = over_runs * ((runs - 1.0) / runs) if runs > 1 else np.zeros_like(quantum)
+    work = of(ERGOTROPY)
     return {
+        "energy_reliability": reliability(energy.mean(), over_runs),
+        "ergotropy_reliability": reliability(work.mean(), work.variance()),
         "energy_variance_conditional": quantum,
         "energy_variance_runs": over_runs,
         "energy_variance": quantum + of_average,
-        "ergotropy_variance_runs": of(ERGOTROPY).variance(),
+        "ergotropy_variance_runs": work.variance(),
         "emitted_photons_variance": photon_variance,
         "fano_factor": fano_factor(photon_variance, emitted.mean()),
         "g2_zero": g2_zero(fine_mean(of(PAIRS)), fine_mean(of(EMISSION)), n_charger),
@@ -85,6 +89,8 @@ def _rounding(
     # a variance of rounded values: their own scatter, and twice their product with it
     over_runs = _rounded_variance(whole["energy_variance_runs"], energy)
     return {
+        "energy_reliability": nothing,
+        "ergotropy_reliability": nothing,
         "energy_variance_conditional": nothing + fine[VARIANCE],
         "energy_variance_runs": over_runs,
         "energy_variance": over_runs + fine[VARIANCE],

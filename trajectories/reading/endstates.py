@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.ergotropy import ladder_ergotropy
-from darkbattery.trajectories.reading.fluctuations import NEED_ERGOTROPY, g2_zero
+from darkbattery.trajectories.reading.fluctuations import NEED_ERGOTROPY, g2_zero, reliability
 from darkbattery.trajectories.reading.photonstates import pair_emission
 from darkbattery.trajectories.space.angular import (
     CoupledBasis,
@@ -78,13 +78,20 @@ def scatter_in_the_end(
         "energy_variance_conditional": quantum,
         "energy_variance_runs": over_runs,
         "energy_variance": quantum + over_runs,
+        "energy_reliability": _reliability(float((weight * energy).sum()), over_runs),
     }
     if set(NEED_ERGOTROPY) & set(names):
         work = _ladder_ergotropies(basis, M, weight)
         mean = float((weight * work).sum())
         values["daemonic_ergotropy"] = mean
-        values["ergotropy_variance_runs"] = float((weight * (work - mean) ** 2).sum())
+        scatter = float((weight * (work - mean) ** 2).sum())
+        values["ergotropy_variance_runs"] = scatter
+        values["ergotropy_reliability"] = _reliability(mean, scatter)
     return values
+
+
+def _reliability(mean: float, variance: float) -> float:
+    return float(reliability(np.array(mean), np.array(variance)))
 
 
 def light_in_the_end(

@@ -27,6 +27,8 @@ OVER_RUNS = needing(Needs.RECORD)
 FLUCTUATIONS = needing(Needs.SQUARES)
 NEED_ERGOTROPY = needing(Needs.RECORD | Needs.POPULATIONS)
 
+# of energies per spin that are known to 1e-10: below it runs do not differ
+LEAST_VARIANCE = 1e-18
 # fewer photons than this on average have not begun to come
 LEAST_PHOTONS = 1e-9
 # below this part of the emission at the start, gamma (nbar+1) N_C, too few photons still come for a
@@ -131,6 +133,13 @@ def fluctuations(
     influence["g2_zero"] = ratio(states.pairs, rate**2) - 2.0 * values["g2_zero"] * ratio(
         states.emission, rate
     )
+    for name, variance, quantity in (
+        ("energy_reliability", "energy_variance_runs", states.energy),
+        ("ergotropy_reliability", "ergotropy_variance_runs", work),
+    ):
+        values[name] = reliability(over.mean(quantity), values[variance])
+        slopes = reliability_slopes(values[name], values[variance])
+        influence[name] = slopes[0] * quantity - slopes[1] * influence[variance]
     wanted = [name for name in names if name in values]
     errors: dict[str, Array | None] = dict.fromkeys(wanted)
     if unseen is not None and over.runs is not None:
@@ -153,7 +162,12 @@ def unseen_influences(
         Mean number of photons, and mean of :math:`J^+J^-` (no :math:`\gamma`).
     """
     bunching = np.nan_to_num(values["g2_zero"])
-    return {
+    reliabilities = {}
+    for of, one in (("energy", unseen.energy), ("ergotropy", unseen.ergotropy)):
+        name = f"{of}_reliability"
+        slopes = reliability_slopes(values[name], values[f"{of}_variance_runs"])
+        reliabilities[name] = np.nan_to_num(np.hypot(slopes[0] * one, slopes[1] * one**2))
+    return reliabilities | {
         "energy_variance": unseen.energy**2,
         "energy_variance_conditional": unseen.energy**2,
         "energy_variance_runs": unseen.energy**2,
@@ -180,6 +194,10 @@ def least_errors(values: Mapping[str, Array], runs: int) -> dict[str, Array]:
         )
     }
     found["energy_variance"] = found["energy_variance_runs"]
+    for of in ("energy", "ergotropy"):
+        variance, name = f"{of}_variance_runs", f"{of}_reliability"
+        # a root is off by half as much, relatively
+        found[name] = 0.5 * values[name] * ratio(found[variance], values[variance])
     return found
 
 
@@ -188,6 +206,21 @@ def ratio(above: Array, below: Array) -> Array:
     shape = np.broadcast_shapes(np.shape(above), np.shape(below))
     known = np.broadcast_to(below > 0.0, shape)
     return np.divide(above, below, out=np.full(shape, np.nan), where=known)
+
+
+def reliability(mean: Array, variance: Array) -> Array:
+    """Mean over standard deviation, NaN until runs differ.
+
+    >>> reliability(np.array([0.0, 0.5]), np.array([0.0, 0.04]))
+    array([nan, 2.5])
+    """
+    return np.where(variance > LEAST_VARIANCE, ratio(mean, np.sqrt(variance)), np.nan)
+
+
+def reliability_slopes(value: Array, variance: Array) -> tuple[Array, Array]:
+    """By how much a reliability rises with the mean, and falls with the variance."""
+    deviation = np.sqrt(np.where(variance > LEAST_VARIANCE, variance, np.nan))
+    return 1.0 / deviation, 0.5 * value / deviation**2
 
 
 def fano_factor(variance: Array, mean: Array) -> Array:
