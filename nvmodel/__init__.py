@@ -20,6 +20,7 @@ from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.resonator import ApproximationWarning, ResonatorBattery
 from darkbattery.nvmodel.rows import Summary
+from darkbattery.nvmodel.runstatistics import Statistics
 from darkbattery.nvmodel.solution import Distribution, Solution
 from darkbattery.nvmodel.spins import Spins
 
@@ -52,6 +53,7 @@ __all__ = [
     "SpinEnsemble",
     "Spins",
     "Stage",
+    "Statistics",
     "Subensemble",
     "Summary",
     "Tabulated",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.rows import Summary
+from darkbattery.nvmodel.runstatistics import Statistics
 from darkbattery.nvmodel.solution import Solution
 
 Kind = Literal["steady", "evolve", "sample"]
@@ -36,6 +37,8 @@ class Problem:
         Of single runs: how many, of which study, and the index of the first.
     rows : Summary, optional
         What else is told of each run.
+    statistics : Statistics, optional
+        What else is counted of runs.
     """
 
     model: Any
@@ -45,6 +48,7 @@ class Problem:
     seed: int = 0
     first: int = 0
     rows: Summary | None = None
+    statistics: Statistics | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,10 @@ Array = NDArray[np.float64]
 # distributions whose weights are no probabilities but a mean in each bin: <sigma_z> over a line
 PROFILES = ("battery_inversion", "charger_inversion")
 # of the table of distributions
+JOINT_COLUMNS = (
+    *("one", "other", "where", "one_low", "one_high", "other_low", "other_high"),
+    "weight",
+)
 DISTRIBUTION_COLUMNS = ("distribution", "quantity", "time", "low", "high", "weight")
 
 
@@ -57,6 +61,42 @@ class Distribution:
         return cls(quantity, values, values, weight)
 
 
+@dataclass(frozen=True)
+class Statistic:
+    """One number about single runs; see `nvmodel.runstatistics`.
+
+    Attributes
+    ----------
+    quantity : str
+        Of a run, as it was asked for.
+    where : str
+        The condition that selects the runs; empty for all of them.
+    time : float
+        NaN where it is of whole runs.
+    statistic : str
+        ``share`` of runs, ``mean``, ``standard_deviation`` or ``reliability``.
+    value, error : float
+        With its standard error.
+    """
+
+    quantity: str
+    where: str
+    time: float
+    statistic: str
+    value: float
+    error: float
+
+
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """Numbers of runs over the bins of two quantities: `weight` (bins of one, of the other)."""
+
+    one: Distribution
+    other: Distribution
+    where: str
+    weight: NDArray[np.int64]
+
+
 @dataclass(frozen=True, eq=False)
 class Reading:
     """Numbers read from a state or from a tally: all a `Solution` shows."""
@@ -65,6 +105,8 @@ class Reading:
     errors: Mapping[str, Array | None] = field(default_factory=dict)
     distributions: Mapping[str, Distribution] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    statistics: tuple[Statistic, ...] = ()
+    joints: tuple[Joint, ...] = ()
 
     def copied(self) -> Reading:
         """The same numbers in arrays of their own: writing into them reaches nothing else."""
@@ -78,6 +120,8 @@ class Reading:
                 for name, d in self.distributions.items()
             },
             self.warnings,
+            self.statistics,
+            tuple(Joint(j.one, j.other, j.where, np.array(j.weight)) for j in self.joints),
         )
 
 
@@ -167,6 +211,16 @@ class Solution(Mapping[str, Array]):
     def distributions(self) -> Mapping[str, Distribution]:
         """Distributions by name."""
         return self._reading.distributions
+
+    @property
+    def statistics(self) -> tuple[Statistic, ...]:
+        """What `nvmodel.Statistics` asked of the runs."""
+        return self._reading.statistics
+
+    @property
+    def joints(self) -> tuple[Joint, ...]:
+        """Joint histograms, where asked for."""
+        return self._reading.joints
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -338,6 +392,48 @@ class Solution(Mapping[str, Array]):
         if self.runs is not None:
             attributes["runs"] = str(self.runs)
         return Dataset(variables, {"time": ("time", self.times, {"units": time_unit})}, attributes)
+
+    def statistics_to_dataframe(self) -> pd.DataFrame:
+        """Tidy table: quantity, where, time, statistic, value, error; one row a `Statistic`."""
+        import pandas as pd
+
+        return pd.DataFrame(self.statistic_columns())
+
+    def statistic_columns(self) -> dict[str, NDArray[Any]]:
+        """The columns of `statistics_to_dataframe`, of equal lengths."""
+        numbers = ("time", "value", "error")
+        return {
+            one.name: np.array(
+                [getattr(row, one.name) for row in self.statistics],
+                dtype=float if one.name in numbers else object,
+            )
+            for one in fields(Statistic)
+        }
+
+    def joints_to_dataframe(self) -> pd.DataFrame:
+        """Tidy table of the joint histograms; empty bins are left out.
+
+        Columns: one, other, where, one_low, one_high, other_low, other_high, weight.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self.joint_columns())
+
+    def joint_columns(self) -> dict[str, NDArray[Any]]:
+        """The columns of `joints_to_dataframe`, of equal lengths."""
+        found: dict[str, list[NDArray[Any]]] = {name: [] for name in JOINT_COLUMNS}
+        for joint in self.joints:
+            i, k = np.nonzero(joint.weight)
+            one, other = joint.one, joint.other
+            names = (one.quantity, other.quantity, joint.where)
+            texts = (np.full(i.size, name, dtype=object) for name in names)
+            edges = one.low[i], one.high[i], other.low[k], other.high[k]
+            columns = (*texts, *edges, joint.weight[i, k])
+            for name, column in zip(JOINT_COLUMNS, columns, strict=True):
+                found[name].append(column)
+        return {
+            name: np.concatenate(parts) if parts else np.array([]) for name, parts in found.items()
+        }
 
     def distributions_to_dataframe(self) -> pd.DataFrame:
         """Tidy table of the distributions: distribution, time, low, high, weight.

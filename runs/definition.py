@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from darkbattery.nvmodel.observables import OBSERVABLES
 from darkbattery.nvmodel.refusal import InputError, finite_number, known_name, whole_number
 from darkbattery.nvmodel.rows import Summary, summary_of
+from darkbattery.nvmodel.runstatistics import Statistics
 from darkbattery.nvmodel.sums import MOST_RUNS
 from darkbattery.nvmodel.times import output_times
 from darkbattery.runs.datafiles import with_files
@@ -28,6 +29,7 @@ from darkbattery.runs.schema import (
     RECORDS,
     RUN,
     SPACINGS,
+    STATISTICS,
     Delays,
     Method,
     TimeUnit,
@@ -74,6 +76,7 @@ class RunDefinition:
     precision: Precision | None
     records: Summary | None
     single_runs: int
+    statistics: Statistics | None = None
 
     def points(self) -> tuple[Point, ...]:
         """The models of the sweep: one list makes a curve each, two lists a grid.
@@ -129,6 +132,8 @@ class RunDefinition:
 
 def _hash(definition: RunDefinition, without: tuple[str, ...]) -> str:
     content = {name: v for name, v in asdict(definition).items() if name not in without}
+    if definition.statistics is None:
+        del content["statistics"]  # hashes are those of versions that had none
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -189,7 +194,7 @@ def parse_definition(content: Mapping[str, Any], folder: Path = Path()) -> RunDe
     if "sample" in methods:
         runs = whole_number("run.runs", runs, least=1, most=MOST_RUNS)
     else:
-        for name in ("runs", "first", "precision", "records"):
+        for name in ("runs", "first", "precision", "records", "statistics"):
             if run.get(name) is not None:
                 raise InputError(f"run.{name}", run[name], 'only with method = "sample"')
     definition = RunDefinition(
@@ -207,6 +212,7 @@ def parse_definition(content: Mapping[str, Any], folder: Path = Path()) -> RunDe
         first=whole_number("run.first", run.get("first", 0), least=0, most=MOST_RUNS - 1),
         precision=_precision(run.get("precision")),
         records=_records(run.get("records")),
+        statistics=_statistics(run.get("statistics")),
         seed=whole_number("run.seed", run.get("seed", 0), least=0, most=(1 << 64) - 1),
         single_runs=whole_number("run.single_runs", run.get("single_runs", 0), least=0, most=1000),
     )
@@ -216,7 +222,23 @@ def parse_definition(content: Mapping[str, Any], folder: Path = Path()) -> RunDe
     for point in definition.points():
         definition.times_of(point.model)
     _refuse_unread(definition)
+    _refuse_other_times(definition)
     return definition
+
+
+def _refuse_other_times(definition: RunDefinition) -> None:
+    """Statistics of runs at times that are no output times."""
+    statistics = definition.statistics
+    if statistics is None:
+        return
+    if definition.time_unit != "model":
+        if statistics.names_times:
+            raise InputError("run.statistics", statistics, 'names times: not with unit = "burst"')
+        return
+    try:
+        statistics.checked(np.array(definition.times))
+    except InputError as error:
+        raise error.within("run") from None
 
 
 def _refuse_unread(definition: RunDefinition) -> None:
@@ -307,6 +329,19 @@ def _records(value: Any) -> Summary | None:
             return summary_of(value)
         _known_keys("records.", value, RECORDS)
         return Summary(**value)
+    except InputError as error:
+        raise error.within("run") from None
+
+
+def _statistics(value: Any) -> Statistics | None:
+    """What is asked of single runs beyond means over all of them."""
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise InputError("run.statistics", value, "must be a table")
+    _known_keys("run.statistics.", value, STATISTICS)
+    try:
+        return Statistics(**value)
     except InputError as error:
         raise error.within("run") from None
 

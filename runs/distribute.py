@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from darkbattery.nvmodel.refusal import whole_number
 from darkbattery.nvmodel.rows import Summary
+from darkbattery.nvmodel.runstatistics import Statistics
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.sums import MOST_RUNS
 from darkbattery.nvmodel.tally import RunSpans
@@ -45,6 +46,7 @@ class Sample(Protocol):
         first: int = 0,
         observables: Iterable[str] | None = None,
         records: Any = None,
+        statistics: Any = None,
     ) -> Solution:
         """Single runs first ... first + runs - 1."""
 
@@ -82,6 +84,7 @@ class Job:
     parts: Parts | None = None
     records: Summary | None = None
     block_runs: int | None = None
+    statistics: Statistics | None = None
 
     @property
     def block(self) -> int:
@@ -102,6 +105,7 @@ class Job:
             first=start,
             observables=self.observables,
             records=None if self.parts is None else self.records,
+            statistics=self.statistics,
         )
         if self.parts is not None and made.records is not None:
             self.parts.write(start, stop, made.records)

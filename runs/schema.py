@@ -50,6 +50,8 @@ class Field:
         What it may hold instead.
     words : tuple of str
         Texts that it may hold instead.
+    pairs : bool
+        Whether the list is one of pairs.
     """
 
     kind: Kind
@@ -59,6 +61,7 @@ class Field:
     several: bool = False
     table: Table | None = None
     words: tuple[str, ...] = ()
+    pairs: bool = False
 
 
 @dataclass(frozen=True)
@@ -297,6 +300,19 @@ RECORDS: Table = {
     "levels": Field("number", "energies per spin whose times are told", several=True),
     "of_end": Field("number", "the same, as shares of each run's own end", several=True),
 }
+STATISTICS: Table = {
+    "of": Field(
+        "text",
+        "quantities of a run whose distribution, mean, standard deviation and reliability are told",
+        several=True,
+    ),
+    "joint": Field("text", "pairs of them, whose joint histogram is", several=True, pairs=True),
+    "where": Field(
+        "text",
+        'a condition, such as `"emitted_photons < 5 at t = 0.2"`: all of it '
+        "for the runs that it selects as well",
+    ),
+}
 TIMES: Table = {
     "values": Field("number", "a list, for a unit beside it", several=True),
     "unit": Field(
@@ -337,6 +353,9 @@ RUN: Table = {
     "seed": Field("whole", "0 ... $2^{64}$ - 1", "0"),
     "precision": Section("stop when it is reached", PRECISION),
     "records": Field("text", "a row for every run", NONE, ("summary",), table=RECORDS),
+    "statistics": Section(
+        "of what single runs do, in words: see [single runs](fluctuations.md)", STATISTICS
+    ),
     "single_runs": Field(
         "whole",
         "how many runs to store and draw one by one: the first of those that were made, with "
@@ -397,6 +416,11 @@ def _values(field: Field, swept: bool) -> dict[str, Any]:
     ways = [*single]
     if field.several or swept:
         items = {"anyOf": single} if swept and len(single) > 1 else one
+        if field.pairs:
+            return {
+                "type": "array",
+                "items": {"type": "array", "items": one, "minItems": 2, "maxItems": 2},
+            }
         ways.append({"type": "array", "items": items, "minItems": 1})
     if swept and field.kind != "text":
         ways.append(_object(RANGE, swept=False))

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from darkbattery.nvmodel.numbers import ROUNDING, plain, with_error, with_unit
 from darkbattery.nvmodel.observables import in_words
+from darkbattery.runs.asked import asked_tables
 from darkbattery.runs.choice import exact_averages
 from darkbattery.runs.store import TABLE
 from darkbattery.runs.study import Study
@@ -88,6 +89,7 @@ def result_tables(study: Study) -> Iterator[Listing | Fitted | Text]:
         yield Text(OWN_NOTE)
     for name in dict.fromkeys(one.quantity for one in rows if one.noisy):
         yield Text(NOISY.format(name, CLOSE))
+    yield from asked_tables(study)
 
 
 def found(study: Study, curves: Iterable[Ends]) -> list[Found]:

@@ -20,7 +20,7 @@ from darkbattery.nvmodel.rows import Summary
 from darkbattery.runs.checksums import CHECKSUMS, verify, write_checksums
 from darkbattery.runs.definition import RunDefinition, parse_definition
 from darkbattery.runs.models import nested, written
-from darkbattery.runs.study import Study
+from darkbattery.runs.study import Study, no_table
 from darkbattery.runs.tomlfile import read_toml
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ DEFINITION = "definition.toml"
 TABLE = "table.parquet"
 DISTRIBUTIONS = "distributions.parquet"
 SINGLE_RUNS = "single_runs.parquet"
+STATISTICS = "statistics.parquet"
+JOINTS = "joints.parquet"
 PROVENANCE = "provenance.json"
 FIGURES = "figures"
 FORMAT = 1  # of the folder; another one is refused
@@ -40,11 +42,18 @@ COLUMNS = {
     TABLE: ("method", "time", "observable", "value", "error", "runs"),
     DISTRIBUTIONS: ("method", "distribution", "quantity", "time", "low", "high", "weight"),
     SINGLE_RUNS: ("run", "time", "observable", "value"),
+    STATISTICS: ("method", "quantity", "where", "time", "statistic", "value", "error"),
+    JOINTS: (
+        *("method", "one", "other", "where", "one_low", "one_high", "other_low", "other_high"),
+        "weight",
+    ),
 }
-SUMMED = (DEFINITION, TABLE, DISTRIBUTIONS, SINGLE_RUNS, PROVENANCE)
+SUMMED = (DEFINITION, TABLE, DISTRIBUTIONS, SINGLE_RUNS, STATISTICS, JOINTS, PROVENANCE)
 # all that a result folder may hold of ours; what else lies there is a user's
 OWN = frozenset((*SUMMED, CHECKSUMS, FIGURES, "tallies.bin", "records"))
-TEXT = ("method", "observable", "distribution", "quantity")
+TEXT = (
+    *("method", "observable", "distribution", "quantity", "where", "statistic", "one", "other"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,8 +144,13 @@ def save(study: Study, provenance: dict[str, Any], folder: Path) -> None:
     # the tables hold no time, host or rank: equal studies give equal bytes
     study.table.to_parquet(folder / TABLE, index=False)
     study.distributions.to_parquet(folder / DISTRIBUTIONS, index=False)
-    if len(study.single_runs):
-        study.single_runs.to_parquet(folder / SINGLE_RUNS, index=False)
+    for name, table in (
+        (SINGLE_RUNS, study.single_runs),
+        (STATISTICS, study.statistics),
+        (JOINTS, study.joints),
+    ):
+        if len(table):
+            table.to_parquet(folder / name, index=False)
     record = {"format": FORMAT, **provenance, "warnings": list(study.warnings)}
     (folder / PROVENANCE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     write_checksums(folder, SUMMED)
@@ -144,7 +158,6 @@ def save(study: Study, provenance: dict[str, Any], folder: Path) -> None:
 
 def load(folder: Path) -> Result:
     """Read a result folder; InputError if it is not one, not whole, or not as it was written."""
-    import pandas as pd
 
     if not folder.is_dir():
         here = RESULTS / folder
@@ -159,12 +172,10 @@ def load(folder: Path) -> Result:
         definition=definition,
         table=_table(folder, TABLE, definition),
         distributions=_table(folder, DISTRIBUTIONS, definition),
-        single_runs=(
-            _table(folder, SINGLE_RUNS, definition)
-            if (folder / SINGLE_RUNS).exists()
-            else pd.DataFrame()
-        ),
+        single_runs=_table_if_there(folder, SINGLE_RUNS, definition),
         warnings=tuple(record["warnings"]),
+        statistics=_table_if_there(folder, STATISTICS, definition),
+        joints=_table_if_there(folder, JOINTS, definition),
     )
     return Result(study, record)
 
@@ -188,6 +199,10 @@ def _record(folder: Path) -> dict[str, Any]:
         if not isinstance(record.get(name), kind):
             raise InputError("result folder", str(folder), f"{PROVENANCE} has no valid {name}")
     return record
+
+
+def _table_if_there(folder: Path, name: str, definition: RunDefinition) -> pd.DataFrame:
+    return _table(folder, name, definition) if (folder / name).exists() else no_table()
 
 
 def _table(folder: Path, name: str, definition: RunDefinition) -> pd.DataFrame:
@@ -239,6 +254,12 @@ def definition_content(definition: RunDefinition) -> dict[str, Any]:
         rows = definition.records
         plain = rows == Summary()
         run["records"] = "summary" if plain else {n: list(v) for n, v in asdict(rows).items()}
+    if definition.statistics is not None:
+        asked = definition.statistics
+        table = {"of": list(asked.of), "joint": [list(pair) for pair in asked.joint]}
+        run["statistics"] = {name: v for name, v in table.items() if v}
+        if asked.where is not None:
+            run["statistics"]["where"] = asked.where
     if definition.precision is not None:
         fields = asdict(definition.precision)
         run["precision"] = {name: v for name, v in fields.items() if v is not None}

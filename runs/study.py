@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,13 @@ if TYPE_CHECKING:
 
 # stored of single runs where nothing is asked for by name
 FAN = ("battery_energy", "charger_energy", "ergotropy", "emitted_photons")
+
+
+def no_table() -> pd.DataFrame:
+    """Of a study that has none of its kind."""
+    import pandas as pd
+
+    return pd.DataFrame()
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,11 @@ class Study:
     single_runs : DataFrame
         Swept fields, run, time, observable, value: the first few runs that were made, one by one.
     warnings : tuple of str
+    statistics : DataFrame
+        Swept fields, method, quantity, where, time, statistic, value, error: of
+        `nvmodel.Statistics`.
+    joints : DataFrame
+        Swept fields, method, one, other, where, and the bins of both that hold runs.
     sampled : tuple of Solution
         The single runs of each point, with their tallies; empty where read from tables.
     """
@@ -82,6 +94,8 @@ class Study:
     single_runs: pd.DataFrame
     warnings: tuple[str, ...]
     sampled: tuple[Solution, ...] = ()
+    statistics: pd.DataFrame = field(default_factory=no_table)
+    joints: pd.DataFrame = field(default_factory=no_table)
 
 
 def run_study(
@@ -126,19 +140,25 @@ def run_study(
                 ),
             ),
             sampled=tuple(s for _, method, s in ordered if method == "sample"),
+            statistics=_joined(ordered, Solution.statistic_columns),
+            joints=_joined(ordered, Solution.joint_columns),
         )
 
 
 def refuse_unread(definition: RunDefinition) -> None:
-    """Refuse a precision of what single runs do not read unless they are asked to, before any.
+    """Refuse what single runs do not know, before many are made: one run of each point tells.
 
-    Where observables are asked for by name, the definition knows.
+    A precision of what they do not read unless they are asked to (where observables are asked for
+    by name, the definition knows), and statistics of what they do not have.
     """
-    if definition.precision is None or definition.observables is not None:
+    precision = definition.precision if definition.observables is None else None
+    if precision is None and definition.statistics is None:
         return
     for point in definition.points():
         job = _job(definition, point, None)
-        definition.precision.next_goal(job.make(job.first, job.first + 1), 1)
+        made = job.make(job.first, job.first + 1)
+        if precision is not None:
+            precision.next_goal(made, 1)
 
 
 def _averages(
@@ -224,6 +244,7 @@ def _job(definition: RunDefinition, point: Point, parts: Parts | None) -> Job:
         parts,
         definition.records,
         engine.block_runs,
+        definition.statistics,
     )
 
 

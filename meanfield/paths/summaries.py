@@ -8,9 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkbattery.meanfield.classes.moments import BATTERY, CHARGER, System
-from darkbattery.meanfield.paths.readings import BATTERY_ENERGY, CHARGER_ENERGY, LEAVING, LEFT
+from darkbattery.meanfield.paths.readings import (
+    BATTERY_ENERGY,
+    CHARGER_ENERGY,
+    LEAVING,
+    LEFT,
+    POWER,
+)
 from darkbattery.meanfield.paths.walk import Runs
 from darkbattery.nvmodel.rows import Summary
+from darkbattery.nvmodel.runquantities import FORMS, Courses
+from darkbattery.nvmodel.runstatistics import PHOTON_BINS, Ranges
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,3 +52,23 @@ def summarise_runs(
     if with_battery:
         columns |= summary.charge_times(energy, times)
     return pd.DataFrame(columns)
+
+
+def courses_of(system: System, found: Runs) -> Courses:
+    """The courses of some runs: photons that left are real numbers here, and no J is known."""
+    emitted = (system.nbar + 1.0) * system.total * found.rows[LEFT].T
+    burst = np.where(np.isfinite(found.delay), found.delay, np.nan)
+    unknown = np.full(burst.size, np.nan)
+    energies, powers = found.rows[BATTERY_ENERGY].T, found.rows[POWER].T
+    return Courses(energies, powers, emitted, emitted, burst, unknown)
+
+
+def ranges_of(system: System, bounds: Array) -> Ranges:
+    """What values of a run may be, where `bounds` are those of the rows of `Runs`.
+
+    Bins of photons reach twice as far as all spins have excitations; the last one is open. Without
+    a battery there are none.
+    """
+    lacking = ("absorbed_photons", "final_J") if system.size(BATTERY) else tuple(FORMS)
+    width = float(np.ceil(2.0 * (system.total + 1.0) * (system.nbar + 1.0) / PHOTON_BINS))
+    return Ranges(np.zeros(0), float(bounds[POWER]), width, lacking, whole_photons=False)

@@ -48,6 +48,7 @@ from darkbattery.nvmodel.errors import (
 )
 from darkbattery.nvmodel.peaks import PEAK, add_peaks, no_peaks, peak_counts, read_peaks
 from darkbattery.nvmodel.protocol import drives_of
+from darkbattery.nvmodel.runstatistics import CountedStudy
 from darkbattery.nvmodel.solution import Distribution, Reading
 from darkbattery.nvmodel.sums import (
     BITS,
@@ -261,8 +262,9 @@ def _bounds(system: System, times: Array) -> Array:
 
 def burst_delay(tally: Tally) -> tuple[int, float, float]:
     """Number of runs that burst, mean and standard deviation of the time they took."""
-    assert isinstance(tally.study, WignerStudy)
-    delay, last = _from_limbs("delay", tally.counts), float(tally.study.times[-1])
+    study = tally.study.inner if isinstance(tally.study, CountedStudy) else tally.study
+    assert isinstance(study, WignerStudy)
+    delay, last = _from_limbs("delay", tally.counts), float(study.times[-1])
     spread = np.sqrt(delay.variance()[0]) * last
     return delay.count, float(delay.mean()[0] * last), float(spread)
 

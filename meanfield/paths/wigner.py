@@ -17,7 +17,7 @@ from darkbattery.meanfield.classes.classerror import ClassError
 from darkbattery.meanfield.classes.moments import System, is_broadened, largest_count, system_of
 from darkbattery.meanfield.expected import expectations
 from darkbattery.meanfield.paths.readings import BATTERY_ENERGY, CHARGER_ENERGY, LEFT, PHOTONS
-from darkbattery.meanfield.paths.summaries import summarise_runs
+from darkbattery.meanfield.paths.summaries import courses_of, ranges_of, summarise_runs
 from darkbattery.meanfield.paths.tally import available, study_of
 from darkbattery.meanfield.paths.walk import (
     HalvedNoise,
@@ -36,6 +36,7 @@ from darkbattery.nvmodel.observables import requested
 from darkbattery.nvmodel.peaks import PEAK
 from darkbattery.nvmodel.refusal import whole_number
 from darkbattery.nvmodel.rows import Records, summary_of
+from darkbattery.nvmodel.runstatistics import RunCounts, Statistics
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.tally import run_range
 from darkbattery.nvmodel.times import output_times
@@ -62,6 +63,7 @@ def sample(
     observables: Iterable[str] | None = None,
     records: Records = None,
     classes: int = 31,
+    statistics: Statistics | None = None,
 ) -> Solution:
     r"""Single runs `first` to `first + runs - 1` of the study fixed by model, times and seed.
 
@@ -88,6 +90,9 @@ def sample(
     classes : int
         Frequency classes of each ensemble that has a line or a spread of couplings. Checked, as
         the step is: `provenance["class_error_end"]` and three more, `provenance["step_error"]`.
+    statistics : Statistics, optional
+        As the quantum engine's, of the paths: ``final_J`` and ``absorbed_photons`` are not known
+        of them, and photons are real numbers.
 
     Returns
     -------
@@ -124,14 +129,21 @@ def sample(
     # the plan is remembered with its system, and a tally's study is handed out
     study = study_of(identity, deepcopy(system), t, names, control.warnings + warnings)
     rows: list[pd.DataFrame] = []
+    counts = None
+    if statistics is not None:
+        counts = RunCounts(statistics, t, ranges_of(system, study.bounds))
 
     def batches() -> Iterator[Runs]:
         for start, found in simulate(plan, seed, first, runs):
             if summary is not None:
                 rows.append(summarise_runs(system, t, start, found, summary))
+            if counts is not None:
+                counts.add(courses_of(system, found))
             yield found
 
     tally = study.count(first, batches())
+    if counts is not None:
+        tally = counts.with_counts(tally)
     provenance = {
         "solver": "truncated Wigner",
         "seed": seed,

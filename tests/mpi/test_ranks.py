@@ -69,7 +69,24 @@ observables = ["battery_energy", "ergotropy", "daemonic_ergotropy"]
 runs = 300
 seed = 3
 """
+ASKED = """
+title = "asked"
+[model]
+n_battery = 2
+n_charger = [4, 10]
+[run]
+method = "sample"
+times = { stop = 1.0, points = 21 }
+observables = ["battery_energy"]
+runs = 5000
+seed = 3
+[run.statistics]
+of = ["first_passage of 0.5", "peak_power", "work from 0.1 to 0.4"]
+joint = [["emitted_photons at t = 0.2", "final_J"]]
+where = "emitted_photons < 3 at t = 0.2"
+"""
 STUDIES = {
+    "asked": (ASKED, ("run", "asked.toml")),
     "ranks": (DEFINITION, ("run", "ranks.toml")),
     "noisy": (NOISY, ("run", "noisy.toml")),
     "diffusive": (DIFFUSIVE, ("run", "diffusive.toml")),
@@ -98,6 +115,7 @@ REFUSED = {
         ("run",),
         "precision.observable = 'daemonic_ergotropy'",
     ),
+    "unasked": (ASKED.replace("to 0.4", "to 0.44"), ("run",), "run.statistics.of = 0.44"),
     "beyond": (FAST, ("plan", "--vary", "inversion=0.5:2:3"), "polarisation"),
 }
 
@@ -134,7 +152,8 @@ def test_the_same_bytes_and_the_same_refusals_for_any_ranks(tmp_path):
         for path in folder.glob("out-*/*.parquet"):
             name = str(path.relative_to(folder))
             found.setdefault(name, set()).add(path.read_bytes())
-    assert len(found) == 4 * 2 + 1 + 4  # two tables a study, single runs of one, four of the plan
+    # two tables a study, single runs of one, statistics and joints of one, four of the plan
+    assert len(found) == 5 * 2 + 1 + 2 + 4
     assert {name: len(bytes_) for name, bytes_ in found.items()} == dict.fromkeys(found, 1)
 
 

@@ -14,6 +14,7 @@ from darkbattery.nvmodel.method import Method, Problem, Work, able, offered, ref
 from darkbattery.nvmodel.observables import Needs, needing, requested
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.rows import Summary
+from darkbattery.nvmodel.runstatistics import Statistics
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.trajectories.jumps import mode_runs
 from darkbattery.trajectories.jumps.cavity_jumps import (
@@ -30,7 +31,7 @@ from darkbattery.trajectories.jumps.cavity_jumps import (
     follow_runs,
 )
 from darkbattery.trajectories.jumps.cavity_tally import add_runs, cavity_study
-from darkbattery.trajectories.jumps.summaries import RunRows
+from darkbattery.trajectories.jumps.summaries import solution_of, told_of
 from darkbattery.trajectories.reading.conditional import GROUP_NUMBERS, MOST_GROUP
 from darkbattery.trajectories.reading.fluctuations import FLUCTUATIONS
 from darkbattery.trajectories.reading.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
@@ -74,6 +75,7 @@ def sample_cavity(
     first: int,
     observables: Iterable[str] | None,
     summary: Summary | None = None,
+    statistics: Statistics | None = None,
 ) -> Solution:
     """`trajectories.sample` of a resonator, its other arguments checked."""
     refuse_unequal_spins(model)
@@ -81,19 +83,19 @@ def sample_cavity(
     experiment = to_be_solved(model, times)
     default = mode_runs.DEFAULT if what_mixes_ladders(experiment) else (*ENERGIES, *OF_THE_MODE)
     names = requested(observables, default, offered(AT_RESONATOR, experiment))
-    problem = Problem(experiment, times, names, runs, seed, first, summary)
+    problem = Problem(experiment, times, names, runs, seed, first, summary, statistics)
     return able(AT_RESONATOR, problem).solve(problem).of_model(model)
 
 
 def _solved(problem: Problem) -> Solution:
     model, times, names, seed = problem.model, problem.times, problem.names, problem.seed
-    first, runs, summary = problem.first, problem.runs or 1, problem.rows
+    first, runs = problem.first, problem.runs or 1
     cavity = recorded_cavity_of(model)
     bound, basis, T = photon_bound(cavity), cavity.basis, times.size
     study = cavity_study(model, cavity, bound, times, seed, names)
     counts = study.no_runs_yet()
     sums, mode = study.sums_into(counts), mode_of(cavity, bound)
-    rows = None if summary is None else RunRows(times, first, runs, summary)
+    told = told_of(problem, study.ranges)
     coefficients = coefficients_of(cavity, bound, bool(set(FROM_STATES) & set(names)))
     state = empty_state(mode)
     most = max(1, min(runs, MOST_GROUP, GROUP_NUMBERS // (QUANTITIES * T)))
@@ -104,13 +106,12 @@ def _solved(problem: Problem) -> Solution:
         read = path.read
         of_runs = start, read, path.burst, path.drawn, path.populations
         add_runs(*of_runs, times, basis.n_battery, sums)
-        if rows is not None:
+        if told is not None:
             photons = read[EMITTED], read[ABSORBED]
             light = read[BATTERY_ENERGY], read[POWER], read[PHOTONS]
-            rows.add(start, *light, photons, path.burst, basis.J[path.drawn])
+            told.add(start, *light, photons, path.burst, basis.J[path.drawn])
     provenance = {"solver": QUANTUM_JUMPS.name, "seed": seed, "most_photons": bound}
-    table = None if rows is None else rows.table()
-    return Solution(times, study.tally(first, runs, counts), provenance, table, model)
+    return solution_of(problem, study.tally(first, runs, counts), told, provenance)
 
 
 def recorded_cavity_of(model: Model) -> Cavity:

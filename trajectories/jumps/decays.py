@@ -29,7 +29,7 @@ from darkbattery.trajectories.jumps.recording import (
     groups_of_runs,
     kernel_tables,
 )
-from darkbattery.trajectories.jumps.summaries import RunRows
+from darkbattery.trajectories.jumps.summaries import Told
 from darkbattery.trajectories.jumps.tally import (
     PHOTONS,
     burst_distribution,
@@ -232,7 +232,7 @@ def occupation_of(came: Counts, runs: int) -> Counts:
     return exactly
 
 
-def count_decays(study: DecayStudy, first: int, runs: int, rows: RunRows | None = None) -> Tally:
+def count_decays(study: DecayStudy, first: int, runs: int, rows: Told | None = None) -> Tally:
     """Make runs first ... first + runs - 1 and count them, and add them to `rows` if given."""
     battery, tables = study.battery, unravelling(study.battery)
     taus, J, m_start = study.times * battery.gamma, tables.basis.J, tables.basis.m_start

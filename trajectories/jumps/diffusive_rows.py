@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-ENERGY, POWER, EMISSION, EMITTED = 0, 2, 3, 5  # of the rows of quantities
+COURSES = [0, 2, 3, 5]  # of the rows of quantities
+ENERGY, POWER, EMISSION, EMITTED = COURSES
 
 
 class DiffusiveRows(RunRows):

@@ -15,6 +15,7 @@ from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.method import Method, Problem, Work, refused_by
 from darkbattery.nvmodel.normals import fill_normals
 from darkbattery.nvmodel.refusal import InputError, refused_sizes
+from darkbattery.nvmodel.runstatistics import RunCounts
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.streams import DIFFUSIVE_RECORDS
 from darkbattery.trajectories.jumps.diffusion import Steps, follow_mixed, follow_pure
@@ -25,13 +26,14 @@ from darkbattery.trajectories.jumps.diffusive_reading import (
     read_batteries,
     read_runs,
 )
-from darkbattery.trajectories.jumps.diffusive_rows import DiffusiveRows
+from darkbattery.trajectories.jumps.diffusive_rows import COURSES, DiffusiveRows
 from darkbattery.trajectories.jumps.diffusive_study import OF_STATES, diffusive_study
 from darkbattery.trajectories.jumps.recordladder import (
     RecordLadder,
     ladder_readings,
     record_ladder,
 )
+from darkbattery.trajectories.jumps.summaries import Told
 from darkbattery.trajectories.reading.conditional import unravelling
 from darkbattery.trajectories.reading.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from darkbattery.trajectories.space.angular import ladders_of
@@ -279,12 +281,19 @@ def count_runs(problem: Problem) -> Solution:
     rows = None
     if problem.rows is not None:
         rows = DiffusiveRows(taus, first, runs, problem.rows, rate=battery.gamma)
+    counted = None
+    if problem.statistics is not None:
+        counted = RunCounts(problem.statistics, times, study.ranges)
+    told = Told(None, counted, battery.gamma)
     made = problem.seed, first, runs, study.needs_populations
     for group in groups_of_runs(battery, times, *made):
         read = group.quantities, group.variance, group.populations, group.known
         add_runs(group.start, *read, group.burst, taus, times, sums, states)
         if rows is not None:
             rows.add_group(group.start, group.quantities, group.burst, group.window)
+        energies, powers, emission, photons = group.quantities[COURSES]
+        emitted = photons, np.zeros_like(photons)
+        told.add(group.start, energies, powers, emission, emitted, group.burst)
     plan = planned(battery, times)
     provenance = {
         "solver": f"{battery.detector.kind} record",
@@ -293,7 +302,8 @@ def count_runs(problem: Problem) -> Solution:
         "step_error": plan.error,
     }
     table = None if rows is None else rows.table()
-    return Solution(times, study.tally(first, runs, counts), provenance, table)
+    tally = told.counted(study.tally(first, runs, counts))
+    return Solution(times, tally, provenance, table)
 
 
 def _offers(battery: Experiment) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from darkbattery.nvmodel.errors import Unseen, jackknife_error, without_each
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.observables import Needs, needing
+from darkbattery.nvmodel.runstatistics import Ranges
 from darkbattery.nvmodel.solution import Distribution
 from darkbattery.nvmodel.sums import FULL, ExactSums, usable_bounds
 from darkbattery.nvmodel.tally import RunSpans
@@ -54,6 +55,11 @@ class DiffusiveStudy(JumpStudy):
     def needs_populations(self) -> bool:
         """Whether an observable is read from the conditional battery's matrix."""
         return bool({*OF_POPULATIONS, *OF_STATES} & set(self.names))
+
+    @property
+    def ranges(self) -> Ranges:
+        """No ladder is known of a run, and its photons are the observer's mean of them."""
+        return replace(super().ranges, J=np.zeros(0), whole_photons=False)
 
     @property
     def state_bounds(self) -> Array:

@@ -36,7 +36,7 @@ from darkbattery.trajectories.jumps.mode_jumps import (
 )
 from darkbattery.trajectories.jumps.mode_tally import mode_study
 from darkbattery.trajectories.jumps.noisy_runs import EXCITATIONS
-from darkbattery.trajectories.jumps.summaries import RunRows
+from darkbattery.trajectories.jumps.summaries import solution_of, told_of
 from darkbattery.trajectories.propagate.mode_generator import ModeGenerator, Move
 from darkbattery.trajectories.propagate.mode_plan import ModePlan, first_bound, mode_plan
 from darkbattery.trajectories.propagate.mode_stages import Kick, mixes_excitations
@@ -86,7 +86,7 @@ def sample_over_irreps(problem: Problem) -> Solution:
     study = mode_study(experiment, plan, bound, times, problem.seed, problem.names)
     counts = study.no_runs_yet()
     sums, T = study.sums_into(counts), times.size
-    rows = None if problem.rows is None else RunRows(times, first, runs, problem.rows)
+    told = told_of(problem, study.ranges)
     largest = int(np.diff(tables.first).max()) if study.needs_populations else 0
     most = max(1, min(runs, MOST_GROUP, GROUP_NUMBERS // ((QUANTITIES + 2 * largest) * T)))
     for start in range(first, first + runs, most):
@@ -94,15 +94,14 @@ def sample_over_irreps(problem: Problem) -> Solution:
         path = empty_path(group * T, group, largest)
         follow_over_irreps(np.uint64(problem.seed), start, times, tables, path)
         add_over_irreps(start, times, tables, path, sums)
-        if rows is not None:
+        if told is not None:
             read = path.read
             light = read[BATTERY_ENERGY], read[POWER], read[PHOTONS]
             lost = read[LOCAL_LOSS, T - 1 :: T].astype(np.int64)
             photons = read[EMITTED], read[ABSORBED]
-            rows.add(start, *light, photons, path.burst, lost=lost)
+            told.add(start, *light, photons, path.burst, lost=lost)
     provenance = {"solver": OVER_IRREPS.name, "seed": problem.seed, "most_photons": bound}
-    table = None if rows is None else rows.table()
-    return Solution(times, study.tally(first, runs, counts), provenance, table, experiment)
+    return solution_of(problem, study.tally(first, runs, counts), told, provenance)
 
 
 def tables_of(problem: Problem) -> Tables:

@@ -35,7 +35,7 @@ from darkbattery.trajectories.jumps.stages import (
     empty_state_of,
     plan,
 )
-from darkbattery.trajectories.jumps.summaries import RunRows
+from darkbattery.trajectories.jumps.summaries import Told
 from darkbattery.trajectories.jumps.sums import Sums, add_populations, add_run
 from darkbattery.trajectories.jumps.tally import JumpStudy
 from darkbattery.trajectories.reading.conditional import GROUP_NUMBERS, MOST_GROUP
@@ -43,7 +43,7 @@ from darkbattery.trajectories.reading.conditional import GROUP_NUMBERS, MOST_GRO
 Counts = NDArray[np.int64]
 
 
-def count_noisy_runs(study: JumpStudy, first: int, runs: int, rows: RunRows | None = None) -> Tally:
+def count_noisy_runs(study: JumpStudy, first: int, runs: int, rows: Told | None = None) -> Tally:
     """Make runs first ... first + runs - 1 and add them up, and to `rows` if given."""
     battery, times, steps = study.battery, study.times, plan(study.battery)
     counts = study.no_runs_yet()
@@ -64,7 +64,7 @@ def count_noisy_runs(study: JumpStudy, first: int, runs: int, rows: RunRows | No
     return study.tally(first, runs, counts)
 
 
-def _add_rows(start: int, read: Array, burst: Array, ladders: Counts, J: Array, r: RunRows) -> None:
+def _add_rows(start: int, read: Array, burst: Array, ladders: Counts, J: Array, r: Told) -> None:
     """Add the runs start, start + 1, ... that were read; J is NaN where it is not conserved."""
     photons, T = (read[EMITTED], read[ABSORBED]), read.shape[1] // burst.size
     lost = read[LOCAL_LOSS, T - 1 :: T].astype(np.int64)

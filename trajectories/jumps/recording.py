@@ -21,7 +21,7 @@ from darkbattery.trajectories.jumps.crossings import (
     products_of,
 )
 from darkbattery.trajectories.jumps.groups import Groups, new_groups, walk_in_groups
-from darkbattery.trajectories.jumps.summaries import RunRows
+from darkbattery.trajectories.jumps.summaries import Told
 from darkbattery.trajectories.jumps.walks import (
     BATCH,
     ENDED,
@@ -206,7 +206,7 @@ def follow(seed: Any, first: int, taus: Array, q: Tables, path: Path) -> None:
     expectations(c, path.M, bonds.J, q.diagonal, q.coupling, q.sign, q.nbar, counted, path.means)
 
 
-def add_rows(start: int, path: Path, battery: Experiment, J: Array, rows: RunRows) -> None:
+def add_rows(start: int, path: Path, battery: Experiment, J: Array, rows: Told) -> None:
     """Add the runs start, start + 1, ... that were followed into `path`."""
     spins = float(battery.n_battery)
     energies = 0.5 + path.means[BATTERY_Z] / spins

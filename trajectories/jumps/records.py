@@ -16,7 +16,7 @@ from darkbattery.trajectories.jumps.recording import (
     groups_of_runs,
     kernel_tables,
 )
-from darkbattery.trajectories.jumps.summaries import RunRows
+from darkbattery.trajectories.jumps.summaries import Told
 from darkbattery.trajectories.jumps.sums import (
     EMISSION,
     EMITTED,
@@ -38,7 +38,7 @@ from darkbattery.trajectories.space.angular import CoupledBasis, clebsch_gordan
 Array = NDArray[np.float64]
 
 
-def count_records(study: JumpStudy, first: int, runs: int, rows: RunRows | None = None) -> Tally:
+def count_records(study: JumpStudy, first: int, runs: int, rows: Told | None = None) -> Tally:
     """Make runs first ... first + runs - 1 and add them up, and to `rows` if given."""
     battery = study.battery
     tables, taus = unravelling(battery), study.times * battery.gamma

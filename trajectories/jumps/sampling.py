@@ -27,6 +27,7 @@ from darkbattery.nvmodel.observables import Needs, needing, requested
 from darkbattery.nvmodel.peaks import PEAK
 from darkbattery.nvmodel.refusal import InputError, refused_memory, refused_sizes
 from darkbattery.nvmodel.rows import Records, summary_of
+from darkbattery.nvmodel.runstatistics import Statistics
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.tally import Tally, run_range
 from darkbattery.nvmodel.times import output_times
@@ -42,7 +43,7 @@ from darkbattery.trajectories.jumps.detector import count_detected, refuse_unlis
 from darkbattery.trajectories.jumps.diffusive_runs import DIFFUSIVE_RECORD
 from darkbattery.trajectories.jumps.noisy_records import count_noisy_runs
 from darkbattery.trajectories.jumps.records import count_records
-from darkbattery.trajectories.jumps.summaries import RunRows
+from darkbattery.trajectories.jumps.summaries import Told, solution_of, told_of
 from darkbattery.trajectories.jumps.tally import (
     OF_POPULATIONS,
     JumpStudy,
@@ -89,6 +90,7 @@ def sample(
     first: int = 0,
     observables: Iterable[str] | None = None,
     records: Records = None,
+    statistics: Statistics | None = None,
 ) -> Solution:
     r"""Single runs first ... first + runs - 1 of the study with this seed, averaged.
 
@@ -120,6 +122,9 @@ def sample(
     records : "summary" or Summary, optional
         Also give `Solution.records`, one row a run; see `trajectories.jumps.summaries`. A `Summary`
         chooses the levels of charge whose times are told.
+    statistics : Statistics, optional
+        Also count distributions of what runs do, joint ones, and what selected runs do: see
+        `nvmodel.Statistics`.
 
     Returns
     -------
@@ -143,14 +148,16 @@ def sample(
     runs, first, seed = run_range(runs, first, seed)
     summary = summary_of(records)
     if experiment_of(battery).resonator is not None:
-        return sample_cavity(battery, t, runs, seed, first, observables, summary)
+        asked = observables, summary, statistics
+        return sample_cavity(battery, t, runs, seed, first, *asked)
     experiment = to_be_solved(of_the_reservoir(battery), t)
     missed = experiment.detector is None and experiment.detector_efficiency < 1.0
-    if missed and summary is not None:
-        text = "only with detector_efficiency = 1: a row tells all photons of a run; take 1"
-        raise InputError("records", records, text)
+    for field, value in (("records", summary), ("statistics", statistics)):
+        if missed and value is not None:
+            text = "only with detector_efficiency = 1: a row tells all photons of a run; take 1"
+            raise InputError(field, value, text)
     names = requested(observables, default_observables(experiment), available(experiment))
-    problem = Problem(experiment, t, names, runs, seed, first, summary)
+    problem = Problem(experiment, t, names, runs, seed, first, summary, statistics)
     return able(SAMPLE, problem).solve(problem).of_model(battery)
 
 
@@ -313,38 +320,31 @@ def _work_of_runs(problem: Problem, one_by_one: float, seconds_per_jump: float) 
 
 def _collective(problem: Problem) -> Solution:
     battery, t, seed, names = problem.model, problem.times, problem.seed, problem.names
-    rows = _rows(problem, battery.gamma)
+    study = collective_study(battery, t, seed, names, unravelling(battery).basis)
+    rows = told_of(problem, study.ranges, battery.gamma)
     made = problem.first, problem.runs or 1
     if _as_histograms(problem):
         tally = count_decays(DecayStudy(battery, t, seed, names), *made, rows)
         return _solution(problem, tally, rows)
-    study = collective_study(battery, t, seed, names, unravelling(battery).basis)
     misses = battery.detector_efficiency < 1.0
     tally = count_detected(study, *made) if misses else count_records(study, *made, rows)
     return _solution(problem, tally, rows)
 
 
 def _of_real_spins(problem: Problem) -> Solution:
-    rows = _rows(problem, 1.0)
+    study = _study_of_real_spins(problem)
+    rows = told_of(problem, study.ranges)
     made = problem.first, problem.runs or 1
-    return _solution(problem, count_noisy_runs(_study_of_real_spins(problem), *made, rows), rows)
+    return _solution(problem, count_noisy_runs(study, *made, rows), rows)
 
 
 def _study_of_real_spins(problem: Problem) -> JumpStudy:
     return noisy_study(problem.model, problem.times, problem.seed, problem.names)
 
 
-def _rows(problem: Problem, rate: float) -> RunRows | None:
-    if problem.rows is None:
-        return None
-    times, runs = problem.times * rate, problem.runs or 1
-    return RunRows(times, problem.first, runs, problem.rows, rate=rate)
-
-
-def _solution(problem: Problem, tally: Tally, rows: RunRows | None) -> Solution:
+def _solution(problem: Problem, tally: Tally, told: Told | None) -> Solution:
     solver = "quantum jumps in groups" if made_in_groups(problem.model) else "quantum jumps"
-    table = None if rows is None else rows.table()
-    return Solution(problem.times, tally, {"solver": solver, "seed": problem.seed}, table)
+    return solution_of(problem, tally, told, {"solver": solver, "seed": problem.seed})
 
 
 QUANTUM_JUMPS = Method(

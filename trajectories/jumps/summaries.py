@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from darkbattery.nvmodel.method import Problem
 from darkbattery.nvmodel.rows import Summary
+from darkbattery.nvmodel.runquantities import Courses
+from darkbattery.nvmodel.runstatistics import Ranges, RunCounts
+from darkbattery.nvmodel.solution import Solution
+from darkbattery.nvmodel.tally import Tally
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +23,79 @@ Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 COLUMNS = 7  # of a row without its index and the times to a charge
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is told of each run while runs are added up: a row, its share of statistics, or both.
+
+    Attributes
+    ----------
+    rows : RunRows or None
+    counts : RunCounts or None
+    rate : float
+        The unit of time of what is added, in that of `counts`.
+    """
+
+    rows: RunRows | None
+    counts: RunCounts | None
+    rate: float = 1.0
+
+    def add(
+        self,
+        start: int,
+        energies: Array,
+        powers: Array,
+        emission: Array,
+        photons: tuple[Array, Array],
+        burst: Array,
+        J: Array | float = np.nan,
+        lost: Counts | int = 0,
+    ) -> None:
+        """Add the runs start, start + 1, ..., side by side; see `RunRows.add`."""
+        if self.rows is not None:
+            self.rows.add(start, energies, powers, emission, photons, burst, J, lost)
+        if self.counts is not None:
+            energy, power, emitted, absorbed = (
+                np.reshape(one, (burst.size, -1)) for one in (energies, powers, *photons)
+            )
+            when = np.where(burst < np.inf, burst, np.nan) / self.rate
+            ladders = np.broadcast_to(np.asarray(J, dtype=float), burst.shape)
+            self.counts.add(Courses(energy, power, emitted, absorbed, when, ladders))
+
+    def table(self) -> pd.DataFrame | None:
+        """The rows, where asked for."""
+        return None if self.rows is None else self.rows.table()
+
+    def counted(self, tally: Tally) -> Tally:
+        """The tally of these runs, with their statistics where asked for."""
+        return tally if self.counts is None else self.counts.with_counts(tally)
+
+
+def told_of(problem: Problem, ranges: Ranges, rate: float = 1.0) -> Told | None:
+    """What a problem asks to be told of each run; None if nothing is.
+
+    Runs are added with times in units of 1/`rate`, and have values in these `ranges`.
+    """
+    if problem.rows is None and problem.statistics is None:
+        return None
+    rows, counts = None, None
+    if problem.rows is not None:
+        of_runs = problem.first, problem.runs or 1, problem.rows
+        rows = RunRows(problem.times * rate, *of_runs, rate=rate)
+    if problem.statistics is not None:
+        counts = RunCounts(problem.statistics, problem.times, ranges)
+    return Told(rows, counts, rate)
+
+
+def solution_of(
+    problem: Problem, tally: Tally, told: Told | None, provenance: dict[str, Any]
+) -> Solution:
+    """The answer to a problem, with what was told of its runs."""
+    table = None
+    if told is not None:
+        table, tally = told.table(), told.counted(tally)
+    return Solution(problem.times, tally, provenance, table, problem.model)
 
 
 class RunRows:

@@ -27,6 +27,7 @@ from darkbattery.nvmodel.peaks import PEAK, no_peaks, peak_counts, read_peaks
 from darkbattery.nvmodel.preparation import Polarised
 from darkbattery.nvmodel.protocol import Stage
 from darkbattery.nvmodel.refusal import refused_memory
+from darkbattery.nvmodel.runstatistics import Ranges
 from darkbattery.nvmodel.solution import Distribution, Reading
 from darkbattery.nvmodel.sums import FULL, ExactSums, usable_bounds
 from darkbattery.nvmodel.tally import RunSpans, Tally
@@ -117,6 +118,11 @@ class JumpStudy:
     def asked_of(self) -> Experiment:
         """The experiment whose runs they are, with its starts."""
         return self.battery
+
+    @property
+    def ranges(self) -> Ranges:
+        """What values of a run may be."""
+        return Ranges(self.J, float(self.bounds[self.summed.index("power")]), self.photon_width)
 
     def no_runs_yet(self) -> dict[str, Counts]:
         """Counts of no runs."""

@@ -1,0 +1,55 @@
+"""What was asked of single runs, as a table for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from darkbattery.nvmodel.numbers import with_error
+from darkbattery.runs.study import Study
+from darkbattery.runs.summary import label, swept_names
+from darkbattery.runs.tables import Listing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_ROWS = 60  # printed; the others stand in the result folder
+TOLD = {"share": "share", "mean": "mean", "standard_deviation": "sd"}
+
+
+def asked_tables(study: Study) -> Iterator[Listing | Text]:
+    """Share, mean and standard deviation of each quantity, of all runs and of those selected."""
+    if not len(study.statistics):
+        return
+    whole = study.statistics[study.statistics["time"].isna()]
+    rows = list(_rows(study, whole))
+    labelled = bool(swept_names(study))
+    named = ["point", "of single runs", "runs"] if labelled else ["of single runs", "runs"]
+    table = Listing("", [*named, *TOLD.values()], left=named)
+    for point, *cells in rows[:MOST_ROWS]:
+        table.add_row(*([point] if labelled else []), *cells)
+    yield table
+    if len(rows) > MOST_ROWS:
+        yield Text(f"{len(rows) - MOST_ROWS} more: statistics.parquet in the result folder")
+    asked = study.definition.statistics
+    if asked is not None and asked.where is not None:
+        yield Text(f"selected: {asked.where}")
+
+
+def _rows(study: Study, whole: pd.DataFrame) -> Iterator[tuple[str, ...]]:
+    names = [*swept_names(study), "quantity", "where"]
+    for key, about in whole.groupby(names, sort=False, dropna=False):
+        *point, quantity, where = key
+        found = about.set_index("statistic")
+        numbers = [
+            with_error(float(found.at[name, "value"]), float(found.at[name, "error"]))
+            if name in found.index
+            else ""
+            for name in TOLD
+        ]
+        # the selection itself is a share of all runs
+        runs = "selected" if where and quantity != "runs" else "all"
+        name = "selected" if quantity == "runs" else str(quantity).replace("_", " ")
+        yield label(study, tuple(point)), name, runs, *numbers
