@@ -2,11 +2,21 @@
 
 from darkbattery.trajectories.averages.evolution import evolve
 from darkbattery.trajectories.averages.steady import steady_state
+from darkbattery.trajectories.jumps.many import ManyRuns, single_runs
 from darkbattery.trajectories.jumps.noisy_runs import PROCESSES
 from darkbattery.trajectories.jumps.sampling import sample
 from darkbattery.trajectories.jumps.single import SingleRun, single_run
 
-__all__ = ["PROCESSES", "SingleRun", "evolve", "sample", "single_run", "steady_state"]
+__all__ = [
+    "PROCESSES",
+    "ManyRuns",
+    "SingleRun",
+    "evolve",
+    "sample",
+    "single_run",
+    "single_runs",
+    "steady_state",
+]
 
 
 def __dir__() -> list[str]:

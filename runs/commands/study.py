@@ -85,19 +85,29 @@ def replay(
     folder: Annotated[Path, typer.Argument(help="A result folder with single runs.")],
     run: Annotated[int, typer.Option(help="Index of the run.")],
     point: Annotated[int, typer.Option(help="Number of the sweep's point, from 0.")] = 0,
+    to: Annotated[
+        int | None, typer.Option(help="Index of the last run: tables of all, without figures.")
+    ] = None,
 ) -> None:
-    """Make one run again, to the bit, with its photons and its conditional state.
+    """Make one run again, to the bit, with its photons and its conditional state; or many.
 
     Examples:
     darkbattery replay results/charging --run 7
     darkbattery replay results/charging --run 7 --point 2
+    darkbattery replay results/charging --run 0 --to 999
     """
     from darkbattery.runs.replay import DRAWN, save_replay
     from darkbattery.runs.replay import replay as again
     from darkbattery.runs.store import load
 
-    one = again(load(folder), run, point)
     console = console_of()
+    if to is not None:
+        from darkbattery.runs.replays import save_many
+
+        for path in save_many(load(folder), run, to, point, folder / "replay"):
+            console.print(str(path), highlight=False, soft_wrap=True)
+        return
+    one = again(load(folder), run, point)
     last = one.states.iloc[-1]
     known = ", ".join(f"{in_words(name)} {last[name]:.6g} ħω" for name in DRAWN if name in last)
     if "photons" in last:
