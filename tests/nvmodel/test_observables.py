@@ -27,6 +27,7 @@ def test_units_go_with_what_is_said_of_them(name):
         or name in ("power", "power_bound", "open_work", "entanglement_rate")
         or name in ("charging_efficiency", "energy_reliability")
         or name.startswith(("capacity", "log_negativity"))
+        or Needs.STATE in one.needs
     )
 
 
