@@ -29,7 +29,7 @@ SEVERAL = (
     + """
 import json, sys
 import darkbattery.runs.plan.command as plan
-plan.save = lambda *_: ()
+plan.save_figure = lambda *_: ()
 from darkbattery.runs.cli import main
 from darkbattery.runs.world import communicator, rank_of
 out = sys.stdout, sys.stderr

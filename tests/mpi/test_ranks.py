@@ -93,7 +93,7 @@ STUDIES = {
     "precise": (PRECISE, ("run", "precise.toml")),
     "plan": (
         FAST,
-        ("plan", "plan.toml", "--vary", "ratio=0.5:5:3", "--vary", "temperature_k=0.01:1:3"),
+        ("plan", "plan.toml", "--vary", "ratio=0.5:5:2", "--vary", "temperature_k=0.01:1:2"),
     ),
 }
 # what has no bytes, and ends all ranks alike, with what is said
