@@ -127,7 +127,8 @@ def stretches(
     every = list(_smooth(drives, last, frame, [cut for cut in cuts if cut < last]))
     for i, (start, length, waves) in enumerate(every):
         ends = int(np.searchsorted(times, start + length)) if i + 1 < len(every) else times.size
-        yield Stretch(start, length, waves, np.minimum(times[done:ends] - start, length))
+        # an output between the end of one and the start of the next, apart by rounding, is at 0
+        yield Stretch(start, length, waves, np.clip(times[done:ends] - start, 0.0, length))
         done = max(done, ends)
 
 

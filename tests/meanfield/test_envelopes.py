@@ -139,3 +139,11 @@ def test_what_is_no_pulse_is_refused(given, message):
     with pytest.raises(InputError) as refusal:
         Drive(1.0, 1.0, **given)
     assert message in str(refusal.value)
+
+
+def test_an_output_just_before_an_edge_is_not_before_its_stretch():
+    drive = Drive(1.0, 1e-6, start_s=1e-7, shape="wurst", chirp_hz=2e7)
+    times = np.array([np.nextafter(1.1e-6, 0.0), 1.2e-6])
+    found = [one.outputs for one in stretches([drive], times, 1.2e-6)]
+    assert sum(one.size for one in found) == 2
+    assert min(one.min() for one in found if one.size) >= 0.0
