@@ -11,19 +11,28 @@ from darkbattery.runs.figures.axes import prefixed, time_scale
 from darkbattery.runs.study import Study, rows_of
 
 UP_AND_DOWN = "RdBu_r"  # white at no inversion
+CALLED = {"evolve": "averages", "sample": "sampled"}
 
 
 def line_maps(study: Study) -> dict[str, pd.DataFrame]:
-    """Rows of each profile that a study holds, of its first point."""
+    """Rows of each profile that a study holds, of its first point, by the panel's title.
+
+    Averages and single runs have panels of their own: two estimates are not mixed in one map.
+    """
     table = study.distributions
     if not len(table):
         return {}
     rows = rows_of(table, study.definition.points()[0])
-    found = {name: rows[rows["distribution"] == name] for name in PROFILES}
-    return {name: part for name, part in found.items() if len(part)}
+    rows = rows[rows["distribution"].isin(PROFILES)]
+    several = rows["method"].nunique() > 1
+    return {
+        in_words(name) + f", {CALLED[method]}" * several: part
+        for name in PROFILES
+        for method, part in rows[rows["distribution"] == name].groupby("method", sort=False)
+    }
 
 
-def draw_line_map(axis: Axes, name: str, rows: pd.DataFrame, study: Study) -> None:
+def draw_line_map(axis: Axes, title: str, rows: pd.DataFrame, study: Study) -> None:
     """<sigma_z> in colours, detunings from the line's centre upwards, time to the right."""
     of_time, label = time_scale(study)
     table = rows.pivot(index="low", columns="time", values="weight")
@@ -43,7 +52,7 @@ def draw_line_map(axis: Axes, name: str, rows: pd.DataFrame, study: Study) -> No
         if times[0] < time * of_time < times[-1]:
             axis.axvline(time * of_time, color="0.6", lw=0.7, ls="--")
     axis.set_xlabel(label)
-    axis.set_ylabel(f"detuning from the line's centre ({unit})")
-    axis.set_title(in_words(name), fontsize="medium", loc="left")
+    axis.set_ylabel(f"from the line's centre ({unit})")
+    axis.set_title(title, fontsize="medium", loc="left")
     bar = axis.figure.colorbar(drawn, ax=axis, fraction=0.05, pad=0.02)
     bar.set_label(r"$\langle\sigma_z\rangle$")

@@ -65,8 +65,8 @@ def draw(study: Study) -> Figure:
         curves = len(panelled) + compared
         for axis, one in zip(axes[curves : curves + len(fans)], fans, strict=True):
             _draw_fan(axis, one, study, timed, entries)
-        for axis, (name, rows) in zip(axes[curves + len(fans) :], maps.items(), strict=True):
-            draw_line_map(axis, name, rows, study)
+        for axis, (title, rows) in zip(axes[curves + len(fans) :], maps.items(), strict=True):
+            draw_line_map(axis, title, rows, study)
         for axis in axes[: curves + len(fans)]:
             _draw_boundaries(axis, study, entries)
         chosen.hues.bar(figure, axes)

@@ -245,3 +245,20 @@ def test_what_is_zero_throughout_has_a_line_and_no_panel():
     assert "zero throughout: absorbed photons, total ergotropy" in figure.get_suptitle()
     alone = _study({"n_battery": 1, "ratio": 2}, observables=["absorbed_photons"])
     assert [axis.get_title("left") for axis in draw(alone).axes] == ["absorbed photons"]
+
+
+def test_maps_of_averages_and_of_single_runs_are_drawn_apart():
+    spins = {"number": 1e4, "coupling_hz": 1e4, "line": {"shape": "gaussian", "fwhm_hz": 1e6}}
+    model = {
+        "resonator": {"frequency_hz": 3e9, "linewidth_fwhm_hz": 1e6},
+        "battery": spins,
+        "charger": spins | {"number": 3e4},
+        "protocol": {"burst": {"duration": 1e-7}},
+    }
+    run = {"engine": "semiclassical", "method": ["evolve", "sample"], "order": 1, "classes": 2}
+    run |= {"runs": 4, "times": {"stop": 1e-7, "points": 3}, "observables": ["battery_energy"]}
+    study = run_study(parse_definition({"model": model, "run": run}))
+    titles = [axis.get_title(loc="left") for axis in draw(study).axes]
+    for name in ("battery inversion", "charger inversion"):
+        assert f"{name}, averages" in titles
+        assert f"{name}, sampled" in titles
