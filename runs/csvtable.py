@@ -72,6 +72,8 @@ def read_csv(field: str, path: Path) -> CsvTable:
         if path.stat().st_size > MOST_BYTES:
             raise InputError(field, str(path), f"is larger than {MOST_BYTES >> 20} MB")
         text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(field, str(path), "no such file") from None
     except (OSError, UnicodeDecodeError):
         raise InputError(field, str(path), "cannot be read as text") from None
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]

@@ -128,8 +128,14 @@ DRIVE: Table = {
     "amplitude": Field("number", r"largest $\eta$, rad/s", "one of two"),
     "power_w": Field("number", "the same by the power sent in, W", "one of two"),
     "port": Field("text", "where it is sent in, a name of the resonator's ports", "the only one"),
-    "duration_s": Field("number", "s", "required, or `file`"),
-    "start_s": Field("number", "s, from the start of the stage", "0"),
+    "duration_s": Field(
+        "number", "s; of a Gaussian its full width at half maximum", "required, or `file`"
+    ),
+    "start_s": Field(
+        "number",
+        "s, from the start of the stage; of a Gaussian its centre",
+        "0",
+    ),
     "shape": Field("text", "its envelope", "square", get_args(PulseShape)),
     "detuning_hz": Field("number", "from the resonator, Hz", "0"),
     "phase_deg": Field("number", "beside other fields and rotations", "0"),

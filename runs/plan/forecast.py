@@ -159,7 +159,11 @@ def forecast(
     if model.drive is not None:
         raise InputError("model.drive", model.drive, "must be absent: a plan charges in the dark")
     if model.protocol:
-        raise InputError("model.protocol", model.protocol, "must be absent: a plan charges once")
+        raise InputError(
+            "model.protocol",
+            [s.name for s in model.protocol],
+            "must be absent: a plan charges once",
+        )
     rates, growth = estimates(model), growth_rate(model)
     if growth <= 0.0:
         return _without_burst(model, rates, growth)

@@ -3,6 +3,7 @@
 import pytest
 
 from darkbattery.nvmodel import FieldMap, InputError, Lorentzian, Multiplet, Tabulated, Voigt
+from darkbattery.runs.csvtable import read_csv
 from darkbattery.runs.definition import parse_definition, read_definition
 from darkbattery.runs.plan.subject import find_subject
 from darkbattery.runs.schema import json_schema
@@ -189,3 +190,8 @@ def test_bad_files_and_tables_are_refused_in_one_line(folder, files, charger, me
         read_definition(definition(folder, SPINS + charger + "\n"))
     assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def test_a_file_that_is_not_there_is_called_so(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        read_csv("line.file", tmp_path / "odmr.csv")
