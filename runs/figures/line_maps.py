@@ -26,7 +26,7 @@ def line_maps(study: Study) -> dict[str, pd.DataFrame]:
     rows = rows[rows["distribution"].isin(PROFILES)]
     several = rows["method"].nunique() > 1
     return {
-        in_words(name) + f", {CALLED[method]}" * several: part
+        in_words(name) + f", {CALLED[str(method)]}" * several: part
         for name in PROFILES
         for method, part in rows[rows["distribution"] == name].groupby("method", sort=False)
     }
