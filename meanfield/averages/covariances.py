@@ -31,7 +31,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from darkbattery.meanfield.averages.equations import LEFT, SUPPLIED, Coefficients
+from darkbattery.meanfield.averages.equations import LEFT, PHOTONS, SUPPLIED, Coefficients, Z
 from darkbattery.meanfield.averages.pulses import of_each, rotated
 from darkbattery.meanfield.averages.stepper import Group
 from darkbattery.meanfield.classes.moments import System
@@ -71,6 +71,29 @@ def phased_start(system: System) -> Array:
     y[b].reshape(3, -1)[2] = system.start
     y[phi] = np.array([1.0, 0.0, 1.0]) * 0.5 * system.nbar / system.total
     return y
+
+
+def phased_from(system: System, y: Array) -> Array:
+    r"""The state of `meanfield.averages.equations.second_order`, as one whose phase can begin.
+
+    No phase is favoured: with :math:`\langle a\sigma^-\rangle=\langle\sigma^-\sigma^-\rangle=0`,
+    :math:`\langle px\rangle=-\langle qy\rangle=\mathrm{Re}A`, :math:`\langle py\rangle=
+    \langle qx\rangle=-\mathrm{Im}A`, :math:`\langle x_kx_l\rangle=\langle y_ky_l\rangle=
+    2\mathrm{Re}C_{kl}`, :math:`\langle y_kx_l\rangle=-\langle x_ky_l\rangle=2\mathrm{Im}C_{kl}`.
+    """
+    M = system.number.size
+    b, f, phi, c = parts(M)
+    new = np.zeros(c.stop)
+    new[[LEFT, SUPPLIED]] = y[[LEFT, SUPPLIED]]
+    new[b].reshape(3, M)[2] = y[Z : Z + M]
+    new[phi] = np.array([0.5, 0.0, 0.5]) * y[PHOTONS]
+    real, imag = y[Z + M : Z + 3 * M].reshape(2, M)
+    field = new[f].reshape(2, 3, M)
+    field[0, 0], field[1, 1], field[0, 1], field[1, 0] = real, -real, -imag, -imag
+    real, imag = 2.0 * y[Z + 3 * M :].reshape(2, -1)
+    pairs = new[c].reshape(3, 3, -1)
+    pairs[0, 0], pairs[1, 1], pairs[1, 0], pairs[0, 1] = real, real, imag, -imag
+    return new
 
 
 @njit(cache=True, error_model="numpy")

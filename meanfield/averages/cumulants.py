@@ -67,9 +67,9 @@ def evolve(
         Strictly increasing, :math:`\ge0`; seconds for a `ResonatorBattery`, else :math:`1/\gamma`'s
         unit.
     order : 1 or 2
-        Maxwell-Bloch equations, or cumulants up to second order. With a field sent in, or spins
-        turned by less than half a circle, the latter are those with a phase
-        (`meanfield.averages.covariances`), which take 2 to 5 times as long.
+        Maxwell-Bloch equations, or cumulants up to second order. From the stage on in
+        which a field is first sent in, or spins are turned by less than half a circle, the latter
+        are those with a phase (`meanfield.averages.covariances`), which take 2 to 5 times as long.
     observables : iterable of str, optional
         Names from `nvmodel.OBSERVABLES`. Default: all there are for the model.
     classes : int
@@ -223,7 +223,7 @@ def _closest(system: System, times: Array) -> _Answer:
 
 
 def _watch(system: System, order: int) -> Regrowth:
-    return Regrowth(equations_of(system, order).correlations(system.number.size))
+    return Regrowth(equations_of(system, order)[0].correlations(system.number.size))
 
 
 def _second_values(

@@ -1,6 +1,6 @@
 """The moments of a divided model followed through its stages, by any of the engine's equations."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from darkbattery.meanfield.averages.covariances import (
     parts,
     phased,
     phased_after,
+    phased_from,
     phased_groups,
     phased_start,
     photons_of,
@@ -87,12 +88,21 @@ class Equations:
 
 
 def follow(
-    equations: Equations, system: System, times: Array, tolerance: float, seen: Regrowth
+    ways: Sequence[Equations], system: System, times: Array, tolerance: float, seen: Regrowth
 ) -> Iterator[Moment]:
-    """The moments at each of `times`; `seen` watches every step."""
+    """The moments at each of `times`; `seen` watches every step.
+
+    `ways` are those of `equations_of`: the last take over where a phase begins.
+    """
+    equations, *later = ways
     y, groups = equations.start(system), equations.groups(system)
     rate = np.empty_like(y)
     for leg in legs(system, times):
+        if later and leg.begins_phase:
+            equations, later, before = later[0], [], y
+            y, groups = phased_from(system, y), equations.groups(system)
+            rate = np.empty_like(y)
+            seen.goes_on(equations.correlations(system.number.size), before, y)
         for pulse in leg.pulses:
             y = equations.after(pulse, system, y)
         for stretch in stretches_of(leg):
@@ -106,17 +116,17 @@ def follow(
             y = next(states)
 
 
-def equations_of(system: System, order: int) -> Equations:
-    """First order; second, with a phase where the system has one.
+def equations_of(system: System, order: int) -> tuple[Equations, ...]:
+    """First order; second, and from where a phase begins that with one, which takes longer.
 
     >>> from darkbattery.meanfield.classes.moments import system_of
     >>> from darkbattery.nvmodel import CollectiveBattery
-    >>> equations_of(system_of(CollectiveBattery(1, 5), 1), 2) is SECOND
+    >>> equations_of(system_of(CollectiveBattery(1, 5), 1), 2) == (SECOND,)
     True
     """
     if order == 1:
-        return FIRST
-    return PHASED if system.has_phase else SECOND
+        return (FIRST,)
+    return (SECOND, PHASED) if system.has_phase else (SECOND,)
 
 
 def _in_stretch(equations: Equations, leg: Leg, stretch: Stretch) -> RightHandSide:

@@ -50,9 +50,30 @@ class Regrowth:
 
     def follow(self, y: NDArray[np.float64]) -> None:
         """Take one more state."""
-        now = LEAST
-        for part in self.correlations:
-            now = max(now, float(y[part].max()), -float(y[part].min()))
+        now = self._size(y)
         self.peak = max(self.peak, now)
         self.fall = max(self.fall, self.peak / now)
         self.gain = max(self.gain, self.fall * min(now, 1.0))
+
+    def goes_on(
+        self,
+        correlations: tuple[slice, ...],
+        before: NDArray[np.float64],
+        after: NDArray[np.float64],
+    ) -> None:
+        """The same moments are written down in another way from here on: `before` as `after`.
+
+        >>> seen = Regrowth((slice(0, 1),), peak=0.5)
+        >>> seen.goes_on((slice(1, 2),), np.array([0.01]), np.array([0.0, 0.02]))
+        >>> print(seen.peak)
+        1.0
+        """
+        size, self.correlations = self._size(before), correlations
+        self.peak *= self._size(after) / size
+
+    def _size(self, y: NDArray[np.float64]) -> float:
+        """s of a state."""
+        now = LEAST
+        for part in self.correlations:
+            now = max(now, float(y[part].max()), -float(y[part].min()))
+        return now

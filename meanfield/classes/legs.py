@@ -16,6 +16,7 @@ from darkbattery.nvmodel.protocol import (
     end_of,
     endless,
     refuse_beyond,
+    turns_partly,
 )
 from darkbattery.nvmodel.pulse import Drive
 
@@ -60,6 +61,11 @@ class Leg:
     def still(self) -> bool:
         """Whether the detunings are the same over the whole leg."""
         return all(course.still for course in self.shifts)
+
+    @property
+    def begins_phase(self) -> bool:
+        """Whether a field is sent in, or pulses before it leave spins at an angle."""
+        return bool(self.drives) or turns_partly(self.pulses)
 
     @property
     def cuts(self) -> tuple[float, ...]:

@@ -7,7 +7,7 @@ import pytest
 import qutip
 
 from darkbattery import meanfield
-from darkbattery.meanfield.averages.following import PHASED, SECOND, follow
+from darkbattery.meanfield.averages.following import PHASED, SECOND, equations_of, follow
 from darkbattery.meanfield.averages.regrowth import Regrowth
 from darkbattery.meanfield.classes.moments import system_of
 from darkbattery.nvmodel import (
@@ -55,8 +55,35 @@ def test_without_a_phase_the_equations_are_those_without(model):
     found = []
     for equations in (SECOND, PHASED):
         seen = Regrowth(equations.correlations(system.number.size))
-        found.append(list(follow(equations, system, times, 1e-9, seen)))
-    for one, two in zip(*found, strict=True):
+        found.append(list(follow((equations,), system, times, 1e-9, seen)))
+    assert_same_moments(*found)
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        (Stage(2.0, drives=(Drive(amplitude=3.0, duration_s=1.0),)),),
+        (Pulse(rotate_charger=1.0), Stage(2.0)),
+    ],
+    ids=["field", "rotation"],
+)
+@pytest.mark.parametrize("eliminated", [False, True], ids=["resonator", "reservoir"])
+def test_before_a_phase_begins_the_equations_without_one_are_followed(late, eliminated):
+    """The moments are handed over at the switch, where both kinds of them are far from 0."""
+    protocol = (Stage(2.0, charger_detuning=0.3, rise=0.2), *late)
+    system = system_of(two_ensembles(protocol=protocol), 3)
+    system = system.without_resonator() if eliminated else system
+    assert equations_of(system, 2) == (SECOND, PHASED)
+    found = []
+    for ways in ((SECOND, PHASED), (PHASED,)):
+        seen = Regrowth(ways[0].correlations(system.number.size))
+        found.append(list(follow(ways, system, np.linspace(0.0, 4.0, 9), 1e-9, seen)))
+    assert abs(found[0][4].pairs[0, 5]) > 1e-4  # at the switch
+    assert_same_moments(*found)
+
+
+def assert_same_moments(these, those):
+    for one, two in zip(these, those, strict=True):
         for name in ("z", "z_rate", "coherence", "photons", "leaving", "left", "supplied", "pairs"):
             expected, value = getattr(one, name), getattr(two, name)
             # tolerance of the integrator, of groups that are not the same
