@@ -1,10 +1,14 @@
 """`darkbattery devices`, and the documented comparisons with experiments."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from darkbattery.nvmodel.devices.published import DEVICES, find_device
+from darkbattery.meanfield.averages.linear import threshold_cooperativity
+from darkbattery.nvmodel.devices.published import DEVICES, assumed, find_device, with_value
+from darkbattery.nvmodel.devices.split import whole_ensemble
 from darkbattery.nvmodel.numbers import in_unit
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.runs.cli import app
@@ -53,7 +57,7 @@ def test_a_data_sheet_shows_every_number_with_its_status(name):
         row = next(line for line in answer.output.splitlines() if line.startswith(f" {field} "))
         assert quantity.status in row
         assert in_unit(quantity.value, quantity.unit, 6) in row
-        assert quantity.factor == 1.0 or in_unit(quantity.converted, "Hz", 6) in row
+        assert quantity.factor == 1.0 or in_unit(quantity.converted, quantity.base_unit, 6) in row
         assert quantity.convention in row or quantity.convention == "plain"
         # the source stands below, by its mark
         mark = row.split()[-1]
@@ -89,3 +93,32 @@ def test_what_follows_from_a_sheet():
     # C = 14.6 times the inversion 0.4
     assert any("inverted as given: 5.83 " in line for line in lines)
     assert any("g_0/2pi: 1.51 Hz" in line for line in lines)
+
+
+def test_both_conventions_of_kersten2026_lie_in_its_range():
+    device = find_device("kersten2026")
+    width = device.linewidth_fwhm_hz
+    assert width.range == (418e3, 836e3)
+    assert all(word in width.source for word in ("FWHM", "HWHM"))
+    # published: 14.6 with half widths; 1/C = 0.034 with 418 kHz as FWHM
+    for value, inversion, digits in ((836e3, 1 / 14.6, 0.005), (418e3, 0.034, 0.02)):
+        model = whole_ensemble(with_value(device, "linewidth_fwhm_hz", value), 1.0)
+        np.testing.assert_allclose(1.0 / threshold_cooperativity(model), inversion, rtol=digits)
+
+
+def test_the_assumed_coupling_of_angerer2017_gives_its_cooperativities():
+    device = find_device("angerer2017")
+    ends = device.linewidth_fwhm_hz.range
+    couplings = (6.2e6, 8.9e6)  # with 1.2 MHz as FWHM, as HWHM
+    for width, coupling in zip(ends, couplings, strict=True):
+        changed = with_value(device, "linewidth_fwhm_hz", width)
+        model = whole_ensemble(with_value(changed, "collective_coupling_hz", coupling), 1.0)
+        # "about 18"; T2 broadens the assumed line a little
+        np.testing.assert_allclose(threshold_cooperativity(model), 18.0, rtol=0.05)
+
+
+def test_the_page_counts_what_is_assumed():
+    page = (Path(__file__).parents[2] / "docs" / "devices.md").read_text("utf-8")
+    for name, device in DEVICES.items():
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
+        assert f"{len(assumed(device))} of {len(device.quantities)}" in row
