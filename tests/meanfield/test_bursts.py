@@ -9,6 +9,7 @@ import math
 import numpy as np
 import pytest
 from scipy import constants
+from scipy.optimize import brentq
 
 from darkbattery import meanfield
 from darkbattery.meanfield.averages.delay import delay_of_growth, expected_delay
@@ -23,7 +24,7 @@ from darkbattery.nvmodel import (
 )
 from darkbattery.nvmodel.devices.estimates import cooperativity, estimates
 from darkbattery.nvmodel.devices.published import find_device
-from darkbattery.nvmodel.devices.split import resonator_battery
+from darkbattery.nvmodel.devices.split import resonator_battery, whole_ensemble
 from tests.meanfield.test_nv import device
 
 
@@ -113,6 +114,54 @@ def test_delay_and_its_spread_are_gumbel(exponent):
         lag = 2.0 / (2e9 * math.pi)
         assert abs(mean - delay.mean) < 4.0 * delay.spread / math.sqrt(600) + 2.0 * lag
         np.testing.assert_allclose(spread, delay.spread, rtol=4.0 * 1.05 / math.sqrt(600))
+
+
+def lineless_growth(model, inversion):
+    r"""Of equal spins: (lambda + kappa/2) lambda = g^2 N p (Bonifacio et al. 1971)."""
+    quarter = model.resonator.kappa / 4.0
+    return math.sqrt(quarter**2 + model.charger.collective_coupling**2 * inversion) - quarter
+
+
+def delay_folds(model, inversion):
+    """2 lambda t: the log of the photons of a whole burst over those that start it.
+
+    N p/2 over [(1 + p)/2p + nbar]/2 (Gross and Haroche 1982, at p = 1 and nbar = 0: ln N). In a bad
+    cavity half of the inversion is spent then; in a good one, a pendulum that falls, ln 16 - 2
+    arcosh sqrt 2 = 1.01 later.
+    """
+    up = 0.5 * (1.0 + inversion) + model.nbar * inversion
+    return math.log(model.charger.number * inversion**2 / up)
+
+
+LATER = math.log(16.0) - 2.0 * math.acosh(math.sqrt(2.0))
+
+
+@pytest.mark.parametrize("inversion", [0.13, 0.3, 0.9])
+def test_the_delay_tells_the_inversion_of_rose2017(inversion):
+    rose = find_device("rose2017")
+    model = whole_ensemble(rose, inversion)
+    times = np.linspace(0.0, 1.3 * delay_folds(model, inversion) / 2.0, 401)
+    times /= lineless_growth(model, inversion)
+    # the line is not resolved by a burst: 16 classes are within 0.1 folds of 101
+    energy = meanfield.evolve(model, times, observables=["charger_energy"], classes=16)
+    energy = energy["charger_energy"]
+    i = int((energy < 0.5).argmax())  # half of the net inversion is spent
+    delay = float(np.interp(-0.5, -energy[i - 1 : i + 1], times[i - 1 : i + 1]))
+    found = 2.0 * meanfield.growth_rate(model) * delay
+    assert 0.0 < found - delay_folds(model, inversion) < LATER
+    # without a line: to second order in its width over lambda it slows the growth by so much
+    growth, half = lineless_growth(model, inversion), model.resonator.kappa / 2.0
+    sigma = 2.0 * math.pi * rose.spin_linewidth_fwhm_hz.converted / math.sqrt(8.0 * math.log(2.0))
+    slower = (sigma / growth) ** 2 * (growth + half) / (2.0 * growth + half)
+    folds = delay_folds(model, inversion)
+    assert folds < 2.0 * growth * delay < (folds + LATER) / (1.0 - slower)
+    # an inversion read from the delay alone is too small by both, over what it does to the delay
+    power = (growth + half) / (2.0 * growth + half)  # of p in the growth; in the folds at most 2
+    low = 1.0 - (slower + LATER / folds) / (power - 2.0 / folds)
+    read = brentq(
+        lambda p: delay_folds(model, p) / (2.0 * lineless_growth(model, p)) - delay, 0.02, 1.0
+    )
+    assert low < read / inversion < 1.0
 
 
 def test_expected_delay_of_broadened_ensembles():
