@@ -39,12 +39,12 @@ from darkbattery.runs.plan.subject import corner, find_subject
 from darkbattery.runs.report.page import report_page
 from tests.meanfield.test_nv import device
 
-# equal spins, T2 alone: one class an ensemble, a tenth of a second
+# equal spins, T2 alone, no ringing: one class an ensemble, a burst takes 0.05 s
 FAST = """
 title = "Fast"
 [model.resonator]
 frequency_hz = 3e9
-linewidth_fwhm_hz = 10e6
+linewidth_fwhm_hz = 200e6
 [model.battery]
 number = 1e12
 coupling_hz = 3.0
@@ -96,13 +96,14 @@ def test_what_t1_supplies_is_the_integral_of_relaxation():
     np.testing.assert_allclose(-found.supplied_joule, constants.h * 3e9 * spent, rtol=1e-3)
 
 
-@pytest.mark.parametrize("kappa_hz", [3e8, 3e6])
+# kappa/(g sqrt N) = 8 and 0.3
+@pytest.mark.parametrize("kappa_hz", [3e8, 1e7])
 def test_the_perfect_ensemble_ends_in_the_dark_states(kappa_hz):
     N = 10**5
     rest = {"coupling": 3e5, "polarisation": 0.7, "t2_s": 1e-6, "line": Lorentzian(1e6)}
     model = perfect(battery(N, 5 * N, kappa_hz, **rest))
     found = forecast(model)
-    late = meanfield.evolve(model, [3.0 * found.curve.times[-1]])["battery_energy"][-1]
+    late = meanfield.evolve(model, [1.5 * found.curve.times[-1]])["battery_energy"][-1]
     exact = trajectories.steady_state(CollectiveBattery(N, 5 * N))["battery_energy"][0]
     # second order errs by some 1/N
     assert abs(late - exact) < 5.0 / N
@@ -121,9 +122,9 @@ def test_the_ladder_ergotropy_of_the_perfect_ensemble():
 
 def test_power_and_time_are_those_of_the_delay_average():
     model = device(5, 7)
-    found = forecast(model, classes=32)
+    found = forecast(model, classes=24)
     times = np.linspace(0.0, 2e-6, 401)
-    mean = meanfield.delay_average(model, times, classes=32)
+    mean = meanfield.delay_average(model, times, classes=24)
     watt = constants.h * 2.87e9 * model.battery.number
     # the plan's own output times: a quarter of the growth time apart
     np.testing.assert_allclose(found.mean_peak_power, watt * mean["power"].max(), rtol=0.01)
@@ -131,7 +132,7 @@ def test_power_and_time_are_those_of_the_delay_average():
     np.testing.assert_allclose(found.charging_spread, 0.049e-6, rtol=0.01)
     np.testing.assert_allclose(found.energy, 0.552, rtol=0.01)
     later = np.linspace(0.0, found.curve.times[-1], 1001)
-    energy = meanfield.evolve(model, later, classes=32)["battery_energy"]
+    energy = meanfield.evolve(model, later, classes=24)["battery_energy"]
     modal = np.interp(0.99 * np.ptp(energy), energy - energy[0], later)
     mean = modal + np.euler_gamma / (2.0 * meanfield.growth_rate(model))
     # the energy creeps towards its last per cent
@@ -139,12 +140,12 @@ def test_power_and_time_are_those_of_the_delay_average():
 
 
 def test_storage_time_beyond_the_run_is_that_of_a_longer_run():
-    t1, N = 1e-4, 10**10  # so many that single spins do not emit meanwhile
+    t1, N = 4e-5, 10**10  # so many that single spins do not emit meanwhile
     model = battery(N, 5 * N, kappa_hz=20e6, coupling=1e3, t1_s=t1, t2_s=1e-6)
     found = forecast(model)
     full = found.curve.times[found.curve["battery_energy"].argmax()]
     assert found.curve.times[-1] < full + 0.7 * found.storage_time  # it was extrapolated
-    times = np.linspace(full, full + 1.5 * t1, 101)
+    times = np.linspace(full, full + 1.2 * t1, 101)
     energy = meanfield.evolve(model, times)["battery_energy"]
     later = np.interp(-energy[0] / math.e, -energy, times) - full
     # T1 alone acts, after a dephasing that the run holds: 0.1 % in E is 0.1 % of T1
@@ -427,8 +428,8 @@ def test_bad_input_gets_one_line_and_status_two(monkeypatch, tmp_path, capsys, a
     [
         (("[model.battery]", "[model.batery]"), "did you mean 'battery'?"),
         (("number = 1e12", "number = [1e12, 2e12]"), "use --vary"),
-        (("linewidth_fwhm_hz = 10e6", "linewidth_hz = 10e6"), "linewidth_"),
-        (("linewidth_fwhm_hz = 10e6", "linewidth_fwhm_hz = 0"), "must be > 0"),
+        (("linewidth_fwhm_hz = 200e6", "linewidth_hz = 10e6"), "linewidth_"),
+        (("linewidth_fwhm_hz = 200e6", "linewidth_fwhm_hz = 0"), "must be > 0"),
         (("frequency_hz = 3e9", "frequency_hz = 3e9\ntemperature_k = -1"), "temperature_k = -1"),
         (("number = 1e12", "number = 0"), "number = 0"),
     ],
