@@ -241,6 +241,21 @@ def test_a_single_run_is_the_one_of_the_study(kind):
         np.testing.assert_allclose(joint @ joint.conj().T, one.battery_state[i], atol=1e-12)
 
 
+@pytest.mark.parametrize("kind", BOTH)
+def test_a_single_run_of_fewer_photons_than_battery_spins_is_turned_by_the_phase(kind):
+    """Three battery spins charged by one: at most one photon, and four rows of the matrix."""
+    runs = [
+        single_run(CollectiveBattery(3, 1, detector=Detector(kind, phase)), [0.4], seed=1, run=0)
+        for phase in (0.0, 0.5)
+    ]
+    plain, turned = (one.battery_state[0] for one in runs)
+    b = np.arange(4)
+    expected = plain * np.exp(-0.5j * (b - b[:, None]))
+    assert abs(plain[0, 1]) > 0.01
+    np.testing.assert_allclose(turned, expected, atol=1e-15)
+    assert runs[1].amplitudes.shape == (1, 2, 2)
+
+
 def test_a_single_run_of_a_detector_that_misses_light_has_no_amplitudes():
     battery = CollectiveBattery(1, 2, detector=Detector("homodyne", efficiency=0.5))
     one = single_run(battery, [0.2, 0.9], seed=1, run=0)

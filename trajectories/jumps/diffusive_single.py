@@ -37,13 +37,14 @@ def diffusive_run(battery: Experiment, times: Array, seed: int, run: int) -> dic
     states = np.zeros((T, size, size), dtype=group.bands.dtype)
     for i in range(T):
         battery_matrix(group.bands[0, i], amplitude[i], states[i])
-    turn = np.exp(-1j * detector.phase * np.arange(photons + 1))
+    # either may be the larger: more battery than charger spins, or fewer
+    turn = np.exp(-1j * detector.phase * np.arange(max(size, photons + 1)))
     amplitudes = np.zeros((0, basis.n_ladders, photons + 1))
     if is_pure(battery):
         u = np.array([_amplitudes(bands) for bands in group.bands[0]])
         amplitudes = _over_ladders(battery, times) * u[:, None, :]
     if detector.phase != 0.0:
-        amplitudes = amplitudes * turn
+        amplitudes = amplitudes * turn[: photons + 1]
         states = np.conj(turn[:size, None]) * states * turn[:size]
     return {
         "jump_times": np.zeros(0),
