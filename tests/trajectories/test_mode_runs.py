@@ -1,5 +1,6 @@
 """Single runs at a resonator over irreps: beside averages, beside QuTiP, and among themselves."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -9,6 +10,8 @@ import scipy
 
 from darkbattery import runs, trajectories
 from darkbattery.nvmodel import (
+    ClosedModes,
+    Detector,
     Drive,
     Experiment,
     InputError,
@@ -22,6 +25,7 @@ from darkbattery.nvmodel import (
 )
 from darkbattery.runs.definition import find_definition
 from darkbattery.runs.tomlfile import read_toml
+from darkbattery.trajectories.jumps.sampling import available
 from darkbattery.trajectories.qutip import resonator_to_qutip
 
 G = 2.0 * math.pi * 5e6
@@ -180,8 +184,9 @@ def test_ranges_merge_to_the_same_bits_and_rows_are_runs():
         ({"protocol": (Stage(1e-7), Pulse(rotate_battery=1.0), Stage(1e-7))}, "no rotations"),
         ({"protocol": (Stage(1e-7), Pulse(dephase_battery=0.5), Stage(1e-6))}, "no pulses"),
         ({"detector_efficiency": 0.5}, "detector_efficiency"),
+        ({"detector": Detector("homodyne")}, "^detector = .* count photons"),
     ],
-    ids=["drive", "rotation", "dephasing", "detector"],
+    ids=["drive", "rotation", "dephasing", "efficiency", "homodyne"],
 )
 def test_what_runs_do_not_have_is_refused_at_every_entry(change, words):
     spins = {"coupling": G, "noise": LocalNoise(emission=1e5)}
@@ -195,6 +200,32 @@ def test_what_runs_do_not_have_is_refused_at_every_entry(change, words):
         with pytest.raises(InputError, match=words) as refusal:
             call()
         assert "\n" not in str(refusal.value)
+
+
+def test_outputs_at_the_time_of_a_switch_are_read_after_it():
+    """2e-6 + 5e-6 is more than 7e-6 by rounding: the same time."""
+    spins, cavity = {"coupling": 1e6, "detuning": 3e5}, Resonator(5e9, 1e5)
+    steps = Stage(2e-6), Stage(5e-6), Stage(1e-5, "none")
+    model = Experiment(Spins(1, "down"), Spins(2, "up", **spins), cavity)
+    model = dataclasses.replace(model, battery=Spins(1, "down", coupling=1e6), protocol=steps)
+    times = [2e-6, 7e-6, 8e-6]
+    assert times[1] < steps[0].duration + steps[1].duration
+    sampled = trajectories.sample(model, times, 8, 1)
+    # nobody exchanges anything then, and before that all runs do
+    assert (sampled["power"] == 0.0).tolist() == [False, True, True]
+
+
+def test_what_is_available_is_what_sample_takes():
+    """At a resonator, too: a reservoir's observables stood here."""
+    model, names = _noisy(1, 2), available(_noisy(1, 2))
+    assert {"photons", "local_loss"} <= set(names)
+    assert set(trajectories.sample(model, TIMES[:2], 3, 1, observables=names)) == set(names)
+    alike = Experiment(Spins(1, "down", G), Spins(2, "up", G), Resonator(5e9, 1e7))
+    assert "photons" in available(alike)
+    with pytest.raises(InputError, match=r"^detector = .* count photons"):
+        available(dataclasses.replace(alike, detector=Detector("heterodyne")))
+    with pytest.raises(InputError, match=r"^field = ClosedModes"):
+        available(Experiment(Spins(2, "down"), field=ClosedModes(2)))
 
 
 def test_large_sizes_are_refused_with_their_memory_before_anything_is_made():

@@ -116,16 +116,7 @@ def _solved(problem: Problem) -> Solution:
 
 def recorded_cavity_of(model: Model) -> Cavity:
     """The same as `cavity_of`, of an experiment whose detector sees every photon."""
-    experiment = experiment_of(model)
-    efficiency, detector = experiment.detector_efficiency, experiment.detector
-    if detector is not None:
-        text = "not with a resonator, whose single runs count photons; take eliminate_resonator()"
-        raise InputError("detector", detector, text)
-    if efficiency != 1.0:
-        text = (
-            "must be 1 here, with a resonator: runs know every photon; take eliminate_resonator()"
-        )
-        raise InputError("detector_efficiency", efficiency, text)
+    mode_runs.refuse_other_records(experiment_of(model))
     return cavity_of(model)
 
 

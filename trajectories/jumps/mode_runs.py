@@ -18,6 +18,7 @@ from darkbattery.nvmodel.experiment import Experiment, Model, experiment_of
 from darkbattery.nvmodel.irreps import Irreps
 from darkbattery.nvmodel.method import Method, Problem, Work, refused_by
 from darkbattery.nvmodel.observables import Needs, needing
+from darkbattery.nvmodel.protocol import end_of
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.trajectories.jumps.mode_jumps import (
@@ -142,7 +143,7 @@ def _tables(model: Experiment, of_times: tuple[float, ...]) -> Tables:
         kets.mc,
         kets.n.astype(np.float64),
         np.array([stage.local_power for stage in stages]),
-        np.array([stretch.stop for stretch in plan.stretches]),
+        np.array([end_of(stretch.stop) for stretch in plan.stretches]),
         np.array([rates.index(stretch.rates) for stretch in plan.stretches]),
         irreps.offsets,
         np.round(0.5 * n_battery - space.jb[kets.b[first[:-1]]]).astype(np.int64),
@@ -328,15 +329,24 @@ def seconds_of_a_run(problem: Problem) -> float:
 ORDER_OF_A_STEP = 5.0  # products of the polynomial at the end of a step
 
 
+def refuse_other_records(experiment: Experiment) -> None:
+    """Refuse a detector whose record is not of every photon, at a resonator."""
+    if experiment.detector is not None:
+        text = "not with a resonator, whose single runs count photons; take eliminate_resonator()"
+        raise InputError("detector", experiment.detector, text)
+    if experiment.detector_efficiency != 1.0:
+        text = "must be 1 here, with a resonator: runs know every photon; "
+        text += "take eliminate_resonator()"
+        raise InputError("detector_efficiency", experiment.detector_efficiency, text)
+
+
 def _offers(model: Model) -> tuple[str, ...]:
     refuse_unequal_spins(model)
     refuse_many_spins(model)
     experiment = experiment_of(model)
     if what_mixes_ladders(model) is None:
         return ()
-    if experiment.detector_efficiency != 1.0:
-        text = "must be 1 here, with a resonator"
-        raise InputError("detector_efficiency", experiment.detector_efficiency, text)
+    refuse_other_records(experiment)
     if mixes_excitations(experiment):
         text = "single runs at a resonator have no drive and no rotations; evolve has them"
         raise InputError("drive, protocol", (experiment.drive, experiment.protocol), text)

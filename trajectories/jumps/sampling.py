@@ -31,7 +31,7 @@ from darkbattery.nvmodel.runstatistics import Statistics
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.tally import Tally, run_range
 from darkbattery.nvmodel.times import output_times
-from darkbattery.trajectories.jumps.cavity_runs import sample_cavity
+from darkbattery.trajectories.jumps.cavity_runs import AT_RESONATOR, sample_cavity
 from darkbattery.trajectories.jumps.decays import (
     FEW_CELLS,
     MOST_CELLS,
@@ -173,7 +173,10 @@ def available(battery: Model) -> tuple[str, ...]:
     >>> "local_loss" in available(CollectiveBattery(2, 3, detuning=1.0))
     True
     """
-    return offered(SAMPLE, without_idle_switching(battery))
+    experiment = without_idle_switching(battery)
+    if experiment.resonator is not None:
+        return offered(AT_RESONATOR, experiment)
+    return offered(SAMPLE, of_the_reservoir(experiment))
 
 
 def thermal_photons(battery: Experiment, time: float) -> float:
