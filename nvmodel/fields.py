@@ -179,6 +179,8 @@ class Resonator:
         1.78e+10
         """
         power = finite_number("power_w", power_w, least=0.0)
+        if not self.rates:
+            raise InputError("port", port, "the resonator has no ports")
         rate = self.rates[known_name("port", port, list(self.rates))]
         quantum = 2.0 * math.pi * scipy.constants.hbar * self.frequency_hz
         return math.sqrt(rate * power / quantum)

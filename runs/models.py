@@ -72,7 +72,12 @@ def _leaves(prefix: str, table: Mapping[str, Any], known: Table) -> dict[str, An
         name = f"{prefix}{key}"
         keys = inner.keys if isinstance(inner, Section) else inner.table
         if isinstance(inner, Section) or (keys and isinstance(value, dict)):
-            flat |= _leaves(f"{name}.", _table(f"model.{name}", value), keys or {})
+            inside = _table(f"model.{name}", value)
+            if not inside:
+                known_ones = ", ".join(one for one in keys or {} if one != ANY_NAME)
+                holds = f"; it holds {known_ones}" if known_ones else ""
+                raise InputError(f"model.{name}", "{}", f"an empty table says nothing{holds}")
+            flat |= _leaves(f"{name}.", inside, keys or {})
         elif isinstance(value, list) and inner.several:
             flat[name] = tuple(value)  # one value, and no sweep
         else:

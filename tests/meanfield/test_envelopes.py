@@ -147,3 +147,8 @@ def test_an_output_just_before_an_edge_is_not_before_its_stretch():
     found = [one.outputs for one in stretches([drive], times, 1.2e-6)]
     assert sum(one.size for one in found) == 2
     assert min(one.min() for one in found if one.size) >= 0.0
+
+
+def test_a_power_without_ports_is_refused_in_words():
+    with pytest.raises(InputError, match="port = 'in': the resonator has no ports"):
+        Resonator(5e9, linewidth_fwhm_hz=1e6).amplitude_of(1e-12, "in")

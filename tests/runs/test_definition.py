@@ -284,3 +284,11 @@ def test_a_sequence_at_a_resonator_by_tables():
 def test_bad_sequences_are_refused_by_their_path(old, new, message):
     with pytest.raises(InputError, match=re.escape(message)):
         parse_definition(tomllib.loads(SEQUENCE.replace(old, new)))
+
+
+@pytest.mark.parametrize("name", ["detector", "protocol", "charger_noise"])
+def test_an_empty_table_is_refused(name):
+    """It was dropped in silence, and what was meant by it with it."""
+    content = {"model": {"n_battery": 1, "ratio": 2, name: {}}, "run": {"method": "steady"}}
+    with pytest.raises(InputError, match=rf"model.{name} = '{{}}': an empty table says nothing"):
+        parse_definition(content)
