@@ -1,5 +1,6 @@
 """Over time: averages with their error bands, and single runs one by one."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -180,6 +181,7 @@ def _draw_boundaries(axis: Axes, study: Study, entries: dict[str, Artist]) -> No
     rows = min(3, len(named))
     low, high = axis.get_ylim()
     axis.set_ylim(low, high + 0.11 * rows * (high - low))
+    _shade_every_other(axis, [time * of_time for time in names], times[-1] * of_time)
     for time, here in names.items():
         axis.axvline(time * of_time, color="0.6", lw=0.7, ls="--", zorder=0)
         entries["dashed: stages and pulses begin"] = Line2D([], [], color="0.6", lw=0.7, ls="--")
@@ -196,6 +198,12 @@ def _draw_boundaries(axis: Axes, study: Study, entries: dict[str, Artist]) -> No
             color="0.3",
             parse_math=False,
         )
+
+
+def _shade_every_other(axis: Axes, begins: list[float], end: float) -> None:
+    """The second stage of those that begin in the figure, the fourth and so on, behind all else."""
+    for begin, until in list(pairwise([*begins, end]))[1::2]:
+        axis.axvspan(begin, until, color="0.95", lw=0, zorder=-1)
 
 
 def _draw_deviation(

@@ -36,6 +36,16 @@ def test_stage_boundaries_are_drawn_with_their_names():
     assert _marks(study) == ([0.0, 0.5], ["charge", "pulse, discharge"])
 
 
+def test_every_other_stage_is_shaded():
+    """Up to the end of what is drawn; the pulse at 0.5 begins no stage of its own."""
+    figure = draw(run_study(_definition()))
+    axis = figure.axes[0]
+    shaded = [patch.get_x() for patch in axis.patches], [p.get_width() for p in axis.patches]
+    assert shaded == ([0.5], [1.0])
+    assert all(patch.get_zorder() < 0 for patch in axis.patches)  # behind all curves
+    plt.close(figure)
+
+
 def test_boundaries_that_differ_from_curve_to_curve_are_not_drawn():
     study = run_study(_definition(charge={"duration": [0.5, 0.75]}))
     assert _marks(study) == ([], [])
