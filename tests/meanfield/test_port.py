@@ -87,3 +87,53 @@ def test_bad_receivers_are_refused(changed, message):
     bare = ResonatorBattery(SpinEnsemble(10, coupling=1e-9), Resonator(3e9, 1e6))
     with pytest.raises(InputError, match="no resonator with ports"):
         meanfield.port_record(bare, **good)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.1])
+def test_ports_and_the_inside_share_what_a_ring_down_loses(temperature):
+    """Excitations leave in the rates' shares, thermal photons not counted."""
+    cavity = Resonator(3e9, 1e6, temperature_k=temperature, ports=CAVITY.ports)
+    spins = SpinEnsemble(10**12, coupling=6.0, t2_s=1e-6)
+    times = np.linspace(0.0, 1e-5, 1001)
+    found = meanfield.evolve(ResonatorBattery(spins, cavity), times)
+    outputs = [meanfield.port_output(found, name) for name in ("in", "out")]
+    lost = 1.0 - found["charger_energy"][-1] - found["photons"][-1] / 1e12
+    inside = 1.0 - 0.2 - 0.5  # of kappa
+    total = sum(one.photons[-1] for one in outputs) / (1.0 - inside)
+    # spins start at full inversion; a resonator begins with its thermal photons
+    assert total / 1e12 == pytest.approx(lost, abs=1e-6)
+    for one, rate in zip(outputs, (0.2, 0.5), strict=True):
+        assert one.power_error is None
+        expected = rate * cavity.kappa * (found["photons"] - cavity.nbar)
+        np.testing.assert_allclose(one.photon_rate, expected, rtol=1e-9, atol=1e-6 * cavity.kappa)
+        # trapezoids of 10 ns along a burst of some hundred
+        adds_up = np.trapezoid(one.photon_rate, times)
+        assert one.photons[-1] == pytest.approx(adds_up, rel=1e-3)
+        energy = c.h * 3e9 * one.photons[-1]
+        assert np.trapezoid(one.power, times) == pytest.approx(energy, rel=1e-3)
+
+
+def test_means_over_single_runs_leave_by_a_port_as_their_photons_say():
+    cavity = Resonator(3e9, 1e6, temperature_k=0.1, ports=CAVITY.ports)
+    model = ResonatorBattery(SpinEnsemble(10**6, coupling=6e3, t2_s=1e-6), cavity)
+    found = meanfield.sample(model, np.linspace(0.0, 5e-6, 201), 8, 1, classes=1)
+    one = meanfield.port_output(found, "out")
+    # over runs the same numbers are added, so that this holds without statistics
+    photon_rate = 0.5 * cavity.kappa * (found["photons"] - cavity.nbar)
+    np.testing.assert_allclose(one.photon_rate, photon_rate, atol=1e-6 * photon_rate.max())
+    adds_up = np.trapezoid(one.photon_rate, one.times)
+    # trapezoids of 25 ns along a mean of bursts
+    assert one.photons[-1] == pytest.approx(adds_up, rel=1e-2)
+    assert one.power_error is not None
+    assert (one.power_error[1:] > 0.0).all()
+
+
+@pytest.mark.parametrize(
+    ("port", "observables", "text"),
+    [("up", None, "port = 'up'"), ("out", ["photons"], "must be among its observables")],
+)
+def test_another_port_or_too_few_observables_are_refused(port, observables, text):
+    model = ResonatorBattery(SpinEnsemble(10, coupling=1.0), CAVITY)
+    found = meanfield.evolve(model, [0.0, 1e-9], observables=observables)
+    with pytest.raises(InputError, match=text):
+        meanfield.port_output(found, port)
