@@ -39,12 +39,12 @@ from darkbattery.runs.plan.subject import corner, find_subject
 from darkbattery.runs.report.page import report_page
 from tests.meanfield.test_nv import device
 
-# equal spins, T2 alone, no ringing: one class an ensemble, a burst takes 0.05 s
+# equal spins, T2 alone, no ringing: one class an ensemble, 0.02 s a burst
 FAST = """
 title = "Fast"
 [model.resonator]
 frequency_hz = 3e9
-linewidth_fwhm_hz = 200e6
+linewidth_fwhm_hz = 100e6
 [model.battery]
 number = 1e12
 coupling_hz = 3.0
@@ -428,8 +428,8 @@ def test_bad_input_gets_one_line_and_status_two(monkeypatch, tmp_path, capsys, a
     [
         (("[model.battery]", "[model.batery]"), "did you mean 'battery'?"),
         (("number = 1e12", "number = [1e12, 2e12]"), "use --vary"),
-        (("linewidth_fwhm_hz = 200e6", "linewidth_hz = 10e6"), "linewidth_"),
-        (("linewidth_fwhm_hz = 200e6", "linewidth_fwhm_hz = 0"), "must be > 0"),
+        (("linewidth_fwhm_hz = 100e6", "linewidth_hz = 10e6"), "linewidth_"),
+        (("linewidth_fwhm_hz = 100e6", "linewidth_fwhm_hz = 0"), "must be > 0"),
         (("frequency_hz = 3e9", "frequency_hz = 3e9\ntemperature_k = -1"), "temperature_k = -1"),
         (("number = 1e12", "number = 0"), "number = 0"),
     ],
