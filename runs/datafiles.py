@@ -31,16 +31,21 @@ def with_files(model: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         spins = found.get(name)
         if not isinstance(spins, Mapping):
             continue
-        spins = dict(spins)
-        for key, read in READERS.items():
-            table = spins.get(key)
-            if isinstance(table, Mapping) and "file" in table:
-                spins[key] = _with_file(f"model.{name}.{key}", table, folder, read)
-        found[name] = spins
+        found[name] = with_spin_files(f"model.{name}.", spins, folder)
     if isinstance(drive := found.get("drive"), Mapping):
         found["drive"] = _with_samples("model.drive", drive, folder)
     if isinstance(steps := found.get("protocol"), Mapping):
         found["protocol"] = {name: _step(name, step, folder) for name, step in steps.items()}
+    return found
+
+
+def with_spin_files(prefix: str, spins: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The same for the table of an ensemble; `prefix` stands before its keys in refusals."""
+    found = dict(spins)
+    for key, read in READERS.items():
+        table = found.get(key)
+        if isinstance(table, Mapping) and "file" in table:
+            found[key] = _with_file(prefix + key, table, folder, read)
     return found
 
 

@@ -1,15 +1,22 @@
 """Devices by name or from a file of one's own, what is unlikely about them, and a template."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import tomli_w
 
 from darkbattery.nvmodel.devices.datasheet import Device
+from darkbattery.nvmodel.devices.measured import MEASURED, Measured
 from darkbattery.nvmodel.devices.published import DEVICES, find_device
 from darkbattery.nvmodel.devices.sheets import device_of, sheet_of
 from darkbattery.nvmodel.fields import Resonator
+from darkbattery.nvmodel.lines.measured import Tabulated
+from darkbattery.nvmodel.lines.voigt import Voigt
 from darkbattery.nvmodel.refusal import InputError, known_name
+from darkbattery.runs.datafiles import with_spin_files
+from darkbattery.runs.ensembles import axis_of, map_of, one_line, shifts_of
 from darkbattery.runs.tomlfile import read_toml
 
 # what numbers of spins at microwave resonators lie between; outside a unit is likely to be wrong
@@ -33,7 +40,59 @@ def device_named(field: str, name: str) -> Device:
     path = Path(name)
     if not path.is_file():
         known_name(field, name, DEVICES)
-    return device_of(read_toml(field, path), path.stem)
+    return device_from(read_toml(field, path), path)
+
+
+def device_from(content: Mapping[str, Any], path: Path) -> Device:
+    """The device of the content of the file `path`, with the files beside it that it names.
+
+    Its tables line, hyperfine, axes and couplings are those of an ensemble in a run definition. A
+    measured or Voigt line may have a `spin_linewidth_fwhm_hz` beside it, which stretches it;
+    without one its width is its own.
+    """
+    tables = {key: content[key] for key in MEASURED if key in content}
+    given = with_spin_files("", tables, path.parent)
+    rest = {key: value for key, value in content.items() if key not in MEASURED}
+    line = None
+    if "line" in given:
+        found = one_line("line", _table("line", given["line"]))
+        if isinstance(found, Tabulated | Voigt):
+            line, width = found, _own("the line", found.fwhm_hz)
+            rest.setdefault("spin_linewidth_fwhm_hz", width | {"convention": "FWHM"})
+        else:
+            rest = _with_numbers(rest, given["line"])
+    axes = _table("axes", given.get("axes", {}))
+    measured = Measured(
+        line=line,
+        hyperfine_hz=shifts_of(given["hyperfine"]) if "hyperfine" in given else (),
+        axes=tuple(axis_of(f"axes.{x}", _table(f"axes.{x}", part)) for x, part in axes.items()),
+        couplings=map_of("couplings", _table("couplings", given["couplings"]))
+        if "couplings" in given
+        else None,
+    )
+    return device_of(rest, path.stem, measured)
+
+
+def _with_numbers(content: Mapping[str, Any], line: Mapping[str, Any]) -> dict[str, Any]:
+    """A Gaussian, Lorentzian or q-Gaussian as the sheet's own quantities."""
+    width = _own("the line", line["fwhm_hz"]) | {"convention": "FWHM"}
+    found: dict[str, Any] = {"line_shape": line["shape"], "spin_linewidth_fwhm_hz": width}
+    if "q" in line:
+        found["q"] = _own("the line", line["q"]) | {"unit": "1"}
+    for key in found:
+        if key in content:
+            raise InputError(key, content[key], "give it or line, not both")
+    return {**content, **found}
+
+
+def _own(source: str, value: Any) -> dict[str, Any]:
+    return {"value": value, "unit": "Hz", "source": source, "status": "read"}
+
+
+def _table(name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InputError(name, value, "must be a table")
+    return value
 
 
 def write_device(device: Device, path: Path) -> None:

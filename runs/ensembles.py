@@ -59,30 +59,40 @@ def spins_of(name: str, fields: Mapping[str, Any] | None) -> SpinEnsemble | None
     given["line"] = _line(path, given.pop("line", None), given.pop("hyperfine", None))
     if couplings is not None:
         given |= _couplings(path, given, couplings)
-    given["axes"] = tuple(_axis(f"{path}.axes.{one}", part) for one, part in axes.items())
+    given["axes"] = tuple(axis_of(f"{path}.axes.{one}", part) for one, part in axes.items())
     ensemble: SpinEnsemble = built(path, SpinEnsemble, given)
     return ensemble
 
 
 def _line(path: str, fields: Mapping[str, Any] | None, hyperfine: Any) -> LineShape | None:
-    line = None if fields is None else _one_line(f"{path}.line", fields)
+    line = None if fields is None else one_line(f"{path}.line", fields)
     if hyperfine is None:
         return line
     if line is None:
         raise InputError(f"{path}.hyperfine", hyperfine, "needs a line: give it a shape first")
     try:
-        if isinstance(hyperfine, str):
-            return split_line(line, hyperfine_shifts(hyperfine))
-        shifts = checked_values("hyperfine", hyperfine, -math.inf)
+        found: Multiplet = split_line(line, shifts_of(hyperfine))
     except InputError as error:
         raise error.within(path) from None
-    if not shifts or len(set(shifts)) < len(shifts):
-        raise InputError(f"{path}.hyperfine", hyperfine, "must be shifts (Hz), each once")
-    found: Multiplet = split_line(line, shifts)
     return found
 
 
-def _one_line(name: str, fields: Mapping[str, Any]) -> LineShape:
+def shifts_of(hyperfine: Any) -> tuple[float, ...]:
+    """Shifts of an isotope's lines, or those of a list, Hz.
+
+    >>> shifts_of("15N"), shifts_of([-1e6, 1e6])
+    ((-1515000.0, 1515000.0), (-1000000.0, 1000000.0))
+    """
+    if isinstance(hyperfine, str):
+        return hyperfine_shifts(hyperfine)
+    shifts = checked_values("hyperfine", hyperfine, -math.inf)
+    if not shifts or len(set(shifts)) < len(shifts):
+        raise InputError("hyperfine", hyperfine, "must be shifts (Hz), each once")
+    return shifts
+
+
+def one_line(name: str, fields: Mapping[str, Any]) -> LineShape:
+    """The line of a table that has a shape or what was measured, without its hyperfine copies."""
     measured = [key for key in MEASURED if key in fields]
     if measured and "shape" in fields:
         raise InputError(f"{name}.shape", fields["shape"], "give a shape or what was measured")
@@ -93,6 +103,16 @@ def _one_line(name: str, fields: Mapping[str, Any]) -> LineShape:
     rest = {key: value for key, value in fields.items() if key != "shape"}
     line: LineShape = built(name, SHAPES[shape], rest)
     return line
+
+
+def map_of(name: str, fields: Mapping[str, Any]) -> FieldMap:
+    """The map of a table with `values` and `weights`."""
+    if "spread" in fields:
+        raise InputError(f"{name}.spread", fields["spread"], "give a spread or a map, not both")
+    rest = dict(fields)
+    rest["couplings"] = rest.pop("values", ())
+    found: FieldMap = built(name, FieldMap, rest)
+    return found
 
 
 def _couplings(path: str, given: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,13 +127,11 @@ def _couplings(path: str, given: Mapping[str, Any], fields: Mapping[str, Any]) -
         except InputError as error:
             raise error.within(name) from None
         return {"coupling_spread": spread}
-    if "spread" in rest:
-        raise InputError(f"{name}.spread", rest["spread"], "give a spread or a map, not both")
-    rest["couplings"] = rest.pop("values", ())
-    return {"couplings": built(name, FieldMap, rest)}
+    return {"couplings": map_of(name, rest)}
 
 
-def _axis(name: str, fields: Mapping[str, Any]) -> Subensemble:
+def axis_of(name: str, fields: Mapping[str, Any]) -> Subensemble:
+    """An axis of a table with share, shift_hz and coupling."""
     given = dict(fields)
     if "shift_hz" in given:
         given["offset_hz"] = given.pop("shift_hz")

@@ -6,12 +6,14 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from darkbattery.nvmodel.devices.measured import NOTHING, Measured
 from darkbattery.nvmodel.lines.shapes import Gaussian, LineShape, Lorentzian, Multiplet, QGaussian
 from darkbattery.nvmodel.refusal import InputError, finite_number, known_name
+from darkbattery.nvmodel.spins import checked_parts
 
 Status = Literal["read", "secondary", "assumed"]
 Unit = Literal["Hz", "kHz", "MHz", "GHz", "rad/s", "s", "ms", "us", "ns", "K", "mK", "T", "mT", "1"]
-LineName = Literal["gaussian", "lorentzian", "q-gaussian"]
+LineName = Literal["gaussian", "lorentzian", "q-gaussian", "voigt", "measured"]
 STATUSES: tuple[str, ...] = get_args(Status)
 UNITS: tuple[str, ...] = get_args(Unit)
 # each unit in the one that fields are named after
@@ -24,6 +26,7 @@ _IN_BASE = {
 }
 _BASE = {unit: (base, size) for base, units in _IN_BASE.items() for unit, size in units.items()}
 LINE_SHAPES: tuple[str, ...] = get_args(LineName)
+GIVEN = ("voigt", "measured")  # of them: those of `Measured.line`
 
 # what a published number has to be multiplied by to become what the field's name says
 WIDTHS = {"FWHM": 1.0, "HWHM": 2.0}  # FWHM
@@ -208,7 +211,7 @@ class Device:
     spin_linewidth_fwhm_hz : Quantity
         Inhomogeneous line, of each hyperfine component where `hyperfine_hz` is given, else of all.
     line_shape : str
-        "gaussian", "lorentzian" or "q-gaussian" (then with `q`).
+        "gaussian", "lorentzian" or "q-gaussian" (then with `q`); with `Measured.line` its shape.
     t2_s, t1_s, temperature_k : Quantity
         Homogeneous coherence time, spin-lattice relaxation time, temperature.
     polarisation, inversion : Quantity
@@ -222,6 +225,8 @@ class Device:
         Standard deviation over mean of the single-spin couplings.
     covariance : Covariance, optional
         Of quantities that were fitted together.
+    measured : Measured
+        A line, shifts, axes and a map of couplings that are given in full.
     note : str
         What else has to be known.
 
@@ -254,12 +259,17 @@ class Device:
     port1_fwhm_hz: Quantity | None = None
     port2_fwhm_hz: Quantity | None = None
     covariance: Covariance | None = None
+    measured: Measured = NOTHING
     note: str = ""
 
     def __post_init__(self) -> None:
         for name in QUANTITIES:
             _check_form(name, getattr(self, name), needed=name not in _OPTIONAL)
         known_name("line_shape", self.line_shape, LINE_SHAPES)
+        if self.measured.shape != (self.line_shape if self.line_shape in GIVEN else ""):
+            raise InputError("line_shape", self.line_shape, "must be given by line")
+        if self.measured.hyperfine_hz and self.hyperfine_hz is not None:
+            raise InputError("hyperfine", self.measured.hyperfine_hz, "give it or hyperfine_hz")
         if (self.q is not None) != (self.line_shape == "q-gaussian"):
             raise InputError("q", self.q, "must be given with a q-gaussian, and only then")
         couplings = (self.single_coupling_hz, self.collective_coupling_hz)
@@ -283,6 +293,8 @@ class Device:
                 if q is None:
                     continue
                 QGaussian(1.0, q)
+        spread = 0.0 if self.coupling_spread is None else self.coupling_spread.range[1]
+        checked_parts(self.line, spread, self.measured.couplings, self.measured.axes)
 
     @property
     def quantities(self) -> dict[str, Quantity]:
@@ -315,17 +327,21 @@ class Device:
     @property
     def line(self) -> LineShape:
         """The inhomogeneous line with its hyperfine components."""
-        width = self.spin_linewidth_fwhm_hz.converted
-        line: Gaussian | Lorentzian | QGaussian
-        if self.q is not None:
-            line = QGaussian(width, q=self.q.converted)
-        else:
-            line = Gaussian(width) if self.line_shape == "gaussian" else Lorentzian(width)
+        line = self.measured.copies(self._one_line)
         if self.hyperfine_hz is None:
             return line
         count = self.hyperfine_lines
         offsets = [(i - (count - 1) / 2.0) * self.hyperfine_hz.converted for i in range(count)]
         return Multiplet(line, offsets_hz=tuple(offsets), weights=(1.0 / count,) * count)
+
+    @property
+    def _one_line(self) -> LineShape:
+        width = self.spin_linewidth_fwhm_hz.converted
+        if (given := self.measured.of_width(width)) is not None:
+            return given
+        if self.q is not None:
+            return QGaussian(width, q=self.q.converted)
+        return Gaussian(width) if self.line_shape == "gaussian" else Lorentzian(width)
 
 
 _OPTIONAL = frozenset(field.name for field in fields(Device) if field.default is None)

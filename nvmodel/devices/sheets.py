@@ -5,13 +5,14 @@ from dataclasses import fields, replace
 from typing import Any
 
 from darkbattery.nvmodel.devices.datasheet import QUANTITIES, Covariance, Device, Quantity
+from darkbattery.nvmodel.devices.measured import MEASURED, NOTHING, Measured
 from darkbattery.nvmodel.refusal import InputError, finite_number, known_name
 
 TEXTS = ("name", "title", "reference", "line_shape", "note")
 _ENTRIES = tuple(field.name for field in fields(Quantity))
 # other ways to give a quantity, which the reader turns into the field's own
 _OTHER = ("quality_factor", "nv_density", "volume", "filling")
-_KEYS = (*TEXTS, "hyperfine_lines", "covariance", *QUANTITIES, *_OTHER)
+_KEYS = (*TEXTS, *MEASURED, "hyperfine_lines", "covariance", *QUANTITIES, *_OTHER)
 # spins in a cubic millimetre, and in a part per million of diamond's 1.76e20 atoms in one
 _DENSITIES = {"1/mm3": 1.0, "1/cm3": 1e-3, "ppm": 1.76e14}
 _VOLUMES = {"mm3": 1.0, "cm3": 1e3, "um3": 1e-9}
@@ -23,11 +24,15 @@ def is_sheet(content: Mapping[str, Any]) -> bool:
     >>> is_sheet({"model": {}}), is_sheet({"line_shape": "gaussian"})
     (False, True)
     """
-    return "model" not in content and any(key in content for key in (*QUANTITIES, "line_shape"))
+    keys = (*QUANTITIES, "line_shape", "line")
+    return "model" not in content and any(key in content for key in keys)
 
 
-def device_of(content: Mapping[str, Any], name: str) -> Device:
+def device_of(content: Mapping[str, Any], name: str, measured: Measured = NOTHING) -> Device:
     """The device of a TOML file's content; `name` where it has none.
+
+    `measured` is what its tables line, hyperfine, axes and couplings hold, which may name files and
+    are read elsewhere.
 
     A resonator may be given by ``quality_factor`` (convention "loaded" or "internal") instead of
     ``linewidth_fwhm_hz``, its ports by ``convention = "coefficient"`` (width over internal width),
@@ -40,6 +45,8 @@ def device_of(content: Mapping[str, Any], name: str) -> Device:
     """
     for key in content:
         known_name("device", key, _KEYS)
+        if key in MEASURED:
+            raise InputError(key, content[key], "must be in a file: other files may belong to it")
     tables = {key: _table(key, content[key]) for key in content if key in (*QUANTITIES, *_OTHER)}
     coefficients = _pop_coefficients(tables)
     if "quality_factor" in tables:
@@ -55,13 +62,19 @@ def device_of(content: Mapping[str, Any], name: str) -> Device:
     if missing:
         wanted = "missing; each must be a table with value, unit, source and status"
         raise InputError(", ".join(missing), None, wanted)
+    if measured.shape:
+        if "line_shape" in texts:
+            raise InputError("line_shape", texts["line_shape"], "give it or line, not both")
+        texts["line_shape"] = measured.shape
     if "line_shape" not in texts:
-        raise InputError("line_shape", None, "must be gaussian, lorentzian or q-gaussian")
+        text = "must be gaussian, lorentzian or q-gaussian, or give line"
+        raise InputError("line_shape", None, text)
     return Device(
         **texts,  # type: ignore[arg-type]
         **found,  # type: ignore[arg-type]
         hyperfine_lines=content.get("hyperfine_lines", 1),
         covariance=_covariance(content.get("covariance")),
+        measured=measured,
     )
 
 
@@ -79,6 +92,9 @@ def sheet_of(device: Device) -> dict[str, Any]:
     ('HWHM', True)
     """
     found: dict[str, Any] = {key: getattr(device, key) for key in TEXTS if getattr(device, key)}
+    if device.measured.shape:
+        del found["line_shape"]
+    found |= device.measured.tables
     if device.hyperfine_lines > 1:
         found["hyperfine_lines"] = device.hyperfine_lines
     for name, quantity in device.quantities.items():

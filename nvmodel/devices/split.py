@@ -128,4 +128,6 @@ def _ensemble(device: Device, number: int, polarisation: float) -> SpinEnsemble:
         t2_s=device.t2_s.converted,
         line=device.line,
         coupling_spread=0.0 if spread is None else spread.converted,
+        couplings=device.measured.couplings,
+        axes=device.measured.axes,
     )

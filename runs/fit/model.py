@@ -131,8 +131,9 @@ def _photons(
 def _esr(trace: Trace, device: Device, nuisances: Values) -> NDArray[Any]:
     place = trace.x - device.frequency_hz.converted if trace.absolute else trace.x
     rate = 1.0 / device.t2_s.converted
-    line = line_response(device.line, rate, 2.0 * math.pi * place).real
-    centre = float(line_response(device.line, rate, 0.0)[0].real)
+    seen = whole_ensemble(device, device.polarisation.converted).charger.seen_line
+    line = line_response(seen, rate, 2.0 * math.pi * place).real
+    centre = float(line_response(seen, rate, 0.0)[0].real)
     shape = nuisances.get("gain", 1.0) * line / centre + nuisances.get("background", 0.0)
     return np.asarray(shape)
 

@@ -12,11 +12,12 @@ from darkbattery.nvmodel.devices.published import (
     resonator_battery,
     with_value,
 )
-from darkbattery.nvmodel.devices.sheets import device_of, is_sheet
+from darkbattery.nvmodel.devices.sheets import is_sheet
 from darkbattery.nvmodel.refusal import InputError, finite_number, known_name
 from darkbattery.nvmodel.resonator import of_a_resonator
 from darkbattery.runs.datafiles import with_files
 from darkbattery.runs.definition import find_definition, shipped_definitions
+from darkbattery.runs.devicefile import device_from
 from darkbattery.runs.models import build_model, flattened, known_key
 from darkbattery.runs.plan.parameters import split
 from darkbattery.runs.tomlfile import read_toml
@@ -75,7 +76,7 @@ def find_subject(name: str, ratio: float | None = None) -> Subject:
     if not Path(name).is_file():
         known_name("plan", name, [*DEVICES, *shipped_definitions()])
     elif is_sheet(content := read_toml("plan", Path(name))):
-        device = device_of(content, Path(name).stem)
+        device = device_from(content, Path(name))
         ratio = RATIO if ratio is None else ratio
         model = resonator_battery(device, ratio=ratio)
         return Subject(Path(name).stem, device.title, model, device, ratio)

@@ -70,8 +70,11 @@ def data_sheet(device: Device) -> Group:
             f"{quantity.status} {notes.mark(quantity.source)}",
         )
     shape: str = device.line_shape
-    if device.hyperfine_hz is not None:
-        shape += f", {device.hyperfine_lines} components"
+    components = len(device.measured.hyperfine_hz) or device.hyperfine_lines
+    if components > 1:
+        shape += f", {components} components"
+    if device.measured.axes:
+        shape += f", {len(device.measured.axes)} axes"
     return Group(
         table,
         Text(f"line_shape: {shape}"),
