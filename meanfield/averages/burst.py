@@ -27,7 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from darkbattery.meanfield.averages.burststeps import FIELD, LEFT, SUPPLIED, Terms, Z, steps
 from darkbattery.meanfield.averages.linear import growing_modes, refined
-from darkbattery.meanfield.averages.readout import Averages, observables
+from darkbattery.meanfield.averages.readout import Averages, default, observables
 from darkbattery.meanfield.classes.moments import BATTERY, CHARGER, System
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Reading, Solution
@@ -142,7 +142,9 @@ def classical_burst(system: System, times: ArrayLike, seed: Seed) -> Solution | 
     if _bursts_again(system, states):
         return None
     provenance = {"solver": SOLVER, "tolerance": TOLERANCE, "classes": system.number.size}
-    return Solution(t, Reading(_values(system, alike, t, states)), provenance)
+    values = _values(system, alike, t, states)
+    unasked = {name: values[name] for name in default(tuple(values))}
+    return Solution(t, Reading(unasked), provenance)
 
 
 def burst_photons(system: System, times: Array, seed: Seed) -> Array:
