@@ -149,3 +149,14 @@ def test_a_fit_stretches_a_line_from_a_file(tmp_path):
     assert abs(fitted.converted - 1.1 * width) < 3.0 * fitted.error * fitted.factor
     assert fitted.error < 0.02 * fitted.value
     assert found.device.measured == device.measured
+
+
+def test_an_esr_line_shows_the_axes(tmp_path):
+    axes = {"low": {"share": 0.5, "shift_hz": -9e6}, "high": {"share": 0.5, "shift_hz": 9e6}}
+    line = {"shape": "voigt", "gaussian_fwhm_hz": 1e6, "lorentzian_fwhm_hz": 1e6}
+    device = read(tmp_path, sheet(line=line, axes=axes))
+    at = device.frequency_hz.converted + np.linspace(-15e6, 15e6, 301)
+    trace = synthetic_trace("esr", at, device, {}, noise=0.0, seed=1)
+    # two lines, which stand 18 MHz apart on the grid of 0.1 MHz
+    highest = np.sort(at[np.argsort(trace.y)[-2:]])
+    np.testing.assert_allclose(np.diff(highest), 18e6, atol=1e5)
