@@ -132,10 +132,10 @@ def equations_of(system: System, order: int) -> tuple[Equations, ...]:
 def _in_stretch(equations: Equations, leg: Leg, stretch: Stretch) -> RightHandSide:
     p, root = coefficients(leg.system), np.sqrt(leg.system.total)
     p.detuning[:] = leg.detuning(0.0)
-    derivative = equations.derivative
+    derivative, moves = equations.derivative, not leg.still
 
     def rhs(time: float, y: Array, out: Array) -> None:
-        if not leg.still:
+        if moves:
             p.detuning[:] = leg.detuning(stretch.start + time)
         derivative(y, stretch.field(time) / root, p, out)
 

@@ -75,7 +75,8 @@ class Leg:
 
     def detuning(self, since: float) -> Array:
         """Of each class at a time since the start, rad/s."""
-        shift = np.array([float(course.at(since)) for course in self.shifts])
+        # right-hand sides ask at every stage of a step: what stands still is not computed
+        shift = np.array([c.after if c.still else float(c.at(since)) for c in self.shifts])
         return np.asarray(self.system.detuning + shift[self.system.ensemble])
 
     def mean_shifts(self, edges: ArrayLike) -> Array:
