@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any, TypeGuard
 
+MOST_NAMES = 30  # told in a refusal; all observables are in docs/observables.md
+
 
 class InputError(ValueError):
     """Raised at the boundary for input that cannot be simulated.
@@ -135,7 +137,9 @@ def known_name(field: str, value: object, known: Iterable[str]) -> str:
         return value
     text = value if isinstance(value, str) else ""
     near = nearest(text, names)
-    hint = f"unknown; did you mean {near!r}?" if near else f"unknown; known: {', '.join(names)}"
+    told = ", ".join(names[:MOST_NAMES])
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    hint = f"unknown; did you mean {near!r}?" if near else f"unknown; known: {told}{more}"
     raise InputError(field, value, hint)
 
 
