@@ -152,7 +152,7 @@ def sample(
         return sample_cavity(battery, t, runs, seed, first, *asked)
     experiment = to_be_solved(of_the_reservoir(battery), t)
     missed = experiment.detector is None and experiment.detector_efficiency < 1.0
-    for field, value in (("records", summary), ("statistics", statistics)):
+    for field, value in (("records", records), ("statistics", statistics)):
         if missed and value is not None:
             text = "only with detector_efficiency = 1: a row tells all photons of a run; take 1"
             raise InputError(field, value, text)
