@@ -3,7 +3,8 @@ r"""Homodyne and heterodyne records at T = 0, and what they leave of the ladder 
 With :math:`c|n-1\rangle=r_n|n\rangle` (`trajectories.jumps.recordladder`) and a detector of
 efficiency :math:`\eta`, the unnormalised state that a homodyne record Y leaves obeys
 
-.. math:: dV=-\tfrac12\{c^\dagger c,V\}dt+cVc^\dagger dt+\sqrt\eta\,(cV+Vc^\dagger)\,dY,\qquad
+.. math:: dV=-\tfrac12\{c^\dagger c,V\}dt+cVc^\dagger dt \\
+          {}+\sqrt\eta\,(cV+Vc^\dagger)\,dY,\\
           dY=\sqrt\eta\,\langle c+c^\dagger\rangle dt+dW
 
 (Wiseman and Milburn 2010, sections 4.4 and 4.8, in the linear form of Goetsch and Graham 1994), a

@@ -11,8 +11,8 @@ detector looks at the light, the conditional state is
 :math:`\sum_{nn'}V_{nn'}(t)|n,t\rangle\langle n',t|`, and V obeys the detector's own equation with
 the one operator :math:`c|n-1\rangle=r_n|n\rangle`: all ladders J are in r. Between photons
 
-.. math:: \dot u_n=-\tfrac\gamma2r_{n+1}^2u_n ,\qquad
-   u_n(t+h)=e^{A_nh}\sqrt{w_n(t+h)/w_n(t)}\,u_n(t),\quad A_n=\tfrac\gamma2M_n(M_n-1),
+.. math:: \dot u_n=-\tfrac\gamma2r_{n+1}^2u_n ,\quad A_n=\tfrac\gamma2M_n(M_n-1),\\
+   u_n(t+h)=e^{A_nh}\sqrt{w_n(t+h)/w_n(t)}\,u_n(t),
 
 exactly, :math:`M_n=M_0-n`.
 """
