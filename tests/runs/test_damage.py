@@ -56,7 +56,9 @@ def ends_well(monkeypatch, capsys, *arguments):
 @pytest.fixture(scope="module")
 def result(tmp_path_factory):
     folder = tmp_path_factory.mktemp("damage")
-    (folder / "small.toml").write_text(SMALL)
+    # with all files that a result may hold
+    asked = "[run.statistics]\nof = ['peak_power']\njoint = [['emitted_photons at t = 0.5', 'final_J']]\n"
+    (folder / "small.toml").write_text(f"{SMALL}\n{asked}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["-", "run", str(folder / "small.toml"), "--out", f"{folder}/a"])
         with pytest.raises(SystemExit) as exit_:
