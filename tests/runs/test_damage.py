@@ -57,7 +57,8 @@ def ends_well(monkeypatch, capsys, *arguments):
 def result(tmp_path_factory):
     folder = tmp_path_factory.mktemp("damage")
     # with all files that a result may hold
-    asked = "[run.statistics]\nof = ['peak_power']\njoint = [['emitted_photons at t = 0.5', 'final_J']]\n"
+    joint = "[['emitted_photons at t = 0.5', 'final_J']]"
+    asked = f"[run.statistics]\nof = ['peak_power']\njoint = {joint}\n"
     (folder / "small.toml").write_text(f"{SMALL}\n{asked}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["-", "run", str(folder / "small.toml"), "--out", f"{folder}/a"])

@@ -271,7 +271,7 @@ OF_DRIVES = {"ergotropy_coherent", "ergotropy_incoherent"}
 """Of coherence between energies: `tests.trajectories.test_capacity`."""
 
 OF_FIELD_RECORDS = {"conditional_purity", "conditional_entropy", "information_gain"}
-"""Of the state after a homodyne or heterodyne record: `tests.trajectories.test_diffusive_records`."""
+"""Of the state after a field's record: `tests.trajectories.test_diffusive_records`."""
 
 KNOWN = {*READINGS, *FROM_RECORDS, *OF_RESONATORS, *OF_RUNS, *OF_DRIVES, *OF_FIELD_RECORDS}
 MISSING = set(OBSERVABLES) - KNOWN

@@ -136,9 +136,9 @@ def single_runs(model: Model, times: ArrayLike, seed: int, runs: Iterable[int]) 
     Examples
     --------
     >>> from darkbattery.nvmodel import CollectiveBattery
-    >>> found = single_runs(CollectiveBattery(1, 1), [1.0, 50.0], seed=3, runs=[3, 5])
+    >>> found = single_runs(CollectiveBattery(1, 1), [1.0, 50.0], seed=3, runs=[2, 5])
     >>> found.runs.tolist(), found.jump_runs.tolist(), found.populations.shape
-    ([3, 5], [5], (2, 2, 2))
+    ([2, 5], [2], (2, 2, 2))
     """
     t, experiment = output_times(times), experiment_of(model)
     if experiment.detector is not None:
