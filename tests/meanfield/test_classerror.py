@@ -71,7 +71,9 @@ def test_the_advice_names_what_can_be_taken():
     assert "no more spins" in wrong.warnings(40, most=40)[0]
 
 
-@pytest.mark.parametrize(("width", "coupling", "last"), [(5, 7, 5.0), (10, 14, 3.0)])
+@pytest.mark.parametrize(
+    ("width", "coupling", "last"), [(5, 7, 5.0), pytest.param(10, 14, 3.0, marks=pytest.mark.long)]
+)
 def test_who_follows_the_advice_is_soon_told_nothing(width, coupling, last):
     times, classes = np.linspace(0.0, last * 1e-6, 101), 15
     told = []

@@ -30,7 +30,7 @@ NAMES = (
     [
         (model_of(1, 2, 1.0), 20_000, 4.0),
         (model_of(2, 6, math.sqrt(8.0)), 4000, 5.0),
-        (model_of(3, 2, 0.7, detuning=1.1), 8000, 6.0),
+        pytest.param(model_of(3, 2, 0.7, detuning=1.1), 8000, 6.0, marks=pytest.mark.long),
         (model_of(1, 2, 1.5, nbar=0.3, detuning=0.7), 8000, 3.0),
         (model_of(2, 3, 40.0), 2000, 20.0),
     ],

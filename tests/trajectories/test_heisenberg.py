@@ -172,7 +172,13 @@ def test_large_n_law_holds_at_1e16_spins(nbar, spacing):
 
 @pytest.mark.parametrize(
     ("n_battery", "n_charger"),
-    [(1, 1), (3, 15), (1000, 1100), (10**6, 2 * 10**6), (10**15, 10**16)],
+    [
+        (1, 1),
+        (3, 15),
+        pytest.param(1000, 1100, marks=pytest.mark.long),
+        (10**6, 2 * 10**6),
+        (10**15, 10**16),
+    ],
 )
 def test_ends_in_the_dark_states(n_battery, n_charger):
     battery = CollectiveBattery(n_battery, n_charger)

@@ -51,7 +51,7 @@ def make_runs(battery, times, seed, runs, in_groups, share=0.125):
     ("sizes", "nbar", "runs"),
     [
         ((10_000, 50_000), 0.0, 4000),
-        ((4_000, 20_000), 0.5, 3000),
+        pytest.param((4_000, 20_000), 0.5, 3000, marks=pytest.mark.long),
         pytest.param((2_000, 10_000), 3.0, 2000, marks=pytest.mark.long),
     ],
     ids=str,

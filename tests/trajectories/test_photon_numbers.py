@@ -29,7 +29,7 @@ def test_a_cold_reservoir_beside_a_large_battery(time, ladder):
     assert found["absorbed_photons"][0] == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("time", [20.0, 50.0])
+@pytest.mark.parametrize("time", [20.0, pytest.param(50.0, marks=pytest.mark.long)])
 @pytest.mark.parametrize(("n", "names"), [(1000, ["absorbed_photons"]), (12, None)])
 def test_few_absorbed_among_many_emitted(n, names, time):
     """First order in nbar: the mean time in each rung is 1/rate, then the dark state's rate."""
