@@ -16,6 +16,7 @@ from darkbattery.nvmodel import (
     SpinEnsemble,
     Stage,
 )
+from darkbattery.nvmodel.pulse import spans
 
 MHZ = 2.0 * math.pi * 1e6
 # so wide that its field follows what is sent in, and spins that hardly act on it
@@ -152,3 +153,10 @@ def test_an_output_just_before_an_edge_is_not_before_its_stretch():
 def test_a_power_without_ports_is_refused_in_words():
     with pytest.raises(InputError, match="port = 'in': the resonator has no ports"):
         Resonator(5e9, linewidth_fwhm_hz=1e6).amplitude_of(1e-12, "in")
+
+
+def test_a_part_that_rounding_alone_makes_turns_nothing():
+    """0/0 made every path of truncated Wigner NaN from there on, told as a step error of nan."""
+    span = spans(Drive(amplitude=2.0, duration_s=1.0), 1.0)[0]
+    at = np.array([0.5, 0.5, 0.75])  # 0.5 + 1e-22 is 0.5
+    np.testing.assert_array_equal(span.mean(at, 0.0, 0.0), [0.0, 2.0])
