@@ -6,7 +6,8 @@ deviation :math:`\sigma=\sqrt V` and a reliability :math:`\mu/\sigma` have the v
 .. math:: \frac{m_4-V^2}{4Vn},\qquad
           \frac1n\Big[1-\frac{\mu m_3}{V^2}+\frac{\mu^2(m_4-V^2)}{4V^3}\Big]
 
-to first order in 1/n (Cramer 1946); no less than few runs allow (`nvmodel.errors`).
+to first order in 1/n (Cramer 1946); no less than few runs allow (`nvmodel.errors`). That no run
+differed from the others leaves room for one of n that does.
 """
 
 from __future__ import annotations
@@ -88,11 +89,13 @@ def _moments(
     sums = ExactSums(having, FULL, *limbs[:, None])
     mean = float(sums.mean()[0]) * bins.unit
     variance = float(sums.variance()[0]) * bins.unit**2
-    error = float(mean_error(variance, having, 0.0, 0.0 if bins.whole else 0.5 * bins.unit))
+    unseen = abs(mean) if bins.event is None else bins.event
+    error = float(mean_error(variance, having, unseen, 0.0 if bins.whole else 0.5 * bins.unit))
     yield "mean", mean, error
     deviation = math.sqrt(max(variance, 0.0)) if having > 1 else math.nan
     if not deviation > 0.0:
-        yield "standard_deviation", deviation, 0.0 if deviation == 0.0 else math.nan
+        least = unseen / math.sqrt(having) if having > 1 else math.nan
+        yield "standard_deviation", deviation, least
         return
     # in units of the deviation; the last bin of photons is open
     width = np.where(np.isfinite(bins.high), bins.high - bins.low, 0.0)
@@ -109,9 +112,15 @@ def _moments(
 def _curves(counted: RunCounts, where: str, runs: int, limbs: Counts) -> list[Statistic]:
     """Means of the selected runs over time."""
     rows = []
-    for name, unit, three in zip(CURVES, counted.curve_units, limbs, strict=True):
+    # an unseen run may hold all energy, or have none of the power, or one photon more; before any
+    # time has passed no event has come
+    for name, unit, event, three in zip(
+        CURVES, counted.curve_units, (1.0, None, 1.0), limbs, strict=True
+    ):
         sums = ExactSums(runs, FULL, *three)
-        mean, error = unit * sums.mean(), unit * mean_error(sums.variance(), runs, 0.0, 0.5)
+        mean = unit * sums.mean()
+        unseen = np.abs(mean) if event is None else np.where(counted.times > 0.0, event, 0.0)
+        error = unit * mean_error(sums.variance(), runs, unseen / unit, 0.5)
         rows += [
             Statistic(name, where, float(t), "mean", float(m), float(e))
             for t, m, e in zip(counted.times, mean, error, strict=True)

@@ -179,6 +179,9 @@ class Bins:
         Whether all values are such: nothing is rounded.
     closed_above : bool
         Whether a bin holds its upper end: output times end the bins of times.
+    event : float or None
+        How far from the others a run may lie by an event that none of them had; None: as far as
+        their mean is from zero.
     """
 
     low: Array
@@ -186,6 +189,7 @@ class Bins:
     unit: float
     whole: bool = False
     closed_above: bool = False
+    event: float | None = None
 
     def places(self, values: Array) -> NDArray[np.int64]:
         """Bin of each value; -1 for NaN. What lies beyond the outermost is in it."""
@@ -207,23 +211,28 @@ def bins_of(one: Quantity, times: Array, ranges: Ranges) -> Bins:
     if one.name in TIMES:
         since = np.concatenate([[0.0], times[:-1]])
         last = max(float(times[-1]), 1e-290)
-        return Bins(since, times, last / FULL, closed_above=True)
+        spacing = float((times - since).max())
+        return Bins(since, times, last / FULL, closed_above=True, event=spacing)
     if one.name == "final_J":
-        return Bins(ranges.J, ranges.J, _unit(0.5, float(ranges.J[-1])), whole=True)
+        return Bins(ranges.J, ranges.J, _unit(0.5, float(ranges.J[-1])), whole=True, event=1.0)
     if one.name in PHOTONS:
         low = ranges.photon_width * np.arange(PHOTON_BINS, dtype=np.float64)
         exact = ranges.whole_photons and ranges.photon_width == 1.0
         high = low if exact else np.append(low[1:], np.inf)
-        return Bins(low, high, ranges.photon_unit, ranges.whole_photons)
+        # nothing has been emitted or absorbed at t = 0
+        event = 0.0 if one.end == 0.0 else 1.0
+        return Bins(low, high, ranges.photon_unit, ranges.whole_photons, event=event)
+    if one.name == "peak_power":
+        edges = np.linspace(0.0, ranges.power, 2 * BINS + 1)
+        return Bins(edges[:-1], edges[1:], ranges.power / FULL)
+    most = 1.0  # of an energy per spin, and of its change
     if one.name == "battery_energy":
-        edges, bound = np.linspace(0.0, 1.0, BINS + 1), 2.0
-    elif one.name == "peak_power":
-        edges, bound = np.linspace(0.0, ranges.power, 2 * BINS + 1), ranges.power
+        edges = np.linspace(0.0, 1.0, BINS + 1)
     else:
         a, b = one.places(one.name, times)
         most = 1.0 if one.name == "work" else 1.0 / float(times[b] - times[a])
-        edges, bound = np.linspace(-most, most, 2 * BINS + 1), 2.0 * most
-    return Bins(edges[:-1], edges[1:], bound / FULL)
+        edges = np.linspace(-most, most, 2 * BINS + 1)
+    return Bins(edges[:-1], edges[1:], 2.0 * most / FULL, event=most)
 
 
 def _unit(wanted: float, most: float) -> float:

@@ -241,3 +241,28 @@ def test_a_run_that_never_gets_there_is_censored():
     assert abs(share - 5.0 / 6.0) < 4.0 * error
     assert rows["runs", asked.where, "share"][0] == share
     assert found.distributions["first_passage of 0.833"].weight.sum() == round(3000 * share)
+
+
+def test_what_no_run_did_leaves_room_for_one_that_does():
+    """Twenty runs without a photon by t = 1e-4 told 0(0), which the photon of the next run denies.
+
+    One in 20 is left room for; at t = 0 nothing has been emitted for certain.
+    """
+    asked = Statistics(
+        of=["emitted_photons at t = 0.0001", "emitted_photons at t = 0", "work from 0 to 0.0001"],
+        where="emitted_photons < 1 at t = 0.0001",
+    )
+    times = np.array([0.0, 1e-4])
+    found = trajectories.sample(CollectiveBattery(1, 2), times, 20, seed=1, statistics=asked)
+    rows = _rows(found)
+    photons, nothing, work = asked.of
+    assert rows[photons, "", "mean"] == (0.0, pytest.approx(1 / 20))
+    assert rows[photons, "", "standard_deviation"] == (0.0, pytest.approx(1 / math.sqrt(20)))
+    assert rows[nothing, "", "mean"] == (0.0, 0.0)
+    assert rows[work, "", "mean"][1] > 0.05
+    selected = [row for row in found.statistics if row.statistic == "mean" and row.time == 1e-4]
+    assert {row.quantity for row in selected if row.error > 0.0} == {
+        "battery_energy",
+        "power",
+        "emitted_photons",
+    }
