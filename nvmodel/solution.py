@@ -26,11 +26,11 @@ Array = NDArray[np.float64]
 
 # distributions whose weights are no probabilities but a mean in each bin: <sigma_z> over a line
 PROFILES = ("battery_inversion", "charger_inversion")
-# of the table of distributions
 JOINT_COLUMNS = (
     *("one", "other", "where", "one_low", "one_high", "other_low", "other_high"),
     "weight",
 )
+# of the table of distributions
 DISTRIBUTION_COLUMNS = ("distribution", "quantity", "time", "low", "high", "weight")
 
 

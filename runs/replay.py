@@ -1,4 +1,4 @@
-"""One run of a result again, to the bit, with all it knows: as table and figure."""
+"""Runs of a result again, to the bit: one as table and figure, many as tables."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from darkbattery import trajectories
 from darkbattery.nvmodel.observables import in_words
 from darkbattery.nvmodel.refusal import InputError, whole_number
-from darkbattery.runs.choice import chosen
+from darkbattery.runs.choice import Choice, chosen
 from darkbattery.runs.definition import RunDefinition
 from darkbattery.runs.engines import engine_of
 from darkbattery.runs.figures.files import save_figure
@@ -63,21 +63,32 @@ class Replay:
 
 def replay(result: Result, run: int, point: int) -> Replay:
     """Run number `run` of point number `point` of a study, with its whole record."""
+    definition, one = result.study.definition, _sampled(result, point)
+    _index("--run", run, definition)
+    if one.definition.engine == "quantum":
+        states, jumps = _quantum(one.definition, one.model, run)
+    else:
+        states, jumps = _without_record(one.definition, one.model, run)
+    sharp = with_jumps(definition, definition.points()[point], run, DRAWN)
+    axis = clock(definition).axis
+    return Replay(run, states, jumps, states if sharp is None else sharp, axis)
+
+
+def _sampled(result: Result, point: int) -> Choice:
+    """How the single runs of point number `point` were made."""
     definition = result.study.definition
     if definition.runs is None:
         raise InputError("folder", definition.title, "holds no single runs")
     points = definition.points()
     whole_number("--point", point, least=0, most=len(points) - 1)
-    last = definition.first + definition.runs - 1
-    whole_number("--run", run, least=definition.first, most=last)
-    one = chosen(definition, points[point], "sample")
-    if one.definition.engine == "quantum":
-        states, jumps = _quantum(one.definition, one.model, run)
-    else:
-        states, jumps = _without_record(one.definition, one.model, run)
-    sharp = with_jumps(definition, points[point], run, DRAWN)
-    axis = clock(definition).axis
-    return Replay(run, states, jumps, states if sharp is None else sharp, axis)
+    return chosen(definition, points[point], "sample")
+
+
+def _index(field: str, run: int, definition: RunDefinition, least: int | None = None) -> None:
+    """Refuse the index of a run that the study does not hold."""
+    first, runs = definition.first, definition.runs
+    assert runs is not None
+    whole_number(field, run, least=first if least is None else least, most=first + runs - 1)
 
 
 def _quantum(
@@ -107,6 +118,34 @@ def _without_record(
     one = engine.sample(model, times, runs=1, seed=definition.seed, first=run)
     states = pd.DataFrame({"time": times, **one.values})
     return states, pd.DataFrame({"time": [], "direction": []})
+
+
+def save_many(result: Result, first: int, last: int, point: int, folder: Path) -> list[Path]:
+    """Write the runs `first` to `last` of one point as three Parquet files; their paths.
+
+    ``...-jumps`` has a row a jump, ``...-states`` one a run and output time, with the battery's
+    conditional populations, ``...-final`` one an amplitude of the state at the last time.
+    """
+    definition, one = result.study.definition, _sampled(result, point)
+    _index("--run", first, definition)
+    _index("--to", last, definition, least=first)
+    if one.definition.engine != "quantum":
+        raise InputError(
+            "--to", last, "only of the quantum engine: paths have no photons one by one"
+        )
+    times = definition.times_of(definition.points()[point].model)
+    runs = range(first, last + 1)
+    found = trajectories.single_runs(one.model, times, definition.seed, runs)
+    folder.mkdir(parents=True, exist_ok=True)
+    name, paths = f"point-{point}-runs-{first}-{last}", []
+    for kind, table in (
+        ("jumps", found.jumps_to_dataframe()),
+        ("states", found.states_to_dataframe()),
+        ("final", found.final_states_to_dataframe()),
+    ):
+        paths.append(folder / f"{name}-{kind}.parquet")
+        table.to_parquet(paths[-1], index=False)
+    return paths
 
 
 def save_replay(one: Replay, folder: Path, name: str) -> list[Path]:

@@ -96,14 +96,12 @@ def replay(
     darkbattery replay results/charging --run 7 --point 2
     darkbattery replay results/charging --run 0 --to 999
     """
-    from darkbattery.runs.replay import DRAWN, save_replay
+    from darkbattery.runs.replay import DRAWN, save_many, save_replay
     from darkbattery.runs.replay import replay as again
     from darkbattery.runs.store import load
 
     console = console_of()
     if to is not None:
-        from darkbattery.runs.replays import save_many
-
         for path in save_many(load(folder), run, to, point, folder / "replay"):
             console.print(str(path), highlight=False, soft_wrap=True)
         return

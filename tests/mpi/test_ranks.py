@@ -5,6 +5,7 @@ import sys
 from tests.mpi import launch
 from tests.mpi.launch import needs_mpi
 from tests.runs.test_plan import FAST
+from tests.runs.test_statistics import TOML as ASKED
 
 DEFINITION = """
 title = "ranks"
@@ -68,22 +69,6 @@ times = [0.1, 0.5, 1.5]
 observables = ["battery_energy", "ergotropy", "daemonic_ergotropy"]
 runs = 300
 seed = 3
-"""
-ASKED = """
-title = "asked"
-[model]
-n_battery = 2
-n_charger = [4, 10]
-[run]
-method = "sample"
-times = { stop = 1.0, points = 21 }
-observables = ["battery_energy"]
-runs = 5000
-seed = 3
-[run.statistics]
-of = ["first_passage of 0.5", "peak_power", "work from 0.1 to 0.4"]
-joint = [["emitted_photons at t = 0.2", "final_J"]]
-where = "emitted_photons < 3 at t = 0.2"
 """
 STUDIES = {
     "asked": (ASKED, ("run", "asked.toml")),
