@@ -91,6 +91,17 @@ def _drawn(
 
 
 @njit(**INNER)
+def _of_step(s: Any, run: Any, noise: Any, record: Any, sums: Any, q: Steps) -> tuple[Any, Any]:
+    """y and I of a run's step: drawn, and kept where the record has room, or as the record has."""
+    if noise.shape[2] == 0:
+        return record[s, 0, run], record[s, 1, run]
+    y, integral = _drawn(sums, noise[s, 0, run], noise[s, 1, run], q.h[s], q.bracket, q.efficiency)
+    if record.shape[2] > 0:
+        record[s, 0, run], record[s, 1, run] = y, integral
+    return y, integral
+
+
+@njit(**INNER)
 def _pure_means(u: Any, s: Any, q: Steps, sums: Any) -> float:
     """<c>, <J^z c>, <c^2>, <c+ c> of the state, and its squared length."""
     r, norm, nothing = q.lowering[s], 0.0, 0.0 * u[0]
@@ -147,7 +158,6 @@ def follow_pure(noise: Any, q: Steps, bands: Any, record: Any, window: Any) -> N
     window : ndarray (runs, T)
         Becomes the integral of the record since the output time before.
     """
-    drawn, kept = noise.shape[2] > 0, record.shape[2] > 0
     u = np.zeros(q.M.size, bands.dtype)
     factor, steer, sums = np.zeros(5, u.dtype), np.zeros(3, u.dtype), np.zeros(4, u.dtype)
     for run in range(bands.shape[0]):
@@ -157,13 +167,7 @@ def follow_pure(noise: Any, q: Steps, bands: Any, record: Any, window: Any) -> N
             window[run, i] = 0.0
             while s < q.at[i]:
                 norm = _pure_means(u, s, q, sums)
-                if drawn:
-                    one, two = noise[s, 0, run], noise[s, 1, run]
-                    y, integral = _drawn(sums, one, two, q.h[s], q.bracket, q.efficiency)
-                    if kept:
-                        record[s, 0, run], record[s, 1, run] = y, integral
-                else:
-                    y, integral = record[s, 0, run], record[s, 1, run]
+                y, integral = _of_step(s, run, noise, record, sums, q)
                 window[run, i] += y
                 _powers(y, integral, q.bracket * q.h[s], 1.0, factor, steer)
                 first, scale = max(q.low[s] - ORDERS, 0), 1.0 / np.sqrt(norm)
@@ -250,8 +254,7 @@ def _rows_lowered(
 @njit(**KERNEL)
 def follow_mixed(noise: Any, q: Steps, bands: Any, record: Any, window: Any) -> None:
     """The same as `follow_pure` at any efficiency, by matrices."""
-    drawn, kept, size = noise.shape[2] > 0, record.shape[2] > 0, q.M.size
-    v = np.zeros((size, size), bands.dtype)
+    v = np.zeros((q.M.size, q.M.size), bands.dtype)
     factor, steer, sums = np.zeros(5, v.dtype), np.zeros(3, v.dtype), np.zeros(4, v.dtype)
     root = np.sqrt(q.efficiency)
     for run in range(bands.shape[0]):
@@ -261,13 +264,7 @@ def follow_mixed(noise: Any, q: Steps, bands: Any, record: Any, window: Any) -> 
             window[run, i] = 0.0
             while s < q.at[i]:
                 norm = _mixed_means(v, s, q, sums)
-                if drawn:
-                    one, two = noise[s, 0, run], noise[s, 1, run]
-                    y, integral = _drawn(sums, one, two, q.h[s], q.bracket, q.efficiency)
-                    if kept:
-                        record[s, 0, run], record[s, 1, run] = y, integral
-                else:
-                    y, integral = record[s, 0, run], record[s, 1, run]
+                y, integral = _of_step(s, run, noise, record, sums, q)
                 window[run, i] += y
                 _powers(y, integral, q.bracket * q.h[s], root, factor, steer)
                 mixed_step(v, s, q, 1.0 / norm, factor, steer)
