@@ -31,7 +31,7 @@ from darkbattery.trajectories.jumps.cavity_jumps import (
     follow_runs,
 )
 from darkbattery.trajectories.jumps.cavity_tally import add_runs, cavity_study
-from darkbattery.trajectories.jumps.summaries import solution_of, told_of
+from darkbattery.trajectories.jumps.summaries import Batch, solution_of, told_of
 from darkbattery.trajectories.reading.conditional import GROUP_NUMBERS, MOST_GROUP
 from darkbattery.trajectories.reading.fluctuations import FLUCTUATIONS
 from darkbattery.trajectories.reading.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
@@ -109,7 +109,7 @@ def _solved(problem: Problem) -> Solution:
         if told is not None:
             photons = read[EMITTED], read[ABSORBED]
             light = read[BATTERY_ENERGY], read[POWER], read[PHOTONS]
-            told.add(start, *light, photons, path.burst, basis.J[path.drawn])
+            told.add(Batch(start, *light, photons, path.burst, basis.J[path.drawn]))
     provenance = {"solver": QUANTUM_JUMPS.name, "seed": seed, "most_photons": bound}
     return solution_of(problem, study.tally(first, runs, counts), told, provenance)
 

@@ -34,6 +34,7 @@ Counts = NDArray[np.int64]
 PURITY, ENTROPY = range(2)  # rows of the sums of what is known of the battery
 STATE_ROWS = 2
 EMITTED_PHOTONS = 5  # row of the quantities
+COURSES = [0, 2, 3, EMITTED_PHOTONS]  # rows: battery energy, power, emission, photons
 LN2 = 0.6931471805599453
 
 

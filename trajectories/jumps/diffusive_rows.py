@@ -8,15 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.rows import Summary
-from darkbattery.trajectories.jumps.summaries import RunRows
+from darkbattery.trajectories.jumps.summaries import Batch, RunRows
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[np.float64]
-
-COURSES = [0, 2, 3, 5]  # of the rows of quantities
-ENERGY, POWER, EMISSION, EMITTED = COURSES
 
 
 class DiffusiveRows(RunRows):
@@ -36,14 +33,11 @@ class DiffusiveRows(RunRows):
         self._start, self._lengths = first, np.diff(times, prepend=0.0)
         self._record, self._mean = np.full((runs, 3), np.nan), np.zeros(runs)
 
-    def add_group(self, start: int, quantities: Array, burst: Array, window: NDArray[Any]) -> None:
-        """Add runs side by side; `quantities` (7, runs T), `window` (runs, T)."""
-        T = self._lengths.size
-        energies, powers = quantities[ENERGY], quantities[POWER]
-        photons = quantities[EMITTED], np.zeros_like(energies)
-        self.add(start, energies, powers, quantities[EMISSION], photons, burst)
-        here = slice(start - self._start, start - self._start + burst.size)
-        self._mean[here] = quantities[EMITTED, T - 1 :: T]
+    def add_records(self, runs: Batch, window: NDArray[Any]) -> None:
+        """Add the record of runs that are added already; `window` (runs, T)."""
+        T, begin = self._lengths.size, runs.start - self._start
+        here = slice(begin, begin + runs.burst.size)
+        self._mean[here] = runs.photons[0][T - 1 :: T]
         used = self._lengths > 0.0
         held = np.abs(window[:, used]) ** 2 / self._lengths[used] - 1.0
         whole, both = window.sum(axis=1), np.iscomplexobj(window)

@@ -20,20 +20,21 @@ from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.streams import DIFFUSIVE_RECORDS
 from darkbattery.trajectories.jumps.diffusion import Steps, follow_mixed, follow_pure
 from darkbattery.trajectories.jumps.diffusive_reading import (
+    COURSES,
     EMITTED_PHOTONS,
     Tables,
     add_runs,
     read_batteries,
     read_runs,
 )
-from darkbattery.trajectories.jumps.diffusive_rows import COURSES, DiffusiveRows
+from darkbattery.trajectories.jumps.diffusive_rows import DiffusiveRows
 from darkbattery.trajectories.jumps.diffusive_study import OF_STATES, diffusive_study
 from darkbattery.trajectories.jumps.recordladder import (
     RecordLadder,
     ladder_readings,
     record_ladder,
 )
-from darkbattery.trajectories.jumps.summaries import Told
+from darkbattery.trajectories.jumps.summaries import Batch, Told, solution_of
 from darkbattery.trajectories.reading.conditional import unravelling
 from darkbattery.trajectories.reading.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from darkbattery.trajectories.space.angular import ladders_of
@@ -284,16 +285,17 @@ def count_runs(problem: Problem) -> Solution:
     counted = None
     if problem.statistics is not None:
         counted = RunCounts(problem.statistics, times, study.ranges)
-    told = Told(None, counted, battery.gamma)
+    told = Told(rows, counted, battery.gamma)
     made = problem.seed, first, runs, study.needs_populations
     for group in groups_of_runs(battery, times, *made):
         read = group.quantities, group.variance, group.populations, group.known
         add_runs(group.start, *read, group.burst, taus, times, sums, states)
-        if rows is not None:
-            rows.add_group(group.start, group.quantities, group.burst, group.window)
         energies, powers, emission, photons = group.quantities[COURSES]
-        emitted = photons, np.zeros_like(photons)
-        told.add(group.start, energies, powers, emission, emitted, group.burst)
+        light = emission, (photons, np.zeros_like(photons))
+        batch = Batch(group.start, energies, powers, *light, group.burst)
+        told.add(batch)
+        if rows is not None:
+            rows.add_records(batch, group.window)
     plan = planned(battery, times)
     provenance = {
         "solver": f"{battery.detector.kind} record",
@@ -301,9 +303,7 @@ def count_runs(problem: Problem) -> Solution:
         "steps": plan.ladder.steps.size,
         "step_error": plan.error,
     }
-    table = None if rows is None else rows.table()
-    tally = told.counted(study.tally(first, runs, counts))
-    return Solution(times, tally, provenance, table)
+    return solution_of(problem, study.tally(first, runs, counts), told, provenance)
 
 
 def _offers(battery: Experiment) -> tuple[str, ...]:

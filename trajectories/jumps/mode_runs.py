@@ -37,7 +37,7 @@ from darkbattery.trajectories.jumps.mode_jumps import (
 )
 from darkbattery.trajectories.jumps.mode_tally import mode_study
 from darkbattery.trajectories.jumps.noisy_runs import EXCITATIONS
-from darkbattery.trajectories.jumps.summaries import solution_of, told_of
+from darkbattery.trajectories.jumps.summaries import Batch, solution_of, told_of
 from darkbattery.trajectories.propagate.mode_generator import ModeGenerator, Move
 from darkbattery.trajectories.propagate.mode_plan import ModePlan, first_bound, mode_plan
 from darkbattery.trajectories.propagate.mode_stages import Kick, mixes_excitations
@@ -100,7 +100,7 @@ def sample_over_irreps(problem: Problem) -> Solution:
             light = read[BATTERY_ENERGY], read[POWER], read[PHOTONS]
             lost = read[LOCAL_LOSS, T - 1 :: T].astype(np.int64)
             photons = read[EMITTED], read[ABSORBED]
-            told.add(start, *light, photons, path.burst, lost=lost)
+            told.add(Batch(start, *light, photons, path.burst, lost=lost))
     provenance = {"solver": OVER_IRREPS.name, "seed": problem.seed, "most_photons": bound}
     return solution_of(problem, study.tally(first, runs, counts), told, provenance)
 

@@ -35,7 +35,7 @@ from darkbattery.trajectories.jumps.stages import (
     empty_state_of,
     plan,
 )
-from darkbattery.trajectories.jumps.summaries import Told
+from darkbattery.trajectories.jumps.summaries import Batch, Told
 from darkbattery.trajectories.jumps.sums import Sums, add_populations, add_run
 from darkbattery.trajectories.jumps.tally import JumpStudy
 from darkbattery.trajectories.reading.conditional import GROUP_NUMBERS, MOST_GROUP
@@ -69,16 +69,8 @@ def _add_rows(start: int, read: Array, burst: Array, ladders: Counts, J: Array, 
     photons, T = (read[EMITTED], read[ABSORBED]), read.shape[1] // burst.size
     lost = read[LOCAL_LOSS, T - 1 :: T].astype(np.int64)
     of_runs = J[ladders] if J.size else np.full(burst.size, np.nan)
-    r.add(
-        start,
-        read[BATTERY_ENERGY],
-        read[POWER],
-        read[EMISSION_RATE],
-        photons,
-        burst,
-        of_runs,
-        lost,
-    )
+    light = read[BATTERY_ENERGY], read[POWER], read[EMISSION_RATE]
+    r.add(Batch(start, *light, photons, burst, of_runs, lost))
 
 
 @njit(cache=True, error_model="numpy")

@@ -21,7 +21,7 @@ from darkbattery.trajectories.jumps.crossings import (
     products_of,
 )
 from darkbattery.trajectories.jumps.groups import Groups, new_groups, walk_in_groups
-from darkbattery.trajectories.jumps.summaries import Told
+from darkbattery.trajectories.jumps.summaries import Batch, Told
 from darkbattery.trajectories.jumps.walks import (
     BATCH,
     ENDED,
@@ -212,7 +212,8 @@ def add_rows(start: int, path: Path, battery: Experiment, J: Array, rows: Told) 
     energies = 0.5 + path.means[BATTERY_Z] / spins
     powers = path.means[BATTERY_Z_RATE] * battery.gamma / spins
     photons, ladders = (path.emitted, path.absorbed), J[path.drawn % J.size]
-    rows.add(start, energies, powers, path.means[EMISSION], photons, path.burst, ladders)
+    light = path.means[EMISSION], photons
+    rows.add(Batch(start, energies, powers, *light, path.burst, ladders))
 
 
 @njit(**KERNEL)

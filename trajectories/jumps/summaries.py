@@ -25,6 +25,33 @@ Counts = NDArray[np.int64]
 COLUMNS = 7  # of a row without its index and the times to a charge
 
 
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """The runs start, start + 1, ..., side by side, as samplers yield them.
+
+    Attributes
+    ----------
+    start : int
+    energies, powers, emission : ndarray (runs T,)
+        Conditional, at the output times of each run.
+    photons : pair of ndarray (runs T,)
+        Emitted and absorbed so far.
+    burst : ndarray (runs,)
+        Infinite where it has not come.
+    J, lost : ndarray (runs,)
+        The ladder, NaN where it is not conserved; excitations lost to single-spin processes.
+    """
+
+    start: int
+    energies: Array
+    powers: Array
+    emission: Array
+    photons: tuple[Array, Array]
+    burst: Array
+    J: Array | float = np.nan
+    lost: Counts | int = 0
+
+
 @dataclass(frozen=True)
 class Told:
     """What is told of each run while runs are added up: a row, its share of statistics, or both.
@@ -41,26 +68,15 @@ class Told:
     counts: RunCounts | None
     rate: float = 1.0
 
-    def add(
-        self,
-        start: int,
-        energies: Array,
-        powers: Array,
-        emission: Array,
-        photons: tuple[Array, Array],
-        burst: Array,
-        J: Array | float = np.nan,
-        lost: Counts | int = 0,
-    ) -> None:
-        """Add the runs start, start + 1, ..., side by side; see `RunRows.add`."""
+    def add(self, runs: Batch) -> None:
+        """Add some runs."""
         if self.rows is not None:
-            self.rows.add(start, energies, powers, emission, photons, burst, J, lost)
+            self.rows.add(runs)
         if self.counts is not None:
-            energy, power, emitted, absorbed = (
-                np.reshape(one, (burst.size, -1)) for one in (energies, powers, *photons)
-            )
+            burst, courses = runs.burst, (runs.energies, runs.powers, *runs.photons)
+            energy, power, emitted, absorbed = (np.reshape(c, (burst.size, -1)) for c in courses)
             when = np.where(burst < np.inf, burst, np.nan) / self.rate
-            ladders = np.broadcast_to(np.asarray(J, dtype=float), burst.shape)
+            ladders = np.broadcast_to(np.asarray(runs.J, dtype=float), burst.shape)
             self.counts.add(Courses(energy, power, emitted, absorbed, when, ladders))
 
     def table(self) -> pd.DataFrame | None:
@@ -131,36 +147,17 @@ class RunRows:
         self._when = {name: np.empty(runs) for name in summary.columns}
         self._J, self._lost = np.full(runs, np.nan), np.zeros(runs, dtype=np.int64)
 
-    def add(
-        self,
-        start: int,
-        energies: Array,
-        powers: Array,
-        emission: Array,
-        photons: tuple[Array, Array],
-        burst: Array,
-        J: Array | float = np.nan,
-        lost: Counts | int = 0,
-    ) -> None:
-        """Add the runs start, start + 1, ..., side by side.
-
-        Parameters
-        ----------
-        energies, powers, emission : ndarray (runs T,)
-            Conditional, at the output times of each run.
-        photons : pair of ndarray (runs T,)
-            Emitted and absorbed so far.
-        burst, J, lost : ndarray (runs,)
-        """
-        T, begin = self._times.size, start - self._first
-        here = slice(begin, begin + burst.size)
+    def add(self, runs: Batch) -> None:
+        """Add some runs."""
+        T, begin = self._times.size, runs.start - self._first
+        here = slice(begin, begin + runs.burst.size)
         group = self._found[here]
-        self._J[here], self._lost[here] = J, lost
-        for column, so_far in enumerate(photons, start=1):
+        self._J[here], self._lost[here] = runs.J, runs.lost
+        for column, so_far in enumerate(runs.photons, start=1):
             group[:, column] = so_far[T - 1 :: T]
-        group[:, 3] = np.where(burst < np.inf, burst, np.nan)
-        _summarise(energies, powers, emission, self._times, group)
-        courses = energies.reshape(-1, T).T
+        group[:, 3] = np.where(runs.burst < np.inf, runs.burst, np.nan)
+        _summarise(runs.energies, runs.powers, runs.emission, self._times, group)
+        courses = runs.energies.reshape(-1, T).T
         for name, when in self._summary.charge_times(courses, self._times).items():
             self._when[name][here] = when
 
