@@ -132,15 +132,12 @@ def phased(y: Array, drive: complex, p: Coefficients, out: Array) -> None:
     qq = thermal if p.eliminated else phi[2]
     pp, qq = pp + vacuum, qq + vacuum
     J, U = np.empty((3, 3, M)), np.zeros((3, 2, M))
+    _turning(b, re, im, p, J, U)
     half = 0.5 * p.kappa
     supplied = 2.0 * (drive.imag * re - drive.real * im)
     for k in range(M):
         G = 2.0 * p.coupling[k]
         x, v, z = b[0, k], b[1, k], b[2, k]
-        J[0, 0, k], J[0, 1, k], J[0, 2, k] = -p.decoherence[k], -p.detuning[k], -G * im
-        J[1, 0, k], J[1, 1, k], J[1, 2, k] = p.detuning[k], -p.decoherence[k], -G * re
-        J[2, 0, k], J[2, 1, k], J[2, 2, k] = G * im, G * re, -p.relaxation[k]
-        U[0, 1, k], U[1, 0, k], U[2, 0, k], U[2, 1, k] = -G * z, -G * z, G * v, G * x
         for e in range(3):
             into_p = pp * U[e, 0, k] + pq * U[e, 1, k] - 0.5 * S[1, e, k]
             into_q = pq * U[e, 0, k] + qq * U[e, 1, k] - 0.5 * S[0, e, k]
@@ -173,6 +170,18 @@ def phased(y: Array, drive: complex, p: Coefficients, out: Array) -> None:
         dphi[1] = -p.kappa * phi[1] + turn * (phi[2] - phi[0])
         dphi[1] -= 0.5 * (np.dot(weight, f[1, 1]) + np.dot(weight, f[0, 0]))
     _pairs(c, J, U, f, out[SPINS + 9 * M + 3 :].reshape(9, pairs))
+
+
+@njit(error_model="numpy")
+def _turning(b: Array, re: float, im: float, p: Coefficients, J: Array, U: Array) -> None:
+    """J_k and U_k of every class, in the mean field re + i im."""
+    for k in range(p.share.size):
+        G = 2.0 * p.coupling[k]
+        J[0, 0, k], J[0, 1, k], J[0, 2, k] = -p.decoherence[k], -p.detuning[k], -G * im
+        J[1, 0, k], J[1, 1, k], J[1, 2, k] = p.detuning[k], -p.decoherence[k], -G * re
+        J[2, 0, k], J[2, 1, k], J[2, 2, k] = G * im, G * re, -p.relaxation[k]
+        U[0, 1, k], U[1, 0, k] = -G * b[2, k], -G * b[2, k]
+        U[2, 0, k], U[2, 1, k] = G * b[1, k], G * b[0, k]
 
 
 @njit(error_model="numpy")
