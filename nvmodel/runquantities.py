@@ -39,6 +39,16 @@ SHOWN: dict[Form, str] = {
     "level": "{} of 0.5",
     "alone": "{}",
 }
+MEASURED_AS = {
+    "battery_energy": "battery_energy",
+    "work": "battery_energy",
+    "power": "power",
+    "peak_power": "power",
+    "first_passage": "peak_emission_time",
+    "peak_power_time": "peak_emission_time",
+    "burst_time": "peak_emission_time",
+}
+"""Observables in whose unit a quantity is; the others are numbers."""
 TIMES = ("first_passage", "peak_power_time", "burst_time")
 """Quantities that are times; first passages and bursts may not come."""
 PHOTONS = ("emitted_photons", "absorbed_photons")

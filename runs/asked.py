@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from darkbattery.nvmodel.numbers import with_error
+from darkbattery.nvmodel.numbers import with_error, with_unit
 from darkbattery.runs.study import Study
 from darkbattery.runs.summary import label, swept_names
 from darkbattery.runs.tables import Listing
+from darkbattery.runs.units import unit_of_asked
 
 if TYPE_CHECKING:
     import pandas as pd
 
+PREFIXED = "s"  # powers in ħω/s have no prefix
 MOST_ROWS = 60  # printed; the others stand in the result folder
 TOLD = {"share": "share", "mean": "mean", "standard_deviation": "sd"}
 
@@ -43,13 +45,19 @@ def _rows(study: Study, whole: pd.DataFrame) -> Iterator[tuple[str, ...]]:
     for key, about in whole.groupby(names, sort=False, dropna=False):
         *point, quantity, where = key
         found = about.set_index("statistic")
+        unit = "" if quantity == "runs" else unit_of_asked(study.definition, str(quantity))
         numbers = [
-            with_error(float(found.at[name, "value"]), float(found.at[name, "error"]))
-            if name in found.index
-            else ""
+            _told(found.loc[name], "" if name == "share" else unit) if name in found.index else ""
             for name in TOLD
         ]
         # the selection itself is a share of all runs
         runs = "selected" if where and quantity != "runs" else "all"
         name = "selected" if quantity == "runs" else str(quantity).replace("_", " ")
-        yield label(study, tuple(point)), name, runs, *numbers
+        behind = f" ({unit})" if unit not in ("", PREFIXED) else ""
+        yield label(study, tuple(point)), name + behind, runs, *numbers
+
+
+def _told(about: pd.Series, unit: str) -> str:
+    """A number with its error; of seconds with their prefix."""
+    value, error = float(about["value"]), float(about["error"])
+    return with_unit(value, unit, error) if unit == PREFIXED else with_error(value, error)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from darkbattery.nvmodel.observables import OBSERVABLES, TIME_UNIT
+from darkbattery.nvmodel.runquantities import MEASURED_AS
 from darkbattery.runs.definition import RunDefinition
 
 OWN = "[t]"
@@ -42,3 +43,8 @@ def unit_of(definition: RunDefinition, name: str) -> str:
         return ""
     units, unit = clock(definition), OBSERVABLES[name].unit
     return units.time if unit == TIME_UNIT else unit.replace("γ", units.per)
+
+
+def unit_of_asked(definition: RunDefinition, asked: str) -> str:
+    """Unit of what single runs were asked, in words such as ``first_passage of 0.5``."""
+    return unit_of(definition, MEASURED_AS.get(asked.split()[0], ""))

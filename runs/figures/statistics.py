@@ -1,5 +1,7 @@
 """What single runs were asked: distributions, joint ones, and the energy of selected runs."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -7,10 +9,12 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
-from darkbattery.runs.figures.axes import BAND, heading, legend_below, panels, time_scale
+from darkbattery.runs.figures.axes import BAND, heading, legend_below, panels, prefixed, time_scale
 from darkbattery.runs.figures.sweep import Drawn, Plan, plan
 from darkbattery.runs.study import Study, rows_of
+from darkbattery.runs.units import unit_of_asked
 
 MOST_CURVES = 8  # of points, in one panel
 MOST_PANELS = 12
@@ -56,28 +60,57 @@ def _draw_histogram(
     asked = study.definition.statistics
     assert asked is not None
     ways = [(name, "-", "solid: all runs")]
+    factor, unit = _asked_scale(study, name)
     if asked.where:
         ways.append((f"{name} where {asked.where}", "--", "dashed: selected runs"))
     for one in chosen.drawn:
         for called, style, words in ways:
             rows = study.distributions[study.distributions["distribution"] == called]
-            centre, share = _shares(rows_of(rows, one.point))
-            if centre.size:
-                axis.step(centre, share, where="mid", color=one.colour, ls=style, lw=1.1)
+            if _draw_shares(axis, rows_of(rows, one.point), factor, one.colour, style):
                 entries[words] = Line2D([], [], color="0.3", ls=style, lw=1.1)
-    axis.set_xlabel(name.replace("_", " "))
+    axis.set_xlabel(name.replace("_", " ") + (f"  ({unit})" if unit else ""))
     axis.set_ylabel("share of runs")
+    if not axis.has_data():
+        axis.set(xticks=[], yticks=[])
+        axis.text(0.5, 0.5, "no run reached it", ha="center", transform=axis.transAxes)
 
 
-def _shares(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Middles of the bins from the first that holds runs to the last, and shares of them."""
+def _asked_scale(study: Study, name: str) -> tuple[float, str]:
+    """Factor from the bins' numbers to the axis, and its unit there."""
+    rows = study.statistics[study.statistics["quantity"] == name]
+    values = rows.loc[rows["statistic"] == "mean", "value"].to_numpy(dtype=float)
+    largest = np.max(np.abs(values[np.isfinite(values)]), initial=0.0)
+    return prefixed(float(largest), unit_of_asked(study.definition, name))
+
+
+def _draw_shares(axis: Axes, rows: pd.DataFrame, factor: float, colour: Any, style: str) -> bool:
+    """The share of runs in each bin, from the first that holds runs to the last; if any does."""
     weight = rows["weight"].to_numpy(dtype=float)
     held = np.flatnonzero(weight)
     if not held.size:
-        return np.zeros(0), np.zeros(0)
-    here = slice(max(held[0] - 1, 0), held[-1] + 2)
-    low, high = rows["low"].to_numpy(dtype=float)[here], rows["high"].to_numpy(dtype=float)[here]
-    return np.where(np.isfinite(high), 0.5 * (low + high), low), weight[here] / weight.sum()
+        return False
+    here = slice(held[0], held[-1] + 1)
+    low, high = (factor * rows[end].to_numpy(dtype=float)[here] for end in ("low", "high"))
+    share = weight[here] / weight.sum()
+    if _are_values(low, high):
+        axis.plot(low, share, color=colour, ls=style, lw=1.1, marker="o", ms=4)
+        axis.xaxis.set_major_locator(_numbers(low))
+    else:
+        # what lies above all bins is drawn at their end
+        edges = np.append(low, high[-1] if np.isfinite(high[-1]) else low[-1])
+        axis.stairs(share, edges, color=colour, ls=style, lw=1.1)
+    return True
+
+
+def _are_values(low: np.ndarray, high: np.ndarray) -> bool:
+    """Whether bins are single values, as numbers of photons are."""
+    return bool(np.all(low == high))
+
+
+def _numbers(values: np.ndarray) -> MaxNLocator:
+    """Ticks at whole numbers where values are such, and at halves where spins may be."""
+    whole = bool(np.all(values == np.round(values)))
+    return MaxNLocator(nbins=8, integer=whole, min_n_ticks=1)
 
 
 def _draw_selected(axis: Axes, chosen: Plan, study: Study, entries: dict[str, Artist]) -> None:
@@ -101,18 +134,22 @@ def _draw_selected(axis: Axes, chosen: Plan, study: Study, entries: dict[str, Ar
 
 
 def _draw_joint(axis: Axes, pair: tuple[str, str], one: Drawn, study: Study) -> None:
-    """Numbers of runs, darker where there are more."""
+    """Numbers of runs, as areas."""
     table = rows_of(study.joints, one.point)
     rows = table[(table["one"] == pair[0]) & (table["other"] == pair[1]) & (table["where"] == "")]
     if len(rows):
         x, y = (_middles(rows, name) for name in ("one", "other"))
-        size = 40.0 * np.sqrt(rows["weight"] / rows["weight"].max())
+        # a marker's size is its area
+        size = 160.0 * (rows["weight"] / rows["weight"].max())
         axis.scatter(x, y, s=size, color=one.colour, alpha=0.7, lw=0)
+        for ticks, name, middles in ((axis.xaxis, "one", x), (axis.yaxis, "other", y)):
+            if _are_values(rows[f"{name}_low"].to_numpy(), rows[f"{name}_high"].to_numpy()):
+                ticks.set_major_locator(_numbers(middles))
     axis.set_xlabel(pair[0].replace("_", " "))
     axis.set_ylabel(pair[1].replace("_", " "))
     axis.set_title("area: number of runs", fontsize="medium", loc="left")
 
 
 def _middles(rows: pd.DataFrame, name: str) -> np.ndarray:
-    low, high = rows[f"{name}_low"], rows[f"{name}_high"]
+    low, high = (rows[f"{name}_{end}"].to_numpy(dtype=float) for end in ("low", "high"))
     return np.where(np.isfinite(high), 0.5 * (low + high), low)

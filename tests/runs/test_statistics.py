@@ -103,7 +103,24 @@ def test_tables_and_figure_of_a_sweep():
     figure = draw_statistics(study)
     # three quantities, the selected runs' energy, one joint histogram
     assert sum(axis.axison for axis in figure.axes) == 5
-    assert [len(axis.lines) for axis in figure.axes[:4]] == [4] * 4  # two points, all and selected
+    # two points, all and selected; whole numbers as points, bins as steps with their own edges
+    drawn = [len(axis.lines) + len(axis.patches) for axis in figure.axes[:4]]
+    assert drawn == [4] * 4
+    plt.close(figure)
+
+
+def test_a_level_that_no_run_reaches_and_whole_numbers_are_drawn_as_such():
+    asked = {"of": ["first_passage of 1", "final_J"], "joint": [["final_J", "final_J"]]}
+    study = run_study(parse_definition(_with(statistics=asked, runs=50)))
+    figure = draw_statistics(study)
+    passage, spin, joint = figure.axes[:3]
+    assert [text.get_text() for text in passage.texts] == ["no run reached it"]
+    assert passage.get_xlabel() == "first passage of 1  (1/γ)"
+    for line in spin.lines:
+        assert np.array_equal(line.get_xdata(), np.round(line.get_xdata()))
+    sizes = joint.collections[0].get_sizes()
+    runs = study.joints[study.joints.n_charger == 4].weight.to_numpy()
+    assert np.allclose(sizes / sizes.max(), runs / runs.max())  # areas are numbers of runs
     plt.close(figure)
 
 
