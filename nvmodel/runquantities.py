@@ -47,6 +47,8 @@ MEASURED_AS = {
     "first_passage": "peak_emission_time",
     "peak_power_time": "peak_emission_time",
     "burst_time": "peak_emission_time",
+    "first_photon_time": "peak_emission_time",
+    "waiting_time": "peak_emission_time",
 }
 """Observables in whose unit a quantity is; the others are numbers."""
 TIMES = ("first_passage", "peak_power_time", "burst_time")

@@ -11,13 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from darkbattery.runs.figures.axes import BAND, heading, legend_below, panels, prefixed, time_scale
+from darkbattery.runs.figures.axes import BAND, heading, legend_below, panels, time_scale
+from darkbattery.runs.figures.histograms import asked_scale, shares_of
 from darkbattery.runs.figures.sweep import Drawn, Plan, plan
 from darkbattery.runs.study import Study, rows_of
-from darkbattery.runs.units import unit_of_asked
 
 MOST_CURVES = 8  # of points, in one panel
 MOST_PANELS = 12
+SIDES = ("one", "other")  # of a joint histogram
 ENERGY = "battery_energy"
 
 
@@ -60,7 +61,7 @@ def _draw_histogram(
     asked = study.definition.statistics
     assert asked is not None
     ways = [(name, "-", "solid: all runs")]
-    factor, unit = _asked_scale(study, name)
+    factor, unit = asked_scale(study, name)
     if asked.where:
         ways.append((f"{name} where {asked.where}", "--", "dashed: selected runs"))
     for one in chosen.drawn:
@@ -75,36 +76,18 @@ def _draw_histogram(
         axis.text(0.5, 0.5, "no run reached it", ha="center", transform=axis.transAxes)
 
 
-def _asked_scale(study: Study, name: str) -> tuple[float, str]:
-    """Factor from the bins' numbers to the axis, and its unit there."""
-    rows = study.statistics[study.statistics["quantity"] == name]
-    values = rows.loc[rows["statistic"] == "mean", "value"].to_numpy(dtype=float)
-    largest = np.max(np.abs(values[np.isfinite(values)]), initial=0.0)
-    return prefixed(float(largest), unit_of_asked(study.definition, name))
-
-
 def _draw_shares(axis: Axes, rows: pd.DataFrame, factor: float, colour: Any, style: str) -> bool:
-    """The share of runs in each bin, from the first that holds runs to the last; if any does."""
-    weight = rows["weight"].to_numpy(dtype=float)
-    held = np.flatnonzero(weight)
-    if not held.size:
+    """The share of runs in each bin, if any run has the quantity."""
+    found = shares_of(rows)
+    if not found.share.size:
         return False
-    here = slice(held[0], held[-1] + 1)
-    low, high = (factor * rows[end].to_numpy(dtype=float)[here] for end in ("low", "high"))
-    share = weight[here] / weight.sum()
-    if _are_values(low, high):
-        axis.plot(low, share, color=colour, ls=style, lw=1.1, marker="o", ms=4)
-        axis.xaxis.set_major_locator(_numbers(low))
+    if found.are_values:
+        values = factor * found.low
+        axis.plot(values, found.share, color=colour, ls=style, lw=1.1, marker="o", ms=4)
+        axis.xaxis.set_major_locator(_numbers(values))
     else:
-        # what lies above all bins is drawn at their end
-        edges = np.append(low, high[-1] if np.isfinite(high[-1]) else low[-1])
-        axis.stairs(share, edges, color=colour, ls=style, lw=1.1)
+        axis.stairs(found.share, factor * found.edges, color=colour, ls=style, lw=1.1)
     return True
-
-
-def _are_values(low: np.ndarray, high: np.ndarray) -> bool:
-    """Whether bins are single values, as numbers of photons are."""
-    return bool(np.all(low == high))
 
 
 def _numbers(values: np.ndarray) -> MaxNLocator:
@@ -138,18 +121,13 @@ def _draw_joint(axis: Axes, pair: tuple[str, str], one: Drawn, study: Study) -> 
     table = rows_of(study.joints, one.point)
     rows = table[(table["one"] == pair[0]) & (table["other"] == pair[1]) & (table["where"] == "")]
     if len(rows):
-        x, y = (_middles(rows, name) for name in ("one", "other"))
+        of_one, of_other = (shares_of(rows, f"{name}_low", f"{name}_high") for name in SIDES)
         # a marker's size is its area
-        size = 160.0 * (rows["weight"] / rows["weight"].max())
-        axis.scatter(x, y, s=size, color=one.colour, alpha=0.7, lw=0)
-        for ticks, name, middles in ((axis.xaxis, "one", x), (axis.yaxis, "other", y)):
-            if _are_values(rows[f"{name}_low"].to_numpy(), rows[f"{name}_high"].to_numpy()):
-                ticks.set_major_locator(_numbers(middles))
+        size = 160.0 * of_one.share / of_one.share.max()
+        axis.scatter(of_one.middle, of_other.middle, s=size, color=one.colour, alpha=0.7, lw=0)
+        for ticks, side in ((axis.xaxis, of_one), (axis.yaxis, of_other)):
+            if side.are_values:
+                ticks.set_major_locator(_numbers(side.low))
     axis.set_xlabel(pair[0].replace("_", " "))
     axis.set_ylabel(pair[1].replace("_", " "))
     axis.set_title("area: number of runs", fontsize="medium", loc="left")
-
-
-def _middles(rows: pd.DataFrame, name: str) -> np.ndarray:
-    low, high = (rows[f"{name}_{end}"].to_numpy(dtype=float) for end in ("low", "high"))
-    return np.where(np.isfinite(high), 0.5 * (low + high), low)

@@ -13,6 +13,7 @@ from darkbattery.nvmodel.observables import OBSERVABLES, in_words
 from darkbattery.nvmodel.solution import PROFILES
 from darkbattery.runs.figures import BAND, fan_observable
 from darkbattery.runs.figures.axes import logarithmic, time_scale, value_scale
+from darkbattery.runs.figures.histograms import Shares, asked_scale, shares_of
 from darkbattery.runs.figures.looks import LINE_STYLES, Colour, ordered, position, shown
 from darkbattery.runs.figures.sweep import Drawn, plan, spread
 from darkbattery.runs.figures.swept import Quantity, quantities, quantity_scale, values
@@ -195,38 +196,37 @@ def _distributions(study: Study) -> Iterator[Chart]:
         if name in PROFILES:  # no shares: a map in the figure
             continue
         figure, rows = go.Figure(), []
+        factor, unit = asked_scale(study, str(name))
         for drawn in chosen.drawn:
             for method, one in rows_of(whole, drawn.point).groupby("method", sort=False):
                 last = one[(one["time"] == one["time"].max()) | one["time"].isna()]
-                last = last[last["weight"].cumsum() > 0]
-                total = last["weight"].sum()
-                if not total > 0:
+                found = shares_of(last)
+                if not found.share.size:
                     continue
                 called = _called(study, drawn.point.swept, str(method))
-                centre = ((last["low"] + last["high"]) / 2).to_numpy()
-                share = (last["weight"] / total).to_numpy()
-                figure.add_trace(
-                    go.Scatter(
-                        x=centre,
-                        y=share,
-                        name=called,
-                        mode="lines" if len(centre) > 1 else "markers",
-                        line={
-                            "color": _css(drawn.colour), "dash": _dash(drawn.style),
-                            "shape": "hvh", "width": 1.5,
-                        },
-                        hovertemplate=f"%{{x:.4g}}: %{{y:.4g}}<extra>{called}</extra>",
-                    )
-                )  # fmt: skip
-                rows.append(pd.DataFrame({"curve": called, "middle": centre, "share": share}))
+                figure.add_trace(_shares(found, factor, called, drawn))
+                middle, share = factor * found.middle, found.share
+                rows.append(pd.DataFrame({"curve": called, "middle": middle, "share": share}))
         if rows:
-            quantity = str(whole["quantity"].iloc[0])
-            _axes(
-                figure, re.sub(r"\b([A-Z])_(\w)", r"\1<sub>\2</sub>", quantity), "share", len(rows)
-            )
+            # words have more than one letter, and symbols one
+            quantity = re.sub(r"(?<=\w\w)_", " ", str(whole["quantity"].iloc[0]))
+            label = re.sub(r"\b([A-Z])_(\w)", r"\1<sub>\2</sub>", quantity)
+            _axes(figure, f"{label} ({unit})" if unit else label, "share", len(rows))
             caption = f"{quantity}, at the last time where it depends on time; shares of the whole."
-            title = f"distribution: {in_words(str(name))}"
-            yield _chart(title, caption, figure, pd.concat(rows))
+            yield _chart(f"distribution: {in_words(str(name))}", caption, figure, pd.concat(rows))
+
+
+def _shares(found: Shares, factor: float, called: str, drawn: Drawn) -> go.Scatter:
+    """Values as points, bins as steps that begin and end at their edges."""
+    look = {"color": _css(drawn.colour), "dash": _dash(drawn.style), "width": 1.5}
+    if found.are_values:
+        x, y, mode = found.low, found.share, "lines+markers"
+    else:
+        x = np.append(found.edges[0], found.edges)
+        y, mode = np.concatenate([[0.0], found.share, [0.0]]), "lines"
+        look["shape"] = "hv"
+    hover = f"%{{x:.4g}}: %{{y:.4g}}<extra>{called}</extra>"
+    return go.Scatter(x=factor * x, y=y, name=called, mode=mode, line=look, hovertemplate=hover)
 
 
 def _fans(study: Study) -> Iterator[Chart]:
