@@ -10,18 +10,15 @@ from darkbattery.meanfield.averages.linear import growth_rate, threshold_coopera
 from darkbattery.meanfield.averages.remaining import Remaining, remaining, scattering
 from darkbattery.meanfield.paths.port import PortRecord, port_record
 from darkbattery.meanfield.paths.wigner import sample
-from darkbattery.meanfield.portoutput import PortOutput, port_output
 
 __all__ = [
     "BurstDelay",
-    "PortOutput",
     "PortRecord",
     "Remaining",
     "delay_average",
     "evolve",
     "expected_delay",
     "growth_rate",
-    "port_output",
     "port_record",
     "remaining",
     "sample",

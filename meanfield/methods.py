@@ -5,7 +5,7 @@ from typing import Any
 
 from darkbattery.meanfield.averages import readout
 from darkbattery.meanfield.averages.cumulants import SOLVERS, evolve
-from darkbattery.meanfield.averages.delay import AVERAGED, delay_average, has_delays
+from darkbattery.meanfield.averages.delay import delay_average, has_delays, over_delays
 from darkbattery.meanfield.classes.moments import system_of
 from darkbattery.meanfield.paths import tally
 from darkbattery.meanfield.paths.wigner import sample
@@ -20,7 +20,7 @@ def _averages_of(model: Any) -> tuple[str, ...]:
 
 
 def _over_delays_of(model: Any) -> tuple[str, ...]:
-    return tuple(name for name in _averages_of(model) if name in AVERAGED)
+    return over_delays(_averages_of(model))
 
 
 def _runs_of(model: Any) -> tuple[str, ...]:

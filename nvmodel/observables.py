@@ -1,14 +1,15 @@
 """Every observable once: its name, symbol, unit and definition, and what it takes to know it."""
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import Flag, auto
 
 from darkbattery.nvmodel.refusal import InputError, known_name
 
 TIME_UNIT = "1/γ"  # of times; a rate's holds γ
 OWN_TIME_UNIT = "unit of t"  # of times where gamma is the user's
+OF = " of "  # between a quantity at a port and the port's name
 _RATES = {"s": "/s", "1/ω": "ω", OWN_TIME_UNIT: f"/{OWN_TIME_UNIT}"}  # of what is per time
 
 
@@ -32,6 +33,7 @@ class Needs(Flag):
     START = auto()  # the energies at the start beside those now
     RATES = auto()  # how fast each population changes
     COHERENCE = auto()  # between energies of the battery
+    PORT = auto()  # a port of the resonator, which its name ends with
 
 
 NOTHING = Needs(0)
@@ -56,7 +58,7 @@ class Observable:
         Linear in the state: a mean over single runs is that of the average state.
     unasked : bool
         Given by the quantum engine where nothing is asked for by name, if it is cheap there; the
-        semiclassical one gives all that it has.
+        semiclassical one gives all that it has but balances and what leaves by single ports.
     """
 
     name: str
@@ -78,6 +80,21 @@ class Observable:
     def per_time(self) -> bool:
         """Whether it is a rate: its unit has the unit of time in it."""
         return "γ" in self.unit and self.unit != TIME_UNIT
+
+    def at_port(self, port: str) -> "Observable":
+        """The same at one port of a resonator.
+
+        >>> OBSERVABLES["port_power"].at_port("out").definition
+        "port out's share of output_power: what the spins send out there"
+        """
+        letters = "".join(one for one in port if one.isascii() and one.isalnum())
+        return replace(
+            self,
+            name=f"{self.name}{OF}{port}",
+            symbol=self.symbol.replace("port", letters or "port"),
+            definition=self.definition.replace("a port", f"port {port}"),
+            words=f"{self.words} {port}",
+        )
 
 
 _ALL = (
@@ -332,6 +349,57 @@ _ALL = (
         linear=True,
     ),
     Observable(
+        "port_power",
+        "$P_\\mathrm{port}$",
+        "W",
+        "a port's share of output_power: what the spins send out there",
+        Needs.MEANS | Needs.FIELD | Needs.PORT,
+        words="power at port",
+        linear=True,
+        unasked=False,
+    ),
+    Observable(
+        "port_photon_rate",
+        "$\\dot n_\\mathrm{port}$",
+        "γ",
+        "photons per time that the spins send out by a port",
+        Needs.MEANS | Needs.FIELD | Needs.PORT,
+        words="photon rate at port",
+        linear=True,
+        unasked=False,
+    ),
+    Observable(
+        "port_photons",
+        "$n_\\mathrm{port}$",
+        "1",
+        "photons that have left by a port since the start, thermal ones not counted",
+        Needs.MEANS | Needs.HISTORY | Needs.FIELD | Needs.PORT,
+        words="photons so far at port",
+        linear=True,
+        unasked=False,
+    ),
+    Observable(
+        "port_in_phase",
+        "$I_\\mathrm{port}$",
+        "√W",
+        "real part of the mean field that leaves by a port, what it reflects left out; in the "
+        "frame of the model's drive, else of the resonator",
+        Needs.MEANS | Needs.FIELD | Needs.PORT,
+        words="in-phase field at port",
+        linear=True,
+        unasked=False,
+    ),
+    Observable(
+        "port_quadrature",
+        "$Q_\\mathrm{port}$",
+        "√W",
+        "imaginary part of the same field at a port",
+        Needs.MEANS | Needs.FIELD | Needs.PORT,
+        words="field in quadrature at port",
+        linear=True,
+        unasked=False,
+    ),
+    Observable(
         "battery_energy_joule",
         "$E_B$",
         "J",
@@ -519,16 +587,70 @@ _ALL = (
     ),
 )
 
-OBSERVABLES = {observable.name: observable for observable in _ALL}
+
+class Observables(Mapping[str, Observable]):
+    """All observables by name, and those at a port by name and port: ``port_power of out``.
+
+    >>> "port_power of out" in OBSERVABLES, "power of out" in OBSERVABLES
+    (True, False)
+    """
+
+    def __init__(self, rows: Iterable[Observable]) -> None:
+        self._rows = {one.name: one for one in rows}
+
+    def __getitem__(self, name: str) -> Observable:
+        if name in self._rows:
+            return self._rows[name]
+        row, of, port = name.partition(OF)
+        found = self._rows[row]
+        if not (of and port and Needs.PORT in found.needs):
+            raise KeyError(name)
+        return found.at_port(port)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+OBSERVABLES = Observables(_ALL)
 """All observables by name."""
+
+
+def known_observable(field: str, name: object) -> str:
+    """Return `name` if it is that of a quantity; refuse it otherwise, also where its port lacks.
+
+    >>> known_observable("observables", "port_power")
+    Traceback (most recent call last):
+        ...
+    darkbattery.nvmodel.refusal.InputError: ... must name a port, such as 'port_power of out'
+    """
+    if isinstance(name, str) and name in OBSERVABLES:
+        if Needs.PORT in OBSERVABLES[name].needs and OF not in name:
+            raise InputError(field, name, f"must name a port, such as {name + OF + 'out'!r}")
+        return name
+    return known_name(field, name, OBSERVABLES)
+
+
+def row_of(name: str) -> str:
+    """The row of the table that a name belongs to: without its port.
+
+    >>> row_of("port_power of out"), row_of("power")
+    ('port_power', 'power')
+    """
+    return name.partition(OF)[0]
 
 
 def needing(needs: Needs, without: Needs = NOTHING) -> tuple[str, ...]:
     """Names of the observables that need all of `needs` and nothing of `without`.
 
+    Those at a port are left out unless `needs` has it: they are there port by port.
+
     >>> needing(Needs.PAIRS, without=Needs.FIELD)
     ('log_negativity', 'entanglement_rate')
     """
+    without |= Needs.PORT & ~needs
     return tuple(
         name for name, one in OBSERVABLES.items() if needs in one.needs and not one.needs & without
     )
@@ -571,12 +693,14 @@ def requested(
         given = tuple(observables)
     except TypeError:  # an array of no dimensions calls itself iterable
         raise InputError("observables", observables, "must be a list of names") from None
-    names = tuple(known_name("observables", name, OBSERVABLES) for name in given)
+    names = tuple(known_observable("observables", name) for name in given)
     for name in names:
         if name not in available:
             why = "not available here"
             if Needs.COHERENCE in OBSERVABLES[name].needs:
                 why = "only where a drive makes coherence between the battery's energies"
+            if Needs.PORT in OBSERVABLES[name].needs:
+                why = "only at a named port of the model's resonator, by the semiclassical engine"
             raise InputError("observables", name, f"{why}; available: {', '.join(available)}")
     if not names:
         raise InputError("observables", [], "must name at least one observable")

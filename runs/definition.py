@@ -13,7 +13,7 @@ from typing import Any, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.observables import OBSERVABLES
+from darkbattery.nvmodel.observables import known_observable
 from darkbattery.nvmodel.refusal import InputError, finite_number, known_name, whole_number
 from darkbattery.nvmodel.rows import Summary, summary_of
 from darkbattery.nvmodel.runstatistics import Statistics
@@ -367,7 +367,7 @@ def _observables(value: Any) -> tuple[str, ...] | None:
         return None
     if not isinstance(value, list) or not value:
         raise InputError("run.observables", value, "must be a list of names")
-    return tuple(known_name("run.observables", name, OBSERVABLES) for name in value)
+    return tuple(known_observable("run.observables", name) for name in value)
 
 
 def _sweep(name: str, value: Any) -> tuple[Any, ...]:

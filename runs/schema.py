@@ -13,7 +13,7 @@ from darkbattery.nvmodel.course import RiseShape
 from darkbattery.nvmodel.detector import KINDS
 from darkbattery.nvmodel.dicke import Arrangement
 from darkbattery.nvmodel.nv.hyperfine import ISOTOPES
-from darkbattery.nvmodel.observables import OBSERVABLES
+from darkbattery.nvmodel.observables import OBSERVABLES, OF, Needs, needing
 from darkbattery.nvmodel.protocol import Coupled
 from darkbattery.nvmodel.pulse import PulseShape
 
@@ -28,6 +28,7 @@ ENGINES = ("quantum", "semiclassical", "auto")
 SPACINGS = ("linear", "log")
 LINES = ("gaussian", "lorentzian", "q-gaussian", "voigt")
 
+ALONE = tuple(name for name, one in OBSERVABLES.items() if Needs.PORT not in one.needs)
 REQUIRED = "required"
 NONE = "-"
 
@@ -52,6 +53,8 @@ class Field:
         Texts that it may hold instead.
     pairs : bool
         Whether the list is one of pairs.
+    pattern : str
+        A regular expression of texts that it takes beside its choices.
     """
 
     kind: Kind
@@ -62,6 +65,7 @@ class Field:
     table: Table | None = None
     words: tuple[str, ...] = ()
     pairs: bool = False
+    pattern: str = ""
 
 
 @dataclass(frozen=True)
@@ -296,7 +300,7 @@ DICKE: Table = {
 }
 CLOSED: Table = {"dicke": Section("a closed Dicke battery", DICKE, REQUIRED)}
 PRECISION: Table = {
-    "observable": Field("text", "whose error is looked at", REQUIRED, tuple(OBSERVABLES)),
+    "observable": Field("text", "whose error is looked at", REQUIRED, ALONE),
     "absolute": Field("number", "error that is enough", "one of two"),
     "relative": Field("number", "the same over the value", "one of two"),
     "times": Field("number", "some of the output times", "all", several=True),
@@ -349,10 +353,11 @@ RUN: Table = {
     "observables": Field(
         "text",
         "[names](observables.md); each method gives those it has, in a sweep at the points where "
-        "it has them, and says where not",
+        "it has them, and says where not; those at a port with its name: `port_power of out`",
         "the cheap ones",
-        tuple(OBSERVABLES),
+        ALONE,
         several=True,
+        pattern=f"^({'|'.join(needing(Needs.PORT))}){OF}.+$",
     ),
     "runs": Field("whole", "number of single runs", "required for `sample`"),
     "first": Field("whole", "index of the first run", "0"),
@@ -415,6 +420,8 @@ def _values(field: Field, swept: bool) -> dict[str, Any]:
     one: dict[str, Any] = {"type": types[field.kind]}
     if field.choices:
         one["enum"] = list(field.choices)
+    if field.pattern:
+        one = {"anyOf": [one, {"type": "string", "pattern": field.pattern}]}
     if field.words:
         return {"anyOf": [{"type": "array", "items": one}, {"enum": list(field.words)}]}
     # a swept start may be a table in a list

@@ -306,5 +306,6 @@ def _values(system: System, alike: _Alike, times: Array, states: Array) -> dict[
         left=N * states[:, LEFT] + system.kappa * system.nbar * times,
         supplied=N * states[:, SUPPLIED],
         upward=np.zeros(times.size),
+        field=np.zeros(times.size, dtype=complex),
     )
     return observables(times, found, system, system.nbar)

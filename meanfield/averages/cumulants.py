@@ -268,11 +268,14 @@ def _averages(
                 m.left,
                 m.supplied,
                 m.upward,
+                m.field,
             ]
         )
         inversions.append(m.z)
         warnings = warnings or bound_warnings(float(time), m.z, m.photons, m.pairs)
     columns = np.array(rows, dtype=complex).T
     inversion, rate = columns[:2].real, columns[2:4].real
-    found = Averages(inversion, rate, columns[4], *columns[5:].real)
+    local, photons, leaving, left, supplied, upward = columns[5:-1].real
+    means = (photons, leaving, left, supplied, upward)
+    found = Averages(inversion, rate, columns[4], local, *means, field=columns[-1])
     return found, warnings, np.array(inversions)

@@ -19,11 +19,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from darkbattery.meanfield.averages.cumulants import BatteryClasses, evolve_with_classes
 from darkbattery.meanfield.averages.linear import growth_rate
+from darkbattery.meanfield.averages.readout import available, default
 from darkbattery.meanfield.classes.moments import System, system_of
+from darkbattery.meanfield.classes.ports import AT_PORT, FIELDS
 from darkbattery.meanfield.expected import expectations
 from darkbattery.nvmodel.ergotropy import local_ergotropy, local_ergotropy_of_classes
 from darkbattery.nvmodel.experiment import Model
-from darkbattery.nvmodel.observables import ELSEWHERE, Needs, needing, requested
+from darkbattery.nvmodel.observables import ELSEWHERE, Needs, needing, requested, row_of
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Reading, Solution
 from darkbattery.nvmodel.times import output_times
@@ -43,11 +45,21 @@ MOST_TABULATED = 20_000
 # lifetimes of the resonator's field that are followed: ten seconds of the smallest systems
 MOST_DECAYS = 1e6
 
-# a balance of what went in and out is that of one course
-AVERAGED = (
+# a balance of what went in and out is that of one course; without a drive a field has no phase
+_AVERAGED = {
     *needing(Needs.MEANS, without=ELSEWHERE | Needs.START),
     *needing(Needs.MEANS | Needs.FIELD, without=Needs.HISTORY),
-)
+    *(row for row in AT_PORT if row not in FIELDS),
+}
+
+
+def over_delays(names: Iterable[str]) -> tuple[str, ...]:
+    """Those of the names that have an average over delays.
+
+    >>> over_delays(["power", "excitation_balance", "port_power of out"])
+    ('power', 'port_power of out')
+    """
+    return tuple(name for name in names if row_of(name) in _AVERAGED)
 
 
 @dataclass(frozen=True)
@@ -149,9 +161,10 @@ def delay_average(
         allowed = f"must end before {longest:.3g}, and {LOG_W[-1] / rate:.3g} before that"
         raise InputError("times", float(t[-1]), allowed)
     table = np.linspace(0.0, last, int(np.ceil(last * rate / SPACING)) + 1)
-    modal, of_battery = evolve_with_classes(model, table, 2, None, classes)
-    found = averaged(modal, t, rate / 2.0, observables, of_battery)
     system = model if isinstance(model, System) else system_of(model, 1)
+    everything = over_delays(available(system))
+    modal, of_battery = evolve_with_classes(model, table, 2, everything, classes)
+    found = averaged(modal, t, rate / 2.0, observables, of_battery)
     expected, warnings = expectations("delay", system, found.values)
     provenance = dict(found.provenance) | {"expected_error": expected}
     kept = tuple(text for text in found.warnings if not text.startswith("expect "))
@@ -199,10 +212,10 @@ def averaged(
         Of the modal run; without them there is no ``ergotropy_local``.
     """
     t, rate = output_times(times), 2.0 * growth
-    known = [name for name in AVERAGED if name in modal.values]
+    known = list(over_delays(modal.values))
     if classes is None:
         known = [name for name in known if name != "ergotropy_local"]
-    names = requested(observables, default=known, available=known)
+    names = requested(observables, default=default(tuple(known)), available=known)
     found = {name: _average(name, modal, t, rate) for name in names}
     # ergotropies are of the average state
     if "ergotropy_rotation" in found:

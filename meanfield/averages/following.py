@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkbattery.meanfield.averages.covariances import (
+    FIELD,
     coherences,
     pairs_of,
     parts,
@@ -46,7 +47,7 @@ Kernel = Callable[[Array, complex, Coefficients, Array], None]
 
 @dataclass(frozen=True, eq=False)
 class Moment:
-    """The state at one time, unpacked; C is empty at order 1."""
+    """The state at one time, unpacked; C is empty at order 1, <a> is 0 without a phase."""
 
     z: Array
     z_rate: Array
@@ -57,6 +58,7 @@ class Moment:
     supplied: float
     upward: float
     pairs: NDArray[np.complex128]
+    field: complex = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +160,7 @@ def _read_first(system: System, y: Array, rate: Array) -> Moment:
         supplied=total * y[SUPPLIED],
         upward=0.0,
         pairs=np.empty((0, 0), dtype=complex),
+        field=np.sqrt(total) * complex(y[-2], y[-1]),
     )
 
 
@@ -190,6 +193,7 @@ def _read_phased(system: System, y: Array, rate: Array) -> Moment:
         supplied=total * y[SUPPLIED],
         upward=_upward(system, z),
         pairs=pairs_of(system, y),
+        field=np.sqrt(total) * complex(y[FIELD], y[FIELD + 1]),
     )
 
 

@@ -7,9 +7,17 @@ import scipy
 from numpy.typing import NDArray
 
 from darkbattery.meanfield.classes.moments import BATTERY, CHARGER, System
+from darkbattery.meanfield.classes.ports import (
+    AT_PORT,
+    IN_PHASE,
+    NET_PHOTONS,
+    QUADRATURE,
+    at_ports,
+    of_ports,
+)
 from darkbattery.nvmodel.efficiency import charging_efficiency
 from darkbattery.nvmodel.ergotropy import local_ergotropy_bloch
-from darkbattery.nvmodel.observables import ELSEWHERE, Needs, needing
+from darkbattery.nvmodel.observables import ELSEWHERE, Needs, needing, row_of
 
 Array = NDArray[np.float64]
 
@@ -42,6 +50,8 @@ class Averages:
         Integrals of `leaving` and of what T1, drives and rotations supply.
     upward : ndarray (T,)
         sum 4g^2/kappa N <sigma_z> without a resonator, which absorbs thermal photons; else 0.
+    field : ndarray (T,)
+        <a>, complex; 0 in the phase-invariant sector.
     """
 
     inversion: Array
@@ -53,6 +63,7 @@ class Averages:
     left: Array
     supplied: Array
     upward: Array
+    field: NDArray[np.complex128]
 
 
 def available(system: System) -> tuple[str, ...]:
@@ -66,7 +77,7 @@ def available(system: System) -> tuple[str, ...]:
         names += FROM_RESONATOR
         if system.size(BATTERY):
             names += FROM_BATTERY_AT_RESONATOR
-    return names
+    return names + at_ports(system)
 
 
 def default(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -75,7 +86,7 @@ def default(names: tuple[str, ...]) -> tuple[str, ...]:
     >>> default(("battery_energy", "charging_efficiency"))
     ('battery_energy',)
     """
-    return tuple(name for name in names if name not in COMPARED)
+    return tuple(name for name in names if name not in COMPARED and row_of(name) not in AT_PORT)
 
 
 def start_energies(system: System) -> tuple[float, float]:
@@ -129,6 +140,13 @@ def observables(times: Array, found: Averages, system: System, nbar: float) -> d
             "charger_energy_joule": quantum * charger * energy[CHARGER],
             "excitation_balance": balance / system.total,
         }
+        whole = {
+            "output_power": values["output_power"],
+            NET_PHOTONS: emitted - absorbed,
+            IN_PHASE: found.field.real,
+            QUADRATURE: found.field.imag,
+        }
+        values |= of_ports(system, whole)
     return values
 
 

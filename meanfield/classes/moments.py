@@ -67,6 +67,8 @@ class System:
         What is switched; empty for one stage without end. See `meanfield.classes.legs`.
     own_detunings : pair of float
         Of battery and charger, where `detuning` has their lines, rad/s.
+    ports : tuple of (str, float)
+        Each port's name and rate, rad/s.
 
     Its arrays are copies of those it is given, and cannot be written into.
     """
@@ -87,6 +89,7 @@ class System:
     frequency: float | None
     protocol: Protocol = ()
     own_detunings: tuple[float, float] = (0.0, 0.0)
+    ports: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         # a System keys what is remembered of it: whoever changes the arrays he gave, or these,
@@ -181,6 +184,7 @@ def system_of(model: object, classes: int) -> System:
         frequency=None if resonator is None else 2.0 * np.pi * resonator.frequency_hz,
         protocol=experiment.protocol,
         own_detunings=experiment.detunings,
+        ports=() if resonator is None else tuple(resonator.rates.items()),
     )
 
 

@@ -17,7 +17,8 @@ import numpy as np
 import scipy
 from numpy.typing import ArrayLike, NDArray
 
-from darkbattery.meanfield.paths.walk import PathNoise, Plan, fields_of, start_of
+from darkbattery.meanfield.paths.readings import FIELD_IMAG, FIELD_REAL
+from darkbattery.meanfield.paths.walk import PathNoise, start_of, walk
 from darkbattery.meanfield.paths.wigner import controlled_plan
 from darkbattery.nvmodel.experiment import Model, experiment_of
 from darkbattery.nvmodel.refusal import InputError, finite_number, known_name, whole_number
@@ -94,7 +95,8 @@ def port_record(
         raise InputError("times", times, "must be evenly spaced, at least two")
     plan = controlled_plan(model, tuple(t.tolist()), whole_number("classes", classes, 1)).plan
     source = PathNoise(seed, run, 1)
-    alpha = _fields(plan, source)
+    rows = walk(plan, source, start_of(plan.system, seed, run, 1)).rows[..., 0]
+    alpha = np.sqrt(plan.system.total) * (rows[FIELD_REAL] + 1j * rows[FIELD_IMAG])
     quantum = scipy.constants.hbar * 2.0 * np.pi * resonator.frequency_hz
     added = scipy.constants.k * temperature / quantum
     variance = (resonator.nbar + 0.5 + added) / float(t[1] - t[0])
@@ -102,8 +104,3 @@ def port_record(
     noise = np.sqrt(0.5 * variance) * (normals[0] + 1j * normals[1])
     field = np.sqrt(quantum * rate) * alpha
     return PortRecord(t, field + np.sqrt(quantum) * noise, field)
-
-
-def _fields(plan: Plan, source: PathNoise) -> Amplitudes:
-    paths = start_of(plan.system, source.seed, source.first, source.lanes)
-    return fields_of(plan, source, paths)[:, 0] * np.sqrt(plan.system.total)

@@ -24,9 +24,10 @@ Array = NDArray[np.float64]
 Amplitudes = NDArray[np.complex128]
 
 # rows of what is read from a run: energies per spin, dE_B/dt, and per spin of all: rate at which
-# photons leave without the bath's share, their integral, photons in the resonator
-BATTERY_ENERGY, CHARGER_ENERGY, POWER, LEAVING, LEFT, PHOTONS = range(6)
-ROWS = 6
+# photons leave without the bath's share, their integral, photons in the resonator; then the field
+# over sqrt(N). The first SUMMED are those of every tally
+BATTERY_ENERGY, CHARGER_ENERGY, POWER, LEAVING, LEFT, PHOTONS, FIELD_REAL, FIELD_IMAG = range(8)
+ROWS, SUMMED = 8, 6
 
 
 class Schedule(NamedTuple):
@@ -179,6 +180,8 @@ def _begin_rows(
         rows[LEFT, i, lane] = left[lane]
         re, im = field[0, lane], field[1, lane]
         rows[PHOTONS, i, lane] = 0.0 if eliminated else re * re + im * im - vacuum
+        rows[FIELD_REAL, i, lane] = re
+        rows[FIELD_IMAG, i, lane] = im
 
 
 @njit(error_model="numpy")

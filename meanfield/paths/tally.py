@@ -20,15 +20,26 @@ from darkbattery.meanfield.averages.readout import (
 )
 from darkbattery.meanfield.classes.legs import couples, legs
 from darkbattery.meanfield.classes.moments import BATTERY, CHARGER, System
+from darkbattery.meanfield.classes.ports import (
+    IN_PHASE,
+    NET_PHOTONS,
+    QUADRATURE,
+    at_ports,
+    of_ports,
+    reads_field,
+)
 from darkbattery.meanfield.classes.profile import profiles
 from darkbattery.meanfield.paths.readings import (
     BATTERY_ENERGY,
     CHARGER_ENERGY,
+    FIELD_IMAG,
+    FIELD_REAL,
     LEAVING,
     LEFT,
     PHOTONS,
     POWER,
     ROWS,
+    SUMMED,
 )
 from darkbattery.meanfield.paths.walk import FAR, GROUPS, Runs, kept_vectors, longest_vector
 from darkbattery.nvmodel.efficiency import charging_efficiency, efficiency_error
@@ -84,7 +95,7 @@ def available(system: System) -> tuple[str, ...]:
         names += tuple(name for name in FROM_RESONATOR if name != "excitation_balance")
         if system.size(BATTERY):
             names += ("battery_energy_joule",)
-    return names
+    return names + at_ports(system)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +104,7 @@ class WignerStudy:
 
     Its counts, by name:
 
-    ``rows_total``, ``rows_square_low``, ``rows_square_high`` (ROWS, T)
+    ``rows_total``, ``rows_square_low``, ``rows_square_high`` (SUMMED, T)
         As in `ExactSums`, in units of the bounds; ``rows_count_and_clipped`` (2,) beside them.
     ``delay_...``
         The same of shape (1,), in units of the last time, over the runs that burst.
@@ -107,6 +118,8 @@ class WignerStudy:
         Of `meanfield.paths.readings.Vectors`.
     ``peak_...``
         Of `nvmodel.peaks`, where an observable needs them.
+    ``field_...``
+        As ``rows``, (2, T) of the field's parts, where an observable needs them.
 
     Attributes
     ----------
@@ -129,7 +142,8 @@ class WignerStudy:
     def count(self, first: int, batches: Iterable[Runs]) -> Tally:
         """The tally of runs first, first + 1, ..., in batches."""
         T, runs, clipped = self.times.size, 0, 0
-        total, low, high = np.zeros((3, ROWS, T), dtype=np.int64)
+        kept = ROWS if reads_field(self.names) else SUMMED
+        total, low, high = np.zeros((3, kept, T), dtype=np.int64)
         nearest = np.zeros((T, self.levels), dtype=np.int64)
         binned, bursts = np.zeros((T, ENERGY_BINS), dtype=np.int64), np.zeros(T, dtype=np.int64)
         delay = np.zeros((3, 1), dtype=np.int64)
@@ -140,7 +154,7 @@ class WignerStudy:
             vectors += found.vectors
             # one layout, for which there is one compiled kernel: the last lanes may be cut off
             rows = np.ascontiguousarray(found.rows)
-            clipped += _add_lanes(rows, self.bounds, total, low, high)
+            clipped += _add_lanes(rows[:kept], self.bounds[:kept], total, low, high)
             _add_counts(rows[BATTERY_ENERGY], nearest, binned)
             _add_bursts(found.delay, self.times, bursts, delay)
             if peaks.last.size:
@@ -152,15 +166,18 @@ class WignerStudy:
             "bursts": bursts,
             "vectors": vectors,
             **peak_counts(peaks),
-            **_limbs("rows", total, low, high, runs, clipped),
+            **_limbs("rows", total[:SUMMED], low[:SUMMED], high[:SUMMED], runs, clipped),
             **_limbs("delay", delay[0], delay[1], delay[2], int(bursts.sum()), 0),
         }
+        if kept > SUMMED:
+            counts |= _limbs("field", total[SUMMED:], low[SUMMED:], high[SUMMED:], runs, 0)
         return Tally(self, RunSpans(((first, first + runs),)), counts)
 
     def read(self, spans: RunSpans, counts: Mapping[str, Counts]) -> Reading:
         """Means, standard errors and distributions."""
         rows = _from_limbs("rows", counts)
-        values, errors = _read_rows(self, rows)
+        field = _from_limbs("field", counts) if reads_field(self.names) else None
+        values, errors = _read_rows(self, rows, field)
         distributions: dict[str, Distribution] = {}
         if counts["vectors"].size:
             if self.system.size(BATTERY):
@@ -257,6 +274,7 @@ def _bounds(system: System, times: Array) -> Array:
     bounds[[BATTERY_ENERGY, CHARGER_ENERGY]] = 0.5 * (1.0 + length)
     bounds[POWER], bounds[LEAVING], bounds[PHOTONS] = power + local * length, leaving, photons
     bounds[LEFT] = leaving * float(times[-1])
+    bounds[[FIELD_REAL, FIELD_IMAG]] = np.sqrt(photons)
     return usable_bounds(bounds)
 
 
@@ -347,12 +365,12 @@ def _add_bursts(delay: Array, times: Array, bursts: Counts, limbs: Counts) -> No
 
 
 def unseen_rows(study: WignerStudy, runs: int) -> Array:
-    """How far off a run may lie whose burst is late, for each row of `Runs`; see `nvmodel.errors`.
+    """How far off a late burst's run may lie, for each summed row of `Runs`; see `nvmodel.errors`.
 
     Single events are no matter here: every run has its noise. A resonator's delay has no tail in
     closed form.
     """
-    system, found = study.system, np.zeros((ROWS, study.times.size))
+    system, found = study.system, np.zeros((SUMMED, study.times.size))
     both = system.size(BATTERY) and system.size(CHARGER)
     if not (system.eliminated and both) or system.protocol:
         return found
@@ -366,12 +384,15 @@ def unseen_rows(study: WignerStudy, runs: int) -> Array:
     return found
 
 
-def _read_rows(study: WignerStudy, sums: ExactSums) -> tuple[dict[str, Array], dict[str, Any]]:
+def _read_rows(
+    study: WignerStudy, sums: ExactSums, field: ExactSums | None
+) -> tuple[dict[str, Array], dict[str, Any]]:
     system, nbar = study.system, study.system.nbar
-    unseen = unseen_rows(study, sums.count) / study.bounds[:, None]
-    mean = sums.mean() * study.bounds[:, None]
+    bounds = study.bounds[:SUMMED, None]
+    unseen = unseen_rows(study, sums.count) / bounds
+    mean = sums.mean() * bounds
     error = mean_error(sums.variance(), sums.count, unseen, sums.resolution)
-    error = error * study.bounds[:, None]
+    error = error * bounds
     values: dict[str, Array] = {}
     errors: dict[str, Any] = {}
 
@@ -417,7 +438,13 @@ def _read_rows(study: WignerStudy, sums: ExactSums) -> tuple[dict[str, Array], d
     put("output_power", LEAVING, quantum * total, -quantum * nbar * system.kappa)
     put("battery_energy_joule", BATTERY_ENERGY, quantum * system.size(BATTERY))
     put("charger_energy_joule", CHARGER_ENERGY, quantum * system.size(CHARGER))
-    return values, errors
+    put(NET_PHOTONS, LEFT, total, -nbar * system.kappa * study.times)
+    if field is not None:
+        bound = np.sqrt(total) * study.bounds[SUMMED:, None]
+        spread = mean_error(field.variance(), field.count, 0.0, field.resolution)
+        values |= dict(zip((IN_PHASE, QUADRATURE), bound * field.mean(), strict=True))
+        errors |= dict(zip((IN_PHASE, QUADRATURE), bound * spread, strict=True))
+    return values | of_ports(system, values), errors | of_ports(system, errors)
 
 
 def _coherence(vectors: Array) -> Array:

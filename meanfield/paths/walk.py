@@ -388,31 +388,6 @@ def _walk_part(
     return rows, vectors
 
 
-def fields_of(plan: Plan, source: PathNoise, paths: Paths) -> NDArray[np.complex128]:
-    """alpha/sqrt(N) of the runs side by side at the output times, (T, lanes)."""
-    lanes, found, steps, pulses = paths.field.shape[1], [], 0, 0
-    seen = Seen(np.zeros(lanes), np.full(lanes, np.inf), np.empty((SCRATCH, lanes)))
-    for part in plan.parts:
-        pulses = _enter(plan, part, source, paths, pulses)
-        rows = np.empty((ROWS, len(part.pieces), lanes))
-        vectors = _vectors(plan, part, source.first, lanes, lanes)
-        place = np.zeros(2, dtype=np.int64)
-        way = part.schedule, part.reading
-        for i, piece in enumerate(part.pieces):
-            most = max(2, CHUNK // (plan.per_step * lanes) // 2 * 2)
-            # a piece without steps may have been read with the one before it
-            while place[0] <= i:
-                count = min(part.steps[i] - int(place[1]), most)
-                drawn = np.empty((count * plan.per_step, lanes))
-                source.fill(plan.system, steps * plan.per_step, drawn)
-                drive, shift = _outside(part, place, count)
-                follow(paths, *way, drive, shift, drawn, place, seen, rows, vectors)
-                steps += count
-            if piece.output:
-                found.append(paths.field[0] + 1j * paths.field[1])
-    return np.array(found)
-
-
 def _outside(
     part: Part, place: NDArray[np.int64], steps: int
 ) -> tuple[NDArray[np.complex128], Array]:

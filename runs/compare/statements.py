@@ -11,6 +11,7 @@ from darkbattery.nvmodel.observables import in_words
 FAMILY = 0.01
 # what the exact solvers are known to, with room for sums: below it, curves are equal
 EQUAL = 1e-9
+IN_SI = ("W", "J", "√W")  # units that are no scale of a battery's quantities
 MOST_CLAUSES = 3  # comparisons that the answer names one by one
 
 
@@ -106,7 +107,9 @@ def _size(row: pd.Series) -> str:
 
 def equal(rows: pd.DataFrame) -> pd.Series:
     """Which rows of differences are none: within what the exact solvers are known to."""
-    return rows["largest"].abs() <= EQUAL * rows["peak"].abs().clip(lower=1.0)
+    # a watt is no size of what a port sends out: such are measured by their own
+    of_order_one = np.where(rows["unit"].isin(IN_SI), 0.0, 1.0)
+    return rows["largest"].abs() <= EQUAL * np.maximum(rows["peak"].abs(), of_order_one)
 
 
 def statements(differences: pd.DataFrame, distances: pd.DataFrame) -> list[str]:

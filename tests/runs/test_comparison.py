@@ -18,7 +18,7 @@ from darkbattery.runs.compare.command import compare
 from darkbattery.runs.compare.differences import Curve, overlay
 from darkbattery.runs.compare.distances import Cumulative, binned, critical_distance, two_samples
 from darkbattery.runs.compare.matching import Source
-from darkbattery.runs.compare.statements import answer
+from darkbattery.runs.compare.statements import answer, equal
 from darkbattery.runs.compare.tables import tables
 from darkbattery.runs.definition import find_definition, parse_definition
 from darkbattery.runs.provenance import provenance
@@ -356,3 +356,10 @@ def test_on_the_command_line(tmp_path, monkeypatch, capsys):
     assert whole.loc["burst_time", "distance"] == pytest.approx(expected, abs=1e-12)
     assert darkbattery("compare", "exact")[0] == 2
     assert darkbattery("compare", "exact", "exact")[0] == 2
+
+
+def test_powers_are_equal_by_their_own_size_and_energies_by_that_of_one():
+    table = pd.DataFrame(
+        {"unit": ["W", "ħω", "√W", "J"], "largest": [1e-13, 1e-13, 0.0, 1e-24], "peak": 1e-12}
+    ).assign(peak=[1e-12, 1e-12, 0.0, 1e-14])
+    assert equal(table).tolist() == [False, True, True, True]

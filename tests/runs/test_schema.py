@@ -54,6 +54,9 @@ def test_it_takes_every_definition_that_is_shipped():
         ({}, {"method": "evolves"}, False),
         ({}, {"times": {"stop": 2}}, False),
         ({}, {"observables": ["energy"]}, False),
+        ({}, {"observables": ["power", "port_photons of 2nd port"]}, True),
+        ({}, {"observables": ["port_photons"]}, False),
+        ({}, {"observables": ["photons of out"]}, False),
         ({}, {"records": {"level": [0.5]}}, False),
     ],
 )

@@ -17,9 +17,10 @@ from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.detector import Detector
 from darkbattery.nvmodel.ensemble import SpinEnsemble
 from darkbattery.nvmodel.fields import Resonator
-from darkbattery.nvmodel.method import Kind, offered
+from darkbattery.nvmodel.method import Kind, Method, offered
 from darkbattery.nvmodel.noise import LocalNoise
-from darkbattery.nvmodel.observables import OBSERVABLES
+from darkbattery.nvmodel.observables import OBSERVABLES, OF, Needs, row_of
+from darkbattery.nvmodel.ports import Port
 from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.resonator import ResonatorBattery
 from darkbattery.runs.engines import quantum_methods
@@ -30,7 +31,7 @@ PLAIN = CollectiveBattery(10, 50)
 RESONATOR = ResonatorBattery(
     battery=SpinEnsemble(number=10, coupling=1.0),
     charger=SpinEnsemble(number=50, coupling=1.0),
-    resonator=Resonator(frequency_hz=3e9, linewidth_fwhm_hz=1e6, temperature_k=0.025),
+    resonator=Resonator(3e9, linewidth_fwhm_hz=1e6, temperature_k=0.025, ports=(Port("out", 5e5),)),
 )
 # how the page calls what sets each apart from PLAIN
 BEYOND: dict[str, Model] = {
@@ -55,21 +56,22 @@ SEMICLASSICAL = {
     "delay average": methods.DELAY_AVERAGE,
     "semiclassical sample": methods.TRUNCATED_WIGNER,
 }
-SPELT = {"J": "joule", "W": "watt"}  # which are not letters of a formula
+SPELT = {"J": "joule", "W": "watt", "√W": "root of watt"}  # which are not letters of a formula
 EVERYWHERE, NOWHERE = "yes", "-"
+PORT = f"{OF}PORT"  # behind the name of what is told port by port
 
 
 def observables_table() -> pd.DataFrame:
     """A row an observable: name, symbol, unit, definition, and where each method has it."""
     quantum = {kind: _offers(kind, cases) for kind, cases in QUANTUM.items()}
     semiclassical = {
-        column: {"reservoir": set(one.offers(PLAIN)), "resonator": set(one.offers(RESONATOR))}
+        column: {"reservoir": _rows_of(one, PLAIN), "resonator": _rows_of(one, RESONATOR)}
         for column, one in SEMICLASSICAL.items()
     }
     rows = []
     for name, one in OBSERVABLES.items():
         row = {
-            "name": f"`{name}`",
+            "name": f"`{name}{PORT if Needs.PORT in one.needs else ''}`",
             "symbol": one.symbol,
             "unit": SPELT.get(one.unit, one.unit),
             "definition": one.definition,
@@ -78,6 +80,10 @@ def observables_table() -> pd.DataFrame:
         row |= {method: _only(name, offers) for method, offers in semiclassical.items()}
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _rows_of(method: Method, model: Model) -> set[str]:
+    return {row_of(name) for name in method.offers(model)}
 
 
 def _offers(kind: Kind, cases: tuple[str, ...]) -> dict[str, set[str]]:
