@@ -29,6 +29,8 @@ FORMS: dict[str, tuple[Form, ...]] = {
     "first_passage": ("level",),
     "peak_power": ("alone",),
     "peak_power_time": ("alone",),
+    "peak_emission_rate": ("alone",),
+    "peak_emission_time": ("alone",),
     "burst_time": ("alone",),
     "final_J": ("alone",),
 }
@@ -47,13 +49,17 @@ MEASURED_AS = {
     "first_passage": "peak_emission_time",
     "peak_power_time": "peak_emission_time",
     "burst_time": "peak_emission_time",
+    "peak_emission_time": "peak_emission_time",
+    "peak_emission_rate": "peak_emission_rate",
     "first_photon_time": "peak_emission_time",
     "waiting_time": "peak_emission_time",
 }
 """Observables in whose unit a quantity is; the others are numbers."""
-TIMES = ("first_passage", "peak_power_time", "burst_time")
+TIMES = ("first_passage", "peak_power_time", "peak_emission_time", "burst_time")
 """Quantities that are times; first passages and bursts may not come."""
 PHOTONS = ("emitted_photons", "absorbed_photons")
+EMISSION = ("peak_emission_rate", "peak_emission_time")
+"""Quantities that take the course of a run's emission."""
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _BEHIND = (
@@ -79,6 +85,8 @@ class Courses:
         NaN where it has not come.
     J : ndarray (runs,)
         NaN where it is not conserved.
+    emission : ndarray (runs, T)
+        Photons emitted per time; (runs, 0) where `Ranges.lacking` has `EMISSION`.
     """
 
     energies: Array
@@ -87,6 +95,7 @@ class Courses:
     absorbed: Array
     burst: Array
     J: Array
+    emission: Array
 
 
 @dataclass(frozen=True)
@@ -126,7 +135,7 @@ class Quantity:
         """Its value in each run, NaN where there is none.
 
         >>> up = np.array([[0.0, 0.6], [0.0, 0.2]])
-        >>> runs = Courses(up, up, up, up, np.full(2, np.nan), np.array([2.0, 3.0]))
+        >>> runs = Courses(up, up, up, up, np.full(2, np.nan), np.array([2.0, 3.0]), up)
         >>> quantity("of", "first_passage of 0.5").of(runs, np.array([0.0, 1.0]))
         array([ 1., nan])
         """
@@ -139,6 +148,10 @@ class Quantity:
             return np.asarray(runs.powers.max(axis=1))
         if self.name == "peak_power_time":
             return np.asarray(times[runs.powers.argmax(axis=1)])
+        if self.name == "peak_emission_rate":
+            return np.asarray(runs.emission.max(axis=1))
+        if self.name == "peak_emission_time":
+            return np.asarray(times[runs.emission.argmax(axis=1)])
         if self.name in ("burst_time", "final_J"):
             return runs.burst if self.name == "burst_time" else runs.J
         if self.name in PHOTONS:

@@ -36,6 +36,8 @@ Counts = NDArray[np.int64]
 BINS = 100  # of a range
 PHOTON_BINS = 256
 MANY = 1 << 17  # energies that are counted at once: 1 MB
+# of peaks of the emission: bins of a percent, from a share of its bound on
+EMISSION_BINS, LEAST_EMISSION = 1000, 1e-5
 MOST_CELLS = 4_000_000  # of a joint histogram: 32 MB
 
 
@@ -149,6 +151,8 @@ class Ranges:
         Of a bin for photons, a whole number.
     lacking : tuple of str
         Quantities that these runs do not have.
+    emission : float
+        Largest number of photons emitted per time; 0 where not known.
     whole_photons : bool
         Whether photons are whole numbers: not on paths of truncated Wigner.
     """
@@ -158,6 +162,7 @@ class Ranges:
     photon_width: float
     lacking: tuple[str, ...] = ()
     whole_photons: bool = True
+    emission: float = 0.0
 
     @property
     def photon_unit(self) -> float:
@@ -225,6 +230,10 @@ def bins_of(one: Quantity, times: Array, ranges: Ranges) -> Bins:
     if one.name == "peak_power":
         edges = np.linspace(0.0, ranges.power, 2 * BINS + 1)
         return Bins(edges[:-1], edges[1:], ranges.power / FULL)
+    if one.name == "peak_emission_rate":
+        # a burst may be any small share of what all spins together could send out
+        edges = ranges.emission * np.geomspace(LEAST_EMISSION, 1.0, EMISSION_BINS)
+        return Bins(np.append(0.0, edges[:-1]), edges, ranges.emission / FULL)
     most = 1.0  # of an energy per spin, and of its change
     if one.name == "battery_energy":
         edges = np.linspace(0.0, 1.0, BINS + 1)

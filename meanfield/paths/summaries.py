@@ -34,8 +34,9 @@ def summarise_runs(
     Columns: ``run``; ``final_energy`` per battery spin at the last time (per charger spin without a
     battery); ``emitted_photons`` until then, a real number here; ``burst_time``, when the inversion
     of all spins first is <= 0; ``peak_emission_time``, the output time at which most photons leave
-    at once; with a battery ``time_to_25``, ``time_to_90_of_end`` and the like, the first output
-    time at which its energy reaches a level (`nvmodel.Summary`). NaN: not until the last time.
+    at once, and ``peak_emission_rate``, how many per time; with a battery ``time_to_25``,
+    ``time_to_90_of_end`` and the like, the first output time at which its energy reaches a level
+    (`nvmodel.Summary`). NaN: not until the last time.
     """
     import pandas as pd
 
@@ -45,9 +46,10 @@ def summarise_runs(
     columns = {
         "run": np.arange(first, first + found.delay.size),
         "final_energy": energy[-1],
-        "emitted_photons": (system.nbar + 1.0) * system.total * found.rows[LEFT, -1],
+        "emitted_photons": _emission(system) * found.rows[LEFT, -1],
         "burst_time": np.where(np.isfinite(found.delay), found.delay, np.nan),
         "peak_emission_time": times[found.rows[LEAVING].argmax(axis=0)],
+        "peak_emission_rate": _emission(system) * found.rows[LEAVING].max(axis=0),
     }
     if with_battery:
         columns |= summary.charge_times(energy, times)
@@ -56,11 +58,17 @@ def summarise_runs(
 
 def courses_of(system: System, found: Runs) -> Courses:
     """The courses of some runs: photons that left are real numbers here, and no J is known."""
-    emitted = (system.nbar + 1.0) * system.total * found.rows[LEFT].T
+    emitted = _emission(system) * found.rows[LEFT].T
     burst = np.where(np.isfinite(found.delay), found.delay, np.nan)
     unknown = np.full(burst.size, np.nan)
     energies, powers = found.rows[BATTERY_ENERGY].T, found.rows[POWER].T
-    return Courses(energies, powers, emitted, emitted, burst, unknown)
+    emission = _emission(system) * found.rows[LEAVING].T
+    return Courses(energies, powers, emitted, emitted, burst, unknown, emission)
+
+
+def _emission(system: System) -> float:
+    """Of what the rows of `Runs` tell of what leaves, photons emitted."""
+    return (system.nbar + 1.0) * system.total
 
 
 def ranges_of(system: System, bounds: Array) -> Ranges:
@@ -71,4 +79,5 @@ def ranges_of(system: System, bounds: Array) -> Ranges:
     """
     lacking = ("absorbed_photons", "final_J") if system.size(BATTERY) else tuple(FORMS)
     width = float(np.ceil(2.0 * (system.total + 1.0) * (system.nbar + 1.0) / PHOTON_BINS))
-    return Ranges(np.zeros(0), float(bounds[POWER]), width, lacking, whole_photons=False)
+    power, emission = float(bounds[POWER]), _emission(system) * float(bounds[LEAVING])
+    return Ranges(np.zeros(0), power, width, lacking, whole_photons=False, emission=emission)

@@ -77,7 +77,8 @@ class Told:
             energy, power, emitted, absorbed = (np.reshape(c, (burst.size, -1)) for c in courses)
             when = np.where(burst < np.inf, burst, np.nan) / self.rate
             ladders = np.broadcast_to(np.asarray(runs.J, dtype=float), burst.shape)
-            self.counts.add(Courses(energy, power, emitted, absorbed, when, ladders))
+            unknown = np.empty((burst.size, 0))
+            self.counts.add(Courses(energy, power, emitted, absorbed, when, ladders, unknown))
 
     def table(self) -> pd.DataFrame | None:
         """The rows, where asked for."""

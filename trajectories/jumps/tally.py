@@ -27,6 +27,7 @@ from darkbattery.nvmodel.peaks import PEAK, no_peaks, peak_counts, read_peaks
 from darkbattery.nvmodel.preparation import Polarised
 from darkbattery.nvmodel.protocol import Stage
 from darkbattery.nvmodel.refusal import refused_memory
+from darkbattery.nvmodel.runquantities import EMISSION
 from darkbattery.nvmodel.runstatistics import Ranges
 from darkbattery.nvmodel.solution import Distribution, Reading
 from darkbattery.nvmodel.sums import FULL, ExactSums, usable_bounds
@@ -122,7 +123,8 @@ class JumpStudy:
     @property
     def ranges(self) -> Ranges:
         """What values of a run may be."""
-        return Ranges(self.J, float(self.bounds[self.summed.index("power")]), self.photon_width)
+        power = float(self.bounds[self.summed.index("power")])
+        return Ranges(self.J, power, self.photon_width, lacking=EMISSION)
 
     def no_runs_yet(self) -> dict[str, Counts]:
         """Counts of no runs."""
