@@ -21,12 +21,13 @@ def test_units_go_with_what_is_said_of_them(name):
     assert one.per_spin == (one.unit.startswith(("ħω", "(ħω)")) and not whole) or name in (
         "excitation_balance",
     )
-    assert one.per_time == ("rate" in name or name in ("power", "power_bound"))
+    powers = ("power", "power_bound", "power_bound_trace", "energy_speed", "population_speed")
+    assert one.per_time == ("rate" in name or name in powers)
     assert (Needs.BATTERY in one.needs) == (
         any(word in name for word in ("battery", "ergotropy", "energy_variance"))
-        or name in ("power", "power_bound", "open_work", "entanglement_rate")
+        or name in (*powers, "open_work", "entanglement_rate")
         or name in ("charging_efficiency", "energy_reliability")
-        or name.startswith(("capacity", "log_negativity"))
+        or name.startswith(("capacity", "log_negativity", "speed_limit"))
         or Needs.STATE in one.needs
     )
 

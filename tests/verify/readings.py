@@ -97,6 +97,15 @@ def _power_bound(m):
     return np.sqrt(p @ (k - p @ k) ** 2 * information) / m.spins.nb
 
 
+def _energy_speed(m):
+    """NaN as for the bound, which it is a factor of."""
+    p, rate = _probabilities(m, m.rho), _probabilities(m, m.change)
+    if ((p < 1e-7) & (np.abs(rate) > 1e-9 * m.model.gamma)).any():
+        return np.nan
+    seen = p >= 1e-7
+    return 0.5 * np.sqrt((rate[seen] ** 2 / p[seen]).sum())
+
+
 def _charging_efficiency(m):
     start = m.model.start_energies
     gained = m.spins.nb * (_battery_energy(m) - start[0])
@@ -227,6 +236,9 @@ READINGS = {
     "capacity_unitary": _capacity_unitary,
     "capacity_unitary_total": _capacity_unitary_total,
     "power_bound": _power_bound,
+    "power_bound_trace": lambda m: 0.5 * np.abs(_probabilities(m, m.change)).sum(),
+    "energy_speed": _energy_speed,
+    "population_speed": lambda m: np.abs(_probabilities(m, m.change)).max(),
     "charging_efficiency": _charging_efficiency,
     "log_negativity": _log_negativity,
     "entanglement_rate": _entanglement_rate,
@@ -273,5 +285,9 @@ OF_DRIVES = {"ergotropy_coherent", "ergotropy_incoherent"}
 OF_FIELD_RECORDS = {"conditional_purity", "conditional_entropy", "information_gain"}
 """Of the state after a field's record: `tests.trajectories.test_diffusive_records`."""
 
-KNOWN = {*READINGS, *FROM_RECORDS, *OF_RESONATORS, *OF_RUNS, *OF_DRIVES, *OF_FIELD_RECORDS}
+OF_COURSES = {"speed_limit_mandelstam_tamm", "speed_limit_margolus_levitin"}
+"""Of all that went before: `tests.trajectories.test_speed_limits`."""
+
+ELSEWHERE = {*OF_RESONATORS, *OF_RUNS, *OF_DRIVES, *OF_FIELD_RECORDS, *OF_COURSES}
+KNOWN = {*READINGS, *FROM_RECORDS, *ELSEWHERE}
 MISSING = set(OBSERVABLES) - KNOWN

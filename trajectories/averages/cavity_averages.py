@@ -18,6 +18,7 @@ from darkbattery.trajectories.averages.cavity_irreps import (
     WITH_COHERENCE,
 )
 from darkbattery.trajectories.averages.cavity_master import WITH_MODE
+from darkbattery.trajectories.averages.speed_limits import LIMITS, refuse_turned, with_speed_limits
 from darkbattery.trajectories.propagate.mode_stages import mixes_excitations
 from darkbattery.trajectories.reading.readout import ENERGIES
 from darkbattery.trajectories.space.cavity_space import refuse_many_spins, refuse_unequal_spins
@@ -87,8 +88,11 @@ def asked(model: Model, observables: Iterable[str] | None) -> tuple[str, ...]:
     noisy = not all(noise.silent for noise in noises)
     default = (*ENERGIES, *OF_THE_MODE, *(LOST if noisy else ()))
     driven = mixes_excitations(experiment)
-    return requested(observables, default, WITH_COHERENCE if driven else AVAILABLE)
+    has = WITH_COHERENCE if driven else AVAILABLE
+    names = requested(observables, default, (*has, *LIMITS))
+    refuse_turned(experiment, names)
+    return names
 
 
-AT_RESONATOR = (WITH_MODE, OVER_IRREPS, DRIVEN)
+AT_RESONATOR = with_speed_limits((WITH_MODE, OVER_IRREPS, DRIVEN))
 """How averages at a resonator are made, in order."""

@@ -40,7 +40,7 @@ from darkbattery.trajectories.reading.readout import (
     product_blocks,
     refuse_large_blocks,
 )
-from darkbattery.trajectories.reading.speed import power_bound
+from darkbattery.trajectories.reading.speed import speeds
 from darkbattery.trajectories.space.angular import ladders_of
 from darkbattery.trajectories.space.cavity_space import (
     Cavity,
@@ -262,7 +262,7 @@ def _observables(
     values |= derived(names, reservoir, energy, in_charger, populated)
     if set(OF_RATES) & set(names) and populated is not None:
         moved = populations(basis, chains, found.rates.real, found.states.real)
-        values["power_bound"] = power_bound(populated, moved)
+        values |= speeds(populated, moved)
     if set(FROM_ENTANGLEMENT) & set(names):
         values |= _entanglement(cavity, found, "entanglement_rate" in names)
     return values, distributions

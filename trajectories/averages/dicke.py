@@ -15,14 +15,16 @@ from numpy.typing import ArrayLike, NDArray
 from darkbattery.nvmodel.ergotropy import ergotropy_of_matrix, ladder_ergotropy
 from darkbattery.nvmodel.experiment import Model, experiment_of
 from darkbattery.nvmodel.fields import ClosedModes
-from darkbattery.nvmodel.method import Method, never, refused_for_size
+from darkbattery.nvmodel.method import Method, Problem, able, never, refused_for_size
 from darkbattery.nvmodel.observables import Needs, needing, requested
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.solution import Reading, Solution
+from darkbattery.nvmodel.solution import Distribution, Reading, Solution
 from darkbattery.nvmodel.spins import SILENT, Spins
 from darkbattery.nvmodel.times import output_times
 from darkbattery.nvmodel.unitaries import works_of
-from darkbattery.trajectories.reading.speed import power_bound
+from darkbattery.trajectories.averages.speed_limits import LIMITS, with_speed_limits
+from darkbattery.trajectories.reading.readout import OF_RATES
+from darkbattery.trajectories.reading.speed import speeds
 
 Array = NDArray[np.float64]
 
@@ -37,7 +39,7 @@ AVAILABLE = (
 ON_REQUEST = (
     "capacity_unitary",
     *needing(Needs.COHERENCE),
-    *needing(Needs.RATES),
+    *OF_RATES,
 )
 MOST_STATES = 20_000
 MOST_TIME = 1e4  # in 1/omega: oscillations are followed one by one
@@ -60,7 +62,7 @@ def evolve_dicke(
         ``ergotropy`` (of a group's ladder, per spin), ``ergotropy_local``,
         ``ergotropy_rotation`` (the same: spins are alike). Default: these. On request
         ``capacity_unitary`` and the coherent and incoherent parts of ``ergotropy`` (all of a
-        group's ladder), and ``power_bound``.
+        group's ladder), and speed limits.
 
     Returns
     -------
@@ -80,9 +82,16 @@ def evolve_dicke(
     [0. 1.]
     """
     t = output_times(times)
-    names = requested(observables, default=AVAILABLE, available=(*AVAILABLE, *ON_REQUEST))
-    refuse_too_large(battery, t)
-    spins, modes = in_closed_modes(battery)
+    available = (*AVAILABLE, *ON_REQUEST, *LIMITS)
+    names = requested(observables, default=AVAILABLE, available=available)
+    in_closed_modes(battery)
+    problem = Problem(experiment_of(battery), t, names)
+    return able(CLOSED, problem).solve(problem).of_model(battery)
+
+
+def _solved(problem: Problem) -> Solution:
+    t, names = problem.times, problem.names
+    spins, modes = in_closed_modes(problem.model)
     n = spins.number // modes.number
     kept = _photons_kept(n, modes)
     while True:
@@ -101,11 +110,17 @@ def evolve_dicke(
     values = {"battery_energy": energy, "power": flow / n, "photons": modes.number * photons}
     if {"ergotropy", "ergotropy_local", "ergotropy_rotation"} & set(names):
         values |= _ergotropies(states, n)
+    distributions = {}
     if set(ON_REQUEST) & set(names):
-        values |= _from_ladder(states, operators["hamiltonian"], n)
+        found, populations = _from_ladder(states, operators["hamiltonian"], n)
+        values |= found
+        quantity = "battery excitations m_B + N_B/2"
+        distributions["populations"] = Distribution.of_values(
+            quantity, np.arange(n + 1.0), populations
+        )
     provenance = {"solver": "Schroedinger equation", "photons_kept": kept, "overflow": overflow}
-    reading = Reading({name: values[name] for name in names})
-    return Solution(t, reading, provenance, model=battery)
+    reading = Reading({name: values[name] for name in names}, {}, distributions)
+    return Solution(t, reading, provenance)
 
 
 def refuse_too_large(battery: Model, times: Array) -> None:
@@ -211,8 +226,8 @@ def _ergotropies(states: list[Any], n: int) -> dict[str, Array]:
     }
 
 
-def _from_ladder(states: list[Any], hamiltonian: Any, n: int) -> dict[str, Array]:
-    """What eigenvalues, populations and their rates say of the groups' ladders."""
+def _from_ladder(states: list[Any], hamiltonian: Any, n: int) -> tuple[dict[str, Array], Array]:
+    """What eigenvalues, populations and their rates say of the groups' ladders; populations."""
     reduced = [state.ptrace(0).full()[::-1, ::-1] for state in states]
     spectrum = np.array([np.linalg.eigvalsh(rho) for rho in reduced])
     populations = np.array([np.diag(rho).real for rho in reduced])
@@ -225,12 +240,13 @@ def _from_ladder(states: list[Any], hamiltonian: Any, n: int) -> dict[str, Array
     level = np.arange(n + 1.0) / n
     alone = ladder_ergotropy(populations)
     work = populations @ level - np.sort(spectrum, axis=1)[:, ::-1] @ level
-    return {
+    values = {
         "capacity_unitary": works_of()["capacity_unitary"](spectrum),
         "ergotropy_incoherent": alone,
         "ergotropy_coherent": work - alone,
-        "power_bound": power_bound(populations, rates),
+        **speeds(populations, rates),
     }
+    return values, populations
 
 
 def _offers(model: Any) -> tuple[str, ...]:
@@ -244,8 +260,8 @@ SCHROEDINGER = Method(
     offers=_offers,
     why_not=refused_for_size(refuse_too_large),
     work=never,
-    solve=lambda problem: evolve_dicke(problem.model, problem.times, problem.names),
+    solve=_solved,
     error="1e-8",
 )
-CLOSED = (SCHROEDINGER,)
+CLOSED = with_speed_limits((SCHROEDINGER,))
 """Of a closed battery."""

@@ -38,6 +38,7 @@ from darkbattery.trajectories.averages.counting import (
 from darkbattery.trajectories.averages.dicke import evolve_dicke
 from darkbattery.trajectories.averages.heisenberg import chains_at, heisenberg_averages
 from darkbattery.trajectories.averages.protocols import refuse_large_averages, timed_averages
+from darkbattery.trajectories.averages.speed_limits import LIMITS, with_speed_limits
 from darkbattery.trajectories.propagate.chains import Chains, pair_chains, photon_numbers, propagate
 from darkbattery.trajectories.reading.conditional import unravelling
 from darkbattery.trajectories.reading.fluctuations import COUNTING, OVER_RUNS
@@ -57,7 +58,7 @@ from darkbattery.trajectories.reading.readout import (
     populations,
     refuse_large_blocks,
 )
-from darkbattery.trajectories.reading.speed import power_bound
+from darkbattery.trajectories.reading.speed import speeds
 from darkbattery.trajectories.space.angular import (
     CoupledBasis,
     Ladders,
@@ -76,6 +77,7 @@ FOR_REAL_SPINS = (
     *OF_RATES,
     *FROM_ENTANGLEMENT,
     *LOST,
+    *LIMITS,
 )
 OF_THE_STATE = tuple(dict.fromkeys((*FOR_REAL_SPINS, *NEED_POPULATIONS, *needing(Needs.DETECTOR))))
 AVAILABLE = (*OF_THE_STATE, *COUNTING, *OVER_RUNS)
@@ -225,7 +227,7 @@ def _by_chains(problem: Problem) -> Solution:
     energies = values["battery_energy"], values["charger_energy"]
     values |= derived(names, battery, *energies, populated, values["emitted_photons"])
     if moved and populated is not None:
-        values["power_bound"] = battery.gamma * power_bound(populated, np.concatenate(moved))
+        values |= speeds(populated, battery.gamma * np.concatenate(moved))
     values["local_loss"] = np.zeros(t.size)
     if log_neg:
         values["log_negativity"] = np.concatenate(log_neg)
@@ -418,7 +420,7 @@ def _of_chains(battery: Experiment) -> tuple[str, ...]:
 
 
 def _without_states(battery: Experiment) -> tuple[str, ...]:
-    states = {*NEED_POPULATIONS, *FROM_ENTANGLEMENT}
+    states = {*NEED_POPULATIONS, *FROM_ENTANGLEMENT, *LIMITS}
     return tuple(name for name in _of_chains(battery) if name not in states)
 
 
@@ -449,5 +451,5 @@ IRREPS = Method(
     solve=lambda problem: timed_averages(problem.model, problem.times, problem.names),
     error="1e-10",
 )
-EVOLVE = (HEISENBERG, CHAINS, IRREPS)
+EVOLVE = (HEISENBERG, *with_speed_limits((CHAINS, IRREPS)))
 """How averages are made, in order."""

@@ -21,7 +21,7 @@ from darkbattery.trajectories.reading.entanglement import (
     transpose_blocks,
 )
 from darkbattery.trajectories.reading.readout import LINEAR, OF_RATES
-from darkbattery.trajectories.reading.speed import power_bound
+from darkbattery.trajectories.reading.speed import speeds
 
 Array = NDArray[np.float64]
 
@@ -140,7 +140,7 @@ class Readings:
         if self.moved:
             by_level = self.irreps.by_excitations
             rates = by_level(np.array(self.moved))
-            found["power_bound"] = power_bound(by_level(populations), rates)
+            found |= speeds(by_level(populations), rates)
         if self.negativity:
             found["log_negativity"] = np.array(self.negativity)
             found["entanglement_rate"] = np.array(self.rate)

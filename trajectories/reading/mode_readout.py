@@ -25,7 +25,7 @@ from darkbattery.trajectories.propagate.mode_steps import Changing, changed_by
 from darkbattery.trajectories.reading.bipartition import Bipartition, bipartition_of
 from darkbattery.trajectories.reading.light import in_light_and_joules
 from darkbattery.trajectories.reading.readout import OF_RATES
-from darkbattery.trajectories.reading.speed import power_bound
+from darkbattery.trajectories.reading.speed import speeds
 from darkbattery.trajectories.space.angular import lowering_squared
 from darkbattery.trajectories.space.mode_space import ModeSpace
 
@@ -245,7 +245,7 @@ class ModeReadings:
             found["ergotropy_coherent"] = with_it - alone
         if self.moved:
             rates = irreps.by_excitations(np.array(self.moved))
-            found["power_bound"] = power_bound(irreps.by_excitations(populations), rates)
+            found |= speeds(irreps.by_excitations(populations), rates)
         if "energy_variance" in self.names:
             excited = irreps.by_excitations(populations)
             spread = np.arange(excited.shape[1]) / self.readout.n_battery - energy[:, None]

@@ -58,8 +58,10 @@ FROM_POPULATIONS = needing(
 )
 """What every method has that knows the battery's populations."""
 CHEAP_OF_POPULATIONS = tuple(name for name in FROM_POPULATIONS if OBSERVABLES[name].unasked)
-OF_RATES = needing(Needs.RATES)
-NEED_POPULATIONS = needing(Needs.POPULATIONS, without=Needs.RECORD | Needs.COHERENCE)
+OF_RATES = needing(Needs.RATES, without=Needs.HISTORY)
+NEED_POPULATIONS = needing(
+    Needs.POPULATIONS, without=Needs.RECORD | Needs.COHERENCE | Needs.HISTORY
+)
 FROM_ENTANGLEMENT = needing(Needs.PAIRS, without=Needs.FIELD)
 
 
@@ -110,13 +112,18 @@ def populations(
     states : ndarray (T, rows, chains)
         With the chains of all pairs.
     held_by : ndarray (T, rows, chains), optional
-        The states whose rates of change `states` are: where they hold nothing nothing changes.
+        The states whose rates of change `states` are: nothing changes but where they hold
+        something, and one row beside, which a photon more or less fills.
     """
     pairs = Pairs(chains.first, chains.second, np.where(chains.first == chains.second, 1.0, 2.0))
     found = np.zeros((states.shape[0], basis.n_battery + 1))
     # pairs J = J' are first; no other holds more than they do
     whose = states if held_by is None else held_by
     held = np.abs(whose[:, :, : basis.n_ladders]).sum(axis=2) > LEAST_PROBABILITY
+    if held_by is not None:
+        alone = held.copy()
+        held[:, 1:] |= alone[:, :-1]
+        held[:, :-1] |= alone[:, 1:]
     for rows, table in _coefficients(basis, chains, _range_of(held.any(axis=0))):
         times, window = _range_of(held[:, rows].any(axis=1)), slice(None)
         block, near, kept = states[times, rows], table, pairs
