@@ -219,6 +219,26 @@ def _variance_of(m, state):
     return m.mean(H @ H, state) - m.mean(H, state) ** 2
 
 
+def _battery_of(m, state):
+    b, c = 2**m.spins.nb, 2**m.spins.nc
+    return np.einsum("icjc->ij", state.reshape(b, c, b, c))
+
+
+def _purity_of(m, state):
+    rho = _battery_of(m, state)
+    return np.trace(rho @ rho).real
+
+
+def _entropy_of(m, state):
+    r = np.linalg.eigvalsh(_battery_of(m, state))
+    return -(r[r > 1e-300] * np.log2(r[r > 1e-300])).sum()
+
+
+def _information_gain(m):
+    average = sum(p * state for p, state in conditional_states(m))
+    return _entropy_of(m, average) - _over_runs(_entropy_of, _mean)(m)
+
+
 def _ergotropy_of(m, state):
     b, c = 2**m.spins.nb, 2**m.spins.nc
     return ladder_ergotropy_of(m.spins, np.einsum("icjc->ij", state.reshape(b, c, b, c)))
@@ -258,6 +278,9 @@ READINGS = {
 
 FROM_RECORDS = {
     "daemonic_ergotropy": _over_runs(_ergotropy_of, _mean),
+    "conditional_purity": _over_runs(_purity_of, _mean),
+    "conditional_entropy": _over_runs(_entropy_of, _mean),
+    "information_gain": _information_gain,
     "energy_variance_conditional": _over_runs(_variance_of, _mean),
     "energy_variance_runs": _over_runs(_energy_of, _variance),
     "ergotropy_variance_runs": _over_runs(_ergotropy_of, _variance),
@@ -282,12 +305,9 @@ OF_RUNS = {PEAK}
 OF_DRIVES = {"ergotropy_coherent", "ergotropy_incoherent"}
 """Of coherence between energies: `tests.trajectories.test_capacity`."""
 
-OF_FIELD_RECORDS = {"conditional_purity", "conditional_entropy", "information_gain"}
-"""Of the state after a field's record: `tests.trajectories.test_diffusive_records`."""
-
 OF_COURSES = {"speed_limit_mandelstam_tamm", "speed_limit_margolus_levitin"}
 """Of all that went before: `tests.trajectories.test_speed_limits`."""
 
-ELSEWHERE = {*OF_RESONATORS, *OF_RUNS, *OF_DRIVES, *OF_FIELD_RECORDS, *OF_COURSES}
+ELSEWHERE = {*OF_RESONATORS, *OF_RUNS, *OF_DRIVES, *OF_COURSES}
 KNOWN = {*READINGS, *FROM_RECORDS, *ELSEWHERE}
 MISSING = set(OBSERVABLES) - KNOWN

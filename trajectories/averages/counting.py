@@ -34,6 +34,7 @@ from darkbattery.trajectories.reading.fluctuations import (
     COUNTING,
     LEAST_EMISSION,
     NEED_ERGOTROPY,
+    OF_STATES,
     OVER_RUNS,
     OverRuns,
     fano_factor,
@@ -41,6 +42,7 @@ from darkbattery.trajectories.reading.fluctuations import (
     g2_zero,
     ratio,
 )
+from darkbattery.trajectories.reading.information import information
 from darkbattery.trajectories.reading.photonstates import pair_emission, photon_states
 from darkbattery.trajectories.space.angular import (
     CoupledBasis,
@@ -112,7 +114,7 @@ def exact_fluctuations(battery: Experiment, times: Array, names: tuple[str, ...]
         return Reading({})
     probability = photon_probabilities(battery, taus)
     with_ergotropy = bool(set(NEED_ERGOTROPY) & set(names))
-    if with_ergotropy:
+    if with_ergotropy or set(OF_STATES) & set(names):
         elements = float(probability.size) * (battery.n_battery + 1.0)
         _refuse(battery, elements, MOST_POPULATIONS, "conditional populations")
     active = probability > LEAST_PROBABILITY
@@ -120,6 +122,8 @@ def exact_fluctuations(battery: Experiment, times: Array, names: tuple[str, ...]
     wanted = tuple(name for name in names if name in (*COUNTING, *OVER_RUNS))
     over = OverRuns(probability, None)
     values, _ = fluctuations(wanted, states, over, battery.n_charger)
+    if set(OF_STATES) & set(names):
+        values |= information(names, unravelling(battery), taus, over)[0]
     photons = np.arange(probability.shape[0], dtype=float)
     counted = Distribution.of_values("photons", photons, probability.T)
     return Reading(values, distributions={"emitted_photons": counted})

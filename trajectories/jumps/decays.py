@@ -51,10 +51,12 @@ from darkbattery.trajectories.reading.conditional import Unravelling, decay_tabl
 from darkbattery.trajectories.reading.fluctuations import (
     FLUCTUATIONS,
     NEED_ERGOTROPY,
+    OF_STATES,
     OVER_RUNS,
     OverRuns,
     fluctuations,
 )
+from darkbattery.trajectories.reading.information import information
 from darkbattery.trajectories.reading.photonstates import photon_states, populations_by_photons
 from darkbattery.trajectories.reading.readout import FROM_POPULATIONS, derived
 from darkbattery.trajectories.space.angular import ladders_of
@@ -157,6 +159,10 @@ class DecayStudy:
             )
             values |= found
             errors |= found_errors
+        if set(OF_STATES) & set(self.names):
+            told, told_errors = information(self.names, tables, self._taus, over, unseen)
+            values |= told
+            errors |= told_errors
         return Reading(
             {name: values[name] for name in self.names},
             {name: errors[name] for name in self.names},

@@ -13,17 +13,19 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.kernelcache import INNER, KERNEL
-from darkbattery.nvmodel.streams import log_unit
+from darkbattery.nvmodel.kernelcache import KERNEL
 from darkbattery.nvmodel.sums import FULL, add_value
 from darkbattery.trajectories.jumps.sums import (
     ENERGY,
     ERGOTROPY,
     QUANTITIES,
     VARIANCE,
+    StateSums,
     Sums,
     add_run,
     add_spread,
+    add_state,
+    bits,
     sort_ascending,
 )
 from darkbattery.trajectories.reading.hermitian import eigenvalues
@@ -31,11 +33,8 @@ from darkbattery.trajectories.reading.hermitian import eigenvalues
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
-PURITY, ENTROPY = range(2)  # rows of the sums of what is known of the battery
-STATE_ROWS = 2
 EMITTED_PHOTONS = 5  # row of the quantities
 COURSES = [0, 2, 3, EMITTED_PHOTONS]  # rows: battery energy, power, emission, photons
-LN2 = 0.6931471805599453
 
 
 class Tables(NamedTuple):
@@ -50,15 +49,6 @@ class Tables(NamedTuple):
     n_battery: int
     n_charger: int
     gamma: float
-
-
-class StateSums(NamedTuple):
-    """Sums (GROUPS, STATE_ROWS, T) of purity and entropy, without times where nobody asks."""
-
-    scale: Array
-    total: Counts
-    low: Counts
-    high: Counts
 
 
 @njit(**KERNEL)
@@ -122,15 +112,9 @@ def read_batteries(bands: Any, q: Tables, populations: Array, known: Array) -> N
                 p = found[size - 1 - k]
                 energy -= k * p
                 purity += p * p
-                if p > 0.0:
-                    entropy -= p * log_unit(p) / LN2
+                entropy += bits(p)
             known[0, column], known[1, column] = purity, entropy
             known[2, column] = energy / q.n_battery
-
-
-@njit(**INNER)
-def _add_known(value: float, row: int, at: Any, sums: StateSums) -> None:
-    add_value(value, sums.scale[row], sums.total, sums.low, sums.high, at)
 
 
 @njit(**KERNEL)
@@ -165,7 +149,6 @@ def add_runs(
                 spread[ERGOTROPY, i] = work
                 add_value(work, sums.scale[last], sums.total, sums.low, sums.high, (last, i))
                 if states.total.shape[2]:
-                    for row in range(STATE_ROWS):
-                        _add_known(known[row, column], row, (group, row, i), states)
+                    add_state(group, i, known[0, column], known[1, column], states)
         if sums.spread_total.shape[2]:
             add_spread(run, spread, sums)

@@ -28,7 +28,7 @@ from darkbattery.trajectories.jumps.diffusive_reading import (
     read_runs,
 )
 from darkbattery.trajectories.jumps.diffusive_rows import DiffusiveRows
-from darkbattery.trajectories.jumps.diffusive_study import OF_STATES, diffusive_study
+from darkbattery.trajectories.jumps.diffusive_study import diffusive_study
 from darkbattery.trajectories.jumps.recordladder import (
     RecordLadder,
     ladder_readings,
@@ -36,6 +36,7 @@ from darkbattery.trajectories.jumps.recordladder import (
 )
 from darkbattery.trajectories.jumps.summaries import Batch, Told, solution_of
 from darkbattery.trajectories.reading.conditional import unravelling
+from darkbattery.trajectories.reading.fluctuations import OF_STATES
 from darkbattery.trajectories.reading.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from darkbattery.trajectories.space.angular import ladders_of
 

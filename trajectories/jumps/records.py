@@ -26,10 +26,13 @@ from darkbattery.trajectories.jumps.sums import (
     QUANTITIES,
     RECORDED,
     VARIANCE,
+    StateSums,
     Sums,
     add_populations,
     add_run,
     add_spread,
+    add_state,
+    bits,
 )
 from darkbattery.trajectories.jumps.tally import JumpStudy
 from darkbattery.trajectories.reading.conditional import BATTERY_Z, unravelling
@@ -43,7 +46,7 @@ def count_records(study: JumpStudy, first: int, runs: int, rows: Told | None = N
     battery = study.battery
     tables, taus = unravelling(battery), study.times * battery.gamma
     q, counts = kernel_tables(tables, battery), study.no_runs_yet()
-    sums = study.sums_into(counts)
+    sums, states = study.sums_into(counts), study.states_into(counts)
     # of Clebsch and Gordan, for M = J_t, J_t - 1, ...
     coefficients = _population_table(tables.basis) if study.needs_populations else None
     spread = sums.spread_total.size > 0
@@ -58,7 +61,8 @@ def count_records(study: JumpStudy, first: int, runs: int, rows: Told | None = N
         work = np.zeros(path.M.size)
         if coefficients is not None:
             of_ladders = q.bonds.J, q.sign, coefficients
-            _add_populations(start, n, path.amplitudes, path.M, *of_ladders, sums, work)
+            found = path.amplitudes, path.M
+            _add_populations(start, n, *found, *of_ladders, sums, states, work)
         if spread:
             z = path.means[BATTERY_Z]
             _add_spreads(start, n, path.amplitudes, path.M, z, path.quantities, work, q, sums)
@@ -98,6 +102,7 @@ def _add_populations(
     signs: Array,
     coefficients: Array,
     sums: Sums,
+    states: StateSums,
     work: Array,
 ) -> None:
     K, T = c.shape[0], c.shape[1] // runs
@@ -115,6 +120,13 @@ def _add_populations(
                 amplitude[m] += sign * c[k, i] * coefficients[row, k, m]
         for m in range(size):
             p[m] = amplitude[m] * amplitude[m]
+        if states.total.shape[2]:
+            purity, entropy = 0.0, 0.0
+            for m in range(size):
+                purity += p[m] * p[m]
+                entropy += bits(p[m])
+            group = (first + i // T) % states.total.shape[0]
+            add_state(group, i % T, purity, entropy, states)
         work[i] = add_populations(first + i // T, i % T, p, 0, 0, size, size - 1, sums)
 
 

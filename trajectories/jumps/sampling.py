@@ -54,7 +54,7 @@ from darkbattery.trajectories.jumps.walks import made_in_groups
 from darkbattery.trajectories.propagate.realspins import refuse_many_real_spins
 from darkbattery.trajectories.reading.bonds import END_BONDS
 from darkbattery.trajectories.reading.conditional import unravelling
-from darkbattery.trajectories.reading.fluctuations import FLUCTUATIONS
+from darkbattery.trajectories.reading.fluctuations import FLUCTUATIONS, OF_STATES
 from darkbattery.trajectories.reading.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from darkbattery.trajectories.space.angular import coupled_basis, ladders_of
 
@@ -260,7 +260,7 @@ def _one_by_one(battery: Experiment) -> tuple[str, ...]:
     if not _counted(battery) or not battery.is_collective or made_in_groups(battery):
         return ()
     _refuse_detector_in_heat(battery)
-    return AVAILABLE
+    return (*AVAILABLE, *OF_STATES) if battery.counts_every_photon else AVAILABLE
 
 
 def _in_groups(battery: Experiment) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.kernelcache import INNER
 from darkbattery.nvmodel.peaks import PeakSums, add_peak, no_peaks
+from darkbattery.nvmodel.streams import log_unit
 from darkbattery.nvmodel.sums import FULL, add_fine_row, add_row, add_value
 
 Array = NDArray[np.float64]
@@ -20,6 +21,10 @@ GROUPS = 32  # of runs, i mod 32, for the jackknife of what is not linear in the
 # rows of what variances and ratios over runs are made of
 ENERGY, VARIANCE, ERGOTROPY, EMISSION, PAIRS, EMITTED, RECORDED = range(7)
 QUANTITIES = 7
+# rows of the sums of what is known of the battery in a run
+PURITY, ENTROPY = range(2)
+STATE_ROWS = 2
+LN2 = 0.6931471805599453
 MEANS_ALONE = (VARIANCE, EMISSION, PAIRS)  # of which nobody asks the variance over runs
 # rows of the quantities of a run, in the order of `readout.LINEAR`, that histograms are made of
 BATTERY_ENERGY, EMISSION_RATE, EMITTED_PHOTONS = 0, 3, 5
@@ -50,6 +55,21 @@ class Sums(NamedTuple):
     spread_clipped: Counts
     recorded: Counts
     peaks: PeakSums
+
+
+class StateSums(NamedTuple):
+    """Sums (GROUPS, STATE_ROWS, T) of purity and entropy, without times where nobody asks."""
+
+    scale: Array
+    total: Counts
+    low: Counts
+    high: Counts
+
+
+def state_counts(n_times: int) -> dict[str, Counts]:
+    """Room for `StateSums` of no runs yet: ``state_total``, ``state_low``, ``state_high``."""
+    shape = (GROUPS, STATE_ROWS, n_times)
+    return {f"state_{limb}": np.zeros(shape, dtype=np.int64) for limb in ("total", "low", "high")}
 
 
 def sums_into(
@@ -160,6 +180,20 @@ def add_populations(
     last = sums.scale.size - 1
     add_value(energy / spins, sums.scale[last], sums.total, sums.low, sums.high, (last, i))
     return energy / spins
+
+
+@njit(**INNER)
+def bits(p: float) -> float:
+    """-p log2 p of a probability."""
+    return -p * log_unit(p) / LN2 if p > 0.0 else 0.0
+
+
+@njit(**INNER)
+def add_state(group: int, i: int, purity: float, entropy: float, sums: StateSums) -> None:
+    """Add what is known of a run's battery at time i."""
+    for row, value in ((PURITY, purity), (ENTROPY, entropy)):
+        at = (group, row, i)
+        add_value(value, sums.scale[row], sums.total, sums.low, sums.high, at)
 
 
 @njit(**INNER)

@@ -36,21 +36,30 @@ from darkbattery.nvmodel.unitaries import works_of
 from darkbattery.trajectories.jumps.spreads import read_spreads
 from darkbattery.trajectories.jumps.sums import (
     ENERGY_BINS,
+    ENTROPY,
     GROUPS,
     PHOTON_BINS,
+    PURITY,
+    StateSums,
     Sums,
     spread_bounds,
     spread_counts,
+    state_counts,
     sums_into,
 )
-from darkbattery.trajectories.reading.fluctuations import FLUCTUATIONS, NEED_ERGOTROPY
+from darkbattery.trajectories.reading.fluctuations import (
+    FLUCTUATIONS,
+    NEED_ERGOTROPY,
+    OF_STATES,
+)
+from darkbattery.trajectories.reading.information import entropy_in_bits
 from darkbattery.trajectories.reading.readout import FROM_POPULATIONS, LINEAR, derived
 from darkbattery.trajectories.space.angular import CoupledBasis
 
 Array = NDArray[np.float64]
 
 # read from the populations of every run
-OF_POPULATIONS = (*FROM_POPULATIONS, *NEED_ERGOTROPY)
+OF_POPULATIONS = (*FROM_POPULATIONS, *NEED_ERGOTROPY, *OF_STATES)
 Counts = NDArray[np.int64]
 
 MOST_POPULATIONS = 64_000_000  # whole numbers held for populations: 512 MB
@@ -73,6 +82,8 @@ class JumpStudy:
     ``populations`` (GROUPS, T, positions)
         Sums of 2^30 times the conditional populations, of the runs i with i mod GROUPS; without
         times unless an observable needs them.
+    ``state_total``, ``state_low``, ``state_high`` (GROUPS, 2, T)
+        As in `ExactSums`, of the purity and the entropy of the battery, where asked for.
     ``spread_...``, ``peak_...``
         Of `sums.spread_counts` and `nvmodel.peaks`, where an observable needs them.
 
@@ -145,12 +156,25 @@ class JumpStudy:
             "populations": zeros(GROUPS, T if self.needs_populations else 0, self.positions),
             **(spread_counts(T) if spread and self.irreps is None else {}),
             **({"recorded": zeros(PHOTON_BINS)} if missed else {}),
+            **(state_counts(T) if set(OF_STATES) & set(self.names) else {}),
             **peak_counts(no_peaks(T if PEAK in self.names else 0)),
         }
 
     def sums_into(self, counts: Mapping[str, Counts]) -> Sums:
         """The same arrays as kernels take them."""
         return sums_into(counts, self.bounds, self.spread_bounds, self.photon_width)
+
+    @property
+    def state_bounds(self) -> Array:
+        """Of purity, and of the entropy in bits."""
+        spins = self.battery.n_battery
+        return np.array([1.0, np.log2(spins + 1.0) if self.irreps is None else float(spins)])
+
+    def states_into(self, counts: Mapping[str, Counts]) -> StateSums:
+        """Sums of purity and entropy as kernels take them."""
+        found = counts if "state_total" in counts else state_counts(0)
+        limbs = (found[f"state_{limb}"] for limb in ("total", "low", "high"))
+        return StateSums(FULL / self.state_bounds, *limbs)
 
     def tally(self, first: int, runs: int, counts: Mapping[str, Counts]) -> Tally:
         """The tally of the runs first ... first + runs - 1, which were added to `counts`."""
@@ -180,6 +204,8 @@ class JumpStudy:
             distributions |= self._population_distributions(counts["populations"])
             values["daemonic_ergotropy"] = moments[-1].mean()
             errors["daemonic_ergotropy"] = error_of(moments[-1], unseen.ergotropy)
+        if set(OF_STATES) & set(self.names):
+            self._read_states(spans, counts, unseen, values, errors)
         clipped = counts["clipped"].sum()
         if "spread_total" in counts:
             n_charger = self.battery.n_charger
@@ -253,6 +279,38 @@ class JumpStudy:
             error = bent_error(functional, p, along, error, len(spans))
             errors[name] = np.hypot(error, resolution)
 
+    def _read_states(
+        self,
+        spans: RunSpans,
+        counts: Mapping[str, Counts],
+        unseen: Unseen,
+        values: dict[str, Array],
+        errors: dict[str, Array | None],
+    ) -> None:
+        """Purity, entropy and what a record tells, with a jackknife over the groups of runs."""
+        sizes, populations = spans.group_counts(GROUPS), counts["populations"]
+
+        def mean(row: int, kept: NDArray[np.bool_]) -> Array:
+            limbs = (counts[f"state_{one}"][kept, row].sum(axis=0) for one in _LIMBS)
+            return ExactSums(int(sizes[kept].sum()), float(self.state_bounds[row]), *limbs).mean()
+
+        def read(kept: NDArray[np.bool_]) -> dict[str, Array]:
+            p = populations[kept].sum(axis=0)
+            entropy = mean(ENTROPY, kept)
+            told = self._entropy(p / p.sum(axis=-1, keepdims=True)) - entropy
+            return dict(zip(OF_STATES, (mean(PURITY, kept), entropy, told), strict=True))
+
+        whole, left_out = read(np.ones(GROUPS, dtype=bool)), without_each(read, sizes)
+        for name, value in whole.items():
+            others = np.array([one[name] for one in left_out]).reshape(-1, value.size)
+            found = jackknife_error(value, others, len(spans), unseen.ergotropy)
+            values[name], errors[name] = value, np.hypot(found, 0.5 / FULL)
+
+    def _entropy(self, p: Array) -> Array:
+        """Of the battery's average state, in bits; of irreps all copies are alike."""
+        copies = 0.0 if self.irreps is None else p @ self.irreps.log_multiplicity / np.log(2.0)
+        return entropy_in_bits(p) + copies
+
     def _along_energy(self, others: Array) -> Array:
         """How populations go with the energy, for one standard error of it, by the jackknife."""
         n = self.battery.n_battery
@@ -278,6 +336,9 @@ class JumpStudy:
                 "j of the battery", self.irreps.ladders, by_ladder
             ),
         }
+
+
+_LIMBS = ("total", "low", "high")
 
 
 # --- the two kinds of followed runs

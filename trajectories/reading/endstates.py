@@ -13,7 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.ergotropy import ladder_ergotropy
-from darkbattery.trajectories.reading.fluctuations import NEED_ERGOTROPY, g2_zero, reliability
+from darkbattery.trajectories.reading.fluctuations import (
+    NEED_ERGOTROPY,
+    OF_STATES,
+    g2_zero,
+    reliability,
+)
+from darkbattery.trajectories.reading.information import entropy_in_bits
 from darkbattery.trajectories.reading.photonstates import pair_emission
 from darkbattery.trajectories.space.angular import (
     CoupledBasis,
@@ -87,6 +93,8 @@ def scatter_in_the_end(
         scatter = float((weight * (work - mean) ** 2).sum())
         values["ergotropy_variance_runs"] = scatter
         values["ergotropy_reliability"] = _reliability(mean, scatter)
+    if set(OF_STATES) & set(names):
+        values |= _information(basis, M, weight)
     return values
 
 
@@ -108,11 +116,27 @@ def light_in_the_end(
     }
 
 
-def _ladder_ergotropies(basis: CoupledBasis, M: Array, weight: Array) -> Array:
-    work = np.zeros_like(weight)
+def _information(basis: CoupledBasis, M: Array, weight: Array) -> dict[str, float]:
+    """Purity, entropy and what is learned, of the populations of each state."""
+    purity, entropy, average = 0.0, 0.0, np.zeros(basis.n_battery + 1)
+    for part in _parts(basis, weight):
+        p, w = clebsch_gordan(basis, M[part]) ** 2, weight[part]
+        purity += float((w * (p**2).sum(axis=2)).sum())
+        entropy += float((w * entropy_in_bits(p)).sum())
+        average += np.einsum("rk,rkm->m", w, p)
+    told = float(entropy_in_bits(average)) - entropy
+    return dict(zip(OF_STATES, (purity, entropy, told), strict=True))
+
+
+def _parts(basis: CoupledBasis, weight: Array) -> list[NDArray[np.intp]]:
+    """Rows that hold anything, as many at once as memory allows."""
     rows = np.flatnonzero(weight.any(axis=1))
     size = max(1, CHUNK // (basis.n_ladders * (basis.n_battery + 1)))
-    for start in range(0, rows.size, size):
-        part = rows[start : start + size]
+    return [rows[start : start + size] for start in range(0, rows.size, size)]
+
+
+def _ladder_ergotropies(basis: CoupledBasis, M: Array, weight: Array) -> Array:
+    work = np.zeros_like(weight)
+    for part in _parts(basis, weight):
         work[part] = ladder_ergotropy(clebsch_gordan(basis, M[part]) ** 2)
     return work

@@ -22,7 +22,9 @@ from darkbattery.nvmodel.observables import Needs, needing
 Array = NDArray[np.float64]
 
 COUNTING = needing(Needs.COUNTS)
-OVER_RUNS = needing(Needs.RECORD)
+OF_STATES = needing(Needs.STATE)
+"""What takes the whole conditional state of the battery."""
+OVER_RUNS = (*needing(Needs.RECORD), *OF_STATES)
 """What the average state does not know."""
 FLUCTUATIONS = needing(Needs.SQUARES)
 NEED_ERGOTROPY = needing(Needs.RECORD | Needs.POPULATIONS)
