@@ -33,6 +33,12 @@ _W0, _W1 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBB67AE8584CAA73B)
 _LN2_HIGH = 0.693147180369123816490  # ln 2 = high + low, high with 21 trailing zero bits
 _LN2_LOW = 1.90821492927058770002e-10
 _ROUNDER = 6755399441055744.0  # 1.5 * 2^52
+# A whole number n < 2^52 below these bits is the double 2^52 + n: vector units without an
+# instruction to convert 64-bit numbers need none, and a subtraction leaves n, exactly.
+_WHOLE_BITS, _WHOLE = np.uint64(0x4330000000000000), 4503599627370496.0
+_FRACTION = np.uint64(0x000FFFFFFFFFFFFF)
+_ROOT_HALF = np.uint64(0x3FE6A09E667F3BCD)  # of 1/sqrt 2
+_BIAS = 1024  # keeps exponents positive
 
 
 @intrinsic
@@ -82,7 +88,7 @@ def philox_block(seed: Any, domain: Any, run: Any, block: Any) -> tuple[Any, Any
 @njit(inline="always")
 def unit(word: Any) -> Any:
     """A word as a number in (0, 1): 52 bits at the middle of their cell, never 0, never 1."""
-    return (np.float64(word >> np.uint64(12)) + 0.5) * 2.0**-52
+    return (_float_of(np.int64((word >> np.uint64(12)) | _WHOLE_BITS)) - (_WHOLE - 0.5)) * 2.0**-52
 
 
 @njit(inline="always")
@@ -103,10 +109,9 @@ def log_unit(x: Any) -> Any:
     :math:`x=2^em` with m in :math:`[1/\sqrt2,\sqrt2)`; :math:`\ln m=2\,\mathrm{artanh}\,s`,
     :math:`s=(m-1)/(m+1)`, :math:`|s|<0.172`, whose series needs ten terms.
     """
-    bits = _bits_of(x)
     # moves the mantissa's split from [1, 2) to [1/sqrt 2, sqrt 2)
-    shift = (bits - 0x3FE6A09E667F3BCD) >> 52
-    m = _float_of(bits - (shift << 52))
+    moved = np.uint64(_bits_of(x)) - _ROOT_HALF + np.uint64(_BIAS << 52)
+    m = _float_of(np.int64((moved & _FRACTION) + _ROOT_HALF))
     f = m - 1.0
     s = f / (2.0 + f)
     z = s * s
@@ -115,7 +120,7 @@ def log_unit(x: Any) -> Any:
     low = (1.0 / 3 + z * (1.0 / 5)) + z2 * (1.0 / 7 + z * (1.0 / 9))
     high = (1.0 / 11 + z * (1.0 / 13)) + z2 * (1.0 / 15 + z * (1.0 / 17))
     series = z * (low + z4 * (high + z4 * (1.0 / 19)))
-    e = np.float64(shift)
+    e = _float_of(np.int64((moved >> np.uint64(52)) | _WHOLE_BITS)) - (_WHOLE + _BIAS)
     return e * _LN2_HIGH + (2.0 * s + (2.0 * s * series + e * _LN2_LOW))
 
 
