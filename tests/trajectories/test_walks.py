@@ -7,12 +7,8 @@ import pytest
 
 from darkbattery.nvmodel import CollectiveBattery, InputError
 from darkbattery.trajectories import evolve, sample, single_run
-from darkbattery.trajectories.jumps.decays import (
-    DecayStudy,
-    count_decays,
-    count_few_photons,
-    count_many_photons,
-)
+from darkbattery.trajectories.jumps.arrivals import count_few_photons
+from darkbattery.trajectories.jumps.decays import DecayStudy, count_decays, count_many_photons
 from darkbattery.trajectories.jumps.recording import groups_of_runs, kernel_tables
 from darkbattery.trajectories.jumps.records import count_records
 from darkbattery.trajectories.jumps.tally import collective_study

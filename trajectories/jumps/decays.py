@@ -22,6 +22,7 @@ from darkbattery.nvmodel.kernelcache import KERNEL
 from darkbattery.nvmodel.solution import Distribution, Reading
 from darkbattery.nvmodel.tally import RunSpans, Tally
 from darkbattery.nvmodel.unitaries import slopes_of_works, works_of
+from darkbattery.trajectories.jumps.arrivals import count_few_photons
 from darkbattery.trajectories.jumps.recording import (
     Path,
     add_rows,
@@ -40,13 +41,7 @@ from darkbattery.trajectories.jumps.tally import (
     largest_rates,
     unseen_of,
 )
-from darkbattery.trajectories.jumps.walks import (
-    BATCH,
-    arrivals,
-    interval_table,
-    photon_numbers,
-    start_decay,
-)
+from darkbattery.trajectories.jumps.walks import BATCH, interval_table, photon_numbers
 from darkbattery.trajectories.reading.conditional import Unravelling, decay_tables, unravelling
 from darkbattery.trajectories.reading.fluctuations import (
     FLUCTUATIONS,
@@ -274,52 +269,6 @@ def _mark_arrivals(path: Path, marks: Counts, ladders: Counts) -> None:
 
 
 @njit(**KERNEL)
-def count_few_photons(
-    seed: int,
-    first: int,
-    runs: int,
-    cumulative: Array,
-    J: Array,
-    m_start: float,
-    taus: Array,
-    table: Counts,
-    found: Counts,
-    ladders: Counts,
-) -> None:
-    """T = 0: add the runs first ... first + runs - 1 to two histograms, photon by photon.
-
-    Parameters
-    ----------
-    table : ndarray
-        Of `interval_table`.
-    found : ndarray of int64 (photons + 1, T)
-        found[n, i] counts the runs whose n-th photon came in (tau_{i-1}, tau_i].
-    ladders : ndarray of int64 (K,)
-        Counts the runs on each ladder, that is, in each final dark state.
-    """
-    words, waits = np.empty(BATCH, dtype=np.uint64), np.empty(BATCH)
-    last = taus[taus.size - 1]
-    cells_per_tau = (table.size - 1) / last if last > 0.0 else 0.0
-    for run in range(first, first + runs):
-        k, above, below = start_decay(seed, run, cumulative, J, m_start)
-        photons = round(above)
-        ladders[k] += 1
-        made, tau = 0, 0.0
-        while made <= photons:
-            count, end = arrivals(seed, run, made, tau, above, below, words, waits)
-            for j in range(1 if made == 0 else 0, end):
-                tau = waits[j]
-                if tau > last:
-                    made = photons  # the other photons come too late
-                    break
-                i = table[int(tau * cells_per_tau)]
-                while taus[i] < tau:
-                    i += 1
-                found[made + j, i] += 1
-            made += count
-
-
-@njit(**KERNEL)
 def count_many_photons(
     seed: int,
     first: int,
@@ -331,7 +280,7 @@ def count_many_photons(
     found: Counts,
     ladders: Counts,
 ) -> None:
-    """The same, at a cost an output time rather than a photon; `found` must be zero on entry."""
+    """`count_few_photons` at a cost an output time, not a photon; `found` must be zero on entry."""
     words, waits = np.empty(BATCH, dtype=np.uint64), np.empty(BATCH)
     numbers = np.empty(taus.size, dtype=np.int64)
     top = found.shape[0] - 1
