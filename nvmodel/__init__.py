@@ -23,6 +23,7 @@ from darkbattery.nvmodel.rows import Summary
 from darkbattery.nvmodel.runstatistics import Statistics
 from darkbattery.nvmodel.solution import Distribution, Solution
 from darkbattery.nvmodel.spins import Spins
+from darkbattery.nvmodel.stepresponse import StepResponse
 
 __all__ = [
     "OBSERVABLES",
@@ -54,6 +55,7 @@ __all__ = [
     "Spins",
     "Stage",
     "Statistics",
+    "StepResponse",
     "Subensemble",
     "Summary",
     "Tabulated",

@@ -2,8 +2,8 @@ r"""How a detuning goes from one value to the next: at once, linearly, or as :ma
 
 .. math:: D(s) = D_1 + (D_0 - D_1)\,f(s/\tau),\qquad f(x) = e^{-x}\ \text{or}\ \max(1-x, 0)
 
-Field coils and their supplies have an inductance and a resistance: a step of the voltage is an
-exponential of the field.
+or f = 1 - r(s) of a measured step response r. Field coils and their supplies have an inductance and
+a resistance: a step of the voltage is an exponential of the field.
 """
 
 import math
@@ -13,8 +13,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from darkbattery.nvmodel.stepresponse import StepResponse
+
 Array = NDArray[np.float64]
 RiseShape = Literal["exponential", "linear"]
+# where integrators stop: of an exponential in its time constants, of a line in its length
+PARTS = {"exponential": (1.0, 2.0, 3.0, 5.0, 8.0, 12.0), "linear": (0.25, 0.5, 0.75, 1.0)}
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Course:
         of :math:`\gamma`.
     rise : float
         :math:`\tau`; 0 for a step.
-    shape : "exponential" or "linear"
+    shape : "exponential", "linear" or StepResponse
 
     Examples
     --------
@@ -39,7 +43,16 @@ class Course:
     before: float
     after: float
     rise: float = 0.0
-    shape: RiseShape = "exponential"
+    shape: RiseShape | StepResponse = "exponential"
+
+    @property
+    def cuts(self) -> tuple[float, ...]:
+        """Where integrators stop on the way of a changing detuning."""
+        if self.still:
+            return ()
+        if isinstance(self.shape, StepResponse):
+            return self.shape.cuts
+        return tuple(part * self.rise for part in PARTS[self.shape])
 
     @property
     def still(self) -> bool:
@@ -51,8 +64,11 @@ class Course:
         s = np.asarray(since, dtype=float)
         if self.still:
             return np.full(s.shape, self.after)
-        x = s / self.rise
-        left = np.exp(-x) if self.shape == "exponential" else np.maximum(1.0 - x, 0.0)
+        if isinstance(self.shape, StepResponse):
+            left = 1.0 - self.shape.at(s)
+        else:
+            x = s / self.rise
+            left = np.exp(-x) if self.shape == "exponential" else np.maximum(1.0 - x, 0.0)
         return np.asarray(self.after + (self.before - self.after) * left)
 
     def turned(self, since: ArrayLike) -> Array:
@@ -65,6 +81,8 @@ class Course:
         whole = self.after * s if self.after else np.zeros(s.shape)
         if self.still:
             return whole
+        if isinstance(self.shape, StepResponse):
+            return np.asarray(whole + (self.before - self.after) * self.shape.lag(s))
         x = s / self.rise
         if self.shape == "exponential":
             part = -np.expm1(-x)

@@ -18,6 +18,7 @@ from darkbattery.nvmodel.refusal import (
     known_name,
     number_between,
 )
+from darkbattery.nvmodel.stepresponse import StepResponse
 
 Coupled = Literal["both", "battery", "charger", "none"]
 SAME_TIME = 1e-12  # relative difference of two times that are meant to be the same
@@ -48,7 +49,8 @@ class Stage:
     rise : float
         Time constant of an exponential change from the detunings before, or length of a linear
         one; at most the duration. What an exponential leaves, the next stage takes over.
-    rise_shape : "exponential" or "linear"
+    rise_shape : "exponential", "linear" or StepResponse
+        The last as it was measured; its length is then the rise.
     drives : sequence of Drive
         Fields sent into the resonator; their times count from the stage's start.
 
@@ -66,7 +68,7 @@ class Stage:
     battery_detuning: float | None = None
     charger_detuning: float | None = None
     rise: float = 0.0
-    rise_shape: RiseShape = "exponential"
+    rise_shape: RiseShape | StepResponse = "exponential"
     drives: tuple[Drive, ...] = ()
 
     def __post_init__(self) -> None:
@@ -83,10 +85,15 @@ class Stage:
                 value = number_between(name, getattr(self, name), -1e15, 1e15)
                 object.__setattr__(self, name, value)
         rise = finite_number("rise", self.rise, least=0.0)
+        if isinstance(self.rise_shape, StepResponse):
+            if rise not in (0.0, self.rise_shape.length):
+                raise InputError("rise", self.rise, "give it or a step response, not both")
+            rise = self.rise_shape.length
+        else:
+            known_name("rise_shape", self.rise_shape, get_args(RiseShape))
         if rise > self.duration * (1.0 + SAME_TIME):
-            raise InputError("rise", self.rise, f"must be at most the duration, {self.duration:g}")
+            raise InputError("rise", rise, f"must be at most the duration, {self.duration:g}")
         object.__setattr__(self, "rise", rise)
-        known_name("rise_shape", self.rise_shape, get_args(RiseShape))
         object.__setattr__(self, "drives", _checked_drives(self.drives, self.duration))
 
     def __repr__(self) -> str:

@@ -1,12 +1,13 @@
 """Files that a definition names: read where it is read, so that results hold all that was run."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from darkbattery.nvmodel import FieldMap, InputError, Tabulated
+from darkbattery.nvmodel import FieldMap, InputError, StepResponse, Tabulated
 from darkbattery.runs.csvtable import FREQUENCIES, TIMES, CsvTable, read_csv
 
 EVEN = 1e-3  # of a step: times as instruments write them are rounded
@@ -35,7 +36,8 @@ def with_files(model: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if isinstance(drive := found.get("drive"), Mapping):
         found["drive"] = _with_samples("model.drive", drive, folder)
     if isinstance(steps := found.get("protocol"), Mapping):
-        found["protocol"] = {name: _step(name, step, folder) for name, step in steps.items()}
+        units = TIMES if "resonator" in found else None
+        found["protocol"] = {name: _step(name, step, folder, units) for name, step in steps.items()}
     return found
 
 
@@ -49,14 +51,18 @@ def with_spin_files(prefix: str, spins: Mapping[str, Any], folder: Path) -> dict
     return found
 
 
-def _step(name: str, step: Any, folder: Path) -> Any:
-    if not (isinstance(step, Mapping) and isinstance(drives := step.get("drives"), Mapping)):
+def _step(name: str, step: Any, folder: Path, units: Mapping[str, float] | None) -> Any:
+    """A stage with what its files hold; `units` are those that a response's times may have."""
+    if not isinstance(step, Mapping):
         return step
-    path = f"model.protocol.{name}.drives"
-    return {
-        **step,
-        "drives": {one: _with_samples(f"{path}.{one}", d, folder) for one, d in drives.items()},
-    }
+    path, found = f"model.protocol.{name}", dict(step)
+    if isinstance(drives := step.get("drives"), Mapping):
+        found["drives"] = {
+            one: _with_samples(f"{path}.drives.{one}", d, folder) for one, d in drives.items()
+        }
+    if isinstance(rise := step.get("rise"), Mapping) and "file" in rise:
+        found["rise"] = _with_file(f"{path}.rise", rise, folder, partial(_response, units))
+    return found
 
 
 def _with_samples(name: str, drive: Any, folder: Path) -> Any:
@@ -113,6 +119,20 @@ def _samples(table: CsvTable) -> dict[str, Any]:
         "in_phase": table.column("i").tolist(),
         "quadrature": table.column("q").tolist(),
     }
+
+
+def _response(units: Mapping[str, float] | None, table: CsvTable) -> dict[str, Any]:
+    _refuse_missing(table, ("time", "response"))
+    if units is None and (unit := table.unit("time")):
+        raise InputError(
+            f"{table.name}: time", unit, "must have no unit: it is the definition's own"
+        )
+    times, response = table.column("time", units).tolist(), table.column("response").tolist()
+    try:
+        StepResponse(times, response)
+    except InputError as error:
+        raise error.within(table.name) from None
+    return {"times": times, "response": response}
 
 
 def _refuse_missing(table: CsvTable, names: tuple[str, ...]) -> None:

@@ -16,6 +16,7 @@ from darkbattery.nvmodel import (
     Resonator,
     ResonatorBattery,
     Stage,
+    StepResponse,
 )
 from darkbattery.nvmodel.battery import charger_spins
 from darkbattery.nvmodel.dicke import DickeBattery
@@ -240,6 +241,11 @@ def _step(path: str, name: str, fields: dict[str, Any], at: Resonator | None) ->
         if key in fields:
             raise InputError(f"{path}.{key}", fields[key], "a pulse has no duration")
     given = _in_radians(path, fields)
+    if isinstance(given.get("rise"), dict):
+        if "rise_shape" in given:
+            text = "give it or a measured response, not both"
+            raise InputError(f"{path}.rise_shape", given["rise_shape"], text)
+        given["rise_shape"] = built(f"{path}.rise", StepResponse, given.pop("rise"))
     for key in ("battery_noise", "charger_noise"):
         if key in given:
             given[key] = _noise(f"{path}.{key}", given[key])

@@ -109,6 +109,15 @@ PULSE: Table = {
         "number", "standard deviation of the angle over the angle, of each spin by itself", "0"
     ),
 }
+RESPONSE: Table = {
+    "file": Field(
+        "text",
+        "CSV with the columns time [us] (in a reservoir time alone, in the definition's own unit) "
+        "and response, from 0 to 1",
+    ),
+    "times": Field("number", "what such a file holds, here, in the unit of times", several=True),
+    "response": Field("number", "at each of them", several=True),
+}
 STAGE: Table = {
     "duration": Field("number", "of a stage, in the unit of times; a pulse has none"),
     "coupled": Field("text", "which ensembles the field sees", "both", get_args(Coupled)),
@@ -116,9 +125,10 @@ STAGE: Table = {
     "charger_noise": Section("in place of the model's", NOISE),
     "rise": Field(
         "number",
-        "time constant of an exponential change from the detunings before, or length of a linear "
-        "one; at most the duration",
+        "time constant of an exponential change from the detunings before, length of a linear "
+        "one, or its measured step response; at most the duration",
         "0: at once",
+        table=RESPONSE,
     ),
     "rise_shape": Field("text", "how they change", "exponential", get_args(RiseShape)),
     **PULSE,

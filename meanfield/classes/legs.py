@@ -22,8 +22,6 @@ from darkbattery.nvmodel.pulse import Drive
 
 Array = NDArray[np.float64]
 
-# of an exponential in its time constants, of a line in its length
-PARTS = {"exponential": (1.0, 2.0, 3.0, 5.0, 8.0, 12.0), "linear": (0.25, 0.5, 0.75, 1.0)}
 STILL = (Course(0.0, 0.0), Course(0.0, 0.0))
 
 
@@ -71,7 +69,7 @@ class Leg:
     def cuts(self) -> tuple[float, ...]:
         """Where integrators stop on the way of a changing detuning."""
         moving = [course for course in self.shifts if not course.still]
-        return tuple(part * moving[0].rise for part in PARTS[moving[0].shape]) if moving else ()
+        return moving[0].cuts if moving else ()
 
     def detuning(self, since: float) -> Array:
         """Of each class at a time since the start, rad/s."""

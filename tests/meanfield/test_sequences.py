@@ -21,6 +21,7 @@ from darkbattery.nvmodel import (
     ResonatorBattery,
     SpinEnsemble,
     Stage,
+    StepResponse,
 )
 from darkbattery.nvmodel.protocol import courses
 from darkbattery.trajectories.qutip import to_qutip
@@ -475,3 +476,33 @@ def test_a_burst_after_a_step_scatters_as_a_separate_integration_of_wigners_equa
         assert abs(mine.mean() - other.mean()) < 4.0 * scatter + 0.0025
         assert abs(mine.std() / other.std() - 1.0) < 0.2
     assert 0.3 < peak.mean() < 1.2
+
+
+def test_a_measured_response_is_a_rise_like_any_other():
+    """Straight from 0 to 1 it is the linear one, and an exponential sampled often enough that."""
+    times = np.array([0.3, 0.8, 1.3])
+    names = ["battery_energy", "charger_energy", "photons"]
+    samples = np.linspace(0.0, 0.5, 401)
+    measured = {
+        "linear": StepResponse([0.0, 0.05, 0.1, 0.15, 0.2], [0.0, 0.25, 0.5, 0.75, 1.0]),
+        "exponential": StepResponse(samples, -np.expm1(-samples / 0.05)),
+    }
+    for shape, rise in (("linear", 0.2), ("exponential", 0.05)):
+        known, same = (
+            sequence(
+                20_000,
+                60_000,
+                g=0.01,
+                protocol=(INVERT, Stage(0.2), Stage(2.0, charger_detuning=0.0, **how)),
+            )
+            for how in ({"rise": rise, "rise_shape": shape}, {"rise_shape": measured[shape]})
+        )
+        # the integrator's tolerance; straight lines are 2e-4 of the step away at most
+        for order in (1, 2):
+            one, two = (meanfield.evolve(model, times, order, names) for model in (known, same))
+            for name in names:
+                np.testing.assert_allclose(two[name], one[name], rtol=2e-4, err_msg=name)
+        if shape == "linear":  # cut where the measured one is: the same steps, the same noise
+            one, two = (meanfield.sample(model, times, 8, 1) for model in (known, same))
+            for name in names:
+                np.testing.assert_allclose(two[name], one[name], rtol=1e-9, err_msg=name)

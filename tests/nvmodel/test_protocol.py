@@ -16,12 +16,14 @@ from darkbattery.nvmodel import (
     ResonatorBattery,
     SpinEnsemble,
     Stage,
+    StepResponse,
 )
 from darkbattery.nvmodel.course import Course
 from darkbattery.nvmodel.protocol import boundaries, courses, simplified, total_duration
 
 SPINS = SpinEnsemble(number=2, coupling=1.0)
 CAVITY = Resonator(frequency_hz=3e9, linewidth_fwhm_hz=1e6)
+COIL = StepResponse([0.1, 0.25, 0.7], [0.05, 1.1, 0.98])  # late, too far, and not quite there
 
 
 @pytest.mark.parametrize(
@@ -60,6 +62,8 @@ def test_refusals_name_the_field(fields, message):
         (lambda: Stage(1.0, rise=2.0), "rise = 2.0: must be at most the duration, 1"),
         (lambda: Stage(1.0, rise=-1.0), "rise = -1.0: must be"),
         (lambda: Stage(1.0, rise_shape="expnential"), "did you mean 'exponential'"),
+        (lambda: Stage(0.5, rise_shape=COIL), "rise = 0.7: must be at most the duration, 0.5"),
+        (lambda: Stage(1.0, rise=0.5, rise_shape=COIL), "give it or a step response, not both"),
         (lambda: Stage(1.0, drives=3), "drives = 3: must be a list of Drive"),
         (lambda: Stage(1.0, drives=[3]), r"drives\[0\] = 3: must be a Drive"),
         (lambda: Stage(1.0, drives=[Drive(1.0, 0.5, 0.6)]), "lasts from 0.6 to 1.1: must lie in"),
@@ -99,12 +103,47 @@ def test_stages_begin_where_the_ones_before_end():
     assert total_duration(steps[:3]) == 2.5
 
 
-@pytest.mark.parametrize("shape", ["exponential", "linear"])
+@pytest.mark.parametrize("shape", ["exponential", "linear", COIL])
 def test_a_phase_is_the_integral_of_its_detuning(shape):
     course = Course(3.0, -2.0, rise=0.7, shape=shape)
-    for since in (0.3, 0.7, 5.0):
-        area = quad(lambda s: float(course.at(s)), 0.0, since, points=[0.7], epsabs=1e-12)[0]
+    for since in (0.05, 0.2, 0.3, 0.7, 5.0):
+        kinks = [0.1, 0.25, 0.7]
+        area = quad(lambda s: float(course.at(s)), 0.0, since, points=kinks, epsabs=1e-12)[0]
         assert course.turned(since) == pytest.approx(area, abs=1e-10)  # quad's own error
+
+
+def test_a_measured_response_is_followed_to_its_end():
+    course = Course(3.0, -2.0, rise=0.7, shape=COIL)
+    along = np.array([0.0, 0.05, 0.1, 0.25, 0.7, 9.0])
+    shares = np.array([0.0, 0.025, 0.05, 1.1, 0.98, 0.98]) / 0.98
+    np.testing.assert_allclose(course.at(along), 3.0 - 5.0 * shares, atol=1e-14)
+    ramp = Course(3.0, -2.0, rise=0.7, shape=StepResponse([0.0, 0.7], [0.0, 1.0]))
+    linear = Course(3.0, -2.0, rise=0.7, shape="linear")
+    np.testing.assert_allclose(ramp.at(along), linear.at(along), atol=1e-14)
+    np.testing.assert_allclose(ramp.turned(along), linear.turned(along), atol=1e-14)
+    assert Stage(1.0, rise_shape=COIL).rise == 0.7
+    many = StepResponse(np.linspace(0.0, 1.0, 5001), np.linspace(0.0, 1.0, 5001))
+    assert (len(many.cuts), many.cuts[-1]) == (32, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("times", "response", "message"),
+    [
+        ([0.0, 0.2, 0.1], [0.0, 0.5, 1.0], "times[2] = 0.1: must rise"),
+        ([0.0, 0.1, 0.1], [0.0, 0.5, 1.0], "times[2] = 0.1: must rise"),
+        ([-0.1, 0.1], [0.0, 1.0], "times = -0.1: must be a finite number >= 0"),
+        ([0.0, math.nan], [0.0, 1.0], "times = nan"),
+        ([0.0, 0.1], [math.nan, 1.0], "response = nan"),
+        ([0.0, 0.1], [0.0, 0.9], "response = 0.9: must end within 0.05 of 1"),
+        ([0.0, 0.1, 0.2], [0.0, 1.0], "response = 2: must be as many as times, 3"),
+        ([0.0, 0.1], [5.0, 1.0], "response = 5.0: must be a number from -2 to 2"),
+        ([0.0], [1.0], "must be a list of 2 to 100000 numbers"),
+    ],
+)
+def test_bad_responses_are_refused_in_one_line(times, response, message):
+    with pytest.raises(InputError) as refusal:
+        StepResponse(times, response)
+    assert message in str(refusal.value)
 
 
 def test_a_stage_takes_over_what_the_last_rise_reached():

@@ -1,8 +1,17 @@
 """Definitions that name files of measurements: what they mean, and what is refused."""
 
+import numpy as np
 import pytest
 
-from darkbattery.nvmodel import FieldMap, InputError, Lorentzian, Multiplet, Tabulated, Voigt
+from darkbattery.nvmodel import (
+    FieldMap,
+    InputError,
+    Lorentzian,
+    Multiplet,
+    StepResponse,
+    Tabulated,
+    Voigt,
+)
 from darkbattery.runs.csvtable import read_csv
 from darkbattery.runs.definition import parse_definition, read_definition
 from darkbattery.runs.plan.subject import find_subject
@@ -128,6 +137,70 @@ def test_fields_are_sent_in_by_power_and_by_samples(folder):
 def test_bad_fields_are_refused_in_one_line(folder, drive, options, message):
     with pytest.raises(InputError) as refusal:
         read_definition(driven(folder, drive, **options))
+    assert message in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+COIL = "time [us],response\n0,0\n0.05,0.7\n0.1,0.99\n"
+RESERVOIR = """[model]
+n_battery = 1
+ratio = 5
+protocol.a = { duration = 1, rise = { file = "coil.csv" } }
+[run]
+engine = "semiclassical"
+method = "evolve"
+times = [1]
+"""
+
+
+def stepped(folder, rise='{ file = "coil.csv" }', content=COIL, more=""):
+    (folder / "coil.csv").write_text(content)
+    path = folder / "d.toml"
+    step = f"duration = 1e-6\ncharger_detuning_hz = 1e6\nrise = {rise}\n{more}"
+    spins = f"[model.battery]\n{SPINS}[model.charger]\n{SPINS}"
+    path.write_text(f"{HEAD}{spins}[model.protocol.a]\n{step}")
+    return path
+
+
+def test_a_field_steps_as_its_coil_was_measured(folder):
+    read = read_definition(stepped(folder))
+    (stage,) = read.points()[0].model.protocol
+    np.testing.assert_allclose(stage.rise_shape.times, [0.0, 0.05e-6, 0.1e-6], rtol=1e-15)
+    assert stage.rise_shape.response == (0.0, 0.7, 0.99)
+    assert stage.rise == stage.rise_shape.times[-1]
+    assert parse_definition(definition_content(read)) == read
+    inline = "{ times = [0, 1e-7], response = [0, 1] }"
+    (stage,) = read_definition(stepped(folder, inline)).points()[0].model.protocol
+    assert stage.rise_shape == StepResponse([0.0, 1e-7], [0.0, 1.0])
+
+
+def test_in_a_reservoir_its_times_are_the_definition_s_own(folder):
+    path = folder / "reservoir.toml"
+    path.write_text(RESERVOIR)
+    (folder / "coil.csv").write_text("time,response\n0,0\n0.5,1\n")
+    assert read_definition(path).points()[0].model.protocol[0].rise == 0.5
+    (folder / "coil.csv").write_text(COIL)
+    with pytest.raises(InputError, match="must have no unit"):
+        read_definition(path)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"content": COIL.replace("0.05", "0.2")}, "coil.csv.times[2] = "),
+        ({"content": COIL.replace("0.7", "nan")}, "coil.csv: response = 'nan': row 2 must hold"),
+        ({"content": COIL.replace("0.99", "0.9")}, "coil.csv.response = 0.9: must end within"),
+        ({"content": COIL.replace(" [us]", "")}, "must carry a unit: s, ms, us"),
+        ({"content": COIL.replace("response", "field")}, "must have the columns time and response"),
+        ({"content": COIL.replace("0.1,", "5,")}, "must be at most the duration"),
+        ({"more": 'rise_shape = "linear"'}, "a.rise_shape = 'linear': give it or a measured"),
+        ({"rise": '{ file = "coil.csv", times = [0] }'}, "a.rise.times = [0]: give it or a file"),
+        ({"rise": "{ response = [0, 1] }"}, "fields are missing"),
+    ],
+)
+def test_bad_responses_are_refused_in_one_line(folder, changed, message):
+    with pytest.raises(InputError) as refusal:
+        read_definition(stepped(folder, **changed))
     assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
