@@ -29,8 +29,9 @@ Counts = NDArray[np.int64]
 MOST_WAY = 300.0
 MOST_DAMPING = 200.0
 # The probability that a ladder so far behind ever leads again is below the square: weights of the
-# conditional state are a martingale. It is dropped before its numbers fade into slow denormals.
-GONE = 1e-70
+# conditional state are a martingale. It is dropped: two of eleven are left soon after a burst, and
+# what it would have added is below the last digit of every sum.
+GONE = 1e-25
 SCALING = 8  # output times after which P is scaled again
 LOW = 1e-60  # of a squared norm: scaled at once
 
@@ -124,9 +125,10 @@ def follow_products(
         Row of the start's M.
     first : int
         Column of the first output time.
-    place : ndarray of int64 (4,)
-        Next output time, steps up less steps down and jumps down, 0 at first; and how far the
-        start's M is above the first one that is not positive.
+    place : ndarray of int64 (6,)
+        Next output time, steps up less steps down and jumps down, 0 at first; how far the start's M
+        is above the first one that is not positive; the first ladder that counts, and the one
+        behind the last: at first 0 and K.
     burst : ndarray (1,)
         When M first was <= 0; infinity before.
     now : ndarray (K,)
@@ -139,13 +141,15 @@ def follow_products(
     """
     pair, fade, across, squares = products.pair, products.fade, products.across, products.squares
     i, steps, down, to_burst = place[0], place[1], place[2], place[3]
+    # unsigned: an index that might count from the end costs a comparison
+    low, high = np.uint64(place[4]), np.uint64(place[5])
     waiting = burst[0] == np.inf
     for j in range(jumps + int(ended)):
         while i < taus.size and (j == jumps or taus[i] < jump_taus[j]):
             steps_at[first + i], down_at[first + i] = steps, down
             row = top_row - steps
             norm, s0, s1, s2, s3, before = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-            for k in range(now.size):
+            for k in range(low, high):
                 x = now[k] * fade[i, k]
                 now[k] = x
                 x *= way[row, k]
@@ -164,22 +168,27 @@ def follow_products(
                     c[k, first + i] = now[k] * way[row, k] * np.sqrt(scale)
             if i % SCALING == 0 or not LOW < norm < 1.0 / LOW:
                 scale = np.sqrt(scale)
-                for k in range(now.size):
+                for k in range(low, high):
                     x = now[k] * scale
                     now[k] = x if x * way[row, k] > GONE else 0.0
+                while low + np.uint64(1) < high and now[low] == 0.0:
+                    low += np.uint64(1)
+                while low + np.uint64(1) < high and now[high - np.uint64(1)] == 0.0:
+                    high -= np.uint64(1)
             i += 1
         if j < jumps:
             step = directions[j]
             if step > 0:
                 # the bond is named by its upper end
                 row = top_row - steps - 1
-                for k in range(now.size):
+                for k in range(low, high):
                     now[k] *= pair[row, k]
             steps += step
             down += step < 0
             if waiting and to_burst + steps <= 0:
                 burst[0], waiting = jump_taus[j], False
     place[0], place[1], place[2] = i, steps, down
+    place[4], place[5] = low, high
 
 
 @njit(**KERNEL)

@@ -257,14 +257,14 @@ def _follow_products(
     sums: Array,
     amplitudes: Array,
 ) -> None:
-    K, T, place = J.size, taus.size, np.empty(4, dtype=np.int64)
+    K, T, place = J.size, taus.size, np.empty(6, dtype=np.int64)
     ended, jump_taus, directions = walker.place, walker.jump_taus, walker.directions
     now, last = np.empty(K), taus[taus.size - 1]
     for r in range(burst.size):
         drawn[r] = start_walk(seed, first + r, cumulative, J, m_starts, walker)
         start, burst_now = drawn[r] // K, burst[r : r + 1]
         way, m_start = products.way[start], m_starts[start]
-        place[0], place[1], place[2], place[3] = 0, 0, 0, int(np.ceil(m_start))
+        place[:3], place[3], place[4], place[5] = 0, int(np.ceil(m_start)), 0, K
         burst_now[0] = np.inf if m_start > 0.0 else 0.0
         for k in range(K):
             now[k] = 1.0

@@ -277,19 +277,21 @@ def _directions(
 def _waits(
     uniforms: Array, nbar: float, below: Array, above: Array, rises: Steps, waits: Array
 ) -> None:
-    """Waits for those jumps; a loop of its own, so that it runs in vector registers.
+    """Waits for those jumps, in loops that run in vector registers; `below` becomes the rates.
 
     u < p has made a jump fall, so u/p is uniform and independent of the direction; (1 - u)/(1 - p)
     is, where it rises.
     """
     warm = nbar + 1.0
+    # two loops, so that neither waits for the other's divisions
     for j in range(TURN):
         falling, rising = warm * below[j], nbar * above[j]
         rate, up = falling + rising, rises[j] != 0
         u = (1.0 - uniforms[j] if up else uniforms[j]) * rate / (rising if up else falling)
         # rounding can reach 1; NaN, where the rate is 0, makes an infinite wait
-        u = u if u < 1.0 else 1.0 - 2.0**-53
-        waits[j] = -log_unit(u) / rate
+        below[j], waits[j] = rate, u if u < 1.0 else 1.0 - 2.0**-53
+    for j in range(TURN):
+        waits[j] = -log_unit(waits[j]) / below[j]
 
 
 @njit(**KERNEL)
