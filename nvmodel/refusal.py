@@ -38,6 +38,11 @@ class InputError(ValueError):
         """The same refusal of a field that stands in a table: its name before the field's."""
         return _received(f"{table}.{self.field}", f"{table}.{self}")
 
+    def without(self, table: str) -> InputError:
+        """The same refusal where the field's table is not named."""
+        start = f"{table}."
+        return _received(self.field.removeprefix(start), str(self).removeprefix(start))
+
     def __reduce__(self) -> tuple[Any, tuple[str, str]]:
         # rank 0 hands its refusals to the other ranks
         return _received, (self.field, str(self))

@@ -19,6 +19,8 @@ from darkbattery.runs.datafiles import with_spin_files
 from darkbattery.runs.ensembles import axis_of, map_of, one_line, shifts_of
 from darkbattery.runs.tomlfile import read_toml
 
+# keys of a device file that say what is switched, and not what the device is
+SEQUENCE = ("protocol", "battery_detuning_hz", "charger_detuning_hz")
 # what numbers of spins at microwave resonators lie between; outside a unit is likely to be wrong
 LIKELY = {
     "frequency_hz": (1e8, 1e15),
@@ -48,8 +50,9 @@ def device_from(content: Mapping[str, Any], path: Path) -> Device:
 
     Its tables line, hyperfine, axes and couplings are those of an ensemble in a run definition. A
     measured or Voigt line may have a `spin_linewidth_fwhm_hz` beside it, which stretches it;
-    without one its width is its own.
+    without one its width is its own. Its sequence (`devicesequence`) is no part of the device.
     """
+    content = {key: value for key, value in content.items() if key not in SEQUENCE}
     tables = {key: content[key] for key in MEASURED if key in content}
     given = with_spin_files("", tables, path.parent)
     rest = {key: value for key, value in content.items() if key not in MEASURED}

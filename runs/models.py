@@ -121,7 +121,7 @@ def build_model(fields: Mapping[str, Any]) -> Model:
         battery_detuning_hz=tables.get("battery_detuning_hz", 0.0),
         charger_detuning_hz=tables.get("charger_detuning_hz", 0.0),
         drive=None if drive is None else _drive("model.drive", drive, resonator),
-        protocol=_protocol(tables.get("protocol", {}), resonator),
+        protocol=protocol_of(tables.get("protocol", {}), resonator),
     )
 
 
@@ -163,7 +163,7 @@ def _collective(fields: dict[str, Any]) -> CollectiveBattery:
         if name in fields:
             fields[name] = _noise(f"model.{name}", fields[name])
     if "protocol" in fields:
-        fields["protocol"] = _protocol(fields["protocol"], None)
+        fields["protocol"] = protocol_of(fields["protocol"], None)
     if "detector" in fields:
         fields["detector"] = Detector(**fields["detector"])
     return CollectiveBattery(**fields)
@@ -223,7 +223,8 @@ def _noise(name: str, fields: dict[str, Any]) -> LocalNoise:
         raise error.within(name) from None
 
 
-def _protocol(steps: dict[str, Any], at: Resonator | None) -> tuple[Stage | Pulse, ...]:
+def protocol_of(steps: Mapping[str, Any], at: Resonator | None) -> tuple[Stage | Pulse, ...]:
+    """Stages and pulses of the tables of a definition's protocol, in their order."""
     return tuple(
         _step(f"model.protocol.{name}", name, fields, at) for name, fields in steps.items()
     )

@@ -25,7 +25,8 @@ def plan(
         typer.Option(help="FIELD=start:stop:points, or with :log; twice for a map of two."),
     ] = None,
     draws: Annotated[
-        int | None, typer.Option(help="Draws from the device's errors (64 of a fitted one).")
+        int | None,
+        typer.Option(help="Draws from the device's errors (64 of a fitted one, 32 of a sequence)."),
     ] = None,
     scaling: Annotated[
         list[str] | None,
@@ -36,6 +37,8 @@ def plan(
     time_limit: TimeLimit = None,
 ) -> None:
     """From a device's data sheet to joules, watts, storage time, and what limits most.
+
+    A file with a protocol is followed through its stages.
 
     Examples:
     darkbattery plan kersten2023 --ratio 5

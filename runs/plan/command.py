@@ -25,6 +25,10 @@ from darkbattery.runs.plan.maps import Vary, make_map, models_of, parse_axes
 from darkbattery.runs.plan.parameters import PARAMETERS
 from darkbattery.runs.plan.plan import Plan, make_plan
 from darkbattery.runs.plan.scaling import Scaling, parse_scaling, scaling_table, shots_lines
+from darkbattery.runs.plan.sequences.answer import record_of, show, write
+from darkbattery.runs.plan.sequences.plan import DRAWS as SEQUENCE_DRAWS
+from darkbattery.runs.plan.sequences.plan import SequencePlan, make_sequence_plan
+from darkbattery.runs.plan.sequences.timeline import timed_stages
 from darkbattery.runs.plan.subject import Subject, find_subject
 from darkbattery.runs.plan.table import (
     answer,
@@ -92,14 +96,28 @@ def execute(order: Order, comm: Any, console: Console) -> None:
     prepared = on_root(comm, lambda: _prepare(order))
     limit = order.time_limit_seconds
     with workplace(prepared.out, order.replace, RECORD, limit, comm, console) as at:
-        answers = _answers(prepared, comm, at.partial)
+        answers: _Answers | SequencePlan
+        if prepared.subject.model.protocol:
+            answers = make_sequence_plan(prepared.subject, prepared.draws, comm)
+        else:
+            answers = _answers(prepared, comm, at.partial)
         if rank_of(comm) != 0:
             return
         seconds = time.perf_counter() - started
-        record = _record(prepared, answers.plan, size_of(comm), seconds)
+        made = {
+            "ranks": size_of(comm),
+            "wall_seconds": round(seconds, 3),
+            **surroundings(),
+        }
         with at.result() as aside:
-            _write(answers, prepared, record, aside)
-    _print(answers, prepared, console)
+            if isinstance(answers, SequencePlan):
+                write(answers, record_of(answers) | made, RECORD, aside)
+            else:
+                _write(answers, prepared, _record(prepared, answers.plan) | made, aside)
+    if isinstance(answers, SequencePlan):
+        show(answers, console)
+    else:
+        _print(answers, prepared, console)
     console.print(f"{seconds:.1f} s on {counted(size_of(comm), 'rank')}", highlight=False)
     console.print(str(at.out), highlight=False, soft_wrap=True)
 
@@ -119,6 +137,12 @@ def _answers(prepared: _Prepared, comm: Any, partial: Path) -> _Answers:
 def _prepare(order: Order) -> _Prepared:
     """Everything that can be refused is refused here, before any work."""
     subject = find_subject(order.name, order.ratio)
+    if subject.model.protocol:
+        timed_stages(subject.model.protocol)
+        for name, asked in (("--vary", order.vary), ("--scaling", order.scaling)):
+            if asked:
+                text = "not of a sequence: its plan changes one parameter after the other"
+                raise InputError(name, list(asked), text)
     axes = parse_axes(order.vary)
     models_of(subject.model, axes)
     scaling = tuple(parse_scaling(text) for text in order.scaling)
@@ -129,6 +153,8 @@ def _prepare(order: Order) -> _Prepared:
 def _draws(order: Order, subject: Subject) -> int:
     """So many as asked for; without a word those of a device whose errors were fitted."""
     if order.draws is None:
+        if subject.device is not None and subject.model.protocol:
+            return SEQUENCE_DRAWS
         fitted = subject.device is not None and subject.device.covariance is not None
         return DRAWS if fitted else 0
     count = whole_number("--draws", order.draws, least=0, most=MOST_DRAWS)
@@ -137,7 +163,7 @@ def _draws(order: Order, subject: Subject) -> int:
     return count
 
 
-def _record(prepared: _Prepared, plan: Plan, ranks: int, seconds: float) -> dict[str, Any]:
+def _record(prepared: _Prepared, plan: Plan) -> dict[str, Any]:
     model, limiting = prepared.subject.model, plan.sensitivities.limiting
     return {
         "answer": answer(plan),
@@ -151,9 +177,6 @@ def _record(prepared: _Prepared, plan: Plan, ranks: int, seconds: float) -> dict
         "limiting": None if limiting is None else limiting.name,
         "regimes": [[one.question, one.measure, one.answer] for one in plan.regimes],
         "warnings": list(plan.forecast.warnings),
-        "ranks": ranks,
-        "wall_seconds": round(seconds, 3),
-        **surroundings(),
     }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from darkbattery.nvmodel import Multiplet, ResonatorBattery, SpinEnsemble
+from darkbattery.nvmodel import Multiplet, ResonatorBattery, SpinEnsemble, Stage
 from darkbattery.nvmodel.devices.estimates import estimates
 from darkbattery.nvmodel.refusal import InputError, finite_number, known_name
 
@@ -133,11 +133,34 @@ def _with_t1(model: ResonatorBattery, value: float) -> ResonatorBattery:
 
 
 def _with_polarisation(model: ResonatorBattery, value: float) -> ResonatorBattery:
-    return replace(model, battery=replace(_battery(model), polarisation=value))
+    battery = _battery(model)
+    return replace(model, battery=replace(battery, polarisation=_signed(value, battery)))
 
 
 def _with_inversion(model: ResonatorBattery, value: float) -> ResonatorBattery:
-    return replace(model, charger=replace(model.charger, polarisation=value))
+    charger = model.charger
+    return replace(model, charger=replace(charger, polarisation=_signed(value, charger)))
+
+
+def _signed(value: float, spins: SpinEnsemble) -> float:
+    """A magnitude with the sign that the ensemble starts with: a pulse may come first."""
+    return math.copysign(value, spins.polarisation)
+
+
+def _rise(model: ResonatorBattery) -> float | None:
+    rises = [step.rise for step in model.protocol if isinstance(step, Stage)]
+    return max(rises, default=0.0) or None
+
+
+def _with_rise(model: ResonatorBattery, value: float) -> ResonatorBattery:
+    now = _rise(model)
+    if now is None:
+        raise InputError("rise_s", value, "needs a sequence whose detunings take a rise")
+    steps = [
+        replace(step, rise=step.rise * (value / now)) if isinstance(step, Stage) else step
+        for step in model.protocol
+    ]
+    return replace(model, protocol=tuple(steps))
 
 
 def _with_spread(model: ResonatorBattery, value: float) -> ResonatorBattery:
@@ -166,7 +189,7 @@ _ALL = (
         "kappa/2pi",
         lambda model: model.resonator.kappa / (2.0 * math.pi),
         lambda model, value: _with_resonator(
-            model, linewidth_fwhm_hz=value, linewidth_hwhm_hz=None
+            model, linewidth_fwhm_hz=value, linewidth_hwhm_hz=None, loaded_q=None
         ),
     ),
     Parameter(
@@ -182,14 +205,14 @@ _ALL = (
         "polarisation",
         "1",
         "of the battery, which starts down",
-        lambda model: _battery(model).polarisation,
+        lambda model: abs(_battery(model).polarisation),
         _with_polarisation,
     ),
     Parameter(
         "inversion",
         "1",
-        "polarisation of the charger, which starts up",
-        lambda model: model.charger.polarisation,
+        "polarisation of the charger, which starts up, or is turned up in a sequence",
+        lambda model: abs(model.charger.polarisation),
         _with_inversion,
     ),
     Parameter(
@@ -205,6 +228,9 @@ _ALL = (
         "of the resonator's surroundings",
         lambda model: model.resonator.temperature_k,
         lambda model, value: _with_resonator(model, temperature_k=value),
+    ),
+    Parameter(
+        "rise_s", "s", "longest rise of a sequence; the others in proportion", _rise, _with_rise
     ),
     Parameter(
         "ratio",

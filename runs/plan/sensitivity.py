@@ -80,7 +80,7 @@ def sensitivities(
     model: ResonatorBattery, comm: Any = None, classes: int = BRIEF, rest: float | None = None
 ) -> Sensitivities:
     """Elasticities of every parameter that is a property of the device, on all ranks of `comm`."""
-    steps = [step for one in PARAMETERS.values() for step in _steps(model, one)]
+    steps = [step for one in PARAMETERS.values() for step in steps_of(model, one)]
     here = estimates(model).net_cooperativity
     solved: list[Forecast] = []
     if growth_rate(model) > 0.0:
@@ -136,13 +136,15 @@ def needed_for_threshold(model: ResonatorBattery, name: str) -> float:
 
 
 @dataclass(frozen=True)
-class _Step:
+class Step:
+    """The model with one parameter times a factor."""
+
     name: str
     factor: float
     model: ResonatorBattery
 
 
-def _steps(model: ResonatorBattery, one: Parameter) -> list[_Step]:
+def steps_of(model: ResonatorBattery, one: Parameter) -> list[Step]:
     """The model with the parameter a step larger and a step smaller; one-sided at a bound."""
     value = one.read(model)
     if not one.independent or value is None or not 0.0 < value < math.inf:
@@ -150,7 +152,7 @@ def _steps(model: ResonatorBattery, one: Parameter) -> list[_Step]:
     found = []
     for factor in (1.0 / (1.0 + STEP), 1.0, 1.0 + STEP):
         try:
-            found.append(_Step(one.name, factor, one.change(model, value * factor)))
+            found.append(Step(one.name, factor, one.change(model, value * factor)))
         except InputError:
             continue
     return [found[0], found[-1]] if len(found) > 1 else []

@@ -18,6 +18,7 @@ from darkbattery.nvmodel.resonator import of_a_resonator
 from darkbattery.runs.datafiles import with_files
 from darkbattery.runs.definition import find_definition, shipped_definitions
 from darkbattery.runs.devicefile import device_from
+from darkbattery.runs.devicesequence import NO_SEQUENCE, Sequence, sequence_from, with_sequence
 from darkbattery.runs.models import build_model, flattened, known_key
 from darkbattery.runs.plan.parameters import split
 from darkbattery.runs.tomlfile import read_toml
@@ -38,6 +39,8 @@ class Subject:
         None for a file.
     ratio : float or None
         The one asked for; None: the file's own.
+    sequence : Sequence
+        Of a device file; empty for others.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Subject:
     model: ResonatorBattery
     device: Device | None
     ratio: float | None
+    sequence: Sequence = NO_SEQUENCE
 
 
 @dataclass(frozen=True)
@@ -78,8 +82,9 @@ def find_subject(name: str, ratio: float | None = None) -> Subject:
     elif is_sheet(content := read_toml("plan", Path(name))):
         device = device_from(content, Path(name))
         ratio = RATIO if ratio is None else ratio
-        model = resonator_battery(device, ratio=ratio)
-        return Subject(Path(name).stem, device.title, model, device, ratio)
+        sequence = sequence_from(content, device, Path(name).parent)
+        model = with_sequence(device, ratio, sequence)
+        return Subject(Path(name).stem, device.title, model, device, ratio, sequence)
     title, model = _from_file(find_definition(name))
     if ratio is not None:
         model = split(model, ratio)
@@ -105,7 +110,8 @@ def corner(subject: Subject, values: dict[str, float]) -> ResonatorBattery:
     device = subject.device
     for field, value in values.items():
         device = with_value(device, field, value)
-    return resonator_battery(device, ratio=subject.ratio)
+    assert subject.ratio is not None
+    return with_sequence(device, subject.ratio, subject.sequence)
 
 
 def _from_file(path: Path) -> tuple[str, ResonatorBattery]:

@@ -14,6 +14,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from darkbattery.runs.compare.tables import DIFFERENCES, tables
+from darkbattery.runs.plan.sequences import table as sequences
 from darkbattery.runs.plan.table import regime_listing, sensitivity_listing, summary_listing
 from darkbattery.runs.report.mathematics import set_html
 from darkbattery.runs.report.tables import tables_html
@@ -56,6 +57,9 @@ def told(folder: Path) -> Told | None:
 
 def _plan(folder: Path, record: dict[str, Any]) -> Told:
     def parts() -> Iterator[RenderableType]:
+        if "sequence" in record:
+            yield from _sequence(folder, record)
+            return
         yield summary_listing(pd.read_parquet(folder / "summary.parquet"), "")
         if (folder / "sensitivities.parquet").is_file():
             yield sensitivity_listing(pd.read_parquet(folder / "sensitivities.parquet"))
@@ -70,6 +74,19 @@ def _plan(folder: Path, record: dict[str, Any]) -> Told:
         command=f"darkbattery plan {record['subject']}",
         warnings=tuple(record.get("warnings", ())),
     )
+
+
+def _sequence(folder: Path, record: dict[str, Any]) -> Iterator[RenderableType]:
+    frames = {
+        name: pd.read_parquet(folder / f"{name}.parquet")
+        for name in ("summary", "stages", "sensitivities")
+        if (folder / f"{name}.parquet").is_file()
+    }
+    yield sequences.summary_listing(frames["summary"], record["draws"])
+    yield from map(Text, record["how"])
+    yield sequences.stage_listing(frames["stages"])
+    if "sensitivities" in frames:
+        yield sequences.limit_listing(frames["sensitivities"], record["sequence"]["release"])
 
 
 def _comparison(folder: Path, record: dict[str, Any]) -> Told:

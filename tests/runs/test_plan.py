@@ -21,6 +21,7 @@ from darkbattery.nvmodel import (
     Resonator,
     ResonatorBattery,
     SpinEnsemble,
+    Stage,
 )
 from darkbattery.nvmodel.devices.datasheet import Covariance
 from darkbattery.nvmodel.devices.estimates import estimates
@@ -303,7 +304,7 @@ def test_ranges_widen_what_is_told_and_hold_the_value():
 
 @pytest.mark.parametrize("name", list(PARAMETERS))
 def test_a_parameter_reads_what_was_set(name):
-    model = find_subject("kersten2023").model
+    model = replace(find_subject("kersten2023").model, protocol=(Stage(1e-6, rise=1e-7),))
     one = PARAMETERS[name]
     value = 0.9 * one.read(model) or 0.1
     # numbers of spins are whole

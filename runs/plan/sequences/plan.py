@@ -1,0 +1,271 @@
+"""All that a plan says about one sequence, found on all ranks."""
+
+import math
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from darkbattery.meanfield.classes.moments import System
+from darkbattery.meanfield.paths.walk import fastest_rate, plan_with_step
+from darkbattery.meanfield.paths.wigner import (
+    FIRST_STEP,
+    Control,
+    controlled_plan,
+    sample,
+)
+from darkbattery.nvmodel import ResonatorBattery
+from darkbattery.nvmodel.devices.draws import draw_values
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.runs.plan.parameters import PARAMETERS, both
+from darkbattery.runs.plan.sensitivity import steps_of
+from darkbattery.runs.plan.sequences.scan import Scan, scan_of
+from darkbattery.runs.plan.sequences.shots import (
+    SEED,
+    Courses,
+    Recipe,
+    Shots,
+    classes_of,
+    courses_of,
+    roles_of,
+    shots_from,
+    shots_of,
+)
+from darkbattery.runs.plan.sequences.timeline import (
+    Roles,
+    Timed,
+    of_stage,
+    output_times,
+    timed_stages,
+)
+from darkbattery.runs.plan.subject import Subject, corner
+from darkbattery.runs.world import spread
+
+Array = NDArray[np.float64]
+
+# of the sequence itself; of its variants; of a draw, whose own scatter is averaged over the draws
+CLASSES, RUNS = 31, 32
+BRIEF_CLASSES, BRIEF_RUNS = 21, 16
+DRAW_RUNS = 8
+# draws of a device with a sequence unless said otherwise
+DRAWS = 32
+# of a coupling: what is left of the resonator is empty
+UNCOUPLED = 1e-9
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What one per cent more of a parameter does, in per cent, with standard errors over shots.
+
+    Attributes
+    ----------
+    name, unit : str
+    value : float
+    stored, power : (float, float)
+        Of the stored energy, and of the largest power from the release on (without one while
+        charging).
+    """
+
+    name: str
+    unit: str
+    value: float
+    stored: tuple[float, float]
+    power: tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnShots:
+    """One possible device: its uncertain values, and its runs; None if it cannot be."""
+
+    values: dict[str, float]
+    shots: Shots | None
+
+
+@dataclass(frozen=True)
+class Approximations:
+    """How well the numbers are known beside what the device's ranges leave open.
+
+    Attributes
+    ----------
+    classes, runs, brief_classes, brief_runs : int
+    class_change : float
+        Of the stored energy from `brief_classes` to `classes`, as a share of it.
+    step_error : float
+        Largest change of a mean energy with half the step, hbar omega.
+    shot_error : float
+        Standard error of the stored energy over the shots, as a share of it.
+    """
+
+    classes: int
+    runs: int
+    brief_classes: int
+    brief_runs: int
+    class_change: float
+    step_error: float
+    shot_error: float
+
+
+@dataclass(frozen=True, eq=False)
+class SequencePlan:
+    """The answer.
+
+    Attributes
+    ----------
+    subject : Subject
+    stages : tuple of Timed
+    roles : Roles
+    courses : Courses
+    shots, empty : Shots
+        Of the sequence, and of what is sent into the same resonator without spins (one run).
+    ergotropy : (float, float)
+        Local one per battery spin of what is stored, hbar omega, and its standard error.
+    limits : tuple of Limit
+        The most limiting first.
+    scan : Scan
+    drawn : tuple of DrawnShots
+    approximations : Approximations
+    warnings : tuple of str
+    """
+
+    subject: Subject
+    stages: tuple[Timed, ...]
+    roles: Roles
+    courses: Courses
+    shots: Shots
+    empty: Shots
+    ergotropy: tuple[float, float]
+    limits: tuple[Limit, ...]
+    scan: Scan
+    drawn: tuple[DrawnShots, ...]
+    approximations: Approximations
+    warnings: tuple[str, ...]
+
+    @property
+    def charge(self) -> Timed:
+        """The stage in which the battery is charged."""
+        return self.stages[self.roles.charge]
+
+    @property
+    def release(self) -> Timed | None:
+        """The stage in which it gives energy back."""
+        return None if self.roles.release is None else self.stages[self.roles.release]
+
+    @property
+    def is_triggered(self) -> bool:
+        """Whether a field is sent in from the release on."""
+        first = self.roles.release
+        return first is not None and any(one.stage.drives for one in self.stages[first:])
+
+
+def make_sequence_plan(subject: Subject, draws: int, comm: Any = None) -> SequencePlan:
+    """Follow the subject's sequence and its variants, on all ranks; the plan on every rank.
+
+    Linear algebra runs on one thread, so that any number of ranks gives the same bits.
+    """
+    model, stages = subject.model, timed_stages(subject.model.protocol)
+    with threadpool_limits(limits=1):
+        times = output_times(stages)
+        system = classes_of(model, CLASSES)
+        # where nothing varies every rank makes the same
+        control = controlled_plan(system, tuple(times.tolist()), CLASSES)
+        courses = courses_of(model, control.plan, RUNS)
+        roles = roles_of(model, courses)
+        shots = shots_from(courses, model, roles)
+        brief = Recipe(BRIEF_CLASSES, BRIEF_RUNS, _step_of(control), roles)
+        found, warnings = _ergotropy(system, times, roles)
+        near = shots_of(model, brief)
+        return SequencePlan(
+            subject,
+            stages,
+            roles,
+            courses,
+            shots,
+            _empty(model, brief),
+            found,
+            _limits(model, brief, near, comm),
+            scan_of(model, brief, comm),
+            _drawn(subject, draws, replace(brief, runs=DRAW_RUNS), comm),
+            _approximations(control, shots, near),
+            (*control.warnings, *warnings),
+        )
+
+
+def _step_of(control: Control) -> float:
+    """In units of 1/`fastest_rate`: the one among those tried that the plan was made with."""
+    plan, fastest = control.plan, fastest_rate(control.plan.system)
+    step = FIRST_STEP
+    while plan_with_step(plan.system, plan.times, step / fastest).steps != plan.steps:
+        step /= 2.0
+    return step
+
+
+def _ergotropy(
+    system: System, times: Array, roles: Roles
+) -> tuple[tuple[float, float], tuple[str, ...]]:
+    name = "ergotropy_local"
+    found = sample(system, times, RUNS, SEED, observables=["battery_energy", name])
+    at = -1 if roles.release is None else of_stage(roles.release).start - 1
+    error = found.errors[name]
+    assert error is not None
+    return (float(found[name][at]), float(error[at])), found.warnings
+
+
+def _empty(model: ResonatorBattery, recipe: Recipe) -> Shots:
+    """What leaves of the fields that are sent in without the spins."""
+    alone = both(model, lambda spins: replace(spins, coupling=spins.coupling * UNCOUPLED))
+    return shots_of(alone, replace(recipe, classes=1, runs=1))
+
+
+def _limits(model: ResonatorBattery, recipe: Recipe, near: Shots, comm: Any) -> tuple[Limit, ...]:
+    steps = [step for one in PARAMETERS.values() for step in steps_of(model, one)]
+    solved = spread(comm, lambda step: shots_of(step.model, recipe), steps)
+    ends: dict[str, list[tuple[float, Shots]]] = {}
+    for step, shots in zip(steps, solved, strict=True):
+        ends.setdefault(step.name, []).append((math.log(step.factor), shots))
+    found = []
+    for name, ((low, one), (high, other)) in ends.items():
+        value, unit = PARAMETERS[name].read(model), PARAMETERS[name].unit
+        assert value is not None
+        width = high - low
+        stored = _slope(one.stored, other.stored, near.stored, width)
+        power = _slope(one.last_watt, other.last_watt, near.last_watt, width)
+        found.append(Limit(name, unit, value, stored, power))
+    return tuple(sorted(found, key=lambda one: (-abs(one.stored[0]), one.name)))
+
+
+def _slope(one: Array, other: Array, near: Array, width: float) -> tuple[float, float]:
+    """Elasticity, and its error over the shots, which have the same noise at both ends."""
+    change = (other - one) / (width * near.mean())
+    return float(change.mean()), float(change.std(ddof=1) / math.sqrt(change.size))
+
+
+def _drawn(subject: Subject, count: int, recipe: Recipe, comm: Any) -> tuple[DrawnShots, ...]:
+    if not count:
+        return ()
+    assert subject.device is not None
+    values = draw_values(subject.device, count)
+    found = spread(comm, partial(_drawn_one, subject, recipe), values)
+    return tuple(DrawnShots(own, shots) for own, shots in zip(values, found, strict=True))
+
+
+def _drawn_one(subject: Subject, recipe: Recipe, values: dict[str, float]) -> Shots | None:
+    try:
+        return shots_of(corner(subject, values), recipe)
+    except InputError:  # T2 above 2 T1, ports wider than the resonator: there is none such
+        return None
+
+
+def _approximations(control: Control, shots: Shots, near: Shots) -> Approximations:
+    stored = shots.stored.mean()
+    return Approximations(
+        CLASSES,
+        RUNS,
+        BRIEF_CLASSES,
+        BRIEF_RUNS,
+        float(abs(near.stored.mean() / stored - 1.0)),
+        control.error,
+        float(shots.stored.std(ddof=1) / math.sqrt(shots.stored.size) / stored),
+    )

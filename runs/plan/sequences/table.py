@@ -1,0 +1,256 @@
+"""A plan of a sequence in tables: tidy ones for files, and those for people."""
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from darkbattery.nvmodel.numbers import between, in_unit, percent, with_error, with_unit
+from darkbattery.runs.plan.intervals import HIGH, LOW
+from darkbattery.runs.plan.parameters import PARAMETERS
+from darkbattery.runs.plan.sequences.plan import SequencePlan
+from darkbattery.runs.plan.sequences.scan import NEARLY
+from darkbattery.runs.plan.sequences.shots import ALL, Shots
+from darkbattery.runs.plan.sequences.timeline import of_stage
+from darkbattery.runs.tables import Listing
+
+Array = NDArray[np.float64]
+EMPTY = "... of what is sent in, without spins"
+Reader = Callable[[Shots], Array]
+
+
+def quantities(plan: SequencePlan) -> Iterator[tuple[str, str, Reader]]:
+    """Name, unit and reader of everything that is told of each run."""
+    yield "charged, per battery spin", "ħω", lambda s: s.charged
+    yield "stored, per battery spin", "ħω", lambda s: s.stored
+    yield "stored energy", "J", lambda s: s.stored_joule
+    if plan.release is not None:
+        yield "given back by the battery", "J", lambda s: s.recovered_joule
+    yield f"burst after the start of {plan.charge.name}", "s", lambda s: s.burst
+    for port in plan.shots.ports:
+        where = port if port == ALL else f"port {port}"
+        yield f"{where}: largest power in {plan.charge.name}", "W", _share(port, "burst_watt")
+        if plan.release is not None:
+            since = f"from {plan.release.name} on"
+            yield f"{where}: largest power {since}", "W", _share(port, "release_watt")
+            yield f"{where}: sent out {since}", "J", _share(port, "sent_joule")
+
+
+def _share(port: str, name: str) -> Reader:
+    return lambda shots: shots.ports[port] * np.asarray(getattr(shots, name))
+
+
+def summary(plan: SequencePlan) -> pd.DataFrame:
+    """A row a quantity: mean over shots, its error, middle 95 % of shots and of devices' means.
+
+    Below what leaves from the release on: how much of the fields that are sent in would leave an
+    empty resonator.
+    """
+    rows = []
+    drawn = [one.shots for one in plan.drawn if one.shots is not None]
+    for name, unit, read in quantities(plan):
+        own = read(plan.shots)
+        low, high = np.percentile(own, (LOW, HIGH))
+        means = [float(read(one).mean()) for one in drawn]
+        ends = np.percentile(means, (LOW, HIGH)) if means else (math.nan, math.nan)
+        error = float(own.std(ddof=1) / math.sqrt(own.size))
+        rows.append((name, unit, float(own.mean()), error, low, high, *ends))
+        if plan.is_triggered and " from " in name:
+            empty = float(read(plan.empty).mean())
+            rows.append((EMPTY, unit, empty, *(math.nan,) * 5))
+        if name == "stored energy":
+            joule = own.mean() / plan.shots.stored.mean()
+            value, error = (float(joule * one) for one in plan.ergotropy)
+            nothing = (math.nan,) * 4
+            rows.append(("of it ergotropy, local", "J", value, error, *nothing))
+    columns = ["quantity", "unit", "value", "error", "low", "high"]
+    return pd.DataFrame(rows, columns=[*columns, "drawn_low", "drawn_high"])
+
+
+def stage_table(plan: SequencePlan) -> pd.DataFrame:
+    """A row a stage: when, the energies at its end, what leaves in it; means over shots."""
+    rows, found = [], plan.courses
+    for i, one in enumerate(plan.stages):
+        here = of_stage(i)
+        sent = found.sent[here].mean(axis=1)
+        rows.append(
+            {
+                "stage": one.name,
+                "begin": one.begin,
+                "duration": one.stage.duration,
+                "battery_energy": float(found.battery[here][-1].mean()),
+                "charger_energy": float(found.charger[here][-1].mean()),
+                "sent_joule": float(sent[-1] - sent[0]),
+                "largest_watt": float(found.power[here].max(axis=0).mean()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def limit_table(plan: SequencePlan) -> pd.DataFrame:
+    """A row a parameter: elasticities of stored energy and last power, with their errors."""
+    rows = [(one.name, one.unit, one.value, *one.stored, *one.power) for one in plan.limits]
+    columns = ["parameter", "unit", "value", "stored", "stored_error", "power", "power_error"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def scan_table(plan: SequencePlan) -> pd.DataFrame:
+    """A row a duration of the charging stage."""
+    names = ("durations", "stored", "error", "recovered")
+    return pd.DataFrame({name: getattr(plan.scan, name) for name in names}).rename(
+        columns={"durations": "duration", "recovered": "recovered_joule"}
+    )
+
+
+def course_table(plan: SequencePlan) -> pd.DataFrame:
+    """Means over shots at every output time: energies per spin, power of all that leaves, W."""
+    found = plan.courses
+    return pd.DataFrame(
+        {
+            "time": found.times,
+            "battery_energy": found.battery.mean(axis=1),
+            "charger_energy": found.charger.mean(axis=1),
+            "power": found.power.mean(axis=1),
+        }
+    )
+
+
+def draw_table(plan: SequencePlan) -> pd.DataFrame:
+    """A row a draw: its values, and the means of its shots."""
+    rows = []
+    for one in plan.drawn:
+        found = (
+            {}
+            if one.shots is None
+            else {name: float(read(one.shots).mean()) for name, _, read in quantities(plan)}
+        )
+        rows.append({**one.values, **found})
+    return pd.DataFrame(rows)
+
+
+def summary_listing(rows: pd.DataFrame, draws: int) -> Listing:
+    """A summary, as it was stored, for people."""
+    columns = ["quantity", "mean", "95 % of shots", *(["of devices"] if draws else [])]
+    table = Listing("What the sequence does", columns, left=("quantity",))
+    for row in rows.itertuples():
+        cells = [row.quantity, _with_error(row.value, row.unit, row.error)]
+        cells.append(_between(row.low, row.high, row.unit))
+        cells += [_between(row.drawn_low, row.drawn_high, row.unit)] if draws else []
+        table.add_row(*cells)
+    return table
+
+
+def _with_error(value: float, unit: str, error: float) -> str:
+    if math.isnan(error):
+        return in_unit(value, unit)
+    if unit == "ħω":
+        return f"{with_error(value, error)} {unit}"
+    return with_unit(value, unit, error)
+
+
+def _between(low: float, high: float, unit: str) -> str:
+    return "" if math.isnan(low) else between(low, high, unit)
+
+
+def stage_listing(rows: pd.DataFrame) -> Listing:
+    """The stages, as they were stored, for people."""
+    columns = ("stage", "lasts", "battery", "charger", "sent out", "largest power")
+    heading = "Stages: energies per spin (ħω) at the end of each, and what leaves in it"
+    table = Listing(heading, columns, left=("stage",))
+    for row in rows.itertuples():
+        table.add_row(
+            row.stage,
+            in_unit(row.duration, "s"),
+            f"{row.battery_energy:.4f}",
+            f"{row.charger_energy:.4f}",
+            in_unit(row.sent_joule, "J"),
+            in_unit(row.largest_watt, "W"),
+        )
+    return table
+
+
+def limit_listing(rows: pd.DataFrame, release: str | None) -> Listing:
+    """Elasticities, as they were stored, for people."""
+    power = "power while charging" if release is None else f"power from {release} on"
+    heading = "What limits: per cent of it for one per cent of a parameter"
+    columns = ("parameter", "value", "stored energy", power)
+    table = Listing(heading, columns, left=("parameter",), whole=("parameter",))
+    for row in rows.itertuples():
+        stored, last = _signed(row.stored, row.stored_error), _signed(row.power, row.power_error)
+        table.add_row(row.parameter, in_unit(row.value, row.unit), stored, last)
+    return table
+
+
+def _signed(value: float, error: float) -> str:
+    """Such as +3.88(5), and 0 where it is none to a thousandth."""
+    if abs(value) < 5e-4 and error < 5e-4:
+        return "0"
+    text = with_error(value, max(error, 1e-3))
+    return text if value < 0.0 else f"+{text}"
+
+
+def answer(plan: SequencePlan) -> str:
+    """What comes out, in a sentence."""
+    stored, joule = plan.shots.stored, plan.shots.stored_joule
+    text = (
+        f"{plan.subject.title}: {in_unit(float(joule.mean()), 'J')} "
+        f"({in_unit(float(stored.mean()), 'ħω')} a spin) stored"
+    )
+    if plan.release is None:
+        return f"{text} at the end; nothing takes it out again."
+    back = plan.shots.recovered_joule.mean()
+    return (
+        f"{text} when {plan.release.name} begins; {in_unit(float(back), 'J')} of it "
+        f"({percent(float(back / joule.mean()))}) given back until the end."
+    )
+
+
+def verdict(plan: SequencePlan) -> str:
+    """What limits, in a sentence."""
+    if not plan.limits or plan.limits[0].stored[0] == 0.0:
+        return "No parameter matters."
+    one = plan.limits[0]
+    more = "more" if one.stored[0] > 0.0 else "less"
+    return (
+        f"{one.name} limits most ({PARAMETERS[one.name].meaning}): 1 % {more} of it raises what "
+        f"is stored by {percent(abs(one.stored[0]) / 100.0)}."
+    )
+
+
+def disconnecting(plan: SequencePlan) -> str:
+    """The moment to disconnect, in a sentence or two."""
+    scan, charge = plan.scan, plan.charge
+    own = charge.stage.duration
+    now = float(np.interp(own, scan.durations, scan.stored))
+    stored, (low, high) = float(scan.stored[scan.place]), scan.window
+    text = (
+        f"Disconnect {in_unit(scan.best, 's')} after {charge.name} begins: {stored:.4f} ħω a spin "
+        f"stored, {now:.4f} after the {in_unit(own, 's')} of the sequence. At least "
+        f"{percent(NEARLY)} of the most from {in_unit(low, 's')} on"
+    )
+    last = float(scan.durations[-1])
+    if high < last:
+        return f"{text}, and until {in_unit(high, 's')}."
+    return f"{text}, to the longest that was tried ({in_unit(last, 's')}): it may be late."
+
+
+def how(plan: SequencePlan) -> list[str]:
+    """How it was followed, and what that leaves uncertain."""
+    a = plan.approximations
+    lines = [
+        f"followed: {a.runs} shots by truncated Wigner (the stored energy to "
+        f"{percent(a.shot_error)}), {a.classes} classes of each line; limits, draws and the "
+        f"moment to disconnect have {a.brief_runs} shots or fewer and {a.brief_classes} classes, "
+        f"with which it differs by {percent(a.class_change)}; half the step changes a mean energy "
+        f"by {a.step_error:.1g} ħω at most"
+    ]
+    if plan.drawn:
+        whole = sum(one.shots is not None for one in plan.drawn)
+        lines.append(
+            f"of devices: the middle 95 % of {whole} of {len(plan.drawn)} draws that exist"
+        )
+    elif plan.subject.device is None:
+        lines.append("of devices: no ranges, since a definition has none; a device file has them")
+    return lines
