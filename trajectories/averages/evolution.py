@@ -26,10 +26,13 @@ from darkbattery.nvmodel.method import (
     refused_for_size,
 )
 from darkbattery.nvmodel.observables import Needs, needing, requested
+from darkbattery.nvmodel.protocol import rotates
 from darkbattery.nvmodel.refusal import refused_sizes
 from darkbattery.nvmodel.solution import Distribution, Reading, Solution
 from darkbattery.nvmodel.times import output_times
 from darkbattery.trajectories.averages.cavity_averages import evolve_cavity
+from darkbattery.trajectories.averages.coherent_averages import AVAILABLE as WITH_COHERENCE
+from darkbattery.trajectories.averages.coherent_averages import COHERENT
 from darkbattery.trajectories.averages.counting import (
     exact_fluctuations,
     records_follow,
@@ -38,7 +41,7 @@ from darkbattery.trajectories.averages.counting import (
 from darkbattery.trajectories.averages.dicke import evolve_dicke
 from darkbattery.trajectories.averages.heisenberg import chains_at, heisenberg_averages
 from darkbattery.trajectories.averages.protocols import refuse_large_averages, timed_averages
-from darkbattery.trajectories.averages.speed_limits import LIMITS, with_speed_limits
+from darkbattery.trajectories.averages.speed_limits import LIMITS, refuse_turned, with_speed_limits
 from darkbattery.trajectories.propagate.chains import Chains, pair_chains, photon_numbers, propagate
 from darkbattery.trajectories.reading.conditional import unravelling
 from darkbattery.trajectories.reading.fluctuations import COUNTING, OVER_RUNS
@@ -174,6 +177,11 @@ def evolve(
 def asked(battery: Model, observables: Iterable[str] | None) -> tuple[str, ...]:
     """The names that `evolve` computes: those asked for, or the cheap ones; refused if unknown."""
     battery = in_a_reservoir(battery)
+    if rotates(battery.protocol):
+        default = (*ENERGIES, *CHEAP_OF_POPULATIONS, *LOST)
+        names = requested(observables, default, (*WITH_COHERENCE, *LIMITS))
+        refuse_turned(battery, names)
+        return names
     if not battery.is_collective:
         default = (*ENERGIES, *CHEAP_OF_POPULATIONS, *LOST)
         return requested(observables, default, FOR_REAL_SPINS)
@@ -424,6 +432,11 @@ def _without_states(battery: Experiment) -> tuple[str, ...]:
     return tuple(name for name in _of_chains(battery) if name not in states)
 
 
+def _of_irreps(battery: Experiment) -> tuple[str, ...]:
+    plain = battery.is_collective or rotates(battery.protocol)
+    return () if plain else FOR_REAL_SPINS
+
+
 HEISENBERG = Method(
     name="Heisenberg equation on doubling grids",
     kind="evolve",
@@ -445,11 +458,11 @@ CHAINS = Method(
 IRREPS = Method(
     name="master equation over irreps",
     kind="evolve",
-    offers=lambda battery: () if battery.is_collective else FOR_REAL_SPINS,
+    offers=_of_irreps,
     why_not=refused_for_size(refuse_large_averages),
     work=never,
     solve=lambda problem: timed_averages(problem.model, problem.times, problem.names),
     error="1e-10",
 )
-EVOLVE = (HEISENBERG, *with_speed_limits((CHAINS, IRREPS)))
+EVOLVE = (HEISENBERG, *with_speed_limits((CHAINS, IRREPS, COHERENT)))
 """How averages are made, in order."""

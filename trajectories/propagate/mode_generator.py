@@ -105,12 +105,12 @@ class ModeGenerator:
     def emissions(self) -> Any:
         """Sparse matrix of the photons that leave: what `matrix` has of them as jumps."""
         down = [move for move, change in self._field_jumps() if change == -1]
-        return self._whole(_jumped(self.space, down), np.zeros(self.space.size))
+        return self._whole(jumped(self.space, down), np.zeros(self.space.size))
 
     @cached_property
     def driving(self) -> Any:
         """Sparse matrix of a drive of 1 rad/s."""
-        return self._whole(_commuted(self.space, _driven(self.space, 1.0)), None)
+        return self._whole(commuted(self.space, _driven(self.space, 1.0)), None)
 
     @cached_property
     def without_jumps(self) -> Any:
@@ -141,7 +141,7 @@ class ModeGenerator:
                 LocalNoise(pumping=noise.pumping),
             )
             for kind, part in enumerate(parts):
-                moves = _local(self.space, part, spins, of_battery)
+                moves = local_moves(self.space, part, spins, of_battery)
                 found += [(first + kind, move) for move in moves]
         return found
 
@@ -209,13 +209,13 @@ class ModeGenerator:
         yield space.locate(one, two), -0.5 * (loss[one] + loss[two])
         for of_battery, g in ((True, r.battery_coupling), (False, r.charger_coupling)):
             if g != 0.0:
-                yield from _commuted(space, _exchanged(space, g, of_battery))
+                yield from commuted(space, _exchanged(space, g, of_battery))
         if r.drive != 0.0:
-            yield from _commuted(space, _driven(space, r.drive))
+            yield from commuted(space, _driven(space, r.drive))
         jumps = [move for move, _ in self._field_jumps()]
         for (noise, spins, _), of_battery in zip(self._ensembles(), (True, False), strict=True):
-            jumps += _local(space, noise, spins, of_battery)
-        yield from _jumped(space, jumps)
+            jumps += local_moves(space, noise, spins, of_battery)
+        yield from jumped(space, jumps)
 
     def _decay(self) -> Array:
         """Rate at which each state is left by jumps."""
@@ -243,28 +243,41 @@ class ModeGenerator:
         return found
 
     def _whole(self, terms: Iterator[tuple[Located, Array]], turning: Array | None) -> Any:
-        """One sparse matrix of real and imaginary parts."""
-        size, complex_states = self.space.size, self.parts == 2
-        rows, columns, values, mirrored = [], [], [], []
-        for place, coefficient in terms:
-            used = np.flatnonzero(place.valid & (coefficient != 0.0))
-            rows.append(used.astype(np.int32))
-            columns.append(place.position[used].astype(np.int32))
-            values.append(coefficient[used])
-            if complex_states:
-                mirrored.append(np.where(place.flipped[used], -1.0, 1.0) * coefficient[used])
-        if not rows:
-            return scipy.sparse.csr_matrix((self.parts * size, self.parts * size))
-        at = (np.concatenate(rows), np.concatenate(columns))
-        real = scipy.sparse.csr_matrix((np.concatenate(values), at), shape=(size, size))
-        if not complex_states:
-            return real
-        imaginary = scipy.sparse.csr_matrix((np.concatenate(mirrored), at), shape=(size, size))
-        across = scipy.sparse.diags(np.zeros(size) if turning is None else turning)
-        return scipy.sparse.bmat([[real, across], [-across, imaginary]], format="csr")
+        return assembled(self.space.size, self.parts, terms, turning)
 
 
-def _commuted(space: ModeSpace, moves: list[Move]) -> Iterator[tuple[Located, Array]]:
+def assembled(
+    size: int, parts: int, terms: Iterator[tuple[Located, Array]], turning: Array | None
+) -> Any:
+    """One sparse matrix of real and imaginary parts.
+
+    Parameters
+    ----------
+    terms : iterator
+        Where the rate of change of each element comes from, and with what factor.
+    turning : ndarray (size,), optional
+        Frequency of each element, of two parts.
+    """
+    rows, columns, values, mirrored = [], [], [], []
+    for place, coefficient in terms:
+        used = np.flatnonzero(place.valid & (coefficient != 0.0))
+        rows.append(used.astype(np.int32))
+        columns.append(place.position[used].astype(np.int32))
+        values.append(coefficient[used])
+        if parts == 2:
+            mirrored.append(np.where(place.flipped[used], -1.0, 1.0) * coefficient[used])
+    if not rows:
+        return scipy.sparse.csr_matrix((parts * size, parts * size))
+    at = (np.concatenate(rows), np.concatenate(columns))
+    real = scipy.sparse.csr_matrix((np.concatenate(values), at), shape=(size, size))
+    if parts == 1:
+        return real
+    imaginary = scipy.sparse.csr_matrix((np.concatenate(mirrored), at), shape=(size, size))
+    across = scipy.sparse.diags(np.zeros(size) if turning is None else turning)
+    return scipy.sparse.bmat([[real, across], [-across, imaginary]], format="csr")
+
+
+def commuted(space: ModeSpace, moves: list[Move]) -> Iterator[tuple[Located, Array]]:
     """K rho + rho K^T of a real operator K."""
     one, two = space.pairs
     for move in moves:
@@ -272,7 +285,7 @@ def _commuted(space: ModeSpace, moves: list[Move]) -> Iterator[tuple[Located, Ar
         yield space.locate(one, move.source[two]), move.amplitude[two]
 
 
-def _jumped(space: ModeSpace, jumps: list[Move]) -> Iterator[tuple[Located, Array]]:
+def jumped(space: ModeSpace, jumps: list[Move]) -> Iterator[tuple[Located, Array]]:
     """K rho K^T of every jump."""
     one, two = space.pairs
     for move in jumps:
@@ -304,7 +317,7 @@ def _driven(space: ModeSpace, eta: float) -> list[Move]:
     ]
 
 
-def _local(space: ModeSpace, noise: LocalNoise, spins: int, of_battery: bool) -> list[Move]:
+def local_moves(space: ModeSpace, noise: LocalNoise, spins: int, of_battery: bool) -> list[Move]:
     """Noise of single spins of one ensemble; see `trajectories.propagate.channels`."""
     k = space.kets
     ladders, which = (space.jb, k.b) if of_battery else (space.jc, k.c)

@@ -6,12 +6,13 @@ Averages of too many spins point to them.
 from darkbattery.nvmodel.channels import channels
 from darkbattery.nvmodel.experiment import Model, experiment_of
 from darkbattery.nvmodel.noise import LocalNoise
-from darkbattery.nvmodel.protocol import Stage, beyond_sudden
+from darkbattery.nvmodel.protocol import Pulse, Stage, beyond_sudden
 from darkbattery.nvmodel.refusal import InputError, refused_sizes
 
 # see `trajectories.jumps.nojump`
 LADDERS, ROTATED, SERIES = 0, 1, 2
 
+NEITHER = "not in the quantum engine of a reservoir; use meanfield"
 MOST_REAL_SPINS = 20_000_000  # in all: tables of some 2 GB
 TABLE_BYTES = 100.0  # a spin
 MOST_ROTATED = 2001  # amplitudes: 32 MB for one set of eigenvectors
@@ -34,11 +35,22 @@ def refuse_unknown_switching(model: Model) -> None:
     >>> refuse_unknown_switching(CollectiveBattery(1, 2, protocol=(Pulse(rotate_battery=1.0),)))
     Traceback (most recent call last):
         ...
-    darkbattery.nvmodel.refusal.InputError: protocol[0].rotate_battery = 1.0: not ...
+    darkbattery.nvmodel.refusal.InputError: protocol[0].rotate_battery = 1.0: not in single ...
     """
     found = beyond_sudden(experiment_of(model).protocol)
     if found is not None:
-        raise InputError(*found, "not in the quantum engine of a reservoir; use meanfield")
+        text = NEITHER
+        if ".rotate_" in found[0]:
+            text = "not in single runs of a reservoir; evolve has it for few spins, or meanfield"
+        raise InputError(*found, text)
+
+
+def refuse_unknown_stages(model: Model) -> None:
+    """The same where pulses may turn spins."""
+    steps = experiment_of(model).protocol
+    found = beyond_sudden(tuple(Pulse() if isinstance(one, Pulse) else one for one in steps))
+    if found is not None:
+        raise InputError(*found, NEITHER)
 
 
 def refuse_many_real_spins(model: Model) -> None:

@@ -1,5 +1,6 @@
 """What is read from a state of spins at a mode over irreps."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -229,41 +230,66 @@ class ModeReadings:
         return up + self.thermal_photons
 
     def _from_populations(self, energy: Array) -> dict[str, Array]:
-        irreps, populations = self.readout.irreps, np.array(self.populations)
-        levels, found = np.array(self.levels), {}
-        # the work of a state is its energy less that of its eigenvalues, and theirs
-        more = energy - levels @ irreps.level
-        if not self.readout.space.coherent:
-            more = np.zeros_like(energy)
-        for name, of in works_of(irreps).items():
-            if name in self.names:
-                found[name] = of(levels) if name in CAPACITIES else more + of(levels)
-        if {"ergotropy_coherent", "ergotropy_incoherent"} & set(self.names):
-            alone = ladder_ergotropy_of_irreps(irreps, populations)
-            found["ergotropy_incoherent"] = alone
-            with_it = more + ladder_ergotropy_of_irreps(irreps, levels)
-            found["ergotropy_coherent"] = with_it - alone
-        if self.moved:
-            rates = irreps.by_excitations(np.array(self.moved))
-            found |= speeds(irreps.by_excitations(populations), rates)
-        if "energy_variance" in self.names:
-            excited = irreps.by_excitations(populations)
-            spread = np.arange(excited.shape[1]) / self.readout.n_battery - energy[:, None]
-            found["energy_variance"] = np.asarray((excited * spread**2).sum(axis=1))
-        return found
+        levels = np.array(self.levels) if self.readout.space.coherent else None
+        course = np.array(self.populations), levels, self.moved
+        return from_populations(self.names, self.readout.irreps, energy, *course)
 
     def distributions(self) -> dict[str, Distribution]:
         """Over the battery's excitations, and over its irreps."""
-        irreps, populations = self.readout.irreps, np.array(self.populations)
-        excitations = np.arange(self.readout.n_battery + 1.0)
-        what = "battery excitations m_B + N_B/2"
-        found = {
-            "populations": Distribution.of_values(
-                what, excitations, irreps.by_excitations(populations)
-            )
-        }
-        if irreps.ladders.size > 1:
-            found["irreps"] = Distribution.of_values(
-                "battery irrep j_B", irreps.ladders, irreps.by_ladder(populations)
-            )
-        return found
+        return population_distributions(self.readout.irreps, np.array(self.populations))
+
+
+def from_populations(
+    names: tuple[str, ...],
+    irreps: Irreps,
+    energy: Array,
+    populations: Array,
+    levels: Array | None,
+    moved: Sequence[Array],
+) -> dict[str, Array]:
+    """Work, capacities, speeds and variance among `names`, over time.
+
+    Parameters
+    ----------
+    populations : ndarray (T, positions)
+        Of the battery's |j, m>.
+    levels : ndarray (T, positions), optional
+        Eigenvalues of its state where that has coherence between energies.
+    moved : sequence of ndarray (T, positions)
+        Rates of the populations; empty where nobody asks.
+    """
+    found: dict[str, Array] = {}
+    more = np.zeros_like(energy)
+    if levels is None:
+        levels = populations
+    else:
+        # the work of a state is its energy less that of its eigenvalues, and theirs
+        more = energy - levels @ irreps.level
+    for name, of in works_of(irreps).items():
+        if name in names:
+            found[name] = of(levels) if name in CAPACITIES else more + of(levels)
+    if {"ergotropy_coherent", "ergotropy_incoherent"} & set(names):
+        alone = ladder_ergotropy_of_irreps(irreps, populations)
+        found["ergotropy_incoherent"] = alone
+        found["ergotropy_coherent"] = more + ladder_ergotropy_of_irreps(irreps, levels) - alone
+    excited = irreps.by_excitations(populations)
+    if moved:
+        found |= speeds(excited, irreps.by_excitations(np.array(moved)))
+    if "energy_variance" in names:
+        spread = np.arange(excited.shape[1]) / (excited.shape[1] - 1.0) - energy[:, None]
+        found["energy_variance"] = np.asarray((excited * spread**2).sum(axis=1))
+    return found
+
+
+def population_distributions(irreps: Irreps, populations: Array) -> dict[str, Distribution]:
+    """Over the battery's excitations, and over its irreps."""
+    excitations = np.arange(irreps.spins + 1.0)
+    what = "battery excitations m_B + N_B/2"
+    found = {
+        "populations": Distribution.of_values(what, excitations, irreps.by_excitations(populations))
+    }
+    if irreps.ladders.size > 1:
+        found["irreps"] = Distribution.of_values(
+            "battery irrep j_B", irreps.ladders, irreps.by_ladder(populations)
+        )
+    return found

@@ -4,6 +4,7 @@ PAGE`.
 Made by asking each method, size by size, what it offers and why it would not.
 """
 
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from darkbattery.nvmodel.ensemble import SpinEnsemble
 from darkbattery.nvmodel.fields import Resonator
 from darkbattery.nvmodel.method import Method, Problem, gives
 from darkbattery.nvmodel.noise import LocalNoise
+from darkbattery.nvmodel.protocol import Pulse, Stage
 from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.resonator import ResonatorBattery
@@ -93,6 +95,11 @@ def _warm_resonator(spins: int) -> Model:
     return replace(model, resonator=replace(model.resonator, temperature_k=kelvin / np.log(3.0)))
 
 
+def _turned(spins: int) -> Model:
+    turned = (Pulse(rotate_charger=1.0), Stage(math.inf))
+    return CollectiveBattery(spins, RATIO * spins, protocol=turned)
+
+
 def _driven(spins: int) -> Model:
     model = _slow_resonator(spins)
     return replace(model, drive=Drive(amplitude=1e3, duration_s=1e-6))
@@ -105,6 +112,7 @@ def _noisy_resonator(spins: int) -> Model:
 
 RESERVOIR = Case("reservoir, nbar = 0", _reservoir)
 WARM = Case("reservoir, nbar = 0.5", _warm)
+TURNED = Case("reservoir, pulses that rotate spins", _turned)
 NOISY = Case("noise of single spins", _noisy)
 HOMODYNE = Case("reservoir, nbar = 0, homodyne", _homodyne)
 HETERODYNE = Case("reservoir, nbar = 0, heterodyne, efficiency 0.5", _heterodyne)
@@ -121,6 +129,7 @@ def methods_table() -> pd.DataFrame:
     """A row a method and kind of model: the largest battery for each kind of observable."""
     rows = [
         *(("quantum", one, case) for one in IN_RESERVOIR for case in (RESERVOIR, WARM, NOISY)),
+        *(("quantum", one, TURNED) for one in IN_RESERVOIR if one.kind == "evolve"),
         *(("quantum", one, case) for one in SAMPLE for case in (HOMODYNE, HETERODYNE)),
         *(("quantum", one, case) for one in AT_RESONATOR for case in AT_MODE),
         *(("quantum", one, CLOSED_ONE) for one in CLOSED),
