@@ -63,6 +63,10 @@ def read_statistics(
             one_way = Distribution(pair[0], a.low, a.high, weight.sum(axis=1))
             other_way = Distribution(pair[1], b.low, b.high, weight.sum(axis=0))
             joints.append(Joint(one_way, other_way, selected, weight))
+            together = counts["statistics_together"][s, k]
+            found_error = correlation(together, weight, a, b)
+            called = f"{pair[0]} and {pair[1]}"
+            rows.append(Statistic(called, selected, math.nan, "correlation", *found_error))
     if where is not None:
         rows += _curves(counted, where, runs[1], counts["statistics_curves"])
     return tuple(rows), distributions, tuple(joints)
@@ -107,6 +111,36 @@ def _moments(
     yield "standard_deviation", deviation, relative * deviation
     square = 1.0 - ratio * third + 0.25 * ratio**2 * (fourth - 1.0)
     yield "reliability", ratio, max(math.sqrt(max(square, 0.0) / having), least * abs(ratio))
+
+
+def correlation(limbs: Counts, weight: Counts, one: Bins, other: Bins) -> tuple[float, float]:
+    r"""Pearson's coefficient r of two quantities of a run, of the runs that have both.
+
+    A run's influence on r is :math:`xy-r(x^2+y^2)/2` in units of the deviations (Devlin et al.
+    1975): its variance is read from the joint histogram. NaN where either is the same in all runs.
+
+    Parameters
+    ----------
+    limbs : ndarray of int64 (3, 3)
+        `ExactSums` of one, of the other and of half their sum, each in its bins' unit.
+    weight : ndarray of int64 (bins of one, bins of the other)
+    """
+    runs = int(weight.sum())
+    a, b, both = (float(ExactSums(runs, FULL, *three[:, None]).variance()[0]) for three in limbs)
+    if not min(a, b) > 0.0:
+        return math.nan, math.nan
+    r = min(max((2.0 * both - 0.5 * (a + b)) / math.sqrt(a * b), -1.0), 1.0)
+    ways = []
+    for bins, along in ((one, weight.sum(axis=1)), (other, weight.sum(axis=0))):
+        middle = np.where(np.isfinite(bins.high), 0.5 * (bins.low + bins.high), bins.low)
+        middle = middle - middle @ along / runs
+        deviation = math.sqrt(middle**2 @ along / runs)
+        ways.append(middle / deviation if deviation > 0.0 else np.zeros_like(middle))
+    x, y = ways[0][:, None], ways[1][None]
+    influence = x * y - 0.5 * r * (x**2 + y**2)
+    square = float((weight * influence**2).sum()) / runs
+    # what few runs leave open, and a run that goes another way
+    return r, float(mean_error(square, runs, 1.0 - r**2))
 
 
 def _curves(counted: RunCounts, where: str, runs: int, limbs: Counts) -> list[Statistic]:

@@ -51,7 +51,8 @@ class Statistics:
         Quantities of a run (`nvmodel.runquantities`) whose distribution is kept, with their mean,
         standard deviation and reliability (the mean over it) and the share of runs that have them.
     joint : tuple of pairs of str
-        Quantities whose joint histogram is kept.
+        Quantities whose joint histogram is kept, with their correlation: of "burst_time" and
+        "battery_energy at t = 1" it says how the time of the light goes with the final energy.
     where : str, optional
         A condition: everything is then told of the selected runs as well, with their share, and
         their mean energy, power and photons over time.
@@ -306,6 +307,8 @@ class RunCounts:
             "statistics_limbs": (S, n, 3),
             "statistics_clipped": (1,),
         }
+        if self.joint_bins:
+            found["statistics_together"] = (S, len(self.joint_bins), 3, 3)
         if S == 2:
             found["statistics_curves"] = (len(CURVES), 3, T)
         for k, bins in enumerate(self.bins):
@@ -346,6 +349,10 @@ class RunCounts:
                 at = a.places(x[here]), b.places(y[here])
                 both = (at[0] >= 0) & (at[1] >= 0)
                 np.add.at(self.counts[f"statistics_joint_{k}"][s], (at[0][both], at[1][both]), 1)
+                one, other = x[here][both] / a.unit, y[here][both] / b.unit
+                for o, scaled in enumerate((one, other, 0.5 * (one + other))):
+                    place = "statistics_together", s, k, o
+                    self._add_limbs(ExactSums.of(scaled, FULL), place)
         if len(kept) == 2:
             courses = runs.energies, runs.powers, runs.emitted
             for o, (course, unit) in enumerate(zip(courses, self.curve_units, strict=True)):

@@ -74,7 +74,8 @@ class Statistic:
     time : float
         NaN where it is of whole runs.
     statistic : str
-        ``share`` of runs, ``mean``, ``standard_deviation`` or ``reliability``.
+        ``share`` of runs, ``mean``, ``standard_deviation`` or ``reliability``; of two
+        quantities ``correlation``.
     value, error : float
         With its standard error.
     """

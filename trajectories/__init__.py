@@ -6,11 +6,14 @@ from darkbattery.trajectories.jumps.many import ManyRuns, single_runs
 from darkbattery.trajectories.jumps.noisy_runs import PROCESSES
 from darkbattery.trajectories.jumps.sampling import sample
 from darkbattery.trajectories.jumps.single import SingleRun, single_run
+from darkbattery.trajectories.jumps.spectrum import CurrentSpectrum, current_spectrum
 
 __all__ = [
     "PROCESSES",
+    "CurrentSpectrum",
     "ManyRuns",
     "SingleRun",
+    "current_spectrum",
     "evolve",
     "sample",
     "single_run",

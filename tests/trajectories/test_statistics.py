@@ -266,3 +266,40 @@ def test_what_no_run_did_leaves_room_for_one_that_does():
         "power",
         "emitted_photons",
     }
+
+
+@pytest.mark.parametrize("nbar", [0.0, 0.4])
+def test_correlation_of_two_quantities_is_that_of_the_rows(nbar):
+    """Of the runs that have both, as numpy has it; its error as resampled runs scatter."""
+    pair = ("burst_time", "battery_energy at t = 2")
+    asked = Statistics(joint=[pair], where="emitted_photons > 2 at t = 0.6")
+    battery = CollectiveBattery(2, 6, nbar=nbar)
+    found = trajectories.sample(battery, TIMES, 3000, 5, records="summary", statistics=asked)
+    rows, told = found.records, _rows(found)
+    name = " and ".join(pair)
+    both = rows[rows.burst_time.notna()]
+    value, error = told[name, "", "correlation"]
+    # bins' units of 2^-30 of the range
+    exact = np.corrcoef(both.burst_time, both.final_energy)[0, 1]
+    assert value == pytest.approx(exact, abs=1e-6)
+    rng, again = np.random.default_rng(1), []
+    x, y = both.burst_time.to_numpy(), both.final_energy.to_numpy()
+    for _ in range(400):
+        some = rng.integers(0, x.size, x.size)
+        again.append(np.corrcoef(x[some], y[some])[0, 1])
+    # a scatter from 400 samples: 4 percent; bins of times and energies: 5 more
+    assert error == pytest.approx(np.std(again), rel=0.15)
+    assert (name, asked.where, "correlation") in told
+    parts = [
+        trajectories.sample(battery, TIMES, n, 5, first=first, statistics=asked)
+        for first, n in ((1000, 2000), (0, 1000))
+    ]
+    assert _rows(parts[0].merge(parts[1]))[name, "", "correlation"] == (value, error)
+
+
+def test_a_quantity_that_is_the_same_in_all_runs_correlates_with_nothing():
+    asked = Statistics(joint=[("emitted_photons at t = 0", "final_J")])
+    found = trajectories.sample(CollectiveBattery(1, 3), TIMES, 50, 5, statistics=asked)
+    value, error = _rows(found)["emitted_photons at t = 0 and final_J", "", "correlation"]
+    assert math.isnan(value)
+    assert math.isnan(error)
