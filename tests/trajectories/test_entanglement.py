@@ -8,6 +8,7 @@ from darkbattery.trajectories.reading import entanglement
 from darkbattery.trajectories.reading.entanglement import (
     log_negativity,
     log_negativity_and_rate,
+    log_negativity_of_pure,
     negative_part,
     transpose_blocks,
 )
@@ -39,6 +40,30 @@ def test_negativity_against_qutips_partial_transpose(nb, nc):
     assert log_negativity(transpose_blocks(blocks)) == pytest.approx(
         np.log2(np.abs(eigenvalues).sum()), abs=1e-13
     )
+
+
+def test_pure_blocks_need_no_matrices():
+    """Of states whose blocks are pure, from their amplitudes and from their matrices."""
+    rng = np.random.default_rng(5)
+    amplitudes = rng.normal(size=(30, 8)) * 10.0 ** -np.arange(8)
+    amplitudes /= np.sqrt(np.sum(amplitudes**2))
+    blocks = amplitudes[:, :, None] * amplitudes[:, None]
+    eigenvalues = np.linalg.eigvalsh(transpose_blocks(blocks))
+    # 2e-12: what is left out, and its part in the logarithm
+    assert log_negativity_of_pure(amplitudes) == pytest.approx(
+        np.log2(np.abs(eigenvalues).sum()), abs=2e-12
+    )
+
+
+@pytest.mark.parametrize(("nb", "nc"), [(2, 10), (20, 60)])
+def test_entanglement_of_pure_blocks_is_that_of_all_pairs(nb, nc):
+    """With its rate asked for all pairs of ladders are followed, and their matrices made."""
+    times = np.array([0.0, 0.01, 0.03, 0.1, 1.0])
+    battery = CollectiveBattery(nb, nc)
+    pure = evolve(battery, times, ["log_negativity"])
+    pairs = evolve(battery, times, ["log_negativity", "entanglement_rate"])
+    # 1e-9: elements of all pairs are known to 1e-11, and some hundred count in a norm
+    assert pure["log_negativity"] == pytest.approx(pairs["log_negativity"], abs=1e-9)
 
 
 def test_rate_is_the_slope_on_both_sides_of_the_start():

@@ -45,7 +45,10 @@ from darkbattery.trajectories.averages.speed_limits import LIMITS, refuse_turned
 from darkbattery.trajectories.propagate.chains import Chains, pair_chains, photon_numbers, propagate
 from darkbattery.trajectories.reading.conditional import unravelling
 from darkbattery.trajectories.reading.fluctuations import COUNTING, OVER_RUNS
-from darkbattery.trajectories.reading.photonstates import populations_from_photons
+from darkbattery.trajectories.reading.photonstates import (
+    log_negativity_from_photons,
+    populations_from_photons,
+)
 from darkbattery.trajectories.reading.readout import (
     CHEAP_OF_POPULATIONS,
     ENERGIES,
@@ -203,23 +206,22 @@ def _by_chains(problem: Problem) -> Solution:
     tables = chain_tables if few else chain_tables.__wrapped__
     basis, chains, operators = tables(*sizes, battery.occupation, all_pairs)
     linear: dict[str, list[Array]] = {name: [] for name in operators}
-    counted, found, moved, log_neg, log_neg_rate = [], [], [], [], []
+    counted, found, emitted, moved, log_neg, log_neg_rate = [], [], [], [], [], []
+    entangled = any(name in FROM_ENTANGLEMENT for name in names)
     error = 0.0
     for states, integrals, batch_error in state_batches(battery, basis, chains, t * battery.gamma):
         narrow = states[:, :, : 2 * basis.n_ladders - 1].reshape(len(states), -1)
         for name, weights in operators.items():
             linear[name].append(narrow @ weights.ravel())
         counted.append(integrals)
-        if ladder:
-            found.append(
-                populations(basis, chains, states)
-                if all_pairs
-                else states[:, :, : basis.n_ladders].sum(axis=2)
-            )
+        if not all_pairs and (ladder or entangled):
+            emitted.append(states[:, :, : basis.n_ladders].sum(axis=2))
+        elif ladder:
+            found.append(populations(basis, chains, states))
         if set(OF_RATES) & set(names):
             change = np.array([generator_on(chains, state) for state in states])
             moved.append(populations(basis, chains, change, states))
-        if any(name in FROM_ENTANGLEMENT for name in names):
+        if entangled and all_pairs:
             value, rate = entanglement(basis, chains, states, "entanglement_rate" in names)
             log_neg.append(value)
             log_neg_rate.append(rate)
@@ -228,9 +230,13 @@ def _by_chains(problem: Problem) -> Solution:
     photons = photon_numbers(np.concatenate(counted, axis=1), battery.occupation)
     values = _energies(battery, mean, photons)
     populated = np.concatenate(found) if found else None
-    if populated is not None and not all_pairs:
-        emitted = populated[:, round(chains.M[0] - basis.m_start) :].T
-        populated = populations_from_photons(unravelling(battery), t * battery.gamma, emitted)
+    if emitted:
+        probability = np.concatenate(emitted)[:, round(chains.M[0] - basis.m_start) :].T
+        pure = unravelling(battery), t * battery.gamma, probability
+        if ladder:
+            populated = populations_from_photons(*pure)
+        if entangled:
+            values["log_negativity"] = log_negativity_from_photons(*pure)
     values |= exact.values
     energies = values["battery_energy"], values["charger_energy"]
     values |= derived(names, battery, *energies, populated, values["emitted_photons"])
@@ -268,9 +274,11 @@ def chain_tables(
 def needs_all_pairs(battery: Experiment, names: tuple[str, ...]) -> bool:
     """Whether coherences between all pairs of ladders are followed, and not of neighbours alone.
 
-    At T = 0 the blocks of M are pure, and populations follow from the diagonal pairs.
+    At T = 0 the blocks of M are pure, and populations and entanglement follow from the diagonal
+    pairs; rates of change do not.
     """
-    wanted = FROM_ENTANGLEMENT + (NEED_POPULATIONS if battery.occupation > 0.0 else OF_RATES)
+    cold = ("entanglement_rate", *OF_RATES)
+    wanted = (*FROM_ENTANGLEMENT, *NEED_POPULATIONS) if battery.occupation > 0.0 else cold
     return any(name in wanted for name in names)
 
 

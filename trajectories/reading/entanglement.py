@@ -12,6 +12,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from darkbattery.trajectories.reading.negative import negative_sum, negative_sum_of_pure
+
 Array = NDArray[np.float64]
 
 # eigenvalues of the transpose this close to zero have no sign of their own: their rate counts
@@ -87,15 +89,39 @@ def log_negativity_and_rate(transposed: Array, rate: Array) -> tuple[float, floa
 
 
 def negative_part(transposed: NDArray[Any]) -> float:
-    """Sum of the moduli of the negative eigenvalues; of any share of the blocks.
+    """Sum of the moduli of the negative eigenvalues; of any share of the blocks."""
+    if np.iscomplexobj(transposed):
+        return _negative_part_of_complex(transposed)
+    return float(negative_sum(np.ascontiguousarray(transposed), NEGLIGIBLE))
+
+
+def log_negativity_of_pure(amplitudes: Array) -> float:
+    r"""The same as `log_negativity` where every block of M is pure.
+
+    Parameters
+    ----------
+    amplitudes : ndarray (rows, N_B + 1)
+        :math:`\sqrt{P(M)}\psi_M(m_B)` for M descending in steps of one.
+
+    Examples
+    --------
+    >>> singlet = np.array([[0.0, 0.0], [np.sqrt(0.5), -np.sqrt(0.5)], [0.0, 0.0]])
+    >>> round(log_negativity_of_pure(singlet), 12)
+    1.0
+    """
+    negative = negative_sum_of_pure(amplitudes, NEGLIGIBLE)
+    return float(np.log1p(2.0 * negative) / np.log(2.0))
+
+
+def _negative_part_of_complex(transposed: NDArray[Any]) -> float:
+    """Of Hermitian blocks.
 
     Excitation numbers at either end that carry next to nothing are cut off, for neighbouring blocks
     alike: with the rows and columns outside a window go at most sqrt(2 rows) times their Frobenius
     norm, and that norm is at most sqrt(2) times the rows'.
     """
     count, size, _ = transposed.shape
-    mirrored = np.conj(transposed) if np.iscomplexobj(transposed) else transposed
-    rows = np.einsum("dij,dij->di", transposed, mirrored).real
+    rows = np.einsum("dij,dij->di", transposed, np.conj(transposed)).real
     cut = (NEGLIGIBLE / count) ** 2 / (8.0 * size)  # half for either end
     used_from = (np.cumsum(rows, axis=1) <= cut).sum(axis=1)
     used_to = size - (np.cumsum(rows[:, ::-1], axis=1) <= cut).sum(axis=1)

@@ -27,7 +27,7 @@ def eigenvalues(a: Any, d: Any, e: Any) -> None:
         d[k] = a[k, k].real
     if n > 1:
         e[n - 2] = abs(a[n - 1, n - 2])
-    _diagonalise(d, e)
+    diagonalise(d, e)
 
 
 @njit(**INNER)
@@ -59,7 +59,7 @@ def _reflect(a: Any, k: int) -> float:
 
 
 @njit(**INNER)
-def _diagonalise(d: Any, e: Any) -> None:
+def diagonalise(d: Any, e: Any) -> None:
     """Implicit QL on the diagonal d and what stands beside it, e[i] between i and i + 1."""
     n = d.size
     e[n - 1] = 0.0

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.ergotropy import ladder_ergotropy
 from darkbattery.trajectories.reading.conditional import Unravelling
+from darkbattery.trajectories.reading.entanglement import log_negativity_of_pure
 from darkbattery.trajectories.reading.fluctuations import PhotonStates
 from darkbattery.trajectories.space.angular import CoupledBasis, clebsch_gordan, lowering_squared
 
@@ -21,6 +22,7 @@ Active = NDArray[np.bool_]
 
 # photon numbers less probable than this are left out: together below 1e-13 for 1e4 photons
 LEAST_PROBABILITY = 1e-17
+AMPLITUDES = 1 << 23  # that are held at once for a negativity: 64 MB
 AT_ONCE = 1 << 17  # numbers of amplitudes, or of coefficients, that are made at once: 1 MB
 
 
@@ -51,10 +53,10 @@ def amplitudes_by_photons(
         n = end
 
 
-def populations_by_photons(
+def battery_amplitudes_by_photons(
     tables: Unravelling, taus: Array, active: Active
 ) -> Iterator[tuple[int, NDArray[np.intp], Array]]:
-    """The same with the battery's ladder populations (times, N_B + 1)."""
+    """The same over the battery's excitations, (times, N_B + 1)."""
     basis = tables.basis
     block = max(1, AT_ONCE // (basis.n_ladders * (basis.n_battery + 1)))
     first, coefficients = 0, np.zeros((0, 0, 0))
@@ -63,7 +65,15 @@ def populations_by_photons(
             first = n
             M = basis.m_start - np.arange(n, min(n + block, active.shape[0]))
             coefficients = clebsch_gordan(basis, M)
-        yield n, at, (c @ coefficients[n - first]) ** 2
+        yield n, at, c @ coefficients[n - first]
+
+
+def populations_by_photons(
+    tables: Unravelling, taus: Array, active: Active
+) -> Iterator[tuple[int, NDArray[np.intp], Array]]:
+    """The same with the battery's ladder populations."""
+    for n, at, c in battery_amplitudes_by_photons(tables, taus, active):
+        yield n, at, c**2
 
 
 def populations_from_photons(tables: Unravelling, taus: Array, probability: Array) -> Array:
@@ -80,6 +90,21 @@ def populations_from_photons(tables: Unravelling, taus: Array, probability: Arra
     active = probability > LEAST_PROBABILITY
     for n, at, p in populations_by_photons(tables, taus, active):
         found[at] += probability[n, at, None] * p
+    return found
+
+
+def log_negativity_from_photons(tables: Unravelling, taus: Array, probability: Array) -> Array:
+    """The log-negativity (T,) in bits of the same state."""
+    levels = tables.basis.n_battery + 1
+    found = np.empty(taus.size)
+    size = max(1, AMPLITUDES // (probability.shape[0] * levels))
+    for first in range(0, taus.size, size):
+        near = slice(first, first + size)
+        p = probability[:, near]
+        amplitudes = np.zeros((p.shape[1], p.shape[0], levels))
+        for n, at, c in battery_amplitudes_by_photons(tables, taus[near], p > LEAST_PROBABILITY):
+            amplitudes[at, n] = np.sqrt(p[n, at, None]) * c
+        found[near] = [log_negativity_of_pure(one) for one in amplitudes]
     return found
 
 
