@@ -66,8 +66,12 @@ def site(tmp_path_factory) -> Path:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
-def test_every_page_can_be_read_on_wide_and_narrow_screens(site):
-    """One test, since the site is built once; every fault of every page is in its message."""
+@pytest.mark.parametrize(
+    "about",
+    ["use", pytest.param("api", marks=pytest.mark.long)],  # half a minute of equations
+)
+def test_every_page_can_be_read_on_wide_and_narrow_screens(site, about):
+    """One test of many pages, since the site is built once; every fault is in its message."""
     playwright = pytest.importorskip("playwright.sync_api")
     faults = []
     with playwright.sync_playwright() as started:
@@ -78,7 +82,7 @@ def test_every_page_can_be_read_on_wide_and_narrow_screens(site):
         errors: list[str] = []
         tab.on("console", lambda said: said.type == "error" and errors.append(said.text))
         tab.on("pageerror", lambda error: errors.append(str(error)))
-        for path in _pages(site):
+        for path in _pages(site, about):
             errors.clear()
             tab.set_viewport_size({"width": WIDTHS[0], "height": 900})
             tab.goto(path.as_uri())
@@ -97,11 +101,14 @@ def test_every_page_can_be_read_on_wide_and_narrow_screens(site):
     assert not faults, "\n".join(faults)
 
 
-def _pages(site: Path) -> list[Path]:
-    """Pages that people wrote: no listings of code, no indices."""
+def _pages(site: Path, about: str) -> list[Path]:
+    """Pages about the use, or of functions and classes: no listings of code, no indices."""
     left_out = {"genindex.html", "py-modindex.html", "search.html"}
     pages = [p for p in sorted(site.rglob("*.html")) if "_modules" not in p.parts]
-    return [page for page in pages if page.name not in left_out]
+    of_api = [page for page in pages if "api" in page.relative_to(site).parts]
+    found = of_api if about == "api" else [page for page in pages if page not in of_api]
+    assert found
+    return [page for page in found if page.name not in left_out]
 
 
 def _numbers_of_source(page: Path, site: Path) -> set[str]:
