@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PREFIXED = "s"  # powers in ħω/s have no prefix
 MOST_ROWS = 60  # printed; the others stand in the result folder
 TOLD = {"share": "share", "mean": "mean", "standard_deviation": "sd"}
+TOGETHER = "correlation"
 
 
 def asked_tables(study: Study) -> Iterator[Listing | Text]:
@@ -26,18 +27,36 @@ def asked_tables(study: Study) -> Iterator[Listing | Text]:
     if not len(study.statistics):
         return
     whole = study.statistics[study.statistics["time"].isna()]
+    pairs = whole["statistic"] == TOGETHER
+    whole, together = whole[~pairs], whole[pairs]
     rows = list(_rows(study, whole))
     labelled = bool(swept_names(study))
     named = ["point", "of single runs", "runs"] if labelled else ["of single runs", "runs"]
     table = Listing("", [*named, *TOLD.values()], left=named)
     for point, *cells in rows[:MOST_ROWS]:
         table.add_row(*([point] if labelled else []), *cells)
-    yield table
+    if rows:
+        yield table
+    if len(together):
+        yield _correlations(study, together, named[:-2])
     if len(rows) > MOST_ROWS:
         yield Text(f"{len(rows) - MOST_ROWS} more: statistics.parquet in the result folder")
     asked = study.definition.statistics
     if asked is not None and asked.where is not None:
         yield Text(f"selected: {asked.where}")
+
+
+def _correlations(study: Study, together: pd.DataFrame, named: list[str]) -> Listing:
+    """How the two quantities of each joint pair go together."""
+    columns = [*named, "together", "runs"]
+    table = Listing("", [*columns, TOGETHER], left=columns)
+    for row in together.head(MOST_ROWS).to_dict("records"):
+        point = tuple(row[name] for name in swept_names(study))
+        name = str(row["quantity"]).replace("_", " ")
+        told = with_error(float(row["value"]), float(row["error"]))
+        runs = "selected" if row["where"] else "all"
+        table.add_row(*([label(study, point)] if named else []), name, runs, told)
+    return table
 
 
 def _rows(study: Study, whole: pd.DataFrame) -> Iterator[tuple[str, ...]]:
