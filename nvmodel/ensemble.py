@@ -18,7 +18,7 @@ from darkbattery.nvmodel.refusal import (
     number_between,
     whole_number,
 )
-from darkbattery.nvmodel.spins import MOST_SPINS, UNEVEN, Spins, checked_parts
+from darkbattery.nvmodel.spins import MOST_SPINS, UNEVEN, Spins, checked_parts, checked_refill
 from darkbattery.nvmodel.times import MOST_RATE
 
 
@@ -52,6 +52,9 @@ class SpinEnsemble:
         Instead of that spread: a map of the field over the crystal, in any unit.
     axes : sequence of Subensemble
         Parts of the ensemble whose lines are shifted and whose couplings differ; empty for one.
+    refill_s : float, optional
+        :math:`T_r`, s: holes in the line fill again by flip-flops, see `nvmodel.refilling`. None:
+        they stay. Needs a line.
 
     Raises
     ------
@@ -76,6 +79,7 @@ class SpinEnsemble:
     coupling_spread: float = 0.0
     couplings: FieldMap | None = None
     axes: tuple[Subensemble, ...] = ()
+    refill_s: float | None = None
 
     def __post_init__(self) -> None:
         assign = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
@@ -93,6 +97,7 @@ class SpinEnsemble:
         spread = finite_number("coupling_spread", self.coupling_spread, least=0.0)
         assign("coupling_spread", spread)
         assign("axes", checked_parts(self.line, spread, self.couplings, self.axes))
+        assign("refill_s", checked_refill(self.refill_s, self.line))
 
     def __repr__(self) -> str:
         return model_text(self)
@@ -143,6 +148,7 @@ class SpinEnsemble:
             coupling_spread=self.coupling_spread,
             couplings=self.couplings,
             axes=self.axes,
+            refill_s=self.refill_s,
         )
 
     def made_alike(self) -> "SpinEnsemble":

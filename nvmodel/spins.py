@@ -29,7 +29,13 @@ MOST_AXES = 16  # four axes of centres with up to four lines each
 NamedStart = Literal["down", "up", "thermal"]
 SILENT = LocalNoise()
 # fields that make spins of an ensemble differ, each with its value where it does not
-UNEVEN = {"line": None, "coupling_spread": 0.0, "couplings": None, "axes": ()}
+UNEVEN = {
+    "line": None,
+    "coupling_spread": 0.0,
+    "couplings": None,
+    "axes": (),
+    "refill_s": None,
+}
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,9 @@ class Spins:
     axes : sequence of Subensemble
         Parts of the ensemble whose lines and couplings differ, such as the four axes of NV centres:
         each has the line, shifted; empty for one part.
+    refill_s : float, optional
+        :math:`T_r`, s: holes in the line fill again by flip-flops, see `nvmodel.refilling`. None:
+        they stay. Needs a line.
 
     Raises
     ------
@@ -82,6 +91,7 @@ class Spins:
     coupling_spread: float = 0.0
     couplings: FieldMap | None = None
     axes: tuple[Subensemble, ...] = ()
+    refill_s: float | None = None
 
     def __post_init__(self) -> None:
         assign = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
@@ -94,6 +104,7 @@ class Spins:
         spread = finite_number("coupling_spread", self.coupling_spread, least=0.0)
         assign("coupling_spread", spread)
         assign("axes", checked_parts(self.line, spread, self.couplings, self.axes))
+        assign("refill_s", checked_refill(self.refill_s, self.line))
 
     def __repr__(self) -> str:
         return model_text(self)
@@ -191,6 +202,15 @@ def checked_parts(
             raise InputError("axes", len(axes), f"must be at most {MOST_AXES}")
         coupled_line(line, axes)  # refuses shares that do not sum to 1
     return tuple(axes)
+
+
+def checked_refill(refill_s: object, line: object) -> float | None:
+    """The time in which holes fill, refused where there is no line to have one."""
+    if refill_s is None:
+        return None
+    if line is None:
+        raise InputError("refill_s", refill_s, "needs a line: spins all alike have no hole")
+    return finite_number("refill_s", refill_s, least=0.0, exclusive=True)
 
 
 def checked_start(field: str, spins: int, start: object, known: tuple[str, ...]) -> None:

@@ -221,6 +221,9 @@ SPINS: Table = {
     "t1_s": Field("number", "spin-lattice relaxation time, s", "infinite"),
     "t2_s": Field("number", "homogeneous coherence time, s", "2 T1"),
     "equilibrium": Field("number", r"$\langle\sigma_z\rangle$ that T1 relaxes towards", "thermal"),
+    "refill_s": Field(
+        "number", "$T_r$ in which flip-flops fill holes in the line, s; semiclassical", "never"
+    ),
     "coupling_spread": Field("number", "standard deviation over mean of the couplings", "0"),
     "couplings": Section(
         "how couplings differ: the same spread, or a map of the field",

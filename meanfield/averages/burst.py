@@ -77,7 +77,7 @@ def is_classical(system: System, last: float) -> bool:
 
     Few classes suffice to ask: `growing_modes` diagonalises.
     """
-    if system.drive is not None or system.eliminated or system.total < MANY:
+    if system.drive is not None or system.eliminated or system.refills or system.total < MANY:
         return False
     mean_square = float(system.share @ system.coupling**2)
     emission = 4.0 * mean_square / system.kappa * (2.0 * system.nbar + 1.0)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,9 +36,10 @@ from darkbattery.meanfield.averages.equations import (
 from darkbattery.meanfield.averages.pulses import first_order_after, second_order_after
 from darkbattery.meanfield.averages.regrowth import Regrowth
 from darkbattery.meanfield.averages.stepper import Group, RightHandSide, march
-from darkbattery.meanfield.averages.stretches import Stretch, stretches_of
+from darkbattery.meanfield.averages.stretches import Piece, Stretch, pieces, stretches_of
 from darkbattery.meanfield.classes.legs import Leg, legs
 from darkbattery.meanfield.classes.moments import System
+from darkbattery.meanfield.classes.refilling import Refilling
 from darkbattery.nvmodel.protocol import Pulse
 
 Array = NDArray[np.float64]
@@ -79,6 +80,8 @@ class Equations:
         read(leg's system, y, y') as a `Moment`.
     correlations : callable
         Slices of the state that a burst grows from, by the number of classes.
+    inversions : callable
+        Slice of the state that holds <sigma_z> of each class, by their number.
     """
 
     start: Callable[[System], Array]
@@ -87,6 +90,7 @@ class Equations:
     after: Callable[[Pulse, System, Array], Array]
     read: Callable[[System, Array, Array], Moment]
     correlations: Callable[[int], tuple[slice, ...]]
+    inversions: Callable[[int], slice]
 
 
 def follow(
@@ -99,23 +103,67 @@ def follow(
     equations, *later = ways
     y, groups = equations.start(system), equations.groups(system)
     rate = np.empty_like(y)
+    refilling = Refilling(system, y[equations.inversions(system.number.size)])
     for leg in legs(system, times):
         if later and leg.begins_phase:
             equations, later, before = later[0], [], y
             y, groups = phased_from(system, y), equations.groups(system)
             rate = np.empty_like(y)
             seen.goes_on(equations.correlations(system.number.size), before, y)
+        z = equations.inversions(system.number.size)
         for pulse in leg.pulses:
-            y = equations.after(pulse, system, y)
+            before, y = y, equations.after(pulse, system, y)
+            refilling.turn(pulse, before[z], y[z])
         for stretch in stretches_of(leg):
             rhs, began = _in_stretch(equations, leg, stretch), leg.begin + stretch.start
-            stops = np.append(stretch.outputs, stretch.length)
-            states = march(rhs, y, stops, groups, tolerance, began, after_step=seen.follow)
+            if system.refills:
+                way = Way(rhs, groups, tolerance, began, seen)
+                states = _refilled(way, y, stretch, refilling, z)
+            else:
+                stops = np.append(stretch.outputs, stretch.length)
+                states = march(rhs, y, stops, groups, tolerance, began, after_step=seen.follow)
             for time in stretch.outputs:
                 y = next(states)
                 rhs(time, y, rate)
                 yield equations.read(leg.system, y, rate)
             y = next(states)
+
+
+class Way(NamedTuple):
+    """What an integrator goes along a stretch with."""
+
+    rhs: RightHandSide
+    groups: list[Group]
+    tolerance: float
+    began: float
+    seen: Regrowth
+
+
+def _refilled(
+    way: Way, y: Array, stretch: Stretch, refilling: Refilling, z: slice
+) -> Iterator[Array]:
+    """The states at the outputs and at the end of a stretch, with flips around each piece of it."""
+    for piece in pieces(stretch):
+        y = y.copy()
+        refilling.flip(0.5 * piece.length, y[z])
+        if piece.length > 0.0:
+            before, y = y, _through(way, y, piece)
+            refilling.follow(before[z], y[z])
+        refilling.flip(0.5 * piece.length, y[z])
+        if piece.output:
+            yield y
+    yield y
+
+
+def _through(way: Way, y: Array, piece: Piece) -> Array:
+    """The state behind a piece of a stretch, in an array of its own."""
+
+    def rhs(time: float, state: Array, out: Array) -> None:
+        way.rhs(piece.since + time, state, out)
+
+    stops, began = np.array([piece.length]), way.began + piece.since
+    see = way.seen.follow
+    return next(march(rhs, y, stops, way.groups, way.tolerance, began, after_step=see)).copy()
 
 
 def equations_of(system: System, order: int) -> tuple[Equations, ...]:
@@ -224,10 +272,39 @@ def _of_phased(classes: int) -> tuple[slice, ...]:
     return parts(classes)[2:]
 
 
+def _plain_inversions(classes: int) -> slice:
+    return slice(Z, Z + classes)
+
+
+def _phased_inversions(classes: int) -> slice:
+    vectors = parts(classes)[0]
+    return slice(vectors.start + 2 * classes, vectors.start + 3 * classes)
+
+
 FIRST = Equations(
-    first_order_start, first_order_groups, first_order, first_order_after, _read_first, _none
+    start=first_order_start,
+    groups=first_order_groups,
+    derivative=first_order,
+    after=first_order_after,
+    read=_read_first,
+    correlations=_none,
+    inversions=_plain_inversions,
 )
 SECOND = Equations(
-    second_order_start, second_order_groups, _undriven, second_order_after, _read_second, _of_second
+    start=second_order_start,
+    groups=second_order_groups,
+    derivative=_undriven,
+    after=second_order_after,
+    read=_read_second,
+    correlations=_of_second,
+    inversions=_plain_inversions,
 )
-PHASED = Equations(phased_start, phased_groups, phased, phased_after, _read_phased, _of_phased)
+PHASED = Equations(
+    start=phased_start,
+    groups=phased_groups,
+    derivative=phased,
+    after=phased_after,
+    read=_read_phased,
+    correlations=_of_phased,
+    inversions=_phased_inversions,
+)

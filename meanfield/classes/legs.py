@@ -22,6 +22,8 @@ from darkbattery.nvmodel.pulse import Drive
 
 Array = NDArray[np.float64]
 
+# how often spins flip in turn with all else, in a T_r and in a stage
+FLIPS, MOST_FLIPS = 400, 1000
 STILL = (Course(0.0, 0.0), Course(0.0, 0.0))
 
 
@@ -67,9 +69,13 @@ class Leg:
 
     @property
     def cuts(self) -> tuple[float, ...]:
-        """Where integrators stop on the way of a changing detuning."""
+        """Where integrators stop: on the way of a changing detuning, and for flips of spins."""
         moving = [course for course in self.shifts if not course.still]
-        return moving[0].cuts if moving else ()
+        cuts = moving[0].cuts if moving else ()
+        if not self.system.refills:
+            return cuts
+        turn = max(min(self.system.refill) / FLIPS, self.length / MOST_FLIPS)
+        return (*cuts, *(turn * np.arange(1, int(self.length / turn) + 1)).tolist())
 
     def detuning(self, since: float) -> Array:
         """Of each class at a time since the start, rad/s."""

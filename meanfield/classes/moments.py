@@ -67,6 +67,8 @@ class System:
         What is switched; empty for one stage without end. See `meanfield.classes.legs`.
     own_detunings : pair of float
         Of battery and charger, where `detuning` has their lines, rad/s.
+    refill : pair of float
+        T_r of battery and charger, s; infinity where holes stay.
     ports : tuple of (str, float)
         Each port's name and rate, rad/s.
 
@@ -89,6 +91,7 @@ class System:
     frequency: float | None
     protocol: Protocol = ()
     own_detunings: tuple[float, float] = (0.0, 0.0)
+    refill: tuple[float, float] = (math.inf, math.inf)
     ports: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
@@ -114,6 +117,11 @@ class System:
     def has_phase(self) -> bool:
         """Whether its means depend on a phase: of a field sent in, or of spins turned halfway."""
         return self.driven or turns_partly(self.protocol)
+
+    @property
+    def refills(self) -> bool:
+        """Whether holes in a line fill."""
+        return min(self.refill) < math.inf
 
     @property
     def total(self) -> float:
@@ -184,8 +192,13 @@ def system_of(model: object, classes: int) -> System:
         frequency=None if resonator is None else 2.0 * np.pi * resonator.frequency_hz,
         protocol=experiment.protocol,
         own_detunings=experiment.detunings,
+        refill=(_refill(experiment.battery), _refill(experiment.charger)),
         ports=() if resonator is None else tuple(resonator.rates.items()),
     )
+
+
+def _refill(spins: Spins | None) -> float:
+    return math.inf if spins is None or spins.refill_s is None else spins.refill_s
 
 
 def _refuse_what_it_lacks(experiment: Experiment) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from darkbattery.meanfield.averages.stretches import Piece, pieces, stretches_of
 from darkbattery.meanfield.classes.legs import Leg, legs
 from darkbattery.meanfield.classes.moments import BATTERY, System
+from darkbattery.meanfield.classes.refilling import Refilling
 from darkbattery.meanfield.paths.paths import (
     INVERSION,
     SCRATCH,
@@ -342,11 +343,12 @@ def walk(plan: Plan, source: PathNoise, paths: Paths, valid: int = MOST_LANES) -
     inverted_later = any(
         pulse.rotates for part in plan.parts for pulse in part.leg.pulses if part.leg.begin > 0.0
     )
+    refilling = Refilling(plan.system, paths.spins[2])
     for part in plan.parts:
-        pulses = _enter(plan, part, source, paths, pulses)
+        pulses = _enter(plan, part, source, paths, pulses, refilling)
         if part.leg.begin == 0.0 and not inverted_later:
             seen.delay[paths.sums[INVERSION] <= ROUNDING] = 0.0
-        found, of_spins = _walk_part(plan, part, source, paths, seen, steps, valid)
+        found, of_spins = _walk_part(plan, part, source, paths, seen, steps, valid, refilling)
         steps += sum(part.steps)
         asked = np.array([piece.output for piece in part.pieces], dtype=bool)
         every = bool(asked.all())
@@ -357,18 +359,29 @@ def walk(plan: Plan, source: PathNoise, paths: Paths, valid: int = MOST_LANES) -
     return Runs(np.concatenate(rows, axis=1), seen.delay, np.concatenate(vectors, axis=1))
 
 
-def _enter(plan: Plan, part: Part, source: PathNoise, paths: Paths, pulses: int) -> int:
+def _enter(
+    plan: Plan, part: Part, source: PathNoise, paths: Paths, pulses: int, refilling: Refilling
+) -> int:
     """The pulses before a leg, after `pulses` others, and its sums; how many there were then."""
     for pulse in part.leg.pulses:
         normals = source.of_pulse(pulses, 3 * plan.system.number.size)
+        before = paths.spins[2].copy()
         turn_paths(pulse, plan.system, paths.spins, normals)
+        refilling.turn(pulse, before, paths.spins[2])
         pulses += 1
     collect(paths, part.first_step)
     return pulses
 
 
 def _walk_part(
-    plan: Plan, part: Part, source: PathNoise, paths: Paths, seen: Seen, before: int, valid: int
+    plan: Plan,
+    part: Part,
+    source: PathNoise,
+    paths: Paths,
+    seen: Seen,
+    before: int,
+    valid: int,
+    refilling: Refilling,
 ) -> tuple[Array, Vectors]:
     """Through one leg, after `before` steps; its rows and vectors at the end of each piece."""
     lanes, total, per_step = paths.field.shape[1], sum(part.steps), plan.per_step
@@ -376,15 +389,24 @@ def _walk_part(
     noise = np.empty((min(size, total) * per_step, lanes))
     rows = np.empty((ROWS, len(part.pieces), lanes))
     vectors = _vectors(plan, part, source.first, lanes, valid)
-    place = np.zeros(2, dtype=np.int64)
-    for done in range(0, max(total, 1), size):
+    place, done, z = np.zeros(2, dtype=np.int64), 0, paths.spins[2]
+    while place[0] < len(part.pieces):
         count = min(size, total - done)
+        if plan.system.refills:
+            count = min(count, part.steps[place[0]] - int(place[1]))
+            if not place[1]:  # all flips of a piece come before it: it is read at its end
+                refilling.flip(part.pieces[place[0]].length, z)
+                collect(paths, part.first_step)
+            was = z.copy()
         normals = noise[: count * per_step]
         source.fill(plan.system, (before + done) * per_step, normals)
         drive, shift = _outside(part, place, count)
         follow(
             paths, part.schedule, part.reading, drive, shift, normals, place, seen, rows, vectors
         )
+        if plan.system.refills:
+            refilling.follow(was, z)
+        done += count
     return rows, vectors
 
 
