@@ -5,7 +5,7 @@ from typing import Any
 
 from darkbattery.meanfield.averages import readout
 from darkbattery.meanfield.averages.cumulants import SOLVERS, evolve
-from darkbattery.meanfield.averages.delay import delay_average, has_delays, over_delays
+from darkbattery.meanfield.averages.delay import delay_average, over_delays, why_no_delays
 from darkbattery.meanfield.classes.moments import system_of
 from darkbattery.meanfield.paths import tally
 from darkbattery.meanfield.paths.wigner import sample
@@ -34,12 +34,9 @@ def _not_undriven(problem: Problem) -> InputError | None:
 
 
 def _no_delays(problem: Problem) -> InputError | None:
-    if problem.model.protocol:
-        text = "not with a protocol: its switches do not wait for the burst"
-        return InputError("delays", "averaged", text)
-    if problem.model.drive is None and has_delays(problem.model, problem.times):
-        return None
-    return InputError("delays", "averaged", "must burst, with a growth that can be followed")
+    if problem.model.drive is not None:
+        return InputError("drive", problem.model.drive, "must be None to average over delays")
+    return why_no_delays(problem.model, problem.times)
 
 
 def _evolved(order: int, problem: Problem) -> Solution:

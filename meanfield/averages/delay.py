@@ -17,6 +17,7 @@ import numpy as np
 import scipy
 from numpy.typing import ArrayLike, NDArray
 
+from darkbattery.meanfield.averages.burststage import burst_stage
 from darkbattery.meanfield.averages.cumulants import BatteryClasses, evolve_with_classes
 from darkbattery.meanfield.averages.linear import growth_rate
 from darkbattery.meanfield.averages.readout import available, default
@@ -24,7 +25,7 @@ from darkbattery.meanfield.classes.moments import System, system_of
 from darkbattery.meanfield.classes.ports import AT_PORT, FIELDS
 from darkbattery.meanfield.expected import expectations
 from darkbattery.nvmodel.ergotropy import local_ergotropy, local_ergotropy_of_classes
-from darkbattery.nvmodel.experiment import Model
+from darkbattery.nvmodel.experiment import Model, experiment_of
 from darkbattery.nvmodel.observables import ELSEWHERE, Needs, needing, requested, row_of
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Reading, Solution
@@ -127,7 +128,8 @@ def delay_average(
 ) -> Solution:
     r"""Second order averaged over the burst's delay: what the mean of many runs shows.
 
-    Parameters and units as for `meanfield.evolve`, which gives the modal run instead.
+    Parameters and units as for `meanfield.evolve`, which gives the modal run instead. Of a protocol
+    the burst must come in one stage, in which the last of the times is: before it nothing grows.
 
     Returns
     -------
@@ -149,22 +151,18 @@ def delay_average(
     780.0
     """
     t = output_times(times)
-    rate = 2.0 * growth_rate(model)
-    steps = getattr(model, "protocol", ())  # a `System` has none
-    if steps:
-        text = "must be (): a protocol's switches do not wait for the burst"
-        raise InputError("protocol", steps, text)
-    if rate <= 0.0:
-        raise InputError("model", model, "must burst: below threshold no delay is averaged over")
-    last, longest = t[-1] + LOG_W[-1] / rate, _longest(model, rate)
+    burst = _burst(model, t)
+    rate, begin = 2.0 * burst.growth, burst.begin
+    last, longest = t[-1] + LOG_W[-1] / rate, begin + _longest(model, rate)
     if last > longest:
         allowed = f"must end before {longest:.3g}, and {LOG_W[-1] / rate:.3g} before that"
         raise InputError("times", float(t[-1]), allowed)
-    table = np.linspace(0.0, last, int(np.ceil(last * rate / SPACING)) + 1)
+    table = np.linspace(begin, last, int(np.ceil((last - begin) * rate / SPACING)) + 1)
+    table = np.concatenate([t[t < begin], table])
     system = model if isinstance(model, System) else system_of(model, 1)
     everything = over_delays(available(system))
-    modal, of_battery = evolve_with_classes(model, table, 2, everything, classes)
-    found = averaged(modal, t, rate / 2.0, observables, of_battery)
+    modal, of_battery = evolve_with_classes(burst.model, table, 2, everything, classes)
+    found = averaged(modal, t, rate / 2.0, observables, of_battery, begin)
     expected, warnings = expectations("delay", system, found.values)
     provenance = dict(found.provenance) | {"expected_error": expected}
     kept = tuple(text for text in found.warnings if not text.startswith("expect "))
@@ -172,15 +170,40 @@ def delay_average(
     return Solution(t, reading, provenance, model=model)
 
 
-def has_delays(model: Model | System, times: Array) -> bool:
-    """Whether `delay_average` answers: the start is unstable, and its growth can be followed.
+@dataclass(frozen=True)
+class _Burst:
+    """What bursts, from when on, and how fast it grows."""
+
+    model: Model | System
+    begin: float
+    growth: float
+
+
+def _burst(model: Model | System, times: Array) -> _Burst:
+    steps = () if isinstance(model, System) else experiment_of(model).protocol
+    if steps:
+        found = burst_stage(experiment_of(model), times)
+        return _Burst(found.endless, found.begin, found.growth)
+    growth = growth_rate(model)
+    if growth <= 0.0:
+        raise InputError("model", model, "must burst: below threshold no delay is averaged over")
+    return _Burst(model, 0.0, growth)
+
+
+def why_no_delays(model: Model | System, times: Array) -> InputError | None:
+    """Why `delay_average` refuses: nothing bursts in one stage, or it cannot be followed.
 
     >>> from darkbattery.nvmodel import CollectiveBattery
-    >>> has_delays(CollectiveBattery(n_battery=1000, n_charger=5000), np.array([0.005]))
-    True
+    >>> why_no_delays(CollectiveBattery(n_battery=1000, n_charger=5000), np.array([0.005]))
     """
-    rate = 2.0 * growth_rate(model)
-    return bool(rate > 0.0 and times[-1] + LOG_W[-1] / rate <= _longest(model, rate))
+    try:
+        burst = _burst(model, times)
+    except InputError as refusal:
+        return refusal
+    rate = 2.0 * burst.growth
+    if times[-1] + LOG_W[-1] / rate <= burst.begin + _longest(model, rate):
+        return None
+    return InputError("times", float(times[-1]), "too late to average over delays")
 
 
 def _longest(model: Model | System, rate: float) -> float:
@@ -197,6 +220,7 @@ def averaged(
     growth: float,
     observables: Iterable[str] | None = None,
     classes: BatteryClasses | None = None,
+    begin: float = 0.0,
 ) -> Solution:
     r"""A modal run that is there already, averaged over the delay.
 
@@ -210,20 +234,27 @@ def averaged(
         :math:`\lambda`, from `growth_rate`.
     classes : BatteryClasses, optional
         Of the modal run; without them there is no ``ergotropy_local``.
+    begin : float
+        When it begins to grow; earlier times, which the modal run has, are as they are there.
     """
     t, rate = output_times(times), 2.0 * growth
     known = list(over_delays(modal.values))
     if classes is None:
         known = [name for name in known if name != "ergotropy_local"]
     names = requested(observables, default=default(tuple(known)), available=known)
-    found = {name: _average(name, modal, t, rate) for name in names}
+    # before it begins all runs are alike
+    early, late = np.searchsorted(modal.times, t[t < begin]), t[t >= begin]
+    alike, modal, classes = _split(modal, classes, begin)
+    found = {name: _average(name, modal, late, rate) for name in names}
     # ergotropies are of the average state
     if "ergotropy_rotation" in found:
-        energy = _average("battery_energy", modal, t, rate)
+        energy = _average("battery_energy", modal, late, rate)
         found["ergotropy_rotation"] = local_ergotropy(energy)
     if "ergotropy_local" in found:
         assert classes is not None
-        found["ergotropy_local"] = _average_local_ergotropy(modal, classes, t, rate)
+        found["ergotropy_local"] = _average_local_ergotropy(modal, classes, late, rate)
+    if early.size:
+        found = {name: np.append(alike[name][early], value) for name, value in found.items()}
     provenance = dict(modal.provenance) | {
         "solver": "second-order cumulants averaged over the delay",
         "growth_rate": growth,
@@ -231,6 +262,21 @@ def averaged(
     }
     reading = Reading(found, warnings=modal.warnings)
     return Solution(t, reading, provenance, model=modal.model)
+
+
+def _split(
+    modal: Solution, classes: BatteryClasses | None, begin: float
+) -> tuple[Solution, Solution, BatteryClasses | None]:
+    """All of a modal run, and the run and its classes from `begin` on."""
+    after = modal.times >= begin
+    if after.all():
+        return modal, modal, classes
+    values = {name: value[after] for name, value in modal.values.items()}
+    reading = Reading(values, warnings=modal.warnings)
+    rest = Solution(modal.times[after], reading, modal.provenance, model=modal.model)
+    if classes is not None:
+        classes = BatteryClasses(classes.share, classes.inversion[after])
+    return modal, rest, classes
 
 
 def mean_peak_power(modal: Solution, growth: float) -> float:
@@ -286,5 +332,5 @@ def _average(name: str, modal: Solution, times: Array, rate: float) -> Array:
 
 def _shifted(modal: Solution, times: Array, rate: float) -> Array:
     """Times of the modal run that count at each time, (T, LOG_W)."""
-    found: Array = np.clip(times[:, None] + LOG_W / rate, 0.0, modal.times[-1])
+    found: Array = np.clip(times[:, None] + LOG_W / rate, modal.times[0], modal.times[-1])
     return found
