@@ -253,12 +253,12 @@ _ALL = (
         unasked=False,
     ),
     Observable(
-        "energy_speed",
+        "statistical_speed",
         "$v$",
         "γ",
         "sqrt(I_E)/2: the Bures angle that the distribution of the stored energy covers per time",
         Needs.POPULATIONS | Needs.RATES | Needs.BATTERY,
-        words="speed of the stored energy's distribution",
+        words="statistical speed",
         bounds=(0.0, math.inf),
         unasked=False,
     ),
@@ -276,8 +276,8 @@ _ALL = (
         "speed_limit_mandelstam_tamm",
         "$\\tau_\\mathrm{MT}$",
         TIME_UNIT,
-        "time that the same change takes at the least at the mean energy_speed so far: t times the "
-        "angle arccos(sum of sqrt[p_k(0) p_k(t)]) over the angle covered (Taddei et al. 2013)",
+        "time that the same change takes at the least at the mean statistical_speed so far: t "
+        "times the angle arccos(sum of sqrt[p_k(0) p_k(t)]) over the angle covered (Taddei et al. 2013)",
         Needs.POPULATIONS | Needs.RATES | Needs.HISTORY | Needs.BATTERY,
         words="Mandelstam-Tamm speed limit",
         bounds=(0.0, math.inf),

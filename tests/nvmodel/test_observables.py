@@ -21,7 +21,7 @@ def test_units_go_with_what_is_said_of_them(name):
     assert one.per_spin == (one.unit.startswith(("ħω", "(ħω)")) and not whole) or name in (
         "excitation_balance",
     )
-    powers = ("power", "power_bound", "power_bound_trace", "energy_speed", "population_speed")
+    powers = ("power", "power_bound", "power_bound_trace", "statistical_speed", "population_speed")
     assert one.per_time == ("rate" in name or name in powers)
     assert (Needs.BATTERY in one.needs) == (
         any(word in name for word in ("battery", "ergotropy", "energy_variance"))

@@ -51,9 +51,9 @@ def test_one_spin_that_fills_and_empties():
 def test_the_closed_battery_in_a_weak_field_rotates():
     """One photon, one spin: p_1 = sin^2(lambda t) in the rotating wave, straight to the top."""
     battery, times = DickeBattery(n_battery=1, coupling=0.002), np.array([300.0, 780.0])
-    found = trajectories.evolve(battery, times, [*LIMITS, "energy_speed"])
+    found = trajectories.evolve(battery, times, [*LIMITS, "statistical_speed"])
     # counter-rotating terms are of the order of the coupling, and their wiggles lengthen the way
-    np.testing.assert_allclose(found["energy_speed"], 0.002, rtol=0.02)
+    np.testing.assert_allclose(found["statistical_speed"], 0.002, rtol=0.02)
     for name in LIMITS:
         np.testing.assert_allclose(found[name], times, rtol=0.02)
 
@@ -102,12 +102,12 @@ def test_a_resonator_s_own_oscillation_and_a_stage_that_ends_the_change():
 
 
 def test_speeds_bound_the_power_between_them():
-    names = ["power", "power_bound", "power_bound_trace", "energy_speed", "population_speed"]
+    names = ["power", "power_bound", "power_bound_trace", "statistical_speed", "population_speed"]
     found = trajectories.evolve(CollectiveBattery(3, 9, nbar=0.2), TIMES[1:], names)
     for bound in ("power_bound", "power_bound_trace"):
         assert (np.abs(found["power"]) <= found[bound] * (1.0 + 1e-9)).all()
     # Cauchy and Schwarz again: half the sum of |dp/dt| is at most the speed
-    assert (found["power_bound_trace"] <= found["energy_speed"] * (1.0 + 1e-9)).all()
+    assert (found["power_bound_trace"] <= found["statistical_speed"] * (1.0 + 1e-9)).all()
 
 
 def test_the_first_photon_of_an_empty_battery_fills_no_level_at_once():

@@ -97,7 +97,7 @@ def _power_bound(m):
     return np.sqrt(p @ (k - p @ k) ** 2 * information) / m.spins.nb
 
 
-def _energy_speed(m):
+def _statistical_speed(m):
     """NaN as for the bound, which it is a factor of."""
     p, rate = _probabilities(m, m.rho), _probabilities(m, m.change)
     if ((p < 1e-7) & (np.abs(rate) > 1e-9 * m.model.gamma)).any():
@@ -257,7 +257,7 @@ READINGS = {
     "capacity_unitary_total": _capacity_unitary_total,
     "power_bound": _power_bound,
     "power_bound_trace": lambda m: 0.5 * np.abs(_probabilities(m, m.change)).sum(),
-    "energy_speed": _energy_speed,
+    "statistical_speed": _statistical_speed,
     "population_speed": lambda m: np.abs(_probabilities(m, m.change)).max(),
     "charging_efficiency": _charging_efficiency,
     "log_negativity": _log_negativity,

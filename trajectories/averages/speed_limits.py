@@ -38,7 +38,7 @@ from darkbattery.nvmodel.solution import Distribution, Reading, Solution
 Array = NDArray[np.float64]
 
 LIMITS = needing(Needs.RATES | Needs.HISTORY)
-SPEEDS = ("energy_speed", "population_speed")
+SPEEDS = ("statistical_speed", "population_speed")
 FEWEST_PANELS = 16
 # Gauss's nodes of order 3 and Kronrod's of order 7, from -1 to 1
 NODES = np.array([0.0, 0.434243749346802558, 0.774596669241483377, 0.960491268708020283])
@@ -126,7 +126,7 @@ def _solved(method: Method, problem: Problem) -> Solution:
     # rounding may take a vanishing probability below zero
     overlap = np.sqrt(np.maximum(p[at] * p[0], 0.0)).sum(axis=1)
     gone = {
-        "energy_speed": np.arccos(np.minimum(overlap, 1.0)),
+        "statistical_speed": np.arccos(np.minimum(overlap, 1.0)),
         "population_speed": np.abs(((p[0] - p[at]) * p[0]).sum(axis=1)),
     }
     values, error = dict(found.values.items()), 0.0

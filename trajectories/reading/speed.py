@@ -26,7 +26,8 @@ def speeds(populations: Array, rates: Array) -> dict[str, Array]:
     r"""Observables that follow from how fast probabilities of the stored energy change.
 
     ``power_bound`` as above over :math:`N_B`, ``power_bound_trace`` :math:`\frac12\sum|\dot p_k|`,
-    ``energy_speed`` :math:`\frac12\sqrt{I_E}` and ``population_speed`` :math:`\max_k|\dot p_k|`.
+    ``statistical_speed`` :math:`\frac12\sqrt{I_E}`, ``population_speed``
+    :math:`\max_k|\dot p_k|`.
 
     Levels less probable than 1e-10 are left out of variance and :math:`I_E`, and
     :math:`\sum|k-E||\dot p_k|` over them is added to the bound: never below the power, and where
@@ -59,6 +60,6 @@ def speeds(populations: Array, rates: Array) -> dict[str, Array]:
     return {
         "power_bound": (np.sqrt(variance * information) + rest) / (levels.size - 1),
         "power_bound_trace": 0.5 * change.sum(axis=1),
-        "energy_speed": 0.5 * np.sqrt(information),
+        "statistical_speed": 0.5 * np.sqrt(information),
         "population_speed": change.max(axis=1),
     }
