@@ -37,7 +37,7 @@ SAME, LOWER, HIGHER = 0, -1, 1  # j' - j
 TWO_JB, TWO_JC, TWO_M, LOW, SIZE = range(5)
 EDGE = 2  # zeros before the first amplitude and behind the last one
 LEAST_WEIGHT = 1e-28  # of an amplitude at the edge of a state; smaller ones are cut off
-_PAD = 8
+PAD = 8
 # kernels that make no arrays need not count references to those they are given, which costs more
 # than the arithmetic on five amplitudes
 KERNEL = {"cache": True, "error_model": "numpy", "_nrt": False, "no_cfunc_wrapper": True}
@@ -81,8 +81,8 @@ class State(NamedTuple):
     scratch : ndarray (6, room)
     found : ndarray (3, room)
         What the three channels make of the state, in the order of `CHANNELS`.
-    real : ndarray (2, room)
-        Room for :math:`J_B^z`.
+    real : ndarray (4, room)
+        Room for matrix elements over J, such as those of :math:`J_B^z`.
     """
 
     at: Integers
@@ -97,10 +97,10 @@ CHANNELS = (SAME, LOWER, HIGHER)
 
 def roots(spins: int) -> Roots:
     """Tables for battery and charger with `spins` spins together."""
-    n = np.arange(-_PAD, 2 * spins + 2 * _PAD + 1)
+    n = np.arange(-PAD, 2 * spins + 2 * PAD + 1)
     up = np.sqrt(np.maximum(n, 0.0))
     half = spins % 2
-    J = np.arange(-_PAD, spins // 2 + 2 * _PAD + 1) + half / 2
+    J = np.arange(-PAD, spins // 2 + 2 * PAD + 1) + half / 2
     level, step = np.zeros_like(J), np.zeros_like(J)
     level[J > 0.0] = 0.5 / (J * (J + 1.0))[J > 0.0]
     inside = J >= 1.0
@@ -118,7 +118,7 @@ def empty_state(n_battery: int, n_charger: int, detuned: bool) -> State:
         np.zeros(room, dtype=kind),
         np.zeros((6, room), dtype=kind),
         np.zeros((3, room), dtype=kind),
-        np.zeros((2, room)),
+        np.zeros((4, room)),
     )
 
 
@@ -131,13 +131,13 @@ def weight(x: Any) -> Any:
 @njit(inline="always")
 def rising(table: Any, first: Any, count: Any) -> Any:
     r""":math:`\sqrt{\text{first}},\sqrt{\text{first}+1},\dots`"""
-    return table.up[_PAD + first : _PAD + first + count]
+    return table.up[PAD + first : PAD + first + count]
 
 
 @njit(inline="always")
 def falling(table: Any, first: Any, count: Any) -> Any:
     r""":math:`\sqrt{\text{first}},\sqrt{\text{first}-1},\dots`"""
-    start = table.back.size - 1 - _PAD - first
+    start = table.back.size - 1 - PAD - first
     return table.back[start : start + count]
 
 
@@ -209,7 +209,7 @@ def _reduced(at: Integers, which: int, change: int, table: Roots, x: Amplitudes)
         sign = -1.0
     over, under = (two_j + a - b) // 2, (two_j - a + b) // 2  # J + a - b and J - a + b
     left, total = (a + b - two_j) // 2, (a + b + two_j) // 2  # a + b - J and a + b + J
-    i = at[LOW] + _PAD
+    i = at[LOW] + PAD
     level, step = table.level[i : i + n], table.step[i : i + n]
     next_step = table.step[i + 1 : i + 1 + n]
     if change == SAME:
@@ -340,7 +340,7 @@ def battery_z(at: Integers, table: Roots, low: int, diagonal: Array, across: Arr
     fourth = rising(table, (a + b + two_j) // 2 + 1, n + 1)
     above = rising(table, (two_j + at[TWO_M]) // 2, n + 1)
     below = rising(table, (two_j - at[TWO_M]) // 2, n + 1)
-    level, step = table.level[low + _PAD :], table.step[low + _PAD :]
+    level, step = table.level[low + PAD :], table.step[low + PAD :]
     for k in range(n):
         J = 0.5 * two_j + k
         diagonal[k] = M * (J * (J + 1.0) + own) * level[k]

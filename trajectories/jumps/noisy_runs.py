@@ -45,6 +45,8 @@ from darkbattery.trajectories.jumps.nojump import (
     brightness,
     evolve_ladders,
     evolve_rotated,
+    ladder_means,
+    matrix_elements,
     means,
     waiting_time,
 )
@@ -163,7 +165,11 @@ def _stage(
             else:
                 begin_rotated(g, s, state, frame, table)
             due = now[TIME] + waiting_time(g, state, frame, u[0], -log_unit(u[1]))
-        jumped = False
+        low, size, jumped = state.at[LOW], state.at[SIZE], False
+        if g.way == LADDERS:
+            _read_until(g, state, frame, plan, times, min(due, end), course)
+            if counts[READ] == times.size:
+                return True
         while not jumped:
             stop = min(end, times[counts[READ]])
             if g.way == SERIES:
@@ -174,14 +180,14 @@ def _stage(
                 jumped = due <= stop
                 passed = min(due, stop) - now[TIME]
                 if g.way == LADDERS:
-                    evolve_ladders(g, state, frame, passed, table)
+                    evolve_ladders(state, frame, low, size, passed)
                 else:
                     evolve_rotated(g, s, state, frame, passed, table)
                 now[TIME] = min(due, stop)
             if not jumped:
                 if not stop < end:
                     return False
-                _read(g, state, plan, course)
+                _read(g, plan, course, state, means(g, state, table))
                 if counts[READ] == times.size:
                     return True
         process = _jump(g, state, u[2], u[3], table)
@@ -279,10 +285,37 @@ def _photon(g: Generator, state: State, q: int, table: Roots) -> bool:
 
 
 @njit(**INNER_WITH_ARRAYS)
-def _read(g: Generator, state: State, plan: Plan, course: Course) -> None:
-    """Read the state at the next output time."""
+def _read_until(
+    g: Generator,
+    state: State,
+    frame: Frame,
+    plan: Plan,
+    times: Array,
+    until: float,
+    course: Course,
+) -> None:
+    """Under `LADDERS`: read at all output times before `until`, which a jump or the end closes.
+
+    Between jumps the matrix elements are the same ones. The state stays where the frame was filled,
+    but for the last time, and where all of it is asked for.
+    """
+    counts, low, size = course.counts, state.at[LOW], state.at[SIZE]
+    whole = course.amplitudes.size > 0 or course.populations.size > 0
+    if counts[READ] < times.size and times[counts[READ]] < until:
+        matrix_elements(state, plan.table)
+    while counts[READ] < times.size and times[counts[READ]] < until:
+        dt = times[counts[READ]] - course.now[TIME]
+        found = ladder_means(g, state, frame, size, dt)
+        if whole or counts[READ] == times.size - 1:
+            evolve_ladders(state, frame, low, size, dt)
+        _read(g, plan, course, state, found)
+
+
+@njit(**INNER_WITH_ARRAYS)
+def _read(g: Generator, plan: Plan, course: Course, state: State, found: Any) -> None:
+    """Read the state, with these `means`, at the next output time."""
     i, q, at = course.counts[READ], course.quantities, state.at
-    z, z_rate, emission, absorption = means(g, state, plan.table)
+    z, z_rate, emission, absorption = found
     half_b, half_c = 0.5 * g.spins[0], 0.5 * g.spins[1]
     local = g.noise[PUMPING] * (half_b - z) - g.noise[EMISSION] * (half_b + z)
     q[BATTERY_ENERGY, i] = (half_b + z) / g.spins[0]

@@ -31,6 +31,7 @@ from darkbattery.trajectories.jumps.local_noise import (
     INNER,
     INNER_WITH_ARRAYS,
     LOW,
+    PAD,
     SIZE,
     TWO_JB,
     TWO_JC,
@@ -132,7 +133,7 @@ def tilt(g: Generator, ensemble: int) -> float:
 
 @njit(**INNER)
 def begin_ladders(g: Generator, state: State, frame: Frame, table: Roots) -> None:
-    """Under `LADDERS`: fill `frame` for the state, after a jump or at the start of a stage."""
+    """Under `LADDERS`: fill `frame` of the state, after a jump or at the start of a stage."""
     at, c = state.at, state.c
     n, M = at[SIZE], 0.5 * at[TWO_M]
     noise = clock(g)
@@ -179,22 +180,27 @@ def waiting_time(g: Generator, state: State, frame: Frame, u: float, exponential
     return exponential / rate if rate > 0.0 else np.inf
 
 
-@njit(**INNER)
-def evolve_ladders(g: Generator, state: State, frame: Frame, dt: float, table: Roots) -> None:
-    """Under `LADDERS`: evolve by dt without a jump, and normalise."""
-    at, y = state.at, state.scratch[0]
-    n, norm = at[SIZE], 0.0
-    least = frame.rate[0]  # the rates rise with J
+@njit(inline="always")
+def _evolved(frame: Any, dt: Any, y: Any, n: Any) -> Any:
+    """Under `LADDERS`: y = the amplitudes at dt after the frame was filled; their squared norm."""
+    norm, least = 0.0, frame.rate[0]  # the rates rise with J
     for k in range(n):
         x = -0.5 * dt * (frame.rate[k] - least)
         y[EDGE + k] = frame.y[k] * exp_bounded(x if x > -300.0 else -300.0)
+    for k in range(n):
         norm += weight(y[EDGE + k])
-    settle(state, at[LOW], n, y, norm)
-    if at[SIZE] < n:  # the edges were cut
-        begin_ladders(g, state, frame, table)
-    else:
-        for k in range(n):
-            frame.y[k] = state.c[EDGE + k]
+    return norm
+
+
+@njit(**INNER)
+def evolve_ladders(state: State, frame: Frame, low: int, size: int, dt: float) -> None:
+    """Under `LADDERS`: the state, normalised, at dt after `frame` was filled without a jump.
+
+    `low` and `size` are those of the state of which it was filled; `frame` stays.
+    """
+    y = state.scratch[0]
+    norm = _evolved(frame, dt, y, size)
+    settle(state, low, size, y, norm)
 
 
 @njit(cache=True, error_model="numpy")
@@ -315,32 +321,69 @@ def brightness(g: Generator, state: State, table: Roots) -> float:
 
 
 @njit(**INNER)
+def matrix_elements(state: State, table: Roots) -> None:
+    """What is read of a state, as weights of its amplitudes, into ``state.real``.
+
+    Rows: J_B^z of each ladder and beside it, :math:`q=a_J(M)^2-M`, and q times the first over M.
+    """
+    at, real = state.at, state.real
+    n, M = at[SIZE], 0.5 * at[TWO_M]
+    battery_z(at, table, at[LOW], real[0, :n], real[1, : n + 1])
+    low, own = (
+        at[LOW] + 0.5 * table.half,
+        0.25 * (at[TWO_JB] * (at[TWO_JB] + 2) - at[TWO_JC] * (at[TWO_JC] + 2)),
+    )
+    level = table.level[at[LOW] + PAD :]
+    for k in range(n):
+        J = low + k
+        real[2, k] = (J - M) * (J + M) + J
+        # J_B^z/M, which stays finite at M = 0
+        real[3, k] = real[2, k] * ((J * (J + 1.0) + own) * level[k])
+
+
+@njit(inline="always")
+def _sums(real: Any, c: Any, n: Any) -> Any:
+    """Of amplitudes c at any scale: with the four rows of `matrix_elements`."""
+    own, beside, q, own_q = 0.0, 0.0, 0.0, 0.0
+    for k in range(n):
+        w = weight(c[EDGE + k])
+        own += real[0, k] * w
+        q += real[2, k] * w
+        own_q += real[3, k] * w
+    for k in range(1, n):
+        beside += real[1, k] * (c[EDGE + k] * np.conj(c[EDGE + k - 1])).real
+    return own, 2.0 * beside, q, own_q
+
+
+@njit(inline="always")
+def _shared(g: Any, M: Any, own: Any, beside: Any, q: Any, own_q: Any) -> Any:
+    """`means` where both ensembles see the reservoir, from means of `_sums`."""
+    warm = 2.0 * g.nbar + 1.0
+    rate = g.gamma * (beside * (M - warm) - own_q - warm * own)
+    return own + beside, rate, g.gamma * (g.nbar + 1.0) * (q + M), g.gamma * g.nbar * (q - M)
+
+
+@njit(**INNER)
+def ladder_means(
+    g: Generator, state: State, frame: Frame, size: int, dt: float
+) -> tuple[float, float, float, float]:
+    """Under `LADDERS`: `means` at dt after the frame was filled, with its `matrix_elements`."""
+    y = state.scratch[0]
+    scale = 1.0 / _evolved(frame, dt, y, size)
+    own, beside, q, own_q = _sums(state.real, y, size)
+    return _shared(g, 0.5 * state.at[TWO_M], own * scale, beside * scale, q * scale, own_q * scale)
+
+
+@njit(**INNER)
 def means(g: Generator, state: State, table: Roots) -> tuple[float, float, float, float]:
     r""":math:`\langle J_B^z\rangle`, its rate by the reservoir, and both rates of photons."""
     at, c = state.at, state.c
     n, M = at[SIZE], 0.5 * at[TWO_M]
-    diagonal, across = state.real[0, :n], state.real[1, : n + 1]
-    battery_z(at, table, at[LOW], diagonal, across)
-    own, own_q, q_mean, beside = 0.0, 0.0, 0.0, 0.0
-    low = at[LOW] + 0.5 * table.half
-    for k in range(n):
-        e, J = EDGE + k, low + k
-        w, q = weight(c[e]), (J - M) * (J + M) + J
-        own += diagonal[k] * w
-        q_mean += w * q
-        # J_B^z/M, which stays finite at M = 0
-        own_q += w * q * _share(at, J)
-        beside += 2.0 * across[k] * (c[e] * np.conj(c[e - 1])).real
-    z = own + beside
+    matrix_elements(state, table)
+    own, beside, q, own_q = _sums(state.real, c, n)
     if g.coupled == BOTH:
-        warm = 2.0 * g.nbar + 1.0
-        rate = g.gamma * (beside * (M - warm) - own_q - warm * own)
-        return (
-            z,
-            rate,
-            g.gamma * (g.nbar + 1.0) * (q_mean + M),
-            g.gamma * g.nbar * (q_mean - M),
-        )
+        return _shared(g, M, own, beside, q, own_q)
+    z, diagonal, across = own + beside, state.real[0, :n], state.real[1, : n + 1]
     if g.coupled != BATTERY_ONLY and g.coupled != CHARGER_ONLY:
         return z, 0.0, 0.0, 0.0
     square = weight(across[0] * c[EDGE]) + weight(across[n] * c[EDGE + n - 1])
@@ -355,12 +398,3 @@ def means(g: Generator, state: State, table: Roots) -> tuple[float, float, float
     emission = g.gamma * (g.nbar + 1.0) * max(j * (j + 1.0) - square + m, 0.0)
     absorption = g.gamma * g.nbar * max(j * (j + 1.0) - square - m, 0.0)
     return z, absorption - emission if which == BATTERY else 0.0, emission, absorption
-
-
-@njit(inline="always")
-def _share(at: Any, J: Any) -> Any:
-    """<JM|J_B^z|JM>/M."""
-    if J == 0.0:
-        return 0.0
-    a, b = at[0], at[1]
-    return (J * (J + 1.0) + 0.25 * (a * (a + 2) - b * (b + 2))) / (2.0 * J * (J + 1.0))
