@@ -167,9 +167,12 @@ def _stage(
             due = now[TIME] + waiting_time(g, state, frame, u[0], -log_unit(u[1]))
         low, size, jumped = state.at[LOW], state.at[SIZE], False
         if g.way == LADDERS:
-            _read_until(g, state, frame, plan, times, min(due, end), course)
-            if counts[READ] == times.size:
-                return True
+            until = min(due, end)
+            while times[counts[READ]] < until:
+                _read_ladders(g, state, frame, low, size, times, until, course, table)
+                _read_populations(state, course, table)
+                if counts[READ] == times.size:
+                    return True
         while not jumped:
             stop = min(end, times[counts[READ]])
             if g.way == SERIES:
@@ -187,7 +190,8 @@ def _stage(
             if not jumped:
                 if not stop < end:
                     return False
-                _read(g, plan, course, state, means(g, state, table))
+                _read(g, state, course, means(g, state, table))
+                _read_populations(state, course, table)
                 if counts[READ] == times.size:
                     return True
         process = _jump(g, state, u[2], u[3], table)
@@ -284,35 +288,47 @@ def _photon(g: Generator, state: State, q: int, table: Roots) -> bool:
     return ensemble_jump(state, BATTERY if g.coupled == BATTERY_ONLY else CHARGER, q, table)
 
 
-@njit(**INNER_WITH_ARRAYS)
-def _read_until(
+@njit(**INNER)
+def _read_ladders(
     g: Generator,
     state: State,
     frame: Frame,
-    plan: Plan,
+    low: int,
+    size: int,
     times: Array,
     until: float,
     course: Course,
+    table: Roots,
 ) -> None:
-    """Under `LADDERS`: read at all output times before `until`, which a jump or the end closes.
+    """Under `LADDERS`: read at the output times before `until`, which a jump or the end closes.
 
     Between jumps the matrix elements are the same ones. The state stays where the frame was filled,
-    but for the last time, and where all of it is asked for.
+    but for the last time, and where all of it is asked for. Where its populations are, one time is
+    read.
     """
-    counts, low, size = course.counts, state.at[LOW], state.at[SIZE]
-    whole = course.amplitudes.size > 0 or course.populations.size > 0
-    if counts[READ] < times.size and times[counts[READ]] < until:
-        matrix_elements(state, plan.table)
-    while counts[READ] < times.size and times[counts[READ]] < until:
+    counts, whole = course.counts, course.amplitudes.size > 0 or course.populations.size > 0
+    matrix_elements(state, low, size, table)
+    reading = True
+    while reading:
         dt = times[counts[READ]] - course.now[TIME]
         found = ladder_means(g, state, frame, size, dt)
         if whole or counts[READ] == times.size - 1:
             evolve_ladders(state, frame, low, size, dt)
-        _read(g, plan, course, state, found)
+        _read(g, state, course, found)
+        more = counts[READ] < times.size and times[counts[READ]] < until
+        reading = more and course.populations.size == 0
 
 
 @njit(**INNER_WITH_ARRAYS)
-def _read(g: Generator, plan: Plan, course: Course, state: State, found: Any) -> None:
+def _read_populations(state: State, course: Course, table: Roots) -> None:
+    """Those of the time that was read last, where asked for."""
+    if course.populations.size:
+        i = course.counts[READ] - 1
+        course.lowest[i] = battery_populations(state, table, course.populations[i])
+
+
+@njit(**INNER)
+def _read(g: Generator, state: State, course: Course, found: Any) -> None:
     """Read the state, with these `means`, at the next output time."""
     i, q, at = course.counts[READ], course.quantities, state.at
     z, z_rate, emission, absorption = found
@@ -331,8 +347,6 @@ def _read(g: Generator, plan: Plan, course: Course, state: State, found: Any) ->
     if course.amplitudes.size:
         for k in range(at[SIZE]):
             course.amplitudes[i, k] = state.c[EDGE + k]
-    if course.populations.size:
-        course.lowest[i] = battery_populations(state, plan.table, course.populations[i])
     course.counts[READ] += 1
 
 

@@ -321,19 +321,16 @@ def brightness(g: Generator, state: State, table: Roots) -> float:
 
 
 @njit(**INNER)
-def matrix_elements(state: State, table: Roots) -> None:
-    """What is read of a state, as weights of its amplitudes, into ``state.real``.
+def matrix_elements(state: State, lowest: int, n: int, table: Roots) -> None:
+    """What is read of n amplitudes from J index `lowest` on, as their weights, in ``state.real``.
 
     Rows: J_B^z of each ladder and beside it, :math:`q=a_J(M)^2-M`, and q times the first over M.
     """
     at, real = state.at, state.real
-    n, M = at[SIZE], 0.5 * at[TWO_M]
-    battery_z(at, table, at[LOW], real[0, :n], real[1, : n + 1])
-    low, own = (
-        at[LOW] + 0.5 * table.half,
-        0.25 * (at[TWO_JB] * (at[TWO_JB] + 2) - at[TWO_JC] * (at[TWO_JC] + 2)),
-    )
-    level = table.level[at[LOW] + PAD :]
+    a, b, M = at[TWO_JB], at[TWO_JC], 0.5 * at[TWO_M]
+    battery_z(at, table, lowest, real[0, :n], real[1, : n + 1])
+    low, own = lowest + 0.5 * table.half, 0.25 * (a * (a + 2) - b * (b + 2))
+    level = table.level[lowest + PAD :]
     for k in range(n):
         J = low + k
         real[2, k] = (J - M) * (J + M) + J
@@ -379,7 +376,7 @@ def means(g: Generator, state: State, table: Roots) -> tuple[float, float, float
     r""":math:`\langle J_B^z\rangle`, its rate by the reservoir, and both rates of photons."""
     at, c = state.at, state.c
     n, M = at[SIZE], 0.5 * at[TWO_M]
-    matrix_elements(state, table)
+    matrix_elements(state, at[LOW], n, table)
     own, beside, q, own_q = _sums(state.real, c, n)
     if g.coupled == BOTH:
         return _shared(g, M, own, beside, q, own_q)
