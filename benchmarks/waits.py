@@ -1,16 +1,21 @@
 """What a user waits for: small studies, warm reservoirs, noisy runs, cold starts, memory of a rank.
 
-    python benchmarks/waits.py [alternations] [--beside FOLDER] [--only NAME] [--page PAGE]
+    python benchmarks/waits.py [alternations] [--beside FOLDER] [--only NAME,NAME] [--page PAGE]
 
-Each figure is made in a process of its own, on one core, the least of the alternations. FOLDER is
-the checkout of an earlier version, which is measured in turn with this one: on a shared machine
-read the ratio. With --page the table takes the place of what stands between the page's marks.
+Each figure is made in a process of its own, on one core, the least of the alternations; of what
+takes long one alternation is made. FOLDER is the checkout of an earlier version, whose packages may
+stand at its top, as in version 0.1: it is measured in turn with this one, and on a shared machine
+the ratio is what to read. With --page the table takes the place of what stands between the page's
+marks. Rows that take minutes are made where --only names them. --list names all rows.
 """
 
 import argparse
+import importlib
+import math
 import os
 import platform
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,19 +24,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import llvmlite.binding
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from darkbattery import trajectories
-from darkbattery.nvmodel import CollectiveBattery, LocalNoise
+OF = "WAITS_OF"  # the checkout that a process measures
+ROOT = Path(os.environ.get(OF, Path(__file__).parents[1]))
+PACKAGE = "darkbattery." if (ROOT / "darkbattery").is_dir() else ""  # at the top in version 0.1
+
+trajectories = importlib.import_module(f"{PACKAGE}trajectories")
+nvmodel = importlib.import_module(f"{PACKAGE}nvmodel")
+CollectiveBattery, LocalNoise = nvmodel.CollectiveBattery, nvmodel.LocalNoise
 
 TIMES = np.linspace(0.0, 2.0, 101)
 DEPHASING = LocalNoise(dephasing=1.0)
 NOISE = {"battery_noise": DEPHASING, "charger_noise": DEPHASING}
 UNEQUAL = {"battery_noise": LocalNoise(1.0, 0.5), "charger_noise": LocalNoise(1.0, 0.1)}
 BEST_OF = 3  # calls within a process; the first of all compiles and is not counted
+TOGETHER = 4  # processes that start at once with nothing compiled
+WIGNER_RUNS = 1 << 14
 SWEEP = """[model]
 n_battery = 1
 n_charger = 5
@@ -53,6 +66,8 @@ class Wait:
     measure: Callable[[], float]
     holds: str = ""
     most: bool = False  # a rate: the larger, the better
+    once: bool = False  # takes long: one alternation
+    named: bool = False  # takes minutes: only where it is asked for
 
     def better(self, a: float, b: float) -> float:
         """The better of two figures."""
@@ -113,8 +128,9 @@ def _children(command: list[str], **variables: str) -> float:
 
 def _command(definition: str, folder: str) -> list[str]:
     out = str(Path(folder) / "out")
-    call = "from darkbattery.runs.cli import main; main()"
-    return [sys.executable, "-c", call, "run", definition, "--out", out, "--replace", "--alone"]
+    call = f"from {PACKAGE}runs.cli import main; main()"
+    alone = ["--alone"] if PACKAGE else []
+    return [sys.executable, "-c", call, "run", definition, "--out", out, "--replace", *alone]
 
 
 def sweep_of_a_thousand() -> float:
@@ -131,17 +147,57 @@ def cold_start() -> float:
         return _children(_command("charging", folder), NUMBA_CACHE_DIR=folder)
 
 
+def cold_start_together() -> float:
+    """Processor seconds a process, of some that start at once with one empty cache."""
+    call = f"import {PACKAGE}trajectories as t\n{SAMPLED.format(package=PACKAGE)}"
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"NUMBA_CACHE_DIR": folder}
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        command = [sys.executable, "-c", call]
+        started = [subprocess.Popen(command, env=environment) for _ in range(TOGETHER)]
+        assert not any(process.wait(timeout=600) for process in started)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return spent / TOGETHER
+
+
+def _peers_of_wigner() -> Any:
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    return importlib.import_module("semiclassical_peers")
+
+
+def _pace(ready: Any) -> float:
+    return ready.units / seconds(ready.work)
+
+
+def wigner_paths() -> float:
+    """Microseconds a path of `meanfield.sample`, as `peers.py` has it."""
+    return 1e6 / _pace(_peers_of_wigner().our_wigner(WIGNER_RUNS))
+
+
+def wigner_beside_xmds() -> float:
+    """Times as many paths as XMDS2 makes with 64 abreast; nan where it is not installed."""
+    if shutil.which("xmds2") is None:
+        return math.nan
+    peers = _peers_of_wigner()
+    ours = _pace(peers.our_wigner(WIGNER_RUNS))
+    theirs = peers.xmds_wigner(WIGNER_RUNS, lanes=64)
+    started = time.perf_counter()  # a program of its own
+    theirs.work()
+    return ours * (time.perf_counter() - started) / theirs.units
+
+
 def megabytes(code: str) -> float:
     """Peak of a process that runs `code`."""
     peak = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    code = f"import darkbattery.trajectories as t, darkbattery.runs.execute\n{code}\n{peak}"
+    code = f"import {PACKAGE}trajectories as t, {PACKAGE}runs.execute\n{code}\n{peak}"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     return float(done.stdout) / 1024
 
 
 SAMPLED = """
 import numpy as np
-from darkbattery.nvmodel import CollectiveBattery
+from {package}nvmodel import CollectiveBattery
 t.sample(CollectiveBattery(10, 50), np.linspace(0.0, 2.0, 101), runs=1000, seed=1).values
 """
 
@@ -159,7 +215,8 @@ WAITS = {
         "s",
         2.0,
         sweep_of_a_thousand,
-        "a thousand calls of the row above",
+        "half draws 21 panels into four files: 3,700 layouts of a text; a sixth averages",
+        once=True,
     ),
     "warm runs": Wait(
         "runs (10, 50), nbar = 0.5, 101 times",
@@ -213,20 +270,47 @@ WAITS = {
         1.0,
         lambda: averages(10_000, 10_000, 0.0, 101, "battery_energy"),
         "712 ladders, each with chains on grids of its own",
+        once=True,
+    ),
+    "R = 1, a million": Wait(
+        "energies, R = 1, N_B = 1e6, 101 times",
+        "s",
+        10.0,
+        lambda: averages(10**6, 10**6, 0.0, 101, "battery_energy"),
+        "ten times as many ladders",
+        once=True,
+        named=True,
     ),
     "populations": Wait(
-        "populations (1000, 5000), nbar = 0.5, 20 times",
+        "populations (1000, 5000), nbar = 0.5, 200 times",
         "s",
-        2.0,
-        lambda: averages(1000, 5000, 0.5, 20, "ergotropy"),
+        20.0,
+        lambda: averages(1000, 5000, 0.5, 200, "ergotropy"),
         "372 pairs of ladders at 4,063 M: 1.5e6 unknowns a state, 7e8 products to read one",
+        once=True,
     ),
     "negativity": Wait(
-        "log-negativity (50, 2500), 5 times",
+        "log-negativity (50, 2500), 200 times",
         "s",
-        0.25,
-        lambda: averages(50, 2500, 0.0, 5, "log_negativity"),
-        "1,700 blocks of up to 51 rows a time: 3e8 operations for their eigenvalues",
+        10.0,
+        lambda: averages(50, 2500, 0.0, 200, "log_negativity"),
+        "2,600 blocks a time of some 9 reflections of 51 rows: 3e8 operations",
+        once=True,
+    ),
+    "Wigner": Wait(
+        "truncated Wigner, 6,000 spins at a mode, 101 times",
+        "us/path",
+        4.2,
+        wigner_paths,
+        "two normal numbers a step, 2 ns each, beside its 60 operations",
+    ),
+    "Wigner beside XMDS2": Wait(
+        "the same beside XMDS2, 64 paths abreast",
+        "times as many",
+        2.0,
+        wigner_beside_xmds,
+        "as above",
+        True,
     ),
     "cold start": Wait(
         "`darkbattery run charging`, nothing compiled",
@@ -234,18 +318,30 @@ WAITS = {
         5.0,
         cold_start,
         "a third draws figures; the stepper of chains is half of what is compiled",
+        once=True,
+    ),
+    "cold start together": Wait(
+        f"`sample` (10, 50), nothing compiled, {TOGETHER} processes at once",
+        "s each",
+        5.0,
+        cold_start_together,
+        "",
+        once=True,
     ),
     "idle": Wait("memory of a rank, after imports", "MB", 150.0, lambda: megabytes("")),
     "sampling": Wait(
-        "memory of a rank, `sample` (10, 50)", "MB", 200.0, lambda: megabytes(SAMPLED)
+        "memory of a rank, `sample` (10, 50)",
+        "MB",
+        200.0,
+        lambda: megabytes(SAMPLED.format(package=PACKAGE)),
     ),
 }
 
 
 def measured(name: str, folder: Path | None) -> float:
     """One figure, in a process of its own, by the package in `folder` or by this one."""
-    root = folder or Path(__file__).parents[1]
-    environment = os.environ | {"PYTHONPATH": str(root)}
+    root = str(folder or Path(__file__).parents[1])
+    environment = os.environ | {"PYTHONPATH": root, OF: root}
     command = [sys.executable, __file__, "--row", name]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     return float(done.stdout.split()[-1])
@@ -257,7 +353,12 @@ def table(found: dict[str, dict[str, float]], beside: bool, alternations: int) -
     cpu = llvmlite.binding.get_host_cpu_name()
     about = f"{now}, one core of {platform.machine()} ({cpu}), numpy {np.__version__}"
     head = "| what a user waits for | unit | before | now | now/before | asked | held by |"
-    lines = [f"{about}; the best of {alternations}.", "", head, "|---|---|---|---|---|---|---|"]
+    lines = [
+        f"{about}; the best of {alternations}, or of 1 where it takes long.",
+        "",
+        head,
+        "|---|---|---|---|---|---|---|",
+    ]
     for name, figures in found.items():
         wait, new = WAITS[name], figures["now"]
         old = figures.get("before", float("nan"))
@@ -271,23 +372,34 @@ def table(found: dict[str, dict[str, float]], beside: bool, alternations: int) -
     return "\n".join(lines)
 
 
+def _rows(names: str) -> list[str]:
+    rows = [name.strip() for name in names.split(",")]
+    if unknown := set(rows) - set(WAITS):
+        raise argparse.ArgumentTypeError(f"{sorted(unknown)}: no rows; they are {list(WAITS)}")
+    return rows
+
+
 def main() -> None:
     """Measure, print, and fill the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("alternations", nargs="?", type=int, default=3)
+    parser.add_argument("alternations", nargs="?", type=int, default=2)
     parser.add_argument("--row", choices=WAITS, help="measure here and print the figure alone")
-    parser.add_argument("--only", action="append", choices=WAITS)
+    parser.add_argument("--only", type=_rows, help="names of rows, with commas between them")
+    parser.add_argument("--list", action="store_true", help="print the names of all rows")
     parser.add_argument("--beside", type=Path, help="checkout of an earlier version")
     parser.add_argument("--page", type=Path, help="Markdown page whose section is renewed")
     options = parser.parse_args()
+    if options.list:
+        print("\n".join(WAITS))
+        return
     if options.row:
         print(WAITS[options.row].measure())
         return
     folders = {"now": None} | ({"before": options.beside.resolve()} if options.beside else {})
     found: dict[str, dict[str, float]] = {}
-    for name in options.only or WAITS:
+    for name in options.only or [name for name, wait in WAITS.items() if not wait.named]:
         found[name] = {}
-        for _ in range(options.alternations):
+        for _ in range(1 if WAITS[name].once else options.alternations):
             for which, folder in folders.items():
                 figure = measured(name, folder)
                 found[name][which] = WAITS[name].better(figure, found[name].get(which, figure))

@@ -44,7 +44,6 @@ from darkbattery.meanfield.paths.readings import (
 from darkbattery.meanfield.paths.walk import FAR, GROUPS, Runs, kept_vectors, longest_vector
 from darkbattery.nvmodel.efficiency import charging_efficiency, efficiency_error
 from darkbattery.nvmodel.ergotropy import (
-    ladder_ergotropy,
     ladder_ergotropy_gradient,
     local_ergotropy,
     local_ergotropy_bloch,
@@ -480,23 +479,30 @@ def _read_levels(p: Array, runs: int) -> tuple[float, float]:
     variance = float(p @ (level - p @ level) ** 2) * runs / max(runs - 1, 1)
     wanted = BIN_WIDTH * np.sqrt(variance) * runs ** (-1.0 / 3.0)
     width = max(1, int(wanted))
-    smooth = _in_bins(p, width)
-    value = float(ladder_ergotropy(smooth))
+    bins = _in_bins(p, width)
+    smooth, value = np.repeat(*bins), _ladder_of_bins(*bins)
     if runs < 2:
         return value, np.nan
     slope = ladder_ergotropy_gradient(smooth)
     spread = float(smooth @ (slope - smooth @ slope) ** 2) * runs / (runs - 1)
     energy = variance / max(p.size - 1, 1) ** 2
     bias = max(
-        abs(value - float(ladder_ergotropy(_in_bins(p, other))))
+        abs(value - _ladder_of_bins(*_in_bins(p, other)))
         for other in (2 * width, max(width // 2, 1))
     )
     # levels that so many runs tell apart one by one have the less of it, the more there are
     return value, float(np.hypot(mean_error(max(spread, energy), runs), min(1.0, wanted) * bias))
 
 
-def _in_bins(p: Array, width: int) -> Array:
-    """The same probabilities, evenly spread within each `width` levels."""
+def _in_bins(p: Array, width: int) -> tuple[Array, Counts]:
+    """Probability of each level within each `width` levels, and how many they are."""
     edges = np.arange(0, p.size, width)
-    size = np.diff(edges, append=p.size)
-    return np.repeat(np.add.reduceat(p, edges) / size, size)
+    size = np.minimum(width, p.size - edges)
+    return np.add.reduceat(p, edges) / size, size
+
+
+def _ladder_of_bins(probability: Array, size: Counts) -> float:
+    """`ladder_ergotropy` of levels that are alike within bins: few bins are quickly sorted."""
+    fullest = np.argsort(-probability)
+    change = np.repeat(probability, size) - np.repeat(probability[fullest], size[fullest])
+    return float(np.arange(change.size) @ change) / (change.size - 1)
