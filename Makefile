@@ -7,7 +7,7 @@ CASES ?= 1000
 MPIRUN := OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 PATH="$(CURDIR)/$(BIN):$$PATH" \
 	mpirun --oversubscribe -n $(RANKS)
 
-.PHONY: demo paper gallery fluctuations detectors regimes plans test test-all test-cluster lint bench bench-quick house docs clean verify
+.PHONY: demo paper gallery fluctuations detectors regimes sequence plans test test-all test-cluster lint bench bench-quick house docs clean verify
 
 demo: $(VENV)/demo  ## the main job: charge three batteries under MPI and draw them
 	$(MPIRUN) $(BIN)/darkbattery run charging --out results/charging --replace
@@ -29,6 +29,10 @@ regimes: $(VENV)/demo  ## where the semiclassical engine may be used; the page a
 
 gallery: $(VENV)/demo  ## the figures of the docs' gallery, and its page
 	$(MPIRUN) $(BIN)/python -m darkbattery.runs.studies.gallery results/gallery docs/gallery.md
+
+sequence: $(VENV)/demo  ## the shipped sequence, and its figure for the page on sequences
+	$(MPIRUN) $(BIN)/darkbattery run nv_sequence --out results/nv_sequence --replace
+	cp results/nv_sequence/figures/sequence.png docs/figures/sequence.png
 
 DEVICES := $(sort $(basename $(notdir $(wildcard nvmodel/devices/*.toml))))
 plans: $(VENV)/demo  ## what each device would reach, and the table of the page on planning

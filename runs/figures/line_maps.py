@@ -3,14 +3,16 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 
 from darkbattery.nvmodel.observables import in_words
-from darkbattery.nvmodel.protocol import boundaries
 from darkbattery.nvmodel.solution import PROFILES
 from darkbattery.runs.figures.axes import prefixed, time_scale
+from darkbattery.runs.figures.stages import switches
 from darkbattery.runs.study import Study, rows_of
 
 UP_AND_DOWN = "RdBu_r"  # white at no inversion
+INVERSION = r"$\langle\sigma_z\rangle$"
 CALLED = {"evolve": "averages", "sample": "sampled"}
 
 
@@ -34,7 +36,16 @@ def line_maps(study: Study) -> dict[str, pd.DataFrame]:
 
 def draw_line_map(axis: Axes, title: str, rows: pd.DataFrame, study: Study) -> None:
     """<sigma_z> in colours, detunings from the line's centre upwards, time to the right."""
-    of_time, label = time_scale(study)
+    drawn = mesh_of(axis, rows, study)
+    axis.set_xlabel(time_scale(study)[1])
+    axis.set_title(title, fontsize="medium", loc="left")
+    bar = axis.figure.colorbar(drawn, ax=axis, fraction=0.05, pad=0.02)
+    bar.set_label(INVERSION)
+
+
+def mesh_of(axis: Axes, rows: pd.DataFrame, study: Study) -> QuadMesh:
+    """The map alone, with its axis of detunings and where stages begin."""
+    of_time = time_scale(study)[0]
     table = rows.pivot(index="low", columns="time", values="weight")
     high = rows.groupby("low")["high"].first().loc[table.index]
     edges = np.append(table.index.to_numpy(dtype=float), float(high.iloc[-1]))
@@ -48,11 +59,8 @@ def draw_line_map(axis: Axes, title: str, rows: pd.DataFrame, study: Study) -> N
         rasterized=True,
     )  # fmt: skip
     axis.set_ylim(-inner * factor, inner * factor)
-    for time, _ in boundaries(study.definition.points()[0].model.protocol):
-        if times[0] < time * of_time < times[-1]:
-            axis.axvline(time * of_time, color="0.6", lw=0.7, ls="--")
-    axis.set_xlabel(label)
+    for time in switches(study):
+        if times[0] < time < times[-1]:
+            axis.axvline(time, color="0.6", lw=0.7, ls="--")
     axis.set_ylabel(f"from the line's centre ({unit})")
-    axis.set_title(title, fontsize="medium", loc="left")
-    bar = axis.figure.colorbar(drawn, ax=axis, fraction=0.05, pad=0.02)
-    bar.set_label(r"$\langle\sigma_z\rangle$")
+    return drawn

@@ -1,6 +1,5 @@
 """Over time: averages with their error bands, and single runs one by one."""
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from darkbattery.nvmodel.observables import OBSERVABLES, in_words
-from darkbattery.nvmodel.protocol import boundaries
 from darkbattery.runs.choice import exact_averages
 from darkbattery.runs.figures.axes import (
     BAND,
@@ -28,6 +26,7 @@ from darkbattery.runs.figures.axes import (
 )
 from darkbattery.runs.figures.line_maps import draw_line_map, line_maps
 from darkbattery.runs.figures.looks import shown, styles
+from darkbattery.runs.figures.stages import draw_stages
 from darkbattery.runs.figures.sweep import Drawn, Plan, plan, spread
 from darkbattery.runs.jumps import drawn_run
 from darkbattery.runs.study import Study, rows_of
@@ -69,7 +68,7 @@ def draw(study: Study) -> Figure:
         for axis, (title, rows) in zip(axes[curves + len(fans) :], maps.items(), strict=True):
             draw_line_map(axis, title, rows, study)
         for axis in axes[: curves + len(fans)]:
-            _draw_boundaries(axis, study, entries)
+            draw_stages(axis, study, entries)
         chosen.hues.bar(figure, axes)
         legend_below(figure, entries)
         notes = list(chosen.notes)
@@ -152,6 +151,8 @@ def _sampled(
     time, value = sampled["time"] * of_time, sampled["value"] * factor
     error = BAND * factor * sampled["error"]
     axis.fill_between(time, value - error, value + error, color=one.colour, alpha=0.3, lw=0)
+    # where errors are small the band is thinner than a line
+    axis.plot(time, value, color=one.colour, lw=0.8)
     step = max(1, len(sampled) // MARKERS)
     axis.errorbar(
         time.iloc[::step], value.iloc[::step], error.iloc[::step],
@@ -161,49 +162,6 @@ def _sampled(
         [], [], color="0.3", ls="none", marker="o", ms=2.5, mfc="white"
     )
     entries[f"bars, band: ± {BAND:g} standard errors"] = Patch(color="0.3", alpha=0.3, lw=0)
-
-
-def _draw_boundaries(axis: Axes, study: Study, entries: dict[str, Artist]) -> None:
-    """Where a protocol switches, with the names of its stages and pulses; not where it is swept.
-
-    The names stand in a strip above all curves.
-    """
-    models = [point.model for point in study.definition.points()]
-    found = {boundaries(m.protocol) for m in models}
-    if len(found) != 1 or not any(found):
-        return
-    of_time, times = time_scale(study)[0], study.definition.times
-    names: dict[float, list[str]] = {}
-    for time, name in found.pop():
-        if times[0] <= time < times[-1]:
-            names.setdefault(time, []).append(name)
-    named = [time for time, here in names.items() if any(here)]
-    rows = min(3, len(named))
-    low, high = axis.get_ylim()
-    axis.set_ylim(low, high + 0.11 * rows * (high - low))
-    _shade_every_other(axis, [time * of_time for time in names], times[-1] * of_time)
-    for time, here in names.items():
-        axis.axvline(time * of_time, color="0.6", lw=0.7, ls="--", zorder=0)
-        entries["dashed: stages and pulses begin"] = Line2D([], [], color="0.6", lw=0.7, ls="--")
-        if time not in named:
-            continue
-        axis.annotate(
-            ", ".join(filter(None, here)),
-            (time * of_time, 1.0 - 0.085 * (named.index(time) % rows)),
-            xycoords=axis.get_xaxis_transform(),
-            xytext=(2.0, -1.0),
-            textcoords="offset points",
-            va="top",
-            fontsize="x-small",
-            color="0.3",
-            parse_math=False,
-        )
-
-
-def _shade_every_other(axis: Axes, begins: list[float], end: float) -> None:
-    """The second stage of those that begin in the figure, the fourth and so on, behind all else."""
-    for begin, until in list(pairwise([*begins, end]))[1::2]:
-        axis.axvspan(begin, until, color="0.95", lw=0, zorder=-1)
 
 
 def _draw_deviation(
@@ -261,7 +219,7 @@ def _draw_fan(
     if len(curve):
         axis.plot(curve["time"] * of_time, curve["value"] * factor, color="black", lw=1.6)
         entries["black: average over all runs"] = Line2D([], [], color="black", lw=1.6)
-    if OBSERVABLES[name].bounds == (0.0, 1.0):
+    if OBSERVABLES[name].bounds == (0.0, 1.0) and not _is_sequence(one):
         axis.set_ylim(-0.02, 1.02)
     _time_axis(axis, study)
     axis.set_ylabel(symbol(name, unit))
@@ -270,6 +228,11 @@ def _draw_fan(
         title = f"{seen} of {title}"
     label = ", ".join(f"{field} = {shown(value)}" for field, value in one.point.swept)
     axis.set_title(f"{title}\n{label}" if label else title, fontsize="medium", loc="left")
+
+
+def _is_sequence(one: Drawn) -> bool:
+    """What a sequence stores may be a small part of what a battery holds."""
+    return one.point.model.resonator is not None and bool(one.point.model.protocol)
 
 
 def _fan_lines(runs: pd.DataFrame, one: Drawn, study: Study, name: str) -> list[pd.DataFrame]:

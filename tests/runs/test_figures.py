@@ -9,6 +9,7 @@ from darkbattery.nvmodel import CollectiveBattery
 from darkbattery.runs.definition import parse_definition
 from darkbattery.runs.figures import draw, draw_sweep, save_figures
 from darkbattery.runs.figures.axes import legend_below, prefixed
+from darkbattery.runs.figures.sequences import draw_sequence, sequence_of
 from darkbattery.runs.jumps import drawn_run
 from darkbattery.runs.study import run_study
 from darkbattery.runs.units import OWN_NOTE, clock
@@ -262,3 +263,38 @@ def test_maps_of_averages_and_of_single_runs_are_drawn_apart():
     for name in ("battery inversion", "charger inversion"):
         assert f"{name}, averages" in titles
         assert f"{name}, sampled" in titles
+
+
+def test_a_sequence_is_on_one_sheet(monkeypatch):
+    """Energies, what one port sends out, mean and shots, and maps; its stages named and shaded."""
+    spins = {"number": 1e4, "coupling_hz": 1e4, "line": {"shape": "gaussian", "fwhm_hz": 1e6}}
+    width = {"linewidth_fwhm_hz": 2.5e5}
+    model = {
+        "resonator": {"frequency_hz": 3e9, "linewidth_fwhm_hz": 1e6, "ports": {"out": width}},
+        "battery": spins,
+        "charger": spins | {"number": 3e4},
+        "protocol": {"burst": {"duration": 5e-8}, "store": {"duration": 5e-8, "coupled": "none"}},
+    }
+    run = {"engine": "semiclassical", "method": "sample", "classes": 2, "runs": 4}
+    run |= {"times": {"stop": 1e-7, "points": 3}, "single_runs": 2}
+    run |= {"observables": ["battery_energy", "charger_energy", "output_power"]}
+    study = run_study(parse_definition({"title": "t", "model": model, "run": run}))
+    figure = draw_sequence(study, sequence_of(study))
+    titles = [axis.get_title(loc="left") for axis in figure.axes]
+    assert titles[2] == "power out of port out: mean and single shots"
+    assert [title.partition(",")[0] for title in titles[3:5]] == [
+        "battery inversion",
+        "charger inversion",
+    ]
+    shots = study.single_runs.query("observable == 'output_power'")
+    drawn = [line.get_ydata() for line in _curves(figure.axes[2])]
+    # the port's share of the width, in the prefix of the axis
+    one = shots[shots["run"] == 0]["value"].to_numpy()
+    (factor,) = {round(y / x, 6) for x, y in zip(one[1:], drawn[0][1:], strict=True)}
+    assert f"{factor / 0.25:.3e}"[:5] == "1.000"
+    words = [text.get_text() for text in figure.axes[0].texts]
+    assert words == ["burst", "store"]
+    assert [len(axis.patches) for axis in figure.axes[:3]] == [1, 1, 1]
+    saved = "darkbattery.runs.figures.save.save_figure"
+    monkeypatch.setattr(saved, lambda figure, folder, name: [name])
+    assert save_figures(study, None) == ["charging", "sequence"]
