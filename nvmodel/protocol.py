@@ -115,11 +115,21 @@ def _checked_drives(drives: object, duration: float) -> tuple[Drive, ...]:
     for i, drive in enumerate(found):
         if not isinstance(drive, Drive):
             raise InputError(f"drives[{i}]", drive, "must be a Drive")
-        begin, end = drive.extent
-        if begin < -SAME_TIME * drive.duration_s or end > duration * (1.0 + SAME_TIME):
-            text = f"lasts from {begin:g} to {end:g}: must lie in its stage, 0 to {duration:g}"
+        if text := beyond_its_stage(drive, duration):
             raise InputError(f"drives[{i}]", drive, text)
     return found
+
+
+def beyond_its_stage(drive: Drive, duration: float) -> str:
+    """What is refused of a drive that reaches beyond a stage; empty for one that does not.
+
+    >>> beyond_its_stage(Drive(amplitude=1.0, duration_s=2.0, start_s=1.0), 2.0)
+    'lasts from 1 to 3: must lie in its stage, 0 to 2'
+    """
+    begin, end = drive.extent
+    if begin >= -SAME_TIME * drive.duration_s and end <= duration * (1.0 + SAME_TIME):
+        return ""
+    return f"lasts from {begin:g} to {end:g}: must lie in its stage, 0 to {duration:g}"
 
 
 @dataclass(frozen=True)

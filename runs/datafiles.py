@@ -110,9 +110,14 @@ def _samples(table: CsvTable) -> dict[str, Any]:
     _refuse_missing(table, ("time", "i", "q"))
     times = table.column("time", TIMES)
     steps = np.diff(times)
-    if steps.size == 0 or (steps <= 0.0).any() or np.ptp(steps) > EVEN * steps.mean():
-        text = "must rise in equal steps, at least two"
-        raise InputError(f"{table.name}: time", times.size, text)
+    if steps.size == 0:
+        raise InputError(f"{table.name}: time", times.size, "must be two rows or more")
+    # from the first row on, the first that is not where equal steps would have it
+    uneven = np.abs(steps - steps[0]) > EVEN * abs(steps[0])
+    if (steps <= 0.0).any() or uneven.any():
+        place = int(np.argmax((steps <= 0.0) | uneven)) + 1
+        text = f"row {place + 1} must follow in a step like the first, rising"
+        raise InputError(f"{table.name}: time", f"{times[place]:g} s", text)
     return {
         "shape": "samples",
         "duration_s": float(times[-1] - times[0]),

@@ -20,8 +20,10 @@ from darkbattery.nvmodel import (
 )
 from darkbattery.nvmodel.battery import charger_spins
 from darkbattery.nvmodel.dicke import DickeBattery
+from darkbattery.nvmodel.protocol import MOST_TURN, beyond_its_stage
 from darkbattery.nvmodel.refusal import (
     InputError,
+    is_real,
     known_name,
     number_between,
     whole_number,
@@ -43,6 +45,7 @@ Model = CollectiveBattery | ResonatorBattery | DickeBattery
 
 DEGREES = {"_deg": math.pi / 180.0}
 IN_RADIANS = {"_hz": 2.0 * math.pi, **DEGREES}  # what a field's ending says
+MOST = {"_hz": 1e14, "_deg": MOST_TURN / DEGREES["_deg"]}  # by that ending
 NAMED_STARTS = ("battery_start", "charger_start")  # a name, or a table
 
 
@@ -255,6 +258,9 @@ def _step(path: str, name: str, fields: dict[str, Any], at: Resonator | None) ->
         given["drives"] = tuple(
             _drive(f"{path}.drives.{one}", drive, at) for one, drive in drives.items()
         )
+        for one, drive in zip(drives, given["drives"], strict=True):
+            if is_real(given["duration"]) and (text := beyond_its_stage(drive, given["duration"])):
+                raise InputError(f"{path}.drives.{one}.duration_s", drive.duration_s, text)
     stage: Stage = built(path, Stage, {**given, "name": name})
     return stage
 
@@ -287,7 +293,7 @@ def _in_radians(
         if ending is None:
             found[key] = value
         else:
-            number = number_between(f"{path}.{key}", value, -1e14, 1e14)
+            number = number_between(f"{path}.{key}", value, -MOST[ending], MOST[ending])
             found[key.removesuffix(ending)] = units[ending] * number
     return found
 

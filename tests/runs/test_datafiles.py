@@ -120,7 +120,7 @@ def test_fields_are_sent_in_by_power_and_by_samples(folder):
         (
             'amplitude = 1.0\nfile = "pulse.csv"',
             {"content": IQ.replace("0.2,", "0.3,")},
-            "must rise in equal steps",
+            "pulse.csv: time = '3e-07 s': row 3 must follow in a step like the first",
         ),
         (
             'amplitude = 1.0\nfile = "pulse.csv"',

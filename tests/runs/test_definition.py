@@ -275,8 +275,10 @@ def test_a_sequence_at_a_resonator_by_tables():
         ("rise = [1e-7, 5e-7]", "rise = 7e-6", "burst.rise = 7e-06: must be at most the duration"),
         ("rise = [1e-7, 5e-7]", "rise = nan", "burst.rise = nan: must be a finite number"),
         ("deg = 180,", "deg = inf,", "invert.rotate_charger_deg = inf: must be a number"),
-        ("deg = 180,", "deg = 1e9,", "invert.rotate_charger = 17453292.5"),
-        ("start_s = 2e-6", "start_s = 9.5e-6", "release.drives[0] = Drive("),
+        # what was written, not the radians that it becomes
+        ("deg = 180,", "deg = 1e9,", "invert.rotate_charger_deg = 1000000000.0: must be a number"),
+        # the drive's own name, not its number
+        ("start_s = 2e-6", "start_s = 9.5e-6", "release.drives.trigger.duration_s = "),
         ("amplitude = 1e3", "amplitude = -1", "release.drives.trigger.amplitude = -1: must be"),
         ("deg = 180,", "deg = 180, dephase_charger = 1,", "rotates or dephases: write two"),
     ],
