@@ -276,8 +276,9 @@ _ALL = (
         "speed_limit_mandelstam_tamm",
         "$\\tau_\\mathrm{MT}$",
         TIME_UNIT,
-        "time that the same change takes at the least at the mean statistical_speed so far: t times "
-        "the angle arccos(sum of sqrt[p_k(0) p_k(t)]) over the angle covered (Taddei et al. 2013)",
+        "time that the same change takes at the least at the mean statistical_speed so far: t "
+        "times the angle arccos(sum of sqrt[p_k(0) p_k(t)]) over the angle covered "
+        "(Taddei et al. 2013)",
         Needs.POPULATIONS | Needs.RATES | Needs.HISTORY | Needs.BATTERY,
         words="Mandelstam-Tamm speed limit",
         bounds=(0.0, math.inf),
