@@ -223,7 +223,8 @@ WAITS = {
         "runs/s",
         2.5e5,
         lambda: runs_a_second(CollectiveBattery(10, 50, nbar=0.5), TIMES, 10_000),
-        "190 jumps, and 101 readings over 11 ladders",
+        "2 GHz Zen: 224 random numbers at 4 ns, as many directions at 11 and waits at 10; "
+        "101 readings over 4 of 11 ladders, 7 us; 2,100 sums, 5 us",
         True,
     ),
     "cold runs": Wait(
@@ -231,7 +232,7 @@ WAITS = {
         "runs/s",
         3e6,
         lambda: runs_a_second(CollectiveBattery(10, 50), TIMES, 300_000),
-        "41 random numbers and logarithms, 3.7 ns each, and as many counts",
+        "2 GHz Zen: 44 random numbers at 4 ns, logarithms at 6, divisions at 3, counts at 4",
         True,
     ),
     "noise": Wait(
@@ -239,7 +240,8 @@ WAITS = {
         "jumps/s",
         1.8e6,
         lambda: jumps_a_second(CollectiveBattery(10, 50, **NOISE), TIMES, 1000),
-        "101 readings over the ladders of both irreps, to 69 jumps",
+        "2 GHz Zen: 69 jumps at 0.7 us, each of up to three channels, and 101 readings at "
+        "0.35 us, of some 5 exponentials and 24 sums",
         True,
     ),
     "unequal": Wait(
@@ -247,7 +249,7 @@ WAITS = {
         "jumps/s",
         1.5e6,
         lambda: jumps_a_second(CollectiveBattery(10, 50, **UNEQUAL), TIMES[::100], 500),
-        "a jump's work is the square of the smaller number of spins",
+        "2 GHz Zen: 1.6 us a jump, of up to 2 x 121 products with eigenvectors, 11 exponentials",
         True,
     ),
     "detuned": Wait(
@@ -255,7 +257,8 @@ WAITS = {
         "jumps/s",
         5e5,
         lambda: jumps_a_second(CollectiveBattery(10, 50, detuning=1.0, **NOISE), TIMES[::100], 100),
-        "the same, with complex eigenvectors",
+        "2 GHz Zen: 13 us a jump, of Taylor's series to order 24 over up to 11 J, in steps of 2 "
+        "over the spread of rates, summed again for each trial of a jump's time",
         True,
     ),
     "near R = 1": Wait(
@@ -263,6 +266,7 @@ WAITS = {
         "us",
         20.0,
         lambda: 1e6 / runs_a_second(CollectiveBattery(10_000, 11_000), LARGE_TIMES, 20_000),
+        "2 GHz Zen: 18 us of 1,050 numbers; all 20,000 runs are read by one table, in 0.11 s",
     ),
     "R = 1": Wait(
         "energies, R = 1, N_B = 1e4, 101 times",

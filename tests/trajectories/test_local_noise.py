@@ -22,7 +22,11 @@ from darkbattery.trajectories.jumps.local_noise import (
     roots,
 )
 from darkbattery.trajectories.jumps.noisy_runs import draw_irrep, generator
-from darkbattery.trajectories.jumps.nojump import begin_rotated, evolve_rotated
+from darkbattery.trajectories.jumps.nojump import (
+    begin_rotated,
+    eigenvectors,
+    evolve_rotated,
+)
 from darkbattery.trajectories.jumps.series import series_until
 from darkbattery.trajectories.jumps.stages import empty_frame_of, log_binomials, plan
 from darkbattery.trajectories.space.angular import known_eigenvector
@@ -235,12 +239,13 @@ def test_evolution_without_jumps_in_eigenvectors(coupled):
     before = state.c[EDGE : EDGE + n].copy()
     exact = expm(-half_generator(steps, 0, state, table) * 0.37) @ before
     g = generator(steps, 0)
-    begin_rotated(g, 0, state, frame, table)
+    eigenvectors(g, 0, state, frame, 0, table)
+    begin_rotated(state, frame, 0, table)
     # the mixture of exponentials from which waiting times are drawn is the norm that is left
     weights = np.abs(frame.y[:n]) ** 2
     left = np.sum(weights * np.exp(-frame.rate[:n] * 0.37))
     assert left == pytest.approx(np.sum(np.abs(exact) ** 2), rel=1e-12)
-    evolve_rotated(g, 0, state, frame, 0.37, table)
+    evolve_rotated(g, state, frame, 0, 0.37, table)
     low, size = state.at[LOW] - ladder_range(state.at, table)[0], state.at[SIZE]
     found = np.zeros(n, dtype=complex)
     found[low : low + size] = state.c[EDGE : EDGE + size]

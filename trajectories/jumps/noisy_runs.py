@@ -43,11 +43,13 @@ from darkbattery.trajectories.jumps.nojump import (
     begin_ladders,
     begin_rotated,
     brightness,
+    eigenvectors,
     evolve_ladders,
     evolve_rotated,
     ladder_means,
     matrix_elements,
     means,
+    slot_of,
     waiting_time,
 )
 from darkbattery.trajectories.jumps.series import series_until
@@ -158,12 +160,16 @@ def _stage(
     now, counts = course.now, course.counts
     while True:
         u = four_draws(draws, seed, run)
-        due, budget = np.inf, u[0]
+        due, budget, slot = np.inf, u[0], 0
         if g.way != SERIES:
             if g.way == LADDERS:
                 begin_ladders(g, state, frame, table)
             else:
-                begin_rotated(g, s, state, frame, table)
+                slot = slot_of(s, state, frame)
+                if slot < 0:
+                    slot = -1 - slot
+                    eigenvectors(g, s, state, frame, slot, table)
+                begin_rotated(state, frame, slot, table)
             due = now[TIME] + waiting_time(g, state, frame, u[0], -log_unit(u[1]))
         low, size, jumped = state.at[LOW], state.at[SIZE], False
         if g.way == LADDERS:
@@ -185,7 +191,7 @@ def _stage(
                 if g.way == LADDERS:
                     evolve_ladders(state, frame, low, size, passed)
                 else:
-                    evolve_rotated(g, s, state, frame, passed, table)
+                    evolve_rotated(g, state, frame, slot, passed, table)
                 now[TIME] = min(due, stop)
             if not jumped:
                 if not stop < end:

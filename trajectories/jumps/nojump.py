@@ -30,6 +30,7 @@ from darkbattery.trajectories.jumps.local_noise import (
     EDGE,
     INNER,
     INNER_WITH_ARRAYS,
+    KERNEL,
     LOW,
     PAD,
     SIZE,
@@ -148,12 +149,11 @@ def begin_ladders(g: Generator, state: State, frame: Frame, table: Roots) -> Non
         frame.y[k] = c[EDGE + k]
 
 
-@njit(cache=True, error_model="numpy")
-def begin_rotated(g: Generator, stage: int, state: State, frame: Frame, table: Roots) -> None:
-    """Under `ROTATED`: the same."""
+@njit(**KERNEL)
+def begin_rotated(state: State, frame: Frame, slot: int, table: Roots) -> None:
+    """Under `ROTATED`: the same, with the eigenvectors that `eigenvectors` has put into `slot`."""
     at, c = state.at, state.c
     low, n = ladder_range(at, table)
-    slot = _eigenvectors(g, stage, state, frame, table)
     shift = at[LOW] - low
     for r in range(n):
         total = 0.0 * c[0]
@@ -203,14 +203,13 @@ def evolve_ladders(state: State, frame: Frame, low: int, size: int, dt: float) -
     settle(state, low, size, y, norm)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**KERNEL)
 def evolve_rotated(
-    g: Generator, stage: int, state: State, frame: Frame, dt: float, table: Roots
+    g: Generator, state: State, frame: Frame, slot: int, dt: float, table: Roots
 ) -> None:
-    """Under `ROTATED`: the same."""
+    """Under `ROTATED`: evolve by dt without a jump, and normalise."""
     at = state.at
     low, n = ladder_range(at, table)
-    slot = _eigenvectors(g, stage, state, frame, table)
     y, out = frame.y, state.scratch[0]
     least = np.inf
     for r in range(n):
@@ -232,18 +231,34 @@ def evolve_rotated(
     settle(state, low, n, out, 1.0)
 
 
-@njit(**INNER_WITH_ARRAYS)
-def _eigenvectors(g: Generator, stage: int, state: State, frame: Frame, table: Roots) -> int:
-    """Where in the table the eigenvectors are, after computing them if they are not there."""
+@njit(**INNER)
+def slot_of(stage: int, state: State, frame: Frame) -> int:
+    """Where in the table the eigenvectors are; -1 - where they belong if they are not there."""
     at = state.at
-    first = (at[TWO_JB] << 32) | at[TWO_JC]
-    second = ((at[TWO_M] + 0x7FFFFFFF) << 16) | stage
+    first, second = _key(stage, at)
     slots = frame.keys.shape[0]
     mixed = np.uint64(first) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(second)
     mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
     slot = np.int64((mixed >> np.uint64(32)) % np.uint64(slots))
-    if frame.keys[slot, 0] == first and frame.keys[slot, 1] == second:
-        return int(slot)
+    found = frame.keys[slot, 0] == first and frame.keys[slot, 1] == second
+    return int(slot if found else -1 - slot)
+
+
+@njit(inline="always")
+def _key(stage: Any, at: Any) -> Any:
+    return (at[TWO_JB] << 32) | at[TWO_JC], ((at[TWO_M] + 0x7FFFFFFF) << 16) | stage
+
+
+@njit(cache=True, error_model="numpy")
+def eigenvectors(
+    g: Generator, stage: int, state: State, frame: Frame, slot: int, table: Roots
+) -> None:
+    """Compute those of the state into `slot` of the table.
+
+    A kernel apart: it makes arrays, so that what it is given has its references counted.
+    """
+    at = state.at
+    first, second = _key(stage, at)
     frame.keys[slot, 0], frame.keys[slot, 1] = first, second
     low, n = ladder_range(at, table)
     vectors, rate, z = frame.vectors[slot], frame.known[slot], frame.known_z[slot]
@@ -252,14 +267,13 @@ def _eigenvectors(g: Generator, stage: int, state: State, frame: Frame, table: R
     if g.coupled == BOTH:
         _tridiagonal(g, at, low, table, diagonal, across, vectors, rate)
         z[:n] = 0.0  # no detuning here
-        return int(slot)
+        return
     M = 0.5 * at[TWO_M]
     lowest = max(-0.5 * at[TWO_JB], M - 0.5 * at[TWO_JC])
     for r in range(n):
         z[r] = lowest + r
         known_eigenvector(diagonal, across[1:], z[r], vectors[r, :n])
         rate[r] = product_rate(g, at, z[r])
-    return int(slot)
 
 
 @njit(**INNER_WITH_ARRAYS)
