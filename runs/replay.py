@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -14,6 +15,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from darkbattery import trajectories
 from darkbattery.nvmodel.observables import in_words
@@ -52,6 +54,8 @@ class Replay:
         Energies at the output times and on both sides of every jump.
     axis : str
         Label of the axis of time.
+    battery : ndarray (T, N_B + 1, N_B + 1), optional
+        The battery's conditional state over its excitations, where it is on its symmetric ladder.
     """
 
     run: int
@@ -59,19 +63,24 @@ class Replay:
     jumps: pd.DataFrame
     drawn: pd.DataFrame
     axis: str
+    battery: NDArray[Any] | None = None
 
 
 def replay(result: Result, run: int, point: int) -> Replay:
     """Run number `run` of point number `point` of a study, with its whole record."""
     definition, one = result.study.definition, _sampled(result, point)
     _index("--run", run, definition)
+    battery = None
     if one.definition.engine == "quantum":
-        states, jumps = _quantum(one.definition, one.model, run)
+        times = one.definition.times_of(one.model)
+        found = trajectories.single_run(one.model, times, one.definition.seed, run)
+        states, jumps = _quantum(found)
+        battery = _battery_of(found)
     else:
         states, jumps = _without_record(one.definition, one.model, run)
     sharp = with_jumps(definition, definition.points()[point], run, DRAWN)
     axis = clock(definition).axis
-    return Replay(run, states, jumps, states if sharp is None else sharp, axis)
+    return Replay(run, states, jumps, states if sharp is None else sharp, axis, battery)
 
 
 def _sampled(result: Result, point: int) -> Choice:
@@ -91,10 +100,17 @@ def _index(field: str, run: int, definition: RunDefinition, least: int | None = 
     whole_number(field, run, least=first if least is None else least, most=first + runs - 1)
 
 
-def _quantum(
-    definition: RunDefinition, battery: Model, run: int
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    one = trajectories.single_run(battery, definition.times_of(battery), definition.seed, run)
+def _battery_of(one: trajectories.SingleRun) -> NDArray[Any] | None:
+    """The battery's state; of sharp excitations in all there is no coherence between its own."""
+    spins = one.populations.shape[1] - 1
+    if np.abs(one.battery_j - spins / 2).max() > 0.25:
+        return None
+    if one.battery_state is not None:
+        return one.battery_state
+    return np.einsum("tk,kl->tkl", one.populations, np.eye(spins + 1))
+
+
+def _quantum(one: trajectories.SingleRun) -> tuple[pd.DataFrame, pd.DataFrame]:
     states = pd.DataFrame({"time": one.times, "M": one.M})
     for name in (*DRAWN, "emitted_photons", "absorbed_photons"):
         states[name] = getattr(one, name)

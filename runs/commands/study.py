@@ -88,20 +88,34 @@ def replay(
     to: Annotated[
         int | None, typer.Option(help="Index of the last run: tables of all, without figures.")
     ] = None,
+    moment: Annotated[
+        list[float] | None,
+        typer.Option(help="A time at which the battery's sphere is drawn; may be repeated."),
+    ] = None,
+    film: Annotated[
+        Path | None, typer.Option(help="Also a film: a path that ends in .gif or .mp4.")
+    ] = None,
 ) -> None:
-    """Make one run again, to the bit, with its photons and its conditional state; or many.
+    """Make one run again, to the bit, with its record and its conditional state; or many.
 
     Examples:
     darkbattery replay results/charging --run 7
     darkbattery replay results/charging --run 7 --point 2
     darkbattery replay results/charging --run 0 --to 999
+    darkbattery replay results/charging --run 7 --moment 0.1 --moment 0.4 --film run.gif
     """
+    from darkbattery.nvmodel.refusal import InputError
     from darkbattery.runs.replay import DRAWN, save_many, save_replay
     from darkbattery.runs.replay import replay as again
     from darkbattery.runs.store import load
+    from darkbattery.runs.story import film_writer, save_film, save_story
 
     console = console_of()
+    if film is not None:
+        film_writer(film)  # refused before a run is made
     if to is not None:
+        if moment or film:
+            raise InputError("--to", to, "makes tables of many runs: no moments, no film of one")
         for path in save_many(load(folder), run, to, point, folder / "replay"):
             console.print(str(path), highlight=False, soft_wrap=True)
         return
@@ -112,7 +126,12 @@ def replay(
         known += f", {last['photons']:.6g} photons in the mode"
     jumps = counted(len(one.jumps), "jump")
     console.print(f"run {run}, {jumps}; at the last time: {known}", highlight=False)
-    for path in save_replay(one, folder / "replay", f"point-{point}-run-{run}"):
+    name = f"point-{point}-run-{run}"
+    paths = save_replay(one, folder / "replay", name)
+    paths += save_story(one, moment or (), folder / "replay", name)
+    if film is not None:
+        paths.append(save_film(one, film))
+    for path in paths:
         console.print(str(path), highlight=False, soft_wrap=True)
 
 
