@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.efficiency import charging_efficiency
 from darkbattery.nvmodel.ergotropy import local_ergotropy
 from darkbattery.nvmodel.experiment import Model, experiment_of
+from darkbattery.nvmodel.kernelcache import KERNEL
 from darkbattery.nvmodel.observables import ELSEWHERE, OBSERVABLES, Needs, needing
 from darkbattery.nvmodel.refusal import refused_memory
 from darkbattery.nvmodel.unitaries import works_of
@@ -132,11 +134,27 @@ def populations(
             near = np.ascontiguousarray(table[:, :, window])
             used = np.abs(block).max(axis=(0, 1)) > LEAST_PROBABILITY / pairs.weight.size
             block, kept = np.compress(used, block, axis=2), pairs.only(used)
+        weights = np.empty((kept.weight.size, near.shape[2]))
         for i, coefficients in enumerate(near):
-            weights = kept.weight[:, None] * coefficients[kept.first]
-            weights *= coefficients[kept.second]
+            _fill_products(coefficients, *kept, weights)
             found[times, window] += block[:, i] @ weights
     return found
+
+
+@njit(**KERNEL)
+def _fill_products(
+    c: Array, first: NDArray[np.int64], second: NDArray[np.int64], weight: Array, out: Array
+) -> None:
+    """Products of the coefficients of each pair of ladders, with its weight, level by level.
+
+    In one pass: gathered by numpy they went through memory five times.
+    """
+    levels = np.uint64(out.shape[1])  # unsigned: see `conditional.normalise_amplitudes`
+    for pair in range(first.size):
+        one, two, w = c[first[pair]], c[second[pair]], weight[pair]
+        row = out[pair]
+        for m in range(levels):
+            row[m] = w * one[m] * two[m]
 
 
 class Pairs(NamedTuple):
