@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -377,10 +377,18 @@ def key_of(point: Point) -> tuple[Any, ...]:
 
 def rows_of(frame: pd.DataFrame, point: Point) -> pd.DataFrame:
     """The rows of one point of the sweep in one of a study's tables."""
-    here = np.full(len(frame), True)
-    for name, value in point.swept:
-        here &= (frame[name] == _in_column(value)).to_numpy()
-    return frame[here]
+    return rows_of_points(frame, [point])
+
+
+def rows_of_points(frame: pd.DataFrame, points: Iterable[Point]) -> pd.DataFrame:
+    """The rows of some of its points, in the table's order."""
+    of_any = np.zeros(len(frame), dtype=bool)
+    for point in points:
+        here = np.full(len(frame), True)
+        for name, value in point.swept:
+            here &= (frame[name] == _in_column(value)).to_numpy()
+        of_any |= here
+    return frame[of_any]
 
 
 def _in_column(value: Any) -> Any:

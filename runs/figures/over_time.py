@@ -29,7 +29,7 @@ from darkbattery.runs.figures.looks import shown, styles
 from darkbattery.runs.figures.stages import draw_stages
 from darkbattery.runs.figures.sweep import Drawn, Plan, plan, spread
 from darkbattery.runs.jumps import drawn_run
-from darkbattery.runs.study import Study, rows_of
+from darkbattery.runs.study import Study, rows_of, rows_of_points
 from darkbattery.runs.summary import average_over_runs, averages_words
 from darkbattery.runs.units import CHOSEN, OWN_NOTE, clock
 
@@ -56,15 +56,17 @@ def draw(study: Study) -> Figure:
         fans = spread(chosen.drawn, MOST_FANS) if len(study.single_runs) else ()
         maps = line_maps(study)
         figure, axes = panels(len(panelled) + compared + len(fans) + len(maps))
+        # few of a large sweep's points are drawn: looked for once, not for each panel
+        near = rows_of_points(timed, [one.point for one in chosen.drawn])
         entries: dict[str, Artist] = chosen.hues.entries()
         entries |= styles(chosen.styled, chosen.style_values)
         for axis, name in zip(axes, panelled, strict=False):
-            _draw_observable(axis, name, chosen, study, timed, entries)
+            _draw_observable(axis, name, chosen, study, near, entries)
         if compared:
-            _draw_deviation(axes[len(panelled)], chosen, study, timed, entries)
+            _draw_deviation(axes[len(panelled)], chosen, study, near, entries)
         curves = len(panelled) + compared
         for axis, one in zip(axes[curves : curves + len(fans)], fans, strict=True):
-            _draw_fan(axis, one, study, timed, entries)
+            _draw_fan(axis, one, study, near, entries)
         for axis, (title, rows) in zip(axes[curves + len(fans) :], maps.items(), strict=True):
             draw_line_map(axis, title, rows, study)
         for axis in axes[: curves + len(fans)]:
