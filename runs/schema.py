@@ -196,7 +196,8 @@ COLLECTIVE: Table = {
     ),
     "detector_efficiency": Field(
         "number",
-        r"probability that an emitted photon is recorded; below 1, `sample` needs $\bar n$ = 0",
+        r"probability that an emitted photon is recorded; below 1 `sample` takes few spins beyond "
+        r"the plain model at $\bar n$ = 0",
         "1",
     ),
     "detector": Section(
@@ -205,7 +206,9 @@ COLLECTIVE: Table = {
             "kind": Field("text", "what it records", "photons", KINDS),
             "phase": Field("number", r"$\varphi$ of the local oscillator, radians", "0"),
             "efficiency": Field(
-                "number", r"$\eta$, of a homodyne or heterodyne one with $\bar n$ = 0", "1"
+                "number",
+                r"$\eta$; below 1 few spins, as beyond the plain model at $\bar n$ = 0",
+                "1",
             ),
         },
     ),

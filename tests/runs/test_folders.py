@@ -507,7 +507,7 @@ def test_a_file_system_that_cannot_rename_folders(tmp_path, monkeypatch):
 
 
 def test_a_refused_definition_leaves_nothing(study):
-    refused = SMALL.replace("[run]", "detector_efficiency = 0.5\n[run]")
+    refused = SMALL.replace("[1, 2]", "[100, 200]\ndetector_efficiency = 0.5")
     (study / "d.toml").write_text(refused.replace('["battery_energy"]', '["power"]'))
     assert run(study).returncode == 2
     assert not (study / "out.partial").exists()

@@ -78,6 +78,19 @@ def test_one_spin_by_one_in_closed_form_at_frequency_zero():
     assert list(table.columns) == ["frequency", "value", "error"]
 
 
+@pytest.mark.parametrize("kind", ["homodyne", "heterodyne"])
+def test_a_little_heat_changes_little(kind):
+    """Another method, of few spins at any temperature, in its own unit of time."""
+    detector, times = Detector(kind), np.linspace(0.0, 2.0, 11)
+    cold, warm = (
+        current_spectrum(CollectiveBattery(1, 2, nbar, gamma=2.0, detector=detector), times, 300, 1)
+        for nbar in (0.0, 1e-9)
+    )
+    apart = np.abs(cold.value - warm.value)
+    # four standard errors, of some ten numbers
+    assert np.all(apart <= 4.0 * np.hypot(cold.error, warm.error))
+
+
 def test_the_same_runs_in_parts():
     battery = CollectiveBattery(1, 2, detector=Detector("heterodyne"))
     times = np.linspace(0.1, 1.0, 10)

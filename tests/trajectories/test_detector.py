@@ -1,5 +1,7 @@
 """A detector that misses photons: against density matrices, enumeration, and its limits."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import qutip
@@ -190,13 +192,13 @@ def test_split_runs_merge_to_the_same_bits():
 
 
 def test_what_is_not_there_is_refused():
-    warm = CollectiveBattery(2, 5, nbar=0.5, detector_efficiency=0.5)
-    with pytest.raises(InputError, match=r"detector_efficiency = 0.5: below 1 .* nbar = 0 alone"):
-        sample(warm, [1.0], 10, seed=0)
-    with pytest.raises(InputError, match="records = 'summary'"):
-        sample(_detected(2, 5, 0.5), [1.0], 10, seed=0, records="summary")
-    with pytest.raises(InputError, match="detector_efficiency"):
-        single_run(_detected(2, 5, 0.5), [1.0], seed=0, run=0)
+    many = _detected(100, 500, 0.5)
+    with pytest.raises(InputError, match="missed photons leave a matrix"):
+        sample(replace(many, nbar=0.5), [1.0], 10, seed=0)
+    with pytest.raises(InputError, match="records = "):
+        sample(many, [1.0], 10, seed=0, records="summary")
+    with pytest.raises(InputError, match="missed photons leave a matrix"):
+        single_run(many, [1.0], seed=0, run=0)
     late = np.linspace(0.0, 1.0, 101)
     with pytest.raises(InputError, match="GB"):
         sample(_detected(1000, 5000, 0.5), late, 10, seed=0, observables=["ergotropy"])

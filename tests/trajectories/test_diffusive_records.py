@@ -278,9 +278,6 @@ REFUSED = {
     "waits": (lambda: waiting_times(SEEN, [0.0, 1.0], 1.0, 1, 1), "waits are between photons"),
     "resonator": (lambda: sample(AT_RESONATOR, [1.0], 1, 1), "runs count photons"),
     "its run": (lambda: single_run(AT_RESONATOR, [1.0], 1, 1), "runs count photons"),
-    "heat": (lambda: sample(replace(SEEN, nbar=0.1), [1.0], 1, 1), r"nbar = 0\.1: must be 0"),
-    "its run in heat": (lambda: single_run(replace(SEEN, nbar=0.1), [1.0], 1, 1), "must be 0"),
-    "detuning": (lambda: sample(replace(SEEN, detuning=1.0), [1.0], 1, 1), r"detuning = 1\.0: not"),
     "many": (lambda: sample(replace(SEEN, n_charger=900), [1.0], 1, 1), "take fewer spins"),
     "photons": (lambda: sample(SEEN, [1.0], 1, 1, observables=["fano_factor"]), "not available"),
 }

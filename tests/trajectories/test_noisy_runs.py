@@ -289,10 +289,10 @@ def test_one_run_says_what_the_study_says():
 
 
 def test_bad_input_is_refused():
-    noisy = CollectiveBattery(2, 3, battery_noise=LocalNoise(1.0), detector_efficiency=0.5)
-    with pytest.raises(InputError, match=r"detector_efficiency = 0\.5: must be 1"):
+    noisy = CollectiveBattery(20, 30, battery_noise=LocalNoise(1.0), detector_efficiency=0.5)
+    with pytest.raises(InputError, match="missed photons leave a matrix"):
         sample(noisy, TIMES, runs=1, seed=0)
-    with pytest.raises(InputError, match="detector_efficiency"):
+    with pytest.raises(InputError, match="missed photons leave a matrix"):
         single_run(noisy, TIMES, seed=0, run=0)
     short = CollectiveBattery(2, 3, protocol=(Stage(1.0), Pulse(0.5), Stage(0.2)))
     with pytest.raises(InputError, match=r"times\[4\] = 1\.5: must be <= 1\.2"):

@@ -55,9 +55,8 @@ class Steps(NamedTuple):
     bracket: float
 
 
-@njit(**INNER)
-def _powers(y: Any, integral: Any, q: float, root: float, factor: Any, steered: Any) -> None:
-    """Amplitudes of k lowerings: `factor` (5,), and what times M_n + (k-1)/2 adds to two of them.
+def record_powers(y: Any, integral: Any, q: float, root: float, factor: Any, steered: Any) -> None:
+    """Amplitudes of k lowerings: `factor` (5, ...), and what times M_n + (k-1)/2 adds to two.
 
     `root` is that of the efficiency: each lowering that a record tells of has one.
     """
@@ -71,11 +70,14 @@ def _powers(y: Any, integral: Any, q: float, root: float, factor: Any, steered: 
     steered[2] = root * integral * x
 
 
-@njit(**INNER)
-def _drawn(
+def record_increment(
     sums: Any, first: Any, second: Any, h: float, q: float, efficiency: float
 ) -> tuple[Any, Any]:
-    """The record's increment y in a step, and I, from two normals and the state's means."""
+    """The record's increment y in a step, and I, from two normals and the state's means.
+
+    `sums` are <c>, the rate at which it would change by itself, <c^2>, <c+ c>: of one run, or of
+    many.
+    """
     root = np.sqrt(efficiency)
     c, turned, pairs, rate = sums[0], sums[1], sums[2], sums[3].real
     mean = root * (np.conj(c) + q * c)
@@ -88,6 +90,10 @@ def _drawn(
     area = 0.5 * h * noise + integral
     y = mean * h + noise + along * area + across * np.conj(area) + 0.5 * drift * h * h
     return y, -integral
+
+
+_powers = njit(**INNER)(record_powers)
+_drawn = njit(**INNER)(record_increment)
 
 
 @njit(**INNER)

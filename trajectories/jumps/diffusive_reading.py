@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 from darkbattery.nvmodel.kernelcache import KERNEL
 from darkbattery.nvmodel.sums import FULL, add_value
 from darkbattery.trajectories.jumps.sums import (
-    ENERGY,
     ERGOTROPY,
     QUANTITIES,
-    VARIANCE,
     StateSums,
     Sums,
     add_run,
@@ -121,34 +119,47 @@ def read_batteries(bands: Any, q: Tables, populations: Array, known: Array) -> N
 def add_runs(
     first: int,
     quantities: Array,
-    variance: Array,
+    spread: Array,
     populations: Array,
     known: Array,
     burst: Array,
+    recorded: Counts,
     taus: Array,
     times: Array,
     sums: Sums,
     states: StateSums,
 ) -> None:
-    """Add the runs first, first + 1, ..., read in columns of T times each."""
-    T, spread, last = times.size, np.zeros((QUANTITIES, times.size)), sums.scale.size - 1
+    """Add the runs first, first + 1, ..., read in columns of T times each.
+
+    Parameters
+    ----------
+    spread : ndarray (QUANTITIES, runs T)
+        What variances are made of; their row of ergotropies is that of `known`.
+    recorded : ndarray of int64 (runs,)
+        Photons that the detector saw until the last time.
+    """
+    T, of_run, last = times.size, np.zeros((QUANTITIES, times.size)), sums.scale.size - 1
     wanted = populations.shape[0] > 0
     for place in range(burst.size):
         begin, run = place * T, first + place
         add_run(quantities, begin, burst[place], taus, times, sums)
+        if sums.recorded.size:
+            cell = int(recorded[place] / sums.photon_width)
+            sums.recorded[min(cell, sums.recorded.size - 1)] += 1
         group = run % sums.populations.shape[0]
         for i in range(T):
             column = begin + i
-            spread[ENERGY, i], spread[VARIANCE, i] = quantities[0, column], variance[column]
+            for o in range(QUANTITIES):
+                of_run[o, i] = spread[o, column]
             if wanted:
                 for b in range(populations.shape[1]):
                     sums.populations[group, i, b] += np.int64(
                         np.rint(populations[column, b] * FULL)
                     )
                 work = known[2, column]
-                spread[ERGOTROPY, i] = work
+                of_run[ERGOTROPY, i] = work
                 add_value(work, sums.scale[last], sums.total, sums.low, sums.high, (last, i))
                 if states.total.shape[2]:
                     add_state(group, i, known[0, column], known[1, column], states)
         if sums.spread_total.shape[2]:
-            add_spread(run, spread, sums)
+            add_spread(run, of_run, sums)

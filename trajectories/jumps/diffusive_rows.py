@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 
 class DiffusiveRows(RunRows):
-    r"""The rows of `RunRows`; ``emitted_photons`` is the observer's mean of them.
+    r"""The rows of `RunRows`; ``emitted_photons`` and the like are the observer's means of them.
 
     ``record_x`` and ``record_y`` are the integrated record, of its real and imaginary part (NaN of
     a homodyne one), ``record_photons`` what the windows between output times hold by it, summed:
@@ -32,12 +32,14 @@ class DiffusiveRows(RunRows):
         super().__init__(times, first, runs, summary, rate)
         self._start, self._lengths = first, np.diff(times, prepend=0.0)
         self._record, self._mean = np.full((runs, 3), np.nan), np.zeros(runs)
+        self._others = np.zeros((runs, 2))
 
     def add_records(self, runs: Batch, window: NDArray[Any]) -> None:
         """Add the record of runs that are added already; `window` (runs, T)."""
         T, begin = self._lengths.size, runs.start - self._start
         here = slice(begin, begin + runs.burst.size)
         self._mean[here] = runs.photons[0][T - 1 :: T]
+        self._others[here, 0], self._others[here, 1] = runs.photons[1][T - 1 :: T], runs.lost
         used = self._lengths > 0.0
         held = np.abs(window[:, used]) ** 2 / self._lengths[used] - 1.0
         whole, both = window.sum(axis=1), np.iscomplexobj(window)
@@ -50,6 +52,9 @@ class DiffusiveRows(RunRows):
         """All rows."""
         found = super().table()
         found["emitted_photons"] = self._mean
+        for name, means in zip(("absorbed_photons", "local_loss"), self._others.T, strict=True):
+            if means.any():
+                found[name] = means
         for column, name in enumerate(("record_x", "record_y", "record_photons")):
             found[name] = self._record[:, column]
         return found

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.method import Method, Problem, Work, refused_by
 from darkbattery.nvmodel.normals import fill_normals
-from darkbattery.nvmodel.refusal import InputError, refused_sizes
+from darkbattery.nvmodel.refusal import refused_sizes
 from darkbattery.nvmodel.runstatistics import RunCounts
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.streams import DIFFUSIVE_RECORDS
@@ -35,6 +35,7 @@ from darkbattery.trajectories.jumps.recordladder import (
     record_ladder,
 )
 from darkbattery.trajectories.jumps.summaries import Batch, Told, solution_of
+from darkbattery.trajectories.jumps.sums import ENERGY, QUANTITIES, VARIANCE
 from darkbattery.trajectories.reading.conditional import unravelling
 from darkbattery.trajectories.reading.fluctuations import OF_STATES
 from darkbattery.trajectories.reading.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
@@ -74,17 +75,14 @@ class RecordPlan:
     error: float
 
 
-def refuse_undescribed(battery: Experiment) -> None:
-    """Refuse what no diffusive record is followed of, with the reason and what there is instead."""
-    assert battery.detector is not None
-    instead = "count photons, or evolve, whose averages no detector changes"
-    if battery.occupation > 0.0:
-        text = f"must be 0 with a {battery.detector.kind} record: light that comes in is not "
-        raise InputError("nbar", battery.occupation, f"{text}followed; {instead}")
-    for name in battery.beyond_collective:
-        if name not in ("detector", "detector_efficiency"):
-            text = f"not with a {battery.detector.kind} record, which is followed on ladders of J "
-            raise InputError(name, getattr(battery, name), f"{text}from all up and down; {instead}")
+def followed_on_ladders(battery: Experiment) -> bool:
+    """Whether a diffusive record leaves amplitudes on the ladder of photons: at T = 0, plainly.
+
+    >>> from darkbattery.nvmodel import CollectiveBattery, Detector
+    >>> followed_on_ladders(CollectiveBattery(1, 2, 0.1, detector=Detector("homodyne")).experiment)
+    False
+    """
+    return battery.occupation == 0.0 and battery.is_collective
 
 
 def photons_of(battery: Experiment) -> float:
@@ -289,8 +287,11 @@ def count_runs(problem: Problem) -> Solution:
     told = Told(rows, counted, battery.gamma)
     made = problem.seed, first, runs, study.needs_populations
     for group in groups_of_runs(battery, times, *made):
-        read = group.quantities, group.variance, group.populations, group.known
-        add_runs(group.start, *read, group.burst, taus, times, sums, states)
+        spread = np.zeros((QUANTITIES, group.variance.size))
+        spread[ENERGY], spread[VARIANCE] = group.quantities[0], group.variance
+        read = group.quantities, spread, group.populations, group.known, group.burst
+        nothing = np.zeros(group.burst.size, dtype=np.int64)  # no photon is recorded by itself
+        add_runs(group.start, *read, nothing, taus, times, sums, states)
         energies, powers, emission, photons = group.quantities[COURSES]
         light = emission, (photons, np.zeros_like(photons))
         batch = Batch(group.start, energies, powers, *light, group.burst)
@@ -308,9 +309,8 @@ def count_runs(problem: Problem) -> Solution:
 
 
 def _offers(battery: Experiment) -> tuple[str, ...]:
-    if battery.detector is None:
+    if battery.detector is None or not followed_on_ladders(battery):
         return ()
-    refuse_undescribed(battery)
     return AVAILABLE
 
 

@@ -12,7 +12,6 @@ from darkbattery.trajectories.jumps.diffusive_runs import (
     groups_of_runs,
     is_pure,
     refuse_large,
-    refuse_undescribed,
 )
 from darkbattery.trajectories.jumps.recordladder import ladder_readings
 from darkbattery.trajectories.reading.conditional import unravelling
@@ -23,7 +22,6 @@ Array = NDArray[np.float64]
 
 def diffusive_run(battery: Experiment, times: Array, seed: int, run: int) -> dict[str, Any]:
     """The fields of a `SingleRun`; refused as `sample` refuses."""
-    refuse_undescribed(battery)
     refuse_large(Problem(battery, times, (), runs=1))
     detector, basis = battery.detector, unravelling(battery).basis
     assert detector is not None

@@ -38,6 +38,7 @@ from darkbattery.trajectories.jumps.mode_jumps import (
 from darkbattery.trajectories.jumps.mode_tally import mode_study
 from darkbattery.trajectories.jumps.noisy_runs import EXCITATIONS
 from darkbattery.trajectories.jumps.summaries import Batch, solution_of, told_of
+from darkbattery.trajectories.propagate.exponentials import exponentials_of
 from darkbattery.trajectories.propagate.mode_generator import ModeGenerator, Move
 from darkbattery.trajectories.propagate.mode_plan import ModePlan, first_bound, mode_plan
 from darkbattery.trajectories.propagate.mode_stages import Kick, mixes_excitations
@@ -74,7 +75,6 @@ MOST_RUN_SECONDS = 3600.0  # of one run
 MOST_TABLE_SECONDS = 3600.0
 # of a complex product in a run, and in an exponential of the tables
 SECONDS_PER_PRODUCT, SECONDS_PER_TABLE = 2e-9, 4e-8
-TAYLOR = 18  # of matrices of norm 1: leaves out less than rounding does
 PRODUCTS_OF_A_JUMP = 40.0  # with a matrix, beside one for each level
 
 
@@ -175,32 +175,9 @@ def _exponentials(
         for b, (low, high) in enumerate(pairwise(first)):
             own = np.asarray(matrix[low:high, low:high].todense(), dtype=np.complex128)
             place = at[r * d.size + b]
-            stack = _exponential_of(shares[:, None, None] * own)
+            stack = exponentials_of(shares[:, None, None] * own)
             powers[place : place + sizes[b]] = np.concatenate([stack.ravel(), own.ravel()])
     return powers, at[:-1].reshape(len(matrices), d.size)
-
-
-def _exponential_of(stack: NDArray[np.complex128]) -> NDArray[np.complex128]:
-    """Of every matrix (L, d, d): Taylor's series of 2^-s of it, squared s times.
-
-    scipy's takes milliseconds for each of some thousand small ones where cores are busy.
-
-    >>> turned = _exponential_of(np.array([[[0.0, -np.pi], [np.pi, 0.0]]], dtype=np.complex128))
-    >>> print(turned.real.round(12) + 0.0)
-    [[[-1.  0.]
-      [ 0. -1.]]]
-    """
-    norms = np.abs(stack).sum(axis=2).max(axis=1)
-    halvings = np.maximum(0, np.ceil(np.log2(np.maximum(norms, 1e-300)))).astype(np.int64)
-    short = stack * (0.5**halvings)[:, None, None]
-    one = np.eye(stack.shape[1], dtype=np.complex128)
-    found = np.broadcast_to(one, stack.shape).copy()
-    for k in range(TAYLOR, 0, -1):
-        found = one + short @ found / k
-    for done in range(int(halvings.max())):
-        more = halvings > done
-        found[more] = found[more] @ found[more]
-    return found
 
 
 def _channels(stages: list[ModeGenerator]) -> tuple[list[tuple[int, Move]], Array]:

@@ -41,6 +41,7 @@ from darkbattery.trajectories.jumps.decays import (
 )
 from darkbattery.trajectories.jumps.detector import count_detected, refuse_unlisted
 from darkbattery.trajectories.jumps.diffusive_runs import DIFFUSIVE_RECORD
+from darkbattery.trajectories.jumps.filter_runs import STATE_FILTER
 from darkbattery.trajectories.jumps.noisy_records import count_noisy_runs
 from darkbattery.trajectories.jumps.records import count_records
 from darkbattery.trajectories.jumps.summaries import Told, solution_of, told_of
@@ -69,11 +70,6 @@ AVAILABLE = (*AVAILABLE_IN_GROUPS, *_MEANS_OF_RUNS, *needing(Needs.DETECTOR), *F
 MOST_PHOTONS = 1e8  # of one run, so that it ends within seconds
 MOST_RUNGS = 1 << 53  # of a ladder: heights and halves of them are exact in double precision
 MOST_TABLE = 64_000_000  # doubles of the tables of bonds, amplitudes and populations: 512 MB
-# why, and what there is instead
-MISSED = (
-    "what is missed is followed on ladders that only fall; take 1, or evolve, whose averages no "
-    "detector changes"
-)
 # measured on one core: (10, 50) spins at nbar = 0.5 take 1.8e-7 s a jump, (1000, 5000) 5e-8 s
 SECONDS_PER_JUMP = 2e-7
 # at nbar = 0 with every photon recorded 1.2e-8 to 2.2e-8 s from (10, 50) to (1e5, 5e5) spins
@@ -151,11 +147,6 @@ def sample(
         asked = observables, summary, statistics
         return sample_cavity(battery, t, runs, seed, first, *asked)
     experiment = to_be_solved(of_the_reservoir(battery), t)
-    missed = experiment.detector is None and experiment.detector_efficiency < 1.0
-    for field, value in (("records", records), ("statistics", statistics)):
-        if missed and value is not None:
-            text = "only with detector_efficiency = 1: a row tells all photons of a run; take 1"
-            raise InputError(field, value, text)
     names = requested(observables, default_observables(experiment), available(experiment))
     problem = Problem(experiment, t, names, runs, seed, first, summary, statistics)
     return able(SAMPLE, problem).solve(problem).of_model(battery)
@@ -201,24 +192,6 @@ def thermal_photons(battery: Experiment, time: float) -> float:
     return rate * battery.gamma * time
 
 
-def _refuse_detector_with_noise(battery: Experiment) -> None:
-    if battery.detector_efficiency != 1.0:
-        raise InputError(
-            "detector_efficiency",
-            battery.detector_efficiency,
-            f"must be 1 with {', '.join(battery.beyond_collective[:-1])}: {MISSED}",
-        )
-
-
-def _refuse_detector_in_heat(battery: Experiment) -> None:
-    if battery.detector_efficiency < 1.0 and battery.occupation > 0.0:
-        raise InputError(
-            "detector_efficiency",
-            battery.detector_efficiency,
-            f"below 1 in single runs at nbar = 0 alone (here {battery.occupation:g}): {MISSED}",
-        )
-
-
 def refuse_too_large(battery: Experiment, times: Array) -> None:
     """Refuse collective runs that memory or time forbids."""
     spins = battery.n_battery + battery.n_charger
@@ -259,21 +232,20 @@ def _counted(battery: Experiment) -> bool:
 def _one_by_one(battery: Experiment) -> tuple[str, ...]:
     if not _counted(battery) or not battery.is_collective or made_in_groups(battery):
         return ()
-    _refuse_detector_in_heat(battery)
+    if battery.detector_efficiency < 1.0 and battery.occupation > 0.0:
+        return ()  # what is missed is followed on ladders that only fall
     return (*AVAILABLE, *OF_STATES) if battery.counts_every_photon else AVAILABLE
 
 
 def _in_groups(battery: Experiment) -> tuple[str, ...]:
     if not _counted(battery) or not battery.is_collective or not made_in_groups(battery):
         return ()
-    _refuse_detector_in_heat(battery)
     return AVAILABLE_IN_GROUPS
 
 
 def _over_irreps(battery: Experiment) -> tuple[str, ...]:
-    if not _counted(battery) or battery.is_collective:
+    if not battery.counts_every_photon or battery.is_collective:
         return ()
-    _refuse_detector_with_noise(battery)
     refuse_many_real_spins(battery)
     return AVAILABLE_WITH_NOISE
 
@@ -283,6 +255,11 @@ _too_large = refused_for_size(refuse_too_large)
 
 def _why_not_collective(problem: Problem) -> InputError | None:
     refusal, battery = _too_large(problem), problem.model
+    if battery.detector_efficiency < 1.0:
+        for field, value in (("records", problem.rows), ("statistics", problem.statistics)):
+            if value is not None:
+                text = "with a detector that misses photons of few spins alone; take fewer, or "
+                return InputError(field, value, text + "detector_efficiency = 1")
     if refusal is not None or not set(OF_POPULATIONS) & set(problem.names):
         return refusal
     if _as_histograms(problem) or battery.detector_efficiency < 1.0:
@@ -377,5 +354,5 @@ JUMPS_OF_REAL_SPINS = Method(
     solve=_of_real_spins,
     error="statistical",
 )
-SAMPLE = (QUANTUM_JUMPS, JUMPS_IN_GROUPS, JUMPS_OF_REAL_SPINS, DIFFUSIVE_RECORD)
+SAMPLE = (QUANTUM_JUMPS, JUMPS_IN_GROUPS, JUMPS_OF_REAL_SPINS, DIFFUSIVE_RECORD, STATE_FILTER)
 """How single runs in a shared reservoir are made, in order."""

@@ -16,7 +16,7 @@ from darkbattery.nvmodel.experiment import (
 )
 from darkbattery.nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps
 from darkbattery.nvmodel.method import Problem
-from darkbattery.nvmodel.refusal import InputError, refused_sizes, whole_number
+from darkbattery.nvmodel.refusal import refused_sizes, whole_number
 from darkbattery.nvmodel.sums import MOST_RUNS
 from darkbattery.nvmodel.times import output_times
 from darkbattery.trajectories.jumps import (
@@ -33,7 +33,9 @@ from darkbattery.trajectories.jumps.cavity_runs import (
     recorded_cavity_of,
     refuse_large_runs,
 )
+from darkbattery.trajectories.jumps.diffusive_runs import followed_on_ladders
 from darkbattery.trajectories.jumps.diffusive_single import diffusive_run
+from darkbattery.trajectories.jumps.filter_single import filtered_run
 from darkbattery.trajectories.jumps.local_noise import LOW, SIZE, TWO_JB, TWO_JC, TWO_M
 from darkbattery.trajectories.jumps.recording import follow, groups_of_runs, kernel_tables
 from darkbattery.trajectories.jumps.sampling import refuse_too_large
@@ -104,7 +106,10 @@ class SingleRun:
         and `amplitudes` (T, K, n) are those of :math:`|J,M_0-n\rangle`, of no times where the
         detector misses light.
     battery_state : ndarray (T, N_B + 1, N_B + 1), optional
-        Beside it: the battery's conditional state over its excitations.
+        Beside it, and where a detector misses photons: the battery's conditional state over its
+        excitations, irreps added up. The jumps are then the recorded photons, M is a mean, there
+        are no amplitudes, and j_B and j_C are NaN where spins have noise of their own;
+        `emitted_photons` and `absorbed_photons` are what happened, seen or not.
     """
 
     run: int
@@ -147,11 +152,10 @@ def single_run(battery: Model, times: ArrayLike, seed: int, run: int) -> SingleR
         return _at_resonator(battery, t, seed, run)
     battery = of_the_reservoir(battery)
     battery = to_be_solved(battery, t)
-    if battery.detector is not None:
+    if battery.detector is not None and followed_on_ladders(battery):
         return SingleRun(run=run, times=t, **diffusive_run(battery, t, seed, run))
-    if battery.detector_efficiency != 1.0:
-        text = "must be 1 here: one run is told with all its photons; sample adds up such records"
-        raise InputError("detector_efficiency", battery.detector_efficiency, text)
+    if not battery.counts_every_photon:
+        return SingleRun(run=run, times=t, **filtered_run(battery, t, seed, run))
     if battery.beyond_collective:
         refuse_many_real_spins(battery)
         return _of_real_spins(battery, t, seed, run)

@@ -31,11 +31,9 @@ from darkbattery.nvmodel.method import Problem
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.tally import run_range
 from darkbattery.nvmodel.times import output_times
-from darkbattery.trajectories.jumps.diffusive_runs import (
-    groups_of_runs,
-    refuse_large,
-    refuse_undescribed,
-)
+from darkbattery.trajectories.jumps import diffusive_runs, filter_runs
+from darkbattery.trajectories.jumps.diffusive_runs import followed_on_ladders
+from darkbattery.trajectories.propagate.realspins import refuse_unknown_switching
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,16 +105,21 @@ def current_spectrum(
     if detector is None:
         text = "counts photons: a current is a homodyne or heterodyne detector's"
         raise InputError("detector", "photons", text)
-    refuse_undescribed(experiment)
-    refuse_large(Problem(experiment, t, (), runs=runs))
+    on_ladders = followed_on_ladders(experiment)
+    if not on_ladders:
+        refuse_unknown_switching(experiment)
+    source = diffusive_runs if on_ladders else filter_runs
+    source.refuse_large(Problem(experiment, t, (), runs=runs))
     lengths = np.diff(t, prepend=0.0)
     used = lengths > 0.0
     step = float(t[-1]) / max(int(used.sum()), 1)
     if used.sum() < 2 or np.abs(lengths[used] - step).max() > SAME_LENGTH * step:
         raise InputError("times", t.tolist()[:4], "must be at least two, equally spaced from 0 on")
     total, square, gamma = 0.0, 0.0, experiment.gamma
-    for group in groups_of_runs(experiment, t, seed, first, runs, states=False):
-        window = group.window[:, used]
+    # on ladders time is counted in 1/gamma
+    unit = 1.0 if on_ladders else math.sqrt(gamma)
+    for group in source.groups_of_runs(experiment, t, seed, first, runs, states=False):
+        window = unit * group.window[:, used]
         both = np.iscomplexobj(window)
         found = np.fft.fft(window, axis=1) if both else np.fft.rfft(window, axis=1)
         power = np.abs(found) ** 2 / (gamma * t[-1])

@@ -40,6 +40,8 @@ class Batch:
         Infinite where it has not come.
     J, lost : ndarray (runs,)
         The ladder, NaN where it is not conserved; excitations lost to single-spin processes.
+    recorded : ndarray (runs,), optional
+        Photons that a detector saw which misses some.
     """
 
     start: int
@@ -49,7 +51,8 @@ class Batch:
     photons: tuple[Array, Array]
     burst: Array
     J: Array | float = np.nan
-    lost: Counts | int = 0
+    lost: Counts | Array | int = 0
+    recorded: Counts | None = None
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,7 @@ class RunRows:
     rate is largest; ``local_loss``, excitations lost to single-spin processes; ``final_J``, the
     ladder that the run is on, whose dark state :math:`|J,-J\rangle` it ends in at :math:`T=0` (NaN
     where J is not conserved); ``time_to_90_of_end`` and the like. NaN: not until the last time.
+    Where a detector misses photons also ``recorded_photons``; energies are conditional on those.
 
     Examples
     --------
@@ -147,6 +151,7 @@ class RunRows:
         self._found = np.full((runs, COLUMNS), np.nan)
         self._when = {name: np.empty(runs) for name in summary.columns}
         self._J, self._lost = np.full(runs, np.nan), np.zeros(runs, dtype=np.int64)
+        self._recorded: Counts | None = None
 
     def add(self, runs: Batch) -> None:
         """Add some runs."""
@@ -154,6 +159,10 @@ class RunRows:
         here = slice(begin, begin + runs.burst.size)
         group = self._found[here]
         self._J[here], self._lost[here] = runs.J, runs.lost
+        if runs.recorded is not None:
+            if self._recorded is None:
+                self._recorded = np.zeros(self._J.size, dtype=np.int64)
+            self._recorded[here] = runs.recorded
         for column, so_far in enumerate(runs.photons, start=1):
             group[:, column] = so_far[T - 1 :: T]
         group[:, 3] = np.where(runs.burst < np.inf, runs.burst, np.nan)
@@ -181,6 +190,8 @@ class RunRows:
         columns |= {name: when for name, when in times.items() if name not in of_end}
         columns["peak_emission_time"] = found[:, COLUMNS - 1] / rate
         columns |= {"local_loss": self._lost, "final_J": self._J}
+        if self._recorded is not None:
+            columns["recorded_photons"] = self._recorded
         return pd.DataFrame(columns | {name: times[name] for name in of_end})
 
 

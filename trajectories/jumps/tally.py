@@ -121,6 +121,11 @@ class JumpStudy:
         return bool(set(OF_POPULATIONS) & set(self.names))
 
     @property
+    def knows_scatter(self) -> bool:
+        """Whether its runs tell what variances over them are made of."""
+        return self.irreps is None
+
+    @property
     def positions(self) -> int:
         """How many populations the battery has."""
         spins = self.battery.n_battery
@@ -154,7 +159,7 @@ class JumpStudy:
             "burst": zeros(T),
             "ladders": zeros(self.J.size),
             "populations": zeros(GROUPS, T if self.needs_populations else 0, self.positions),
-            **(spread_counts(T) if spread and self.irreps is None else {}),
+            **(spread_counts(T) if spread and self.knows_scatter else {}),
             **({"recorded": zeros(PHOTON_BINS)} if missed else {}),
             **(state_counts(T) if set(OF_STATES) & set(self.names) else {}),
             **peak_counts(no_peaks(T if PEAK in self.names else 0)),

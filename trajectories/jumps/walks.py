@@ -370,3 +370,14 @@ def whole_record(
         jumps = walk(seed, run, J, nbar, last, walker)
         pieces.append((walker.jump_taus[:jumps].copy(), walker.directions[:jumps].copy()))
     return np.concatenate([p[0] for p in pieces]), np.concatenate([p[1] for p in pieces])
+
+
+def start_of_walk(
+    seed: Any, run: int, cumulative: Array, J: Array, m_starts: Array, nbar: float
+) -> float:
+    """M of the start of one run."""
+    if nbar == 0.0:
+        return float(m_starts[0])
+    walker = new_walker(1)
+    start_walk(seed, run, cumulative, J, m_starts, walker)
+    return float(walker.place[HEIGHT] - J[walker.place[LADDER]])

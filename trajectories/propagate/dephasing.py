@@ -5,18 +5,23 @@ rate g for a time t with :math:`e^{-gt/2}=1-s`, which leaves m and m' alone and 
 among each other: a small matrix for every (m, m').
 """
 
+from typing import Any
+
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.preparation import log_multiplicities
 from darkbattery.trajectories.propagate.channels import channel_element, channel_strength
+from darkbattery.trajectories.space.matrix_space import MatrixSpace
 from darkbattery.trajectories.space.product_space import ProductSpace
 
 Array = NDArray[np.float64]
 
 
-def dephased(space: ProductSpace, state: Array, strength: float, of_battery: bool) -> Array:
+def dephased(
+    space: ProductSpace | MatrixSpace, state: NDArray[Any], strength: float, of_battery: bool
+) -> NDArray[Any]:
     """The state (parts, size) after a pulse on all spins of one ensemble.
 
     `space` must hold all irreps of that ensemble.
@@ -25,7 +30,7 @@ def dephased(space: ProductSpace, state: Array, strength: float, of_battery: boo
     ladders, which = (space.jb, e.b) if of_battery else (space.jc, e.c)
     m, m2 = (e.mb, e.mb2) if of_battery else (e.mc, e.mc2)
     spins = round(2.0 * ladders[0])
-    coherence = np.round(space.coherence).astype(np.int64)
+    coherence = np.round(np.abs(m - m2)).astype(np.int64)
     table = transfer_table(spins, ladders, strength, int(coherence.max()))
     lower = np.round(np.minimum(m, m2) + ladders[0]).astype(np.int64)
     out = np.zeros_like(state)

@@ -5,7 +5,7 @@ parts) and behind them three integrals: photons emitted, photons absorbed, and e
 single spins less those they gained.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -26,6 +26,7 @@ from darkbattery.trajectories.propagate.channels import (
     total_rate,
 )
 from darkbattery.trajectories.space.angular import lowering_squared
+from darkbattery.trajectories.space.matrix_space import MatrixSpace
 from darkbattery.trajectories.space.product_space import Located, ProductSpace
 
 Array = NDArray[np.float64]
@@ -114,7 +115,7 @@ class Generator:
     @cached_property
     def matrix(self) -> Any:
         """Sparse (CSR) matrix of the elements, all but the integrals."""
-        real, imaginary = _assembled(self.space, self.rates, self.parts == 2)
+        real, imaginary = summed(self.space, terms_of(self.space, self.rates), self.parts == 2)
         if self.parts == 1:
             return real
         turning = scipy.sparse.diags(self.rates.detuning * self.space.coherence)
@@ -164,10 +165,13 @@ def _empty(size: int) -> Any:
     return scipy.sparse.csr_matrix((size, size))
 
 
-def _assembled(space: ProductSpace, rates: Rates, imaginary: bool) -> tuple[Any, Any]:
+def summed(
+    space: ProductSpace | MatrixSpace, terms: Iterable[Term], imaginary: bool = False
+) -> tuple[Any, Any]:
+    """The terms as a sparse matrix over the elements; also over their imaginary parts, or None."""
     rows, columns, values, mirrored = [], [], [], []
     everything = np.arange(space.size)
-    for place, coefficient in _terms(space, rates):
+    for place, coefficient in terms:
         used = np.flatnonzero(place.valid & (coefficient != 0.0))
         rows.append(everything[used].astype(np.int32))
         columns.append(place.position[used].astype(np.int32))
@@ -184,19 +188,21 @@ def _assembled(space: ProductSpace, rates: Rates, imaginary: bool) -> tuple[Any,
     return real, scipy.sparse.csr_matrix((np.concatenate(mirrored), at), shape=shape)
 
 
-def _terms(space: ProductSpace, rates: Rates) -> Iterator[Term]:
+def terms_of(space: ProductSpace | MatrixSpace, rates: Rates) -> Iterator[Term]:
     """Where each element's rate of change comes from: source elements with their coefficients."""
     if rates.on_battery or rates.on_charger:
         if rates.down > 0.0:
-            yield from _collective_gain(space, rates, rates.down, 1)
+            yield from collective_gain(space, rates, rates.down, 1)
         if rates.up > 0.0:
-            yield from _collective_gain(space, rates, rates.up, -1)
+            yield from collective_gain(space, rates, rates.up, -1)
         yield from _collective_loss(space, rates)
     yield from _local_terms(space, rates.battery, rates.n_battery, True)
     yield from _local_terms(space, rates.charger, rates.n_charger, False)
 
 
-def _collective_gain(space: ProductSpace, rates: Rates, rate: float, step: int) -> Iterator[Term]:
+def collective_gain(
+    space: ProductSpace | MatrixSpace, rates: Rates, rate: float, step: int
+) -> Iterator[Term]:
     """J^- rho J^+ (step 1: from one higher M) or J^+ rho J^- (step -1)."""
     e = space.elements
     jb, jc = space.jb[e.b], space.jc[e.c]
@@ -216,7 +222,7 @@ def _collective_gain(space: ProductSpace, rates: Rates, rate: float, step: int) 
             yield place, rate * both * np.sqrt(one * two)
 
 
-def _collective_loss(space: ProductSpace, rates: Rates) -> Iterator[Term]:
+def _collective_loss(space: ProductSpace | MatrixSpace, rates: Rates) -> Iterator[Term]:
     """-(K rho + rho K)/2 with K = down J^+J^- + up J^-J^+."""
     e = space.elements
     jb, jc = space.jb[e.b], space.jc[e.c]
@@ -246,7 +252,7 @@ def _collective_loss(space: ProductSpace, rates: Rates) -> Iterator[Term]:
 
 
 def _local_terms(
-    space: ProductSpace, noise: LocalNoise, spins: int, of_battery: bool
+    space: ProductSpace | MatrixSpace, noise: LocalNoise, spins: int, of_battery: bool
 ) -> Iterator[Term]:
     e = space.elements
     ladders, which = (space.jb, e.b) if of_battery else (space.jc, e.c)

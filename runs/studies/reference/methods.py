@@ -77,6 +77,25 @@ def _heterodyne(spins: int) -> Model:
     return CollectiveBattery(spins, RATIO * spins, detector=detector)
 
 
+def _warm_homodyne(spins: int) -> Model:
+    return CollectiveBattery(spins, RATIO * spins, nbar=0.5, detector=Detector("homodyne"))
+
+
+def _noisy_homodyne(spins: int) -> Model:
+    noise = LocalNoise(dephasing=1.0)
+    detector = Detector("homodyne")
+    return CollectiveBattery(spins, RATIO * spins, battery_noise=noise, detector=detector)
+
+
+def _warm_missed(spins: int) -> Model:
+    return CollectiveBattery(spins, RATIO * spins, nbar=0.5, detector_efficiency=0.5)
+
+
+def _noisy_missed(spins: int) -> Model:
+    noise = LocalNoise(dephasing=1.0)
+    return CollectiveBattery(spins, RATIO * spins, battery_noise=noise, detector_efficiency=0.5)
+
+
 def _closed(spins: int) -> Model:
     return DickeBattery(spins, coupling=0.05)
 
@@ -116,6 +135,11 @@ TURNED = Case("reservoir, pulses that rotate spins", _turned)
 NOISY = Case("noise of single spins", _noisy)
 HOMODYNE = Case("reservoir, nbar = 0, homodyne", _homodyne)
 HETERODYNE = Case("reservoir, nbar = 0, heterodyne, efficiency 0.5", _heterodyne)
+WARM_MISSED = Case("reservoir, nbar = 0.5, efficiency 0.5", _warm_missed)
+NOISY_MISSED = Case("noise of single spins, efficiency 0.5", _noisy_missed)
+WARM_HOMODYNE = Case("reservoir, nbar = 0.5, homodyne", _warm_homodyne)
+NOISY_HOMODYNE = Case("noise of single spins, homodyne", _noisy_homodyne)
+SEEN = (HOMODYNE, HETERODYNE, WARM_MISSED, NOISY_MISSED, WARM_HOMODYNE, NOISY_HOMODYNE)
 CLOSED_ONE = Case("closed resonator (Dicke)", _closed)
 RESONATOR = Case("resonator", _slow_resonator)
 WARM_RESONATOR = Case("resonator, nbar = 0.5", _warm_resonator)
@@ -130,7 +154,7 @@ def methods_table() -> pd.DataFrame:
     rows = [
         *(("quantum", one, case) for one in IN_RESERVOIR for case in (RESERVOIR, WARM, NOISY)),
         *(("quantum", one, TURNED) for one in IN_RESERVOIR if one.kind == "evolve"),
-        *(("quantum", one, case) for one in SAMPLE for case in (HOMODYNE, HETERODYNE)),
+        *(("quantum", one, case) for one in SAMPLE for case in SEEN),
         *(("quantum", one, case) for one in AT_RESONATOR for case in AT_MODE),
         *(("quantum", one, CLOSED_ONE) for one in CLOSED),
         *(
