@@ -212,40 +212,32 @@ def _pairs(c: Array, J: Array, U: Array, f: Array, out: Array) -> None:
         r = slice(first, first + M - k)
         for a in range(3):
             for e in range(3):
-                into = out[3 * a + e, r]
-                _turned_first(
+                _pair_row(
                     c[e, r], c[3 + e, r], c[6 + e, r], J[a, 0, k], J[a, 1, k], J[a, 2, k],
-                    f[0, e, k:], f[1, e, k:], U[a, 0, k], U[a, 1, k], into,
-                )  # fmt: skip
-                _turned_second(
+                    f[0, e, k:], f[1, e, k:], U[a, 0, k], U[a, 1, k],
                     c[3 * a, r], c[3 * a + 1, r], c[3 * a + 2, r],
-                    J[e, 0, k:], J[e, 1, k:], J[e, 2, k:], into,
+                    J[e, 0, k:], J[e, 1, k:], J[e, 2, k:],
+                    f[0, a, k], f[1, a, k], U[e, 0, k:], U[e, 1, k:], out[3 * a + e, r],
                 )  # fmt: skip
-                _pushed(U[e, 0, k:], U[e, 1, k:], f[0, a, k], f[1, a, k], into)
         first += M - k
 
 
 @njit(error_model="numpy")
-def _turned_first(
+def _pair_row(
     x: Array, y: Array, z: Array, jx: float, jy: float, jz: float,
-    f: Array, g: Array, u: float, v: float, out: Array,
+    f: Array, g: Array, u: float, v: float,
+    p: Array, q: Array, r: Array, Jx: Array, Jy: Array, Jz: Array,
+    of: float, og: float, U: Array, V: Array, out: Array,
 ) -> None:  # fmt: skip
+    """One component of one spin with those of all later ones: both turn, and the field pushes both.
+
+    In one pass, so that each array is read once. Arguments stand alone: in tuples the compiler does
+    not see that arrays are apart.
+    """
     for i in range(out.size):
-        out[i] = jx * x[i] + jy * y[i] + jz * z[i] + u * f[i] + v * g[i]
-
-
-@njit(error_model="numpy")
-def _turned_second(
-    x: Array, y: Array, z: Array, jx: Array, jy: Array, jz: Array, out: Array
-) -> None:
-    for i in range(out.size):
-        out[i] += jx[i] * x[i] + jy[i] * y[i] + jz[i] * z[i]
-
-
-@njit(error_model="numpy")
-def _pushed(u: Array, v: Array, f: float, g: float, out: Array) -> None:
-    for i in range(out.size):
-        out[i] += u[i] * f + v[i] * g
+        one = jx * x[i] + jy * y[i] + jz * z[i] + u * f[i] + v * g[i]
+        one += Jx[i] * p[i] + Jy[i] * q[i] + Jz[i] * r[i]
+        out[i] = one + (U[i] * of + V[i] * og)
 
 
 def phased_after(pulse: Pulse, system: System, y: Array) -> Array:
