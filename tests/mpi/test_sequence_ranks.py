@@ -1,9 +1,10 @@
-"""A sequence at a resonator by `darkbattery run`: the same bytes by one rank and by two."""
+"""A sequence at a resonator by `darkbattery run` and `plan`: the same bytes by one rank and two."""
 
 import pytest
 
 from darkbattery.runs.definition import find_definition
-from tests.mpi.launch import needs_mpi, run
+from tests.mpi.launch import needs_mpi, run, several
+from tests.runs.test_plan_sequences import TOML
 
 OUTPUTS = 'observables = ["battery_energy", "port_power of out", "port_in_phase of out"]'
 
@@ -48,3 +49,19 @@ def test_a_sequence_is_the_same_bytes_by_one_rank_and_by_two(definition, tmp_pat
     assert len(files[0]) >= 5  # table, distributions, single runs, statistics, rows
     for name in (*files[0], "tallies.bin"):
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes(), name
+
+
+@needs_mpi
+@pytest.mark.long
+def test_a_plan_of_a_sequence_is_the_same_bytes_by_one_rank_and_by_two(tmp_path):
+    found = {}
+    for ranks in (1, 2):
+        folder = tmp_path / str(ranks)
+        folder.mkdir()
+        (folder / "short.toml").write_text(TOML)
+        answer, statuses = several(ranks, [("plan", "short.toml", "--out", "plan")], folder)
+        assert statuses == [0], answer.stderr
+        for path in (*folder.glob("plan/*.parquet"), *folder.glob("plan/figures/*.svg")):
+            found.setdefault(path.name, set()).add(path.read_bytes())
+    assert {"stages.parquet", "scan.parquet", "sensitivities.parquet", "plan.svg"} < set(found)
+    assert {name: len(bytes_) for name, bytes_ in found.items()} == dict.fromkeys(found, 1)
