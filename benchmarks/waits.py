@@ -30,7 +30,7 @@ import llvmlite.binding
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-OF = "WAITS_OF"  # the checkout that a process measures
+OF = "WAITS_OF"  # the checkout that a process measures, in whose folder processes start
 ROOT = Path(os.environ.get(OF, Path(__file__).parents[1]))
 PACKAGE = "darkbattery." if (ROOT / "darkbattery").is_dir() else ""  # at the top in version 0.1
 
@@ -121,7 +121,9 @@ def small_averages() -> float:
 def _children(command: list[str], **variables: str) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     environment = os.environ | variables
-    subprocess.run(command, check=True, capture_output=True, env=environment, timeout=1200)
+    subprocess.run(
+        command, check=True, capture_output=True, env=environment, cwd=ROOT, timeout=1200
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -154,7 +156,7 @@ def cold_start_together() -> float:
         environment = os.environ | {"NUMBA_CACHE_DIR": folder}
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         command = [sys.executable, "-c", call]
-        started = [subprocess.Popen(command, env=environment) for _ in range(TOGETHER)]
+        started = [subprocess.Popen(command, env=environment, cwd=ROOT) for _ in range(TOGETHER)]
         assert not any(process.wait(timeout=600) for process in started)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -191,7 +193,8 @@ def megabytes(code: str) -> float:
     """Peak of a process that runs `code`."""
     peak = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     code = f"import {PACKAGE}trajectories as t, {PACKAGE}runs.execute\n{code}\n{peak}"
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
     return float(done.stdout) / 1024
 
 
