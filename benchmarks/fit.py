@@ -18,7 +18,7 @@ import numpy as np
 from darkbattery.nvmodel.devices.published import find_device
 from darkbattery.runs.fit.solve import fit, problem_of
 from darkbattery.runs.fit.synthetic import synthetic_trace
-from darkbattery.runs.pages import replaced
+from darkbattery.runs.pages.marks import replaced
 
 FREE = ("collective_coupling_hz", "linewidth_fwhm_hz", "spin_linewidth_fwhm_hz", "inversion")
 NOISE = 0.01

@@ -32,7 +32,7 @@ from darkbattery.nvmodel import (
     Stage,
 )
 from darkbattery.nvmodel.experiment import experiment_of
-from darkbattery.runs.pages import replaced
+from darkbattery.runs.pages.marks import replaced
 from darkbattery.trajectories.jumps.cavity_runs import AVAILABLE as AT_RESONATOR
 from darkbattery.trajectories.jumps.sampling import available
 

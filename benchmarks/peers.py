@@ -25,7 +25,7 @@ from semiclassical_peers import second_order_of, wigner_of
 from threadpoolctl import threadpool_limits
 
 from darkbattery.nvmodel import CollectiveBattery
-from darkbattery.runs.pages import replaced
+from darkbattery.runs.pages.marks import replaced
 
 # solvers of the master equation hold 1e-8 of each step; DOP853 1e-6 of each moment
 QUANTUM_BOUND, MOMENTS_BOUND = 1e-6, 1e-5

@@ -18,7 +18,7 @@ import numpy as np
 import seaborn as sns
 from contest import Line
 
-from darkbattery.runs.typeset import typeset
+from darkbattery.runs.pages.typeset import typeset
 
 PACKAGES = ("darkbattery", "numpy", "scipy", "numba", "qutip", "dynamiqs", "jax")
 NOT_EXPRESSED = (

@@ -11,7 +11,7 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from darkbattery.nvmodel.devices.published import DEVICES
-from darkbattery.runs.pages import replaced
+from darkbattery.runs.pages.marks import replaced
 from darkbattery.runs.plan.forecast import forecast
 from darkbattery.runs.plan.plan import make_plan
 from darkbattery.runs.plan.subject import find_subject

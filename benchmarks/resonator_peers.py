@@ -26,7 +26,7 @@ from threadpoolctl import threadpool_limits
 
 from darkbattery import trajectories
 from darkbattery.nvmodel import ResonatorBattery
-from darkbattery.runs.pages import replaced
+from darkbattery.runs.pages.marks import replaced
 
 NAMES = ("battery_energy", "charger_energy", "photons")
 SIZES = ((1, 5), (2, 10))

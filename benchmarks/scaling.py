@@ -8,7 +8,7 @@ page's marks. Then wall times on one and two ranks, which mean something on an i
 Measured: wall time of one job on 1 and 2 ranks (alternating), the costs of its parts (a block of
 runs, a merge of two tallies, a checkpoint, the size of a message), and the progress that the model
 assumes: how soon a rank is answered by one that computes, and the time two ranks spend in work.
-Modelled: ranks that report and are handed blocks by `runs.team` itself, round by round; every step
+Modelled: ranks that report and are handed blocks by `runs.ranks.team` itself, round by round; every step
 of the tree waits for a rank that looks at its messages between two pieces of work; collecting along
 the tree, and one checkpoint on rank 0.
 """
@@ -31,11 +31,11 @@ from peers_table import cpu_model
 
 from darkbattery import trajectories
 from darkbattery.nvmodel import CollectiveBattery
-from darkbattery.runs.checkpoint import write_tallies
-from darkbattery.runs.distribute import Job
-from darkbattery.runs.messages import FAN_OUT
-from darkbattery.runs.pages import replaced
-from darkbattery.runs.team import FIRST_SHARE, PIECE_SECONDS, Pool, Report
+from darkbattery.runs.pages.marks import replaced
+from darkbattery.runs.ranks.checkpoint import write_tallies
+from darkbattery.runs.ranks.distribute import Job
+from darkbattery.runs.ranks.messages import FAN_OUT
+from darkbattery.runs.ranks.team import FIRST_SHARE, PIECE_SECONDS, Pool, Report
 
 BATTERY = CollectiveBattery(10, 50)
 TIMES = np.linspace(0.0, 2.0, 101)
@@ -55,8 +55,8 @@ NETWORK_LATENCY = 5e-6  # s a message; assumed, of a cluster's network
 NETWORK_BANDWIDTH = 5e9  # bytes/s; assumed
 TRIAL = """
 from mpi4py import MPI
-from darkbattery.runs.doctor import trial
-from darkbattery.runs.messages import Ranks
+from darkbattery.runs.commands.doctor import trial
+from darkbattery.runs.ranks.messages import Ranks
 found = trial(Ranks(MPI.COMM_WORLD), seconds=4.4)
 if MPI.COMM_WORLD.rank == 0:
     print(found.share, found.reaction)

@@ -192,7 +192,7 @@ def wigner_beside_xmds() -> float:
 def megabytes(code: str) -> float:
     """Peak of a process that runs `code`."""
     peak = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    code = f"import {PACKAGE}trajectories as t, {PACKAGE}runs.execute\n{code}\n{peak}"
+    code = f"import {PACKAGE}trajectories as t, {PACKAGE}runs.start.execute\n{code}\n{peak}"
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
     return float(done.stdout) / 1024
@@ -414,7 +414,7 @@ def main() -> None:
     text = table(found, bool(options.beside), options.alternations)
     print(text)
     if options.page:
-        from darkbattery.runs.pages import replaced
+        from darkbattery.runs.pages.marks import replaced
 
         before = options.page.read_text(encoding="utf-8")
         options.page.write_text(replaced(before, "waits", f"\n{text}\n\n"), encoding="utf-8")

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from darkbattery.runs.definition import RunDefinition
-    from darkbattery.runs.study import Study
+    from darkbattery.runs.definitions.definition import RunDefinition
+    from darkbattery.runs.results.study import Study
 
 __all__ = ["run"]
 
@@ -48,13 +48,13 @@ def run(definition: str | Path | Mapping[str, Any] | RunDefinition, comm: Any = 
             10 0.8058
     """
     # imported when asked for: the command line says its version without them
-    from darkbattery.runs.definition import (
+    from darkbattery.runs.definitions.definition import (
         RunDefinition,
         find_definition,
         parse_definition,
         read_definition,
     )
-    from darkbattery.runs.study import refuse_unread, run_study
+    from darkbattery.runs.results.study import refuse_unread, run_study
 
     if isinstance(definition, str | PathLike):
         definition = read_definition(find_definition(str(definition)))

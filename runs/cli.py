@@ -30,8 +30,8 @@ from darkbattery.runs.commands.results import plot, show
 from darkbattery.runs.commands.speech import Loudness, ask_for
 from darkbattery.runs.commands.study import merge, replay, run
 from darkbattery.runs.commands.usage import UsageError, usage_line
-from darkbattery.runs.signals import Stopped
-from darkbattery.runs.world import (
+from darkbattery.runs.ranks.signals import Stopped
+from darkbattery.runs.ranks.world import (
     BAD_INPUT,
     STOPPED,
     communicator,

@@ -38,9 +38,9 @@ from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.resonator import ResonatorBattery
 from darkbattery.nvmodel.rows import Summary
 from darkbattery.nvmodel.solution import Solution
-from darkbattery.runs.definition import parse_definition, shipped_definitions
-from darkbattery.runs.study import run_study
-from darkbattery.runs.tomlfile import read_toml
+from darkbattery.runs.definitions.definition import parse_definition, shipped_definitions
+from darkbattery.runs.definitions.tomlfile import read_toml
+from darkbattery.runs.results.study import run_study
 
 DIGESTS = Path(__file__).with_name("frozen.json")
 NUMBERS = Path(__file__).with_name("frozen.npz")

@@ -7,7 +7,7 @@ take a minute. Here cases of `tests.frozen` that share kernels are found by one 
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 
-from darkbattery.runs.definition import shipped_definitions
+from darkbattery.runs.definitions.definition import shipped_definitions
 from tests.frozen import CASES, find
 
 # by the beginning of a case's name, those that take longest first

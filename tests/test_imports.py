@@ -18,7 +18,7 @@ LATE = (
 RANK = """
 import sys
 import darkbattery.meanfield
-import darkbattery.runs.execute
+import darkbattery.runs.start.execute
 import darkbattery.trajectories
 print(*(name for name in {names} if name in sys.modules))
 """

@@ -29,7 +29,7 @@ from darkbattery.nvmodel import (
 from darkbattery.nvmodel.dicke import DickeBattery
 from darkbattery.nvmodel.method import Problem, able, within_reach
 from darkbattery.nvmodel.times import output_times
-from darkbattery.runs.definition import parse_definition
+from darkbattery.runs.definitions.definition import parse_definition
 from darkbattery.trajectories.averages.counting import second_order_coherence
 from darkbattery.trajectories.averages.evolution import EVOLVE
 from darkbattery.trajectories.jumps.waiting import exact_waits, waiting_times

@@ -8,7 +8,7 @@ import typer
 from darkbattery.nvmodel.refusal import whole_number
 from darkbattery.runs.commands.options import Definition, Engine
 from darkbattery.runs.commands.speech import console_of
-from darkbattery.runs.world import communicator, on_root, size_of
+from darkbattery.runs.ranks.world import communicator, on_root, size_of
 
 
 def init(
@@ -25,9 +25,9 @@ def init(
     darkbattery init device
     darkbattery init power --out my.toml
     """
-    from darkbattery.runs.devicefile import write_template
+    from darkbattery.runs.definitions.devicefile import write_template
     from darkbattery.runs.questions import QUESTIONS, write_question
-    from darkbattery.runs.tables import Listing
+    from darkbattery.runs.terminal.tables import Listing
 
     comm = communicator()
     console = console_of(comm)
@@ -54,7 +54,7 @@ def schema() -> None:
     """
     import json
 
-    from darkbattery.runs.schema import json_schema
+    from darkbattery.runs.definitions.schema import json_schema
 
     typer.echo(json.dumps(json_schema(), indent=1))
 
@@ -75,10 +75,10 @@ def check(
     darkbattery check charging
     darkbattery check my.toml --ranks 64
     """
-    from darkbattery.runs.cost import estimate
-    from darkbattery.runs.cost_table import cost_table
-    from darkbattery.runs.definition import find_definition, read_definition
-    from darkbattery.runs.study import refuse_unread
+    from darkbattery.runs.choice.cost import estimate
+    from darkbattery.runs.definitions.definition import find_definition, read_definition
+    from darkbattery.runs.results.study import refuse_unread
+    from darkbattery.runs.terminal.cost_table import cost_table
 
     comm = communicator()
     console = console_of(comm)

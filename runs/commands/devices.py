@@ -28,7 +28,7 @@ def devices(
     darkbattery devices --check device.toml
     darkbattery devices --checks
     """
-    from darkbattery.runs.devicefile import device_named, doubts
+    from darkbattery.runs.definitions.devicefile import device_named, doubts
     from darkbattery.runs.studies.devices import comparison_table, data_sheet, derived, overview
     from darkbattery.runs.studies.experiments import comparisons
 

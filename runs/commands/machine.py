@@ -1,7 +1,7 @@
 """The command that looks at the machine: doctor."""
 
 from darkbattery.runs.commands.speech import console_of
-from darkbattery.runs.world import communicator, number_of_task
+from darkbattery.runs.ranks.world import communicator, number_of_task
 
 
 def doctor() -> None:
@@ -13,7 +13,7 @@ def doctor() -> None:
     """
     from rich.table import Table
 
-    from darkbattery.runs.doctor import examine
+    from darkbattery.runs.commands.doctor import examine
 
     comm = communicator()
     facts, warnings = examine(comm)

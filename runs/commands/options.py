@@ -6,7 +6,7 @@ import typer
 
 
 def _shipped(beginning: str) -> list[str]:
-    from darkbattery.runs.definition import shipped_definitions
+    from darkbattery.runs.definitions.definition import shipped_definitions
 
     return [name for name in shipped_definitions() if name.startswith(beginning)]
 

@@ -5,7 +5,7 @@ import io
 import os
 from typing import Any, TextIO
 
-from darkbattery.runs.letters import plainly
+from darkbattery.runs.terminal.letters import plainly
 
 
 class Forgiving(io.TextIOBase):

@@ -7,7 +7,7 @@ import typer
 
 from darkbattery.runs.commands.options import Replace, TimeLimit
 from darkbattery.runs.commands.speech import console_of
-from darkbattery.runs.world import working_communicator
+from darkbattery.runs.ranks.world import working_communicator
 
 
 def plan(

@@ -7,7 +7,7 @@ import typer
 
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.runs.commands.speech import console_of
-from darkbattery.runs.world import communicator, on_root
+from darkbattery.runs.ranks.world import communicator, on_root
 
 
 def report(

@@ -15,9 +15,9 @@ def show(folder: Annotated[Path, typer.Argument(help="A result folder.")]) -> No
     Examples:
     darkbattery show results/charging
     """
-    from darkbattery.runs.screen import ResultTables
-    from darkbattery.runs.store import load
-    from darkbattery.runs.summary import runs_line
+    from darkbattery.runs.results.store import load
+    from darkbattery.runs.results.summary import runs_line
+    from darkbattery.runs.terminal.screen import ResultTables
 
     result = load(folder)
     console = console_of()
@@ -42,7 +42,7 @@ def plot(folder: Annotated[Path, typer.Argument(help="A result folder.")]) -> No
     darkbattery plot results/charging
     """
     from darkbattery.runs.figures import save_figures
-    from darkbattery.runs.store import FIGURES, load
+    from darkbattery.runs.results.store import FIGURES, load
 
     for path in save_figures(load(folder).study, folder / FIGURES):
         console_of().print(str(path), highlight=False, soft_wrap=True)

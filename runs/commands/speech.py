@@ -9,8 +9,8 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from darkbattery.runs.letters import plainly
-from darkbattery.runs.world import has_terminal
+from darkbattery.runs.ranks.world import has_terminal
+from darkbattery.runs.terminal.letters import plainly
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from darkbattery.nvmodel.observables import in_words
 from darkbattery.nvmodel.refusal import InputError, finite_number
 from darkbattery.runs.commands.options import Definition, Engine
 from darkbattery.runs.commands.speech import console_of, loudness
-from darkbattery.runs.world import on_root, size_of, working_communicator
+from darkbattery.runs.ranks.world import on_root, size_of, working_communicator
 
 
 def run(
@@ -43,7 +43,7 @@ def run(
     mpirun -n 4 darkbattery run my.toml --out results/mine
     darkbattery run my.toml --engine semiclassical --out results/wigner
     """
-    from darkbattery.runs.execute import Existing, Order, execute
+    from darkbattery.runs.start.execute import Existing, Order, execute
 
     chosen: list[Existing] = []
     if replace:
@@ -76,7 +76,7 @@ def merge(
     Examples:
     darkbattery merge results/first results/second --out results/both
     """
-    from darkbattery.runs.execute import merge_results
+    from darkbattery.runs.start.execute import merge_results
 
     merge_results(folders, out, replace, console_of())
 
@@ -105,10 +105,10 @@ def replay(
     darkbattery replay results/charging --run 7 --moment 0.1 --moment 0.4 --film run.gif
     """
     from darkbattery.nvmodel.refusal import InputError
-    from darkbattery.runs.replay import DRAWN, save_many, save_replay
-    from darkbattery.runs.replay import replay as again
-    from darkbattery.runs.store import load
-    from darkbattery.runs.story import film_writer, save_film, save_story
+    from darkbattery.runs.results.store import load
+    from darkbattery.runs.start.replay import DRAWN, save_many, save_replay
+    from darkbattery.runs.start.replay import replay as again
+    from darkbattery.runs.start.story import film_writer, save_film, save_story
 
     console = console_of()
     if film is not None:
@@ -137,8 +137,8 @@ def replay(
 
 def _announce(name: str, engine: str | None, ranks: int, console: Console) -> None:
     """What is about to be done, with what."""
-    from darkbattery.runs.definition import find_definition, read_definition
-    from darkbattery.runs.provenance import surroundings
+    from darkbattery.runs.definitions.definition import find_definition, read_definition
+    from darkbattery.runs.results.provenance import surroundings
 
     path = find_definition(name)
     definition = read_definition(path, engine)

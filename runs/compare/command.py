@@ -16,9 +16,9 @@ from darkbattery.runs.compare.matching import Pair, Source, matched, read_source
 from darkbattery.runs.compare.statements import answer, statements
 from darkbattery.runs.compare.tables import DIFFERENCES, tables
 from darkbattery.runs.figures.files import save_figure
-from darkbattery.runs.provenance import surroundings
-from darkbattery.runs.signals import stop_on_signals
-from darkbattery.runs.workplace import workplace
+from darkbattery.runs.ranks.signals import stop_on_signals
+from darkbattery.runs.results.provenance import surroundings
+from darkbattery.runs.start.workplace import workplace
 
 RECORD, DISTANCES = "comparison.json", "distances.parquet"
 

@@ -9,9 +9,9 @@ from scipy.interpolate import PchipInterpolator
 
 from darkbattery.nvmodel.observables import OBSERVABLES, TIME_UNIT
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.runs import units
 from darkbattery.runs.compare.matching import Pair, Series
-from darkbattery.runs.definition import RunDefinition
+from darkbattery.runs.definitions import units
+from darkbattery.runs.definitions.definition import RunDefinition
 
 Array = NDArray[np.float64]
 
@@ -68,7 +68,7 @@ def time_factor(series: Series, scaled: bool) -> float:
 def unit_of(definition: RunDefinition, observable: str, scaled: bool) -> str:
     """Its unit in a study; that of a rate is per scaled time where times are scaled.
 
-    >>> from darkbattery.runs.definition import parse_definition
+    >>> from darkbattery.runs.definitions.definition import parse_definition
     >>> content = {"model": {"n_battery": 1, "ratio": 2}, "run": {"method": "steady"}}
     >>> one = parse_definition(content)
     >>> [unit_of(one, "power", scaled) for scaled in (False, True)], unit_of(one, "photons", False)
@@ -92,7 +92,7 @@ def curve_of(series: Series, observable: str, scaled: bool) -> Curve:
 
     The standard error of a sampled mean is at least what would be missed: n runs without an event
     say that it happens to less than :math:`\sqrt2/n` of them (Agresti and Coull 1998, as in
-    `runs.precision`), and an event may be as large as the curve ever is.
+    `runs.definitions.precision`), and an event may be as large as the curve ever is.
     """
     rows = series.table[series.table["observable"] == observable].sort_values("time")
     factor = time_factor(series, scaled)

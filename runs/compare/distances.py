@@ -16,7 +16,7 @@ from scipy import stats
 from darkbattery.nvmodel.solution import PROFILES
 from darkbattery.runs.compare.differences import time_factor, time_unit
 from darkbattery.runs.compare.matching import Pair, Series
-from darkbattery.runs.parts import point_folder
+from darkbattery.runs.ranks.parts import point_folder
 
 Array = NDArray[np.float64]
 

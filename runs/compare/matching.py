@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.runs.choice import chosen, engine_name
-from darkbattery.runs.definition import Point
-from darkbattery.runs.models import Model
-from darkbattery.runs.schema import Method
-from darkbattery.runs.store import load
-from darkbattery.runs.study import Study, rows_of
+from darkbattery.runs.choice.choice import chosen, engine_name
+from darkbattery.runs.definitions.definition import Point
+from darkbattery.runs.definitions.models import Model
+from darkbattery.runs.definitions.schema import Method
+from darkbattery.runs.results.store import load
+from darkbattery.runs.results.study import Study, rows_of
 
 # fields of a `CollectiveBattery` that may differ between two comparable ones, or that are compared
 # as ratio and occupation

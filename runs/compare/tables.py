@@ -10,7 +10,7 @@ from rich.text import Text
 from darkbattery.nvmodel.numbers import percent, plain
 from darkbattery.nvmodel.observables import in_words
 from darkbattery.runs.compare.statements import EQUAL, agrees, called, equal
-from darkbattery.runs.tables import Column, Fitted
+from darkbattery.runs.terminal.tables import Column, Fitted
 
 MOST_ROWS = 40  # shown; beyond, the worst model of each pair of methods and observable
 # headings of the numbers of a curve; those of a line stand together

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.numbers import PREFIXES, ROUNDING
 from darkbattery.nvmodel.observables import OBSERVABLES
-from darkbattery.runs.study import Study
-from darkbattery.runs.units import SECONDS, clock, unit_of
+from darkbattery.runs.definitions.units import SECONDS, clock, unit_of
+from darkbattery.runs.results.study import Study
 
 BAND = 2.0  # half-width of error bands in standard errors
 WIDTH, HEIGHT = 3.4, 2.7  # of a panel, inches

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from darkbattery.runs.definitions.units import unit_of_asked
 from darkbattery.runs.figures.axes import prefixed
-from darkbattery.runs.study import Study
-from darkbattery.runs.units import unit_of_asked
+from darkbattery.runs.results.study import Study
 
 Array = NDArray[np.float64]
 

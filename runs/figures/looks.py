@@ -16,8 +16,8 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.refusal import is_real
+from darkbattery.runs.definitions.models import shown as in_words
 from darkbattery.runs.figures.axes import logarithmic
-from darkbattery.runs.models import shown as in_words
 
 Colour = tuple[float, float, float] | tuple[float, float, float, float]
 LINE_STYLES = ("-", (0, (5, 1.5)), (0, (4, 1.5, 1, 1.5)), (0, (1, 1.2)), (0, (9, 2, 1, 2, 1, 2)))

@@ -12,7 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from darkbattery.nvmodel.observables import OBSERVABLES, in_words
-from darkbattery.runs.choice import exact_averages
+from darkbattery.runs.choice.choice import exact_averages
+from darkbattery.runs.definitions.units import CHOSEN, OWN_NOTE, clock
 from darkbattery.runs.figures.axes import (
     BAND,
     heading,
@@ -28,10 +29,9 @@ from darkbattery.runs.figures.line_maps import draw_line_map, line_maps
 from darkbattery.runs.figures.looks import shown, styles
 from darkbattery.runs.figures.stages import draw_stages
 from darkbattery.runs.figures.sweep import Drawn, Plan, plan, spread
-from darkbattery.runs.jumps import drawn_run
-from darkbattery.runs.study import Study, rows_of, rows_of_points
-from darkbattery.runs.summary import average_over_runs, averages_words
-from darkbattery.runs.units import CHOSEN, OWN_NOTE, clock
+from darkbattery.runs.results.jumps import drawn_run
+from darkbattery.runs.results.study import Study, rows_of, rows_of_points
+from darkbattery.runs.results.summary import average_over_runs, averages_words
 
 MARKERS = 15  # sampled points shown on a curve
 MOST_PANELS = 9

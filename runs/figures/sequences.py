@@ -12,12 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from darkbattery.nvmodel.observables import in_words
-from darkbattery.runs.definition import Point
+from darkbattery.runs.definitions.definition import Point
+from darkbattery.runs.definitions.units import unit_of
 from darkbattery.runs.figures.axes import BAND, prefixed, time_scale
 from darkbattery.runs.figures.line_maps import INVERSION, line_maps, mesh_of
 from darkbattery.runs.figures.stages import draw_stages, shade_stages
-from darkbattery.runs.study import Study, rows_of
-from darkbattery.runs.units import unit_of
+from darkbattery.runs.results.study import Study, rows_of
 
 Colour = tuple[float, float, float]
 

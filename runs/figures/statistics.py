@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from darkbattery.runs.figures.axes import BAND, heading, legend_below, panels, time_scale
 from darkbattery.runs.figures.histograms import asked_scale, shares_of
 from darkbattery.runs.figures.sweep import Drawn, Plan, plan
-from darkbattery.runs.study import Study, rows_of
+from darkbattery.runs.results.study import Study, rows_of
 
 MOST_CURVES = 8  # of points, in one panel
 MOST_PANELS = 12

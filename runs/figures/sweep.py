@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from darkbattery.runs.definition import Point
+from darkbattery.runs.definitions.definition import Point
 from darkbattery.runs.figures.looks import (
     LINE_STYLES,
     Colour,
@@ -17,7 +17,7 @@ from darkbattery.runs.figures.looks import (
     same,
     shown,
 )
-from darkbattery.runs.study import Study
+from darkbattery.runs.results.study import Study
 
 
 @dataclass(frozen=True)

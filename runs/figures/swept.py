@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from darkbattery.nvmodel.observables import in_words
+from darkbattery.runs.definitions.units import CHOSEN, OWN_NOTE, clock, unit_of
 from darkbattery.runs.figures.axes import (
     BAND,
     heading,
@@ -28,9 +29,8 @@ from darkbattery.runs.figures.axes import (
 )
 from darkbattery.runs.figures.looks import ordered, position, shown, styles
 from darkbattery.runs.figures.sweep import Drawn, Plan, plan
-from darkbattery.runs.study import Study, key_of
-from darkbattery.runs.summary import PEAKED, Ends, Key, ends
-from darkbattery.runs.units import CHOSEN, OWN_NOTE, clock, unit_of
+from darkbattery.runs.results.study import Study, key_of
+from darkbattery.runs.results.summary import PEAKED, Ends, Key, ends
 
 MOST_PANELS = 12
 MOST_CURVES = 24

@@ -12,16 +12,16 @@ from threadpoolctl import threadpool_limits
 
 from darkbattery.nvmodel.numbers import in_unit
 from darkbattery.nvmodel.refusal import InputError, whole_number
-from darkbattery.runs.devicefile import device_named, write_device
+from darkbattery.runs.definitions.devicefile import device_named, write_device
 from darkbattery.runs.figures.files import save_figure
 from darkbattery.runs.fit.drawing import draw_fit
 from darkbattery.runs.fit.model import predicted
 from darkbattery.runs.fit.solve import Fit, Problem, fit, problem_of
 from darkbattery.runs.fit.traces import Trace, read_trace
-from darkbattery.runs.provenance import surroundings
-from darkbattery.runs.store import FIGURES
-from darkbattery.runs.tables import Listing
-from darkbattery.runs.workplace import workplace
+from darkbattery.runs.results.provenance import surroundings
+from darkbattery.runs.results.store import FIGURES
+from darkbattery.runs.start.workplace import workplace
+from darkbattery.runs.terminal.tables import Listing
 
 RECORD, DEVICE = "fit.json", "device.toml"
 # chi square a degree of freedom above which the model does not describe the data; and a correlation

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from darkbattery.nvmodel.devices.datasheet import Device, with_value
-from darkbattery.runs.devicefile import device_named, write_template
+from darkbattery.runs.definitions.devicefile import device_named, write_template
 from darkbattery.runs.fit.synthetic import synthetic_trace, write_csv
 
 # what the traces were made with

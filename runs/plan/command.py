@@ -45,10 +45,10 @@ from darkbattery.runs.plan.table import (
     uncertainty_table,
     verdict,
 )
-from darkbattery.runs.provenance import surroundings
-from darkbattery.runs.store import FIGURES
-from darkbattery.runs.workplace import workplace
-from darkbattery.runs.world import on_root, rank_of, size_of
+from darkbattery.runs.ranks.world import on_root, rank_of, size_of
+from darkbattery.runs.results.provenance import surroundings
+from darkbattery.runs.results.store import FIGURES
+from darkbattery.runs.start.workplace import workplace
 
 RECORD = "plan.json"
 MOST_DRAWS = 10_000

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from darkbattery.runs.pages import replaced
+from darkbattery.runs.pages.marks import replaced
 
 RECORD = "plan.json"
 ROUNDING = 1e-14

@@ -13,7 +13,7 @@ from darkbattery.nvmodel.refusal import InputError
 from darkbattery.runs.plan.forecast import Forecast, numbers
 from darkbattery.runs.plan.subject import Subject, corner
 from darkbattery.runs.plan.window import BRIEF
-from darkbattery.runs.world import spread
+from darkbattery.runs.ranks.world import spread
 
 # draws of a device with a covariance unless said otherwise
 DRAWS = 64

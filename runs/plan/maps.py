@@ -19,8 +19,8 @@ from darkbattery.nvmodel.refusal import InputError, finite_number, known_name, w
 from darkbattery.runs.plan.forecast import Forecast, numbers
 from darkbattery.runs.plan.parameters import PARAMETERS, changed
 from darkbattery.runs.plan.window import BRIEF
-from darkbattery.runs.provenance import surroundings
-from darkbattery.runs.world import on_root, spread
+from darkbattery.runs.ranks.world import on_root, spread
+from darkbattery.runs.results.provenance import surroundings
 
 FORM = "must be FIELD=start:stop:points, or FIELD=start:stop:points:log"
 MOST_POINTS = 10_000

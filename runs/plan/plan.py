@@ -14,7 +14,7 @@ from darkbattery.runs.plan.regimes import Regime, regimes
 from darkbattery.runs.plan.sensitivity import Sensitivities, sensitivities
 from darkbattery.runs.plan.subject import Subject, Variant, corner, variants
 from darkbattery.runs.plan.window import BRIEF
-from darkbattery.runs.world import spread
+from darkbattery.runs.ranks.world import spread
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from darkbattery.nvmodel.refusal import InputError, finite_number, known_name
 from darkbattery.runs.plan.forecast import Forecast, numbers
 from darkbattery.runs.plan.parameters import PARAMETERS
 from darkbattery.runs.plan.window import BRIEF
-from darkbattery.runs.world import spread
+from darkbattery.runs.ranks.world import spread
 
 POINTS = 7
 SIGMAS = 3.0

@@ -18,7 +18,7 @@ from darkbattery.nvmodel.refusal import InputError
 from darkbattery.runs.plan.forecast import Forecast, numbers
 from darkbattery.runs.plan.parameters import PARAMETERS, Parameter
 from darkbattery.runs.plan.window import BRIEF
-from darkbattery.runs.world import spread
+from darkbattery.runs.ranks.world import spread
 
 # relative step: differences of the energies are then far above the integrator's 1e-8 and the
 # second-order error a thousandth

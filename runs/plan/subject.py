@@ -15,13 +15,18 @@ from darkbattery.nvmodel.devices.published import (
 from darkbattery.nvmodel.devices.sheets import is_sheet
 from darkbattery.nvmodel.refusal import InputError, finite_number, known_name
 from darkbattery.nvmodel.resonator import of_a_resonator
-from darkbattery.runs.datafiles import with_files
-from darkbattery.runs.definition import find_definition, shipped_definitions
-from darkbattery.runs.devicefile import device_from
-from darkbattery.runs.devicesequence import NO_SEQUENCE, Sequence, sequence_from, with_sequence
-from darkbattery.runs.models import build_model, flattened, known_key
+from darkbattery.runs.definitions.datafiles import with_files
+from darkbattery.runs.definitions.definition import find_definition, shipped_definitions
+from darkbattery.runs.definitions.devicefile import device_from
+from darkbattery.runs.definitions.devicesequence import (
+    NO_SEQUENCE,
+    Sequence,
+    sequence_from,
+    with_sequence,
+)
+from darkbattery.runs.definitions.models import build_model, flattened, known_key
+from darkbattery.runs.definitions.tomlfile import read_toml
 from darkbattery.runs.plan.parameters import split
-from darkbattery.runs.tomlfile import read_toml
 
 # charger spins for each battery spin of a device unless said otherwise
 RATIO = 5.0

@@ -11,7 +11,7 @@ from darkbattery.runs.plan.forecast import Forecast
 from darkbattery.runs.plan.parameters import PARAMETERS
 from darkbattery.runs.plan.plan import Plan, finite_range
 from darkbattery.runs.plan.sensitivity import OBJECTIVES
-from darkbattery.runs.tables import Listing
+from darkbattery.runs.terminal.tables import Listing
 
 Reader = Callable[[Forecast], float]
 

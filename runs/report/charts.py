@@ -17,10 +17,10 @@ from darkbattery.runs.figures.histograms import Shares, asked_scale, shares_of
 from darkbattery.runs.figures.looks import LINE_STYLES, Colour, ordered, position, shown
 from darkbattery.runs.figures.sweep import Drawn, plan, spread
 from darkbattery.runs.figures.swept import Quantity, quantities, quantity_scale, values
-from darkbattery.runs.jumps import drawn_run
 from darkbattery.runs.report.mathematics import set_html, symbol_html
-from darkbattery.runs.study import Study, rows_of
-from darkbattery.runs.summary import (
+from darkbattery.runs.results.jumps import drawn_run
+from darkbattery.runs.results.study import Study, rows_of
+from darkbattery.runs.results.summary import (
     Ends,
     Key,
     average_over_runs,

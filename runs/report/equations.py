@@ -2,7 +2,7 @@
 
 from latex2mathml.converter import convert
 
-from darkbattery.runs.models import Model
+from darkbattery.runs.definitions.models import Model
 
 
 def equation(model: Model) -> str:

@@ -5,7 +5,7 @@ from html import escape
 
 from latex2mathml.converter import convert
 
-from darkbattery.runs.typeset import typeset
+from darkbattery.runs.pages.typeset import typeset
 
 
 def set_html(text: str) -> str:

@@ -15,16 +15,16 @@ import pandas as pd
 import tomli_w
 
 from darkbattery.nvmodel.numbers import counted, with_error
-from darkbattery.runs.answer import answer
-from darkbattery.runs.definition import Point, RunDefinition
+from darkbattery.runs.definitions.definition import Point, RunDefinition
 from darkbattery.runs.report.charts import Chart, charts
 from darkbattery.runs.report.equations import equation
 from darkbattery.runs.report.folders import Told, picture, pictures, told
 from darkbattery.runs.report.packing import drawing_library, packed
 from darkbattery.runs.report.tables import tables_html
-from darkbattery.runs.screen import result_tables
-from darkbattery.runs.store import Result, definition_content, load
-from darkbattery.runs.summary import runs_line
+from darkbattery.runs.results.store import Result, definition_content, load
+from darkbattery.runs.results.summary import runs_line
+from darkbattery.runs.terminal.answer import answer
+from darkbattery.runs.terminal.screen import result_tables
 
 LONGEST_NAME = 40  # letters of a file's name
 

@@ -6,7 +6,7 @@ from html import escape
 from rich.console import RenderableType
 from rich.text import Text
 
-from darkbattery.runs.tables import Fitted, Listing
+from darkbattery.runs.terminal.tables import Fitted, Listing
 
 WIDE = 120  # letters that the page's column holds, about
 

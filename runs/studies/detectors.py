@@ -20,12 +20,17 @@ from darkbattery import trajectories
 from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.detector import DIFFUSIVE, KINDS, Detector
 from darkbattery.nvmodel.experiment import Model
-from darkbattery.runs.execute import Order, execute
-from darkbattery.runs.pages import fill
-from darkbattery.runs.store import load
+from darkbattery.runs.pages.marks import fill
+from darkbattery.runs.ranks.world import (
+    ending_together,
+    has_terminal,
+    rank_of,
+    working_communicator,
+)
+from darkbattery.runs.results.store import load
+from darkbattery.runs.start.execute import Order, execute
 from darkbattery.runs.studies.detectors_figure import draw
 from darkbattery.runs.studies.fluctuations import shown, with_error
-from darkbattery.runs.world import ending_together, has_terminal, rank_of, working_communicator
 
 Array = NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from darkbattery.nvmodel.nv.twolevel import BRANCHES, lines, two_level
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.resonator import ResonatorBattery
 from darkbattery.runs.studies.experiments import Comparison
-from darkbattery.runs.tables import Footnotes, Listing
+from darkbattery.runs.terminal.tables import Footnotes, Listing
 
 LONG = 16  # letters of a range that fit beside the other columns
 ELEMENT = "matrix element: |<e|n.S|g>| with n along the resonator's field"

@@ -18,12 +18,17 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from darkbattery.nvmodel.experiment import Model
-from darkbattery.runs.execute import Order, execute
-from darkbattery.runs.pages import fill
-from darkbattery.runs.parts import point_folder
-from darkbattery.runs.store import load
+from darkbattery.runs.pages.marks import fill
+from darkbattery.runs.ranks.parts import point_folder
+from darkbattery.runs.ranks.world import (
+    ending_together,
+    has_terminal,
+    rank_of,
+    working_communicator,
+)
+from darkbattery.runs.results.store import load
+from darkbattery.runs.start.execute import Order, execute
 from darkbattery.runs.studies.fluctuations_figure import draw
-from darkbattery.runs.world import ending_together, has_terminal, rank_of, working_communicator
 from darkbattery.trajectories.reading.endstates import dark_states
 
 Array = NDArray[np.float64]

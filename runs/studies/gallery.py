@@ -12,10 +12,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from darkbattery.runs.definition import find_definition
-from darkbattery.runs.execute import Order, execute
-from darkbattery.runs.typeset import typeset
-from darkbattery.runs.world import ending_together, has_terminal, rank_of, working_communicator
+from darkbattery.runs.definitions.definition import find_definition
+from darkbattery.runs.pages.typeset import typeset
+from darkbattery.runs.ranks.world import (
+    ending_together,
+    has_terminal,
+    rank_of,
+    working_communicator,
+)
+from darkbattery.runs.start.execute import Order, execute
 
 
 @dataclass(frozen=True)

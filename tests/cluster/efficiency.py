@@ -16,15 +16,15 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from darkbattery.runs.pages import replaced
+from darkbattery.runs.pages.marks import replaced
 from tests.cluster.nodes import SMALL, Cluster
 from tests.mpi import launch
 from tests.mpi.wheels import NAMES, Wheel, installed
 
 TRIAL = """
 from mpi4py import MPI
-from darkbattery.runs.doctor import trial
-from darkbattery.runs.messages import Ranks
+from darkbattery.runs.commands.doctor import trial
+from darkbattery.runs.ranks.messages import Ranks
 found = trial(Ranks(MPI.COMM_WORLD), seconds=4.4)
 if MPI.COMM_WORLD.rank == 0:
     print("share", found.share)

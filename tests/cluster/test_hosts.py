@@ -2,7 +2,7 @@
 
 import pytest
 
-from darkbattery.runs.owner import OWNER
+from darkbattery.runs.start.owner import OWNER
 from tests.cluster.efficiency import TRIAL, between_hosts
 from tests.cluster.nodes import SMALL, on_nodes
 from tests.cluster.study import write

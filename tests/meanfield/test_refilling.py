@@ -21,7 +21,7 @@ from darkbattery.nvmodel import (
     Stage,
 )
 from darkbattery.nvmodel.refilling import flip_rates
-from darkbattery.runs.definition import parse_definition
+from darkbattery.runs.definitions.definition import parse_definition
 
 LINE = Gaussian(4e6)
 KAPPA = 2.0 * math.pi * 1e6

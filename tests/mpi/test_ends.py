@@ -61,9 +61,9 @@ def test_a_refusal_on_any_rank_ends_all(tmp_path, definition, field):
 
 SILENT = """
 import sys, time
-import darkbattery.runs.messages
+import darkbattery.runs.ranks.messages
 from darkbattery.runs.cli import main
-from darkbattery.runs.world import communicator, rank_of
+from darkbattery.runs.ranks.world import communicator, rank_of
 if rank_of(communicator()) == 1:
     time.sleep(600)
 main()
@@ -73,13 +73,13 @@ main()
 @needs_mpi
 def test_a_time_limit_is_kept_where_another_rank_is_silent(tmp_path):
     """Rank 1 does nothing, as behind a cut link; rank 0 waits for it in the midst of a study."""
-    silent = "import darkbattery.runs.study as s; s._averages = silent"
+    silent = "import darkbattery.runs.results.study as s; s._averages = silent"
     script = SILENT.replace("time.sleep(600)", silent, 1)
     script = script.replace(
-        "from darkbattery.runs.world",
-        "def silent(*_):\n    time.sleep(600)\nfrom darkbattery.runs.world",
+        "from darkbattery.runs.ranks.world",
+        "def silent(*_):\n    time.sleep(600)\nfrom darkbattery.runs.ranks.world",
         1,
-    ).replace("main()\n", "darkbattery.runs.messages.STOP_SECONDS = 1.0\nmain()\n")
+    ).replace("main()\n", "darkbattery.runs.ranks.messages.STOP_SECONDS = 1.0\nmain()\n")
     (tmp_path / "silent.py").write_text(script)
     (tmp_path / "d.toml").write_text(HEAD + SINGLE.replace('"sample"', '["evolve", "sample"]'))
     order = ("run", "d.toml", "--out", "out", "--time-limit", "0.1")
@@ -94,10 +94,10 @@ def test_a_silent_rank_is_given_up(tmp_path):
     """The watchdog: no rank waits for ever where another one does not come to its messages."""
     script = (
         "import sys, time\n"
-        "import darkbattery.runs.distribute as d, darkbattery.runs.messages\n"
+        "import darkbattery.runs.ranks.distribute as d, darkbattery.runs.ranks.messages\n"
         "from darkbattery.runs.cli import main\n"
-        "from darkbattery.runs.world import communicator\n"
-        "darkbattery.runs.messages.PATIENCE_SECONDS = 2.0\n"
+        "from darkbattery.runs.ranks.world import communicator\n"
+        "darkbattery.runs.ranks.messages.PATIENCE_SECONDS = 2.0\n"
         "if communicator().rank == 1:\n"
         "    d.Job.make = lambda *_: time.sleep(600)\n"
         "main()\n"

@@ -147,7 +147,7 @@ def test_a_failing_rank_ends_the_job(tmp_path):
     """An error that is no refusal, on one rank only: a trace, status 1, nobody waits."""
     (tmp_path / "d.toml").write_text(DEFINITION)
     script = (
-        "import darkbattery.runs.study as s, darkbattery.runs.world as w\n"
+        "import darkbattery.runs.results.study as s, darkbattery.runs.ranks.world as w\n"
         "from darkbattery.runs.cli import main\n"
         "import sys\n"
         "original = s.distribute_all\n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from darkbattery.runs.definition import find_definition
+from darkbattery.runs.definitions.definition import find_definition
 from tests.mpi.launch import needs_mpi, run, several
 from tests.runs.test_plan_sequences import TOML
 

@@ -1,4 +1,4 @@
-"""Truncated Wigner runs through `runs.distribute`, started by mpirun: the same bits, always."""
+"""Truncated Wigner runs through `runs.ranks.distribute`, started by mpirun: the same bits, always."""
 
 import subprocess
 import sys
@@ -19,8 +19,8 @@ from darkbattery.nvmodel import (
     ResonatorBattery,
     SpinEnsemble,
 )
-from darkbattery.runs.checkpoint import read_tallies, write_tallies
-from darkbattery.runs.distribute import Job, distribute_all
+from darkbattery.runs.ranks.checkpoint import read_tallies, write_tallies
+from darkbattery.runs.ranks.distribute import Job, distribute_all
 
 class Keeper:
     due = True

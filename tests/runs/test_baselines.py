@@ -7,9 +7,9 @@ from scipy.linalg import expm
 
 from darkbattery.nvmodel import InputError
 from darkbattery.nvmodel.dicke import DickeBattery
-from darkbattery.runs.definition import parse_definition
+from darkbattery.runs.definitions.definition import parse_definition
+from darkbattery.runs.results.study import observables_of, run_study
 from darkbattery.runs.studies.baselines.figure import capacities, draw, peak_powers, table_of
-from darkbattery.runs.study import observables_of, run_study
 from darkbattery.trajectories.averages.dicke import evolve_dicke
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from darkbattery import trajectories
 from darkbattery.nvmodel import CollectiveBattery, InputError
-from darkbattery.runs.checkpoint import MAGIC, read_tallies, write_tallies
+from darkbattery.runs.ranks.checkpoint import MAGIC, read_tallies, write_tallies
 
 TIMES = [0.1, 0.4]
 

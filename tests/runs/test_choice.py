@@ -9,10 +9,10 @@ from darkbattery import meanfield, trajectories
 from darkbattery.meanfield.expected import expected_error, read_map
 from darkbattery.nvmodel import CollectiveBattery, InputError
 from darkbattery.nvmodel.method import Problem, within_reach
-from darkbattery.runs.choice import chosen, exact_averages
-from darkbattery.runs.definition import parse_definition
-from darkbattery.runs.provenance import provenance
-from darkbattery.runs.study import run_study
+from darkbattery.runs.choice.choice import chosen, exact_averages
+from darkbattery.runs.definitions.definition import parse_definition
+from darkbattery.runs.results.provenance import provenance
+from darkbattery.runs.results.study import run_study
 from darkbattery.trajectories.averages import evolution as master
 from darkbattery.trajectories.averages.evolution import EVOLVE
 from darkbattery.trajectories.jumps import sampling as jumps

@@ -12,12 +12,16 @@ import numpy as np
 import pytest
 
 from darkbattery.nvmodel import InputError
-from darkbattery.runs import execute
+from darkbattery.runs.choice.cost import carried_on, estimate
 from darkbattery.runs.cli import COMMANDS, EXIT_STATUSES, app, described, main
-from darkbattery.runs.cost import carried_on, estimate
-from darkbattery.runs.definition import find_definition, parse_definition, read_definition
+from darkbattery.runs.definitions.definition import (
+    find_definition,
+    parse_definition,
+    read_definition,
+)
 from darkbattery.runs.questions import QUESTIONS, write_question
-from darkbattery.runs.study import run_study
+from darkbattery.runs.results.study import run_study
+from darkbattery.runs.start import execute
 
 PROGRAM = [sys.executable, "-c", "from darkbattery.runs.cli import main; main()"]
 ESCAPE = "\x1b["
@@ -238,7 +242,7 @@ def test_the_estimate_holds_within_a_factor_of_three(definition):
 
 
 def _tiny(definition):
-    from darkbattery.runs.store import definition_content
+    from darkbattery.runs.results.store import definition_content
 
     content = definition_content(definition)
     content["run"] |= {"times": [0.0, 0.1]} | ({"runs": 2} if definition.runs else {})

@@ -20,11 +20,11 @@ from darkbattery.runs.compare.distances import Cumulative, binned, critical_dist
 from darkbattery.runs.compare.matching import Source
 from darkbattery.runs.compare.statements import answer, equal
 from darkbattery.runs.compare.tables import tables
-from darkbattery.runs.definition import find_definition, parse_definition
-from darkbattery.runs.provenance import provenance
-from darkbattery.runs.store import save
-from darkbattery.runs.study import Campaign, run_study
-from darkbattery.runs.tomlfile import read_toml
+from darkbattery.runs.definitions.definition import find_definition, parse_definition
+from darkbattery.runs.definitions.tomlfile import read_toml
+from darkbattery.runs.results.provenance import provenance
+from darkbattery.runs.results.store import save
+from darkbattery.runs.results.study import Campaign, run_study
 
 MODEL = {"n_battery": [2, 10], "ratio": 5}
 RUN = {"times": {"stop": 1.5, "points": 31}, "seed": 1}

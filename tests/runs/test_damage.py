@@ -16,13 +16,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from darkbattery.nvmodel import InputError
-from darkbattery.runs.campaign import merged
-from darkbattery.runs.checkpoint import MAGIC, read_tallies
-from darkbattery.runs.checksums import CHECKSUMS, write_checksums
 from darkbattery.runs.cli import main
-from darkbattery.runs.definition import parse_definition, read_definition, shipped_definitions
-from darkbattery.runs.store import SUMMED, definition_content, load
-from darkbattery.runs.tomlfile import read_toml
+from darkbattery.runs.definitions.definition import (
+    parse_definition,
+    read_definition,
+    shipped_definitions,
+)
+from darkbattery.runs.definitions.tomlfile import read_toml
+from darkbattery.runs.ranks.checkpoint import MAGIC, read_tallies
+from darkbattery.runs.results.checksums import CHECKSUMS, write_checksums
+from darkbattery.runs.results.store import SUMMED, definition_content, load
+from darkbattery.runs.start.campaign import merged
 
 SOURCE = Path(__file__).parent.parent.parent
 SMALL = """

@@ -12,11 +12,11 @@ from darkbattery.nvmodel import (
     Tabulated,
     Voigt,
 )
-from darkbattery.runs.csvtable import read_csv
-from darkbattery.runs.definition import parse_definition, read_definition
+from darkbattery.runs.definitions.csvtable import read_csv
+from darkbattery.runs.definitions.definition import parse_definition, read_definition
+from darkbattery.runs.definitions.schema import json_schema
 from darkbattery.runs.plan.subject import find_subject
-from darkbattery.runs.schema import json_schema
-from darkbattery.runs.store import definition_content
+from darkbattery.runs.results.store import definition_content
 
 ODMR = "# of a scan\nfrequency [MHz],weight\n2868,0\n2870,1\n2873,0\n"
 FIELD = "coupling [a.u.],weight\n0.5,1\n1.0,3\n"

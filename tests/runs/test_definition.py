@@ -7,13 +7,13 @@ import pytest
 import tomli_w
 
 from darkbattery.nvmodel import Drive, InputError, LocalNoise, Polarised, Pulse, Stage
-from darkbattery.runs.definition import (
+from darkbattery.runs.definitions.definition import (
     find_definition,
     parse_definition,
     read_definition,
     shipped_definitions,
 )
-from darkbattery.runs.store import definition_content
+from darkbattery.runs.results.store import definition_content
 
 GOOD = {
     "model": {"n_battery": [1, 2], "ratio": 5, "nbar": [0.0, 0.5]},

@@ -6,12 +6,16 @@ import pytest
 from rich.console import Console
 
 from darkbattery.nvmodel import Detector, InputError
-from darkbattery.runs.definition import find_definition, parse_definition, read_definition
-from darkbattery.runs.execute import Order, execute
-from darkbattery.runs.pages import rows_of_page
+from darkbattery.runs.definitions.definition import (
+    find_definition,
+    parse_definition,
+    read_definition,
+)
+from darkbattery.runs.pages.marks import rows_of_page
+from darkbattery.runs.ranks.world import working_communicator
+from darkbattery.runs.start.execute import Order, execute
 from darkbattery.runs.studies.detectors import SIZE, exact, main, one_spin_table, size_table
 from darkbattery.runs.studies.fluctuations import shown
-from darkbattery.runs.world import working_communicator
 
 PAGE = Path(__file__).parents[2] / "docs" / "detectors.md"
 RUN = {"method": "sample", "times": [0.1, 0.4], "runs": 10}

@@ -13,11 +13,11 @@ from darkbattery.nvmodel.devices.published import find_device, with_value
 from darkbattery.nvmodel.devices.sheets import device_of, sheet_of
 from darkbattery.nvmodel.devices.split import whole_ensemble
 from darkbattery.runs.cli import app
-from darkbattery.runs.datafiles import with_files
-from darkbattery.runs.devicefile import device_named, write_device
+from darkbattery.runs.definitions.datafiles import with_files
+from darkbattery.runs.definitions.devicefile import device_named, write_device
+from darkbattery.runs.definitions.models import build_model, flattened
 from darkbattery.runs.fit.solve import fit, problem_of
 from darkbattery.runs.fit.synthetic import synthetic_trace
-from darkbattery.runs.models import build_model, flattened
 from darkbattery.runs.plan.subject import find_subject
 
 ODMR = "frequency [MHz],weight\n2865,0\n2868,1\n2869,0.4\n2871,0.9\n2876,0\n"

@@ -3,9 +3,13 @@
 import matplotlib.pyplot as plt
 import pytest
 
-from darkbattery.runs.definition import find_definition, parse_definition, read_definition
+from darkbattery.runs.definitions.definition import (
+    find_definition,
+    parse_definition,
+    read_definition,
+)
 from darkbattery.runs.figures import draw
-from darkbattery.runs.study import run_study
+from darkbattery.runs.results.study import run_study
 
 
 def _definition(**changes):

@@ -3,7 +3,7 @@ import pytest
 
 from darkbattery import trajectories
 from darkbattery.nvmodel import CollectiveBattery, InputError
-from darkbattery.runs.distribute import Job, distribute, distribute_all
+from darkbattery.runs.ranks.distribute import Job, distribute, distribute_all
 
 
 @pytest.mark.parametrize("battery", [CollectiveBattery(2, 10), CollectiveBattery(2, 5, nbar=0.4)])

@@ -6,13 +6,13 @@ import pytest
 from matplotlib.lines import Line2D
 
 from darkbattery.nvmodel import CollectiveBattery
-from darkbattery.runs.definition import parse_definition
+from darkbattery.runs.definitions.definition import parse_definition
+from darkbattery.runs.definitions.units import OWN_NOTE, clock
 from darkbattery.runs.figures import draw, draw_sweep, save_figures
 from darkbattery.runs.figures.axes import legend_below, prefixed
 from darkbattery.runs.figures.sequences import draw_sequence, sequence_of
-from darkbattery.runs.jumps import drawn_run
-from darkbattery.runs.study import run_study
-from darkbattery.runs.units import OWN_NOTE, clock
+from darkbattery.runs.results.jumps import drawn_run
+from darkbattery.runs.results.study import run_study
 from darkbattery.trajectories import single_run, steady_state
 
 TIMES = {"stop": 1.0, "points": 11}

@@ -17,12 +17,12 @@ from darkbattery.nvmodel.devices.published import DEVICES, find_device, with_val
 from darkbattery.nvmodel.devices.sheets import device_of, sheet_of, with_fit
 from darkbattery.nvmodel.devices.split import whole_ensemble
 from darkbattery.runs.cli import main
-from darkbattery.runs.devicefile import device_named, doubts
+from darkbattery.runs.definitions.devicefile import device_named, doubts
 from darkbattery.runs.fit.model import predicted
 from darkbattery.runs.fit.solve import fit, posterior, problem_of
 from darkbattery.runs.fit.synthetic import synthetic_trace, write_csv
 from darkbattery.runs.fit.traces import read_trace
-from darkbattery.runs.signals import Stopped
+from darkbattery.runs.ranks.signals import Stopped
 
 KERSTEN = find_device("kersten2026")
 F0 = KERSTEN.frequency_hz.converted

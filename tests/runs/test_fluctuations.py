@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from darkbattery.nvmodel import InputError
-from darkbattery.runs.definition import find_definition, read_definition
-from darkbattery.runs.pages import fill, rows_of_page
+from darkbattery.runs.definitions.definition import find_definition, read_definition
+from darkbattery.runs.pages.marks import fill, rows_of_page
 from darkbattery.runs.studies.fluctuations import (
     RATIO,
     SIZE,

@@ -21,12 +21,12 @@ from darkbattery import trajectories
 from darkbattery.nvmodel import CollectiveBattery, InputError
 from darkbattery.nvmodel.solution import Distribution, Reading, Solution
 from darkbattery.nvmodel.tally import RunSpans
-from darkbattery.runs.averages import AVERAGES, Averages
-from darkbattery.runs.owner import OWNER, Owner
-from darkbattery.runs.parts import Parts
-from darkbattery.runs.precision import Precision
-from darkbattery.runs.signals import Stopped, StopRequest, stop_on_signals
-from darkbattery.runs.store import usable_folder, written_aside
+from darkbattery.runs.definitions.precision import Precision
+from darkbattery.runs.ranks.averages import AVERAGES, Averages
+from darkbattery.runs.ranks.parts import Parts
+from darkbattery.runs.ranks.signals import Stopped, StopRequest, stop_on_signals
+from darkbattery.runs.results.store import usable_folder, written_aside
+from darkbattery.runs.start.owner import OWNER, Owner
 from tests.mpi import launch
 from tests.mpi.launch import needs_mpi
 
@@ -100,7 +100,7 @@ def wait_for(path, seconds=120.0):
 def other_process(folder):
     """A process that owns `folder` until its standard input closes."""
     code = (
-        "import sys; from pathlib import Path; from darkbattery.runs.owner import Owner\n"
+        "import sys; from pathlib import Path; from darkbattery.runs.start.owner import Owner\n"
         f"owner = Owner(); owner.take(Path({str(folder)!r})); print('has it', flush=True)\n"
         "sys.stdin.read(); owner.release()"
     )
@@ -390,8 +390,8 @@ def test_averages_come_back_as_they_were(tmp_path):
 
 def test_averages_stop_and_go_on(study, monkeypatch):
     """The second start makes only what the first did not."""
-    from darkbattery.runs import study as module
-    from darkbattery.runs.definition import read_definition
+    from darkbattery.runs.definitions.definition import read_definition
+    from darkbattery.runs.results import study as module
 
     (study / "a.toml").write_text(AVERAGES_ALONE)
     definition = read_definition(study / "a.toml")
@@ -438,7 +438,7 @@ def test_a_figure_that_fails_costs_itself_alone(study):
 def test_an_end_that_cannot_be_written_keeps_all_runs(study, monkeypatch):
     from rich.console import Console
 
-    from darkbattery.runs import execute
+    from darkbattery.runs.start import execute
 
     real = execute.save
 
@@ -488,7 +488,7 @@ def test_what_came_to_exist_meanwhile_stays(tmp_path):
 
 def test_a_file_system_that_cannot_rename_folders(tmp_path, monkeypatch):
     """As an overlay does: a folder of its lower layer cannot be renamed."""
-    from darkbattery.runs import store
+    from darkbattery.runs.results import store
 
     real = os.replace
 

@@ -11,8 +11,10 @@ import pytest
 from darkbattery.meanfield.expected import expected_error, read_map
 from darkbattery.nvmodel import CollectiveBattery, Resonator, ResonatorBattery, SpinEnsemble
 from darkbattery.runs.compare.matching import Source
-from darkbattery.runs.pages import markdown, marked, rows_of_page
-from darkbattery.runs.signals import StopRequest
+from darkbattery.runs.pages.marks import markdown, marked, rows_of_page
+from darkbattery.runs.ranks.signals import StopRequest
+from darkbattery.runs.results.study import run_study
+from darkbattery.runs.start.workplace import Workplace
 from darkbattery.runs.studies.regimes.errors import memory_map
 from darkbattery.runs.studies.regimes.memory import (
     ELIMINATED,
@@ -25,8 +27,6 @@ from darkbattery.runs.studies.regimes.memory import (
 )
 from darkbattery.runs.studies.regimes.memory_drawing import draw_memory
 from darkbattery.runs.studies.regimes.memory_tables import METHODS, memory_tables, memory_usable
-from darkbattery.runs.study import run_study
-from darkbattery.runs.workplace import Workplace
 
 PAGE = Path(__file__).parents[2] / "docs" / "regimes.md"
 

@@ -7,10 +7,10 @@ import pytest
 
 from darkbattery.nvmodel.observables import OBSERVABLES
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.runs.choice import Choice, chosen
-from darkbattery.runs.cost import estimate
-from darkbattery.runs.definition import parse_definition
-from darkbattery.runs.engines import engine_of
+from darkbattery.runs.choice.choice import Choice, chosen
+from darkbattery.runs.choice.cost import estimate
+from darkbattery.runs.choice.engines import engine_of
+from darkbattery.runs.definitions.definition import parse_definition
 
 RUNS = 2  # a variance over one run is none
 SPINS = {"number": 4000, "coupling_hz": 0.1}

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from darkbattery.nvmodel import InputError
-from darkbattery.runs.definition import read_definition, shipped_definitions
+from darkbattery.runs.definitions.definition import read_definition, shipped_definitions
+from darkbattery.runs.pages.typeset import typeset
 from darkbattery.runs.studies.paper.appendix import (
     Rate,
     compare,
@@ -27,7 +28,6 @@ from darkbattery.runs.studies.paper.table import (
     claims_table,
     two_spins_table,
 )
-from darkbattery.runs.typeset import typeset
 from tests.mpi import launch
 from tests.systems import steady_energy_zero_temperature, two_spin_steady_z
 

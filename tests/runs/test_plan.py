@@ -28,7 +28,7 @@ from darkbattery.nvmodel.devices.estimates import estimates
 from darkbattery.nvmodel.devices.published import DEVICES, find_device
 from darkbattery.nvmodel.devices.sheets import with_fit
 from darkbattery.runs.cli import main
-from darkbattery.runs.devicefile import write_device
+from darkbattery.runs.definitions.devicefile import write_device
 from darkbattery.runs.plan.forecast import forecast, perfect
 from darkbattery.runs.plan.intervals import drawn_forecasts, drawn_sensitivities, interval_table
 from darkbattery.runs.plan.ladder import perfect_ladder_ergotropy

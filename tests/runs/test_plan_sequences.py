@@ -22,7 +22,7 @@ from darkbattery.nvmodel import (
 from darkbattery.nvmodel.devices.published import find_device
 from darkbattery.nvmodel.devices.sheets import sheet_of
 from darkbattery.runs.cli import main
-from darkbattery.runs.devicefile import write_device
+from darkbattery.runs.definitions.devicefile import write_device
 from darkbattery.runs.plan.parameters import PARAMETERS
 from darkbattery.runs.plan.sequences.scan import scan_of
 from darkbattery.runs.plan.sequences.shots import Recipe, shots_of

@@ -3,8 +3,8 @@ import pytest
 
 from darkbattery import trajectories
 from darkbattery.nvmodel import CollectiveBattery, InputError
-from darkbattery.runs.distribute import distribute
-from darkbattery.runs.precision import Precision
+from darkbattery.runs.definitions.precision import Precision
+from darkbattery.runs.ranks.distribute import distribute
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,11 @@ from darkbattery import trajectories
 from darkbattery.meanfield.expected import read_map
 from darkbattery.nvmodel import CollectiveBattery, InputError
 from darkbattery.runs.compare.matching import Source, matched
-from darkbattery.runs.definition import find_definition, read_definition
-from darkbattery.runs.pages import markdown
-from darkbattery.runs.signals import StopRequest
+from darkbattery.runs.definitions.definition import find_definition, read_definition
+from darkbattery.runs.pages.marks import markdown
+from darkbattery.runs.ranks.signals import StopRequest
+from darkbattery.runs.results.study import run_study
+from darkbattery.runs.start.workplace import Workplace
 from darkbattery.runs.studies.regimes.document import refresh
 from darkbattery.runs.studies.regimes.errors import (
     LEVELS,
@@ -35,8 +37,6 @@ from darkbattery.runs.studies.regimes.evidence import (
     read_evidence,
 )
 from darkbattery.runs.studies.regimes.tables import all_tables, usable_by_model, usable_table
-from darkbattery.runs.study import run_study
-from darkbattery.runs.workplace import Workplace
 
 PAGE = Path(__file__).parents[2] / "docs" / "regimes.md"
 

@@ -15,15 +15,15 @@ import tomli_w
 
 from darkbattery.nvmodel import InputError
 from darkbattery.runs.cli import app
-from darkbattery.runs.definition import parse_definition
-from darkbattery.runs.provenance import provenance
+from darkbattery.runs.definitions.definition import parse_definition
 from darkbattery.runs.report.charts import charts
 from darkbattery.runs.report.packing import FILTER, packed
 from darkbattery.runs.report.page import report_page, write_report
-from darkbattery.runs.screen import result_tables
-from darkbattery.runs.store import load, save
-from darkbattery.runs.study import run_study
-from darkbattery.runs.tables import Listing
+from darkbattery.runs.results.provenance import provenance
+from darkbattery.runs.results.store import load, save
+from darkbattery.runs.results.study import run_study
+from darkbattery.runs.terminal.screen import result_tables
+from darkbattery.runs.terminal.tables import Listing
 
 BOTH_QUANTUM = {
     "title": "Two </script> & <b>sizes</b>",

@@ -9,13 +9,13 @@ import tomli_w
 from typer.testing import CliRunner
 
 from darkbattery.nvmodel import InputError, Summary
-from darkbattery.runs.choice import chosen, not_everywhere
+from darkbattery.runs.choice.choice import chosen, not_everywhere
 from darkbattery.runs.cli import app
-from darkbattery.runs.definition import parse_definition
-from darkbattery.runs.replay import replay
-from darkbattery.runs.store import definition_content, load
-from darkbattery.runs.study import run_study
-from darkbattery.runs.summary import runs_line, runs_made
+from darkbattery.runs.definitions.definition import parse_definition
+from darkbattery.runs.results.store import definition_content, load
+from darkbattery.runs.results.study import run_study
+from darkbattery.runs.results.summary import runs_line, runs_made
+from darkbattery.runs.start.replay import replay
 
 
 def _definition(model, **run):
@@ -24,7 +24,9 @@ def _definition(model, **run):
 
 @pytest.fixture(autouse=True)
 def _no_figures(monkeypatch):
-    monkeypatch.setattr("darkbattery.runs.execute._draw", lambda study, folder: ())  # takes seconds
+    monkeypatch.setattr(
+        "darkbattery.runs.start.execute._draw", lambda study, folder: ()
+    )  # takes seconds
 
 
 def _run(tmp_path, content, *arguments):
@@ -152,8 +154,8 @@ def test_the_definition_with_levels_is_written_as_it_was_read():
 
 
 def test_results_of_an_earlier_version_are_read_without_numbers_of_runs(tmp_path):
-    from darkbattery.runs.checksums import write_checksums
-    from darkbattery.runs.store import SUMMED, TABLE
+    from darkbattery.runs.results.checksums import write_checksums
+    from darkbattery.runs.results.store import SUMMED, TABLE
 
     _run(tmp_path, _definition({"n_battery": 1, "ratio": 3}, method="sample", runs=20))
     out = tmp_path / "out"

@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.runs.cli import app
-from darkbattery.runs.definition import parse_definition, shipped_definitions
-from darkbattery.runs.pages import fill
+from darkbattery.runs.definitions.definition import parse_definition, shipped_definitions
+from darkbattery.runs.definitions.schema import json_schema
+from darkbattery.runs.pages.marks import fill
 from darkbattery.runs.questions import QUESTIONS
-from darkbattery.runs.schema import json_schema
 from darkbattery.runs.studies.reference.definition import tables
 
 PAGE = Path(__file__).parents[2] / "docs" / "definition.md"

@@ -5,9 +5,9 @@ import io
 import pytest
 from rich.console import Console
 
-from darkbattery.runs.definition import parse_definition
-from darkbattery.runs.screen import ENDS, ResultTables
-from darkbattery.runs.study import run_study
+from darkbattery.runs.definitions.definition import parse_definition
+from darkbattery.runs.results.study import run_study
+from darkbattery.runs.terminal.screen import ENDS, ResultTables
 
 
 def _printed(study, width, encoding="utf-8"):

@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 
 from darkbattery.nvmodel import InputError
-from darkbattery.runs.definition import parse_definition
+from darkbattery.runs.definitions.definition import parse_definition
+from darkbattery.runs.definitions.schema import json_schema
 from darkbattery.runs.figures import save_figures
 from darkbattery.runs.figures.statistics import draw_statistics
-from darkbattery.runs.schema import json_schema
-from darkbattery.runs.store import definition_content, load
-from darkbattery.runs.study import refuse_unread, run_study
+from darkbattery.runs.results.store import definition_content, load
+from darkbattery.runs.results.study import refuse_unread, run_study
 from tests.mpi import launch
 
 ASKED = {

@@ -7,11 +7,11 @@ import qutip
 from PIL import Image
 
 from darkbattery.nvmodel import CollectiveBattery, Detector, InputError
-from darkbattery.runs.definition import parse_definition
-from darkbattery.runs.replay import Replay, replay
-from darkbattery.runs.store import Result
-from darkbattery.runs.story import draw_story, film_writer, save_film, save_story
-from darkbattery.runs.study import run_study
+from darkbattery.runs.definitions.definition import parse_definition
+from darkbattery.runs.results.store import Result
+from darkbattery.runs.results.study import run_study
+from darkbattery.runs.start.replay import Replay, replay
+from darkbattery.runs.start.story import draw_story, film_writer, save_film, save_story
 from darkbattery.trajectories import single_run
 from darkbattery.trajectories.reading.husimi import azimuth_of, coherent_states, husimi
 
@@ -108,7 +108,7 @@ def test_a_film_has_a_frame_an_output_time(tmp_path):
 def test_what_writes_no_film_is_refused(name, text, tmp_path, monkeypatch):
     with pytest.raises(InputError, match=text):
         film_writer(tmp_path / name)
-    monkeypatch.setattr("darkbattery.runs.story.FFMpegWriter.isAvailable", lambda: False)
+    monkeypatch.setattr("darkbattery.runs.start.story.FFMpegWriter.isAvailable", lambda: False)
     with pytest.raises(InputError, match="needs ffmpeg"):
         film_writer(tmp_path / "run.mp4")
 

@@ -5,8 +5,8 @@ import pytest
 
 from darkbattery import meanfield
 from darkbattery.nvmodel import CollectiveBattery
-from darkbattery.runs.definition import parse_definition
-from darkbattery.runs.study import run_study
+from darkbattery.runs.definitions.definition import parse_definition
+from darkbattery.runs.results.study import run_study
 
 
 def test_averaged_delays_at_equal_stages_of_the_burst():

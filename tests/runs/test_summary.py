@@ -5,12 +5,12 @@ import pytest
 
 from darkbattery import trajectories
 from darkbattery.nvmodel import CollectiveBattery
-from darkbattery.runs.definition import parse_definition
+from darkbattery.runs.definitions.definition import parse_definition
 from darkbattery.runs.figures import draw
 from darkbattery.runs.report.charts import charts
-from darkbattery.runs.screen import found
-from darkbattery.runs.study import run_study
-from darkbattery.runs.summary import ends
+from darkbattery.runs.results.study import run_study
+from darkbattery.runs.results.summary import ends
+from darkbattery.runs.terminal.screen import found
 
 
 def _study(model, method, **run):

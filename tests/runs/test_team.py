@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from darkbattery.runs.team import Hand, Pool, Report, divide
+from darkbattery.runs.ranks.team import Hand, Pool, Report, divide
 
 
 def made_by(speeds, blocks, step=0.25):

@@ -11,18 +11,21 @@ from typer.testing import CliRunner
 from darkbattery.nvmodel.devices.published import DEVICES, find_device
 from darkbattery.nvmodel.nv.levels import Diamond
 from darkbattery.nvmodel.observables import OBSERVABLES, in_words
+from darkbattery.runs.choice.cost import estimate
 from darkbattery.runs.cli import app
 from darkbattery.runs.commands.output import Forgiving
 from darkbattery.runs.commands.speech import Speaker
 from darkbattery.runs.compare.command import compare
 from darkbattery.runs.compare.matching import Source
 from darkbattery.runs.compare.tables import tables
-from darkbattery.runs.cost import estimate
-from darkbattery.runs.cost_table import cost_table
-from darkbattery.runs.definition import find_definition, parse_definition, read_definition
+from darkbattery.runs.definitions.definition import (
+    find_definition,
+    parse_definition,
+    read_definition,
+)
 from darkbattery.runs.plan.table import scaling_listing
 from darkbattery.runs.questions import QUESTIONS, write_question
-from darkbattery.runs.screen import ResultTables
+from darkbattery.runs.results.study import run_study
 from darkbattery.runs.studies.devices import (
     comparison_table,
     data_sheet,
@@ -39,7 +42,8 @@ from darkbattery.runs.studies.paper.table import (
     rich_numbers,
     two_spins_table,
 )
-from darkbattery.runs.study import run_study
+from darkbattery.runs.terminal.cost_table import cost_table
+from darkbattery.runs.terminal.screen import ResultTables
 
 MEASURED = (
     Comparison("NV centre", "splitting, two crystals over one", "kHz/K", -1234.5, 1.36e-7, "±1"),

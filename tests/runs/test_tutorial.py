@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from darkbattery.runs import execute
 from darkbattery.runs.cli import app
+from darkbattery.runs.start import execute
 
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.M | re.S)

@@ -23,8 +23,8 @@ from darkbattery.nvmodel import (
     Spins,
     Stage,
 )
-from darkbattery.runs.definition import find_definition
-from darkbattery.runs.tomlfile import read_toml
+from darkbattery.runs.definitions.definition import find_definition
+from darkbattery.runs.definitions.tomlfile import read_toml
 from darkbattery.trajectories.jumps.sampling import available
 from darkbattery.trajectories.qutip import resonator_to_qutip
 

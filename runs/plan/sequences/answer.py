@@ -25,7 +25,7 @@ from darkbattery.runs.plan.sequences.table import (
     summary_listing,
     verdict,
 )
-from darkbattery.runs.store import FIGURES
+from darkbattery.runs.results.store import FIGURES
 
 
 def record_of(plan: SequencePlan) -> dict[str, Any]:

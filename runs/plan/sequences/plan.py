@@ -42,7 +42,7 @@ from darkbattery.runs.plan.sequences.timeline import (
     timed_stages,
 )
 from darkbattery.runs.plan.subject import Subject, corner
-from darkbattery.runs.world import spread
+from darkbattery.runs.ranks.world import spread
 
 Array = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from darkbattery.nvmodel import ResonatorBattery
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.runs.plan.sequences.shots import Recipe, shots_of
 from darkbattery.runs.plan.sequences.timeline import timed_stages, with_duration
-from darkbattery.runs.world import spread
+from darkbattery.runs.ranks.world import spread
 
 Array = NDArray[np.float64]
 

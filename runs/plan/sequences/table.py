@@ -14,7 +14,7 @@ from darkbattery.runs.plan.sequences.plan import SequencePlan
 from darkbattery.runs.plan.sequences.scan import NEARLY
 from darkbattery.runs.plan.sequences.shots import ALL, Shots
 from darkbattery.runs.plan.sequences.timeline import of_stage
-from darkbattery.runs.tables import Listing
+from darkbattery.runs.terminal.tables import Listing
 
 Array = NDArray[np.float64]
 EMPTY = "... of what is sent in, without spins"

@@ -22,8 +22,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from darkbattery.runs.definition import find_definition, read_definition
-from darkbattery.runs.study import run_study
+from darkbattery.runs.definitions.definition import find_definition, read_definition
+from darkbattery.runs.results.study import run_study
 
 
 def table_of(name: str) -> pd.DataFrame:

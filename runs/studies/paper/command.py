@@ -11,8 +11,10 @@ from rich.console import Console
 from darkbattery.nvmodel.numbers import counted
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.runs.figures.files import save_figure
-from darkbattery.runs.pages import markdown
-from darkbattery.runs.provenance import surroundings
+from darkbattery.runs.pages.marks import markdown
+from darkbattery.runs.ranks.world import size_of
+from darkbattery.runs.results.provenance import surroundings
+from darkbattery.runs.start.workplace import Workplace, workplace
 from darkbattery.runs.studies.paper.drawing import DPI, draw
 from darkbattery.runs.studies.paper.evidence import Evidence, gather
 from darkbattery.runs.studies.paper.panels import LAYOUTS, Layout, panel_data, panels_of, tables_of
@@ -26,8 +28,6 @@ from darkbattery.runs.studies.paper.table import (
     tally,
     two_spins_table,
 )
-from darkbattery.runs.workplace import Workplace, workplace
-from darkbattery.runs.world import size_of
 
 FIGURES, DATA, RECORD = "figures", "data", "paper.json"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from darkbattery.runs.pages import markdown, replaced, rows_of_page
+from darkbattery.runs.pages.marks import markdown, replaced, rows_of_page
 from darkbattery.runs.studies.paper.table import tally
 
 TABLES = ("claims", "appendix", "two_spins")

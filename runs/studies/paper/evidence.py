@@ -10,17 +10,17 @@ from scipy.interpolate import CubicSpline
 from threadpoolctl import threadpool_limits
 
 from darkbattery.nvmodel.experiment import of_the_reservoir
-from darkbattery.runs.definition import (
+from darkbattery.runs.definitions.definition import (
     Point,
     RunDefinition,
     find_definition,
     read_definition,
     shipped_definitions,
 )
+from darkbattery.runs.ranks.world import rank_of, size_of
+from darkbattery.runs.results.study import Study, run_study
+from darkbattery.runs.start.workplace import Workplace
 from darkbattery.runs.studies.paper.peaks import local_peak
-from darkbattery.runs.study import Study, run_study
-from darkbattery.runs.workplace import Workplace
-from darkbattery.runs.world import rank_of, size_of
 
 FOLDER = "paper/"
 

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from darkbattery.runs.pages import cell
+from darkbattery.runs.pages.marks import cell
 from darkbattery.runs.studies.paper.appendix import (
     OCCUPATIONS,
     STARTS,
@@ -26,7 +26,7 @@ from darkbattery.runs.studies.paper.claims_ergotropy import ERGOTROPY_CLAIMS
 from darkbattery.runs.studies.paper.claims_power import POWER_CLAIMS
 from darkbattery.runs.studies.paper.claims_temperature import TEMPERATURE_CLAIMS
 from darkbattery.runs.studies.paper.evidence import Evidence
-from darkbattery.runs.tables import Fitted
+from darkbattery.runs.terminal.tables import Fitted
 
 CLAIMS: tuple[Claim, ...] = (
     *ENERGY_CLAIMS,

@@ -6,8 +6,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from darkbattery.runs.pages import fill
-from darkbattery.runs.schema import AT_RESONATOR, CLOSED, COLLECTIVE, RUN, Table, rows_of
+from darkbattery.runs.definitions.schema import (
+    AT_RESONATOR,
+    CLOSED,
+    COLLECTIVE,
+    RUN,
+    Table,
+    rows_of,
+)
+from darkbattery.runs.pages.marks import fill
 
 
 def tables() -> dict[str, pd.DataFrame]:

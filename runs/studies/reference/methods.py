@@ -26,8 +26,8 @@ from darkbattery.nvmodel.protocol import Pulse, Stage
 from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.resonator import ResonatorBattery
-from darkbattery.runs.models import Model
-from darkbattery.runs.pages import markdown, replaced
+from darkbattery.runs.definitions.models import Model
+from darkbattery.runs.pages.marks import markdown, replaced
 from darkbattery.trajectories.jumps.sampling import SAMPLE
 from darkbattery.trajectories.methods import AT_RESONATOR, CLOSED, IN_RESERVOIR
 

@@ -23,9 +23,9 @@ from darkbattery.nvmodel.observables import OBSERVABLES, OF, Needs, row_of
 from darkbattery.nvmodel.ports import Port
 from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.resonator import ResonatorBattery
-from darkbattery.runs.engines import quantum_methods
-from darkbattery.runs.models import Model
-from darkbattery.runs.pages import markdown, replaced
+from darkbattery.runs.choice.engines import quantum_methods
+from darkbattery.runs.definitions.models import Model
+from darkbattery.runs.pages.marks import markdown, replaced
 
 PLAIN = CollectiveBattery(10, 50)
 RESONATOR = ResonatorBattery(

@@ -12,8 +12,10 @@ from rich.console import Console
 from darkbattery.meanfield.expected import MAP
 from darkbattery.nvmodel.numbers import counted
 from darkbattery.runs.figures.files import save_figure
-from darkbattery.runs.owner import OWNER
-from darkbattery.runs.provenance import surroundings
+from darkbattery.runs.ranks.world import rank_of, size_of
+from darkbattery.runs.results.provenance import surroundings
+from darkbattery.runs.start.owner import OWNER
+from darkbattery.runs.start.workplace import workplace
 from darkbattery.runs.studies.paper.table import rich_numbers, save_table
 from darkbattery.runs.studies.regimes import memory_tables
 from darkbattery.runs.studies.regimes.drawing import DPI, draw_map, draw_power
@@ -23,8 +25,6 @@ from darkbattery.runs.studies.regimes.memory import carry_out as carry_out_memor
 from darkbattery.runs.studies.regimes.memory import read_memory
 from darkbattery.runs.studies.regimes.memory_drawing import draw_memory
 from darkbattery.runs.studies.regimes.tables import HEADINGS, all_tables
-from darkbattery.runs.workplace import workplace
-from darkbattery.runs.world import rank_of, size_of
 
 FIGURES, TABLES, RESULTS, RECORD = "figures", "tables", "results", "regimes.json"
 PRINTED = ("usable", "stages", "laws", "memory_usable")

@@ -13,7 +13,7 @@ import pandas as pd
 
 from darkbattery import meanfield
 from darkbattery.meanfield.expected import MAP
-from darkbattery.runs.pages import fill
+from darkbattery.runs.pages.marks import fill
 from darkbattery.runs.studies.regimes.command import FIGURES, TABLES
 
 

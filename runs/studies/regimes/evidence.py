@@ -13,9 +13,9 @@ from darkbattery.runs.compare.differences import curve_of, difference_rows, over
 from darkbattery.runs.compare.distances import run_distance_rows
 from darkbattery.runs.compare.matching import Pair, Series, Source, matched
 from darkbattery.runs.compare.statements import error_bound
-from darkbattery.runs.definition import find_definition, read_definition
-from darkbattery.runs.store import load
-from darkbattery.runs.workplace import Workplace
+from darkbattery.runs.definitions.definition import find_definition, read_definition
+from darkbattery.runs.results.store import load
+from darkbattery.runs.start.workplace import Workplace
 
 Array = NDArray[np.float64]
 

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from darkbattery import trajectories
 from darkbattery.nvmodel.method import offered
 from darkbattery.nvmodel.resonator import ApproximationWarning, of_a_resonator
+from darkbattery.runs.choice.engines import quantum_methods
 from darkbattery.runs.compare.differences import curve_of
 from darkbattery.runs.compare.matching import Pair, Series, Source, matched
-from darkbattery.runs.definition import RunDefinition, find_definition, read_definition
-from darkbattery.runs.engines import quantum_methods
-from darkbattery.runs.store import load
+from darkbattery.runs.definitions.definition import RunDefinition, find_definition, read_definition
+from darkbattery.runs.results.store import load
+from darkbattery.runs.start.workplace import Workplace
 from darkbattery.runs.studies.regimes.evidence import FOLDER, differences_of
-from darkbattery.runs.workplace import Workplace
 
 # of battery sizes beyond exact averages, and at which kappa over g sqrt N: at 5 a run of 600 takes
 # ten times as long as at 1

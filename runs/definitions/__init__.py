@@ -1,0 +1,1 @@
+"""Run definitions: TOML and what it names -> frozen dataclasses, every key checked."""

@@ -1,0 +1,154 @@
+"""Devices by name or from a file of one's own, what is unlikely about them, and a template."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from darkbattery.nvmodel.devices.datasheet import Device
+from darkbattery.nvmodel.devices.measured import MEASURED, Measured
+from darkbattery.nvmodel.devices.published import DEVICES, find_device
+from darkbattery.nvmodel.devices.sheets import device_of, sheet_of
+from darkbattery.nvmodel.fields import Resonator
+from darkbattery.nvmodel.lines.measured import Tabulated
+from darkbattery.nvmodel.lines.voigt import Voigt
+from darkbattery.nvmodel.refusal import InputError, known_name
+from darkbattery.runs.definitions.datafiles import with_spin_files
+from darkbattery.runs.definitions.ensembles import axis_of, map_of, one_line, shifts_of
+from darkbattery.runs.definitions.tomlfile import read_toml
+
+# keys of a device file that say what is switched, and not what the device is
+SEQUENCE = ("protocol", "battery_detuning_hz", "charger_detuning_hz")
+# what numbers of spins at microwave resonators lie between; outside a unit is likely to be wrong
+LIKELY = {
+    "frequency_hz": (1e8, 1e15),
+    "linewidth_fwhm_hz": (1e3, 1e12),
+    "spin_linewidth_fwhm_hz": (1e2, 1e10),
+    "t2_s": (1e-9, 10.0),
+    "t1_s": (1e-6, 1e6),
+    "temperature_k": (1e-3, 500.0),
+    "single_coupling_hz": (1e-4, 1e8),
+    "collective_coupling_hz": (1e3, 1e9),
+    "spins": (10.0, 1e18),
+}
+
+
+def device_named(field: str, name: str) -> Device:
+    """A published device, or one from a TOML file; InputError, naming `field`, for neither."""
+    if name in DEVICES:
+        return find_device(name)
+    path = Path(name)
+    if not path.is_file():
+        known_name(field, name, DEVICES)
+    return device_from(read_toml(field, path), path)
+
+
+def device_from(content: Mapping[str, Any], path: Path) -> Device:
+    """The device of the content of the file `path`, with the files beside it that it names.
+
+    Its tables line, hyperfine, axes and couplings are those of an ensemble in a run definition. A
+    measured or Voigt line may have a `spin_linewidth_fwhm_hz` beside it, which stretches it;
+    without one its width is its own. Its sequence (`devicesequence`) is no part of the device.
+    """
+    content = {key: value for key, value in content.items() if key not in SEQUENCE}
+    tables = {key: content[key] for key in MEASURED if key in content}
+    given = with_spin_files("", tables, path.parent)
+    rest = {key: value for key, value in content.items() if key not in MEASURED}
+    line = None
+    if "line" in given:
+        found = one_line("line", _table("line", given["line"]))
+        if isinstance(found, Tabulated | Voigt):
+            line, width = found, _own("the line", found.fwhm_hz)
+            rest.setdefault("spin_linewidth_fwhm_hz", width | {"convention": "FWHM"})
+        else:
+            rest = _with_numbers(rest, given["line"])
+    axes = _table("axes", given.get("axes", {}))
+    measured = Measured(
+        line=line,
+        hyperfine_hz=shifts_of(given["hyperfine"]) if "hyperfine" in given else (),
+        axes=tuple(axis_of(f"axes.{x}", _table(f"axes.{x}", part)) for x, part in axes.items()),
+        couplings=map_of("couplings", _table("couplings", given["couplings"]))
+        if "couplings" in given
+        else None,
+    )
+    return device_of(rest, path.stem, measured)
+
+
+def _with_numbers(content: Mapping[str, Any], line: Mapping[str, Any]) -> dict[str, Any]:
+    """A Gaussian, Lorentzian or q-Gaussian as the sheet's own quantities."""
+    width = _own("the line", line["fwhm_hz"]) | {"convention": "FWHM"}
+    found: dict[str, Any] = {"line_shape": line["shape"], "spin_linewidth_fwhm_hz": width}
+    if "q" in line:
+        found["q"] = _own("the line", line["q"]) | {"unit": "1"}
+    for key in found:
+        if key in content:
+            raise InputError(key, content[key], "give it or line, not both")
+    return {**content, **found}
+
+
+def _own(source: str, value: Any) -> dict[str, Any]:
+    return {"value": value, "unit": "Hz", "source": source, "status": "read"}
+
+
+def _table(name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InputError(name, value, "must be a table")
+    return value
+
+
+def write_device(device: Device, path: Path) -> None:
+    """The device's data sheet as TOML."""
+    path.write_text(tomli_w.dumps(sheet_of(device)), encoding="utf-8")
+
+
+def doubts(device: Device) -> list[str]:
+    """What is missing, inconsistent or unlikely in a data sheet, one line each."""
+    found = []
+    for name, quantity in device.quantities.items():
+        low, high = LIKELY.get(name, (0.0, math.inf))
+        if not low <= quantity.converted <= high:
+            found.append(
+                f"{name} = {quantity.converted:.3g}: unlikely (expected {low:.3g} to {high:.3g}); "
+                "is its unit right?"
+            )
+        sure = quantity.error is not None or quantity.range[0] < quantity.range[1]
+        if not sure and quantity.status != "read":
+            found.append(f"{name}: {quantity.status}, with neither an error nor a range")
+        if quantity.source == "own":
+            found.append(f"{name}: says no source")
+    t1, t2 = device.t1_s.converted, device.t2_s.converted
+    if t2 > 2.0 * t1:
+        found.append(f"t2_s = {t2:.3g}: inconsistent, must be at most 2 T1 = {2.0 * t1:.3g}")
+    width = 1.0 / (math.pi * t2)
+    if width > device.spin_linewidth_fwhm_hz.converted:
+        found.append(
+            f"t2_s = {t2:.3g}: its line of {width:.3g} Hz is wider than the inhomogeneous one; "
+            "is it T2*, which belongs into spin_linewidth_fwhm_hz?"
+        )
+    warm = Resonator(
+        device.frequency_hz.converted,
+        linewidth_fwhm_hz=device.linewidth_fwhm_hz.converted,
+        temperature_k=device.temperature_k.converted,
+    )
+    thermal = 1.0 / (2.0 * warm.nbar + 1.0)
+    if thermal > 0.5 and abs(device.polarisation.converted - thermal) > 0.1:
+        found.append(
+            f"polarisation = {device.polarisation.converted:.3g}: thermal would be {thermal:.3g}"
+        )
+    if device.port1_fwhm_hz is None:
+        found.append("port1_fwhm_hz: not given, so that power at a port is all that is lost")
+    return found
+
+
+def write_template(out: Path | None, replace: bool) -> Path:
+    """A commented device file; refuse to overwrite unless asked to."""
+    path = Path("device.toml") if out is None else out
+    if path.exists() and not (replace and path.is_file()):
+        raise InputError("--out", str(path), "exists already; give --replace or another name")
+    if not path.absolute().parent.is_dir():
+        raise InputError("--out", str(path), "is in a folder that does not exist")
+    template = Path(__file__).parent / "questions" / "device.txt"
+    path.write_text(template.read_text("utf-8"), "utf-8")
+    return path

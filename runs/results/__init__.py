@@ -1,0 +1,1 @@
+"""Results: a study carried out, its folder, and what is read from it."""

@@ -1,0 +1,398 @@
+"""A run definition carried out: its points spread over ranks, its answers in tidy tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from darkbattery.nvmodel.refusal import is_real
+from darkbattery.nvmodel.solution import Solution
+from darkbattery.runs.choice.choice import chosen, engine_name, not_everywhere, observables_of
+from darkbattery.runs.choice.engines import engine_of
+from darkbattery.runs.definitions.definition import Point, RunDefinition
+from darkbattery.runs.definitions.models import shown
+from darkbattery.runs.definitions.schema import Method
+from darkbattery.runs.ranks.averages import Averages, Key
+from darkbattery.runs.ranks.checkpoint import Kept
+from darkbattery.runs.ranks.distribute import Job, Keeper, Progress, distribute_all
+from darkbattery.runs.ranks.messages import ranks_of
+from darkbattery.runs.ranks.parts import Parts, point_folder
+from darkbattery.runs.ranks.signals import Stopped, StopRequest
+from darkbattery.runs.ranks.world import on_root, rank_of, size_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# stored of single runs where nothing is asked for by name
+FAN = ("battery_energy", "charger_energy", "ergotropy", "emitted_photons")
+
+
+def no_table() -> pd.DataFrame:
+    """Of a study that has none of its kind."""
+    import pandas as pd
+
+    return pd.DataFrame()
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """How the single runs of a study are carried out; what they give does not depend on it.
+
+    Attributes
+    ----------
+    progress : Progress, optional
+    kept : sequence of Kept or None, optional
+        What an earlier start found, a point each.
+    keeper : Keeper, optional
+    stop : Stop, optional
+    folder : Path, optional
+        Of the unfinished study: where finished averages are kept, and where the rows of single
+        runs go, if the definition asks for them.
+    """
+
+    progress: Progress | None = None
+    kept: Sequence[Kept | None] | None = None
+    keeper: Keeper | None = None
+    stop: StopRequest | None = None
+    folder: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """What a definition gave, as tidy tables; the swept fields are their first columns.
+
+    Attributes
+    ----------
+    definition : RunDefinition
+    table : DataFrame
+        Columns: swept fields, method, time, observable, value, error, runs (single runs made; 0
+        for averages).
+    distributions : DataFrame
+        Swept fields, method, distribution, quantity, time, low, high, weight.
+    single_runs : DataFrame
+        Swept fields, run, time, observable, value: the first few runs that were made, one by one.
+    warnings : tuple of str
+    statistics : DataFrame
+        Swept fields, method, quantity, where, time, statistic, value, error: of
+        `nvmodel.Statistics`.
+    joints : DataFrame
+        Swept fields, method, one, other, where, and the bins of both that hold runs.
+    sampled : tuple of Solution
+        The single runs of each point, with their tallies; empty where read from tables.
+    """
+
+    definition: RunDefinition
+    table: pd.DataFrame
+    distributions: pd.DataFrame
+    single_runs: pd.DataFrame
+    warnings: tuple[str, ...]
+    sampled: tuple[Solution, ...] = ()
+    statistics: pd.DataFrame = field(default_factory=no_table)
+    joints: pd.DataFrame = field(default_factory=no_table)
+
+
+def run_study(
+    definition: RunDefinition, comm: Any = None, campaign: Campaign | None = None
+) -> Study | None:
+    """Carry out `definition` on all ranks of `comm`; the Study on rank 0, None on the others.
+
+    Raises Stopped on every rank when asked to stop before the last run.
+
+    Linear algebra runs on one thread a rank: ranks are the parallelism, and sums made by several
+    threads would not be the same bits on every machine.
+    """
+    points, campaign = definition.points(), campaign or Campaign()
+    comm = ranks_of(comm)
+    heeding = nullcontext() if comm is None else comm.heeding(campaign.stop)
+    with threadpool_limits(limits=1), heeding:
+        averages = _averages(definition, points, comm, campaign)
+        sampled = _single_runs(definition, points, comm, campaign)
+        if averages is None or sampled is None:
+            return None
+        solutions = averages | sampled
+        ordered = [
+            (point, method, solutions[i, method])
+            for i, point in enumerate(points)
+            for method in definition.methods
+        ]
+        return Study(
+            definition=definition,
+            table=_joined(ordered, _table_columns),
+            distributions=_joined(ordered, Solution.distribution_columns),
+            single_runs=_fans(definition, points, sampled),
+            warnings=(
+                *not_everywhere(definition),
+                *(
+                    f"{point.label or 'model'}, {method}: {warning}"
+                    for point, method, solution in ordered
+                    for warning in (
+                        *solution.warnings,
+                        *_unreached(definition, method, solution),
+                        *_approximate(definition, point, method),
+                    )
+                ),
+            ),
+            sampled=tuple(s for _, method, s in ordered if method == "sample"),
+            statistics=_joined(ordered, Solution.statistic_columns),
+            joints=_joined(ordered, Solution.joint_columns),
+        )
+
+
+def refuse_unread(definition: RunDefinition) -> None:
+    """Refuse what single runs do not know, before many are made: one run of each point tells.
+
+    A precision of what they do not read unless they are asked to (where observables are asked for
+    by name, the definition knows), and statistics of what they do not have.
+    """
+    precision = definition.precision if definition.observables is None else None
+    if precision is None and definition.statistics is None:
+        return
+    for point in definition.points():
+        job = _job(definition, point, None)
+        made = job.make(job.first, job.first + 1)
+        if precision is not None:
+            precision.next_goal(made, 1)
+
+
+def _averages(
+    definition: RunDefinition, points: tuple[Point, ...], comm: Any, campaign: Campaign
+) -> dict[Key, Solution] | None:
+    """The averages of every point by every method but `sample`; None but on rank 0.
+
+    Those that an earlier start kept are not made again. Raises Stopped on every rank when one was
+    asked to stop; what all have finished by then is kept.
+    """
+    for method in definition.methods:
+        observables_of(definition, method)
+    averages = Averages(campaign.folder)
+    kept = on_root(comm, averages.kept)
+    tasks = [
+        (i, method)
+        for i in range(len(points))
+        for method in definition.methods
+        if method != "sample" and (i, method) not in kept
+    ]
+    mine: dict[Key, Solution] = {}
+    stopped = False
+    try:
+        with campaign.stop.at_once() if campaign.stop is not None else nullcontext():
+            for i, method in tasks[rank_of(comm) :: size_of(comm)]:
+                mine[i, method] = one = _average(definition, points[i], method)
+                averages.add((i, method), one)
+    except Stopped:
+        stopped = True
+    # every rank asks, a stopped one too: else the others would wait for its answer
+    if any([stopped] if comm is None else comm.allgather(stopped)):
+        averages.flush()
+        raise Stopped
+    if comm is None:
+        return kept | mine
+    parts = comm.gather(mine, root=0)
+    return None if parts is None else kept | {key: s for part in parts for key, s in part.items()}
+
+
+def _average(definition: RunDefinition, point: Point, method: Method) -> Solution:
+    one = chosen(definition, point, method)
+    engine, times = engine_of(one.definition), definition.times_of(point.model)
+    average = engine.steady if method == "steady" else engine.evolve
+    return average(one.model, times, one.observables)
+
+
+def _single_runs(
+    definition: RunDefinition, points: tuple[Point, ...], comm: Any, campaign: Campaign
+) -> dict[tuple[int, Method], Solution] | None:
+    if "sample" not in definition.methods:
+        return {} if rank_of(comm) == 0 else None
+    assert definition.runs is not None
+    jobs = [
+        _job(definition, point, parts)
+        for point, parts in zip(points, _parts(definition, points, campaign), strict=True)
+    ]
+    outcome = distribute_all(
+        jobs, comm, campaign.progress, campaign.kept, campaign.keeper, campaign.stop
+    )
+    finished = None if outcome is None else outcome.finished
+    if comm is not None:
+        finished = comm.bcast(finished, root=0)
+    if not finished:
+        raise Stopped
+    if outcome is None:
+        return None
+    return {(i, "sample"): solution for i, solution in enumerate(outcome.solutions)}
+
+
+def _job(definition: RunDefinition, point: Point, parts: Parts | None) -> Job:
+    assert definition.runs is not None
+    one = chosen(definition, point, "sample")
+    engine = engine_of(one.definition)
+    return Job(
+        engine.sample,
+        one.model,
+        definition.times_of(point.model),
+        definition.runs,
+        definition.seed,
+        definition.first,
+        one.observables,
+        definition.precision,
+        parts,
+        definition.records,
+        engine.block_runs,
+        definition.statistics,
+    )
+
+
+def _parts(
+    definition: RunDefinition, points: tuple[Point, ...], campaign: Campaign
+) -> list[Parts | None]:
+    if definition.records is None or campaign.folder is None:
+        return [None] * len(points)
+    return [
+        Parts(point_folder(campaign.folder, i), swept)
+        for i, swept in enumerate(swept_columns(points))
+    ]
+
+
+def _unreached(definition: RunDefinition, method: Method, solution: Solution) -> tuple[str, ...]:
+    """A warning where all runs were made and the precision asked for was still not reached."""
+    precision = definition.precision
+    if method != "sample" or precision is None or solution.runs != definition.runs:
+        return ()
+    if precision.next_goal(solution, 1) == solution.runs:
+        return ()
+    return (f"precision of {precision.observable} not reached in {solution.runs} runs",)
+
+
+def _approximate(definition: RunDefinition, point: Point, method: Method) -> tuple[str, ...]:
+    """A warning where the engine was chosen for the user and is not exact."""
+    one = chosen(definition, point, method)
+    if not one.error:
+        return ()
+    return (f"{engine_name(one.definition, method)}: {one.reason}; expect {one.error}",)
+
+
+def _fans(
+    definition: RunDefinition,
+    points: tuple[Point, ...],
+    sampled: dict[tuple[int, Method], Solution],
+) -> pd.DataFrame:
+    """The first `single_runs` of the runs that were made, one by one."""
+    import pandas as pd
+
+    parts = []
+    for i, point in enumerate(points if "sample" in definition.methods else ()):
+        made = sampled[i, "sample"].runs or 0
+        choice = chosen(definition, point, "sample")
+        engine, times = engine_of(choice.definition), definition.times_of(point.model)
+        names = choice.observables
+        if names is None:
+            offered = engine.available(choice.model, "sample")
+            names = tuple(name for name in FAN if name in offered)
+        for run in range(definition.first, definition.first + min(definition.single_runs, made)):
+            # the ergotropy of one run's average state is that of its conditional state
+            one = engine.sample(
+                choice.model, times, runs=1, seed=definition.seed, first=run, observables=names
+            )
+            for name in names:
+                if np.isnan(one[name]).all():  # a variance over runs, of one run
+                    continue
+                part = pd.DataFrame(
+                    {"run": run, "time": times, "observable": name, "value": one[name]}
+                )
+                parts.append(_with_swept(part, point))
+    if not parts:
+        return pd.DataFrame({"run": [], "time": [], "observable": [], "value": []})
+    return pd.concat(parts, ignore_index=True)
+
+
+def _joined(
+    ordered: list[tuple[Point, Method, Solution]],
+    columns: Callable[[Solution], Mapping[str, NDArray[Any]]],
+) -> pd.DataFrame:
+    """The tables of all solutions below each other, with the method and what is swept in front.
+
+    Columns are joined, not tables: a table of its own for each of a thousand small points took
+    longer than its physics.
+    """
+    import pandas as pd
+
+    parts = [columns(solution) for _, _, solution in ordered]
+    lengths = [next(iter(part.values())).size for part in parts]
+    methods = pd.Series([method for _, method, _ in ordered])
+    swept = [[_in_column(value) for _, value in point.swept] for point, _, _ in ordered]
+    front = {
+        name: pd.Series([values[i] for values in swept])
+        for i, (name, _) in enumerate(ordered[0][0].swept)
+    }
+    front = {name: one.repeat(lengths).array for name, one in (front | {"method": methods}).items()}
+    filled = [part for part, length in zip(parts, lengths, strict=True) if length] or parts[:1]
+    joined = {name: np.concatenate([part[name] for part in filled]) for name in filled[0]}
+    return pd.DataFrame(front | joined)
+
+
+def swept_columns(points: Sequence[Point]) -> list[tuple[tuple[str, Any], ...]]:
+    """The swept fields of each point as columns hold them, each of one kind at all points.
+
+    >>> from darkbattery.runs.definitions.definition import parse_definition
+    >>> content = {
+    ...     "model": {"n_battery": 1, "n_charger": 2, "nbar": [0, 0.5]},
+    ...     "run": {"method": "steady"},
+    ... }
+    >>> swept_columns(parse_definition(content).points())
+    [(('nbar', 0.0),), (('nbar', 0.5),)]
+    """
+    rows = [[(name, _in_column(value)) for name, value in point.swept] for point in points]
+    kinds = [{type(row[i][1]) for row in rows} for i in range(len(rows[0]))]
+    for row in rows:
+        for i, (name, value) in enumerate(row):
+            if kinds[i] == {int, float}:
+                row[i] = (name, float(value))
+            elif len(kinds[i]) > 1:
+                row[i] = (name, str(value))
+    return [tuple(row) for row in rows]
+
+
+def _table_columns(solution: Solution) -> dict[str, NDArray[Any]]:
+    columns = solution.columns()
+    runs = np.full(columns["time"].size, solution.runs or 0, dtype=np.int64)
+    return columns | {"runs": runs}
+
+
+def _with_swept(frame: pd.DataFrame, point: Point) -> pd.DataFrame:
+    for position, (name, value) in enumerate(point.swept):
+        frame.insert(position, name, _in_column(value))
+    return frame
+
+
+def key_of(point: Point) -> tuple[Any, ...]:
+    """Its swept fields as columns hold them."""
+    return tuple(_in_column(value) for _, value in point.swept)
+
+
+def rows_of(frame: pd.DataFrame, point: Point) -> pd.DataFrame:
+    """The rows of one point of the sweep in one of a study's tables."""
+    return rows_of_points(frame, [point])
+
+
+def rows_of_points(frame: pd.DataFrame, points: Iterable[Point]) -> pd.DataFrame:
+    """The rows of some of its points, in the table's order."""
+    of_any = np.zeros(len(frame), dtype=bool)
+    for point in points:
+        here = np.full(len(frame), True)
+        for name, value in point.swept:
+            here &= (frame[name] == _in_column(value)).to_numpy()
+        of_any |= here
+    return frame[of_any]
+
+
+def _in_column(value: Any) -> Any:
+    if not is_real(value):
+        return shown(value)
+    # mixed whole and real numbers in one sweep are one column of reals
+    return value if isinstance(value, int) and abs(value) < 1 << 62 else float(value)

@@ -1,0 +1,1 @@
+"""From an order to a result folder: begin, go on, extend, merge, replay."""

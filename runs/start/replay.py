@@ -1,0 +1,228 @@
+"""Runs of a result again, to the bit: one as table and figure, many as tables."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from darkbattery import trajectories
+from darkbattery.nvmodel.observables import in_words
+from darkbattery.nvmodel.refusal import InputError, whole_number
+from darkbattery.runs.choice.choice import Choice, chosen
+from darkbattery.runs.choice.engines import engine_of
+from darkbattery.runs.definitions.definition import RunDefinition
+from darkbattery.runs.definitions.models import Model
+from darkbattery.runs.definitions.units import clock
+from darkbattery.runs.figures.files import save_figure
+from darkbattery.runs.results.jumps import with_jumps
+from darkbattery.runs.results.store import Result
+
+TICKS = {
+    -1: ("photon emitted", "black"),
+    0: ("dephased", "0.6"),
+    1: ("photon absorbed", "red"),
+}
+DRAWN = ("battery_energy", "charger_energy", "ergotropy")
+
+
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """One run.
+
+    Attributes
+    ----------
+    run : int
+    states : DataFrame
+        A row an output time: observables, and with the quantum engine M and the populations of
+        the battery's excitations.
+    jumps : DataFrame
+        Time, direction (-1 emitted, +1 absorbed, 0 dephased) and process of every jump; empty for
+        classical paths.
+    drawn : DataFrame
+        Energies at the output times and on both sides of every jump.
+    axis : str
+        Label of the axis of time.
+    battery : ndarray (T, N_B + 1, N_B + 1), optional
+        The battery's conditional state over its excitations, where it is on its symmetric ladder.
+    """
+
+    run: int
+    states: pd.DataFrame
+    jumps: pd.DataFrame
+    drawn: pd.DataFrame
+    axis: str
+    battery: NDArray[Any] | None = None
+
+
+def replay(result: Result, run: int, point: int) -> Replay:
+    """Run number `run` of point number `point` of a study, with its whole record."""
+    definition, one = result.study.definition, _sampled(result, point)
+    _index("--run", run, definition)
+    battery = None
+    if one.definition.engine == "quantum":
+        times = one.definition.times_of(one.model)
+        found = trajectories.single_run(one.model, times, one.definition.seed, run)
+        states, jumps = _quantum(found)
+        battery = _battery_of(found)
+    else:
+        states, jumps = _without_record(one.definition, one.model, run)
+    sharp = with_jumps(definition, definition.points()[point], run, DRAWN)
+    axis = clock(definition).axis
+    return Replay(run, states, jumps, states if sharp is None else sharp, axis, battery)
+
+
+def _sampled(result: Result, point: int) -> Choice:
+    """How the single runs of point number `point` were made."""
+    definition = result.study.definition
+    if definition.runs is None:
+        raise InputError("folder", definition.title, "holds no single runs")
+    points = definition.points()
+    whole_number("--point", point, least=0, most=len(points) - 1)
+    return chosen(definition, points[point], "sample")
+
+
+def _index(field: str, run: int, definition: RunDefinition, least: int | None = None) -> None:
+    """Refuse the index of a run that the study does not hold."""
+    first, runs = definition.first, definition.runs
+    assert runs is not None
+    whole_number(field, run, least=first if least is None else least, most=first + runs - 1)
+
+
+def _battery_of(one: trajectories.SingleRun) -> NDArray[Any] | None:
+    """The battery's state; of sharp excitations in all there is no coherence between its own."""
+    spins = one.populations.shape[1] - 1
+    if np.abs(one.battery_j - spins / 2).max() > 0.25:
+        return None
+    if one.battery_state is not None:
+        return one.battery_state
+    return np.einsum("tk,kl->tkl", one.populations, np.eye(spins + 1))
+
+
+def _quantum(one: trajectories.SingleRun) -> tuple[pd.DataFrame, pd.DataFrame]:
+    states = pd.DataFrame({"time": one.times, "M": one.M})
+    for name in (*DRAWN, "emitted_photons", "absorbed_photons"):
+        states[name] = getattr(one, name)
+    if one.photons is not None:
+        states["photons"] = one.photons
+    if one.record is not None:
+        states["record_x"] = one.record.real
+        if np.iscomplexobj(one.record):
+            states["record_y"] = one.record.imag
+    for q in range(one.populations.shape[1]):
+        states[f"population_{q}"] = one.populations[:, q]
+    processes = [trajectories.PROCESSES[process] for process in one.processes]
+    jumps = {"time": one.jump_times, "direction": one.directions, "process": processes}
+    return states, pd.DataFrame(jumps)
+
+
+def _without_record(
+    definition: RunDefinition, model: Model, run: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    engine, times = engine_of(definition), definition.times_of(model)
+    one = engine.sample(model, times, runs=1, seed=definition.seed, first=run)
+    states = pd.DataFrame({"time": times, **one.values})
+    return states, pd.DataFrame({"time": [], "direction": []})
+
+
+def save_many(result: Result, first: int, last: int, point: int, folder: Path) -> list[Path]:
+    """Write the runs `first` to `last` of one point as three Parquet files; their paths.
+
+    ``...-jumps`` has a row a jump, ``...-states`` one a run and output time, with the battery's
+    conditional populations, ``...-final`` one an amplitude of the state at the last time.
+    """
+    definition, one = result.study.definition, _sampled(result, point)
+    _index("--run", first, definition)
+    _index("--to", last, definition, least=first)
+    if one.definition.engine != "quantum":
+        raise InputError(
+            "--to", last, "only of the quantum engine: paths have no photons one by one"
+        )
+    times = definition.times_of(definition.points()[point].model)
+    runs = range(first, last + 1)
+    found = trajectories.single_runs(one.model, times, definition.seed, runs)
+    folder.mkdir(parents=True, exist_ok=True)
+    name, paths = f"point-{point}-runs-{first}-{last}", []
+    for kind, table in (
+        ("jumps", found.jumps_to_dataframe()),
+        ("states", found.states_to_dataframe()),
+        ("final", found.final_states_to_dataframe()),
+    ):
+        paths.append(folder / f"{name}-{kind}.parquet")
+        table.to_parquet(paths[-1], index=False)
+    return paths
+
+
+def save_replay(one: Replay, folder: Path, name: str) -> list[Path]:
+    """Write jumps, states and a figure; the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}-{kind}" for kind in ("jumps.parquet", "states.parquet")]
+    one.jumps.to_parquet(paths[0], index=False)
+    one.states.to_parquet(paths[1], index=False)
+    return paths + save_figure(draw_replay(one), folder, name)
+
+
+def draw_replay(one: Replay) -> Figure:
+    """Energies and ergotropy with photons as ticks; below, the populations where there are any."""
+    populations = [name for name in one.states if str(name).startswith("population_")]
+    with sns.axes_style("ticks"), sns.plotting_context("paper"):
+        figure, axes = plt.subplots(
+            1 + bool(populations),
+            1,
+            figsize=(5.0, 2.7 * (1 + bool(populations))),
+            sharex=True,
+            squeeze=False,
+            layout="constrained",
+        )
+        above, times = axes[0, 0], one.states["time"].to_numpy()
+        shown = [name for name in DRAWN if name in one.drawn]
+        styles: Iterable[str] = ("-", "--", "-.")
+        colours = sns.color_palette("colorblind")
+        curves: list[Line2D] = []
+        entries: dict[str, Line2D] = {}
+        for name, style, colour in zip(shown, styles, colours, strict=False):
+            curves += above.plot(
+                one.drawn["time"], one.drawn[name], ls=style, color=colour, label=in_words(name)
+            )
+        for t, direction in zip(one.jumps["time"], one.jumps["direction"], strict=True):
+            said, colour = TICKS[int(direction)]
+            tick = above.axvline(t, 0.0, 0.06, color=colour, lw=0.8)
+            entries.setdefault(f"tick: {said}", tick)
+        above.set_ylabel("energy per spin  (ħω)")
+        above.set_title(f"run {one.run}", loc="left")
+        entries = {str(line.get_label()): line for line in curves} | entries
+        # below all panels, clear of the curves
+        figure.legend(
+            list(entries.values()),
+            list(entries),
+            loc="outside lower center",
+            ncols=3,
+            frameon=False,
+        )
+        if populations:
+            below = axes[1, 0]
+            values = one.states[populations].to_numpy().T
+            image = below.pcolormesh(
+                times,
+                np.arange(len(populations)),
+                values,
+                cmap="viridis",
+                shading="nearest",
+                rasterized=True,
+            )
+            figure.colorbar(image, ax=below, label="probability")
+            below.set_ylabel("battery excitations")
+        axes[-1, 0].set_xlabel(one.axis)
+        sns.despine(figure)
+        return figure

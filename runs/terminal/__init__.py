@@ -1,0 +1,1 @@
+"""What the terminal shows: tables of any width, progress, plain letters."""

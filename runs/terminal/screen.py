@@ -1,0 +1,238 @@
+"""A result as tables for a terminal of any width: no number is ever shortened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from darkbattery.nvmodel.numbers import ROUNDING, plain, with_error, with_unit
+from darkbattery.nvmodel.observables import in_words
+from darkbattery.runs.choice.choice import exact_averages
+from darkbattery.runs.definitions.units import OWN, OWN_NOTE, clock, unit_of
+from darkbattery.runs.results.store import TABLE
+from darkbattery.runs.results.study import Study
+from darkbattery.runs.results.summary import (
+    CLOSE,
+    PEAKED,
+    Ends,
+    Key,
+    averages_name,
+    ends,
+    swept_names,
+)
+from darkbattery.runs.terminal.asked import asked_tables
+from darkbattery.runs.terminal.tables import Column, Fitted, Listing
+
+MOST_POINTS, ENDS = 40, 8  # printed; beyond, so many of the first and of the last
+SI = {"J": "J", "W": "W", "s": "s", "/s": "Hz"}  # written with prefixes, and how
+DIGITS = 6
+NOISY = (
+    "largest of sampled {}: of several means that agree within {:g} errors, so it lies too high by "
+    "about its error, and its time is one of theirs"
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """One number of one point: a quantity at a moment, by a method."""
+
+    quantity: str
+    moment: str
+    method: str
+    unit: str
+    value: float
+    error: float | None = None
+
+    noisy: bool = False
+
+    @property
+    def shown(self) -> str:
+        """Such as 0.6950(7), 10.8123 pJ; an energy per spin of 1e-17 is rounding, and zero."""
+        if self.unit == "ħω" and abs(self.value) < ROUNDING:
+            return with_error(0.0, self.error)
+        if self.unit in SI:
+            return with_unit(self.value, SI[self.unit], self.error, DIGITS)
+        return with_error(self.value, self.error)
+
+    def heading(self, shared: Sequence[str]) -> str:
+        """Of its column: short lines, without what all columns share."""
+        lines = self.quantity.split(" ")
+        if self.moment not in shared:
+            lines += self.moment.split(", ")
+        if self.method not in shared:
+            lines.append(self.method)
+        return "\n".join([*lines, f"({self.unit})"] if _in_heading(self.unit) else lines)
+
+    def about(self, unit: str) -> str:
+        """Of its row below the quantity's, whose unit is known there."""
+        own = f" ({self.unit})" if self.unit != unit and _in_heading(self.unit) else ""
+        return f"{self.moment.replace(', ', ' ')}, {self.method}{own}"
+
+
+@dataclass(frozen=True, eq=False)
+class ResultTables:
+    """A study as rich draws it: one model's quantities as rows, or a row a point of the sweep."""
+
+    study: Study
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield Text(self.study.definition.title, style="bold")
+        yield from result_tables(self.study)
+
+
+def result_tables(study: Study) -> Iterator[Listing | Fitted | Text]:
+    """The tables of a study, and what has to be said of them."""
+    points = [(key, found(study, curves)) for key, curves in ends(study).items()]
+    if swept_names(study):
+        yield from _sweep(study, points)
+    else:
+        yield _one_model(points[0][1])
+    rows = [one for _, found_here in points for one in found_here]
+    if any(OWN in one.unit for one in rows):
+        yield Text(OWN_NOTE)
+    for name in dict.fromkeys(one.quantity for one in rows if one.noisy):
+        yield Text(NOISY.format(name, CLOSE))
+    yield from asked_tables(study)
+
+
+def found(study: Study, curves: Iterable[Ends]) -> list[Found]:
+    """The numbers of one point: in the steady state, at the last output time, and peaks.
+
+    A deviation (sampled less exact, in standard errors) compares the same time.
+    """
+    averages = "exact" if exact_averages(study.definition) else averages_name(study.definition)
+    called = {"steady": averages, "evolve": averages, "sample": "sampled"}
+    by_name: dict[str, list[Ends]] = {}
+    for one in curves:
+        by_name.setdefault(one.observable, []).append(one)
+    rows: list[Found] = []
+    for name, several in by_name.items():
+        words, unit = in_words(name), unit_of(study.definition, name)
+        steady = [one for one in several if one.method == "steady"]
+        timed = sorted((o for o in several if o.method != "steady"), key=lambda o: o.method)
+        for moment, ones in (("steady state", steady), ("at the end", timed)):
+            rows += [
+                Found(words, moment, called[o.method], unit, o.last, _error(o, o.last_error))
+                for o in ones
+            ]
+        rows += _deviation(words, timed) if averages == "exact" else []
+        if name in PEAKED:
+            rows += _peaks(words, unit, clock(study.definition).time, called, timed)
+    return rows
+
+
+def _error(one: Ends, error: float) -> float | None:
+    return error if one.method == "sample" else None
+
+
+def _deviation(words: str, timed: Sequence[Ends]) -> Iterator[Found]:
+    """Of both methods at the last time."""
+    if {one.method for one in timed} == {"evolve", "sample"}:
+        exact, sampled = timed
+        if sampled.last_error > 0.0:
+            apart = (sampled.last - exact.last) / sampled.last_error
+            yield Found(words, "at the end", "deviation", "errors", float(f"{apart:.2f}"))
+
+
+def _peaks(
+    words: str, unit: str, second: str, called: dict[str, str], timed: Sequence[Ends]
+) -> Iterator[Found]:
+    known = [one for one in timed if not np.isnan(one.largest)]
+    for one in known:
+        error, method = _error(one, one.largest_error), called[one.method]
+        yield Found(words, "largest", method, unit, one.largest, error, one.unsure)
+    for one in known:
+        yield Found(words, "time of, largest", called[one.method], second, one.largest_time)
+
+
+def _one_model(rows: Sequence[Found]) -> Listing:
+    methods = list(dict.fromkeys(row.method for row in rows))
+    units = any(_in_heading(row.unit) for row in rows)
+    named = ["deviation\n(errors)" if name == "deviation" else name for name in methods]
+    table = Listing(
+        "", ["quantity", *(["unit"] if units else []), *named],
+        left=("quantity", "unit"), whole=("unit",),
+    )  # fmt: skip
+    groups: dict[tuple[str, str], dict[str, Found]] = {}
+    for row in rows:
+        groups.setdefault((row.quantity, row.moment), {})[row.method] = row
+    for (quantity, moment), cells in groups.items():
+        words = f"{quantity}, {moment}"
+        if moment == "time of, largest":
+            words = f"time of largest {quantity}"
+        unit = next(iter(cells.values())).unit
+        unit_cell = [unit if _in_heading(unit) else ""] if units else []
+        numbers = [cells[m].shown if m in cells else "" for m in methods]
+        table.add_row(words, *unit_cell, *numbers)
+    return table
+
+
+def _sweep(study: Study, points: Sequence[tuple[Key, list[Found]]]) -> Iterator[Fitted | Text]:
+    names = swept_names(study)
+    shown = list(points)
+    if len(points) > MOST_POINTS:
+        shown = [*points[:ENDS], *points[-ENDS:]]
+    keys = [[_key(key[i]) for key, _ in shown] for i in range(len(names))]
+    every = [one for _, rows in shown for one in rows]
+    shared = _shared(every)
+    cells = [{one.heading(shared): one.shown for one in rows} for _, rows in shown]
+    moving: dict[tuple[str, str], list[Column]] = {}
+    for heading, one in {one.heading(shared): one for one in every}.items():
+        column = [row.get(heading, "-") for row in cells]
+        if any(cell != "-" for cell in column):  # what is no number at any point is no column
+            moving.setdefault((one.quantity, one.moment), []).append((heading, column))
+    cut = ENDS if len(points) > MOST_POINTS else None
+    if shared:
+        yield Text(f"all: {', '.join(shared)}")
+    fixed = list(zip(names, keys, strict=True))
+    turned = _turned(fixed, [rows for _, rows in shown])
+    yield Fitted(fixed, list(moving.values()), cut=cut, turned=turned)
+    if cut is not None:
+        yield Text(
+            f"the first {ENDS} and the last {ENDS} of {len(points)} points; "
+            f"all of them: {TABLE} in the result folder"
+        )
+
+
+def _turned(fixed: Sequence[Column], points: Sequence[Sequence[Found]]) -> Listing:
+    """A column a point, quantities as rows, with what each is of below."""
+    labels = [
+        "\n".join(f"{name}={key}" for (name, _), key in zip(fixed, keys, strict=True))
+        for keys in zip(*(column for _, column in fixed), strict=True)
+    ]
+    table = Listing("", ["quantity", *labels], left=("quantity",))
+    quantities: dict[str, dict[tuple[str, str], list[Found | None]]] = {}
+    for i, rows in enumerate(points):
+        for one in rows:
+            rows_of = quantities.setdefault(one.quantity, {})
+            rows_of.setdefault((one.moment, one.method), [None] * len(points))[i] = one
+    for quantity, rows_of in quantities.items():
+        first, *_ = (one for row in rows_of.values() for one in row if one is not None)
+        unit = f" ({first.unit})" if _in_heading(first.unit) else ""
+        table.add_row(quantity + unit, *("" for _ in labels))
+        for row in rows_of.values():
+            about, *_ = (one.about(first.unit) for one in row if one is not None)
+            table.add_row(f"  {about}", *(one.shown if one else "-" for one in row))
+    return table
+
+
+def _shared(rows: Sequence[Found]) -> list[str]:
+    """The moment and the method, where all numbers have the same."""
+    kinds = ({one.moment for one in rows}, {one.method for one in rows})
+    return [kind.pop() for kind in kinds if len(kind) == 1]
+
+
+def _key(value: Any) -> str:
+    if isinstance(value, (float, np.floating)):
+        # as short as it can be and still that very number
+        return f"{value:.12g}" if np.isfinite(value) else plain(float(value))
+    return str(value)
+
+
+def _in_heading(unit: str) -> bool:
+    return unit not in ("", "1", *SI)
