@@ -8,9 +8,9 @@ page's marks. Then wall times on one and two ranks, which mean something on an i
 Measured: wall time of one job on 1 and 2 ranks (alternating), the costs of its parts (a block of
 runs, a merge of two tallies, a checkpoint, the size of a message), and the progress that the model
 assumes: how soon a rank is answered by one that computes, and the time two ranks spend in work.
-Modelled: ranks that report and are handed blocks by `runs.ranks.team` itself, round by round; every step
-of the tree waits for a rank that looks at its messages between two pieces of work; collecting along
-the tree, and one checkpoint on rank 0.
+Modelled: ranks that report and are handed blocks by `runs.ranks.team` itself, round by round; every
+step of the tree waits for a rank that looks at its messages between two pieces of work; collecting
+along the tree, and one checkpoint on rank 0.
 """
 
 import argparse

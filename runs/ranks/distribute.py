@@ -2,8 +2,8 @@
 
 A block is a fixed range of run indices. Ranks hold blocks for about a second of work and are given
 more before they are done, by messages that are looked at between two pieces of work; see
-`runs.ranks.team`. What a rank made is added up where it was made: tallies are whole numbers, so the sum
-is the same, to the bit, in whatever order blocks were made and sums were added. One tally a job
+`runs.ranks.team`. What a rank made is added up where it was made: tallies are whole numbers, so the
+sum is the same, to the bit, in whatever order blocks were made and sums were added. One tally a job
 travels from each rank, up a tree, when a checkpoint is due, when the job is asked whether its
 precision is reached, and at the end.
 """

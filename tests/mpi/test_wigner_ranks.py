@@ -1,4 +1,4 @@
-"""Truncated Wigner runs through `runs.ranks.distribute`, started by mpirun: the same bits, always."""
+"""Truncated Wigner runs through `runs.ranks.distribute`, started by mpirun: the same bits."""
 
 import subprocess
 import sys
