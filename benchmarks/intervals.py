@@ -33,7 +33,7 @@ from darkbattery.nvmodel import (
 )
 from darkbattery.nvmodel.experiment import experiment_of
 from darkbattery.runs.pages.marks import replaced
-from darkbattery.trajectories.jumps.cavity_runs import AVAILABLE as AT_RESONATOR
+from darkbattery.trajectories.jumps.resonator.cavity_runs import AVAILABLE as AT_RESONATOR
 from darkbattery.trajectories.jumps.sampling import available
 
 Array = NDArray[np.float64]

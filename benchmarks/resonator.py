@@ -1,7 +1,8 @@
 """Averages and single runs with the resonator itself: seconds of one core, runs a second.
 
 At kappa = g sqrt N until g t sqrt N = 20, 101 output times. Beside the time of a run stands what is
-expected of it (`trajectories.jumps.cavity_runs.seconds_of_a_run`), which decides what is in reach.
+expected of it (`seconds_of_a_run` in `trajectories.jumps.resonator.cavity_runs`), which decides
+what is in reach.
 """
 
 import math
@@ -12,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from darkbattery import trajectories
 from darkbattery.nvmodel import Resonator, ResonatorBattery, SpinEnsemble
-from darkbattery.trajectories.jumps.cavity_runs import seconds_of_a_run
+from darkbattery.trajectories.jumps.resonator.cavity_runs import seconds_of_a_run
 from darkbattery.trajectories.space.cavity_space import cavity_of
 
 ENERGIES = ("battery_energy", "charger_energy", "photons")

@@ -32,7 +32,7 @@ from darkbattery.nvmodel.times import output_times
 from darkbattery.runs.definitions.definition import parse_definition
 from darkbattery.trajectories.averages.counting import second_order_coherence
 from darkbattery.trajectories.averages.evolution import EVOLVE
-from darkbattery.trajectories.jumps.waiting import exact_waits, waiting_times
+from darkbattery.trajectories.jumps.photons.waiting import exact_waits, waiting_times
 
 HOSTILE = {
     "nan": float("nan"),

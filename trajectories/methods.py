@@ -4,7 +4,7 @@ from darkbattery.trajectories.averages import cavity_averages, steady
 from darkbattery.trajectories.averages.dicke import CLOSED
 from darkbattery.trajectories.averages.evolution import EVOLVE
 from darkbattery.trajectories.averages.steady import STEADY
-from darkbattery.trajectories.jumps import cavity_runs
+from darkbattery.trajectories.jumps.resonator import cavity_runs
 from darkbattery.trajectories.jumps.sampling import SAMPLE
 
 __all__ = ["AT_RESONATOR", "CLOSED", "IN_RESERVOIR"]

@@ -13,7 +13,7 @@ from darkbattery.nvmodel import (
     Stage,
 )
 from darkbattery.nvmodel.channels import Jump, Term, channels
-from darkbattery.trajectories.jumps.stages import plan
+from darkbattery.trajectories.jumps.spins.stages import plan
 from darkbattery.trajectories.propagate.generator import Rates
 
 NOISE = LocalNoise(dephasing=0.3, emission=0.2, pumping=0.1)

@@ -10,8 +10,8 @@ import pytest
 from darkbattery import meanfield, trajectories
 from darkbattery.nvmodel import CollectiveBattery
 from darkbattery.nvmodel.errors import mean_error
-from darkbattery.trajectories.jumps.records import count_records
-from darkbattery.trajectories.jumps.tally import collective_study
+from darkbattery.trajectories.jumps.counts.tally import collective_study
+from darkbattery.trajectories.jumps.photons.records import count_records
 from darkbattery.trajectories.space.angular import coupled_basis
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"

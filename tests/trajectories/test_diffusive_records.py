@@ -19,10 +19,10 @@ from darkbattery.nvmodel import (
 )
 from darkbattery.trajectories import evolve, sample, single_run
 from darkbattery.trajectories.averages import steady
-from darkbattery.trajectories.jumps.diffusive_reading import battery_matrix
-from darkbattery.trajectories.jumps.diffusive_runs import follow, halved, joined, noise_of
-from darkbattery.trajectories.jumps.recordladder import ladder_readings, record_ladder
-from darkbattery.trajectories.jumps.waiting import waiting_times
+from darkbattery.trajectories.jumps.diffusive.reading import battery_matrix
+from darkbattery.trajectories.jumps.diffusive.recordladder import ladder_readings, record_ladder
+from darkbattery.trajectories.jumps.diffusive.runs import follow, halved, joined, noise_of
+from darkbattery.trajectories.jumps.photons.waiting import waiting_times
 from darkbattery.trajectories.space.angular import clebsch_gordan, coupled_basis
 
 BOTH = ("homodyne", "heterodyne")
@@ -365,7 +365,7 @@ def test_weak_order_by_quadrature(kind, efficiency):
 
 def test_too_many_steps_are_refused_before_anything_is_made(monkeypatch):
     for name, value in (("FIRST_ROOM", 8), ("MOST_TABLE", 1000)):
-        monkeypatch.setattr(f"darkbattery.trajectories.jumps.recordladder.{name}", value)
+        monkeypatch.setattr(f"darkbattery.trajectories.jumps.diffusive.recordladder.{name}", value)
     battery = CollectiveBattery(2, 6, gamma=3.0, detector=Detector("homodyne"))
     with pytest.raises(InputError, match="needs too many steps until then") as refusal:
         sample(battery, [0.0, 50.0], 1, 1)

@@ -12,7 +12,7 @@ from darkbattery.trajectories import evolve, sample, single_run, steady_state
 from darkbattery.trajectories.averages import evolution as master
 from darkbattery.trajectories.averages.counting import second_order_coherence
 from darkbattery.trajectories.jumps import sampling as jumps
-from darkbattery.trajectories.jumps.waiting import exact_waits, waiting_times
+from darkbattery.trajectories.jumps.photons.waiting import exact_waits, waiting_times
 from darkbattery.trajectories.qutip.fewspins import to_qutip
 from darkbattery.trajectories.qutip.states import density_matrices
 

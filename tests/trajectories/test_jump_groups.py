@@ -7,17 +7,17 @@ from scipy import special, stats
 
 from darkbattery.nvmodel import CollectiveBattery, InputError
 from darkbattery.trajectories import evolve, sample, single_run
-from darkbattery.trajectories.jumps.groups import (
+from darkbattery.trajectories.jumps.photons.groups import (
     _draw_ups,
     _group_time,
     _next_jumps,
     _rates,
     new_groups,
 )
-from darkbattery.trajectories.jumps.recording import follow, groups_of_runs, kernel_tables
-from darkbattery.trajectories.jumps.variates import new_source, rewind
-from darkbattery.trajectories.jumps.waiting import waiting_times
-from darkbattery.trajectories.jumps.walks import new_walker, start_walk, walk
+from darkbattery.trajectories.jumps.photons.recording import follow, groups_of_runs, kernel_tables
+from darkbattery.trajectories.jumps.photons.variates import new_source, rewind
+from darkbattery.trajectories.jumps.photons.waiting import waiting_times
+from darkbattery.trajectories.jumps.photons.walks import new_walker, start_walk, walk
 from darkbattery.trajectories.reading.conditional import unravelling
 
 LEAST_P = 1e-4  # with fixed seeds

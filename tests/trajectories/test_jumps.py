@@ -6,9 +6,9 @@ from scipy import stats
 
 from darkbattery.nvmodel import CollectiveBattery, InputError, Solution
 from darkbattery.trajectories import evolve, sample, single_run
-from darkbattery.trajectories.jumps.records import count_records
+from darkbattery.trajectories.jumps.counts.tally import collective_study
+from darkbattery.trajectories.jumps.photons.records import count_records
 from darkbattery.trajectories.jumps.sampling import AVAILABLE
-from darkbattery.trajectories.jumps.tally import collective_study
 from darkbattery.trajectories.space.angular import coupled_basis
 from tests.systems import dark_state_weights
 

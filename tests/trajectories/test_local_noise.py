@@ -7,7 +7,7 @@ from scipy.linalg import expm
 from darkbattery.nvmodel import CollectiveBattery, LocalNoise, Polarised, Pulse, Stage
 from darkbattery.nvmodel.experiment import without_idle_switching
 from darkbattery.nvmodel.preparation import dicke_mixture
-from darkbattery.trajectories.jumps.local_noise import (
+from darkbattery.trajectories.jumps.spins.local_noise import (
     CHANNELS,
     EDGE,
     LOW,
@@ -21,14 +21,14 @@ from darkbattery.trajectories.jumps.local_noise import (
     local_jump,
     roots,
 )
-from darkbattery.trajectories.jumps.noisy_runs import draw_irrep, generator
-from darkbattery.trajectories.jumps.nojump import (
+from darkbattery.trajectories.jumps.spins.noisy_runs import draw_irrep, generator
+from darkbattery.trajectories.jumps.spins.nojump import (
     begin_rotated,
     eigenvectors,
     evolve_rotated,
 )
-from darkbattery.trajectories.jumps.series import series_until
-from darkbattery.trajectories.jumps.stages import empty_frame_of, log_binomials, plan
+from darkbattery.trajectories.jumps.spins.series import series_until
+from darkbattery.trajectories.jumps.spins.stages import empty_frame_of, log_binomials, plan
 from darkbattery.trajectories.space.angular import known_eigenvector
 
 SYSTEMS = [(2, 3), (3, 2), (1, 4), (5, 5), (4, 6)]

@@ -18,10 +18,10 @@ from darkbattery.nvmodel import (
 )
 from darkbattery.nvmodel.times import output_times
 from darkbattery.trajectories import evolve, sample, single_run
-from darkbattery.trajectories.jumps.noisy_records import count_noisy_runs
-from darkbattery.trajectories.jumps.noisy_runs import EXCITATIONS, PROCESSES
+from darkbattery.trajectories.jumps.counts.tally import noisy_study
 from darkbattery.trajectories.jumps.sampling import AVAILABLE_WITH_NOISE
-from darkbattery.trajectories.jumps.tally import noisy_study
+from darkbattery.trajectories.jumps.spins.noisy_records import count_noisy_runs
+from darkbattery.trajectories.jumps.spins.noisy_runs import EXCITATIONS, PROCESSES
 from tests.explicit import Explicit
 
 EVERYTHING = tuple(AVAILABLE_WITH_NOISE)

@@ -15,10 +15,11 @@ from darkbattery.nvmodel import (
     Stage,
 )
 from darkbattery.trajectories import evolve, sample, single_run
-from darkbattery.trajectories.jumps import diffusive_runs
-from darkbattery.trajectories.jumps.diffusive_runs import joined, noise_of
-from darkbattery.trajectories.jumps.filter_groups import irreps_of
-from darkbattery.trajectories.jumps.record_filter import (
+from darkbattery.trajectories.jumps.diffusive import runs as diffusive_runs
+from darkbattery.trajectories.jumps.diffusive.recordladder import ladder_readings, record_ladder
+from darkbattery.trajectories.jumps.diffusive.runs import joined, noise_of
+from darkbattery.trajectories.jumps.filters.groups import irreps_of
+from darkbattery.trajectories.jumps.filters.record_filter import (
     Record,
     RecordRuns,
     RecordStretch,
@@ -26,7 +27,6 @@ from darkbattery.trajectories.jumps.record_filter import (
     StepTables,
     steps_of,
 )
-from darkbattery.trajectories.jumps.recordladder import ladder_readings, record_ladder
 from darkbattery.trajectories.qutip.fewspins import to_qutip
 from darkbattery.trajectories.reading.watched_readout import BatteryReadings, StageReadings
 

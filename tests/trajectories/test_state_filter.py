@@ -16,8 +16,8 @@ from darkbattery.nvmodel import (
     Statistics,
 )
 from darkbattery.trajectories import evolve, sample, single_run, single_runs
-from darkbattery.trajectories.jumps.filter_runs import photon_groups
-from darkbattery.trajectories.jumps.hidden_runs import hidden_runs
+from darkbattery.trajectories.jumps.filters.hidden_runs import hidden_runs
+from darkbattery.trajectories.jumps.filters.runs import photon_groups
 from tests.verify.states import Spins
 
 NOISE = {

@@ -5,7 +5,7 @@ import pytest
 from numba import njit
 from scipy import stats
 
-from darkbattery.trajectories.jumps.variates import (
+from darkbattery.trajectories.jumps.photons.variates import (
     binomial_number,
     gamma_number,
     new_source,

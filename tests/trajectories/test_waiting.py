@@ -8,7 +8,7 @@ from scipy.linalg import expm
 from darkbattery.nvmodel import CollectiveBattery, InputError
 from darkbattery.trajectories import sample, single_run
 from darkbattery.trajectories.averages.counting import second_order_coherence
-from darkbattery.trajectories.jumps.waiting import exact_waits, waiting_times
+from darkbattery.trajectories.jumps.photons.waiting import exact_waits, waiting_times
 from darkbattery.trajectories.qutip.fewspins import to_qutip
 
 EDGES = np.array([0.0, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 40.0])

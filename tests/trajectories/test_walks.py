@@ -7,12 +7,16 @@ import pytest
 
 from darkbattery.nvmodel import CollectiveBattery, InputError
 from darkbattery.trajectories import evolve, sample, single_run
-from darkbattery.trajectories.jumps.arrivals import count_few_photons
-from darkbattery.trajectories.jumps.decays import DecayStudy, count_decays, count_many_photons
-from darkbattery.trajectories.jumps.recording import groups_of_runs, kernel_tables
-from darkbattery.trajectories.jumps.records import count_records
-from darkbattery.trajectories.jumps.tally import collective_study
-from darkbattery.trajectories.jumps.walks import BATCH, interval_table
+from darkbattery.trajectories.jumps.counts.tally import collective_study
+from darkbattery.trajectories.jumps.photons.arrivals import count_few_photons
+from darkbattery.trajectories.jumps.photons.decays import (
+    DecayStudy,
+    count_decays,
+    count_many_photons,
+)
+from darkbattery.trajectories.jumps.photons.recording import groups_of_runs, kernel_tables
+from darkbattery.trajectories.jumps.photons.records import count_records
+from darkbattery.trajectories.jumps.photons.walks import BATCH, interval_table
 from darkbattery.trajectories.reading.bonds import add_ways, bonds_of
 from darkbattery.trajectories.reading.conditional import unravelling
 from darkbattery.trajectories.space.angular import coupled_basis

@@ -14,8 +14,8 @@ from darkbattery.nvmodel.experiment import Model, experiment_of
 from darkbattery.nvmodel.refusal import InputError, whole_number
 from darkbattery.nvmodel.sums import MOST_RUNS
 from darkbattery.nvmodel.times import output_times
-from darkbattery.trajectories.jumps.noisy_runs import PROCESSES
 from darkbattery.trajectories.jumps.single import SingleRun, single_run
+from darkbattery.trajectories.jumps.spins.noisy_runs import PROCESSES
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -31,27 +31,27 @@ from darkbattery.nvmodel.runstatistics import Statistics
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.tally import Tally, run_range
 from darkbattery.nvmodel.times import output_times
-from darkbattery.trajectories.jumps.cavity_runs import AT_RESONATOR, sample_cavity
-from darkbattery.trajectories.jumps.decays import (
+from darkbattery.trajectories.jumps.counts.summaries import Told, solution_of, told_of
+from darkbattery.trajectories.jumps.counts.tally import (
+    OF_POPULATIONS,
+    JumpStudy,
+    collective_study,
+    noisy_study,
+)
+from darkbattery.trajectories.jumps.diffusive.runs import DIFFUSIVE_RECORD
+from darkbattery.trajectories.jumps.filters.runs import STATE_FILTER
+from darkbattery.trajectories.jumps.photons.decays import (
     FEW_CELLS,
     MOST_CELLS,
     DecayStudy,
     count_decays,
     histogram_cells,
 )
-from darkbattery.trajectories.jumps.detector import count_detected, refuse_unlisted
-from darkbattery.trajectories.jumps.diffusive_runs import DIFFUSIVE_RECORD
-from darkbattery.trajectories.jumps.filter_runs import STATE_FILTER
-from darkbattery.trajectories.jumps.noisy_records import count_noisy_runs
-from darkbattery.trajectories.jumps.records import count_records
-from darkbattery.trajectories.jumps.summaries import Told, solution_of, told_of
-from darkbattery.trajectories.jumps.tally import (
-    OF_POPULATIONS,
-    JumpStudy,
-    collective_study,
-    noisy_study,
-)
-from darkbattery.trajectories.jumps.walks import made_in_groups
+from darkbattery.trajectories.jumps.photons.detector import count_detected, refuse_unlisted
+from darkbattery.trajectories.jumps.photons.records import count_records
+from darkbattery.trajectories.jumps.photons.walks import made_in_groups
+from darkbattery.trajectories.jumps.resonator.cavity_runs import AT_RESONATOR, sample_cavity
+from darkbattery.trajectories.jumps.spins.noisy_records import count_noisy_runs
 from darkbattery.trajectories.propagate.realspins import refuse_many_real_spins
 from darkbattery.trajectories.reading.bonds import END_BONDS
 from darkbattery.trajectories.reading.conditional import unravelling
@@ -94,17 +94,18 @@ def sample(
     :math:`-\tfrac\gamma2[(\bar n+1)J^+J^-+\bar nJ^-J^+]`, which is diagonal in :math:`|J,M\rangle`,
     so that waiting times are drawn exactly (Dalibard, Castin and Moelmer 1992; Carmichael 1993). On
     ladders of more than 1e7 rungs jumps far from their ends are drawn in groups, with an error that
-    no number of runs shows (`trajectories.jumps.groups`; `provenance` says so); energies, rates and
-    photon numbers alone are then available, photon numbers to 1e-9 of the largest.
+    no number of runs shows (`trajectories.jumps.photons.groups`; `provenance` says so);
+    energies, rates and photon numbers alone are then available, photon numbers to 1e-9 of the
+    largest.
 
     Parameters
     ----------
     battery : Experiment
         Or a `ResonatorBattery`, times in s: of spins all alike see
-        `trajectories.jumps.cavity_jumps`, of few spins else `trajectories.jumps.mode_jumps`. In a
-        reservoir, with local noise, detuning, a protocol or any start, runs are followed through
-        the irreps :math:`(j_B,j_C)` of both ensembles; see `trajectories.jumps.noisy_runs`.
-    times : array_like (T,)
+        `trajectories.jumps.resonator.cavity_jumps`, of few spins else
+        `trajectories.jumps.resonator.mode_jumps`. In a reservoir, with local noise, detuning, a
+        protocol or any start, runs are followed through the irreps :math:`(j_B,j_C)` of both
+    ensembles; see `trajectories.jumps.spins.noisy_runs`. times : array_like (T,)
         As for `evolve`.
     runs : int
         At least 1; at most :math:`2^{32}` in one study.
@@ -116,8 +117,8 @@ def sample(
         Default: energies, power, photon rates and numbers. Ergotropies of the average state and
         the daemonic ergotropy on request.
     records : "summary" or Summary, optional
-        Also give `Solution.records`, one row a run; see `trajectories.jumps.summaries`. A `Summary`
-        chooses the levels of charge whose times are told.
+        Also give `Solution.records`, one row a run; see `trajectories.jumps.counts.summaries`. A
+        `Summary` chooses the levels of charge whose times are told.
     statistics : Statistics, optional
         Also count distributions of what runs do, joint ones, and what selected runs do: see
         `nvmodel.Statistics`.

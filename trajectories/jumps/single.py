@@ -19,27 +19,32 @@ from darkbattery.nvmodel.method import Problem
 from darkbattery.nvmodel.refusal import refused_sizes, whole_number
 from darkbattery.nvmodel.sums import MOST_RUNS
 from darkbattery.nvmodel.times import output_times
-from darkbattery.trajectories.jumps import (
+from darkbattery.trajectories.jumps.diffusive.runs import followed_on_ladders
+from darkbattery.trajectories.jumps.diffusive.single import diffusive_run
+from darkbattery.trajectories.jumps.filters.single import filtered_run
+from darkbattery.trajectories.jumps.photons.recording import follow, groups_of_runs, kernel_tables
+from darkbattery.trajectories.jumps.photons.walks import (
+    MOST_SINGLE_JUMPS,
+    made_in_groups,
+    whole_record,
+)
+from darkbattery.trajectories.jumps.resonator import (
     cavity_jumps,
     mode_jumps,
     mode_runs,
     mode_single,
-    noisy_runs,
 )
-from darkbattery.trajectories.jumps.cavity_runs import (
+from darkbattery.trajectories.jumps.resonator.cavity_runs import (
     coefficients_of,
     mode_of,
     photon_bound,
     recorded_cavity_of,
     refuse_large_runs,
 )
-from darkbattery.trajectories.jumps.diffusive_runs import followed_on_ladders
-from darkbattery.trajectories.jumps.diffusive_single import diffusive_run
-from darkbattery.trajectories.jumps.filter_single import filtered_run
-from darkbattery.trajectories.jumps.local_noise import LOW, SIZE, TWO_JB, TWO_JC, TWO_M
-from darkbattery.trajectories.jumps.recording import follow, groups_of_runs, kernel_tables
 from darkbattery.trajectories.jumps.sampling import refuse_too_large
-from darkbattery.trajectories.jumps.stages import (
+from darkbattery.trajectories.jumps.spins import noisy_runs
+from darkbattery.trajectories.jumps.spins.local_noise import LOW, SIZE, TWO_JB, TWO_JC, TWO_M
+from darkbattery.trajectories.jumps.spins.stages import (
     ABSORBED,
     BATTERY_ENERGY,
     CHARGER_ENERGY,
@@ -51,7 +56,6 @@ from darkbattery.trajectories.jumps.stages import (
     empty_state_of,
     plan,
 )
-from darkbattery.trajectories.jumps.walks import MOST_SINGLE_JUMPS, made_in_groups, whole_record
 from darkbattery.trajectories.propagate.realspins import refuse_many_real_spins
 from darkbattery.trajectories.reading.conditional import BATTERY_Z, unravelling
 from darkbattery.trajectories.space.angular import clebsch_gordan

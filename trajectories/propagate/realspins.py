@@ -9,7 +9,7 @@ from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.protocol import Pulse, Stage, beyond_sudden
 from darkbattery.nvmodel.refusal import InputError, refused_sizes
 
-# see `trajectories.jumps.nojump`
+# see `trajectories.jumps.spins.nojump`
 LADDERS, ROTATED, SERIES = 0, 1, 2
 
 NEITHER = "not in the quantum engine of a reservoir; use meanfield"

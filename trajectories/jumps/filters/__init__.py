@@ -1,0 +1,1 @@
+"""Few spins under any record: matrices of what is known, in heat, with noise and stages."""

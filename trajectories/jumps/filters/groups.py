@@ -1,0 +1,124 @@
+"""Runs of few spins side by side, as an observer knows them: what is read of their states."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darkbattery.nvmodel.experiment import Experiment
+from darkbattery.nvmodel.irreps import Irreps
+from darkbattery.trajectories.jumps.counts.sums import EMISSION, ENERGY, PAIRS, QUANTITIES, VARIANCE
+from darkbattery.trajectories.jumps.filters.study import LOST
+from darkbattery.trajectories.propagate.watched import Watched
+from darkbattery.trajectories.reading import watched_readout as readout
+from darkbattery.trajectories.reading.watched_readout import BatteryReadings, StageReadings
+from darkbattery.trajectories.space.matrix_space import MatrixSpace
+
+Array = NDArray[np.float64]
+
+MOST_GROUP = 128  # runs
+GROUP_NUMBERS = 1 << 19  # of states and readings that are held at once
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Runs side by side, read in columns of T output times each.
+
+    Attributes
+    ----------
+    start : int
+    quantities : ndarray (Q, runs, T)
+        The rows of `readout.LINEAR`, and excitations lost where spins have noise.
+    spread : ndarray (QUANTITIES, runs, T)
+        What variances are made of.
+    populations : ndarray (runs, T, positions)
+    known : ndarray (3, runs, T)
+        Purity, entropy in bits, ergotropy; without runs where nobody asks, as the populations.
+    burst : ndarray (runs,)
+    recorded : list of ndarray
+        Times of recorded photons.
+    M : ndarray (runs, T)
+        On average.
+    window : ndarray (runs, T)
+        Of a diffusive record: its integral since the output time before.
+    matrices : list of ndarray (runs, T, 2j + 1, 2j + 1)
+        Of the battery, for each of its irreps; nothing where nobody asks.
+    """
+
+    start: int
+    quantities: Array
+    spread: Array
+    populations: Array
+    known: Array
+    burst: Array
+    recorded: list[Array]
+    M: Array
+    window: NDArray[Any]
+    matrices: list[NDArray[Any]]
+
+
+def irreps_of(battery: Experiment) -> Irreps:
+    """Whose populations a battery has; that of all symmetric states where it stays in them."""
+    spins = battery.n_battery
+    return Irreps(spins, np.array([spins / 2])) if battery.is_collective else Irreps.all_of(spins)
+
+
+def empty_group(battery: Experiment, start: int, runs: int, T: int, states: bool) -> Group:
+    """Room for what is read."""
+    positions, rows = irreps_of(battery).j.size, LOST if battery.is_collective else LOST + 1
+    known = runs if states else 0
+    heterodyne = battery.detector is not None and battery.detector.kind == "heterodyne"
+    return Group(
+        start,
+        np.zeros((rows, runs, T)),
+        np.zeros((QUANTITIES, runs, T)),
+        np.zeros((known, T, positions)),
+        np.zeros((readout.KNOWN, known, T)),
+        np.full(runs, np.inf),
+        [np.zeros(0)] * runs,
+        np.zeros((runs, T)),
+        np.zeros((runs, T), dtype=np.complex128 if heterodyne else np.float64),
+        [],
+    )
+
+
+class Readings:
+    """Reads states into groups; rows of a stage are made once."""
+
+    def __init__(self, battery: Experiment, space: MatrixSpace, states: bool) -> None:
+        self._battery = battery
+        self._of_battery = BatteryReadings(space, irreps_of(battery)) if states else None
+        self._stages: dict[Watched, StageReadings] = {}
+
+    def read(self, group: Group, i: int, watched: Watched, x: NDArray[Any]) -> None:
+        """States x (elements, runs) of trace 1 at output time i."""
+        stage = self._stages.setdefault(watched, StageReadings(self._battery, watched))
+        means, q, spread = stage.means(x), group.quantities, group.spread
+        for row, mean in enumerate(
+            (readout.ENERGY, readout.CHARGER, readout.POWER, readout.EMISSION, readout.ABSORPTION)
+        ):
+            q[row, :, i] = means[mean]
+        energy = means[readout.ENERGY]
+        spread[ENERGY, :, i] = energy
+        spread[VARIANCE, :, i] = np.maximum(means[readout.SQUARE] - energy * energy, 0.0)
+        spread[EMISSION, :, i] = means[readout.LOWERED]
+        spread[PAIRS, :, i] = means[readout.PAIRS]
+        group.M[:, i] = means[readout.TOTAL]
+        if self._of_battery is not None:
+            matrices = self._of_battery.matrices(x)
+            group.populations[:, i] = self._of_battery.populations(matrices)
+            group.known[:, :, i] = self._of_battery.known(matrices)
+            if not group.matrices:
+                T = group.M.shape[1]
+                group.matrices.extend(
+                    np.zeros((len(one), T, *one.shape[1:]), one.dtype) for one in matrices
+                )
+            for held, found in zip(group.matrices, matrices, strict=True):
+                held[:, i] = found
+
+
+def runs_of_a_group(space: MatrixSpace, times: int, steps: int = 0) -> int:
+    """How many runs are followed side by side: by model and times alone."""
+    held = 4 * space.size + times * (LOST + QUANTITIES + 4) + 8 * steps
+    return max(1, min(MOST_GROUP, GROUP_NUMBERS // held))

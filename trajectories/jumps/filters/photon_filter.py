@@ -1,0 +1,195 @@
+r"""The state that recorded photons leave, where some are missed: any temperature, noise, stages.
+
+.. math:: \rho(t)\propto e^{(L-\eta S)(t-t_n)}S\cdots S\,e^{(L-\eta S)t_1}\rho(0)
+
+(`trajectories.propagate.watched`; Wiseman and Milburn 2010, section 4.8), with the photons' times
+of a run that is made with all its jumps (`trajectories.jumps.filters.hidden_runs`): each emitted
+photon is recorded with probability eta, and nothing else is seen. Nothing is stepped: a wait is
+made of a span's halves, quarters, ..., whose exponentials are tables, and of a series for what is
+left.
+
+Data: hidden run -> recorded times -> states at the output times, side by side -> means and
+matrices.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darkbattery.nvmodel.experiment import Experiment
+from darkbattery.trajectories.propagate.watched import (
+    REMAINDER,
+    SERIES,
+    Leg,
+    Watched,
+    legs_of,
+    pulsed,
+    space_of,
+    start_of,
+    times,
+)
+from darkbattery.trajectories.space.matrix_space import MatrixSpace
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Silence:
+    """exp[(L - eta S) t] of a stage for a span, its half, its quarter, ..."""
+
+    watched: Watched
+    spans: Array
+    levels: list[Any]
+
+    def passed(self, x: NDArray[Any], wait: Array) -> NDArray[Any]:
+        """States (elements, runs) after their waits (runs,), at most the span each."""
+        x, left = x.copy(), wait.copy()
+        for span, level in zip(self.spans, self.levels, strict=True):
+            on = np.flatnonzero(left >= span)
+            if on.size:
+                x[:, on] = times(level, x[:, on])
+                left[on] -= span
+        on = np.flatnonzero(left > 0.0)
+        if on.size:
+            term = x[:, on]
+            for k in range(1, SERIES + 1):
+                term = times(self.watched.silent, term) * (left[on] / k)
+                x[:, on] += term
+        return x
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """From one event of a protocol to the next: an output, a new stage, a pulse.
+
+    Attributes
+    ----------
+    start, stop : float
+    leg : Leg
+        In which it lies; of a pulse, in no time.
+    silence : Silence or None
+    output : int
+        Which output time is at its end; -1 if none.
+    reads : Watched or None
+        The stage in which that is read.
+    """
+
+    start: float
+    stop: float
+    leg: Leg
+    silence: Silence | None
+    output: int
+
+
+def stretches_of(legs: list[Leg], at: Array) -> list[tuple[Leg, float, float, int]]:
+    """Leg, start, stop and output (-1: none) of all stretches until the last output time."""
+    found, now, i = [], 0.0, 0
+    for leg in legs:
+        if leg.pulse is not None:
+            found.append((leg, now, now, -1))
+            continue
+        while i < at.size and at[i] < leg.end:
+            found.append((leg, now, max(float(at[i]), now), i))
+            now, i = found[-1][2], i + 1
+        if i == at.size:
+            break
+        found.append((leg, now, leg.end, -1))
+        now = leg.end
+    return found
+
+
+def _silence(watched: Watched, span: float) -> Silence:
+    fastest = float(abs(watched.silent).sum(axis=1).max()) * span
+    levels = 1 + max(0, math.ceil(math.log2(max(fastest, REMAINDER) / REMAINDER)))
+    spans = np.asarray(span * 0.5 ** np.arange(levels), dtype=float)
+    return Silence(watched, spans, watched.propagators(float(spans[-1]), levels - 1)[::-1])
+
+
+@dataclass(frozen=True, eq=False)
+class FilterPlan:
+    """What runs of a battery go through, with its tables; made once."""
+
+    space: MatrixSpace
+    start: Array
+    stretches: list[Stretch]
+
+
+@lru_cache(maxsize=4)
+def _planned(battery: Experiment, at: tuple[float, ...]) -> FilterPlan:
+    space = space_of(battery, coherent=False)
+    legs = legs_of(battery, space, battery.detector_efficiency)
+    found = stretches_of(legs, np.array(at))
+    longest: dict[Leg, float] = {}
+    for leg, start, stop, _ in found:
+        longest[leg] = max(longest.get(leg, 0.0), stop - start)
+    tables = {
+        leg: _silence(leg.watched, span)
+        for leg, span in longest.items()
+        if leg.watched is not None and span > 0.0
+    }
+    stretches = [
+        Stretch(start, stop, leg, tables.get(leg), output) for leg, start, stop, output in found
+    ]
+    return FilterPlan(space, start_of(battery, space), stretches)
+
+
+def filter_plan(battery: Experiment, at: Array) -> FilterPlan:
+    """The plan of a battery and its output times `at`."""
+    return _planned(battery, tuple(at.tolist()))
+
+
+def filtered(plan: FilterPlan, records: list[Array]) -> Iterator[tuple[int, Watched, NDArray[Any]]]:
+    """States (elements, runs) of trace 1 at each output time, and the stage in which it is."""
+    x = np.repeat(plan.start[:, None], len(records), axis=1)
+    detuned = any(
+        s.leg.watched is not None and s.leg.watched.rates.detuning != 0.0 for s in plan.stretches
+    )
+    x = x.astype(np.complex128) if detuned else x
+    seen = np.zeros(len(records), dtype=np.int64)
+    for s in plan.stretches:
+        if s.leg.pulse is not None:
+            x = pulsed(plan.space, x, s.leg.pulse)
+            continue
+        watched = s.leg.watched
+        assert watched is not None
+        if s.silence is not None:
+            x = _through(s, s.silence, watched, x, records, seen)
+        if s.output >= 0:
+            yield s.output, watched, x
+
+
+def _through(
+    s: Stretch,
+    silence: Silence,
+    watched: Watched,
+    x: NDArray[Any],
+    records: list[Array],
+    seen: NDArray[np.int64],
+) -> NDArray[Any]:
+    """A stretch: each run from photon to photon, all runs that have one more side by side."""
+    now = np.full(x.shape[1], s.start)
+    while True:
+        due = np.array(
+            [
+                record[k] if k < record.size and record[k] <= s.stop else math.inf
+                for record, k in zip(records, seen, strict=True)
+            ]
+        )
+        on = np.flatnonzero(due < math.inf)
+        if on.size == 0:
+            break
+        # rounding: a photon at the very end of the stretch before
+        waits = np.maximum(due[on] - now[on], 0.0)
+        x[:, on] = _normalised(watched, times(watched.seen, silence.passed(x[:, on], waits)))
+        now[on] = due[on]
+        seen[on] += 1
+    return _normalised(watched, silence.passed(x, s.stop - now))
+
+
+def _normalised(watched: Watched, x: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(x / np.real(times(watched.trace, x)))

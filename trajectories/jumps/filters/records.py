@@ -1,0 +1,140 @@
+"""Single runs of few spins with a homodyne or heterodyne record: steps, noise, and what is read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darkbattery.nvmodel.experiment import Experiment
+from darkbattery.nvmodel.refusal import InputError, refused_memory
+from darkbattery.trajectories.jumps.diffusive.runs import (
+    ALLOWED,
+    FINEST,
+    PILOT_SEED,
+    PILOTS,
+    REACH,
+    joined,
+    noise_of,
+)
+from darkbattery.trajectories.jumps.filters.groups import (
+    Group,
+    Readings,
+    empty_group,
+    runs_of_a_group,
+)
+from darkbattery.trajectories.jumps.filters.record_filter import (
+    Record,
+    RecordRuns,
+    Steps,
+    least_steps,
+    steps_of,
+)
+from darkbattery.trajectories.jumps.filters.study import ABSORBED, EMITTED, LOST
+from darkbattery.trajectories.propagate.watched import space_of
+from darkbattery.trajectories.reading.watched_readout import ENERGY, StageReadings
+
+Array = NDArray[np.float64]
+
+MOST_STEPS = 50_000
+MOST_TABLES = 32_000_000  # numbers of the exponentials: 384 MB with their places
+
+
+@dataclass(frozen=True, eq=False)
+class StepPlan:
+    """Steps that are short enough, and what halving all of them changes; see `RecordPlan`."""
+
+    steps: Steps
+    error: float
+
+
+@lru_cache(maxsize=4)
+def _planned(battery: Experiment, at: tuple[float, ...]) -> StepPlan:
+    reach, error = REACH, math.inf
+    for _ in range(FINEST):
+        steps = _usable(battery, np.array(at), reach)
+        if steps.lengths.size == 0:
+            return StepPlan(steps, 0.0)
+        error = _step_error(battery, steps)
+        if error <= ALLOWED:
+            break
+        reach *= 0.5
+    return StepPlan(steps, error)
+
+
+def planned(battery: Experiment, at: Array) -> StepPlan:
+    """The steps of a study, by its model and times alone, so that every rank has the same."""
+    return _planned(battery, tuple(at.tolist()))
+
+
+def refuse_many_steps(battery: Experiment, at: Array) -> None:
+    """Refuse what takes too many steps, or too many that differ."""
+    _usable(battery, at, REACH)
+
+
+def _usable(battery: Experiment, at: Array, reach: float) -> Steps:
+    # nothing is looked at in detail where the turning of c alone takes too many
+    number = least_steps(battery, at, reach)
+    steps = None
+    if number <= MOST_STEPS:
+        steps = steps_of(battery, at, reach)
+        number = steps.lengths.size
+    if steps is None or number > MOST_STEPS:
+        text = f"needs {number:.3g} steps until then, at most {MOST_STEPS}; "
+        raise InputError("times", float(at[-1]), text + "take shorter times or fewer spins")
+    numbers = 2.0 * len(steps.tables) * elements_of_tables(battery)
+    if numbers > MOST_TABLES:
+        text = "take times at even distances, or fewer spins"
+        raise refused_memory("times", at.size, "tables", numbers, MOST_TABLES, text)
+    return steps
+
+
+def elements_of_tables(battery: Experiment) -> float:
+    """At most so many numbers has an exponential: M - M' is conserved without a photon."""
+    e = space_of(battery, coherent=True).elements
+    change = np.round(e.mb + e.mc - e.mb2 - e.mc2).astype(np.int64)
+    sizes = np.bincount(change - change.min()).astype(float)
+    return float(sizes @ sizes)
+
+
+def _step_error(battery: Experiment, steps: Steps) -> float:
+    fine = steps.halved()
+    noise = noise_of(battery, PILOT_SEED, 0, PILOTS, fine.lengths.size)
+    record, nobody = np.zeros_like(noise), np.zeros((0, 2, 0), noise.dtype)
+    exact = _energies(battery, fine, Record(noise, record))
+    found = _energies(battery, steps, Record(nobody, joined(record, fine.lengths)))
+    return float(np.sqrt(((found - exact) ** 2).mean(axis=1)).max())
+
+
+def _energies(battery: Experiment, steps: Steps, record: Record) -> Array:
+    states = RecordRuns(battery, steps, record).states()
+    return np.array([StageReadings(battery, w).means(x)[ENERGY] for _, w, x in states])
+
+
+def record_groups(
+    battery: Experiment, at: Array, seed: int, first: int, runs: int, states: bool
+) -> Iterator[Group]:
+    """The runs first ... first + runs - 1 with a diffusive record."""
+    steps, T = planned(battery, at).steps, at.size
+    readings = Readings(battery, steps.space, states)
+    most = runs_of_a_group(steps.space, T, steps.lengths.size)
+    for start in range(first, first + runs, most):
+        n = min(most, first + runs - start)
+        group = empty_group(battery, start, n, T, states)
+        noise = noise_of(battery, seed, start, n, steps.lengths.size)
+        followed = RecordRuns(battery, steps, Record(noise, np.zeros((0, 2, 0), noise.dtype)))
+        q = group.quantities
+        for i, watched, x in followed.states():
+            readings.read(group, i, watched, x)
+            group.window[:, i] = followed.window
+            q[[EMITTED, ABSORBED], :, i] = followed.counts[:2]
+            if q.shape[0] > LOST:
+                q[LOST, :, i] = followed.counts[2]
+        # the first output time at which the total J^z is <= 0 on average
+        low = group.M <= 1e-12
+        group.burst[:] = np.where(low.any(axis=1), at[np.argmax(low, axis=1)], np.inf)
+        yield group

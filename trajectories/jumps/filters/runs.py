@@ -1,0 +1,226 @@
+r"""Single runs of few spins whose observer does not see it all: made in groups, and added up.
+
+For what the ladders of `trajectories.jumps.photons.detector` and
+`trajectories.jumps.diffusive.diffusion` do not carry: :math:`T>0`, noise of single spins, detuning,
+protocols and any start, where a detector misses photons or records the field's quadratures. The
+state is a matrix over the irreps of battery and charger (`trajectories.space.matrix_space`), what
+is watched and what is not stands in `trajectories.propagate.watched`.
+
+Data: `Problem` -> plan (stages, tables; by model and times alone) -> groups of runs side by side,
+each read at the output times (`Group`) -> `FilterStudy`'s sums, rows and statistics.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darkbattery.nvmodel.experiment import Experiment
+from darkbattery.nvmodel.method import Method, Problem, Work, refused_by
+from darkbattery.nvmodel.observables import Needs, needing
+from darkbattery.nvmodel.refusal import refused_sizes
+from darkbattery.nvmodel.solution import Solution
+from darkbattery.trajectories.jumps.counts.summaries import Batch, Told, solution_of, told_of
+from darkbattery.trajectories.jumps.counts.sums import EMITTED as EMITTED_SPREAD
+from darkbattery.trajectories.jumps.counts.sums import RECORDED
+from darkbattery.trajectories.jumps.diffusive.reading import add_runs
+from darkbattery.trajectories.jumps.diffusive.rows import DiffusiveRows
+from darkbattery.trajectories.jumps.diffusive.runs import ALLOWED, REACH, followed_on_ladders
+from darkbattery.trajectories.jumps.diffusive.runs import AVAILABLE as AVAILABLE_OF_RECORDS
+from darkbattery.trajectories.jumps.filters.groups import (
+    Group,
+    Readings,
+    empty_group,
+    runs_of_a_group,
+)
+from darkbattery.trajectories.jumps.filters.hidden_runs import hidden_runs
+from darkbattery.trajectories.jumps.filters.photon_filter import filter_plan, filtered
+from darkbattery.trajectories.jumps.filters.record_filter import steps_of
+from darkbattery.trajectories.jumps.filters.records import (
+    elements_of_tables,
+    planned,
+    record_groups,
+    refuse_many_steps,
+)
+from darkbattery.trajectories.jumps.filters.study import (
+    ABSORBED,
+    EMITTED,
+    LOST,
+    FilterStudy,
+    filter_study,
+)
+from darkbattery.trajectories.propagate.realspins import refuse_unknown_switching
+from darkbattery.trajectories.propagate.watched import space_of
+from darkbattery.trajectories.reading import watched_readout as readout
+from darkbattery.trajectories.reading.fluctuations import FLUCTUATIONS, OF_STATES
+from darkbattery.trajectories.reading.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
+
+Array = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+_RECORDS = needing(Needs.RECORD, without=Needs.SQUARES)
+AVAILABLE_OF_PHOTONS = (
+    *ENERGIES,
+    *FROM_ENERGY,
+    *needing(Needs.COURSE),
+    *FROM_POPULATIONS,
+    *_RECORDS,
+    *needing(Needs.DETECTOR),
+    *FLUCTUATIONS,
+    *OF_STATES,
+)
+
+MOST_STATES = 600  # kets, before anything is listed
+MOST_ELEMENTS = 600  # of a matrix whose exponentials are tables
+MOST_COHERENT = 1500  # of one that is followed in steps
+# of an element and product of a run, measured on one core; of the exponentials' products
+SECONDS_PER_ELEMENT, SECONDS_PER_TABLE = 2e-9, 3e-10
+PRODUCTS = 20.0  # of a photon or an output time
+SECONDS_PER_STEP, SECONDS_PER_TABLE_ELEMENT = 2e-5, 2e-6
+
+
+def photon_groups(
+    battery: Experiment, at: Array, seed: int, first: int, runs: int, states: bool
+) -> Iterator[Group]:
+    """The runs first ... first + runs - 1, as one knows them whose detector misses photons."""
+    plan, T = filter_plan(battery, at), at.size
+    readings, most = Readings(battery, plan.space, states), runs_of_a_group(plan.space, T)
+    for start in range(first, first + runs, most):
+        n = min(most, first + runs - start)
+        group = empty_group(battery, start, n, T, states)
+        q, spread = group.quantities, group.spread
+        for r, hidden in enumerate(hidden_runs(battery, at, seed, start, n)):
+            q[EMITTED, r], q[ABSORBED, r] = hidden.emitted, hidden.absorbed
+            if q.shape[0] > LOST:
+                q[LOST, r] = hidden.lost
+            group.burst[r], group.recorded[r] = hidden.burst, hidden.recorded
+            spread[EMITTED_SPREAD, r] = hidden.emitted
+            spread[RECORDED, r] = np.searchsorted(hidden.recorded, at, side="right")
+        for i, watched, x in filtered(plan, group.recorded):
+            readings.read(group, i, watched, x)
+        yield group
+
+
+def groups_of_runs(
+    battery: Experiment, at: Array, seed: int, first: int, runs: int, states: bool
+) -> Iterator[Group]:
+    """The runs first ... first + runs - 1, whatever is recorded of them."""
+    made = photon_groups if battery.detector is None else record_groups
+    return made(battery, at, seed, first, runs, states)
+
+
+def refuse_large(problem: Problem) -> None:
+    """Refuse what memory or time forbids, before anything is allocated."""
+    battery = problem.model
+    coherent = battery.detector is not None
+    kets, most = _kets(battery), MOST_COHERENT if coherent else MOST_ELEMENTS
+    size = kets if kets > MOST_STATES else float(space_of(battery, coherent).size)
+    if size > most:
+        seen = f"a {battery.detector.kind} record leaves" if coherent else "missed photons leave"
+        text = f"{seen} a matrix of {size:.2g} elements, at most {most}, but for sums over runs of "
+        text += "the plain model at T = 0; take fewer spins, or evolve, whose averages no detector "
+        text += "changes"
+        raise refused_sizes(battery.sizes, text)
+    if coherent:
+        refuse_many_steps(battery, problem.times)
+
+
+def _kets(battery: Experiment) -> float:
+    """At most so many states of battery and charger."""
+    b, c = battery.sizes
+    if battery.is_collective:
+        return (b + 1.0) * (c + 1.0)
+    return (b / 2 + 1.0) ** 2 * (c / 2 + 1.0) ** 2
+
+
+def count_runs(problem: Problem) -> Solution:
+    """Make the runs of a problem and add them up."""
+    battery, at, names = problem.model, problem.times, problem.names
+    runs, first, T = problem.runs or 1, problem.first, at.size
+    study = filter_study(battery, at, problem.seed, names)
+    counts = study.no_runs_yet()
+    sums, states = study.sums_into(counts), study.states_into(counts)
+    told = _told(problem, study)
+    made = problem.seed, first, runs, study.needs_populations
+    for group in groups_of_runs(battery, at, *made):
+        columns, known = group.burst.size * T, group.known.shape[1] * T
+        flat = group.quantities.reshape(-1, columns)
+        recorded = np.array([record.size for record in group.recorded], dtype=np.int64)
+        populations = group.populations.reshape(known, study.positions)
+        spread = group.spread.reshape(-1, columns)
+        read = flat, spread, populations, group.known.reshape(readout.KNOWN, known)
+        add_runs(group.start, *read, group.burst, recorded, at, at, sums, states)
+        if told is not None:
+            _tell(battery, group, flat, recorded, told)
+    provenance = {"solver": STATE_FILTER.name, "seed": problem.seed}
+    if battery.detector is not None:
+        plan = planned(battery, at)
+        provenance |= {"steps": plan.steps.lengths.size, "step_error": plan.error}
+    return solution_of(problem, study.tally(first, runs, counts), told, provenance)
+
+
+def _told(problem: Problem, study: FilterStudy) -> Told | None:
+    gamma = problem.model.gamma
+    told = told_of(problem, study.ranges, gamma)
+    if told is None or problem.rows is None or problem.model.detector is None:
+        return told
+    of_runs = problem.first, problem.runs or 1, problem.rows
+    return replace(told, rows=DiffusiveRows(problem.times * gamma, *of_runs, rate=gamma))
+
+
+def _tell(battery: Experiment, group: Group, flat: Array, recorded: Counts, told: Told) -> None:
+    """Tell of each run of a group; records in units of 1/sqrt(gamma)."""
+    T, diffuses = group.M.shape[1], battery.detector is not None
+    lost = flat[LOST, T - 1 :: T] if len(flat) > LOST else np.zeros(group.burst.size)
+    light = flat[0], flat[2], flat[3], (flat[EMITTED], flat[ABSORBED])
+    batch = Batch(
+        group.start,
+        *light,
+        group.burst * battery.gamma,
+        lost=lost if diffuses else lost.astype(np.int64),
+        recorded=None if diffuses else recorded,
+    )
+    told.add(batch)
+    if isinstance(told.rows, DiffusiveRows):
+        told.rows.add_records(batch, group.window * math.sqrt(battery.gamma))
+
+
+def _offers(battery: Experiment) -> tuple[str, ...]:
+    if battery.counts_every_photon:
+        return ()
+    if battery.detector is not None and followed_on_ladders(battery):
+        return ()
+    refuse_unknown_switching(battery)
+    own = AVAILABLE_OF_PHOTONS if battery.detector is None else AVAILABLE_OF_RECORDS
+    more = () if battery.is_collective else needing(Needs.LOCAL)
+    return tuple(dict.fromkeys((*own, *more)))
+
+
+def _work(problem: Problem) -> Work:
+    battery, T, runs = problem.model, problem.times.size, problem.runs or 1
+    if battery.detector is not None:
+        numbers = elements_of_tables(battery)
+        steps = steps_of(battery, problem.times, REACH)
+        seconds = steps.lengths.size * (numbers * SECONDS_PER_ELEMENT + SECONDS_PER_STEP)
+        return Work(runs * seconds, at_most=len(steps.tables) * numbers * SECONDS_PER_TABLE_ELEMENT)
+    size = float(space_of(battery, coherent=False).size)
+    photons = 2.0 * sum(battery.sizes)
+    seconds = (T + photons) * PRODUCTS * size**2 * SECONDS_PER_ELEMENT
+    return Work(runs * seconds, at_most=40.0 * size**3 * SECONDS_PER_TABLE)
+
+
+STATE_FILTER = Method(
+    name="filter of few spins",
+    kind="sample",
+    offers=_offers,
+    why_not=refused_by(refuse_large),
+    work=_work,
+    solve=count_runs,
+    error=f"statistical; of diffusive records at most {ALLOWED:g} of a run's energy per spin from "
+    "its steps",
+)
+"""How runs are made that a detector does not see all of, where no ladder is known."""

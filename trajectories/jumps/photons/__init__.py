@@ -1,0 +1,1 @@
+"""Collective runs whose photons are counted, at any temperature."""

@@ -1,0 +1,163 @@
+"""T = 0: when the few photons of runs side by side came, and their two histograms.
+
+Runs go abreast, each in a lane: its waits are summed from its first photon to its last, which is a
+chain of additions, and the lanes' chains go through a vector unit together. A run's times are
+those of `trajectories.jumps.photons.walks.arrivals`, to the bit.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from darkbattery.nvmodel.kernelcache import KERNEL
+from darkbattery.nvmodel.streams import (
+    QUANTUM_JUMPS,
+    WORDS,
+    philox_block,
+    to_exponential,
+    unit,
+)
+from darkbattery.trajectories.jumps.photons.walks import draw_ladder
+
+Array = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+LANES = 8
+DEEP = 64  # photons of each lane that are made at once: words and times stay in the nearest cache
+
+
+@njit(inline="always")
+def _fill(seed: Any, run: Any, first: Any, last: Any, begin: Any, lane: Any, words: Any) -> None:
+    """Blocks first ... last - 1 of a run into its lane, those from block `begin` on."""
+    for block in range(first, last):
+        a, b, c, d = philox_block(seed, QUANTUM_JUMPS, run, block)
+        at = (block - begin) * WORDS * LANES + lane
+        words[at], words[at + LANES] = a, b
+        words[at + 2 * LANES], words[at + 3 * LANES] = c, d
+
+
+@njit(inline="always")
+def _start(
+    seed: Any,
+    first: Any,
+    runs: Any,
+    cumulative: Any,
+    J: Any,
+    m_start: Any,
+    words: Any,
+    above: Any,
+    below: Any,
+    tau: Any,
+    ladders: Any,
+) -> Any:
+    """Draw the lanes' ladders, and count them; the most photons that one of them has."""
+    most = 0.0
+    for r in range(LANES):
+        above[r], below[r], tau[r] = 0.0, 1.0, np.inf  # a lane without a run
+        if r < runs:
+            _fill(seed, first + r, 0, 1, 0, r, words)
+            k = draw_ladder(unit(words[r]), cumulative)
+            ladders[k] += 1
+            above[r], below[r], tau[r] = J[k] + m_start, J[k] - m_start, 0.0
+            most = max(most, above[r])
+    return round(most)
+
+
+@njit(inline="always")
+def _times(
+    seed: Any,
+    first: Any,
+    runs: Any,
+    made: Any,
+    most: Any,
+    words: Any,
+    above: Any,
+    below: Any,
+    tau: Any,
+    times: Any,
+) -> Any:
+    """When the lanes' photons made, made + 1, ... came, into `times` (photons, LANES); how many.
+
+    Infinity behind a ladder's last photon: there the rate is zero. Photon 0 is the start.
+    """
+    count = min(DEEP, (most - made) // WORDS * WORDS + WORDS)
+    begin = made // WORDS
+    for r in range(runs):
+        _fill(seed, first + r, max(begin, 1), begin + count // WORDS, begin, r, words)
+    to_exponential(words, count * LANES, times)
+    if made == 0:
+        for r in range(LANES):
+            times[r] = tau[r]
+    for j in range(1 if made == 0 else 0, count):
+        for r in range(LANES):
+            rate = ((above[r] + 1.0 - made) - j) * ((below[r] + made) + j)
+            tau[r] += times[j * LANES + r] / rate
+            times[j * LANES + r] = tau[r]
+    return count
+
+
+@njit(inline="always")
+def _all_later(tau: Any, last: Any) -> Any:
+    later = True
+    for r in range(LANES):
+        later = later and tau[r] > last
+    return later
+
+
+@njit(**KERNEL)
+def count_few_photons(
+    seed: int,
+    first: int,
+    runs: int,
+    cumulative: Array,
+    J: Array,
+    m_start: float,
+    taus: Array,
+    table: Counts,
+    found: Counts,
+    ladders: Counts,
+) -> None:
+    """T = 0: add the runs first ... first + runs - 1 to two histograms, photon by photon.
+
+    Parameters
+    ----------
+    table : ndarray
+        Of `interval_table`.
+    found : ndarray of int64 (photons + 1, T)
+        found[n, i] counts the runs whose n-th photon came in (tau_{i-1}, tau_i].
+    ladders : ndarray of int64 (K,)
+        Counts the runs on each ladder, that is, in each final dark state.
+    """
+    words, times = np.empty(DEEP * LANES, dtype=np.uint64), np.empty(DEEP * LANES)
+    above, below, tau = np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    cells, T, last = np.empty(DEEP * LANES, dtype=np.int32), taus.size, taus[taus.size - 1]
+    most_cell = float(table.size - 1)
+    per_tau = most_cell / last if last > 0.0 else 0.0
+    # a column for photons behind the last time, which makes them no exception
+    ends, came = np.full(T + 1, np.inf), np.zeros((found.shape[0] + WORDS, T + 1), dtype=np.int64)
+    ends[:T] = taus
+    for start in range(first, first + runs, LANES):
+        n = min(LANES, first + runs - start)
+        most = _start(seed, start, n, cumulative, J, m_start, words, above, below, tau, ladders)
+        made = 0
+        while made <= most and not _all_later(tau, last):
+            count = _times(seed, start, n, made, most, words, above, below, tau, times)
+            for j in range(count * LANES):
+                cell = times[j] * per_tau
+                cells[j] = np.int32(cell if cell < most_cell else most_cell)
+            for j in range(1 if made == 0 else 0, count):
+                row = came[made + j]
+                # unsigned: an index that might count from the end costs a comparison
+                for r in range(j * LANES, j * LANES + LANES):
+                    i: Any = np.uint64(table[np.uint64(cells[r])])
+                    # a cell seldom holds two output times: the first step is no branch
+                    i += np.uint64(ends[i] < times[r])
+                    while ends[i] < times[r]:
+                        i += np.uint64(1)
+                    row[i] += 1
+            made += count
+    for n in range(found.shape[0]):
+        for i in range(T):
+            found[n, i] += came[n, i]

@@ -1,0 +1,182 @@
+"""Collective runs at any temperature: each record is followed, read, and added to exact sums."""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from darkbattery.nvmodel.kernelcache import INNER, KERNEL
+from darkbattery.nvmodel.tally import Tally
+from darkbattery.trajectories.jumps.counts.summaries import Told
+from darkbattery.trajectories.jumps.counts.sums import (
+    EMISSION,
+    EMITTED,
+    ENERGY,
+    ERGOTROPY,
+    PAIRS,
+    QUANTITIES,
+    RECORDED,
+    VARIANCE,
+    StateSums,
+    Sums,
+    add_populations,
+    add_run,
+    add_spread,
+    add_state,
+    bits,
+)
+from darkbattery.trajectories.jumps.counts.tally import JumpStudy
+from darkbattery.trajectories.jumps.photons.recording import (
+    Path,
+    Tables,
+    add_rows,
+    follow,
+    groups_of_runs,
+    kernel_tables,
+)
+from darkbattery.trajectories.reading.conditional import BATTERY_Z, unravelling
+from darkbattery.trajectories.space.angular import CoupledBasis, clebsch_gordan
+
+Array = NDArray[np.float64]
+
+
+def count_records(study: JumpStudy, first: int, runs: int, rows: Told | None = None) -> Tally:
+    """Make runs first ... first + runs - 1 and add them up, and to `rows` if given."""
+    battery = study.battery
+    tables, taus = unravelling(battery), study.times * battery.gamma
+    q, counts = kernel_tables(tables, battery), study.no_runs_yet()
+    sums, states = study.sums_into(counts), study.states_into(counts)
+    # of Clebsch and Gordan, for M = J_t, J_t - 1, ...
+    coefficients = _population_table(tables.basis) if study.needs_populations else None
+    spread = sums.spread_total.size > 0
+    for start, path in groups_of_runs(q, taus, first, runs, coefficients is not None or spread):
+        follow(np.uint64(study.seed), start, taus, q, path)
+        n = path.burst.size
+        if rows is not None:
+            add_rows(start, path, battery, q.bonds.J, rows)
+        sums.ladders[:] += np.bincount(path.drawn % q.damping.size, minlength=q.damping.size)
+        _read_quantities(path, battery.gamma, q)
+        _add_runs(path.quantities, path.burst, taus, study.times, sums)
+        work = np.zeros(path.M.size)
+        if coefficients is not None:
+            of_ladders = q.bonds.J, q.sign, coefficients
+            found = path.amplitudes, path.M
+            _add_populations(start, n, *found, *of_ladders, sums, states, work)
+        if spread:
+            z = path.means[BATTERY_Z]
+            _add_spreads(start, n, path.amplitudes, path.M, z, path.quantities, work, q, sums)
+    return study.tally(first, runs, counts)
+
+
+def _population_table(basis: CoupledBasis) -> Array:
+    return clebsch_gordan(basis, basis.J[-1] - np.arange(round(2 * basis.J[-1]) + 1))
+
+
+def _read_quantities(path: Path, gamma: float, q: Tables) -> None:
+    """The rows of `readout.LINEAR` that are no photon numbers, into ``path.quantities``."""
+    z, z_rate, emission, absorption = path.means
+    found = path.quantities
+    np.multiply(z, 1.0 / q.n_battery, out=found[0])
+    np.subtract(path.M, z, out=found[1])
+    found[1] *= 1.0 / q.n_charger
+    found[:2] += 0.5
+    np.multiply(z_rate, gamma / q.n_battery, out=found[2])
+    np.multiply(emission, gamma, out=found[3])
+    np.multiply(absorption, gamma, out=found[4])
+
+
+@njit(**KERNEL)
+def _add_runs(quantities: Array, burst: Array, taus: Array, times: Array, sums: Sums) -> None:
+    for r in range(burst.size):
+        add_run(quantities, r * taus.size, burst[r], taus, times, sums)
+
+
+@njit(**KERNEL)
+def _add_populations(
+    first: int,
+    runs: int,
+    c: Array,
+    M: Array,
+    J: Array,
+    signs: Array,
+    coefficients: Array,
+    sums: Sums,
+    states: StateSums,
+    work: Array,
+) -> None:
+    K, T = c.shape[0], c.shape[1] // runs
+    size = coefficients.shape[2]
+    amplitude, p = np.empty(size), np.empty(size)
+    for i in range(c.shape[1]):
+        row = int(J[K - 1] - M[i] + 0.5)
+        sign = 1.0
+        for m in range(size):
+            amplitude[m] = 0.0
+        for k in range(K):
+            if k > 0:
+                sign *= signs[k]
+            for m in range(size):
+                amplitude[m] += sign * c[k, i] * coefficients[row, k, m]
+        for m in range(size):
+            p[m] = amplitude[m] * amplitude[m]
+        if states.total.shape[2]:
+            purity, entropy = 0.0, 0.0
+            for m in range(size):
+                purity += p[m] * p[m]
+                entropy += bits(p[m])
+            group = (first + i // T) % states.total.shape[0]
+            add_state(group, i % T, purity, entropy, states)
+        work[i] = add_populations(first + i // T, i % T, p, 0, 0, size, size - 1, sums)
+
+
+@njit(**KERNEL)
+def _add_spreads(
+    first: int,
+    runs: int,
+    c: Array,
+    M: Array,
+    z: Array,
+    quantities: Array,
+    work: Array,
+    q: Tables,
+    sums: Sums,
+) -> None:
+    """Add the rows of `sums.add_spread`."""
+    T = M.size // runs
+    whole, one = np.empty((QUANTITIES, M.size)), np.empty((QUANTITIES, T))
+    conditional_spreads(c, M, z, q.bonds.J, q.diagonal, q.coupling, q.sign, q.n_battery, whole)
+    for r in range(runs):
+        for i in range(T):
+            column = r * T + i
+            for o in range(QUANTITIES):
+                one[o, i] = whole[o, column]
+            one[ENERGY, i], one[ERGOTROPY, i] = quantities[0, column], work[column]
+            one[EMITTED, i], one[RECORDED, i] = quantities[5, column], quantities[5, column]
+        add_spread(first + r, one, sums)
+
+
+@njit(**INNER)
+def conditional_spreads(
+    c: Any, M: Any, z: Any, J: Any, g: Any, f: Any, sign: Any, n_battery: Any, out: Any
+) -> None:
+    r"""Rows VARIANCE, EMISSION and PAIRS of `out` for pure states with amplitudes c (K, T).
+
+    `z` (T,) is the mean of J_B^z; the variance is the squared length of (J_B^z - z) psi.
+    """
+    K, T = c.shape
+    for i in range(T):
+        out[VARIANCE, i], out[EMISSION, i], out[PAIRS, i] = 0.0, 0.0, 0.0
+        for k in range(K):
+            x = (M[i] * g[k] - z[i]) * c[k, i]
+            # amplitudes alternate by `sign` from ladder to ladder
+            if k > 0:
+                x += f[k] * np.sqrt(max(J[k] ** 2 - M[i] ** 2, 0.0)) * sign[k] * c[k - 1, i]
+            if k + 1 < K:
+                span = np.sqrt(max(J[k + 1] ** 2 - M[i] ** 2, 0.0))
+                x += f[k + 1] * span * sign[k + 1] * c[k + 1, i]
+            out[VARIANCE, i] += x * x
+            rate = max((J[k] + M[i]) * (J[k] - M[i] + 1.0), 0.0) * c[k, i] ** 2
+            out[EMISSION, i] += rate
+            out[PAIRS, i] += rate * max((J[k] + M[i] - 1.0) * (J[k] - M[i] + 2.0), 0.0)
+        out[VARIANCE, i] /= n_battery**2

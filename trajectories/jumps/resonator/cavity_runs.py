@@ -1,0 +1,218 @@
+"""Single runs at a resonator: asked for, made in groups and added up, or one with all it knows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darkbattery.nvmodel.experiment import Model, experiment_of, to_be_solved
+from darkbattery.nvmodel.method import Method, Problem, Work, able, offered, refused_by
+from darkbattery.nvmodel.observables import Needs, needing, requested
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.rows import Summary
+from darkbattery.nvmodel.runstatistics import Statistics
+from darkbattery.nvmodel.solution import Solution
+from darkbattery.trajectories.jumps.counts.summaries import Batch, solution_of, told_of
+from darkbattery.trajectories.jumps.resonator import mode_runs
+from darkbattery.trajectories.jumps.resonator.cavity_jumps import (
+    ABSORBED,
+    BATTERY_ENERGY,
+    EMITTED,
+    LONGEST,
+    PHOTONS,
+    POWER,
+    QUANTITIES,
+    Mode,
+    empty_path,
+    empty_state,
+    follow_runs,
+)
+from darkbattery.trajectories.jumps.resonator.cavity_tally import add_runs, cavity_study
+from darkbattery.trajectories.reading.conditional import GROUP_NUMBERS, MOST_GROUP
+from darkbattery.trajectories.reading.fluctuations import FLUCTUATIONS
+from darkbattery.trajectories.reading.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
+from darkbattery.trajectories.space.angular import clebsch_gordan
+from darkbattery.trajectories.space.cavity_space import (
+    Cavity,
+    cavity_of,
+    first_photon_bound,
+    refuse_many_spins,
+    refuse_unequal_spins,
+    thermal_field,
+    what_mixes_ladders,
+)
+
+Array = NDArray[np.float64]
+
+# the balance compares what each is propagated by itself with the rest: nothing of single runs
+OF_THE_MODE = tuple(
+    name for name in needing(Needs.MEANS | Needs.FIELD) if name != "excitation_balance"
+)
+# of the emitter's J^+J^- in a reservoir: the mode has its own
+SCATTER = tuple(name for name in FLUCTUATIONS if name != "g2_zero")
+_OF_RUNS = needing(Needs.RECORD, without=Needs.SQUARES)
+FROM_STATES = (*FROM_POPULATIONS, *_OF_RUNS, *SCATTER)
+AVAILABLE = (*ENERGIES, *OF_THE_MODE, *FROM_ENERGY, *needing(Needs.COURSE), *FROM_STATES)
+
+MOST_RUN_SECONDS = 3600.0  # of one run
+# amplitudes of all ladders, and their series
+MOST_AMPLITUDES = 10_000_000
+# of an amplitude and term, at most: (2, 10) spins take all of it, (10, 50), whose ladders are soon
+# told apart, half, and (100, 500) a third (benchmarks/resonator.py)
+SECONDS_PER_TERM = 0.6e-9
+LEAST_TERMS, TERMS_PER_REACH = 13.0, 3.0  # of a step's series
+
+
+def sample_cavity(
+    model: Model,
+    times: Array,
+    runs: int,
+    seed: int,
+    first: int,
+    observables: Iterable[str] | None,
+    summary: Summary | None = None,
+    statistics: Statistics | None = None,
+) -> Solution:
+    """`trajectories.sample` of a resonator, its other arguments checked."""
+    refuse_unequal_spins(model)
+    refuse_many_spins(model)
+    experiment = to_be_solved(model, times)
+    default = mode_runs.DEFAULT if what_mixes_ladders(experiment) else (*ENERGIES, *OF_THE_MODE)
+    names = requested(observables, default, offered(AT_RESONATOR, experiment))
+    problem = Problem(experiment, times, names, runs, seed, first, summary, statistics)
+    return able(AT_RESONATOR, problem).solve(problem).of_model(model)
+
+
+def _solved(problem: Problem) -> Solution:
+    model, times, names, seed = problem.model, problem.times, problem.names, problem.seed
+    first, runs = problem.first, problem.runs or 1
+    cavity = recorded_cavity_of(model)
+    bound, basis, T = photon_bound(cavity), cavity.basis, times.size
+    study = cavity_study(model, cavity, bound, times, seed, names)
+    counts = study.no_runs_yet()
+    sums, mode = study.sums_into(counts), mode_of(cavity, bound)
+    told = told_of(problem, study.ranges)
+    coefficients = coefficients_of(cavity, bound, bool(set(FROM_STATES) & set(names)))
+    state = empty_state(mode)
+    most = max(1, min(runs, MOST_GROUP, GROUP_NUMBERS // (QUANTITIES * T)))
+    for start in range(first, first + runs, most):
+        group = min(most, first + runs - start)
+        path = empty_path(mode, group * T, group, coefficients)
+        follow_runs(np.uint64(seed), start, times, mode, state, path)
+        read = path.read
+        of_runs = start, read, path.burst, path.drawn, path.populations
+        add_runs(*of_runs, times, basis.n_battery, sums)
+        if told is not None:
+            photons = read[EMITTED], read[ABSORBED]
+            light = read[BATTERY_ENERGY], read[POWER], read[PHOTONS]
+            told.add(Batch(start, *light, photons, path.burst, basis.J[path.drawn]))
+    provenance = {"solver": QUANTUM_JUMPS.name, "seed": seed, "most_photons": bound}
+    return solution_of(problem, study.tally(first, runs, counts), told, provenance)
+
+
+def recorded_cavity_of(model: Model) -> Cavity:
+    """The same as `cavity_of`, of an experiment whose detector sees every photon."""
+    mode_runs.refuse_other_records(experiment_of(model))
+    return cavity_of(model)
+
+
+def coefficients_of(cavity: Cavity, most_photons: int, wanted: bool) -> Array:
+    """Of Clebsch and Gordan for every M, falling, as `Path` takes them; of none if not wanted."""
+    basis = cavity.basis
+    top = basis.m_start + most_photons
+    M = np.arange(top, -basis.J[-1] - most_photons - 0.5, -1.0) if wanted else np.zeros(0)
+    found = np.zeros((M.size, basis.n_ladders, basis.n_battery + 1))
+    inside = np.abs(M) <= basis.J[-1]
+    found[inside] = clebsch_gordan(basis, M[inside])
+    return found
+
+
+def mode_of(cavity: Cavity, most_photons: int) -> Mode:
+    """What the kernel reads; real where there is no detuning."""
+    basis, n = cavity.basis, np.arange(most_photons + 1.0)
+    alternating = np.where(np.arange(basis.n_ladders) % 2 == 0, 1.0, -1.0)
+    thermal = np.where(n < most_photons, n + 1.0, 0.0)
+    loss = 0.5 * cavity.kappa * ((cavity.nbar + 1.0) * n + cavity.nbar * thermal)
+    turn = 1j * cavity.detuning * n if cavity.detuning != 0.0 else 0.0 * n
+    return Mode(
+        basis.J,
+        alternating * np.sqrt(basis.weight),
+        np.cumsum(basis.weight),
+        np.cumsum(thermal_field(cavity.nbar, most_photons)),
+        basis.diagonal,
+        basis.coupling,
+        basis.m_start,
+        cavity.coupling,
+        cavity.kappa,
+        cavity.nbar,
+        basis.n_battery,
+        basis.n_charger,
+        loss + turn,
+        turn,
+    )
+
+
+def photon_bound(cavity: Cavity) -> int:
+    """The highest photon number of a run: all excitations, and a thermal field's beside them."""
+    if cavity.nbar == 0.0:
+        return cavity.excitations
+    return max(first_photon_bound(cavity), cavity.excitations)
+
+
+def refuse_large_runs(cavity: Cavity, times: Array) -> None:
+    """Refuse what memory or time forbids, before anything is allocated."""
+    sizes = (cavity.basis.n_battery, cavity.basis.n_charger)
+    amplitudes = cavity.basis.n_ladders * (photon_bound(cavity) + 1.0)
+    if amplitudes > MOST_AMPLITUDES:
+        text = f"need {amplitudes:.2g} amplitudes of ladders and photons, at most "
+        text += f"{MOST_AMPLITUDES:.2g}; take fewer spins, a colder resonator, or meanfield"
+        raise InputError("battery.number, charger.number", sizes, text)
+    seconds = seconds_of_a_run(cavity, times)
+    if seconds > MOST_RUN_SECONDS:
+        text = f"a run would take {seconds:.2g} s until then, at most {MOST_RUN_SECONDS:.2g}; "
+        text += "take shorter times, eliminate_resonator(), or meanfield"
+        raise InputError("times", float(times[-1]), text)
+
+
+def seconds_of_a_run(cavity: Cavity, times: Array) -> float:
+    """About how long one run takes, at most."""
+    J, n = float(cavity.basis.J[-1]), photon_bound(cavity)
+    fastest = 2.0 * cavity.coupling * math.sqrt(n + 1.0) * (J + 1.0)
+    fastest += 0.5 * cavity.kappa * (2.0 * cavity.nbar + 1.0) * (n + 1.0)
+    photons = float(cavity.excitations)
+    photons += 2.0 * cavity.kappa * cavity.nbar * (cavity.nbar + 1.0) * float(times[-1])
+    reach = fastest * float(times[-1])
+    # a step with a photon in it is made again up to the photon
+    steps = times.size + 2.0 * photons + reach / LONGEST
+    terms = LEAST_TERMS * steps + TERMS_PER_REACH * reach
+    return terms * cavity.basis.n_ladders * (n + 1.0) * SECONDS_PER_TERM
+
+
+def _offers(model: Any) -> tuple[str, ...]:
+    refuse_unequal_spins(model)
+    refuse_many_spins(model)
+    if what_mixes_ladders(model) is not None:
+        return ()
+    recorded_cavity_of(model)
+    return AVAILABLE
+
+
+QUANTUM_JUMPS = Method(
+    name="quantum jumps with the mode",
+    kind="sample",
+    offers=_offers,
+    why_not=refused_by(
+        lambda problem: refuse_large_runs(recorded_cavity_of(problem.model), problem.times)
+    ),
+    work=lambda problem: Work(
+        (problem.runs or 1) * seconds_of_a_run(recorded_cavity_of(problem.model), problem.times)
+    ),
+    solve=_solved,
+    error="statistical",
+)
+AT_RESONATOR = (QUANTUM_JUMPS, mode_runs.OVER_IRREPS)
+"""How single runs at a resonator are made."""

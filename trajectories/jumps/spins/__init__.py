@@ -1,0 +1,1 @@
+"""Runs with jumps of single spins: local noise, protocols, any start."""
