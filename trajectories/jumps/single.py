@@ -106,9 +106,10 @@ class SingleRun:
         In the mode of a resonator, on average.
     record : ndarray (T,), optional
         Of a homodyne or heterodyne detector (complex): its integral since the output time before,
-        in units of :math:`\gamma^{-1/2}`. Nothing jumps then; M and `emitted_photons` are means,
-        and `amplitudes` (T, K, n) are those of :math:`|J,M_0-n\rangle`, of no times where the
-        detector misses light.
+        in units of :math:`\gamma^{-1/2}`, of mean :math:`\sqrt\eta\int\langle J^-e^{-i\varphi}+
+        \mathrm{h.c.}\rangle\gamma dt`, heterodyne without the conjugate. Nothing jumps then; M and
+        `emitted_photons` are means, and `amplitudes` (T, K, n) are those of
+        :math:`|J,M_0-n\rangle`, of no times where the detector misses light.
     battery_state : ndarray (T, N_B + 1, N_B + 1), optional
         Beside it, and where a detector misses photons: the battery's conditional state over its
         excitations, irreps added up. The jumps are then the recorded photons, M is a mean, there

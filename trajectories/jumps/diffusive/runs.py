@@ -268,7 +268,8 @@ def groups_of_runs(
         burst = np.append(times * battery.gamma, np.inf)[
             np.where(above.all(axis=1), T, np.argmin(above, axis=1))
         ]
-        yield Group(start, quantities, variance, populations, known, burst, window, found)
+        record = np.conj(window)  # states are followed with dZ*
+        yield Group(start, quantities, variance, populations, known, burst, record, found)
 
 
 def count_runs(problem: Problem) -> Solution:

@@ -130,7 +130,7 @@ def record_groups(
         q = group.quantities
         for i, watched, x in followed.states():
             readings.read(group, i, watched, x)
-            group.window[:, i] = followed.window
+            group.window[:, i] = np.conj(followed.window)  # states are followed with dZ*
             q[[EMITTED, ABSORBED], :, i] = followed.counts[:2]
             if q.shape[0] > LOST:
                 q[LOST, :, i] = followed.counts[2]
