@@ -149,6 +149,6 @@ def write_template(out: Path | None, replace: bool) -> Path:
         raise InputError("--out", str(path), "exists already; give --replace or another name")
     if not path.absolute().parent.is_dir():
         raise InputError("--out", str(path), "is in a folder that does not exist")
-    template = Path(__file__).parent / "questions" / "device.txt"
+    template = Path(__file__).parents[1] / "questions" / "device.txt"
     path.write_text(template.read_text("utf-8"), "utf-8")
     return path

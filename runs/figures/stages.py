@@ -48,14 +48,19 @@ def draw_stages(axis: Axes, study: Study, entries: dict[str, Artist]) -> None:
     shade_stages(axis, study)
     entries[SAID] = Line2D([], [], color="0.6", lw=0.7, ls="--")
     for place, time in enumerate(named):
-        axis.annotate(
-            ", ".join(filter(None, names[time])),
-            (time, 1.0 - 0.085 * (place % rows)),
-            xycoords=axis.get_xaxis_transform(),
-            xytext=(2.0, -1.0),
-            textcoords="offset points",
-            va="top",
-            fontsize="x-small",
-            color="0.3",
-            parse_math=False,
-        )
+        name_stage(axis, ", ".join(filter(None, names[time])), time, 1.0 - 0.085 * (place % rows))
+
+
+def name_stage(axis: Axes, name: str, time: float, height: float) -> None:
+    """A stage's name right of its beginning, at a share of the axis's height."""
+    axis.annotate(
+        name,
+        (time, height),
+        xycoords=axis.get_xaxis_transform(),
+        xytext=(2.0, -1.0),
+        textcoords="offset points",
+        va="top",
+        fontsize="x-small",
+        color="0.3",
+        parse_math=False,
+    )

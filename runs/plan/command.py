@@ -1,6 +1,5 @@
 """`darkbattery plan`: find the subject, solve, draw, write, print."""
 
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +43,7 @@ from darkbattery.runs.plan.table import (
     summary,
     uncertainty_table,
     verdict,
+    write_tables,
 )
 from darkbattery.runs.ranks.world import on_root, rank_of, size_of
 from darkbattery.runs.results.provenance import surroundings
@@ -199,10 +199,7 @@ def _write(answers: _Answers, prepared: _Prepared, record: dict[str, Any], folde
         tables["map"] = answers.map
         drawn = draw_map(answers.map, prepared.axes, plan.subject.title)
         save_figure(drawn, folder / FIGURES, "map")
-    for name, frame in tables.items():
-        if len(frame):
-            frame.to_parquet(folder / f"{name}.parquet", index=False)
-    (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_tables(tables, record, folder / RECORD)
 
 
 def _print(answers: _Answers, prepared: _Prepared, console: Console) -> None:

@@ -1,8 +1,11 @@
 """A plan in tables: tidy ones for files, and those for people."""
 
+import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -273,3 +276,11 @@ def plan_title(plan: Plan) -> str:
     ratio = PARAMETERS["ratio"].read(plan.subject.model)
     assert ratio is not None
     return f"{plan.subject.title}, R = {ratio:.4g}"
+
+
+def write_tables(tables: Mapping[str, pd.DataFrame], record: Mapping[str, Any], path: Path) -> None:
+    """Tables that have rows, beside the record, which is at `path`."""
+    for name, frame in tables.items():
+        if len(frame):
+            frame.to_parquet(path.parent / f"{name}.parquet", index=False)
+    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

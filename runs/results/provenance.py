@@ -38,7 +38,7 @@ def surroundings() -> dict[str, Any]:
 
 def git_revision() -> str | None:
     """Commit of the source tree, marked where it was changed; None when installed."""
-    source = Path(__file__).resolve().parent.parent
+    source = Path(__file__).resolve().parents[2]
     if not (source / ".git").exists():
         return None
     try:

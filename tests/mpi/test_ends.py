@@ -45,7 +45,7 @@ def ours(err):
 @pytest.mark.parametrize(
     ("definition", "field"),
     [
-        (UNEQUAL, "n_battery"),  # one rank's average is refused
+        (UNEQUAL, "log_negativity"),  # one rank's average is refused
         (HOT + "runs = 4000\n", "times = 0.1"),  # one rank's single runs are
     ],
 )

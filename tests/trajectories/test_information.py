@@ -89,9 +89,6 @@ def test_records_that_do_not_tell_the_state_are_refused():
     ):
         with pytest.raises(InputError, match=text):
             evolve(battery, [1.0], NAMES)
-    battery = CollectiveBattery(1, 2, detector_efficiency=0.5)
-    with pytest.raises(InputError, match="not available here"):
-        sample(battery, [1.0], 10, 1, observables=NAMES)
 
 
 @pytest.mark.parametrize("nbar", [0.0, 0.5])

@@ -18,6 +18,7 @@ from darkbattery.nvmodel import (
 )
 from darkbattery.trajectories import evolve
 from darkbattery.trajectories.averages.evolution import FOR_REAL_SPINS as AVAILABLE
+from darkbattery.trajectories.averages.speed_limits import LIMITS
 from darkbattery.trajectories.qutip.fewspins import measure, to_qutip
 
 BATTERY_NOISE = LocalNoise(dephasing=0.7, emission=0.3, pumping=0.1)
@@ -274,8 +275,9 @@ def test_a_weak_pulse_is_a_short_dephasing():
         battery = CollectiveBattery(3, 4, protocol=(Stage(0.3), *way, Stage(5.0, "battery")))
         at = 0.3 + sum(step.duration for step in way if isinstance(step, Stage))
         found.append(evolve(battery, at + np.array([0.0, 0.4]), AVAILABLE))
+    # a limit is a share of the time that has passed, which a stage has made longer
     for other in found[1:]:
-        for name in AVAILABLE:
+        for name in set(AVAILABLE) - set(LIMITS):
             # 1e-9: both are within 1e-10
             np.testing.assert_allclose(other[name], found[0][name], atol=1e-9, err_msg=name)
 

@@ -7,10 +7,11 @@ from darkbattery import meanfield
 from darkbattery.meanfield.paths import walk
 from darkbattery.nvmodel import CollectiveBattery, LocalNoise, Pulse, Stage
 from darkbattery.trajectories import sample, single_run
-from darkbattery.trajectories.jumps import decays, noisy_records, records
 from darkbattery.trajectories.jumps.counts.tally import JumpStudy
+from darkbattery.trajectories.jumps.photons import decays, records
 from darkbattery.trajectories.jumps.photons.decays import DecayStudy
 from darkbattery.trajectories.jumps.photons.walks import MOST_SINGLE_JUMPS
+from darkbattery.trajectories.jumps.spins import noisy_records
 
 TIMES = np.linspace(0.0, 0.6, 13)
 RUNS = 300  # more than one group of runs, and a rest

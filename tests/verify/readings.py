@@ -3,7 +3,7 @@
 import numpy as np
 
 from darkbattery.nvmodel.ergotropy import ergotropy_of_matrix
-from darkbattery.nvmodel.observables import OBSERVABLES
+from darkbattery.nvmodel.observables import OBSERVABLES, Needs, needing
 from darkbattery.nvmodel.peaks import PEAK
 
 # eigenvalues of the partial transpose below this are zero; between this and the next they are
@@ -296,6 +296,7 @@ OF_RESONATORS = {
     "charger_energy_joule",
     "excitation_balance",
     "log_negativity_rest",
+    *needing(Needs.PORT),
 }
 """Have no meaning without a resonator: `tests.verify.semiclassical`."""
 

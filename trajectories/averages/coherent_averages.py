@@ -48,6 +48,7 @@ from darkbattery.trajectories.reading.readout import (
     OF_RATES,
 )
 from darkbattery.trajectories.space.mode_space import ModeSpace, elements_needed
+from darkbattery.trajectories.space.product_space import pairs_of
 
 Array = NDArray[np.float64]
 
@@ -211,16 +212,10 @@ def _states(generator: CoherentGenerator, vector: Array, spans: Array) -> Iterat
 def _start(battery: Experiment, space: ModeSpace) -> Array:
     b = dicke_mixture(battery.n_battery, battery.battery_preparation, START_TAIL)
     c = dicke_mixture(battery.n_charger, battery.charger_preparation, START_TAIL)
-    ib, ic = (x.ravel() for x in np.indices((b.m.size, c.m.size)))
-    kets = space.find(
-        np.round(space.jb[0] - b.j[ib]).astype(np.int64),
-        np.round(space.jc[0] - c.j[ic]).astype(np.int64),
-        b.m[ib],
-        c.m[ic],
-        np.zeros(ib.size, dtype=np.int64),
-    )
+    start = pairs_of(b, c, space.jb, space.jc)
+    kets = space.find(*start[:4], np.zeros(start.b.size, dtype=np.int64))
     vector = np.zeros(PARTS * space.size + INTEGRALS)
-    vector[space.locate(kets, kets).position] = b.probability[ib] * c.probability[ic]
+    vector[space.locate(kets, kets).position] = start.probability
     return vector
 
 

@@ -33,7 +33,7 @@ from darkbattery.trajectories.propagate.realspins import (
     refuse_unknown_switching,
 )
 from darkbattery.trajectories.reading.block_readout import Readings, StageReadout
-from darkbattery.trajectories.space.product_space import ProductSpace
+from darkbattery.trajectories.space.product_space import ProductSpace, pairs_of
 
 Array = NDArray[np.float64]
 
@@ -127,17 +127,10 @@ def _start(battery: Experiment, parts: int) -> tuple[ProductSpace, Array]:
     c = dicke_mixture(battery.n_charger, battery.charger_preparation, START_TAIL)
     space = ProductSpace(_ladders(b), _ladders(c), float(b.m.max() + c.m.max()))
     _refuse_too_large(battery, space, parts, None)
-    ib, ic = (x.ravel() for x in np.indices((b.m.size, c.m.size)))
-    place = space.locate(
-        np.round(space.jb[0] - b.j[ib]).astype(np.int64),
-        np.round(space.jc[0] - c.j[ic]).astype(np.int64),
-        b.m[ib],
-        c.m[ic],
-        b.m[ib],
-        c.m[ic],
-    )
+    start = pairs_of(b, c, space.jb, space.jc)
+    place = space.locate(*start[:4], start.mb, start.mc)
     vector = np.zeros(parts * space.size + INTEGRALS)
-    vector[place.position] = b.probability[ib] * c.probability[ic]
+    vector[place.position] = start.probability
     return space, vector
 
 

@@ -34,6 +34,7 @@ from darkbattery.trajectories.propagate.generator import (
 )
 from darkbattery.trajectories.space.angular import lowering_squared
 from darkbattery.trajectories.space.matrix_space import MatrixSpace
+from darkbattery.trajectories.space.product_space import pairs_of
 
 Array = NDArray[np.float64]
 
@@ -84,15 +85,10 @@ def start_of(battery: Experiment, space: MatrixSpace) -> Array:
             battery.sizes, (battery.battery_preparation, battery.charger_preparation), strict=True
         )
     )
-    ib, ic = (x.ravel() for x in np.indices((b.m.size, c.m.size)))
-    place = space.locate(
-        np.round(space.jb[0] - b.j[ib]).astype(np.int64),
-        np.round(space.jc[0] - c.j[ic]).astype(np.int64),
-        *(b.m[ib], c.m[ic]),
-        *(b.m[ib], c.m[ic]),
-    )
+    start = pairs_of(b, c, space.jb, space.jc)
+    place = space.locate(*start[:4], start.mb, start.mc)
     found = np.zeros(space.size)
-    found[place.position] = b.probability[ib] * c.probability[ic]
+    found[place.position] = start.probability
     return found / found.sum()
 
 

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from darkbattery.nvmodel.preparation import DickeMixture
+
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
@@ -35,6 +37,34 @@ class Located(NamedTuple):
     position: Indices
     flipped: NDArray[np.bool_]
     valid: NDArray[np.bool_]
+
+
+class Pairs(NamedTuple):
+    """Every pair of a state of the battery and one of the charger, arrays (pairs,).
+
+    Attributes
+    ----------
+    b, c : ndarray of int
+        Numbers of their ladders.
+    mb, mc : ndarray
+        Their m.
+    probability : ndarray
+        Of both.
+    """
+
+    b: Indices
+    c: Indices
+    mb: Array
+    mc: Array
+    probability: Array
+
+
+def pairs_of(b: DickeMixture, c: DickeMixture, jb: Array, jc: Array) -> Pairs:
+    """The starts of both ensembles on ladders of falling `jb` and `jc`, battery by battery."""
+    ib, ic = (x.ravel() for x in np.indices((b.m.size, c.m.size)))
+    kb = np.round(jb[0] - b.j[ib]).astype(np.int64)
+    kc = np.round(jc[0] - c.j[ic]).astype(np.int64)
+    return Pairs(kb, kc, b.m[ib], c.m[ic], b.probability[ib] * c.probability[ic])
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,5 @@
 """What `darkbattery plan` leaves and prints of a sequence."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from darkbattery.runs.plan.sequences.table import (
     summary_listing,
     verdict,
 )
+from darkbattery.runs.plan.table import write_tables
 from darkbattery.runs.results.store import FIGURES
 
 
@@ -62,10 +62,7 @@ def write(plan: SequencePlan, record: dict[str, Any], record_name: str, folder: 
         "draws": draw_table(plan),
     }
     save_figure(draw_sequence(plan), folder / FIGURES, "plan")
-    for name, frame in tables.items():
-        if len(frame):
-            frame.to_parquet(folder / f"{name}.parquet", index=False)
-    (folder / record_name).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_tables(tables, record, folder / record_name)
 
 
 def show(plan: SequencePlan, console: Console) -> None:

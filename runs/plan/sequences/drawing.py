@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from darkbattery.runs.figures.axes import prefixed
+from darkbattery.runs.figures.stages import name_stage
 from darkbattery.runs.plan.sequences.plan import SequencePlan
 
 FEW = 8  # shots that are drawn one by one
@@ -69,17 +70,7 @@ def _shade(axis: Axes, plan: SequencePlan, factor: float) -> None:
     for i, one in enumerate(plan.stages):
         if i % 2:
             axis.axvspan(factor * one.begin, factor * one.end, color="0.95", lw=0, zorder=-1)
-        axis.annotate(
-            one.name,
-            (factor * one.begin, 1.0 - 0.07 * (i % 3)),
-            xycoords=axis.get_xaxis_transform(),
-            xytext=(2.0, -1.0),
-            textcoords="offset points",
-            va="top",
-            fontsize="x-small",
-            color="0.3",
-            parse_math=False,
-        )
+        name_stage(axis, one.name, factor * one.begin, 1.0 - 0.07 * (i % 3))
 
 
 def _draw_scan(axis: Axes, plan: SequencePlan, blue: Colour) -> None:

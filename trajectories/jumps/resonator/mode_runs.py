@@ -51,6 +51,7 @@ from darkbattery.trajectories.space.cavity_space import (
     what_mixes_ladders,
 )
 from darkbattery.trajectories.space.mode_space import ModeSpace, block_states
+from darkbattery.trajectories.space.product_space import pairs_of
 
 Array = NDArray[np.float64]
 
@@ -207,19 +208,12 @@ def _targets(
 
 def _start(plan: ModePlan, space: ModeSpace) -> Array:
     """Probabilities of all states."""
-    b, c = plan.battery, plan.charger
+    start = pairs_of(plan.battery, plan.charger, space.jb, space.jc)
     photons = thermal_field(plan.experiment.nbar, space.most_photons)
     found = np.zeros(space.kets.n.size)
     for n in np.flatnonzero(photons):
-        ib, ic = (x.ravel() for x in np.indices((b.m.size, c.m.size)))
-        kets = space.find(
-            np.round(space.jb[0] - b.j[ib]).astype(np.int64),
-            np.round(space.jc[0] - c.j[ic]).astype(np.int64),
-            b.m[ib],
-            c.m[ic],
-            np.full(ib.size, n),
-        )
-        np.add.at(found, kets, b.probability[ib] * c.probability[ic] * photons[n])
+        kets = space.find(*start[:4], np.full(start.b.size, n))
+        np.add.at(found, kets, start.probability * photons[n])
     return np.asarray(found / found.sum())
 
 
