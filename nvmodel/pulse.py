@@ -210,6 +210,11 @@ class Drive:
         """Of its frequencies from the resonator's, rad/s."""
         return 2.0 * math.pi * abs(self.detuning_hz) + math.pi * abs(self.chirp_hz)
 
+    @property
+    def nearest_detuning(self) -> float:
+        """The same of the one that is nearest to it, 0 where the chirp crosses it, rad/s."""
+        return max(0.0, 2.0 * math.pi * abs(self.detuning_hz) - math.pi * abs(self.chirp_hz))
+
     def shaped(self, since: ArrayLike) -> Complex:
         """eta (rad/s) with its chirp's phase, at times since the pulse's start; not of a Gaussian.
 

@@ -11,12 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from darkbattery.meanfield.classes.legs import Leg
+from darkbattery.meanfield.classes.legs import Leg, legs
+from darkbattery.meanfield.classes.moments import System
 from darkbattery.nvmodel.pulse import Drive, ShapedSpan, Span, spans
 from darkbattery.nvmodel.refusal import InputError
 
 Array = NDArray[np.float64]
 Amplitudes = NDArray[np.complex128]
+
+# amplitudes of an envelope that are looked at in a piece of it, for the largest
+SEEN = 5
 
 
 @dataclass(frozen=True)
@@ -171,3 +175,45 @@ def pieces(stretch: Stretch) -> Iterator[Piece]:
         since = until
     if since < stretch.length:
         yield Piece(stretch, since, stretch.length - since, output=False)
+
+
+def fastest_nutation(leg: Leg, piece: Piece) -> float:
+    r"""How fast the fields sent in turn a spin on the way through a piece, at most, rad/s.
+
+    :math:`2g\sum_j\eta_j/|\kappa/2+i\delta_j|`: the field of a resonator without spins, at the
+    largest coupling, each drive's largest amplitude (of `SEEN` in the piece) and the nearest of its
+    frequencies.
+
+    >>> import darkbattery.nvmodel as nv
+    >>> from darkbattery.meanfield.classes.moments import system_of
+    >>> drive = Drive(amplitude=1e12, duration_s=1e-6)
+    >>> model = nv.ResonatorBattery(
+    ...     nv.SpinEnsemble(number=1e12, coupling=10.0),
+    ...     nv.Resonator(3e9, linewidth_fwhm_hz=1e7 / (2.0 * np.pi)),
+    ...     protocol=(nv.Stage(2e-6, drives=(drive,)),),
+    ... )
+    >>> (leg,) = legs(system_of(model, 1), np.array([2e-6]))
+    >>> way = [piece for stretch in stretches_of(leg) for piece in pieces(stretch)]
+    >>> [round(fastest_nutation(leg, piece)) for piece in way]  # 2 g eta/(kappa/2)
+    [4000000, 0]
+    """
+    at = piece.since + np.linspace(0.0, piece.length, SEEN)
+    turned = 0.0
+    for drive, wave in zip(leg.drives, piece.stretch.waves, strict=True):
+        eta = max(abs(wave.span.field(wave.since + since)) for since in at.tolist())
+        turned += eta / math.hypot(leg.system.kappa / 2.0, drive.nearest_detuning)
+    return float(2.0 * leg.system.coupling.max() * turned)
+
+
+def turns_by_fields(system: System, times: Array) -> float:
+    """How often the fields of a sequence turn a spin until the last of `times`, at most.
+
+    By `fastest_nutation`; what integrators do goes with it.
+    """
+    if not system.protocol:
+        return 0.0
+    turned = 0.0
+    for leg in legs(system, times):
+        for stretch in stretches_of(leg) if leg.drives else ():
+            turned += sum(fastest_nutation(leg, one) * one.length for one in pieces(stretch))
+    return turned / (2.0 * math.pi)

@@ -7,7 +7,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from darkbattery.meanfield.averages.stretches import Piece, pieces, stretches_of
+from darkbattery.meanfield.averages.stretches import (
+    Piece,
+    fastest_nutation,
+    pieces,
+    stretches_of,
+)
 from darkbattery.meanfield.classes.legs import Leg, legs
 from darkbattery.meanfield.classes.moments import BATTERY, System
 from darkbattery.meanfield.classes.refilling import Refilling
@@ -50,6 +55,8 @@ CHUNK = 1 << 16
 MOST_STEPS = 1e8
 # radians that lines turn in the time in which a step of 1 would turn spins by 1
 MOST_TURNS = 3.0
+# the same of a nutation by a field that is sent in: errors of its phase add up over all its turns
+NUTATION = 2.0
 # blocks of the streams from which pulses draw
 PULSES = 1 << 44
 # of the inversion of all spins, a mean over classes
@@ -186,6 +193,8 @@ def plan_with_step(system: System, times: Array, step: float) -> Plan:
             if system.protocol or any(drive.chirp_hz for drive in leg.drives):
                 turn = leg.fastest_turn(piece.start, piece.start + piece.length)
                 rate = max(rate, turn / MOST_TURNS)
+            if system.protocol:
+                rate = max(rate, NUTATION * fastest_nutation(leg, piece))
             longest = step * (usual / rate)
             if piece.length > MOST_STEPS * longest:
                 raise InputError(

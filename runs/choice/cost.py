@@ -16,9 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkbattery import trajectories
+from darkbattery.meanfield.averages.stretches import turns_by_fields
+from darkbattery.meanfield.classes.moments import system_of
 from darkbattery.nvmodel import CollectiveBattery
-from darkbattery.nvmodel.experiment import in_a_reservoir, of_the_reservoir
+from darkbattery.nvmodel.experiment import experiment_of, in_a_reservoir, of_the_reservoir
 from darkbattery.nvmodel.method import Problem, Work, able
+from darkbattery.nvmodel.protocol import sends_fields
 from darkbattery.runs.choice.choice import Choice, chosen, observables_of
 from darkbattery.runs.choice.engines import engine_of
 from darkbattery.runs.definitions.definition import Point, RunDefinition
@@ -34,6 +37,7 @@ Array = NDArray[np.float64]
 
 PACE_TRIALS = 3  # of some milliseconds each, which other things may lengthen
 TRIAL_SECONDS = 0.3  # a trial that lasts as long tells enough
+MANY_TURNS = 50.0  # by fields: trials follow each of them, for some ten seconds and more
 MOST_TRIALS = 5  # points of a sweep that are tried
 ROW_BYTES = 12.0  # of the tables' Parquet, about; a row of records 80
 RECORD_BYTES = 80.0
@@ -99,6 +103,17 @@ def estimate(definition: RunDefinition) -> Estimate:
     if definition.records is not None and definition.runs is not None:
         disk += RECORD_BYTES * definition.runs * len(points)
     return Estimate(costs, program, disk)
+
+
+def field_turns(definition: RunDefinition) -> float:
+    """How often fields sent in turn spins at most, in any point: known before anything is tried."""
+    most = 0.0
+    for point in definition.points():
+        experiment = experiment_of(point.model)
+        if sends_fields(experiment.protocol):
+            times = definition.times_of(point.model)
+            most = max(most, turns_by_fields(system_of(experiment, 1), times))
+    return most
 
 
 def _cost(definition: RunDefinition, points: tuple[Point, ...], method: Method) -> Cost:

@@ -75,7 +75,7 @@ def check(
     darkbattery check charging
     darkbattery check my.toml --ranks 64
     """
-    from darkbattery.runs.choice.cost import estimate
+    from darkbattery.runs.choice.cost import MANY_TURNS, estimate, field_turns
     from darkbattery.runs.definitions.definition import find_definition, read_definition
     from darkbattery.runs.results.study import refuse_unread
     from darkbattery.runs.terminal.cost_table import cost_table
@@ -87,6 +87,13 @@ def check(
     def tell() -> None:
         read = read_definition(find_definition(definition), engine)
         refuse_unread(read)
+        if (turns := field_turns(read)) > MANY_TURNS:
+            console.print(
+                f"Fields that are sent in turn spins up to {turns:,.0f} times. Each turn is "
+                "followed, in the trials that come now, too: this may take minutes. A field as "
+                "strong as its pulse needs takes least; a pulse without a duration takes no time.",
+                highlight=False,
+            )
         console.print(cost_table(read, estimate(read), count))
 
     on_root(comm, tell)

@@ -10,6 +10,9 @@ import qutip
 from scipy.integrate import solve_ivp
 
 from darkbattery import meanfield, trajectories
+from darkbattery.meanfield.averages.stretches import turns_by_fields
+from darkbattery.meanfield.classes.moments import system_of
+from darkbattery.meanfield.paths.walk import plan_with_step
 from darkbattery.nvmodel import (
     CollectiveBattery,
     Drive,
@@ -506,3 +509,22 @@ def test_a_measured_response_is_a_rise_like_any_other():
             one, two = (meanfield.sample(model, times, 8, 1) for model in (known, same))
             for name in names:
                 np.testing.assert_allclose(two[name], one[name], rtol=1e-9, err_msg=name)
+
+def test_a_strong_field_sets_the_steps_of_its_own_time_alone():
+    """Halving all steps until a nutation was resolved made the rest of a sequence slow as well."""
+    # 2 g eta/(kappa/2) = 1e10 rad/s; all else is slower than kappa/2 = 5e6 /s
+    drive = Drive(amplitude=2.5e15, duration_s=1e-6)
+    strong, none = Stage(1e-6, drives=(drive,)), Stage(1e-6)
+    cavity, spins = Resonator(3e9, linewidth_fwhm_hz=1e7 / (2.0 * np.pi)), SpinEnsemble(10**10, 10.0)
+    steps = {}
+    for first in (strong, none):
+        model = ResonatorBattery(spins, cavity, spins, protocol=(first, Stage(5e-6)))
+        plan = plan_with_step(system_of(model, 1), np.array([6e-6]), 4e-8)
+        steps[first] = [sum(part.steps) for part in plan.parts]
+    assert steps[strong][1] == steps[none][1]
+    # the step is 0.2 of 2/kappa, and so of the nutation a tenth of a radian
+    assert 1e-6 / steps[strong][0] < 0.1001 / 1e10
+    assert turns_by_fields(plan.system, plan.times) == 0.0
+    model = ResonatorBattery(spins, cavity, spins, protocol=(strong, Stage(5e-6)))
+    turned = turns_by_fields(system_of(model, 1), np.array([6e-6]))
+    np.testing.assert_allclose(turned, 1e4 / (2.0 * np.pi))
