@@ -58,14 +58,16 @@ def data_sheet(device: Device) -> Group:
     for name, quantity in device.quantities.items():
         low, high = quantity.range
         unit = quantity.base_unit
-        converted = in_unit(quantity.converted, unit, 6)
+        # of a polarised excess the spins are all that it takes
+        value = device.number if quantity is device.spins else quantity.converted
+        same = quantity.factor == 1.0 and value == quantity.converted
         published = " ".join(filter(None, (in_unit(quantity.value, quantity.unit, 6),
                                            _convention(quantity))))  # fmt: skip
         table.add_row(
             name,
             published,
             # said again only where the convention changes it
-            "" if quantity.factor == 1.0 else converted,
+            "" if same else in_unit(value, unit, 6),
             "" if low == high else _whole(between(low, high, unit)),
             f"{quantity.status} {notes.mark(quantity.source)}",
         )

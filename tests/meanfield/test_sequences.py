@@ -510,12 +510,16 @@ def test_a_measured_response_is_a_rise_like_any_other():
             for name in names:
                 np.testing.assert_allclose(two[name], one[name], rtol=1e-9, err_msg=name)
 
+
 def test_a_strong_field_sets_the_steps_of_its_own_time_alone():
     """Halving all steps until a nutation was resolved made the rest of a sequence slow as well."""
     # 2 g eta/(kappa/2) = 1e10 rad/s; all else is slower than kappa/2 = 5e6 /s
     drive = Drive(amplitude=2.5e15, duration_s=1e-6)
     strong, none = Stage(1e-6, drives=(drive,)), Stage(1e-6)
-    cavity, spins = Resonator(3e9, linewidth_fwhm_hz=1e7 / (2.0 * np.pi)), SpinEnsemble(10**10, 10.0)
+    cavity, spins = (
+        Resonator(3e9, linewidth_fwhm_hz=1e7 / (2.0 * np.pi)),
+        SpinEnsemble(10**10, 10.0),
+    )
     steps = {}
     for first in (strong, none):
         model = ResonatorBattery(spins, cavity, spins, protocol=(first, Stage(5e-6)))

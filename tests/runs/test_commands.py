@@ -286,6 +286,36 @@ def test_check_tells_a_table_and_runs_nothing(tmp_path, monkeypatch, capsys):
     assert np.isfinite(estimate(read_definition(find_definition("charging"))).rank_bytes)
 
 
+def test_check_says_first_how_often_fields_turn_spins(tmp_path, monkeypatch, capsys):
+    """Its trials follow every turn: without a word before them nobody knew what took so long."""
+
+    def tried(definition):
+        raise InputError("trials", "begun", "after the word")
+
+    monkeypatch.setattr("darkbattery.runs.choice.cost.estimate", tried)
+    # 2 g eta/(kappa/2) = 1e9 rad/s for a microsecond is 159 turns
+    for amplitude, said in ((2.5e14, "up to 159 times"), (2.5e12, "")):
+        (tmp_path / "strong.toml").write_text(TURNED.replace("AMPLITUDE", str(amplitude)))
+        status, out, err = called(monkeypatch, capsys, "check", tmp_path / "strong.toml")
+        assert status == 2
+        assert "after the word" in err
+        assert said in " ".join(out.split()) if said else not out
+
+
+TURNED = """
+[model]
+battery = { number = 1e10, coupling_hz = 10.0 }
+charger = { number = 1e10, coupling_hz = 10.0 }
+resonator = { frequency_hz = 5e9, linewidth_fwhm_hz = 10e6 }
+[model.protocol.turn]
+duration = 2e-6
+drives.strong = { amplitude = AMPLITUDE, duration_s = 1e-6 }
+[run]
+engine = "semiclassical"
+method = "evolve"
+times = [1e-6, 2e-6]
+"""
+
 AT_A_RESONATOR = """
 [model]
 battery = { number = 1, coupling_hz = 1.0 }

@@ -122,3 +122,10 @@ def test_the_page_counts_what_is_assumed():
     for name, device in DEVICES.items():
         row = next(line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
         assert f"{len(assumed(device))} of {len(device.quantities)}" in row
+
+
+def test_a_polarised_excess_is_told_as_all_spins_too():
+    """The sheet left the number empty that a definition needs."""
+    sheet = shown("eisenach2021").output
+    row = next(line for line in sheet.splitlines() if line.startswith(" spins "))
+    assert row.split()[1:4] == ["1.4e+15", "polarised", "2.8e+15"]
