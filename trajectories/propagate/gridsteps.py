@@ -3,24 +3,28 @@ r"""Stepping functions on a ladder's grid in time, and reading numbers from them
 Steps follow the solution alone. Their lengths are one times powers of two, so that few factorised
 generators serve all, and numbers are read in between from the polynomial of each step
 (`trajectories.propagate.radau`): output times cost next to nothing, however many and wherever they
-are. Rational approximations on a contour fixed for all times lose everything here, because the
-chains are far from normal.
+are. All steps of a chain are one kernel: a step of some hundred rungs takes less than its calls
+from Python would. Rational approximations on a contour fixed for all times lose everything here,
+because the chains are far from normal.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from darkbattery.trajectories.propagate.blocksolve import factorise, solve
+from darkbattery.nvmodel.kernelcache import INNER, KERNEL
+from darkbattery.trajectories.propagate.blocksolve import apply, factorise, solve
 from darkbattery.trajectories.propagate.grids import Blocks
 from darkbattery.trajectories.propagate.radau import (
     ERROR_PER_DEFECT,
     ORDER,
+    POINTS_IN_TIME,
     POLES,
     SLOPE_AT_START,
     STAGES,
-    between_points,
 )
 
 Array = NDArray[np.float64]
@@ -112,158 +116,306 @@ def propagate_readings(
     read = np.zeros((taus.size, 2, start.shape[1], readings.shape[0]))
     # the largest value of a reading, of functions whose `size` times value is at most 1
     largest = np.abs(readings) @ np.divide(1.0, size, where=size > 0.0, out=np.zeros_like(size))
-    accepted = READING_TOLERANCE * largest
     reading_error = np.zeros(read.shape[2:])
-    walk = _Walk(blocks, readings, size, start.T.copy())
-    readable = _Length()
-    done = int(np.searchsorted(taus, 0.0, side="right"))
-    read[:done, 0] = (readings @ start).T
+    accepted = _Accepted(STEP_TOLERANCE, READING_TOLERANCE * largest, EASY_READING)
+    reader = _reader(readings)
+    error = _walk(blocks, start.T.copy(), reader, size, taus, accepted, read, reading_error)
+    if error < 0.0:
+        raise TooManyStepsError
+    values, integrals = read.transpose(1, 0, 3, 2)
+    return Readings(values, integrals, error, reading_error.T)
+
+
+class _Accepted(NamedTuple):
+    """Accepted errors of a step and of each reading (r,), and the share of those to double at."""
+
+    step: float
+    reading: Array
+    easy: float
+
+
+class _Reader(NamedTuple):
+    """Readings (r, stop - first) of the points that any of them has, and their sums of sizes (r,).
+
+    Most of a ladder's points are in none.
+    """
+
+    rows: Array
+    first: int
+    scale: Array
+
+
+def _reader(readings: Array) -> _Reader:
+    used = np.flatnonzero(np.any(readings != 0.0, axis=0))
+    first, stop = (int(used[0]), int(used[-1]) + 1) if used.size else (0, 1)
+    rows = np.ascontiguousarray(readings[:, first:stop])
+    return _Reader(rows, first, np.abs(rows).sum(axis=1))
+
+
+class _Length(NamedTuple):
+    """A length of step that is halved where it was refused, and doubled with patience."""
+
+    value: float
+    reached: float
+    patience: int
+    pause: int
+
+
+class _Steps(NamedTuple):
+    """Where steps lead: from HERE in a WHOLE step, in HALF of it, and from there in a SECOND half.
+
+    `x` (4, columns, points) holds the functions at their ends, `path` (4, 9, 2, columns, r)
+    readings and their integrals at `POINTS_IN_TIME`, `missing` (4, columns, r) the estimated error
+    of readings in between.
+    """
+
+    x: Array
+    path: Array
+    missing: Array
+
+
+HERE, WHOLE, HALF, SECOND = range(4)
+
+
+class _Space(NamedTuple):
+    """What a step needs: Q x, the resolvents of it, and factorised generators by length."""
+
+    rate: Array
+    solved: Array
+    factors: Array
+    lengths: Array
+    used: NDArray[np.int64]
+
+
+@njit(**KERNEL)
+def _walk(
+    q: Blocks,
+    x: Array,
+    reader: _Reader,
+    size: Array,
+    taus: Array,
+    accepted: _Accepted,
+    read: Array,
+    reading_error: Array,
+) -> float:
+    """Fill `read` and `reading_error`; the error of all steps, or -1 if they are too many."""
+    columns, points = x.shape
+    several = reader.rows.shape[0]
+    space = _Space(
+        np.empty((columns, points)),
+        np.empty((POLES.size, 2 * columns, points)),
+        np.empty((SLOTS, POLES.size, 2, q.inner.size)),
+        np.zeros(SLOTS),
+        np.zeros(SLOTS, np.int64),
+    )
+    steps = _Steps(
+        np.empty((4, columns, points)),
+        np.zeros((4, POINTS_IN_TIME.size, 2, columns, several)),
+        np.zeros((4, columns, several)),
+    )
+    _copy(x, steps.x[HERE])
+    length = _Length(FIRST_STEP, 0.0, 0, PATIENCE)
+    readable = length
+    now, error, difference, verified, unverified, done = 0.0, 0.0, 1.0, 0.0, 0, 0
+    while done < taus.size and taus[done] <= 0.0:
+        _read_rows(x, reader, read[done, 0])
+        done += 1
     for _ in range(MOST_STEPS):
         if done == taus.size:
-            values, integrals = read.transpose(1, 0, 3, 2)
-            return Readings(values, integrals, walk.error, reading_error.T)
-        h = _length_towards(taus[done] - walk.now, walk.length.value, readable.value)
-        step = walk.step(h)
-        reached = int(np.searchsorted(taus, walk.now + h, side="right"))
-        if reached > done and not np.all(step.reading_error <= accepted):
-            readable.refuse(h)
+            return error
+        h = _length_towards(taus[done] - now, length.value, readable.value)
+        reached = done  # the outputs within the step, up to this one
+        while reached < taus.size and taus[reached] <= now + h:
+            reached += 1
+        trusted = h <= verified and difference < ROUNDING_SEEN and unverified < MOST_UNVERIFIED
+        legible = True
+        for to in range(WHOLE, WHOLE + 1 if trusted else SECOND + 1):
+            if legible:  # written once: what is called thrice is compiled thrice
+                start, share = (HALF if to == SECOND else HERE), (1.0 if to == WHOLE else 0.5)
+                _step(share * h, q, start, to, reader, space, steps)
+                if to == WHOLE and reached > done:
+                    legible = _all_below(steps.missing[to], accepted.reading, 1.0)
+        if not legible:
+            readable = _refused(readable, h)
             continue
-        theta = (taus[done:reached] - walk.now) / h
-        if walk.advance(step) and reached > done:
-            read[done:reached] = step.read(theta)
-            reading_error = np.maximum(reading_error, step.reading_error)
-            readable.accept(h, bool(np.all(step.reading_error <= EASY_READING * accepted)))
+        if trusted:
+            unverified += 1
+            length = _Length(length.value, length.reached, length.patience - 1, length.pause)
+            error += difference
+        else:
+            difference = _between(steps, size, reader.scale)
+            if not difference <= accepted.step:  # nan is refused
+                length = _refused(length, h)
+                continue
+            error += difference * 2.0**-ORDER
+            verified, unverified = h, 0
+            length = _accepted(length, h, difference < EASY_STEP * accepted.step)
+        if reached > done:
+            for i in range(done, reached):
+                _read_between((taus[i] - now) / h, steps.path[WHOLE], read[i])
+            _keep_larger(steps.missing[WHOLE], reading_error)
+            easily = _all_below(steps.missing[WHOLE], accepted.reading, accepted.easy)
+            readable = _accepted(readable, h, easily)
             done = reached
-    raise TooManyStepsError
+        taken = WHOLE if trusted else SECOND
+        _copy(steps.x[taken], steps.x[HERE])
+        _copy(steps.path[taken, -1, 1], steps.path[HERE, -1, 1])
+        now += h
+    return -1.0
 
 
+@njit(**INNER)
+def _copy(x: Array, out: Array) -> None:
+    for c in range(x.shape[0]):
+        for n in range(x.shape[1]):
+            out[c, n] = x[c, n]
+
+
+@njit(**INNER)
+def _keep_larger(x: Array, out: Array) -> None:
+    for c in range(x.shape[0]):
+        for n in range(x.shape[1]):
+            out[c, n] = max(out[c, n], x[c, n])
+
+
+@njit(**INNER)
 def _length_towards(left: float, longest: float, readable: float) -> float:
     """The longest step that ends before the next output, or one that can be read to its end."""
     if left > longest:
         return longest
     fitting = FIRST_STEP * 2.0 ** (np.ceil(np.log2(left / FIRST_STEP)) - 1.0)
-    return float(min(longest, max(readable, fitting)))
+    return min(longest, max(readable, fitting))
 
 
-@dataclass
-class _Length:
-    """A length of step that is halved where it was refused, and doubled with patience."""
-
-    value: float = FIRST_STEP
-    reached: float = 0.0
-    patience: int = 0
-    pause: int = PATIENCE
-
-    def refuse(self, h: float) -> None:
-        self.value, self.pause = 0.5 * h, 2 * self.pause
-        self.patience = self.pause
-
-    def accept(self, h: float, easily: bool) -> None:
-        if h > self.reached:
-            self.pause = PATIENCE
-        self.reached, self.patience = h, self.patience - 1
-        if easily and self.patience <= 0:
-            self.value = max(self.value, 2.0 * h)
+@njit(**INNER)
+def _refused(length: _Length, h: float) -> _Length:
+    return _Length(0.5 * h, length.reached, 2 * length.pause, 2 * length.pause)
 
 
-@dataclass(frozen=True, eq=False)
-class _Step:
-    """A step of length h: the functions (columns, points) at its end, and what is read in it.
-
-    `path` (9, 2, columns, r) holds readings and their integrals at `POINTS_IN_TIME`.
-    """
-
-    h: float
-    x: Array
-    path: Array
-    reading_error: Array
-
-    @property
-    def integrals(self) -> Array:
-        """At the end."""
-        return self.path[-1, 1]
-
-    def read(self, theta: Array) -> Array:
-        """Readings and integrals (T, 2, columns, r) at the times theta h from its start."""
-        return _combined(between_points(theta), self.path)
+@njit(**INNER)
+def _accepted(length: _Length, h: float, easily: bool) -> _Length:
+    pause = PATIENCE if h > length.reached else length.pause
+    patience = length.patience - 1
+    value = max(length.value, 2.0 * h) if easily and patience <= 0 else length.value
+    return _Length(value, h, patience, pause)
 
 
-class _Walk:
-    """The functions on their way, with the factorised generators of a few lengths of step."""
-
-    def __init__(self, blocks: Blocks, readings: Array, size: Array, x: Array) -> None:
-        self.blocks, self.readings, self.size, self.x = blocks, readings, size, x
-        self.integrals = np.zeros((x.shape[0], readings.shape[0]))
-        self.reading_scale = np.abs(readings).sum(axis=1)
-        self.now, self.error, self.length = 0.0, 0.0, _Length()
-        self._difference, self._verified, self._unverified = 1.0, 0.0, 0
-        self._factors: dict[float, Array] = {}
-
-    def step(self, h: float) -> _Step:
-        """One step from here."""
-        return self._step_from(h, self.x, self.integrals)
-
-    def advance(self, step: _Step) -> bool:
-        """Take the step, or two halves of it where it is to be verified; False if refused."""
-        h = step.h
-        if (
-            h <= self._verified
-            and self._difference < ROUNDING_SEEN
-            and self._unverified < MOST_UNVERIFIED
-        ):
-            self._unverified += 1
-            self.length.patience -= 1
-            self.error += self._difference
-        else:
-            half = self._step_from(0.5 * h, self.x, self.integrals)
-            two = self._step_from(0.5 * h, half.x, half.integrals)
-            self._difference = self._between(two, step)
-            if not self._difference <= STEP_TOLERANCE:  # nan is refused
-                self.length.refuse(h)
+@njit(**INNER)
+def _all_below(missing: Array, accepted: Array, share: float) -> bool:
+    for c in range(missing.shape[0]):
+        for r in range(missing.shape[1]):
+            if not missing[c, r] <= share * accepted[r]:  # nan is not
                 return False
-            self.error += self._difference * 2.0**-ORDER
-            self._verified, self._unverified = h, 0
-            self.length.accept(h, self._difference < EASY_STEP * STEP_TOLERANCE)
-            step = two
-        self.x, self.integrals = step.x, step.integrals
-        self.now += h
-        return True
-
-    def _between(self, two: _Step, one: _Step) -> float:
-        """Relative to the start's largest value, or to that of a reading over one e-fold."""
-        change = np.abs(two.integrals - one.integrals)
-        scale = np.maximum(self.reading_scale, np.abs(two.integrals))
-        relative = np.max(change / np.maximum(scale, 1e-300))
-        return float(np.maximum(relative, np.max(self.size * np.abs(two.x - one.x))))
-
-    def _step_from(self, h: float, x: Array, integrals: Array) -> _Step:
-        # r(A) x = x + 2 Re sum (c/z) (A - z)^-1 A x, since r(0) = 1: what changes little in a
-        # step gets little of the residues' rounding, however many steps there are
-        rate, solved = solve(h, self._factorised(h), self.blocks, x)
-        end = x + np.einsum("ps,pcsn->cn", h * _END, solved.reshape(POLES.size, 2, 2, -1))
-        end[np.abs(end) < SMALLEST] = 0.0
-        value, slope = x @ self.readings.T, rate @ self.readings.T
-        parts = (solved @ self.readings.T).reshape(POLES.size, 2, 2, -1)
-        path = np.empty((STAGES.shape[0] + 1, 2, *value.shape))
-        path[0] = value, integrals
-        flow = np.empty((POLES.size, *path.shape[1:]), complex)
-        flow[:, 0] = h * (parts[:, :, 0] + 1j * parts[:, :, 1])
-        # an integral is one more row of the generator, with rate 0: its solve is a division
-        flow[:, 1] = h * (flow[:, 0] - value) / POLES[:, None, None]
-        path[1:] = path[0] + _combined(_SHARES.real, flow.real) - _combined(_SHARES.imag, flow.imag)
-        defect = _combined(SLOPE_AT_START[None], path[:, 0])[0] - h * slope
-        return _Step(h, end, path, ERROR_PER_DEFECT * np.abs(defect))
-
-    def _factorised(self, h: float) -> Array:
-        if h in self._factors:
-            self._factors[h] = self._factors.pop(h)  # the last used comes last
-        else:
-            if len(self._factors) == SLOTS:
-                del self._factors[next(iter(self._factors))]
-            self._factors[h] = factorise(h, self.blocks)
-        return self._factors[h]
+    return True
 
 
-def _combined(weights: Array, parts: Array) -> Array:
-    """Sums over the first axis of `parts`."""
-    return np.asarray(weights @ parts.reshape(parts.shape[0], -1)).reshape(-1, *parts.shape[1:])
+@njit(**INNER)
+def _between(steps: _Steps, size: Array, scale: Array) -> float:
+    """Relative to the start's largest value, or to that of a reading over one e-fold."""
+    largest = 0.0
+    one, two = steps.x[WHOLE], steps.x[SECOND]
+    for c in range(one.shape[0]):
+        for r in range(scale.size):
+            gained = steps.path[SECOND, -1, 1, c, r]
+            reference = max(max(scale[r], abs(gained)), 1e-300)
+            largest = _larger(largest, abs(gained - steps.path[WHOLE, -1, 1, c, r]) / reference)
+        for n in range(size.size):
+            largest = _larger(largest, size[n] * abs(two[c, n] - one[c, n]))
+    return largest
+
+
+@njit(**INNER)
+def _larger(a: float, b: float) -> float:
+    """The larger; nan if any is."""
+    return a if b <= a or a != a else b
+
+
+@njit(**INNER)
+def _step(
+    h: float, q: Blocks, start: int, to: int, reader: _Reader, space: _Space, steps: _Steps
+) -> None:
+    """The step `to` from the end of the step `start`."""
+    # r(A) x = x + 2 Re sum (c/z) (A - z)^-1 A x, since r(0) = 1: what changes little in a
+    # step gets little of the residues' rounding, however many steps there are
+    x, out, path, rate, solved = (
+        steps.x[start],
+        steps.x[to],
+        steps.path[to],
+        space.rate,
+        space.solved,
+    )
+    apply(q, x, rate)
+    solve(h, space.factors[_factorised(h, q, space)], q, rate, solved)
+    for c in range(x.shape[0]):
+        for n in range(x.shape[1]):
+            value = 0.0
+            for p in range(POLES.size):
+                value += _END[p, 0] * solved[p, 2 * c, n] + _END[p, 1] * solved[p, 2 * c + 1, n]
+            value = x[c, n] + h * value
+            out[c, n] = 0.0 if abs(value) < SMALLEST else value
+    slope, parts = np.empty(path.shape[2:]), np.empty((2 * x.shape[0], path.shape[3]))
+    _read_rows(x, reader, path[0, 0])
+    _read_rows(rate, reader, slope)
+    _copy(steps.path[start, -1, 1], path[0, 1])
+    for i in range(1, path.shape[0]):
+        _copy(path[0, 0], path[i, 0])
+        _copy(path[0, 1], path[i, 1])
+    for p in range(POLES.size):
+        _read_rows(solved[p], reader, parts)
+        for c in range(slope.shape[0]):
+            for r in range(slope.shape[1]):
+                flow = h * complex(parts[2 * c, r], parts[2 * c + 1, r])
+                # an integral is one more row of the generator, with rate 0: its solve is a division
+                gained = h * (flow - path[0, 0, c, r]) / POLES[p]
+                for i in range(_SHARES.shape[0]):
+                    path[i + 1, 0, c, r] += (_SHARES[i, p] * flow).real
+                    path[i + 1, 1, c, r] += (_SHARES[i, p] * gained).real
+    for c in range(slope.shape[0]):
+        for r in range(slope.shape[1]):
+            defect = -h * slope[c, r]
+            for i in range(SLOPE_AT_START.size):
+                defect += SLOPE_AT_START[i] * path[i, 0, c, r]
+            steps.missing[to, c, r] = ERROR_PER_DEFECT * abs(defect)
+
+
+@njit(**INNER)
+def _read_rows(x: Array, reader: _Reader, out: Array) -> None:
+    """Readings of each row of x (rows, points)."""
+    for c in range(x.shape[0]):
+        for r in range(reader.rows.shape[0]):
+            value = 0.0
+            for n in range(reader.rows.shape[1]):
+                value += reader.rows[r, n] * x[c, reader.first + n]
+            out[c, r] = value
+
+
+@njit(**INNER)
+def _read_between(theta: float, path: Array, out: Array) -> None:
+    """Readings and integrals (2, columns, r) at the time theta h from a step's start."""
+    for i in range(POINTS_IN_TIME.size):
+        share = 1.0
+        for k in range(POINTS_IN_TIME.size):
+            if k != i:
+                share *= (theta - POINTS_IN_TIME[k]) / (POINTS_IN_TIME[i] - POINTS_IN_TIME[k])
+        for part in range(2):
+            for c in range(path.shape[2]):
+                for r in range(path.shape[3]):
+                    out[part, c, r] += share * path[i, part, c, r]
+
+
+@njit(**INNER)
+def _factorised(h: float, q: Blocks, space: _Space) -> int:
+    """The place of this length's factors: the one that was used longest ago gives way."""
+    found, oldest, latest = -1, 0, 0
+    for i in range(SLOTS):
+        latest = max(latest, space.used[i])
+        if space.used[i] < space.used[oldest]:
+            oldest = i
+        if space.lengths[i] == h:
+            found = i
+    if found < 0:
+        found = oldest
+        factorise(h, q, space.factors[found])
+        space.lengths[found] = h
+    space.used[found] = latest + 1
+    return found
