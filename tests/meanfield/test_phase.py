@@ -198,3 +198,24 @@ def test_a_triggered_burst_against_wigner():
     # what the trigger leaves of the delay's spread, and 2,000 runs
     assert error < 0.015, error
     assert error < 0.5 * np.abs(first["battery_energy"] - wigner["battery_energy"]).max()
+
+
+def test_the_delay_falls_with_the_logarithm_of_the_trigger():
+    """Amplitudes grow as exp(Gamma t): ten times the field comes ln(10)/Gamma sooner."""
+    spins = [SpinEnsemble(number, coupling=2e-4) for number in (10**9, 2 * 10**8)]
+    times = np.linspace(0.0, 3.0, 601)
+
+    def peak(amplitude):
+        trigger = Stage(0.1, drives=[Drive(amplitude, duration_s=0.1)])
+        steps = (trigger, Stage(10.0))
+        found = meanfield.evolve(
+            ResonatorBattery(spins[0], CAVITY, spins[1], protocol=steps), times
+        )
+        after = times > 0.5
+        return times[after][np.argmax(found["photons"][after])]
+
+    rate = meanfield.growth_rate(ResonatorBattery(spins[0], CAVITY, spins[1]))
+    weak, noise, strong, stronger = (peak(amplitude) for amplitude in (0.3, 1.0, 100.0, 1000.0))
+    # outputs are 0.005 apart
+    assert strong - stronger == pytest.approx(math.log(10.0) / rate, abs=0.006)
+    assert weak == pytest.approx(noise, abs=0.006)  # fewer photons than noise decide nothing
