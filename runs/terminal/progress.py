@@ -35,7 +35,8 @@ class Reporter:
             self._note = _error_note(mine, of_job)
             after = time.perf_counter()
             self._next_error = after + max(ERROR_SECONDS, (after - now) / ERROR_SHARE)
-        text = f"{done:,} of {total:,} runs, {rate:,.0f} runs/s{self._note}"
+        pace = f"{rate:,.0f}" if rate >= 10.0 else f"{rate:.2g}"
+        text = f"{done:,} of {total:,} runs, {pace} runs/s{self._note}"
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, total=total, completed=done, description=text)
         elif now - self._last_line > LINE_SECONDS:
