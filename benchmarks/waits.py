@@ -33,6 +33,7 @@ from threadpoolctl import threadpool_limits
 OF = "WAITS_OF"  # the checkout that a process measures, in whose folder processes start
 ROOT = Path(os.environ.get(OF, Path(__file__).parents[1]))
 PACKAGE = "darkbattery." if (ROOT / "darkbattery").is_dir() else ""  # at the top in version 0.1
+STUDIES = "runs.start.execute" if (ROOT / "runs" / "start").is_dir() else "runs.execute"
 
 trajectories = importlib.import_module(f"{PACKAGE}trajectories")
 nvmodel = importlib.import_module(f"{PACKAGE}nvmodel")
@@ -192,7 +193,7 @@ def wigner_beside_xmds() -> float:
 def megabytes(code: str) -> float:
     """Peak of a process that runs `code`."""
     peak = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    code = f"import {PACKAGE}trajectories as t, {PACKAGE}runs.start.execute\n{code}\n{peak}"
+    code = f"import {PACKAGE}trajectories as t, {PACKAGE}{STUDIES}\n{code}\n{peak}"
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
     return float(done.stdout) / 1024
