@@ -10,7 +10,7 @@ from darkbattery.trajectories.propagate.radau import (
     RESIDUES,
     SLOPE_AT_START,
     STAGES,
-    between_points,
+    share_at,
 )
 
 
@@ -56,7 +56,10 @@ def step(z: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     shares = STAGES / POLES
     change = shares @ (solved[0] * z) + shares.conj() @ (solved[1] * z)
     values = np.concatenate([np.ones((1, z.size)), 1.0 + change])
-    return between_points(theta) @ values, values
+    shares = np.array(
+        [[share_at.py_func(i, one) for i in range(POINTS_IN_TIME.size)] for one in theta]
+    )
+    return shares @ values, values
 
 
 def test_the_polynomial_follows_exp_and_its_slope_tells_the_error():

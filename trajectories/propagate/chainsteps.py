@@ -19,6 +19,7 @@ from darkbattery.trajectories.propagate.radau import (
     POLES,
     SLOPE_AT_START,
     STAGES,
+    share_at,
 )
 
 Array = NDArray[np.float64]
@@ -277,10 +278,7 @@ def _between_points(theta: float) -> Array:
     """Weights as in `_AT_POINTS`, at the time theta h."""
     weights = np.zeros(_AT_POINTS.shape[1])
     for i in range(POINTS_IN_TIME.size):
-        share = 1.0
-        for k in range(POINTS_IN_TIME.size):
-            if k != i:
-                share *= (theta - POINTS_IN_TIME[k]) / (POINTS_IN_TIME[i] - POINTS_IN_TIME[k])
+        share = share_at(i, theta)
         for j in range(weights.size):
             weights[j] += share * _AT_POINTS[i, j]
     return weights

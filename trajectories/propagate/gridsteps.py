@@ -25,6 +25,7 @@ from darkbattery.trajectories.propagate.radau import (
     POLES,
     SLOPE_AT_START,
     STAGES,
+    share_at,
 )
 
 Array = NDArray[np.float64]
@@ -393,10 +394,7 @@ def _read_rows(x: Array, reader: _Reader, out: Array) -> None:
 def _read_between(theta: float, path: Array, out: Array) -> None:
     """Readings and integrals (2, columns, r) at the time theta h from a step's start."""
     for i in range(POINTS_IN_TIME.size):
-        share = 1.0
-        for k in range(POINTS_IN_TIME.size):
-            if k != i:
-                share *= (theta - POINTS_IN_TIME[k]) / (POINTS_IN_TIME[i] - POINTS_IN_TIME[k])
+        share = share_at(i, theta)
         for part in range(2):
             for c in range(path.shape[2]):
                 for r in range(path.shape[3]):

@@ -20,7 +20,10 @@ So whatever is read from a solution is known at every time of a step. In between
 """
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
+
+from darkbattery.nvmodel.kernelcache import INNER
 
 Array = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -108,26 +111,18 @@ ORDER = 15  # at the end of a step; 8 in between
 ERROR_PER_DEFECT = 0.0144241
 
 
-def _barycentric() -> Array:
-    gap = POINTS_IN_TIME[:, None] - POINTS_IN_TIME
-    np.fill_diagonal(gap, 1.0)
-    return 1.0 / gap.prod(axis=1)
+@njit(**INNER)
+def share_at(i: int, theta: float) -> float:
+    """What the polynomial through values at `POINTS_IN_TIME` has of the i-th at the time theta h.
 
-
-_BARYCENTRIC = _barycentric()
-
-
-def between_points(theta: Array) -> Array:
-    """Matrix (theta, 9) that reads the polynomial through values at `POINTS_IN_TIME`.
-
-    >>> between_points(np.array([0.0, 1.0])).round(12).tolist()[1]
-    [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]
+    >>> float(share_at.py_func(8, 1.0)), float(abs(share_at.py_func(3, 1.0)))
+    (1.0, 0.0)
     """
-    gap = theta[:, None] - POINTS_IN_TIME
-    near = gap == 0.0
-    plain = np.where(near, 1.0, _BARYCENTRIC / np.where(near, 1.0, gap))
-    plain[near.any(axis=1)[:, None] & ~near] = 0.0
-    return np.asarray(plain / plain.sum(axis=1)[:, None])
+    share = 1.0
+    for k in range(POINTS_IN_TIME.size):
+        if k != i:
+            share *= (theta - POINTS_IN_TIME[k]) / (POINTS_IN_TIME[i] - POINTS_IN_TIME[k])
+    return share
 
 
 def _slope_at_start() -> Array:
