@@ -99,6 +99,16 @@ class Stage:
     def __repr__(self) -> str:
         return model_text(self)
 
+    def with_rise_stretched(self, factor: float) -> "Stage":
+        """The stage with its rise, of whatever shape, so many times as slow.
+
+        >>> Stage(1.0, battery_detuning=2.0, rise=0.1).with_rise_stretched(2.0).rise
+        0.2
+        """
+        if isinstance(self.rise_shape, StepResponse):
+            return replace(self, rise=0.0, rise_shape=self.rise_shape.stretched(factor))
+        return replace(self, rise=factor * self.rise)
+
     @property
     def is_plain(self) -> bool:
         """Whether the stage is the model itself but for its noise."""

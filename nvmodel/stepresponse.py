@@ -66,6 +66,10 @@ class StepResponse:
     def __repr__(self) -> str:
         return model_text(self)
 
+    def stretched(self, factor: float) -> "StepResponse":
+        """The same response, so many times as slow."""
+        return StepResponse(tuple(factor * time for time in self.times), self.response)
+
     @property
     def length(self) -> float:
         """When it is over."""

@@ -157,7 +157,7 @@ def _with_rise(model: ResonatorBattery, value: float) -> ResonatorBattery:
     if now is None:
         raise InputError("rise_s", value, "needs a sequence whose detunings take a rise")
     steps = [
-        replace(step, rise=step.rise * (value / now)) if isinstance(step, Stage) else step
+        step.with_rise_stretched(value / now) if isinstance(step, Stage) else step
         for step in model.protocol
     ]
     return replace(model, protocol=tuple(steps))

@@ -18,6 +18,7 @@ from darkbattery.nvmodel import (
     ResonatorBattery,
     SpinEnsemble,
     Stage,
+    StepResponse,
 )
 from darkbattery.nvmodel.devices.published import find_device
 from darkbattery.nvmodel.devices.sheets import sheet_of
@@ -233,7 +234,7 @@ def test_the_command_prints_and_leaves_a_sequence(monkeypatch, tmp_path, capsys)
     stages = pd.read_parquet(out / "stages.parquet")
     assert list(stages["stage"]) == ["charge", "store", "release"]
     limits = pd.read_parquet(out / "sensitivities.parquet").set_index("parameter")
-    assert limits.loc["coupling_hz", "stored"] > 0.0
+    assert limits.loc["coupling_hz", "given"] > 0.0
     assert "rise_s" in limits.index
     page = report_page([out])
     assert "Stages: energies per spin" in page
@@ -244,6 +245,11 @@ def test_the_command_prints_and_leaves_a_sequence(monkeypatch, tmp_path, capsys)
     ("change", "options", "said"),
     [
         (("duration = 2e-6", "duration = inf"), [], "must end: a plan follows every stage"),
+        (
+            ("duration =", 'coupled = "none"\nduration ='),
+            [],
+            "must charge the battery: no stage does",
+        ),
         (("a", "a"), ["--vary", "ratio=2:5:3"], "--vary = ['ratio=2:5:3']: not of a sequence"),
         (("a", "a"), ["--scaling", "ratio=2:5"], "--scaling = ['ratio=2:5']: not of a sequence"),
         (("a", "a"), ["--draws", "3"], "--draws = 3: needs a device"),
@@ -279,3 +285,20 @@ def test_what_a_device_file_s_sequence_refuses(tmp_path, lines, said):
         find_subject(str(path))
     assert said in str(refused.value)
     assert not str(refused.value).startswith("model.")
+
+
+def test_a_measured_rise_is_stretched_as_any_other():
+    coil = StepResponse([0.0, 1e-7, 2e-7], [0.0, 0.7, 1.0])
+    steps = (Stage(1e-6), Stage(1e-6, battery_detuning=2e8, rise_shape=coil))
+    slower = PARAMETERS["rise_s"].change(battery(*steps), 4e-7).protocol[1].rise_shape
+    assert slower.times == pytest.approx((0.0, 2e-7, 4e-7))
+    assert slower.response == coil.response
+
+
+def test_what_a_battery_begins_with_is_not_given_to_it():
+    """Half of its spins up, charged by a short stage: the start would be most of what is stored."""
+    model = battery(Stage(5e-6, "both"), Stage(1e-6, "none"))
+    model = replace(model, battery=replace(model.battery, polarisation=0.6))
+    found = shots_of(model, replace(FAST, roles=Roles(0, None)))
+    start = found.stored - found.given
+    assert abs(start.mean() - 0.2) < 4.0 * start.std() / np.sqrt(start.size) + 1e-9

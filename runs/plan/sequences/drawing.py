@@ -94,7 +94,7 @@ def _draw_limits(axis: Axes, plan: SequencePlan, blue: Colour, green: Colour) ->
     places = np.arange(len(found), dtype=float)
     last = "while charging" if plan.release is None else f"from {plan.release.name} on"
     for shift, name, colour, label in (
-        (0.2, "stored", blue, "stored energy"),
+        (0.2, "given", blue, "energy given"),
         (-0.2, "power", green, f"largest power {last}"),
     ):
         values = np.array([getattr(one, name) for one in found]).reshape(-1, 2)

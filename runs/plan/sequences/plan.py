@@ -52,6 +52,8 @@ BRIEF_CLASSES, BRIEF_RUNS = 21, 16
 DRAW_RUNS = 8
 # draws of a device with a sequence unless said otherwise
 DRAWS = 32
+# standard errors of a rise that is one
+LEAST_RISE = 3.0
 # of a coupling: what is left of the resonator is empty
 UNCOUPLED = 1e-9
 
@@ -64,15 +66,15 @@ class Limit:
     ----------
     name, unit : str
     value : float
-    stored, power : (float, float)
-        Of the stored energy, and of the largest power from the release on (without one while
-        charging).
+    given, power : (float, float)
+        Of the energy that the battery is given until it is stored, and of the largest power from
+        the release on (without one while charging).
     """
 
     name: str
     unit: str
     value: float
-    stored: tuple[float, float]
+    given: tuple[float, float]
     power: tuple[float, float]
 
 
@@ -118,8 +120,9 @@ class SequencePlan:
     stages : tuple of Timed
     roles : Roles
     courses : Courses
-    shots, empty : Shots
-        Of the sequence, and of what is sent into the same resonator without spins (one run).
+    shots, brief, empty : Shots
+        Of the sequence, of the same with fewer classes and runs, to which variants are compared,
+        and of what is sent into the same resonator without spins (one run).
     ergotropy : (float, float)
         Local one per battery spin of what is stored, hbar omega, and its standard error.
     limits : tuple of Limit
@@ -135,6 +138,7 @@ class SequencePlan:
     roles: Roles
     courses: Courses
     shots: Shots
+    brief: Shots
     empty: Shots
     ergotropy: tuple[float, float]
     limits: tuple[Limit, ...]
@@ -147,6 +151,12 @@ class SequencePlan:
     def charge(self) -> Timed:
         """The stage in which the battery is charged."""
         return self.stages[self.roles.charge]
+
+    @property
+    def spacing(self) -> float:
+        """Of the output times in the charging stage, s."""
+        times = self.courses.times[of_stage(self.roles.charge)]
+        return float(times[1] - times[0])
 
     @property
     def release(self) -> Timed | None:
@@ -173,6 +183,7 @@ def make_sequence_plan(subject: Subject, draws: int, comm: Any = None) -> Sequen
         control = controlled_plan(system, tuple(times.tolist()), CLASSES)
         courses = courses_of(model, control.plan, RUNS)
         roles = roles_of(model, courses)
+        _refuse_uncharged(courses, roles.charge, stages[roles.charge].name)
         shots = shots_from(courses, model, roles)
         brief = Recipe(BRIEF_CLASSES, BRIEF_RUNS, _step_of(control), roles)
         found, warnings = _ergotropy(system, times, roles)
@@ -183,6 +194,7 @@ def make_sequence_plan(subject: Subject, draws: int, comm: Any = None) -> Sequen
             roles,
             courses,
             shots,
+            near,
             _empty(model, brief),
             found,
             _limits(model, brief, near, comm),
@@ -191,6 +203,14 @@ def make_sequence_plan(subject: Subject, draws: int, comm: Any = None) -> Sequen
             _approximations(control, shots, near),
             (*control.warnings, *warnings),
         )
+
+
+def _refuse_uncharged(courses: Courses, charge: int, name: str) -> None:
+    """Refuse a sequence whose best stage gives the battery nothing beyond the scatter of shots."""
+    gained = courses.battery[of_stage(charge)]
+    rise = gained[-1] - gained[0]
+    if not rise.mean() > LEAST_RISE * rise.std(ddof=1) / math.sqrt(rise.size):
+        raise InputError("model.protocol", name, "must charge the battery: no stage does")
 
 
 def _step_of(control: Control) -> float:
@@ -230,10 +250,10 @@ def _limits(model: ResonatorBattery, recipe: Recipe, near: Shots, comm: Any) -> 
         value, unit = PARAMETERS[name].read(model), PARAMETERS[name].unit
         assert value is not None
         width = high - low
-        stored = _slope(one.stored, other.stored, near.stored, width)
+        given = _slope(one.given, other.given, near.given, width)
         power = _slope(one.last_watt, other.last_watt, near.last_watt, width)
-        found.append(Limit(name, unit, value, stored, power))
-    return tuple(sorted(found, key=lambda one: (-abs(one.stored[0]), one.name)))
+        found.append(Limit(name, unit, value, given, power))
+    return tuple(sorted(found, key=lambda one: (-abs(one.given[0]), one.name)))
 
 
 def _slope(one: Array, other: Array, near: Array, width: float) -> tuple[float, float]:

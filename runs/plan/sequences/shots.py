@@ -88,6 +88,8 @@ class Shots:
     charged, stored : ndarray (runs,)
         Energy per battery spin at the end of the charging and at the start of the release (without
         one at the end of the sequence), in hbar omega.
+    given : ndarray (runs,)
+        What is stored less what the battery began with: a bad preparation is no charging.
     burst : ndarray (runs,)
         When most leaves at once, from the start of the charging stage, s.
     stored_joule, recovered_joule, sent_joule : ndarray (runs,)
@@ -101,6 +103,7 @@ class Shots:
 
     charged: Array
     stored: Array
+    given: Array
     burst: Array
     stored_joule: Array
     recovered_joule: Array
@@ -163,6 +166,7 @@ def shots_from(courses: Courses, model: ResonatorBattery, roles: Roles) -> Shots
     return Shots(
         charged=E[charge][-1],
         stored=stored,
+        given=stored - E[0],
         burst=times[burst.argmax(axis=0)] - times[0],
         stored_joule=joule * stored,
         recovered_joule=nothing if first is None else joule * (stored - E[-1]),

@@ -30,12 +30,28 @@ def quantities(plan: SequencePlan) -> Iterator[tuple[str, str, Reader]]:
         yield "given back by the battery", "J", lambda s: s.recovered_joule
     yield f"burst after the start of {plan.charge.name}", "s", lambda s: s.burst
     for port in plan.shots.ports:
-        where = port if port == ALL else f"port {port}"
-        yield f"{where}: largest power in {plan.charge.name}", "W", _share(port, "burst_watt")
-        if plan.release is not None:
-            since = f"from {plan.release.name} on"
-            yield f"{where}: largest power {since}", "W", _share(port, "release_watt")
-            yield f"{where}: sent out {since}", "J", _share(port, "sent_joule")
+        power = f"{_at(port)}: largest power in {plan.charge.name}"
+        yield power, "W", _share(port, "burst_watt")
+        yield from from_release(plan, port)
+
+
+def from_release(plan: SequencePlan, at: str | None = None) -> Iterator[tuple[str, str, Reader]]:
+    """Of these what leaves from the release on, of all ports or of one."""
+    if plan.release is None:
+        return
+    since = f"from {plan.release.name} on"
+    for port in plan.shots.ports if at is None else (at,):
+        yield f"{_at(port)}: largest power {since}", "W", _share(port, "release_watt")
+        yield f"{_at(port)}: sent out {since}", "J", _share(port, "sent_joule")
+
+
+def _at(port: str) -> str:
+    return port if port == ALL else f"port {port}"
+
+
+def _over_shots(values: Array) -> float:
+    """Standard error of a mean."""
+    return float(values.std(ddof=1) / math.sqrt(values.size))
 
 
 def _share(port: str, name: str) -> Reader:
@@ -48,16 +64,16 @@ def summary(plan: SequencePlan) -> pd.DataFrame:
     Below what leaves from the release on: how much of the fields that are sent in would leave an
     empty resonator.
     """
-    rows = []
+    rows, after = [], {name for name, _, _ in from_release(plan)}
     drawn = [one.shots for one in plan.drawn if one.shots is not None]
     for name, unit, read in quantities(plan):
         own = read(plan.shots)
         low, high = np.percentile(own, (LOW, HIGH))
         means = [float(read(one).mean()) for one in drawn]
         ends = np.percentile(means, (LOW, HIGH)) if means else (math.nan, math.nan)
-        error = float(own.std(ddof=1) / math.sqrt(own.size))
+        error = math.hypot(_over_shots(own), plan.spacing / math.sqrt(12.0) if unit == "s" else 0.0)
         rows.append((name, unit, float(own.mean()), error, low, high, *ends))
-        if plan.is_triggered and " from " in name:
+        if plan.is_triggered and name in after:
             empty = float(read(plan.empty).mean())
             rows.append((EMPTY, unit, empty, *(math.nan,) * 5))
         if name == "stored energy":
@@ -74,7 +90,8 @@ def stage_table(plan: SequencePlan) -> pd.DataFrame:
     rows, found = [], plan.courses
     for i, one in enumerate(plan.stages):
         here = of_stage(i)
-        sent = found.sent[here].mean(axis=1)
+        sent = found.sent[here][-1] - found.sent[here][0]
+        largest = found.power[here].max(axis=0)
         rows.append(
             {
                 "stage": one.name,
@@ -82,17 +99,19 @@ def stage_table(plan: SequencePlan) -> pd.DataFrame:
                 "duration": one.stage.duration,
                 "battery_energy": float(found.battery[here][-1].mean()),
                 "charger_energy": float(found.charger[here][-1].mean()),
-                "sent_joule": float(sent[-1] - sent[0]),
-                "largest_watt": float(found.power[here].max(axis=0).mean()),
+                "sent_joule": float(sent.mean()),
+                "sent_error": _over_shots(sent),
+                "largest_watt": float(largest.mean()),
+                "largest_error": _over_shots(largest),
             }
         )
     return pd.DataFrame(rows)
 
 
 def limit_table(plan: SequencePlan) -> pd.DataFrame:
-    """A row a parameter: elasticities of stored energy and last power, with their errors."""
-    rows = [(one.name, one.unit, one.value, *one.stored, *one.power) for one in plan.limits]
-    columns = ["parameter", "unit", "value", "stored", "stored_error", "power", "power_error"]
+    """A row a parameter: elasticities of the energy given and the last power, with errors."""
+    rows = [(one.name, one.unit, one.value, *one.given, *one.power) for one in plan.limits]
+    columns = ["parameter", "unit", "value", "given", "given_error", "power", "power_error"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -165,8 +184,8 @@ def stage_listing(rows: pd.DataFrame) -> Listing:
             in_unit(row.duration, "s"),
             f"{row.battery_energy:.4f}",
             f"{row.charger_energy:.4f}",
-            in_unit(row.sent_joule, "J"),
-            in_unit(row.largest_watt, "W"),
+            with_unit(row.sent_joule, "J", row.sent_error),
+            with_unit(row.largest_watt, "W", row.largest_error),
         )
     return table
 
@@ -175,11 +194,11 @@ def limit_listing(rows: pd.DataFrame, release: str | None) -> Listing:
     """Elasticities, as they were stored, for people."""
     power = "power while charging" if release is None else f"power from {release} on"
     heading = "What limits: per cent of it for one per cent of a parameter"
-    columns = ("parameter", "value", "stored energy", power)
+    columns = ("parameter", "value", "energy given", power)
     table = Listing(heading, columns, left=("parameter",), whole=("parameter",))
     for row in rows.itertuples():
-        stored, last = _signed(row.stored, row.stored_error), _signed(row.power, row.power_error)
-        table.add_row(row.parameter, in_unit(row.value, row.unit), stored, last)
+        given, last = _signed(row.given, row.given_error), _signed(row.power, row.power_error)
+        table.add_row(row.parameter, in_unit(row.value, row.unit), given, last)
     return table
 
 
@@ -187,7 +206,7 @@ def _signed(value: float, error: float) -> str:
     """Such as +3.88(5), and 0 where it is none to a thousandth."""
     if abs(value) < 5e-4 and error < 5e-4:
         return "0"
-    text = with_error(value, max(error, 1e-3))
+    text = with_error(value, error) if error >= 5e-4 else f"{value:.3f}"
     return text if value < 0.0 else f"+{text}"
 
 
@@ -200,22 +219,24 @@ def answer(plan: SequencePlan) -> str:
     )
     if plan.release is None:
         return f"{text} at the end; nothing takes it out again."
-    back = plan.shots.recovered_joule.mean()
+    back = float(plan.shots.recovered_joule.mean())
+    if back < 0.0:
+        return f"{text} when {plan.release.name} begins; {in_unit(-back, 'J')} more at the end."
     return (
-        f"{text} when {plan.release.name} begins; {in_unit(float(back), 'J')} of it "
+        f"{text} when {plan.release.name} begins; {in_unit(back, 'J')} of it "
         f"({percent(float(back / joule.mean()))}) given back until the end."
     )
 
 
 def verdict(plan: SequencePlan) -> str:
     """What limits, in a sentence."""
-    if not plan.limits or plan.limits[0].stored[0] == 0.0:
+    if not plan.limits or plan.limits[0].given[0] == 0.0:
         return "No parameter matters."
     one = plan.limits[0]
-    more = "more" if one.stored[0] > 0.0 else "less"
+    more = "more" if one.given[0] > 0.0 else "less"
     return (
         f"{one.name} limits most ({PARAMETERS[one.name].meaning}): 1 % {more} of it raises what "
-        f"is stored by {percent(abs(one.stored[0]) / 100.0)}."
+        f"the battery is given by {percent(abs(one.given[0]) / 100.0)}."
     )
 
 
@@ -230,20 +251,33 @@ def disconnecting(plan: SequencePlan) -> str:
         f"stored, {now:.4f} after the {in_unit(own, 's')} of the sequence. At least "
         f"{percent(NEARLY)} of the most from {in_unit(low, 's')} on"
     )
+    if low == scan.durations[0]:
+        text += ", the shortest that was tried"
     last = float(scan.durations[-1])
     if high < last:
         return f"{text}, and until {in_unit(high, 's')}."
     return f"{text}, to the longest that was tried ({in_unit(last, 's')}): it may be late."
 
 
+def _most_changed(plan: SequencePlan) -> tuple[str, float]:
+    """What differs most with the classes and shots of variants, and by which share."""
+    shares = {}
+    for name, _, read in quantities(plan):
+        own, brief = float(read(plan.shots).mean()), float(read(plan.brief).mean())
+        shares[name] = abs(brief / own - 1.0) if own else 0.0
+    most = max(shares, key=lambda name: shares[name])
+    return most, shares[most]
+
+
 def how(plan: SequencePlan) -> list[str]:
     """How it was followed, and what that leaves uncertain."""
-    a = plan.approximations
+    a, (changed, share) = plan.approximations, _most_changed(plan)
     lines = [
         f"followed: {a.runs} shots by truncated Wigner (the stored energy to "
         f"{percent(a.shot_error)}), {a.classes} classes of each line; limits, draws and the "
         f"moment to disconnect have {a.brief_runs} shots or fewer and {a.brief_classes} classes, "
-        f"with which it differs by {percent(a.class_change)}; half the step changes a mean energy "
+        f"with which it differs by {percent(a.class_change)}, and most of all '{changed}' by "
+        f"{percent(share)}; half the step changes a mean energy "
         f"by {a.step_error:.1g} ħω at most"
     ]
     if plan.drawn:
