@@ -4,23 +4,26 @@ Before it nothing grows, and runs are alike; from its start on each is the modal
 switch after it comes at one time, while bursts come at many.
 """
 
-import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from darkbattery.meanfield.averages.cumulants import evolve_with_classes
 from darkbattery.meanfield.averages.linear import growth_rate
 from darkbattery.nvmodel.experiment import Experiment
-from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.preparation import Polarised
-from darkbattery.nvmodel.protocol import Pulse, Stage, begun, endless, sends_fields, turns_partly
+from darkbattery.nvmodel.protocol import Pulse, Stage, end_of, endless, sends_fields, turns_partly
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.spins import Spins
 
 Array = NDArray[np.float64]
 
 LITTLE = 0.1  # e-folds of the field that are no burst
+# e-folds while lines are on their way: at 2 the average is .003 hbar omega a spin too low
+RISING = 1.0
+CLASSES = 21  # of a line while nothing grows
 
 
 @dataclass(frozen=True)
@@ -40,66 +43,80 @@ class BurstStage:
 
 
 def burst_stage(experiment: Experiment, times: Array) -> BurstStage:
-    """The stage in which a sequence bursts until the last of `times`.
+    """The stage in which a sequence bursts, which may begin behind the last of `times`.
 
     Raises
     ------
     InputError
-        Where there is none, or more than one, or fields and pulses set a phase or end a burst.
+        Where there is none, or a switch ends it, or fields and pulses set a phase before.
     """
-    steps = endless(begun(experiment.protocol, float(times[-1])))
-    if sends_fields(steps) or turns_partly(steps):
-        text = "sends fields in or turns spins partly: bursts do not wait for noise"
-        raise InputError("protocol", experiment.protocol, f"no average over delays: {text}")
-    kept, now, found = [1.0, 1.0], 0.0, None
-    for step in steps:
+    last, now, steps = float(times[-1]), 0.0, []
+    found: BurstStage | None = None
+    for step in endless(experiment.protocol):
+        if found is not None and last < end_of(now):
+            break
         if found is not None:
             text = f"bursts come at many times, the switch at {now:.4g} at one: end before it"
-            raise InputError("times", float(times[-1]), f"no average over delays: {text}")
+            raise InputError("times", last, f"no average over delays: {text}")
+        if sends_fields((step,)) or turns_partly((step,)):
+            text = "sends fields in or turns spins partly: bursts do not wait for noise"
+            raise InputError("protocol", experiment.protocol, f"no average over delays: {text}")
+        steps.append(step)
         if isinstance(step, Pulse):
-            kept = [
-                one * math.cos(angle) * math.exp(-0.5 * (step.rotation_error * angle) ** 2)
-                for one, angle in zip(kept, (step.rotate_battery, step.rotate_charger), strict=True)
-            ]
             continue
-        growth = _growth(experiment, step, kept)
-        if growth * min(step.duration, float(times[-1]) - now) > LITTLE:
+        growth = _growth(experiment, step, _energies(experiment, now))
+        if growth * step.duration > LITTLE:
+            _refuse_slow(step, growth)
             found = BurstStage(now, growth, experiment)
         now += step.duration
     if found is None:
         raise InputError("protocol", experiment.protocol, "must burst: nothing grows in any stage")
-    return replace(found, endless=replace(experiment, protocol=steps))
+    return replace(found, endless=replace(experiment, protocol=endless(tuple(steps))))
 
 
-def _growth(experiment: Experiment, stage: Stage, kept: list[float]) -> float:
+def _refuse_slow(stage: Stage, growth: float) -> None:
+    """Refuse a stage whose lines are still on their way while the field grows."""
+    if growth * stage.rise > RISING:
+        text = f"no average over delays: the field grows by {growth * stage.rise:.2g} e-folds in it"
+        raise InputError("rise", stage.rise, text)
+
+
+def _energies(experiment: Experiment, time: float) -> dict[str, float]:
+    """Energies per spin at the start of a stage, pulses at its time included."""
+    names = [f"{name}_energy" for name, _ in _ensembles(experiment)]
+    found, _ = evolve_with_classes(experiment, [time], 2, names, CLASSES)
+    return {name.removesuffix("_energy"): float(found[name][0]) for name in names}
+
+
+def _ensembles(experiment: Experiment) -> list[tuple[str, Spins]]:
+    both = (("battery", experiment.battery), ("charger", experiment.charger))
+    return [(name, spins) for name, spins in both if spins is not None]
+
+
+def _growth(experiment: Experiment, stage: Stage, energies: dict[str, float]) -> float:
     """Growth rate of the field in a stage once its rise is over; 0 where nothing grows."""
     if stage.coupled == "none":
         return 0.0
     nbar = experiment.nbar
-    battery, charger = (
-        None if spins is None else _turned(spins, detuning, noise, share, nbar)
-        for spins, detuning, noise, share in (
-            (experiment.battery, stage.battery_detuning, stage.battery_noise, kept[0]),
-            (experiment.charger, stage.charger_detuning, stage.charger_noise, kept[1]),
+    now = {
+        name: replace(
+            spins,
+            detuning=_or(getattr(stage, f"{name}_detuning"), spins.detuning),
+            noise=_or(getattr(stage, f"{name}_noise"), spins.noise),
+            start=Polarised(min(max(energies[name], 0.0), 1.0)),
         )
-    )
+        for name, spins in _ensembles(experiment)
+    }
     if stage.coupled != "both":
-        alone = battery if stage.coupled == "battery" else charger
+        alone = now.get(stage.coupled)
         if alone is None or alone.inversion(nbar) <= 0.0:
             return 0.0
         if experiment.reservoir is not None:
             return 0.5 * experiment.gamma * alone.number * alone.inversion(nbar)
-        battery, charger = (alone, None) if stage.coupled == "battery" else (None, alone)
-    still = replace(experiment, protocol=(), battery=battery, charger=charger)
+        now = {stage.coupled: alone}
+    still = replace(experiment, protocol=(), battery=now.get("battery"), charger=now.get("charger"))
     return max(growth_rate(still), 0.0)
 
 
-def _turned(
-    spins: Spins, detuning: float | None, noise: LocalNoise | None, kept: float, nbar: float
-) -> Spins:
-    return replace(
-        spins,
-        detuning=spins.detuning if detuning is None else detuning,
-        noise=spins.noise if noise is None else noise,
-        start=spins.start if kept == 1.0 else Polarised(0.5 * (1.0 + kept * spins.inversion(nbar))),
-    )
+def _or(value: Any, otherwise: Any) -> Any:
+    return otherwise if value is None else value

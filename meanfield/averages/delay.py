@@ -153,7 +153,8 @@ def delay_average(
     t = output_times(times)
     burst = _burst(model, t)
     rate, begin = 2.0 * burst.growth, burst.begin
-    last, longest = t[-1] + LOG_W[-1] / rate, begin + _longest(model, rate)
+    last = max(float(t[-1]), begin) + LOG_W[-1] / rate
+    longest = begin + _longest(model, rate)
     if last > longest:
         allowed = f"must end before {longest:.3g}, and {LOG_W[-1] / rate:.3g} before that"
         raise InputError("times", float(t[-1]), allowed)

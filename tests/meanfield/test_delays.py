@@ -10,6 +10,8 @@ from darkbattery.nvmodel import (
     CollectiveBattery,
     Drive,
     InputError,
+    LocalNoise,
+    Polarised,
     Pulse,
     Resonator,
     ResonatorBattery,
@@ -60,6 +62,30 @@ def test_it_is_the_mean_of_single_runs():
     assert np.abs(modal["charger_energy"] - runs["charger_energy"]).max() > 0.05
 
 
+def test_before_the_burst_all_runs_are_the_modal_one():
+    model = CollectiveBattery(1000, 5000, protocol=(WAIT, Stage(9.0)))
+    for times in ([0.0], [0.0, 0.005]):  # the first is what `check` tries
+        found = meanfield.delay_average(model, times, NAMES)
+        modal = meanfield.evolve(model, times, observables=NAMES)
+        for name in NAMES:
+            np.testing.assert_allclose(found[name], modal[name], atol=1e-9, err_msg=name)
+
+
+def test_it_grows_as_fast_as_the_wait_has_left_the_inversion():
+    """A charger that decays while nothing is coupled: the rate is that of what is left."""
+    noise = LocalNoise(emission=30.0)
+    wait = Stage(0.01, "none", charger_noise=noise)
+    waited = CollectiveBattery(1000, 5000, protocol=(wait, Stage(9.0)))
+    up = math.exp(-0.3)
+    later = CollectiveBattery(1000, 5000, charger_start=Polarised(up))
+    times = np.linspace(0.0, 0.02, 11)
+    one = meanfield.delay_average(later, times, NAMES)
+    two = meanfield.delay_average(waited, 0.01 + times, NAMES)
+    assert two.provenance["growth_rate"] == pytest.approx(one.provenance["growth_rate"], rel=1e-6)
+    # without the decay before it it would be off by .1
+    np.testing.assert_allclose(two["battery_energy"], one["battery_energy"], atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("steps", "last", "message"),
     [
@@ -67,6 +93,11 @@ def test_it_is_the_mean_of_single_runs():
         ((Stage(0.004), Stage(1.0, "battery")), 0.5, "the switch at 0.004 at one: end before it"),
         ((Stage(0.004), Pulse(dephase_battery=1.0), Stage(1.0)), 0.5, "the switch at 0.004"),
         ((Pulse(rotate_charger=0.5), Stage(1.0)), 0.005, "turns spins partly"),
+        (
+            (Stage(1.0, battery_detuning=0.0, rise=0.01),),
+            0.5,
+            "rise = 0.01: no average over delays",
+        ),
     ],
 )
 def test_what_has_no_such_average_is_refused_with_its_reason(steps, last, message):
