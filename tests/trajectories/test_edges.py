@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 from darkbattery import trajectories
-from darkbattery.nvmodel import CollectiveBattery
+from darkbattery.nvmodel import CollectiveBattery, Detector, LocalNoise, Stage
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.trajectories.jumps.sampling import MOST_PHOTONS, thermal_photons
+from darkbattery.trajectories.jumps.counts.lengths import (
+    MOST_JUMPS,
+    jumps_until,
+    thermal_photons,
+)
 from darkbattery.trajectories.propagate.chains import pair_chains
 from darkbattery.trajectories.space.angular import coupled_basis
 
@@ -79,8 +83,42 @@ def test_single_runs_are_right_or_refused(nbar):
         assert gap < 4.0 * ended.errors["battery_energy"][0]
         return
     for action in (trajectories.sample, trajectories.single_run):
-        with pytest.raises(InputError, match="photons until then"):
+        with pytest.raises(InputError, match="jumps or steps until then"):
             action(battery, [0.0, 1e9], 1, 1)
+
+
+PUMPED = LocalNoise(emission=1.0, pumping=0.5)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"nbar": 1.0, "detector_efficiency": 0.5},
+        {"battery_noise": PUMPED, "detector_efficiency": 0.5},
+        {"battery_noise": PUMPED},
+        {"charger_noise": LocalNoise(dephasing=1.0)},
+        {"nbar": 1.0, "battery_noise": LocalNoise(emission=1.0)},
+        {"detuning": 1.0},
+        {"nbar": 1.0, "detector": Detector("homodyne")},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("action", [trajectories.sample, trajectories.single_run])
+def test_runs_without_end_are_refused_before_they_begin(action, beside):
+    with pytest.raises(InputError, match=r"times = 1000000000000\.0: .* until then, at most"):
+        action(CollectiveBattery(1, 2, **beside), [1e12], 1, 1)
+
+
+def test_the_jumps_by_which_noisy_runs_are_refused():
+    """Of the stage that lasts: what begins behind the last output counts for nothing."""
+    noise = LocalNoise(emission=1.0, pumping=0.5)
+    loud = Stage(1e300, battery_noise=LocalNoise(pumping=1.0))
+    battery = CollectiveBattery(2, 4, battery_noise=noise, protocol=(Stage(10.0), loud))
+    found = jumps_until(battery.experiment, 10.0)
+    assert found == 6 + 10.0 * 2 * 2 * 0.5
+    course = trajectories.sample(battery, [10.0], 200, 1, records="summary").records
+    # at most, and no more than a few times too many: it decides about orders of magnitude
+    assert 1.0 < found / (2 * course["emitted_photons"].mean()) < 5.0
 
 
 @pytest.mark.parametrize("nbar", [0.01, 0.5, 5.0, 100.0])
@@ -90,7 +128,7 @@ def test_the_photons_by_which_long_runs_are_refused(nbar):
     found = trajectories.evolve(battery, [1e4, 2e4])
     exact = np.diff(found["emitted_photons"] + found["absorbed_photons"])[0]
     assert 1 / 3 < thermal_photons(battery, 1e4) / exact < 3.0
-    assert thermal_photons(battery, 1e4) < MOST_PHOTONS
+    assert thermal_photons(battery, 1e4) < MOST_JUMPS
 
 
 @pytest.mark.long

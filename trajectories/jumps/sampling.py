@@ -31,6 +31,7 @@ from darkbattery.nvmodel.runstatistics import Statistics
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.tally import Tally, run_range
 from darkbattery.nvmodel.times import output_times
+from darkbattery.trajectories.jumps.counts.lengths import refuse_endless, thermal_photons
 from darkbattery.trajectories.jumps.counts.summaries import Told, solution_of, told_of
 from darkbattery.trajectories.jumps.counts.tally import (
     OF_POPULATIONS,
@@ -67,7 +68,6 @@ LOST = needing(Needs.LOCAL)
 _MEANS_OF_RUNS = (*FROM_POPULATIONS, *needing(Needs.RECORD, without=Needs.SQUARES))
 AVAILABLE_WITH_NOISE = (*AVAILABLE_IN_GROUPS, *_MEANS_OF_RUNS, *LOST)
 AVAILABLE = (*AVAILABLE_IN_GROUPS, *_MEANS_OF_RUNS, *needing(Needs.DETECTOR), *FLUCTUATIONS)
-MOST_PHOTONS = 1e8  # of one run, so that it ends within seconds
 MOST_RUNGS = 1 << 53  # of a ladder: heights and halves of them are exact in double precision
 MOST_TABLE = 64_000_000  # doubles of the tables of bonds, amplitudes and populations: 512 MB
 # measured on one core: (10, 50) spins at nbar = 0.5 take 1.8e-7 s a jump, (1000, 5000) 5e-8 s
@@ -171,28 +171,6 @@ def available(battery: Model) -> tuple[str, ...]:
     return offered(SAMPLE, of_the_reservoir(experiment))
 
 
-def thermal_photons(battery: Experiment, time: float) -> float:
-    r"""About how many photons a run emits and absorbs in equilibrium until `time`.
-
-    On ladder J as many are emitted as absorbed, :math:`(\bar n+1)\langle J^+J^-\rangle` each in
-    :math:`1/\gamma`. With :math:`n=\bar n`: :math:`\langle J^+J^-\rangle` tends to
-    :math:`2nJ/(n+1)` in the cold and :math:`2J(J+1)/3` in the heat; their harmonic sum stands in
-    between.
-
-    >>> from darkbattery.nvmodel import CollectiveBattery
-    >>> thermal_photons(CollectiveBattery(n_battery=1, n_charger=2, nbar=0.0), 1e9)
-    0.0
-    """
-    n = battery.occupation
-    if n == 0.0:
-        return 0.0
-    basis = coupled_basis(battery.n_battery, battery.n_charger)
-    J = np.maximum(basis.J, 0.5)  # J = 0 is dark for ever; it has company
-    cold, hot = 2.0 * n * J, (n + 1.0) * 2.0 * J * (J + 1.0) / 3.0
-    rate = float(basis.weight @ (2.0 * cold / (1.0 + cold / hot)) / basis.weight.sum())
-    return rate * battery.gamma * time
-
-
 def refuse_too_large(battery: Experiment, times: Array) -> None:
     """Refuse collective runs that memory or time forbids."""
     spins = battery.n_battery + battery.n_charger
@@ -215,14 +193,7 @@ def refuse_too_large(battery: Experiment, times: Array) -> None:
             f"single runs over {K} ladders need a table of {K * rows * 8e-9:.2g} GB, at most "
             f"{MOST_TABLE * 8e-9:.2g}; take R further from 1, fewer spins or fewer times",
         )
-    photons = thermal_photons(battery, float(times[-1]))
-    if photons > MOST_PHOTONS:
-        raise InputError(
-            "times",
-            float(times[-1]),
-            f"a single run has about {photons:.1g} photons until then, at most {MOST_PHOTONS:.0g}; "
-            "take shorter times or a colder reservoir",
-        )
+    refuse_endless(battery, times)
 
 
 def _counted(battery: Experiment) -> bool:
@@ -320,6 +291,7 @@ def _of_real_spins(problem: Problem) -> Solution:
 
 
 def _study_of_real_spins(problem: Problem) -> JumpStudy:
+    refuse_endless(problem.model, problem.times)
     return noisy_study(problem.model, problem.times, problem.seed, problem.names)
 
 

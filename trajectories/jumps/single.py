@@ -19,6 +19,7 @@ from darkbattery.nvmodel.method import Problem
 from darkbattery.nvmodel.refusal import refused_sizes, whole_number
 from darkbattery.nvmodel.sums import MOST_RUNS
 from darkbattery.nvmodel.times import output_times
+from darkbattery.trajectories.jumps.counts.lengths import refuse_endless
 from darkbattery.trajectories.jumps.diffusive.runs import followed_on_ladders
 from darkbattery.trajectories.jumps.diffusive.single import diffusive_run
 from darkbattery.trajectories.jumps.filters.single import filtered_run
@@ -163,6 +164,7 @@ def single_run(battery: Model, times: ArrayLike, seed: int, run: int) -> SingleR
         return SingleRun(run=run, times=t, **filtered_run(battery, t, seed, run))
     if battery.beyond_collective:
         refuse_many_real_spins(battery)
+        refuse_endless(battery, t)
         return _of_real_spins(battery, t, seed, run)
     refuse_too_large(battery, t)
     if made_in_groups(battery):

@@ -24,6 +24,7 @@ from darkbattery.nvmodel.method import Method, Problem, Work, refused_by
 from darkbattery.nvmodel.observables import Needs, needing
 from darkbattery.nvmodel.refusal import refused_sizes
 from darkbattery.nvmodel.solution import Solution
+from darkbattery.trajectories.jumps.counts.lengths import jumps_until, refuse_endless
 from darkbattery.trajectories.jumps.counts.summaries import Batch, Told, solution_of, told_of
 from darkbattery.trajectories.jumps.counts.sums import EMITTED as EMITTED_SPREAD
 from darkbattery.trajectories.jumps.counts.sums import RECORDED
@@ -77,6 +78,7 @@ AVAILABLE_OF_PHOTONS = (
 MOST_STATES = 600  # kets, before anything is listed
 MOST_ELEMENTS = 600  # of a matrix whose exponentials are tables
 MOST_COHERENT = 1500  # of one that is followed in steps
+MOST_JUMPS = 1e6  # of a run: from photon to photon it takes a minute
 # of an element and product of a run, measured on one core; of the exponentials' products
 SECONDS_PER_ELEMENT, SECONDS_PER_TABLE = 2e-9, 3e-10
 PRODUCTS = 20.0  # of a photon or an output time
@@ -127,6 +129,8 @@ def refuse_large(problem: Problem) -> None:
         raise refused_sizes(battery.sizes, text)
     if coherent:
         refuse_many_steps(battery, problem.times)
+    else:
+        refuse_endless(battery, problem.times, MOST_JUMPS)
 
 
 def _kets(battery: Experiment) -> float:
@@ -208,7 +212,7 @@ def _work(problem: Problem) -> Work:
         seconds = steps.lengths.size * (numbers * SECONDS_PER_ELEMENT + SECONDS_PER_STEP)
         return Work(runs * seconds, at_most=len(steps.tables) * numbers * SECONDS_PER_TABLE_ELEMENT)
     size = float(space_of(battery, coherent=False).size)
-    photons = 2.0 * sum(battery.sizes)
+    photons = jumps_until(battery, float(problem.times[-1]))
     seconds = (T + photons) * PRODUCTS * size**2 * SECONDS_PER_ELEMENT
     return Work(runs * seconds, at_most=40.0 * size**3 * SECONDS_PER_TABLE)
 

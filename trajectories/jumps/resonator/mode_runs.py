@@ -21,6 +21,7 @@ from darkbattery.nvmodel.observables import Needs, needing
 from darkbattery.nvmodel.protocol import end_of
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Solution
+from darkbattery.trajectories.jumps.counts.lengths import local_jumps
 from darkbattery.trajectories.jumps.counts.summaries import Batch, solution_of, told_of
 from darkbattery.trajectories.jumps.resonator.mode_jumps import (
     ABSORBED,
@@ -286,7 +287,7 @@ def seconds_of_a_run(problem: Problem) -> float:
     for one in r:
         local = 0.0
         for noise, number in ((one.battery, spins[0]), (one.charger, spins[1])):
-            local += number * (0.25 * noise.dephasing + noise.emission + noise.pumping)
+            local += local_jumps(noise, number, one.nbar)
         jumps += until * (local + 2.0 * one.kappa * one.nbar * (one.nbar + 1.0))
     _, _, states = _size(plan, bound, times)
     levels = _levels(_fastest(plan, bound) * _span(times))

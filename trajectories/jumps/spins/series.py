@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from darkbattery.trajectories.jumps.counts.lengths import LONGEST_STEP
 from darkbattery.trajectories.jumps.spins.local_noise import (
     EDGE,
     INNER,
@@ -29,8 +30,6 @@ from darkbattery.trajectories.jumps.spins.local_noise import (
     weight,
 )
 from darkbattery.trajectories.jumps.spins.nojump import Frame, Generator, clock, tilt
-
-LONGEST_STEP = 2.0
 
 
 @njit(**KERNEL)
