@@ -8,18 +8,18 @@ from darkbattery.meanfield.averages.cumulants import evolve
 from darkbattery.meanfield.averages.delay import BurstDelay, delay_average, expected_delay
 from darkbattery.meanfield.averages.linear import growth_rate, threshold_cooperativity
 from darkbattery.meanfield.averages.remaining import Remaining, remaining, scattering
-from darkbattery.meanfield.paths.port import PortRecord, port_record
+from darkbattery.meanfield.paths.port import PortRecords, port_records
 from darkbattery.meanfield.paths.wigner import sample
 
 __all__ = [
     "BurstDelay",
-    "PortRecord",
+    "PortRecords",
     "Remaining",
     "delay_average",
     "evolve",
     "expected_delay",
     "growth_rate",
-    "port_record",
+    "port_records",
     "remaining",
     "sample",
     "scattering",

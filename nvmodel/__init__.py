@@ -17,6 +17,7 @@ from darkbattery.nvmodel.ports import Port
 from darkbattery.nvmodel.preparation import DickeState, Polarised
 from darkbattery.nvmodel.protocol import Pulse, Stage
 from darkbattery.nvmodel.pulse import Drive
+from darkbattery.nvmodel.receiver import Receiver
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.resonator import ApproximationWarning, ResonatorBattery
 from darkbattery.nvmodel.rows import Summary
@@ -47,6 +48,7 @@ __all__ = [
     "Port",
     "Pulse",
     "QGaussian",
+    "Receiver",
     "Reservoir",
     "Resonator",
     "ResonatorBattery",

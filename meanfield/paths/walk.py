@@ -341,10 +341,55 @@ def _vectors(plan: Plan, part: Part, first: int, lanes: int, valid: int) -> Vect
     return Vectors(np.zeros(shape, dtype=np.int64), classes, group, scale)
 
 
-def walk(plan: Plan, source: PathNoise, paths: Paths, valid: int = MOST_LANES) -> Runs:
+class FieldTrace:
+    """What a receiver needs of runs side by side, noted on the way: not oftener than it can tell.
+
+    Attributes
+    ----------
+    times : list of float
+        The start, and ends of steps at least `apart` (s) from each other.
+    field, integral, fallen : list of ndarray (2, lanes)
+        alpha/sqrt(N) at these times; until then its time integral, and the bath's noise that moved
+        it, of variance t/2 in each part.
+    """
+
+    def __init__(self, field: Array, apart: float) -> None:
+        self.apart = apart
+        self._now, self._alpha = 0.0, field.copy()
+        self._integral, self._fallen = np.zeros_like(field), np.zeros_like(field)
+        self.times: list[float] = [0.0]
+        self.field = [self._alpha]
+        self.integral, self.fallen = [self._integral.copy()], [self._fallen.copy()]
+
+    def add(self, length: float, after: Array, normals: Array) -> None:
+        """A step, with the field after it and all normals that it took: the field's come first."""
+        self._now += length
+        self._integral += 0.5 * length * (self._alpha + after)
+        self._fallen += np.sqrt(0.5 * length) * normals[:2]
+        self._alpha = after.copy()
+        if self._now - self.times[-1] >= self.apart:
+            self.close()
+
+    def close(self) -> None:
+        """Note where it stands."""
+        if self._now > self.times[-1]:
+            self.times.append(self._now)
+            self.field.append(self._alpha)
+            self.integral.append(self._integral.copy())
+            self.fallen.append(self._fallen.copy())
+
+
+def walk(
+    plan: Plan,
+    source: PathNoise,
+    paths: Paths,
+    valid: int = MOST_LANES,
+    trace: FieldTrace | None = None,
+) -> Runs:
     """All steps of the runs side by side in `paths`, read at the output times.
 
-    The vectors are those of the first `valid` runs.
+    The vectors are those of the first `valid` runs. A `trace` is filled on the way; the runs are
+    the same with it, to the bit.
     """
     lanes = paths.field.shape[1]
     seen = Seen(np.zeros(lanes), np.full(lanes, np.inf), np.empty((SCRATCH, lanes)))
@@ -357,7 +402,9 @@ def walk(plan: Plan, source: PathNoise, paths: Paths, valid: int = MOST_LANES) -
         pulses = _enter(plan, part, source, paths, pulses, refilling)
         if part.leg.begin == 0.0 and not inverted_later:
             seen.delay[paths.sums[INVERSION] <= ROUNDING] = 0.0
-        found, of_spins = _walk_part(plan, part, source, paths, seen, steps, valid, refilling)
+        found, of_spins = _walk_part(
+            plan, part, source, paths, seen, steps, valid, refilling, trace
+        )
         steps += sum(part.steps)
         asked = np.array([piece.output for piece in part.pieces], dtype=bool)
         every = bool(asked.all())
@@ -391,6 +438,7 @@ def _walk_part(
     before: int,
     valid: int,
     refilling: Refilling,
+    trace: FieldTrace | None,
 ) -> tuple[Array, Vectors]:
     """Through one leg, after `before` steps; its rows and vectors at the end of each piece."""
     lanes, total, per_step = paths.field.shape[1], sum(part.steps), plan.per_step
@@ -399,6 +447,7 @@ def _walk_part(
     rows = np.empty((ROWS, len(part.pieces), lanes))
     vectors = _vectors(plan, part, source.first, lanes, valid)
     place, done, z = np.zeros(2, dtype=np.int64), 0, paths.spins[2]
+    lengths = np.repeat(part.schedule.length, part.schedule.steps)
     while place[0] < len(part.pieces):
         count = min(size, total - done)
         if plan.system.refills:
@@ -410,9 +459,13 @@ def _walk_part(
         normals = noise[: count * per_step]
         source.fill(plan.system, (before + done) * per_step, normals)
         drive, shift = _outside(part, place, count)
-        follow(
-            paths, part.schedule, part.reading, drive, shift, normals, place, seen, rows, vectors
-        )
+        spans = [(0, count)] if trace is None else [(n, n + 1) for n in range(count)] or [(0, 0)]
+        for one, end in spans:
+            pushed = normals[one * per_step : end * per_step]
+            outside = (drive[one:end], np.ascontiguousarray(shift[:, one:end]), pushed)
+            follow(paths, part.schedule, part.reading, *outside, place, seen, rows, vectors)
+            if trace is not None and end > one:
+                trace.add(float(lengths[done + one]), paths.field, pushed)
         if plan.system.refills:
             refilling.follow(was, z)
         done += count

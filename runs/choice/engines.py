@@ -29,6 +29,7 @@ class Engine:
     evolve: Average
     steady: Average
     sample: Sample
+    port_records: Callable[..., meanfield.PortRecords]
     block_runs: int | None
 
 
@@ -42,6 +43,7 @@ def engine_of(definition: RunDefinition) -> Engine:
             _evolve_quantum,
             _steady_quantum,
             trajectories.sample,
+            _no_field,
             None,
         )
     classes: Any = {} if definition.classes is None else {"classes": definition.classes}
@@ -55,6 +57,7 @@ def engine_of(definition: RunDefinition) -> Engine:
         lambda model, times, names: average(model, times, observables=names, **classes),
         _no_steady_state,
         partial(meanfield.sample, **classes),
+        partial(meanfield.port_records, **classes),
         # the work of a path does not grow with the number of spins
         256,
     )
@@ -90,6 +93,10 @@ def _evolve_quantum(model: Model, times: Any, names: Names) -> Solution:
 
 def _steady_quantum(model: Any, times: Any, names: Names) -> Solution:
     return trajectories.steady_state(model, names)
+
+
+def _no_field(*asked: Any) -> meanfield.PortRecords:
+    raise InputError("run.receiver", asked[4], "not in the quantum engine: its runs have no field")
 
 
 def _no_steady_state(model: Any, times: Any, names: Names) -> Solution:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.observables import known_observable
+from darkbattery.nvmodel.receiver import Receiver
 from darkbattery.nvmodel.refusal import InputError, finite_number, known_name, whole_number
 from darkbattery.nvmodel.rows import Summary, summary_of
 from darkbattery.nvmodel.runstatistics import Statistics
@@ -33,6 +34,7 @@ from darkbattery.runs.definitions.schema import (
     ENGINES,
     PRECISION,
     RANGE,
+    RECEIVER,
     RECORDS,
     RUN,
     SPACINGS,
@@ -44,6 +46,7 @@ from darkbattery.runs.definitions.schema import (
 from darkbattery.runs.definitions.tomlfile import read_toml
 
 MOST_POINTS = 10_000
+MOST_SAMPLES = 1e7  # of all records of a study
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ class RunDefinition:
     records: Summary | None
     single_runs: int
     statistics: Statistics | None = None
+    receiver: Receiver | None = None
 
     def points(self) -> tuple[Point, ...]:
         """The models of the sweep: one list makes a curve each, two lists a grid.
@@ -128,13 +132,12 @@ class RunDefinition:
 
     def digest(self) -> str:
         """Hash of all that decides the numbers (not of the title or what is drawn)."""
-        return _hash(self, without=("title", "single_runs"))
+        return _hash(self, without=("title", "single_runs", "receiver"))
 
     def study_digest(self) -> str:
         """Hash of all that decides what run i is: the same for any range of runs of a study."""
-        return _hash(
-            self, without=("title", "single_runs", "runs", "first", "precision", "records")
-        )
+        drawn = ("title", "single_runs", "receiver")
+        return _hash(self, without=(*drawn, "runs", "first", "precision", "records"))
 
 
 def _hash(definition: RunDefinition, without: tuple[str, ...]) -> str:
@@ -201,7 +204,7 @@ def parse_definition(content: Mapping[str, Any], folder: Path = Path()) -> RunDe
     if "sample" in methods:
         runs = whole_number("run.runs", runs, least=1, most=MOST_RUNS)
     else:
-        for name in ("runs", "first", "precision", "records", "statistics"):
+        for name in ("runs", "first", "precision", "records", "statistics", "receiver"):
             if run.get(name) is not None:
                 raise InputError(f"run.{name}", run[name], 'only with method = "sample"')
     definition = RunDefinition(
@@ -222,6 +225,7 @@ def parse_definition(content: Mapping[str, Any], folder: Path = Path()) -> RunDe
         statistics=_statistics(run.get("statistics")),
         seed=whole_number("run.seed", run.get("seed", 0), least=0, most=(1 << 64) - 1),
         single_runs=whole_number("run.single_runs", run.get("single_runs", 0), least=0, most=1000),
+        receiver=_receiver(run),
     )
     count = int(np.prod([len(values) for _, values in definition.model]))
     if count > MOST_POINTS:
@@ -230,7 +234,29 @@ def parse_definition(content: Mapping[str, Any], folder: Path = Path()) -> RunDe
         definition.times_of(point.model)
     _refuse_unread(definition)
     _refuse_other_times(definition)
+    _refuse_unheard(definition)
     return definition
+
+
+def _refuse_unheard(definition: RunDefinition) -> None:
+    """A receiver at a port that a model does not have, or with more samples than a table holds."""
+    receiver = definition.receiver
+    if receiver is None:
+        return
+    samples = 0
+    try:
+        for point in definition.points():
+            receiver.rate_at(point.model.resonator)
+            samples += (
+                receiver.edges(definition.times_of(point.model)).size * definition.single_runs
+            )
+        if samples > MOST_SAMPLES:
+            text = (
+                f"makes {samples:.3g} samples of all single_runs; there may be {MOST_SAMPLES:.0e}"
+            )
+            raise InputError("receiver.sampling_rate_hz", receiver.sampling_rate_hz, text)
+    except InputError as error:
+        raise error.within("run") from None
 
 
 def _refuse_other_times(definition: RunDefinition) -> None:
@@ -349,6 +375,26 @@ def _statistics(value: Any) -> Statistics | None:
     _known_keys("run.statistics.", value, STATISTICS)
     try:
         return Statistics(**value)
+    except InputError as error:
+        raise error.within("run") from None
+
+
+def _receiver(run: Mapping[str, Any]) -> Receiver | None:
+    """What listens at a port, of the engine whose runs have a field."""
+    value = run.get("receiver")
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise InputError("run.receiver", value, "must be a table")
+    _known_keys("run.receiver.", value, RECEIVER)
+    if run.get("engine", "quantum") != "semiclassical":
+        text = 'only with engine = "semiclassical": quantum jumps count photons'
+        raise InputError("run.receiver", value, text)
+    for name in ("port", "sampling_rate_hz"):
+        if name not in value:
+            raise InputError(f"run.receiver.{name}", None, "must be given")
+    try:
+        return Receiver(**value)
     except InputError as error:
         raise error.within("run") from None
 

@@ -339,6 +339,12 @@ STATISTICS: Table = {
         "for the runs that it selects as well",
     ),
 }
+RECEIVER: Table = {
+    "port": Field("text", "where it listens, a name of the resonator's ports", REQUIRED),
+    "sampling_rate_hz": Field("number", "samples a second of each channel, I and Q", REQUIRED),
+    "bandwidth_hz": Field("number", "noise bandwidth of a channel, Hz", "half the sampling rate"),
+    "noise_temperature_k": Field("number", "$T_n$ of the amplifier, K", "0"),
+}
 TIMES: Table = {
     "values": Field("number", "a list, for a unit beside it", several=True),
     "unit": Field(
@@ -388,6 +394,10 @@ RUN: Table = {
         "how many runs to store and draw one by one: the first of those that were made, with "
         "`observables`, or the energies, ergotropy and photons where none are named",
         "0",
+    ),
+    "receiver": Section(
+        "semiclassical `sample`: what records at a port each run that is stored or replayed",
+        RECEIVER,
     ),
 }
 MODELS = (COLLECTIVE, AT_RESONATOR, CLOSED)

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from darkbattery.nvmodel.observables import OBSERVABLES, TIME_UNIT
+from darkbattery.nvmodel.observables import OBSERVABLES, OF, TIME_UNIT
+from darkbattery.nvmodel.receiver import UNITS as RECEIVED
 from darkbattery.nvmodel.runquantities import MEASURED_AS
 from darkbattery.runs.definitions.definition import RunDefinition
 
@@ -39,6 +40,8 @@ def clock(definition: RunDefinition) -> Clock:
 
 def unit_of(definition: RunDefinition, name: str) -> str:
     """Unit of an observable in a study."""
+    if (received := name.split(OF)[0]) in RECEIVED:
+        return RECEIVED[received]
     if name not in OBSERVABLES:
         return ""
     units, unit = clock(definition), OBSERVABLES[name].unit

@@ -27,7 +27,8 @@ from darkbattery.runs.figures.axes import (
 )
 from darkbattery.runs.figures.line_maps import draw_line_map, line_maps
 from darkbattery.runs.figures.looks import shown, styles
-from darkbattery.runs.figures.stages import draw_stages
+from darkbattery.runs.figures.shots import draw_received_field, draw_received_power
+from darkbattery.runs.figures.stages import draw_stages, shade_stages
 from darkbattery.runs.figures.sweep import Drawn, Plan, plan, spread
 from darkbattery.runs.results.jumps import drawn_run
 from darkbattery.runs.results.study import Study, rows_of, rows_of_points
@@ -55,7 +56,9 @@ def draw(study: Study) -> Figure:
         chosen = plan(study, along=False, most=MOST_SAMPLED if sampled else MOST_CURVES)
         fans = spread(chosen.drawn, MOST_FANS) if len(study.single_runs) else ()
         maps = line_maps(study)
-        figure, axes = panels(len(panelled) + compared + len(fans) + len(maps))
+        receiver = study.definition.receiver
+        heard = fans if receiver is not None else ()
+        figure, axes = panels(len(panelled) + compared + len(fans) + len(maps) + 2 * len(heard))
         # few of a large sweep's points are drawn: looked for once, not for each panel
         near = rows_of_points(timed, [one.point for one in chosen.drawn])
         entries: dict[str, Artist] = chosen.hues.entries()
@@ -67,10 +70,14 @@ def draw(study: Study) -> Figure:
         curves = len(panelled) + compared
         for axis, one in zip(axes[curves : curves + len(fans)], fans, strict=True):
             _draw_fan(axis, one, study, near, entries)
-        for axis, (title, rows) in zip(axes[curves + len(fans) :], maps.items(), strict=True):
+        rest = axes[curves + len(fans) :]
+        for axis, (title, rows) in zip(rest, maps.items(), strict=False):
             draw_line_map(axis, title, rows, study)
         for axis in axes[: curves + len(fans)]:
             draw_stages(axis, study, entries)
+        for i, one in enumerate(heard):
+            two = rest[len(maps) + 2 * i : len(maps) + 2 * i + 2]
+            _draw_received(two, one, study)
         chosen.hues.bar(figure, axes)
         legend_below(figure, entries)
         notes = list(chosen.notes)
@@ -230,6 +237,19 @@ def _draw_fan(
         title = f"{seen} of {title}"
     label = ", ".join(f"{field} = {shown(value)}" for field, value in one.point.swept)
     axis.set_title(f"{title}\n{label}" if label else title, fontsize="medium", loc="left")
+
+
+def _draw_received(axes: list[Axes], one: Drawn, study: Study) -> None:
+    """A receiver's power of a few shots, and I and Q of the first."""
+    receiver, shots = study.definition.receiver, rows_of(study.single_runs, one.point)
+    assert receiver is not None
+    label = ", ".join(f"{field} = {shown(value)}" for field, value in one.point.swept)
+    for axis, draw_one in zip(axes, (draw_received_power, draw_received_field), strict=True):
+        draw_one(axis, shots, receiver, time_scale(study)[0])
+        shade_stages(axis, study)
+        axis.set_xlabel(time_scale(study)[1])
+        if label:
+            axis.set_title(f"{axis.get_title('left')}\n{label}", fontsize="medium", loc="left")
 
 
 def _is_sequence(one: Drawn) -> bool:

@@ -16,6 +16,7 @@ from darkbattery.runs.definitions.definition import Point
 from darkbattery.runs.definitions.units import unit_of
 from darkbattery.runs.figures.axes import BAND, prefixed, time_scale
 from darkbattery.runs.figures.line_maps import INVERSION, line_maps, mesh_of
+from darkbattery.runs.figures.shots import draw_received_field, draw_received_power
 from darkbattery.runs.figures.stages import draw_stages, shade_stages
 from darkbattery.runs.results.study import Study, rows_of
 
@@ -40,7 +41,10 @@ def draw_sequence(study: Study, point: Point) -> Figure:
     known = set(study.table["observable"])
     panels = [[name for name in names if name in known] for names in PANELS]
     panels, maps = [names for names in panels if names], line_maps(study)
-    count = len(panels) + len(maps)
+    receiver = study.definition.receiver if len(study.single_runs) else None
+    scopes = [] if receiver is None else [draw_received_power, draw_received_field]
+    above = len(panels) + len(scopes)
+    count = above + len(maps)
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
         figure = plt.figure(figsize=(7.2, 1.9 * count + 0.6), layout="constrained")
         grid = figure.add_gridspec(count, 2, width_ratios=(1.0, 0.025))
@@ -51,16 +55,21 @@ def draw_sequence(study: Study, point: Point) -> Figure:
             for name in names:
                 _draw_curves(axes[-1], study, point, name, next(colours))
             _label(axes[-1], study, point, names)
-        for i, (title, rows) in enumerate(maps.items(), start=len(panels)):
+        for i, draw_scope in enumerate(scopes, start=len(panels)):
+            assert receiver is not None
+            axes.append(figure.add_subplot(grid[i, 0], sharex=axes[0] if axes else None))
+            shots = rows_of(study.single_runs, point)
+            draw_scope(axes[-1], shots, receiver, time_scale(study)[0])
+        for i, (title, rows) in enumerate(maps.items(), start=above):
             axes.append(figure.add_subplot(grid[i, 0], sharex=axes[0] if axes else None))
             drawn = mesh_of(axes[-1], rows, study)
             axes[-1].set_ylabel(axes[-1].get_ylabel().replace("from the line's centre", "detuning"))
             axes[-1].set_title(f"{title}, over its line", fontsize="medium", loc="left")
-        bar = figure.colorbar(drawn, cax=figure.add_subplot(grid[len(panels) :, 1]))
+        bar = figure.colorbar(drawn, cax=figure.add_subplot(grid[above:, 1]))
         bar.set_label(INVERSION)
         if panels:
             draw_stages(axes[0], study, {})
-        for axis in axes[1 : len(panels)]:
+        for axis in axes[bool(panels) : above]:
             shade_stages(axis, study)
         for axis in axes[:-1]:
             axis.tick_params(labelbottom=False)

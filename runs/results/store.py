@@ -260,6 +260,9 @@ def definition_content(definition: RunDefinition) -> dict[str, Any]:
         run["statistics"] = {name: v for name, v in table.items() if v}
         if asked.where is not None:
             run["statistics"]["where"] = asked.where
+    if definition.receiver is not None:
+        fields = asdict(definition.receiver)
+        run["receiver"] = {name: v for name, v in fields.items() if v is not None}
     if definition.precision is not None:
         fields = asdict(definition.precision)
         run["precision"] = {name: v for name, v in fields.items() if v is not None}

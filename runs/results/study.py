@@ -26,6 +26,7 @@ from darkbattery.runs.ranks.messages import ranks_of
 from darkbattery.runs.ranks.parts import Parts, point_folder
 from darkbattery.runs.ranks.signals import Stopped, StopRequest
 from darkbattery.runs.ranks.world import on_root, rank_of, size_of
+from darkbattery.runs.results.received import received
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +78,8 @@ class Study:
     distributions : DataFrame
         Swept fields, method, distribution, quantity, time, low, high, weight.
     single_runs : DataFrame
-        Swept fields, run, time, observable, value: the first few runs that were made, one by one.
+        Swept fields, run, time, observable, value: the first few runs that were made, one by one,
+        and what a receiver records of them, at its own times.
     warnings : tuple of str
     statistics : DataFrame
         Swept fields, method, quantity, where, time, statistic, value, error: of
@@ -294,7 +296,8 @@ def _fans(
         if names is None:
             offered = engine.available(choice.model, "sample")
             names = tuple(name for name in FAN if name in offered)
-        for run in range(definition.first, definition.first + min(definition.single_runs, made)):
+        kept = min(definition.single_runs, made)
+        for run in range(definition.first, definition.first + kept):
             # the ergotropy of one run's average state is that of its conditional state
             one = engine.sample(
                 choice.model, times, runs=1, seed=definition.seed, first=run, observables=names
@@ -306,6 +309,9 @@ def _fans(
                     {"run": run, "time": times, "observable": name, "value": one[name]}
                 )
                 parts.append(_with_swept(part, point))
+        if definition.receiver is not None and kept:
+            heard = received(definition, point, definition.first, kept)
+            parts.append(_with_swept(heard, point))
     if not parts:
         return pd.DataFrame({"run": [], "time": [], "observable": [], "value": []})
     return pd.concat(parts, ignore_index=True)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from darkbattery import trajectories
 from darkbattery.nvmodel.observables import in_words
+from darkbattery.nvmodel.receiver import Receiver
 from darkbattery.nvmodel.refusal import InputError, whole_number
 from darkbattery.runs.choice.choice import Choice, chosen
 from darkbattery.runs.choice.engines import engine_of
@@ -26,7 +27,9 @@ from darkbattery.runs.definitions.definition import RunDefinition
 from darkbattery.runs.definitions.models import Model
 from darkbattery.runs.definitions.units import clock
 from darkbattery.runs.figures.files import save_figure
+from darkbattery.runs.figures.shots import draw_received_field, draw_received_power
 from darkbattery.runs.results.jumps import with_jumps
+from darkbattery.runs.results.received import received
 from darkbattery.runs.results.store import Result
 
 TICKS = {
@@ -56,6 +59,9 @@ class Replay:
         Label of the axis of time.
     battery : ndarray (T, N_B + 1, N_B + 1), optional
         The battery's conditional state over its excitations, where it is on its symmetric ladder.
+    received : DataFrame, optional
+        Run, time, observable, value: what `receiver` records of it, where the definition has one.
+    receiver : Receiver, optional
     """
 
     run: int
@@ -64,6 +70,8 @@ class Replay:
     drawn: pd.DataFrame
     axis: str
     battery: NDArray[Any] | None = None
+    received: pd.DataFrame | None = None
+    receiver: Receiver | None = None
 
 
 def replay(result: Result, run: int, point: int) -> Replay:
@@ -79,8 +87,12 @@ def replay(result: Result, run: int, point: int) -> Replay:
     else:
         states, jumps = _without_record(one.definition, one.model, run)
     sharp = with_jumps(definition, definition.points()[point], run, DRAWN)
-    axis = clock(definition).axis
-    return Replay(run, states, jumps, states if sharp is None else sharp, axis, battery)
+    axis, receiver = clock(definition).axis, definition.receiver
+    heard = None
+    if receiver is not None:
+        heard = received(definition, definition.points()[point], run, 1)
+    drawn = states if sharp is None else sharp
+    return Replay(run, states, jumps, drawn, axis, battery, heard, receiver)
 
 
 def _sampled(result: Result, point: int) -> Choice:
@@ -165,22 +177,28 @@ def save_many(result: Result, first: int, last: int, point: int, folder: Path) -
 
 
 def save_replay(one: Replay, folder: Path, name: str) -> list[Path]:
-    """Write jumps, states and a figure; the paths."""
+    """Write jumps, states, what a receiver records, and a figure; the paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{name}-{kind}" for kind in ("jumps.parquet", "states.parquet")]
-    one.jumps.to_parquet(paths[0], index=False)
-    one.states.to_parquet(paths[1], index=False)
+    tables = {"jumps": one.jumps, "states": one.states}
+    if one.received is not None:
+        tables["received"] = one.received
+    paths = []
+    for kind, table in tables.items():
+        paths.append(folder / f"{name}-{kind}.parquet")
+        table.to_parquet(paths[-1], index=False)
     return paths + save_figure(draw_replay(one), folder, name)
 
 
 def draw_replay(one: Replay) -> Figure:
-    """Energies and ergotropy with photons as ticks; below, the populations where there are any."""
+    """Energies and ergotropy with photons as ticks; below, populations or what a receiver shows."""
     populations = [name for name in one.states if str(name).startswith("population_")]
+    scopes = () if one.received is None else (draw_received_power, draw_received_field)
+    below_count = bool(populations) + len(scopes)
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
         figure, axes = plt.subplots(
-            1 + bool(populations),
+            1 + below_count,
             1,
-            figsize=(5.0, 2.7 * (1 + bool(populations))),
+            figsize=(5.0, 2.7 * (1 + below_count)),
             sharex=True,
             squeeze=False,
             layout="constrained",
@@ -223,6 +241,10 @@ def draw_replay(one: Replay) -> Figure:
             )
             figure.colorbar(image, ax=below, label="probability")
             below.set_ylabel("battery excitations")
+        for axis, draw_scope in zip(axes[1 + bool(populations) :, 0], scopes, strict=True):
+            assert one.received is not None
+            assert one.receiver is not None
+            draw_scope(axis, one.received, one.receiver, 1.0)
         axes[-1, 0].set_xlabel(one.axis)
         sns.despine(figure)
         return figure
