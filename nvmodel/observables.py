@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Flag, auto
+from types import MappingProxyType
 
 from darkbattery.nvmodel.refusal import InputError, known_name
 
@@ -733,9 +734,14 @@ def unit_of(name: str, time_unit: str = TIME_UNIT) -> str:
 
 
 def requested(
-    observables: Iterable[str] | None, default: Iterable[str], available: Iterable[str]
+    observables: Iterable[str] | None,
+    default: Iterable[str],
+    available: Iterable[str],
+    reasons: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[str, ...]:
     """Names to compute: `default` for None, else those asked for, each known and available.
+
+    `reasons` say why some are not available.
 
     >>> requested(["power"], default=["battery_energy"], available=["battery_energy", "power"])
     ('power',)
@@ -756,6 +762,7 @@ def requested(
                 why = "only where a drive makes coherence between the battery's energies"
             if Needs.PORT in OBSERVABLES[name].needs:
                 why = "only at a named port of the model's resonator, by the semiclassical engine"
+            why = reasons.get(name, why)
             raise InputError("observables", name, f"{why}; available: {', '.join(available)}")
     if not names:
         raise InputError("observables", [], "must name at least one observable")

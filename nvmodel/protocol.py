@@ -205,6 +205,27 @@ class Pulse:
         """Whether an ensemble is turned."""
         return self.rotate_battery != 0.0 or self.rotate_charger != 0.0
 
+    @property
+    def on_single_spins(self) -> tuple[bool, bool]:
+        """Whether spins of battery and charger are dephased each by itself, about any axis.
+
+        >>> Pulse(rotate_charger=1.0, rotation_error=0.1).on_single_spins
+        (False, True)
+        """
+        error = self.rotation_error
+        return (
+            self.dephase_battery > 0.0 or error * self.rotate_battery != 0.0,
+            self.dephase_charger > 0.0 or error * self.rotate_charger != 0.0,
+        )
+
+    def lost_by_error(self, angle: float) -> float:
+        """What a spin loses, at right angles to the axis, by the error of a rotation's angle.
+
+        >>> Pulse(rotate_charger=2.0).lost_by_error(2.0)
+        0.0
+        """
+        return -math.expm1(-0.5 * (self.rotation_error * angle) ** 2) + 0.0
+
     def __repr__(self) -> str:
         return model_text(self)
 

@@ -115,7 +115,7 @@ def _index(field: str, run: int, definition: RunDefinition, least: int | None = 
 def _battery_of(one: trajectories.SingleRun) -> NDArray[Any] | None:
     """The battery's state; of sharp excitations in all there is no coherence between its own."""
     spins = one.populations.shape[1] - 1
-    if np.abs(one.battery_j - spins / 2).max() > 0.25:
+    if not np.abs(one.battery_j - spins / 2).max() < 0.25:  # nor where j is not sharp: NaN
         return None
     if one.battery_state is not None:
         return one.battery_state

@@ -14,7 +14,7 @@ from darkbattery.nvmodel import (
     Pulse,
     Stage,
 )
-from darkbattery.trajectories import evolve, sample
+from darkbattery.trajectories import evolve
 
 TIMES = np.array([0.0, 0.1, 0.5, 2.0])
 NAMES = (
@@ -144,8 +144,6 @@ def test_a_charger_of_half_the_energy_charges_more_where_its_state_is_coherent()
 
 def test_what_is_not_there_is_refused_in_a_line():
     battery = CollectiveBattery(2, 3, protocol=TILT)
-    with pytest.raises(InputError, match="evolve has it for few spins"):
-        sample(battery, [1.0], 10, 1)
     with pytest.raises(InputError, match="where pulses turn spins, at most"):
         evolve(CollectiveBattery(30, 150, protocol=TILT), [1.0])
     with pytest.raises(InputError, match="fano_factor"):

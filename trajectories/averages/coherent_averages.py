@@ -91,8 +91,7 @@ def _by_itself(battery: Experiment, step: object, name: str) -> bool:
     """Whether anything happens to single spins of an ensemble."""
     if not isinstance(step, Pulse):
         return not getattr(Rates.of(battery, step), name).silent  # type: ignore[arg-type]
-    error = step.rotation_error * getattr(step, f"rotate_{name}")
-    return bool(getattr(step, f"dephase_{name}") > 0.0 or error != 0.0)
+    return step.on_single_spins[("battery", "charger").index(name)]
 
 
 def refuse_large(battery: Experiment, times: Array) -> None:

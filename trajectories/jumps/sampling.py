@@ -25,6 +25,7 @@ from darkbattery.nvmodel.method import (
 )
 from darkbattery.nvmodel.observables import Needs, needing, requested
 from darkbattery.nvmodel.peaks import PEAK
+from darkbattery.nvmodel.protocol import rotates
 from darkbattery.nvmodel.refusal import InputError, refused_memory, refused_sizes
 from darkbattery.nvmodel.rows import Records, summary_of
 from darkbattery.nvmodel.runstatistics import Statistics
@@ -40,7 +41,7 @@ from darkbattery.trajectories.jumps.counts.tally import (
     noisy_study,
 )
 from darkbattery.trajectories.jumps.diffusive.runs import DIFFUSIVE_RECORD
-from darkbattery.trajectories.jumps.filters.runs import STATE_FILTER
+from darkbattery.trajectories.jumps.filters.runs import STATE_FILTER, lacking_coherence
 from darkbattery.trajectories.jumps.photons.decays import (
     FEW_CELLS,
     MOST_CELLS,
@@ -148,14 +149,18 @@ def sample(
         asked = observables, summary, statistics
         return sample_cavity(battery, t, runs, seed, first, *asked)
     experiment = to_be_solved(of_the_reservoir(battery), t)
-    names = requested(observables, default_observables(experiment), available(experiment))
+    reasons = lacking_coherence(experiment)
+    names = requested(observables, default_observables(experiment), available(experiment), reasons)
     problem = Problem(experiment, t, names, runs, seed, first, summary, statistics)
     return able(SAMPLE, problem).solve(problem).of_model(battery)
 
 
 def default_observables(experiment: Experiment) -> tuple[str, ...]:
     """What `sample` gives unasked."""
-    return ENERGIES if experiment.is_collective else (*ENERGIES, *LOST)
+    if experiment.is_collective:
+        return ENERGIES
+    lacking = lacking_coherence(experiment)
+    return tuple(name for name in (*ENERGIES, *LOST) if name not in lacking)
 
 
 def available(battery: Model) -> tuple[str, ...]:
@@ -218,6 +223,8 @@ def _in_groups(battery: Experiment) -> tuple[str, ...]:
 def _over_irreps(battery: Experiment) -> tuple[str, ...]:
     if not battery.counts_every_photon or battery.is_collective:
         return ()
+    if rotates(battery.protocol):
+        return ()  # no M is sharp
     refuse_many_real_spins(battery)
     return AVAILABLE_WITH_NOISE
 

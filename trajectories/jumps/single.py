@@ -16,6 +16,7 @@ from darkbattery.nvmodel.experiment import (
 )
 from darkbattery.nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps
 from darkbattery.nvmodel.method import Problem
+from darkbattery.nvmodel.protocol import rotates
 from darkbattery.nvmodel.refusal import refused_sizes, whole_number
 from darkbattery.nvmodel.sums import MOST_RUNS
 from darkbattery.nvmodel.times import output_times
@@ -160,7 +161,7 @@ def single_run(battery: Model, times: ArrayLike, seed: int, run: int) -> SingleR
     battery = to_be_solved(battery, t)
     if battery.detector is not None and followed_on_ladders(battery):
         return SingleRun(run=run, times=t, **diffusive_run(battery, t, seed, run))
-    if not battery.counts_every_photon:
+    if not battery.counts_every_photon or rotates(battery.protocol):
         return SingleRun(run=run, times=t, **filtered_run(battery, t, seed, run))
     if battery.beyond_collective:
         refuse_many_real_spins(battery)

@@ -34,7 +34,7 @@ from darkbattery.nvmodel.times import output_times
 from darkbattery.trajectories.jumps.diffusive import runs as diffusive_runs
 from darkbattery.trajectories.jumps.diffusive.runs import followed_on_ladders
 from darkbattery.trajectories.jumps.filters import runs as filter_runs
-from darkbattery.trajectories.propagate.realspins import refuse_unknown_switching
+from darkbattery.trajectories.propagate.realspins import refuse_unknown_stages
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,7 +108,7 @@ def current_spectrum(
         raise InputError("detector", "photons", text)
     on_ladders = followed_on_ladders(experiment)
     if not on_ladders:
-        refuse_unknown_switching(experiment)
+        refuse_unknown_stages(experiment)
     source = diffusive_runs if on_ladders else filter_runs
     source.refuse_large(Problem(experiment, t, (), runs=runs))
     lengths = np.diff(t, prepend=0.0)

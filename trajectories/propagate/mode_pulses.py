@@ -11,12 +11,11 @@ import math
 from typing import Any
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.protocol import Pulse
 from darkbattery.trajectories.propagate.dephasing import transfer_table
-from darkbattery.trajectories.space.angular import lowering_squared
+from darkbattery.trajectories.propagate.rotations import ladder_rotation
 from darkbattery.trajectories.space.mode_space import ModeSpace
 
 Array = NDArray[np.float64]
@@ -31,7 +30,7 @@ def pulsed(space: ModeSpace, state: Array, pulse: Pulse, axis: float) -> Array:
         if angle == 0.0:
             continue
         state = rotated_spins(space, state, angle, axis, of_battery)
-        lost = -math.expm1(-0.5 * (pulse.rotation_error * angle) ** 2)
+        lost = pulse.lost_by_error(angle)
         if lost > 0.0:
             # the axis is brought to z, about axis + pi/2, and back
             for turn in (-0.5 * math.pi, 0.5 * math.pi):
@@ -97,10 +96,7 @@ def _unitary(
     """On the states of one pair of irreps."""
     k = space.kets
     j = float((space.jb[k.b] if of_battery else space.jc[k.c])[kets[0]])
-    m = np.arange(-j, j + 0.25)
-    lower = np.diag(np.sqrt(lowering_squared(j, m[1:])), 1).astype(np.complex128)
-    lower *= 0.5 * np.exp(1j * axis)
-    small = scipy.linalg.expm(-1j * angle * (lower + lower.conj().T))
+    small = ladder_rotation(j, angle, axis)
     own, other = (k.mb, k.mc) if of_battery else (k.mc, k.mb)
     at = np.round(own[kets] + j).astype(np.int64)
     same = (k.n[kets][:, None] == k.n[kets]) & (other[kets][:, None] == other[kets])

@@ -35,13 +35,13 @@ def refuse_unknown_switching(model: Model) -> None:
     >>> refuse_unknown_switching(CollectiveBattery(1, 2, protocol=(Pulse(rotate_battery=1.0),)))
     Traceback (most recent call last):
         ...
-    darkbattery.nvmodel.refusal.InputError: protocol[0].rotate_battery = 1.0: not in single ...
+    darkbattery.nvmodel.refusal.InputError: protocol[0].rotate_battery = 1.0: not where M ...
     """
     found = beyond_sudden(experiment_of(model).protocol)
     if found is not None:
         text = NEITHER
         if ".rotate_" in found[0]:
-            text = "not in single runs of a reservoir; evolve has it for few spins, or meanfield"
+            text = "not where M stays sharp; evolve and single runs have it for few spins"
         raise InputError(*found, text)
 
 

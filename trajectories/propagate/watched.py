@@ -12,7 +12,8 @@ record does. Stages and their channels are those of `nvmodel.channels`, through
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -32,6 +33,7 @@ from darkbattery.trajectories.propagate.generator import (
     summed,
     terms_of,
 )
+from darkbattery.trajectories.propagate.rotations import ket_rotation, turned
 from darkbattery.trajectories.space.angular import lowering_squared
 from darkbattery.trajectories.space.matrix_space import MatrixSpace
 from darkbattery.trajectories.space.product_space import pairs_of
@@ -59,7 +61,8 @@ def space_of(battery: Experiment, coherent: bool) -> MatrixSpace:
     spread, raises = [False, False], False
     for step in battery.stages:
         if isinstance(step, Pulse):
-            found = step.dephase_battery > 0.0, step.dephase_charger > 0.0
+            found = step.on_single_spins
+            raises = raises or step.rotates
         else:
             rates = Rates.of(battery, step)
             found = not rates.battery.silent, not rates.charger.silent
@@ -202,23 +205,53 @@ class Leg:
 
 
 def legs_of(battery: Experiment, space: MatrixSpace, efficiency: float) -> list[Leg]:
-    """All stages and pulses, the last one endless; ends are those of `protocol.end_of`."""
+    """All stages and pulses, the last one endless; ends are those of `protocol.end_of`.
+
+    The frame turns with the local oscillator's phase, and pulses with it: the field that is
+    recorded is that of c itself.
+    """
     found, now = [], 0.0
+    phase = 0.0 if battery.detector is None else battery.detector.phase
     for step in endless(battery.stages):
         if isinstance(step, Stage):
             now += step.duration
             watched = Watched(space, Rates.of(battery, step), efficiency)
             found.append(Leg(end_of(now), watched, None))
         else:
-            found.append(Leg(end_of(now), None, step))
+            found.append(Leg(end_of(now), None, replace(step, axis=step.axis + phase)))
     return found
 
 
+def turns_phases(legs: Iterable[Leg]) -> bool:
+    """Whether states become complex: by a detuning, or by a pulse that turns spins."""
+    return any(
+        one.pulse.rotates
+        if one.pulse is not None
+        else one.watched is not None and one.watched.rates.detuning != 0.0
+        for one in legs
+    )
+
+
 def pulsed(space: MatrixSpace, x: NDArray[Any], pulse: Pulse) -> NDArray[Any]:
-    """States (elements, runs) after a pulse that nobody sees."""
-    rows = np.ascontiguousarray(x.T)
-    if pulse.dephase_battery > 0.0:
-        rows = dephased(space, rows, pulse.dephase_battery, True)
-    if pulse.dephase_charger > 0.0:
-        rows = dephased(space, rows, pulse.dephase_charger, False)
+    """States (elements, runs) after a pulse that nobody sees; a rotation takes a coherent space."""
+    for of_battery, strength in ((True, pulse.dephase_battery), (False, pulse.dephase_charger)):
+        if strength > 0.0:
+            x = _dephased(space, x, strength, of_battery)
+    for of_battery, angle in ((True, pulse.rotate_battery), (False, pulse.rotate_charger)):
+        if angle == 0.0:
+            continue
+        x = turned(space, x, ket_rotation(space, angle, pulse.axis, of_battery))
+        lost = pulse.lost_by_error(angle)
+        if lost > 0.0:
+            # the axis is brought to z, about axis + pi/2, and back
+            across = ket_rotation(space, -0.5 * math.pi, pulse.axis + 0.5 * math.pi, of_battery)
+            x = _dephased(space, turned(space, x, across), lost, of_battery)
+            x = turned(space, x, across.conj().T.tocsr())
+    return x
+
+
+def _dephased(
+    space: MatrixSpace, x: NDArray[Any], strength: float, of_battery: bool
+) -> NDArray[Any]:
+    rows = dephased(space, np.ascontiguousarray(x.T), strength, of_battery)
     return np.ascontiguousarray(rows.T)

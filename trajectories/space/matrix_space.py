@@ -125,12 +125,13 @@ class MatrixSpace:
         self, b: Indices, c: Indices, mb: Array, mc: Array, mb2: Array, mc2: Array
     ) -> Located:
         """Where elements stand; position 0 and not valid where there is none."""
-        one, two = self._ket(b, c, mb, mc), self._ket(b, c, mb2, mc2)
+        one, two = self.find(b, c, mb, mc), self.find(b, c, mb2, mc2)
         found = np.where((one >= 0) & (two >= 0), self._table[one, two], -1)
         valid = found >= 0
         return Located(np.where(valid, found, 0), np.zeros(valid.shape, dtype=bool), valid)
 
-    def _ket(self, b: Indices, c: Indices, mb: Array, mc: Array) -> Indices:
+    def find(self, b: Indices, c: Indices, mb: Array, mc: Array) -> Indices:
+        """Where kets stand among all; -1 where there is none."""
         inside = (b >= 0) & (b < self.jb.size) & (c >= 0) & (c < self.jc.size)
         b, c = np.where(inside, b, 0), np.where(inside, c, 0)
         jb, jc = self.jb[b], self.jc[c]
@@ -138,6 +139,11 @@ class MatrixSpace:
         ib = np.where(inside, mb + jb, 0.0).round().astype(np.int64)
         ic = np.where(inside, mc + jc, 0.0).round().astype(np.int64)
         return np.where(inside, self._places[b, c, ib, ic], -1)
+
+    def projectors(self, kets: NDArray[Any]) -> NDArray[Any]:
+        r""":math:`|\psi\rangle\langle\psi|` of states over the kets (kets, runs)."""
+        left, right = self._sides
+        return np.asarray(kets[left] * np.conj(kets[right]))
 
     def from_left(self, operator: Any) -> Any:
         r""":math:`\rho\to O\rho` as a sparse matrix over the elements, O over the kets.

@@ -153,7 +153,7 @@ def methods_table() -> pd.DataFrame:
     """A row a method and kind of model: the largest battery for each kind of observable."""
     rows = [
         *(("quantum", one, case) for one in IN_RESERVOIR for case in (RESERVOIR, WARM, NOISY)),
-        *(("quantum", one, TURNED) for one in IN_RESERVOIR if one.kind == "evolve"),
+        *(("quantum", one, TURNED) for one in IN_RESERVOIR),
         *(("quantum", one, case) for one in SAMPLE for case in SEEN),
         *(("quantum", one, case) for one in AT_RESONATOR for case in AT_MODE),
         *(("quantum", one, CLOSED_ONE) for one in CLOSED),

@@ -38,6 +38,8 @@ class Group:
     burst : ndarray (runs,)
     recorded : list of ndarray
         Times of recorded photons.
+    jumps : list of (ndarray, ndarray)
+        Times and processes of all jumps that are known; nothing but the recorded photons without.
     M : ndarray (runs, T)
         On average.
     window : ndarray (runs, T)
@@ -53,6 +55,7 @@ class Group:
     known: Array
     burst: Array
     recorded: list[Array]
+    jumps: list[tuple[Array, NDArray[np.int8]]]
     M: Array
     window: NDArray[Any]
     matrices: list[NDArray[Any]]
@@ -77,10 +80,17 @@ def empty_group(battery: Experiment, start: int, runs: int, T: int, states: bool
         np.zeros((readout.KNOWN, known, T)),
         np.full(runs, np.inf),
         [np.zeros(0)] * runs,
+        [],
         np.zeros((runs, T)),
         np.zeros((runs, T), dtype=np.complex128 if heterodyne else np.float64),
         [],
     )
+
+
+def first_low(M: Array, at: Array) -> Array:
+    """The first output time at which the total J^z is <= 0 on average (runs,); else infinity."""
+    low = M <= 1e-12
+    return np.where(low.any(axis=1), at[np.argmax(low, axis=1)], np.inf)
 
 
 class Readings:

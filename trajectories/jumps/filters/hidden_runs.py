@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.experiment import Experiment
+from darkbattery.nvmodel.protocol import rotates
+from darkbattery.trajectories.jumps.filters.turned_runs import TurnedRuns
 from darkbattery.trajectories.jumps.photons.detector import thin
 from darkbattery.trajectories.jumps.photons.recording import kernel_tables
 from darkbattery.trajectories.jumps.photons.walks import start_of_walk, whole_record
@@ -43,7 +45,7 @@ class Hidden(NamedTuple):
     emitted, absorbed, lost : ndarray (T,)
         Photons so far, and excitations lost to single spins' noise.
     burst : float
-        When the total J^z first was <= 0; infinity if it was not.
+        When the total J^z first was <= 0; infinity if it was not, and where it is not sharp.
     """
 
     recorded: Array
@@ -58,6 +60,7 @@ def hidden_runs(
 ) -> Iterator[Hidden]:
     """The runs first ... first + runs - 1 of the study with this seed."""
     made = _on_ladders if battery.is_collective else _of_real_spins
+    made = _of_turned_spins if rotates(battery.protocol) else made
     efficiency = battery.detector_efficiency
     for run, one in enumerate(made(battery, times, seed, first, runs), first):
         emissions = one.recorded
@@ -101,3 +104,14 @@ def _of_real_spins(
         q = course.quantities
         counted = q[EMITTED].copy(), q[ABSORBED].copy(), q[LOCAL_LOSS].copy()
         yield Hidden(emissions, *counted, float(course.now[BURST]))
+
+
+def _of_turned_spins(
+    battery: Experiment, times: Array, seed: int, first: int, runs: int
+) -> Iterator[Hidden]:
+    found, counts = TurnedRuns(battery, times, seed, first, runs), np.empty((3, runs, times.size))
+    for i, _, _ in found.states():
+        counts[:, :, i] = found.counts
+    for run in range(runs):
+        emitted, absorbed, lost = counts[:, run]
+        yield Hidden(found.jump_times(run, 0), emitted, absorbed, lost, np.inf)

@@ -22,6 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.experiment import Experiment
+from darkbattery.nvmodel.protocol import rotates
+from darkbattery.trajectories.propagate.exponentials import doubled_exponentials
 from darkbattery.trajectories.propagate.watched import (
     REMAINDER,
     SERIES,
@@ -32,6 +34,7 @@ from darkbattery.trajectories.propagate.watched import (
     space_of,
     start_of,
     times,
+    turns_phases,
 )
 from darkbattery.trajectories.space.matrix_space import MatrixSpace
 
@@ -40,11 +43,20 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Silence:
-    """exp[(L - eta S) t] of a stage for a span, its half, its quarter, ..."""
+    """exp(A t) of a sparse A for a span, its half, its quarter, ..., and A itself for a rest."""
 
-    watched: Watched
+    matrix: Any
     spans: Array
     levels: list[Any]
+
+    @classmethod
+    def of(cls, matrix: Any, span: float) -> "Silence":
+        """Tables for waits of at most `span`."""
+        fastest = float(abs(matrix).sum(axis=1).max()) * span
+        levels = 1 + max(0, math.ceil(math.log2(max(fastest, REMAINDER) / REMAINDER)))
+        spans = np.asarray(span * 0.5 ** np.arange(levels), dtype=float)
+        tables = doubled_exponentials(matrix, float(spans[-1]), levels - 1)
+        return cls(matrix, spans, tables[::-1])
 
     def passed(self, x: NDArray[Any], wait: Array) -> NDArray[Any]:
         """States (elements, runs) after their waits (runs,), at most the span each."""
@@ -58,7 +70,7 @@ class Silence:
         if on.size:
             term = x[:, on]
             for k in range(1, SERIES + 1):
-                term = times(self.watched.silent, term) * (left[on] / k)
+                term = times(self.matrix, term) * (left[on] / k)
                 x[:, on] += term
         return x
 
@@ -103,13 +115,6 @@ def stretches_of(legs: list[Leg], at: Array) -> list[tuple[Leg, float, float, in
     return found
 
 
-def _silence(watched: Watched, span: float) -> Silence:
-    fastest = float(abs(watched.silent).sum(axis=1).max()) * span
-    levels = 1 + max(0, math.ceil(math.log2(max(fastest, REMAINDER) / REMAINDER)))
-    spans = np.asarray(span * 0.5 ** np.arange(levels), dtype=float)
-    return Silence(watched, spans, watched.propagators(float(spans[-1]), levels - 1)[::-1])
-
-
 @dataclass(frozen=True, eq=False)
 class FilterPlan:
     """What runs of a battery go through, with its tables; made once."""
@@ -121,14 +126,14 @@ class FilterPlan:
 
 @lru_cache(maxsize=4)
 def _planned(battery: Experiment, at: tuple[float, ...]) -> FilterPlan:
-    space = space_of(battery, coherent=False)
+    space = space_of(battery, coherent=rotates(battery.protocol))
     legs = legs_of(battery, space, battery.detector_efficiency)
     found = stretches_of(legs, np.array(at))
     longest: dict[Leg, float] = {}
     for leg, start, stop, _ in found:
         longest[leg] = max(longest.get(leg, 0.0), stop - start)
     tables = {
-        leg: _silence(leg.watched, span)
+        leg: Silence.of(leg.watched.silent, span)
         for leg, span in longest.items()
         if leg.watched is not None and span > 0.0
     }
@@ -146,10 +151,7 @@ def filter_plan(battery: Experiment, at: Array) -> FilterPlan:
 def filtered(plan: FilterPlan, records: list[Array]) -> Iterator[tuple[int, Watched, NDArray[Any]]]:
     """States (elements, runs) of trace 1 at each output time, and the stage in which it is."""
     x = np.repeat(plan.start[:, None], len(records), axis=1)
-    detuned = any(
-        s.leg.watched is not None and s.leg.watched.rates.detuning != 0.0 for s in plan.stretches
-    )
-    x = x.astype(np.complex128) if detuned else x
+    x = x.astype(np.complex128) if turns_phases(s.leg for s in plan.stretches) else x
     seen = np.zeros(len(records), dtype=np.int64)
     for s in plan.stretches:
         if s.leg.pulse is not None:

@@ -46,6 +46,7 @@ from darkbattery.trajectories.propagate.watched import (
     space_of,
     start_of,
     times,
+    turns_phases,
 )
 from darkbattery.trajectories.space.matrix_space import MatrixSpace
 
@@ -270,8 +271,9 @@ class RecordRuns:
         self._detector, self._steps, self._record = battery.detector, steps, record
         self._homodyne = battery.detector.kind == "homodyne"
         self._runs = max(record.noise.shape[2], record.kept.shape[2])
-        detuned = any(step.watched.rates.detuning != 0.0 for step in steps.tables)
-        self._type = np.float64 if self._homodyne and not detuned else np.complex128
+        complex_states = turns_phases(one.leg for one in steps.stretches)
+        real = self._homodyne and not complex_states
+        self._type = np.float64 if real else np.complex128
         self.window = np.zeros(self._runs, dtype=record.noise.dtype)
         self.counts = np.zeros((COUNTS, self._runs))
 

@@ -25,6 +25,7 @@ from darkbattery.trajectories.jumps.filters.groups import (
     Group,
     Readings,
     empty_group,
+    first_low,
     runs_of_a_group,
 )
 from darkbattery.trajectories.jumps.filters.record_filter import (
@@ -134,7 +135,5 @@ def record_groups(
             q[[EMITTED, ABSORBED], :, i] = followed.counts[:2]
             if q.shape[0] > LOST:
                 q[LOST, :, i] = followed.counts[2]
-        # the first output time at which the total J^z is <= 0 on average
-        low = group.M <= 1e-12
-        group.burst[:] = np.where(low.any(axis=1), at[np.argmax(low, axis=1)], np.inf)
+        group.burst[:] = first_low(group.M, at)
         yield group

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.method import Method, Problem, Work, refused_by
 from darkbattery.nvmodel.observables import Needs, needing
+from darkbattery.nvmodel.protocol import rotates
 from darkbattery.nvmodel.refusal import refused_sizes
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.trajectories.jumps.counts.lengths import jumps_until, refuse_endless
@@ -36,6 +37,7 @@ from darkbattery.trajectories.jumps.filters.groups import (
     Group,
     Readings,
     empty_group,
+    first_low,
     runs_of_a_group,
 )
 from darkbattery.trajectories.jumps.filters.hidden_runs import hidden_runs
@@ -54,7 +56,8 @@ from darkbattery.trajectories.jumps.filters.study import (
     FilterStudy,
     filter_study,
 )
-from darkbattery.trajectories.propagate.realspins import refuse_unknown_switching
+from darkbattery.trajectories.jumps.filters.turned_runs import TurnedRuns
+from darkbattery.trajectories.propagate.realspins import refuse_unknown_stages
 from darkbattery.trajectories.propagate.watched import space_of
 from darkbattery.trajectories.reading import watched_readout as readout
 from darkbattery.trajectories.reading.fluctuations import FLUCTUATIONS, OF_STATES
@@ -75,6 +78,8 @@ AVAILABLE_OF_PHOTONS = (
     *OF_STATES,
 )
 
+# Efficiencies count from behind the first pulses, which runs do not read.
+OF_COHERENT_AVERAGES = ("ergotropy_local", *FROM_ENERGY, *FROM_POPULATIONS, "information_gain")
 MOST_STATES = 600  # kets, before anything is listed
 MOST_ELEMENTS = 600  # of a matrix whose exponentials are tables
 MOST_COHERENT = 1500  # of one that is followed in steps
@@ -104,6 +109,33 @@ def photon_groups(
             spread[RECORDED, r] = np.searchsorted(hidden.recorded, at, side="right")
         for i, watched, x in filtered(plan, group.recorded):
             readings.read(group, i, watched, x)
+        if rotates(battery.protocol):
+            group.burst[:] = first_low(group.M, at)
+        yield group
+
+
+def perfect_groups(
+    battery: Experiment, at: Array, seed: int, first: int, runs: int, states: bool
+) -> Iterator[Group]:
+    """The same of turned spins where every jump is known: pure states."""
+    space, T = space_of(battery, coherent=True), at.size
+    readings, most = Readings(battery, space, states), runs_of_a_group(space, T)
+    for start in range(first, first + runs, most):
+        n = min(most, first + runs - start)
+        group, found = (
+            empty_group(battery, start, n, T, states),
+            TurnedRuns(battery, at, seed, start, n),
+        )
+        q = group.quantities
+        for i, watched, psi in found.states():
+            readings.read(group, i, watched, space.projectors(psi))
+            q[[EMITTED, ABSORBED, LOST], :, i] = found.counts
+        for run in range(n):
+            group.recorded[run] = found.jump_times(run, 0)
+            kinds = np.array(found.processes[run], dtype=np.int8)
+            group.jumps.append((found.jump_times(run), kinds))
+        group.burst[:] = first_low(group.M, at)
+        group.spread[EMITTED_SPREAD] = group.spread[RECORDED] = q[EMITTED]
         yield group
 
 
@@ -112,22 +144,26 @@ def groups_of_runs(
 ) -> Iterator[Group]:
     """The runs first ... first + runs - 1, whatever is recorded of them."""
     made = photon_groups if battery.detector is None else record_groups
+    made = perfect_groups if battery.counts_every_photon else made
     return made(battery, at, seed, first, runs, states)
 
 
 def refuse_large(problem: Problem) -> None:
     """Refuse what memory or time forbids, before anything is allocated."""
     battery = problem.model
-    coherent = battery.detector is not None
+    turns = rotates(battery.protocol)
+    coherent = battery.detector is not None or turns
     kets, most = _kets(battery), MOST_COHERENT if coherent else MOST_ELEMENTS
     size = kets if kets > MOST_STATES else float(space_of(battery, coherent).size)
     if size > most:
-        seen = f"a {battery.detector.kind} record leaves" if coherent else "missed photons leave"
-        text = f"{seen} a matrix of {size:.2g} elements, at most {most}, but for sums over runs of "
-        text += "the plain model at T = 0; take fewer spins, or evolve, whose averages no detector "
-        text += "changes"
+        seen = "turned spins have" if turns else "missed photons leave"
+        if battery.detector is not None:
+            seen = f"a {battery.detector.kind} record leaves"
+        plain = "" if turns else ", but for sums over runs of the plain model at T = 0"
+        text = f"{seen} a matrix of {size:.2g} elements, at most {most}{plain}; take fewer spins, "
+        text += "or evolve, whose averages no detector changes"
         raise refused_sizes(battery.sizes, text)
-    if coherent:
+    if battery.detector is not None:
         refuse_many_steps(battery, problem.times)
     else:
         refuse_endless(battery, problem.times, MOST_JUMPS)
@@ -193,15 +229,25 @@ def _tell(battery: Experiment, group: Group, flat: Array, recorded: Counts, told
         told.rows.add_records(batch, group.window * math.sqrt(battery.gamma))
 
 
+def lacking_coherence(battery: Experiment) -> dict[str, str]:
+    """What runs of turned spins lack, and why: they keep no sums of the average's coherence."""
+    why = "not by single runs of turned spins; evolve has it: no detector changes an average"
+    why_gain = "not of turned spins: it needs the coherence of the average state"
+    if not rotates(battery.protocol):
+        return {}
+    return dict.fromkeys(OF_COHERENT_AVERAGES, why) | {"information_gain": why_gain}
+
+
 def _offers(battery: Experiment) -> tuple[str, ...]:
-    if battery.counts_every_photon:
+    if battery.counts_every_photon and not rotates(battery.protocol):
         return ()
     if battery.detector is not None and followed_on_ladders(battery):
         return ()
-    refuse_unknown_switching(battery)
+    refuse_unknown_stages(battery)
     own = AVAILABLE_OF_PHOTONS if battery.detector is None else AVAILABLE_OF_RECORDS
     more = () if battery.is_collective else needing(Needs.LOCAL)
-    return tuple(dict.fromkeys((*own, *more)))
+    lacking = lacking_coherence(battery)
+    return tuple(name for name in dict.fromkeys((*own, *more)) if name not in lacking)
 
 
 def _work(problem: Problem) -> Work:

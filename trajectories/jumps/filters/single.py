@@ -13,7 +13,9 @@ from darkbattery.trajectories.jumps.filters.runs import (
     refuse_large,
 )
 from darkbattery.trajectories.jumps.filters.study import ABSORBED, EMITTED
-from darkbattery.trajectories.propagate.realspins import refuse_unknown_switching
+from darkbattery.trajectories.jumps.spins.noisy_runs import EXCITATIONS
+from darkbattery.trajectories.propagate.realspins import refuse_unknown_stages
+from darkbattery.trajectories.propagate.watched import space_of
 from darkbattery.trajectories.reading.watched_readout import WORK
 
 Array = NDArray[np.float64]
@@ -21,19 +23,21 @@ Array = NDArray[np.float64]
 
 def filtered_run(battery: Experiment, times: Array, seed: int, run: int) -> dict[str, Any]:
     """The fields of a `SingleRun`; refused as `sample` refuses."""
-    refuse_unknown_switching(battery)
+    refuse_unknown_stages(battery)
     refuse_large(Problem(battery, times, (), runs=1))
     group = next(iter(groups_of_runs(battery, times, seed, run, 1, states=True)))
     recorded, fields = group.recorded[0], _fields(battery, times, group)
+    photons = recorded, np.zeros(recorded.size, dtype=np.int8)
+    when, processes = group.jumps[0] if group.jumps else photons
     fields |= {
-        "jump_times": recorded,
-        "directions": np.full(recorded.size, -1, dtype=np.int8),
-        "processes": np.zeros(recorded.size, dtype=np.int8),
+        "jump_times": when,
+        "directions": EXCITATIONS[processes],
+        "processes": processes,
     }
     detector = battery.detector
     if detector is None:
         return fields
-    # starts have no phase: the local oscillator's turns what is left
+    # states are followed in a frame that is turned by the local oscillator's phase
     excited = np.arange(battery.n_battery + 1)
     turn = np.exp(1j * detector.phase * (excited[:, None] - excited))
     state = fields["battery_state"]
@@ -43,8 +47,9 @@ def filtered_run(battery: Experiment, times: Array, seed: int, run: int) -> dict
 
 def _fields(battery: Experiment, times: Array, group: Group) -> dict[str, Any]:
     T, q = times.size, group.quantities[:, 0]
-    sharp = battery.is_collective
-    halves = (0.5 * spins if sharp else np.nan for spins in battery.sizes)
+    space = space_of(battery, coherent=True)
+    irreps = (space.jb, space.jc)
+    halves = (float(j[0]) if j.size == 1 else np.nan for j in irreps)
     battery_j, charger_j = (np.full(T, half) for half in halves)
     return {
         "battery_j": battery_j,

@@ -44,15 +44,15 @@ class FilterStudy(DiffusiveStudy):
     @property
     def ranges(self) -> Ranges:
         """Photons are whole numbers where they are counted: those of the run itself."""
-        return replace(super().ranges, whole_photons=self._detector_misses)
+        return replace(super().ranges, whole_photons=self.battery.detector is None)
 
     @property
     def _detector_misses(self) -> bool:
-        return self.battery.detector is None
+        return self.battery.detector is None and not self.battery.counts_every_photon
 
     def _distributions(self, counts: Mapping[str, Counts]) -> dict[str, Distribution]:
         # a diffusive record leaves no more than the mean of them
-        kept = self._detector_misses
+        kept = self.battery.detector is None
         found = super(DiffusiveStudy, self)._distributions(counts)
         return {name: one for name, one in found.items() if kept or name != "emitted_photons"}
 
