@@ -149,10 +149,12 @@ def _without_record(
 
 
 def save_many(result: Result, first: int, last: int, point: int, folder: Path) -> list[Path]:
-    """Write the runs `first` to `last` of one point as three Parquet files; their paths.
+    """Write the runs `first` to `last` of one point as Parquet files; their paths.
 
     ``...-jumps`` has a row a jump, ``...-states`` one a run and output time, with the battery's
-    conditional populations, ``...-final`` one an amplitude of the state at the last time.
+    conditional populations and a diffusive record, ``...-final`` one an amplitude of the state at
+    the last time, and, where a record leaves a matrix, ``...-battery`` one an element of the
+    battery's.
     """
     definition, one = result.study.definition, _sampled(result, point)
     _index("--run", first, definition)
@@ -170,7 +172,10 @@ def save_many(result: Result, first: int, last: int, point: int, folder: Path) -
         ("jumps", found.jumps_to_dataframe()),
         ("states", found.states_to_dataframe()),
         ("final", found.final_states_to_dataframe()),
+        ("battery", found.final_batteries_to_dataframe()),
     ):
+        if kind == "battery" and table.empty:
+            continue  # the amplitudes say all
         paths.append(folder / f"{name}-{kind}.parquet")
         table.to_parquet(paths[-1], index=False)
     return paths

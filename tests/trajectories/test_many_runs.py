@@ -74,10 +74,46 @@ def test_what_are_no_runs_is_refused_in_a_line(runs, text):
         trajectories.single_runs(MODELS["cold"], TIMES, 3, runs)
 
 
-def test_a_record_without_photons_is_refused_in_a_line():
-    watched = CollectiveBattery(1, 2, detector=Detector("homodyne"))
-    with pytest.raises(InputError, match="has no photons one by one: take single_run"):
-        trajectories.single_runs(watched, TIMES, 3, range(2))
+RECORDS = {
+    "homodyne": CollectiveBattery(2, 4, detector=Detector("homodyne", phase=0.3)),
+    "heterodyne": CollectiveBattery(1, 3, detector=Detector("heterodyne", efficiency=0.5)),
+    "warm homodyne": CollectiveBattery(1, 2, nbar=0.3, detector=Detector("homodyne")),
+    "photons missed": CollectiveBattery(1, 2, nbar=0.3, detector_efficiency=0.5),
+}
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_records_of_many_runs_are_those_of_each(name):
+    """Side by side or one by one: the same bits."""
+    model = RECORDS[name]
+    found = trajectories.single_runs(model, TIMES, 3, [4, 5, 6, 2])
+    size = model.n_battery + 1
+    assert found.battery_states.shape == (4, 3, size, size)
+    for place, run in ((1, 5), (3, 2)):
+        one = trajectories.single_run(model, TIMES, 3, run)
+        np.testing.assert_array_equal(found.battery_states[place], one.battery_state)
+        np.testing.assert_array_equal(found.courses["ergotropy"][place], one.ergotropy)
+        np.testing.assert_array_equal(found.jumps_of(run), one.jump_times)
+        if one.record is not None:
+            np.testing.assert_array_equal(found.record[place], one.record)
+    states = found.states_to_dataframe()
+    rows = trajectories.sample(model, TIMES, 3, 3, first=4, records="summary").records
+    last = states[(states.time == 0.7) & (states.run >= 4)]
+    np.testing.assert_array_equal(last.battery_energy, rows.final_energy)
+    assert ("record_x" in states) == (name != "photons missed")
+    if "record_x" in states:
+        whole = states[states.run >= 4].groupby("run").record_x.sum()
+        np.testing.assert_allclose(whole, rows.record_x, atol=1e-12)
+        assert ("record_y" in states) == (name == "heterodyne")
+    batteries = found.final_batteries_to_dataframe()
+    diagonal = batteries[batteries.excitations == batteries.excitations_2]
+    np.testing.assert_allclose(diagonal.groupby("run").real.sum(), 1.0, atol=1e-12)
+    final = found.final_states_to_dataframe()
+    if name == "homodyne":  # pure: amplitudes over J and the photons emitted
+        norm = (final.real**2 + final.imaginary**2).groupby(final.run).sum()
+        np.testing.assert_allclose(norm, 1.0, atol=1e-9)
+    else:
+        assert final.empty
 
 
 DEFINITION = """
@@ -106,6 +142,24 @@ def test_replay_writes_tables_of_many_runs(tmp_path):
         ("final", found.final_states_to_dataframe()),
     ):
         pd.testing.assert_frame_equal(pd.read_parquet(f"{stem}-{kind}.parquet"), table)
+    assert not stem.with_name(f"{stem.name}-battery.parquet").exists()
     refused = launch.here("replay", "some", "--run", "4", "--to", "20", cwd=tmp_path)
     assert refused.returncode == 2
     assert "--to = 20: must be a whole number" in refused.stderr
+
+
+def test_replay_writes_records_of_many_runs(tmp_path):
+    text = DEFINITION.replace("[3, 5]", "4\ndetector = { kind = 'homodyne', phase = 0.3 }")
+    (tmp_path / "some.toml").write_text(text)
+    launch.here("run", "some.toml", "--out", "some", cwd=tmp_path)
+    made = launch.here("replay", "some", "--run", "4", "--to", "8", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    stem = tmp_path / "some" / "replay" / "point-0-runs-4-8"
+    model = CollectiveBattery(2, 4, detector=Detector("homodyne", phase=0.3))
+    found = trajectories.single_runs(model, TIMES, 3, range(4, 9))
+    for kind, table in (
+        ("states", found.states_to_dataframe()),
+        ("final", found.final_states_to_dataframe()),
+        ("battery", found.final_batteries_to_dataframe()),
+    ):
+        pd.testing.assert_frame_equal(pd.read_parquet(f"{stem}-{kind}.parquet"), table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from darkbattery.nvmodel.experiment import Model, experiment_of
 from darkbattery.nvmodel.refusal import InputError, whole_number
 from darkbattery.nvmodel.sums import MOST_RUNS
 from darkbattery.nvmodel.times import output_times
-from darkbattery.trajectories.jumps.single import SingleRun, single_run
+from darkbattery.trajectories.jumps.single import SingleRun, runs_side_by_side
 from darkbattery.trajectories.jumps.spins.noisy_runs import PROCESSES
 
 if TYPE_CHECKING:
@@ -50,7 +50,12 @@ class ManyRuns:
     populations : ndarray (n, T, N_B + 1)
         Of the battery's excitations, conditional on the record.
     final_amplitudes : ndarray (n, K), with a resonator (n, K, photons)
-        Of the state at the last time, as `SingleRun.amplitudes`.
+        Of the state at the last time, as `SingleRun.amplitudes`; of a diffusive record over J and
+        the photons that were emitted, of no ladder where it leaves a matrix.
+    record : ndarray (n, T), optional
+        Of a homodyne or heterodyne detector, as `SingleRun.record`.
+    battery_states : ndarray (n, T, N_B + 1, N_B + 1), optional
+        As `SingleRun.battery_state`.
     """
 
     runs: NDArray[np.int64]
@@ -66,6 +71,8 @@ class ManyRuns:
     courses: dict[str, Array]
     populations: Array
     final_amplitudes: NDArray[Any]
+    record: NDArray[Any] | None = None
+    battery_states: NDArray[Any] | None = None
 
     def jumps_of(self, run: int) -> Array:
         """Times of the jumps of one run."""
@@ -85,13 +92,21 @@ class ManyRuns:
         )
 
     def states_to_dataframe(self) -> pd.DataFrame:
-        """Columns: run, time, M, the courses, population_0 and on; a row a run and output time."""
+        """A row a run and output time.
+
+        Columns: run, time, M, the courses, record_x and record_y of a diffusive record (its
+        integral since the output time before), population_0 and on.
+        """
         import pandas as pd
 
         n, T = self.M.shape
         columns = {"run": np.repeat(self.runs, T), "time": np.tile(self.times, n)}
         columns |= {"M": self.M.ravel()}
         columns |= {name: course.ravel() for name, course in self.courses.items()}
+        if self.record is not None:
+            columns["record_x"] = self.record.real.ravel()
+            if np.iscomplexobj(self.record):
+                columns["record_y"] = self.record.imag.ravel()
         levels = self.populations.reshape(n * T, -1).T
         columns |= {f"population_{q}": level for q, level in enumerate(levels)}
         return pd.DataFrame(columns)
@@ -100,14 +115,15 @@ class ManyRuns:
         """Columns: run, battery_j, charger_j, M, J, battery_excitations, photons, real, imaginary.
 
         A row an amplitude at the last time: by J, or, where J is not conserved at a resonator, by
-        the battery's excitations; the other of the two is NaN.
+        the battery's excitations; the other of the two is NaN. Photons are those in the mode, or,
+        of a diffusive record, those emitted. No rows where a record leaves a matrix.
         """
         import pandas as pd
 
         n, K = self.final_amplitudes.shape[:2]
-        c = self.final_amplitudes.reshape(n, K, -1)
-        each = c.shape[2]
-        ladders = self.J if self.J.size else np.full(K, np.nan)
+        each = int(np.prod(self.final_amplitudes.shape[2:]))
+        c = self.final_amplitudes.reshape(n, K, each)
+        ladders = self.J[:K] if self.J.size else np.full(K, np.nan)
         excited = np.full(K, np.nan) if self.J.size else np.arange(float(K))
         ends = (("battery_j", self.battery_j), ("charger_j", self.charger_j), ("M", self.M))
         found = {"run": np.repeat(self.runs, K * each)}
@@ -117,11 +133,26 @@ class ManyRuns:
         found["photons"] = np.tile(np.arange(each), n * K)
         return pd.DataFrame(found | {"real": c.real.ravel(), "imaginary": c.imag.ravel()})
 
+    def final_batteries_to_dataframe(self) -> pd.DataFrame:
+        """Columns: run, excitations, excitations_2, real, imaginary.
+
+        A row an element of the battery's matrix at the last time; no rows without matrices.
+        """
+        import pandas as pd
+
+        size, last = self.populations.shape[2], np.zeros((0, 0, 0))
+        if self.battery_states is not None:
+            last = self.battery_states[:, -1]
+        row, column = (np.tile(x.ravel(), len(last)) for x in np.indices((size, size)))
+        found = {"run": np.repeat(self.runs[: len(last)], size**2)}
+        found |= {"excitations": row, "excitations_2": column}
+        return pd.DataFrame(found | {"real": last.real.ravel(), "imaginary": last.imag.ravel()})
+
 
 def single_runs(model: Model, times: ArrayLike, seed: int, runs: Iterable[int]) -> ManyRuns:
     """The runs with these indices of the study with this seed, again, to the bit.
 
-    They are made one after the other as `single_run` makes each: some 1,000 a second of a few
+    They are made as `single_run` makes each, whatever is recorded: some 1,000 a second of a few
     spins.
 
     Parameters
@@ -141,12 +172,15 @@ def single_runs(model: Model, times: ArrayLike, seed: int, runs: Iterable[int]) 
     ([2, 5], [2], (2, 2, 2))
     """
     t, experiment = output_times(times), experiment_of(model)
-    if experiment.detector is not None:
-        text = "has no photons one by one: take single_run"
-        raise InputError("detector", experiment.detector.kind, text)
     each = t.size * (experiment.n_battery + 1.0)
+    if not experiment.counts_every_photon:
+        each *= experiment.n_battery + 2.0 + sum(experiment.sizes)  # and matrices, or amplitudes
     chosen = _indices(runs, int(MOST_NUMBERS / each))
-    made = [single_run(model, t, seed, run) for run in chosen]
+    made = [
+        one
+        for first, number in _stretches(chosen)
+        for one in runs_side_by_side(model, t, seed, first, number)
+    ]
     jumps = [one.jump_times.size for one in made]
 
     def joined(name: str) -> NDArray[Any]:
@@ -169,6 +203,8 @@ def single_runs(model: Model, times: ArrayLike, seed: int, runs: Iterable[int]) 
         courses={name: stacked(name) for name in COURSES},
         populations=stacked("populations"),
         final_amplitudes=_last(made),
+        record=None if made[0].record is None else stacked("record"),
+        battery_states=None if made[0].battery_state is None else stacked("battery_state"),
     )
 
 
@@ -185,5 +221,17 @@ def _indices(runs: Iterable[int], most: int) -> list[int]:
     return chosen
 
 
+def _stretches(chosen: list[int]) -> Iterator[tuple[int, int]]:
+    """First index and number of those that follow each other."""
+    begin = 0
+    for end in range(1, len(chosen) + 1):
+        if end == len(chosen) or chosen[end] != chosen[end - 1] + 1:
+            yield chosen[begin], end - begin
+            begin = end
+
+
 def _last(made: list[SingleRun]) -> NDArray[Any]:
+    """At the last time; of no ladder where a record leaves no amplitudes."""
+    if made[0].amplitudes.shape[0] == 0:
+        return np.zeros((len(made), 0, 1))
     return np.array([one.amplitudes[-1] for one in made])

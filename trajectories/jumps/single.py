@@ -1,5 +1,6 @@
 """One run with all it knows."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +23,8 @@ from darkbattery.nvmodel.sums import MOST_RUNS
 from darkbattery.nvmodel.times import output_times
 from darkbattery.trajectories.jumps.counts.lengths import refuse_endless
 from darkbattery.trajectories.jumps.diffusive.runs import followed_on_ladders
-from darkbattery.trajectories.jumps.diffusive.single import diffusive_run
-from darkbattery.trajectories.jumps.filters.single import filtered_run
+from darkbattery.trajectories.jumps.diffusive.single import diffusive_runs
+from darkbattery.trajectories.jumps.filters.single import filtered_runs
 from darkbattery.trajectories.jumps.photons.recording import follow, groups_of_runs, kernel_tables
 from darkbattery.trajectories.jumps.photons.walks import (
     MOST_SINGLE_JUMPS,
@@ -152,17 +153,38 @@ def single_run(battery: Model, times: ArrayLike, seed: int, run: int) -> SingleR
     >>> one.directions.tolist(), one.battery_energy.round(6).tolist()  # no photon: the singlet
     ([], [0.175973, 0.5])
     """
+    return next(runs_side_by_side(battery, times, seed, run, 1))
+
+
+def runs_side_by_side(
+    battery: Model, times: ArrayLike, seed: int, first: int, runs: int
+) -> Iterator[SingleRun]:
+    """The runs first ... first + runs - 1 as `single_run` makes each.
+
+    An observer's matrices are followed many runs at a time.
+    """
     t = output_times(times)
-    run = whole_number("run", run, least=0, most=MOST_RUNS - 1)
+    first = whole_number("run", first, least=0, most=MOST_RUNS - 1)
     seed = whole_number("seed", seed, least=0, most=(1 << 64) - 1)
+    indices = range(first, first + runs)
     if experiment_of(battery).resonator is not None:
-        return _at_resonator(battery, t, seed, run)
-    battery = of_the_reservoir(battery)
-    battery = to_be_solved(battery, t)
-    if battery.detector is not None and followed_on_ladders(battery):
-        return SingleRun(run=run, times=t, **diffusive_run(battery, t, seed, run))
-    if not battery.counts_every_photon or rotates(battery.protocol):
-        return SingleRun(run=run, times=t, **filtered_run(battery, t, seed, run))
+        yield from (_at_resonator(battery, t, seed, run) for run in indices)
+        return
+    experiment = to_be_solved(of_the_reservoir(battery), t)
+    made = None
+    if experiment.detector is not None and followed_on_ladders(experiment):
+        made = diffusive_runs(experiment, t, seed, first, runs)
+    elif not experiment.counts_every_photon or rotates(experiment.protocol):
+        made = filtered_runs(experiment, t, seed, first, runs)
+    if made is None:
+        yield from (_with_every_jump(experiment, t, seed, run) for run in indices)
+        return
+    for run, fields in zip(indices, made, strict=True):
+        yield SingleRun(run=run, times=t, **fields)
+
+
+def _with_every_jump(battery: Experiment, t: Array, seed: int, run: int) -> SingleRun:
+    """A run of a reservoir of which each jump is known."""
     if battery.beyond_collective:
         refuse_many_real_spins(battery)
         refuse_endless(battery, t)

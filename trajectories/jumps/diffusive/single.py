@@ -1,5 +1,6 @@
-"""One run with a diffusive record and all that it leaves."""
+"""Runs with a diffusive record and all that it leaves."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from darkbattery.nvmodel.method import Problem
 from darkbattery.trajectories.jumps.diffusive.reading import EMITTED_PHOTONS, battery_matrix
 from darkbattery.trajectories.jumps.diffusive.recordladder import ladder_readings
 from darkbattery.trajectories.jumps.diffusive.runs import (
+    Group,
     groups_of_runs,
     is_pure,
     refuse_large,
@@ -20,26 +22,35 @@ from darkbattery.trajectories.reading.photonstates import amplitudes_by_photons
 Array = NDArray[np.float64]
 
 
-def diffusive_run(battery: Experiment, times: Array, seed: int, run: int) -> dict[str, Any]:
-    """The fields of a `SingleRun`; refused as `sample` refuses."""
+def diffusive_runs(
+    battery: Experiment, times: Array, seed: int, first: int, runs: int
+) -> Iterator[dict[str, Any]]:
+    """The fields of `SingleRun`s, run by run; refused as `sample` refuses."""
     refuse_large(Problem(battery, times, (), runs=1))
-    detector, basis = battery.detector, unravelling(battery).basis
-    assert detector is not None
+    basis = unravelling(battery).basis
     photons = round(float(basis.J[-1] + basis.m_start))
-    made = groups_of_runs(battery, times, seed, run, 1, states=True, bands=photons + 1)
-    group = next(iter(made))
-    q, T = group.quantities, times.size
-    mean = q[EMITTED_PHOTONS]
+    made = groups_of_runs(battery, times, seed, first, runs, states=True, bands=photons + 1)
+    for group in made:
+        for run in range(group.burst.size):
+            yield _fields(battery, times, group, run)
+
+
+def _fields(battery: Experiment, times: Array, group: Group, run: int) -> dict[str, Any]:
+    detector, basis, T = battery.detector, unravelling(battery).basis, times.size
+    assert detector is not None
+    here = slice(run * T, (run + 1) * T)
+    q, bands = group.quantities[:, here], group.bands[run]
+    mean, photons = q[EMITTED_PHOTONS], bands.shape[2] - 1
     amplitude = ladder_readings(battery, times, states=True).amplitude
     size = battery.n_battery + 1
-    states = np.zeros((T, size, size), dtype=group.bands.dtype)
+    states = np.zeros((T, size, size), dtype=bands.dtype)
     for i in range(T):
-        battery_matrix(group.bands[0, i], amplitude[i], states[i])
+        battery_matrix(bands[i], amplitude[i], states[i])
     # either may be the larger: more battery than charger spins, or fewer
     turn = np.exp(-1j * detector.phase * np.arange(max(size, photons + 1)))
     amplitudes = np.zeros((0, basis.n_ladders, photons + 1))
     if is_pure(battery):
-        u = np.array([_amplitudes(bands) for bands in group.bands[0]])
+        u = np.array([_amplitudes(one) for one in bands])
         amplitudes = _over_ladders(battery, times) * u[:, None, :]
     if detector.phase != 0.0:
         amplitudes = amplitudes * turn[: photons + 1]
@@ -55,11 +66,11 @@ def diffusive_run(battery: Experiment, times: Array, seed: int, run: int) -> dic
         "amplitudes": amplitudes,
         "battery_energy": q[0],
         "charger_energy": q[1],
-        "ergotropy": group.known[2],
+        "ergotropy": group.known[2, here],
         "emitted_photons": mean,
         "absorbed_photons": np.zeros(T),
-        "populations": group.populations,
-        "record": group.window[0],
+        "populations": group.populations[here],
+        "record": group.window[run],
         "battery_state": states,
     }
 

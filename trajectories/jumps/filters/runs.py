@@ -257,10 +257,13 @@ def _work(problem: Problem) -> Work:
         steps = steps_of(battery, problem.times, REACH)
         seconds = steps.lengths.size * (numbers * SECONDS_PER_ELEMENT + SECONDS_PER_STEP)
         return Work(runs * seconds, at_most=len(steps.tables) * numbers * SECONDS_PER_TABLE_ELEMENT)
-    size = float(space_of(battery, coherent=False).size)
+    size = float(space_of(battery, rotates(battery.protocol)).size)
+    numbers = size**2
+    if rotates(battery.protocol):  # blocks of M - M' alone; or kets, of which projectors are read
+        numbers = size if battery.counts_every_photon else elements_of_tables(battery)
     photons = jumps_until(battery, float(problem.times[-1]))
-    seconds = (T + photons) * PRODUCTS * size**2 * SECONDS_PER_ELEMENT
-    return Work(runs * seconds, at_most=40.0 * size**3 * SECONDS_PER_TABLE)
+    seconds = (T + photons) * PRODUCTS * numbers * SECONDS_PER_ELEMENT
+    return Work(runs * seconds, at_most=40.0 * numbers**1.5 * SECONDS_PER_TABLE)
 
 
 STATE_FILTER = Method(

@@ -1,5 +1,6 @@
-"""One run whose observer does not see it all, and all that its record leaves."""
+"""Runs whose observer does not see it all, and all that its record leaves."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,32 +22,34 @@ from darkbattery.trajectories.reading.watched_readout import WORK
 Array = NDArray[np.float64]
 
 
-def filtered_run(battery: Experiment, times: Array, seed: int, run: int) -> dict[str, Any]:
-    """The fields of a `SingleRun`; refused as `sample` refuses."""
+def filtered_runs(
+    battery: Experiment, times: Array, seed: int, first: int, runs: int
+) -> Iterator[dict[str, Any]]:
+    """The fields of `SingleRun`s, run by run; refused as `sample` refuses."""
     refuse_unknown_stages(battery)
     refuse_large(Problem(battery, times, (), runs=1))
-    group = next(iter(groups_of_runs(battery, times, seed, run, 1, states=True)))
-    recorded, fields = group.recorded[0], _fields(battery, times, group)
-    photons = recorded, np.zeros(recorded.size, dtype=np.int8)
-    when, processes = group.jumps[0] if group.jumps else photons
-    fields |= {
-        "jump_times": when,
-        "directions": EXCITATIONS[processes],
-        "processes": processes,
-    }
-    detector = battery.detector
-    if detector is None:
-        return fields
-    # states are followed in a frame that is turned by the local oscillator's phase
-    excited = np.arange(battery.n_battery + 1)
-    turn = np.exp(1j * detector.phase * (excited[:, None] - excited))
-    state = fields["battery_state"]
-    fields["battery_state"] = turn * state if detector.phase else state
-    return fields | {"record": group.window[0] * np.sqrt(battery.gamma)}
+    detector, excited = battery.detector, np.arange(battery.n_battery + 1)
+    for group in groups_of_runs(battery, times, seed, first, runs, states=True):
+        for r, recorded in enumerate(group.recorded):
+            fields = _fields(battery, times, group, r)
+            photons = recorded, np.zeros(recorded.size, dtype=np.int8)
+            when, processes = group.jumps[r] if group.jumps else photons
+            fields |= {
+                "jump_times": when,
+                "directions": EXCITATIONS[processes],
+                "processes": processes,
+            }
+            if detector is not None:
+                # states are followed in a frame that is turned by the local oscillator's phase
+                turn = np.exp(1j * detector.phase * (excited[:, None] - excited))
+                state = fields["battery_state"]
+                fields["battery_state"] = turn * state if detector.phase else state
+                fields["record"] = group.window[r] * np.sqrt(battery.gamma)
+            yield fields
 
 
-def _fields(battery: Experiment, times: Array, group: Group) -> dict[str, Any]:
-    T, q = times.size, group.quantities[:, 0]
+def _fields(battery: Experiment, times: Array, group: Group, r: int) -> dict[str, Any]:
+    T, q = times.size, group.quantities[:, r]
     space = space_of(battery, coherent=True)
     irreps = (space.jb, space.jc)
     halves = (float(j[0]) if j.size == 1 else np.nan for j in irreps)
@@ -54,16 +57,16 @@ def _fields(battery: Experiment, times: Array, group: Group) -> dict[str, Any]:
     return {
         "battery_j": battery_j,
         "charger_j": charger_j,
-        "M": group.M[0],
+        "M": group.M[r],
         "J": np.zeros(0),
-        "amplitudes": np.zeros((T, 0)),
+        "amplitudes": np.zeros((0, 0)),
         "battery_energy": q[0],
         "charger_energy": q[1],
-        "ergotropy": group.known[WORK, 0],
+        "ergotropy": group.known[WORK, r],
         "emitted_photons": q[EMITTED],
         "absorbed_photons": q[ABSORBED],
-        "populations": irreps_of(battery).by_excitations(group.populations[0]),
-        "battery_state": _over_excitations(battery, T, group.matrices),
+        "populations": irreps_of(battery).by_excitations(group.populations[r]),
+        "battery_state": _over_excitations(battery, T, [rho[r] for rho in group.matrices]),
     }
 
 
@@ -73,5 +76,5 @@ def _over_excitations(battery: Experiment, T: int, matrices: list[NDArray[Any]])
     found = np.zeros((T, size, size), dtype=matrices[0].dtype)
     for rho in matrices:
         low = (size - rho.shape[-1]) // 2
-        found[:, low : size - low, low : size - low] += rho[0]
+        found[:, low : size - low, low : size - low] += rho
     return found
