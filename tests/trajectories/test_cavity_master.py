@@ -159,6 +159,29 @@ def test_one_spin_without_loss_is_rabi_in_three_levels():
     assert found["emitted_photons"].max() == 0.0
 
 
+@pytest.mark.parametrize("detuning", [0.0, 1.3])
+def test_any_unit_of_time_gives_the_same(detuning):
+    """Rates of real resonators are 1e8 a second and more; (2, 2) has a ladder of no length."""
+    slow = model_of(2, 2, 3.0, detuning=detuning)
+    unit = 1e9
+    hertz = unit * detuning / (2.0 * math.pi)
+    spins = SpinEnsemble(2, coupling=unit)
+    fast = ResonatorBattery(
+        charger=spins,
+        battery=spins,
+        resonator=Resonator(FREQUENCY, unit * 3.0 / (2.0 * math.pi)),
+        battery_detuning_hz=hertz,
+        charger_detuning_hz=hertz,
+    )
+    times, names = np.array([0.0, 0.5, 4.0]), ["battery_energy", "photons", "emitted_photons"]
+    expected = trajectories.evolve(slow, times, names)
+    found = trajectories.evolve(fast, times / unit, names)
+    runs = trajectories.sample(fast, times / unit, 50, 1, observables=names)
+    for name in names:
+        np.testing.assert_allclose(found[name], expected[name], atol=1e-11)  # rounding
+        assert np.isfinite(runs[name]).all()
+
+
 def test_any_step_gives_the_same(monkeypatch):
     model = model_of(2, 6, 20.0)
     times = np.linspace(0.0, 30.0, 7)

@@ -28,6 +28,8 @@ TERM = 1e-14
 LONGEST_STEP = 64.0
 # least b over c: polynomials of a flat box grow beyond all floats, and their weights fade
 LEAST_HEIGHT = 0.25
+# the same over the fastest rate, where nothing moves
+NO_HEIGHT = 1e-30
 # elements of the highest blocks below this have left for good, at T = 0
 NOTHING = 1e-18
 # numbers kept of a state beside its diagonal: photons, their integral, those of the highest number
@@ -288,10 +290,12 @@ def follow_pair(pair: Pair, start: Array, radius: Array, top: int, times: Array)
     now, counted, i, error, products, share = 0.0, 0.0, 0, 0.0, 0, 1.0
     # populations that climb and fall relax at up to so much more than they are left at
     both = 2.0 * math.sqrt(pair.gain * pair.absorbed) / max(pair.gain + pair.absorbed, 1e-300)
+    # of a dark state in the vacuum the box has no height, and rates over it must still be floats
+    still = max(NO_HEIGHT * max(pair.gain, abs(pair.detuning)), 1e-300)
     while i < times.size:
         rows = blocks.begin.size if pair.absorbed > 0.0 else _occupied(blocks, x)
         c = (1.0 + both) * float(pair.loss[: int(blocks.photons[:rows].max()) + 1].max())
-        b = max(float(radius[:rows].max()), LEAST_HEIGHT * c, 1e-300)
+        b = max(float(radius[:rows].max()), LEAST_HEIGHT * c, still)
         longest = share * LONGEST_STEP / (b + 2.0 * c)
         # as many output times as a step reaches, or a share of the way to the next one
         reached = max(int(np.searchsorted(times, now + longest, side="right")), i + 1)
