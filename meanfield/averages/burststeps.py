@@ -61,7 +61,7 @@ def steps(start: Array, times: Array, p: Terms, tolerance: float, states: Array)
     fastest = 0.5 * p.kappa + np.abs(p.detuning).max() + p.decoherence.max() + p.coupling.max()
     step, now, count, row = 0.01 / fastest, 0.0, 0, 0
     while row < times.size and times[row] <= now:
-        states[row] = y
+        _copy(y, states[row])
         row += 1
     while row < times.size:
         count += 1
@@ -85,8 +85,8 @@ def steps(start: Array, times: Array, p: Terms, tolerance: float, states: Array)
                 _interpolated(y, dense, (times[row] - now) / h, states[row])
                 row += 1
         step, now = h * min(6.0, 0.9 * max(error, 1e-12) ** -0.125), end
-        y[:] = new
-        stages[0] = stages[STAGES]
+        _copy(new, y)
+        _copy(stages[STAGES], stages[0])
     return row
 
 
@@ -124,6 +124,13 @@ def _dot(a: Array, b: Array) -> float:
 
 
 @njit(error_model="numpy")
+def _copy(of: Array, to: Array) -> None:
+    """A loop: an array into a slice is compiled with the text of its refusal, for seconds."""
+    for i in range(of.size):
+        to[i] = of[i]
+
+
+@njit(error_model="numpy")
 def _moved(y: Array, stages: Array, weights: Array, count: int, h: float, out: Array) -> None:
     """y + h sum_s weights_s stages_s, four stages at a time: each reads and writes memory once."""
     weight, which, m = np.zeros(DENSE), np.zeros(DENSE, np.int64), 0
@@ -131,7 +138,7 @@ def _moved(y: Array, stages: Array, weights: Array, count: int, h: float, out: A
         if weights[s] != 0.0:
             weight[m], which[m] = h * weights[s], s
             m += 1
-    out[:] = y
+    _copy(y, out)
     for k in range(0, m, 4):
         a, b, c, d = weight[k], weight[k + 1], weight[k + 2], weight[k + 3]
         of_a, of_b = stages[which[k]], stages[which[k + 1]]

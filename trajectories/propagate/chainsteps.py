@@ -99,7 +99,7 @@ def propagate_columns(
     """
     integrals = np.zeros((q.counted.shape[0], taus.size))
     x, y, now, done, error = _follow(
-        *q, start, taus, slowest, READING_TOLERANCE, states, first, integrals
+        q, start, taus, slowest, READING_TOLERANCE, states, first, integrals
     )
     if done < taus.size:  # the state is stationary from then on
         states[done:, :, first : first + start.shape[1]] = x
@@ -111,11 +111,7 @@ def propagate_columns(
 
 @njit(**KERNEL)
 def _follow(
-    above: Array,
-    below: Array,
-    loss: Array,
-    counted: Array,
-    thermal: bool,
+    q: Generator,
     start: Array,
     taus: Array,
     slowest: float,
@@ -129,7 +125,7 @@ def _follow(
     All in one compiled loop: a step of a few spins takes a microsecond, less than a call does.
     Returns the state, its integrals, their time, how many of `taus` were read, and the error.
     """
-    rows, columns, last, kinds = start.shape[0], start.shape[1], taus[-1], counted.shape[0]
+    rows, columns, last, kinds = start.shape[0], start.shape[1], taus[-1], q.counted.shape[0]
     x = np.empty((rows, columns))
     _copy_above_floor(start, x)
     # the resolvents below a row of zeros, real and imaginary parts alternating, what they add to
@@ -139,7 +135,7 @@ def _follow(
     half, two = np.empty((rows, columns)), np.empty((rows, columns))
     whole = np.empty((rows, columns))
     y, y_two, rises, at = np.zeros(kinds), np.zeros(kinds), np.zeros((3, kinds)), np.zeros(kinds)
-    settled, longest, readable = STATIONARY_STEP / slowest, _shortest_life(start, loss), np.inf
+    settled, longest, readable = STATIONARY_STEP / slowest, _shortest_life(start, q.loss), np.inf
     verified, unverified, difference = 0.0, 0, 1.0
     # a number with a type: a plain 0 has what takes it compiled for a constant first
     now, error, reading_error, done, stationary = 0.0, 0.0, 0.0, np.int64(0), False
@@ -152,8 +148,7 @@ def _follow(
         h, end = _next_step(now, taus[done], last, _smaller(longest, 4.0 * settled), readable)
         trusted = h <= verified and difference < UNVERIFIED_BELOW
         verifies = not (trusted and unverified < MOST_UNVERIFIED)
-        q = (above, below, loss, counted, thermal, s, factors, gained)
-        change, defect = _try_step(h, x, *q, verifies, half, two, whole, rises)
+        change, defect = _try_step(h, x, q, s, factors, gained, verifies, half, two, whole, rises)
         divisible = h > 1e-15 * last
 
         missing = ERROR_PER_DEFECT * defect
@@ -313,7 +308,7 @@ def _take(w: Any, x: Array, s: Array, gains: Array, out: Array, gained: Array) -
 
 
 @njit(**INNER)
-def _defect(h: float, x: Array, above: Array, below: Array, loss: Array, s: Array) -> float:
+def _defect(h: float, x: Array, q: Generator, s: Array) -> float:
     """Sum of what h times the polynomial's slope at the start has beside h Q x."""
     w = _nine(_SLOPE)
     rows = x.shape[0]
@@ -321,7 +316,7 @@ def _defect(h: float, x: Array, above: Array, below: Array, loss: Array, s: Arra
     for r in range(rows):
         up, low = max(r - 1, 0), min(r + 1, rows - 1)  # no rate leads there from beyond the ends
         for c in range(x.shape[1]):
-            rate = above[r, c] * x[up, c] + below[r, c] * x[low, c] - loss[r, c] * x[r, c]
+            rate = q.above[r, c] * x[up, c] + q.below[r, c] * x[low, c] - q.loss[r, c] * x[r, c]
             total[c] += abs(_weighted(w, x, s, r, c) - h * rate)
     whole = 0.0
     for c in range(x.shape[1]):
@@ -329,15 +324,11 @@ def _defect(h: float, x: Array, above: Array, below: Array, loss: Array, s: Arra
     return whole
 
 
-@njit(**INNER)
+@njit(inline="always")
 def _try_step(
     h: float,
     x: Array,
-    above: Array,
-    below: Array,
-    loss: Array,
-    counted: Array,
-    thermal: bool,
+    q: Generator,
     s: Array,
     factors: Array,
     gained: Array,
@@ -352,11 +343,12 @@ def _try_step(
     Returns the largest difference between both, and the defect. `rises` (3, k) become what the
     integrals gain by the whole step and by each half. The resolvents left are those of the whole.
     """
-    change, q = 0.0, (above, below, loss, counted, thermal)
-    if verifies:
-        _step(0.5 * h, x, *q, s, factors, gained, half, rises[1])
-        _step(0.5 * h, half, *q, s, factors, gained, two, rises[2])
-    _step(h, x, *q, s, factors, gained, whole, rises[0])
+    change = 0.0
+    # a loop, for what is called at three places is compiled three times
+    starts, ends = (x, half, x), (half, two, whole)
+    for k in range(0 if verifies else 2, 3):
+        length = h if k == 2 else 0.5 * h
+        _step(length, starts[k], q, s, factors, gained, ends[k], rises[(k + 1) % 3])
     if verifies:
         for r in range(x.shape[0]):
             for c in range(x.shape[1]):
@@ -364,18 +356,14 @@ def _try_step(
                 # what is not a number stays, and refuses the step
                 if not np.isnan(change) and not difference <= change:
                     change = difference
-    return change, _defect(h, x, above, below, loss, s)
+    return change, _defect(h, x, q, s)
 
 
 @njit(**INNER)
 def _step(
     h: float,
     x: Array,
-    above: Array,
-    below: Array,
-    loss: Array,
-    counted: Array,
-    thermal: bool,
+    q: Generator,
     s: Array,
     factors: Array,
     gained: Array,
@@ -385,63 +373,54 @@ def _step(
     """out = r(hQ) x from the resolvents (hQ - z)^-1 x; `rise` becomes what the integrals gain."""
     for j in range(POLES.size):
         zr, zi = POLES[j].real, POLES[j].imag
-        if thermal:
-            _solve_tridiagonal(h, x, above, below, loss, zr, zi, s, 2 * j, factors)
+        if q.thermal:
+            _solve_tridiagonal(h, x, q, zr, zi, s, 2 * j, factors)
         else:
-            _solve_bidiagonal(h, x, above, loss, zr, zi, s, 2 * j)
+            _solve_bidiagonal(h, x, q, zr, zi, s, 2 * j)
         # an integral is one more row of the generator, with rate 0: its own solve is a division
         norm = h / (zr * zr + zi * zi)
-        for o in range(counted.shape[0]):
+        for o in range(q.counted.shape[0]):
             sr, si = 0.0, 0.0
             for r in range(x.shape[0]):
                 for c in range(x.shape[1]):
-                    sr += counted[o, r, c] * s[2 * j, r + 1, c]
-                    si += counted[o, r, c] * s[2 * j + 1, r + 1, c]
+                    sr += q.counted[o, r, c] * s[2 * j, r + 1, c]
+                    si += q.counted[o, r, c] * s[2 * j + 1, r + 1, c]
             gained[o, 2 * j] = (sr * zr + si * zi) * norm
             gained[o, 2 * j + 1] = (si * zr - sr * zi) * norm
     _take(_nine(_AT_POINTS[-1]), x, s, gained, out, rise)
 
 
-@njit(**INNER)
+@njit(inline="always")
 def _solve_bidiagonal(
-    h: float, x: Array, above: Array, loss: Array, zr: float, zi: float, s: Array, j: int
+    h: float, x: Array, q: Generator, zr: float, zi: float, s: Array, j: int
 ) -> None:
     """s[j] + i s[j + 1] = (hQ - z)^-1 x below a row of zeros, where nothing climbs."""
     for r in range(x.shape[0]):
         for c in range(x.shape[1]):
-            g = h * above[r, c]
-            dr, di = -h * loss[r, c] - zr, -zi
+            g = h * q.above[r, c]
+            dr, di = -h * q.loss[r, c] - zr, -zi
             nr, ni = x[r, c] - g * s[j, r, c], -g * s[j + 1, r, c]
             norm = 1.0 / (dr * dr + di * di)
             s[j, r + 1, c] = (nr * dr + ni * di) * norm
             s[j + 1, r + 1, c] = (ni * dr - nr * di) * norm
 
 
-@njit(**INNER)
+@njit(inline="always")
 def _solve_tridiagonal(
-    h: float,
-    x: Array,
-    above: Array,
-    below: Array,
-    loss: Array,
-    zr: float,
-    zi: float,
-    s: Array,
-    j: int,
-    f: Array,
+    h: float, x: Array, q: Generator, zr: float, zi: float, s: Array, j: int, f: Array
 ) -> None:
     """The same by elimination down the rows, factors kept in f, then back up."""
     rows, chains = x.shape
     for r in range(rows):
         for c in range(chains):
-            g = h * above[r, c]
-            dr = -h * loss[r, c] - zr - g * f[0, r, c]
+            g = h * q.above[r, c]
+            dr = -h * q.loss[r, c] - zr - g * f[0, r, c]
             di = -zi - g * f[1, r, c]
             nr, ni = x[r, c] - g * s[j, r, c], -g * s[j + 1, r, c]
             norm = 1.0 / (dr * dr + di * di)
             s[j, r + 1, c] = (nr * dr + ni * di) * norm
             s[j + 1, r + 1, c] = (ni * dr - nr * di) * norm
-            u = h * below[r, c] * norm
+            u = h * q.below[r, c] * norm
             f[0, r + 1, c] = u * dr
             f[1, r + 1, c] = -u * di
     for r in range(rows - 1, 0, -1):
