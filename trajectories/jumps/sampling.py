@@ -32,7 +32,11 @@ from darkbattery.nvmodel.runstatistics import Statistics
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.tally import Tally, run_range
 from darkbattery.nvmodel.times import output_times
-from darkbattery.trajectories.jumps.counts.lengths import refuse_endless, thermal_photons
+from darkbattery.trajectories.jumps.counts.lengths import (
+    refuse_endless,
+    refuse_jumps,
+    thermal_photons,
+)
 from darkbattery.trajectories.jumps.counts.summaries import Told, solution_of, told_of
 from darkbattery.trajectories.jumps.counts.tally import (
     OF_POPULATIONS,
@@ -198,7 +202,11 @@ def refuse_too_large(battery: Experiment, times: Array) -> None:
             f"single runs over {K} ladders need a table of {K * rows * 8e-9:.2g} GB, at most "
             f"{MOST_TABLE * 8e-9:.2g}; take R further from 1, fewer spins or fewer times",
         )
-    refuse_endless(battery, times)
+    if made_in_groups(battery):
+        # what the start emits comes in groups
+        refuse_jumps(thermal_photons(battery, float(times[-1])), times)
+    else:
+        refuse_endless(battery, times)
 
 
 def _counted(battery: Experiment) -> bool:

@@ -81,7 +81,11 @@ def refuse_endless(
     battery: Experiment, times: NDArray[np.float64], most: float = MOST_JUMPS
 ) -> None:
     """Refuse runs of more jumps than somebody waits for, before the first is made."""
-    jumps = jumps_until(battery, float(times[-1]))
+    refuse_jumps(jumps_until(battery, float(times[-1])), times, most)
+
+
+def refuse_jumps(jumps: float, times: NDArray[np.float64], most: float = MOST_JUMPS) -> None:
+    """The same of so many."""
     if jumps > most:
         text = f"a single run has about {jumps:.1g} jumps or steps until then, at most {most:.0g}; "
         text += "take shorter times, or evolve"
