@@ -34,6 +34,7 @@ class Needs(Flag):
     START = auto()  # the energies at the start beside those now
     RATES = auto()  # how fast each population changes
     COHERENCE = auto()  # between energies of the battery
+    JUMPS = auto()  # how many there were beside how they scatter
     PORT = auto()  # a port of the resonator, which its name ends with
 
 
@@ -576,6 +577,27 @@ _ALL = (
         "1",
         "emitted_photons_variance over emitted_photons",
         Needs.COUNTS | Needs.SQUARES,
+        bounds=(0.0, math.inf),
+        unasked=False,
+    ),
+    Observable(
+        "fano_factor_bound",
+        "$F_\\mathrm{kin}$",
+        "1",
+        "least Fano factor with so many jumps (kinetic uncertainty): (t emission_rate)^2 over "
+        "emitted_photons times all photons",
+        Needs.JUMPS | Needs.HISTORY,
+        words="kinetic bound of the Fano factor",
+        bounds=(0.0, math.inf),
+        unasked=False,
+    ),
+    Observable(
+        "energy_reliability_bound",
+        "$(E_B/\\sigma)_\\mathrm{kin}$",
+        "1",
+        "largest energy_reliability with so many photons (kinetic uncertainty)",
+        Needs.JUMPS | Needs.HISTORY | Needs.BATTERY,
+        words="kinetic bound of the reliability",
         bounds=(0.0, math.inf),
         unasked=False,
     ),

@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from rich.console import Console
 
+from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.experiment import Model
 from darkbattery.runs.pages.marks import fill
 from darkbattery.runs.ranks.parts import point_folder
@@ -29,6 +30,7 @@ from darkbattery.runs.ranks.world import (
 from darkbattery.runs.results.store import load
 from darkbattery.runs.start.execute import Order, execute
 from darkbattery.runs.studies.fluctuations_figure import draw
+from darkbattery.trajectories import evolve
 from darkbattery.trajectories.reading.endstates import dark_states
 
 Array = NDArray[np.float64]
@@ -36,6 +38,7 @@ Array = NDArray[np.float64]
 SIZE, RATIO, TEMPERATURE = "fluctuations", "fluctuations_ratio", "fluctuations_temperature"
 GROUPS = 32  # of runs, i mod 32, for jackknife errors: runs share their random numbers over sizes
 FITTED_FROM = 10  # battery spins: smaller ones are not yet on the power law
+RELIABLE_SIZES, RELIABLE_RATIO, GROWTH_TIMES = (1, 2, 10, 50), 5, (0.3, 1.0, 2.0, 4.0)
 EULER = float(np.euler_gamma)
 
 
@@ -214,6 +217,29 @@ def temperature_table(folder: Path) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def reliability_table() -> pd.DataFrame:
+    r"""Reliability and Fano factor over charging beside their kinetic bounds, exact, R = 5.
+
+    A time of 1 is :math:`1/((N_C-N_B)\gamma)`: that in which the emission grows by e.
+    """
+    columns = {
+        "battery_energy": "E_B",
+        "energy_reliability": "reliability",
+        "energy_reliability_bound": "at most",
+        "fano_factor": "Fano",
+        "fano_factor_bound": "at least",
+    }
+    lines = []
+    for n in RELIABLE_SIZES:
+        battery = CollectiveBattery(n, RELIABLE_RATIO * n)
+        growth = battery.n_charger - battery.n_battery
+        found = evolve(battery, np.array(GROWTH_TIMES) / growth, columns)
+        for i, time in enumerate(GROWTH_TIMES):
+            values = {column: shown(found[name][i]) for name, column in columns.items()}
+            lines.append({"N_B": str(n), "time": f"{time:g}"} | values)
+    return pd.DataFrame(lines)
+
+
 def _models(folder: Path) -> list[Model]:
     models = [point.model for point in load(folder).study.definition.points()]
     return [model for model in models if model.reservoir is not None]
@@ -260,6 +286,7 @@ def tables(out: Path) -> dict[str, pd.DataFrame]:
         "exponents": exponent_table(out / SIZE, spreads),
         "ratio": ratio.drop(columns=["N_B"]),
         "temperature": temperature_table(out / TEMPERATURE),
+        "reliability": reliability_table(),
     }
 
 

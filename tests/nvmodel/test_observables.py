@@ -26,7 +26,7 @@ def test_units_go_with_what_is_said_of_them(name):
     assert (Needs.BATTERY in one.needs) == (
         any(word in name for word in ("battery", "ergotropy", "energy_variance"))
         or name in (*powers, "open_work", "entanglement_rate")
-        or name in ("charging_efficiency", "energy_reliability")
+        or name in ("charging_efficiency", "energy_reliability", "energy_reliability_bound")
         or name.startswith(("capacity", "log_negativity", "speed_limit"))
         or Needs.STATE in one.needs
     )

@@ -15,6 +15,7 @@ from darkbattery.runs.studies.fluctuations import (
     charging_line,
     exponent,
     main,
+    reliability_table,
     shown,
     spread,
 )
@@ -46,6 +47,15 @@ def test_rows_of_the_page_made_again(name, mark, left_out, points):
         made = sample(model, times, definition.runs, definition.seed, records="summary")
         line, _ = charging_line(model, made.records)
         assert page[i] == [cell for key, cell in line.items() if key not in left_out]
+
+
+def test_reliabilities_of_the_page():
+    """Exact, hence the same characters; none beyond its bound."""
+    page = rows_of_page(PAGE, "reliability")
+    assert page == reliability_table().to_numpy().tolist()
+    values = np.array(page, dtype=float)
+    assert (values[:, 3] <= values[:, 4]).all()
+    assert (values[:, 5] >= values[:, 6]).all()
 
 
 def test_temperatures_of_the_page():

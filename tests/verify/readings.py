@@ -306,8 +306,11 @@ OF_RUNS = {PEAK}
 OF_DRIVES = {"ergotropy_coherent", "ergotropy_incoherent"}
 """Of coherence between energies: `tests.trajectories.test_capacity`."""
 
-OF_COURSES = {"speed_limit_mandelstam_tamm", "speed_limit_margolus_levitin"}
-"""Of all that went before: `tests.trajectories.test_speed_limits`."""
+OF_COURSES = {
+    *("speed_limit_mandelstam_tamm", "speed_limit_margolus_levitin"),
+    *("fano_factor_bound", "energy_reliability_bound"),
+}
+"""Of all that went before: `tests.trajectories.test_speed_limits` and `test_kinetic_bounds`."""
 
 ELSEWHERE = {*OF_RESONATORS, *OF_RUNS, *OF_DRIVES, *OF_COURSES}
 KNOWN = {*READINGS, *FROM_RECORDS, *ELSEWHERE}

@@ -43,6 +43,7 @@ from darkbattery.trajectories.reading.fluctuations import (
     ratio,
 )
 from darkbattery.trajectories.reading.information import information
+from darkbattery.trajectories.reading.kinetic import RELIABILITY_BOUND, reliability_bound
 from darkbattery.trajectories.reading.photonstates import pair_emission, photon_states
 from darkbattery.trajectories.space.angular import (
     CoupledBasis,
@@ -99,18 +100,18 @@ def photon_probabilities(battery: Experiment, taus: Array) -> Array:
 
 
 def exact_fluctuations(battery: Experiment, times: Array, names: tuple[str, ...]) -> Reading:
-    """Those of COUNTING and OVER_RUNS that are in `names`, exactly.
+    """Those of COUNTING and OVER_RUNS that are in `names`, exactly, and the reliability's bound.
 
-    OVER_RUNS at :math:`T=0` with every photon recorded; COUNTING at any temperature. At :math:`T=0`
-    with the probabilities of the numbers of ``emitted_photons``.
+    OVER_RUNS and the bound at :math:`T=0` with every photon recorded; COUNTING at any temperature.
+    At :math:`T=0` with the probabilities of the numbers of ``emitted_photons``.
     """
     taus = times * battery.gamma
-    over_runs = [name for name in names if name in OVER_RUNS]
+    over_runs = [name for name in names if name in (*OVER_RUNS, RELIABILITY_BOUND)]
     if over_runs:
         refuse_unknown_records(battery, over_runs[0])
     if battery.occupation > 0.0:
         return Reading(_counting_at_temperature(battery, taus, names))
-    if not {*COUNTING, *OVER_RUNS} & set(names):
+    if not {*COUNTING, *OVER_RUNS, RELIABILITY_BOUND} & set(names):
         return Reading({})
     probability = photon_probabilities(battery, taus)
     with_ergotropy = bool(set(NEED_ERGOTROPY) & set(names))
@@ -124,6 +125,9 @@ def exact_fluctuations(battery: Experiment, times: Array, names: tuple[str, ...]
     values, _ = fluctuations(wanted, states, over, battery.n_charger)
     if set(OF_STATES) & set(names):
         values |= information(names, unravelling(battery), taus, over)[0]
+    if RELIABILITY_BOUND in names:
+        read = np.where(active, probability, 0.0)
+        values[RELIABILITY_BOUND] = reliability_bound(states, read, taus, battery.n_charger)
     photons = np.arange(probability.shape[0], dtype=float)
     counted = Distribution.of_values("photons", photons, probability.T)
     return Reading(values, distributions={"emitted_photons": counted})

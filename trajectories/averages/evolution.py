@@ -45,6 +45,12 @@ from darkbattery.trajectories.averages.speed_limits import LIMITS, refuse_turned
 from darkbattery.trajectories.propagate.chains import Chains, pair_chains, photon_numbers, propagate
 from darkbattery.trajectories.reading.conditional import unravelling
 from darkbattery.trajectories.reading.fluctuations import COUNTING, OVER_RUNS
+from darkbattery.trajectories.reading.kinetic import (
+    FANO_BOUND,
+    KINETIC,
+    RELIABILITY_BOUND,
+    fano_factor_bound,
+)
 from darkbattery.trajectories.reading.photonstates import (
     log_negativity_from_photons,
     populations_from_photons,
@@ -86,7 +92,7 @@ FOR_REAL_SPINS = (
     *LIMITS,
 )
 OF_THE_STATE = tuple(dict.fromkeys((*FOR_REAL_SPINS, *NEED_POPULATIONS, *needing(Needs.DETECTOR))))
-AVAILABLE = (*OF_THE_STATE, *COUNTING, *OVER_RUNS)
+AVAILABLE = (*OF_THE_STATE, *COUNTING, *OVER_RUNS, *KINETIC)
 
 # doubles held at once for the states at several output times (256 MB)
 BATCH = 1 << 25
@@ -191,7 +197,7 @@ def asked(battery: Model, observables: Iterable[str] | None) -> tuple[str, ...]:
     ladders = ladders_of(battery.n_battery, battery.n_charger)
     names = requested(observables, default_observables(ladders), AVAILABLE)
     for name in names:
-        if name in OVER_RUNS:
+        if name in (*OVER_RUNS, RELIABILITY_BOUND):
             refuse_unknown_records(battery, name)
     return names
 
@@ -240,6 +246,8 @@ def _by_chains(problem: Problem) -> Solution:
     values |= exact.values
     energies = values["battery_energy"], values["charger_energy"]
     values |= derived(names, battery, *energies, populated, values["emitted_photons"])
+    light = values["emission_rate"], values["emitted_photons"], values["absorbed_photons"]
+    values[FANO_BOUND] = fano_factor_bound(t, *light)
     if moved and populated is not None:
         values |= speeds(populated, battery.gamma * np.concatenate(moved))
     values["local_loss"] = np.zeros(t.size)
@@ -300,6 +308,9 @@ def _at_any_size(problem: Problem) -> Solution:
     values |= exact.values
     energies = found.battery_energy, found.charger_energy
     values |= derived(names, battery, *energies, None, found.emitted_photons)
+    if FANO_BOUND in names:
+        light = found.emission_rate, found.emitted_photons, found.absorbed_photons
+        values[FANO_BOUND] = fano_factor_bound(t, *light)
     values["local_loss"] = np.zeros(t.size)
     provenance = {
         "solver": "Heisenberg equation on doubling grids",
@@ -404,7 +415,7 @@ def _table_seconds(ladders: Ladders, names: tuple[str, ...], outputs: int) -> fl
     """Of populations and of the eigenvalues of a negativity, at most."""
     elements, size = unknowns_of(ladders, all_pairs=True), ladders.n_battery + 1.0
     seconds = 0.0
-    if {*NEED_POPULATIONS, *COUNTING, *OVER_RUNS} & set(names):
+    if {*NEED_POPULATIONS, *COUNTING, *OVER_RUNS, RELIABILITY_BOUND} & set(names):
         products = elements * size if elements <= MOST_UNKNOWNS else math.inf
         seconds = PATIENCE_SECONDS * products / CHEAP_POPULATIONS
     if set(FROM_ENTANGLEMENT) & set(names):
@@ -432,7 +443,9 @@ def _of_chains(battery: Experiment) -> tuple[str, ...]:
     if not battery.is_collective:
         return ()
     follow = records_follow(battery)
-    return tuple(name for name in AVAILABLE if follow or name not in OVER_RUNS)
+    return tuple(
+        name for name in AVAILABLE if follow or name not in (*OVER_RUNS, RELIABILITY_BOUND)
+    )
 
 
 def _without_states(battery: Experiment) -> tuple[str, ...]:
