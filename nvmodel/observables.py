@@ -36,6 +36,7 @@ class Needs(Flag):
     COHERENCE = auto()  # between energies of the battery
     JUMPS = auto()  # how many there were beside how they scatter
     PORT = auto()  # a port of the resonator, which its name ends with
+    PHASE = auto()  # a mean field, which only what has a phase makes
 
 
 NOTHING = Needs(0)
@@ -441,7 +442,7 @@ _ALL = (
         "√W",
         "real part of the mean field that leaves by a port, what it reflects left out; in the "
         "frame of the model's drive, else of the resonator",
-        Needs.MEANS | Needs.FIELD | Needs.PORT,
+        Needs.MEANS | Needs.FIELD | Needs.PORT | Needs.PHASE,
         words="in-phase field at port",
         linear=True,
         unasked=False,
@@ -451,7 +452,7 @@ _ALL = (
         "$Q_\\mathrm{port}$",
         "√W",
         "imaginary part of the same field at a port",
-        Needs.MEANS | Needs.FIELD | Needs.PORT,
+        Needs.MEANS | Needs.FIELD | Needs.PORT | Needs.PHASE,
         words="field in quadrature at port",
         linear=True,
         unasked=False,
@@ -783,7 +784,11 @@ def requested(
             if Needs.COHERENCE in OBSERVABLES[name].needs:
                 why = "only where a drive makes coherence between the battery's energies"
             if Needs.PORT in OBSERVABLES[name].needs:
-                why = "only at a named port of the model's resonator, by the semiclassical engine"
+                why = "only at a named port of the model's resonator"
+            if {Needs.PORT, Needs.HISTORY} <= set(OBSERVABLES[name].needs):
+                why += ", by quantum single runs at T = 0 alone"
+            if Needs.PHASE in OBSERVABLES[name].needs:
+                why += " whose field has a phase: in averages where a drive or a rotation makes one"
             why = reasons.get(name, why)
             raise InputError("observables", name, f"{why}; available: {', '.join(available)}")
     if not names:

@@ -22,11 +22,11 @@ from darkbattery.meanfield.averages.cumulants import BatteryClasses, evolve_with
 from darkbattery.meanfield.averages.linear import growth_rate
 from darkbattery.meanfield.averages.readout import available, default
 from darkbattery.meanfield.classes.moments import System, system_of
-from darkbattery.meanfield.classes.ports import AT_PORT, FIELDS
 from darkbattery.meanfield.expected import expectations
 from darkbattery.nvmodel.ergotropy import local_ergotropy, local_ergotropy_of_classes
 from darkbattery.nvmodel.experiment import Model, experiment_of
 from darkbattery.nvmodel.observables import ELSEWHERE, Needs, needing, requested, row_of
+from darkbattery.nvmodel.portlight import OF_PHOTONS
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Reading, Solution
 from darkbattery.nvmodel.times import output_times
@@ -50,7 +50,7 @@ MOST_DECAYS = 1e6
 _AVERAGED = {
     *needing(Needs.MEANS, without=ELSEWHERE | Needs.START),
     *needing(Needs.MEANS | Needs.FIELD, without=Needs.HISTORY),
-    *(row for row in AT_PORT if row not in FIELDS),
+    *OF_PHOTONS,
 }
 
 

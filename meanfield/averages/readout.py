@@ -7,7 +7,10 @@ import scipy
 from numpy.typing import NDArray
 
 from darkbattery.meanfield.classes.moments import BATTERY, CHARGER, System
-from darkbattery.meanfield.classes.ports import (
+from darkbattery.nvmodel.efficiency import charging_efficiency
+from darkbattery.nvmodel.ergotropy import local_ergotropy_bloch
+from darkbattery.nvmodel.observables import ELSEWHERE, Needs, needing, row_of
+from darkbattery.nvmodel.portlight import (
     AT_PORT,
     IN_PHASE,
     NET_PHOTONS,
@@ -15,9 +18,6 @@ from darkbattery.meanfield.classes.ports import (
     at_ports,
     of_ports,
 )
-from darkbattery.nvmodel.efficiency import charging_efficiency
-from darkbattery.nvmodel.ergotropy import local_ergotropy_bloch
-from darkbattery.nvmodel.observables import ELSEWHERE, Needs, needing, row_of
 
 Array = NDArray[np.float64]
 
@@ -77,7 +77,7 @@ def available(system: System) -> tuple[str, ...]:
         names += FROM_RESONATOR
         if system.size(BATTERY):
             names += FROM_BATTERY_AT_RESONATOR
-    return names + at_ports(system)
+    return names + at_ports(system.ports)
 
 
 def default(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -146,7 +146,7 @@ def observables(times: Array, found: Averages, system: System, nbar: float) -> d
             IN_PHASE: found.field.real,
             QUADRATURE: found.field.imag,
         }
-        values |= of_ports(system, whole)
+        values |= of_ports(system.ports, system.kappa, quantum, whole)
     return values
 
 

@@ -20,14 +20,6 @@ from darkbattery.meanfield.averages.readout import (
 )
 from darkbattery.meanfield.classes.legs import couples, legs
 from darkbattery.meanfield.classes.moments import BATTERY, CHARGER, System
-from darkbattery.meanfield.classes.ports import (
-    IN_PHASE,
-    NET_PHOTONS,
-    QUADRATURE,
-    at_ports,
-    of_ports,
-    reads_field,
-)
 from darkbattery.meanfield.classes.profile import profiles
 from darkbattery.meanfield.paths.readings import (
     BATTERY_ENERGY,
@@ -57,6 +49,14 @@ from darkbattery.nvmodel.errors import (
     without_each,
 )
 from darkbattery.nvmodel.peaks import PEAK, add_peaks, no_peaks, peak_counts, read_peaks
+from darkbattery.nvmodel.portlight import (
+    IN_PHASE,
+    NET_PHOTONS,
+    QUADRATURE,
+    at_ports,
+    of_ports,
+    reads_field,
+)
 from darkbattery.nvmodel.protocol import drives_of
 from darkbattery.nvmodel.runstatistics import CountedStudy
 from darkbattery.nvmodel.solution import Distribution, Reading
@@ -94,7 +94,7 @@ def available(system: System) -> tuple[str, ...]:
         names += tuple(name for name in FROM_RESONATOR if name != "excitation_balance")
         if system.size(BATTERY):
             names += ("battery_energy_joule",)
-    return names + at_ports(system)
+    return names + at_ports(system.ports)
 
 
 @dataclass(frozen=True, eq=False)
@@ -443,7 +443,8 @@ def _read_rows(
         spread = mean_error(field.variance(), field.count, 0.0, field.resolution)
         values |= dict(zip((IN_PHASE, QUADRATURE), bound * field.mean(), strict=True))
         errors |= dict(zip((IN_PHASE, QUADRATURE), bound * spread, strict=True))
-    return values | of_ports(system, values), errors | of_ports(system, errors)
+    light = system.ports, system.kappa, quantum
+    return values | of_ports(*light, values), errors | of_ports(*light, errors)
 
 
 def _coherence(vectors: Array) -> Array:

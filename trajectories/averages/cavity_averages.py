@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 from darkbattery.nvmodel.experiment import Model, experiment_of, to_be_solved
 from darkbattery.nvmodel.method import Problem, able
 from darkbattery.nvmodel.observables import Needs, needing, requested
+from darkbattery.nvmodel.portlight import AT_PORT
 from darkbattery.nvmodel.protocol import Stage
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.spins import SILENT
@@ -20,6 +21,7 @@ from darkbattery.trajectories.averages.cavity_irreps import (
 from darkbattery.trajectories.averages.cavity_master import WITH_MODE
 from darkbattery.trajectories.averages.speed_limits import LIMITS, refuse_turned, with_speed_limits
 from darkbattery.trajectories.propagate.mode_stages import mixes_excitations
+from darkbattery.trajectories.reading.light import with_ports
 from darkbattery.trajectories.reading.readout import ENERGIES
 from darkbattery.trajectories.space.cavity_space import refuse_many_spins, refuse_unequal_spins
 
@@ -88,7 +90,7 @@ def asked(model: Model, observables: Iterable[str] | None) -> tuple[str, ...]:
     noisy = not all(noise.silent for noise in noises)
     default = (*ENERGIES, *OF_THE_MODE, *(LOST if noisy else ()))
     driven = mixes_excitations(experiment)
-    has = WITH_COHERENCE if driven else AVAILABLE
+    has = with_ports(model, WITH_COHERENCE, AT_PORT) if driven else with_ports(model, AVAILABLE)
     names = requested(observables, default, (*has, *LIMITS))
     refuse_turned(experiment, names)
     return names

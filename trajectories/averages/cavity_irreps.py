@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from darkbattery.nvmodel.experiment import Model, experiment_of
 from darkbattery.nvmodel.method import Method, Problem, Work, refused_by
 from darkbattery.nvmodel.observables import Needs, needing
+from darkbattery.nvmodel.portlight import AT_PORT
 from darkbattery.nvmodel.protocol import end_of
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Reading, Solution
@@ -27,6 +28,7 @@ from darkbattery.trajectories.propagate.mode_plan import ModePlan, first_bound, 
 from darkbattery.trajectories.propagate.mode_pulses import pulsed
 from darkbattery.trajectories.propagate.mode_stages import Kick, Stretch, mixes_excitations
 from darkbattery.trajectories.propagate.mode_steps import mode_states
+from darkbattery.trajectories.reading.light import with_ports
 from darkbattery.trajectories.reading.mode_readout import ModeReadings, ModeReadout
 from darkbattery.trajectories.reading.readout import (
     ENERGIES,
@@ -138,7 +140,7 @@ def _solved(problem: Problem) -> Solution:
         "most_photons": most_photons,
         "unknowns": readings.readout.space.size * plan.parts,
     }
-    reading = Reading(readings.values(), distributions=readings.distributions())
+    reading = Reading(readings.values(times), distributions=readings.distributions())
     return Solution(times, reading, provenance, model=problem.model)
 
 
@@ -245,13 +247,15 @@ def _work(problem: Problem) -> Work:
 def _without_drive(model: Model) -> tuple[str, ...]:
     refuse_unequal_spins(model)
     refuse_many_spins(model)
-    return () if mixes_excitations(experiment_of(model)) else AVAILABLE
+    return () if mixes_excitations(experiment_of(model)) else with_ports(model, AVAILABLE)
 
 
 def _driven(model: Model) -> tuple[str, ...]:
     refuse_unequal_spins(model)
     refuse_many_spins(model)
-    return WITH_COHERENCE if mixes_excitations(experiment_of(model)) else ()
+    if not mixes_excitations(experiment_of(model)):
+        return ()
+    return with_ports(model, WITH_COHERENCE, AT_PORT)
 
 
 OVER_IRREPS = Method(

@@ -18,6 +18,7 @@ from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.experiment import Model
 from darkbattery.nvmodel.method import Method, Problem, Work, refused_by
 from darkbattery.nvmodel.observables import Needs, needing
+from darkbattery.nvmodel.portlight import NET_PHOTONS
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Distribution, Reading, Solution
 from darkbattery.trajectories.propagate.cavity_steps import Read, follow_pair, pair_of, terms_in_all
@@ -27,7 +28,11 @@ from darkbattery.trajectories.reading.entanglement import (
     log_negativity_and_rate,
     transpose_blocks,
 )
-from darkbattery.trajectories.reading.light import in_light_and_joules
+from darkbattery.trajectories.reading.light import (
+    at_the_ports,
+    in_light_and_joules,
+    with_ports,
+)
 from darkbattery.trajectories.reading.readout import (
     ENERGIES,
     FROM_ENERGY,
@@ -253,6 +258,7 @@ def _observables(
     }
     lines = in_light_and_joules(model)
     values |= {name: line.at(values[line.of]) for name, line in lines.items()}
+    values |= at_the_ports(model, {**values, NET_PHOTONS: emitted - absorbed})
     distributions, populated = {}, None
     if set(NEED_POPULATIONS) & set(names):
         populated = populations(basis, chains, found.states.real)
@@ -288,7 +294,7 @@ def _furthest(cavity: Cavity, names: tuple[str, ...]) -> int:
 def _offers(model: Any) -> tuple[str, ...]:
     refuse_unequal_spins(model)
     refuse_many_spins(model)
-    return AVAILABLE if what_mixes_ladders(model) is None else ()
+    return with_ports(model, AVAILABLE) if what_mixes_ladders(model) is None else ()
 
 
 def _refuse(problem: Problem) -> None:

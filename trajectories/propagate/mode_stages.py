@@ -8,6 +8,9 @@ import math
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+import numpy as np
+from numpy.typing import NDArray
+
 from darkbattery.nvmodel.channels import channels
 from darkbattery.nvmodel.course import Course
 from darkbattery.nvmodel.experiment import Experiment
@@ -24,6 +27,8 @@ from darkbattery.nvmodel.pulse import Drive, spans
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.trajectories.propagate.mode_generator import ModeRates
 from darkbattery.trajectories.propagate.mode_steps import Changing
+
+Array = NDArray[np.float64]
 
 # of the time constant: of an exponential change e^-37 is left, less than a double resolves
 SETTLED = 37.0
@@ -133,6 +138,13 @@ def _phase(experiment: Experiment, frame: float) -> float:
         text = "drives of one phase here; meanfield has several"
         raise InputError("drive.phase", found, text)
     return found[0] if found else 0.0
+
+
+def turned_back(experiment: Experiment, times: Array) -> NDArray[np.complex128]:
+    """Factors of <a> in the frame of the drives for that of the model's drive, or the resonator."""
+    phase = _phase(experiment, frame := _frame(experiment))
+    since = 0.0 if experiment.drive is not None else times
+    return np.asarray(np.exp(1j * (phase - frame * since)) * np.ones(times.size))
 
 
 def steps_of(experiment: Experiment, last: float) -> list[Stretch | Kick]:

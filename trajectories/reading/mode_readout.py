@@ -12,6 +12,7 @@ from darkbattery.nvmodel.efficiency import charging_efficiency
 from darkbattery.nvmodel.ergotropy import local_ergotropy
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps
+from darkbattery.nvmodel.portlight import IN_PHASE, NET_PHOTONS, QUADRATURE, reads_field
 from darkbattery.nvmodel.solution import Distribution
 from darkbattery.nvmodel.unitaries import CAPACITIES, works_of
 from darkbattery.trajectories.propagate.mode_generator import (
@@ -22,9 +23,10 @@ from darkbattery.trajectories.propagate.mode_generator import (
     SUPPLIED,
     ModeGenerator,
 )
+from darkbattery.trajectories.propagate.mode_stages import turned_back
 from darkbattery.trajectories.propagate.mode_steps import Changing, changed_by
 from darkbattery.trajectories.reading.bipartition import Bipartition, bipartition_of
-from darkbattery.trajectories.reading.light import in_light_and_joules
+from darkbattery.trajectories.reading.light import at_the_ports, in_light_and_joules
 from darkbattery.trajectories.reading.readout import OF_RATES
 from darkbattery.trajectories.reading.speed import speeds
 from darkbattery.trajectories.space.angular import lowering_squared
@@ -75,6 +77,21 @@ class ModeReadout:
         means["battery_energy"] += 0.5
         means["charger_energy"] += 0.5
         return means
+
+    @cached_property
+    def _lowered(self) -> tuple[NDArray[np.int64], Array]:
+        """Elements that differ by one photon alone, and sqrt(n) of the higher number."""
+        k, (one, two) = self.space.kets, self.space.pairs
+        at = np.flatnonzero(k.n[one] - k.n[two] == 1)
+        same = np.array([of[one[at]] == of[two[at]] for of in (k.b, k.c, k.mb, k.mc)]).all(axis=0)
+        at = at[same]
+        return at, np.sqrt(k.n[one[at]])
+
+    def field(self, state: Array) -> complex:
+        """<a> in the frame of the drives: states are in (-i)^n |n>."""
+        at, root = self._lowered
+        value = root @ state[0, at] + (1j * (root @ state[1, at]) if len(state) == 2 else 0.0)
+        return complex(-1j * value)
 
     @cached_property
     def _battery_places(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
@@ -166,6 +183,8 @@ class ModeReadings:
             change = (generator.matrix @ elements + more).reshape(parts, -1)
             self.moved.append(self.readout.populations(change))
         self._work(state, means)
+        if space.coherent and reads_field(self.names):
+            means[IN_PHASE], means[QUADRATURE] = np.array([self.readout.field(state)]).view(float)
         for name, value in means.items():
             self.found.setdefault(name, []).append(value)
 
@@ -197,12 +216,18 @@ class ModeReadings:
             means["ergotropy_local"] = float(local_ergotropy(np.array(means["battery_energy"])))
         means["ergotropy_rotation"] = means["ergotropy_local"]
 
-    def values(self) -> dict[str, Array]:
+    def values(self, times: Array) -> dict[str, Array]:
         """All that was asked for, over time."""
         found = {name: np.array(values) for name, values in self.found.items()}
         battery, charger = self.experiment.sizes
         for name, line in in_light_and_joules(self.experiment).items():
             found[name] = line.at(found[line.of])
+        found[NET_PHOTONS] = found["emitted_photons"] - found["absorbed_photons"]
+        if IN_PHASE in found:
+            field = found[IN_PHASE] + 1j * found[QUADRATURE]
+            field = field * turned_back(self.experiment, times)
+            found[IN_PHASE], found[QUADRATURE] = field.real, field.imag
+        found |= at_the_ports(self.experiment, found)
         held = battery * found["battery_energy"] + charger * found["charger_energy"]
         held = held + found["photons"] + found["emitted_photons"] - found["absorbed_photons"]
         held = held + found["local_loss"] - found["supplied"]

@@ -34,6 +34,7 @@ from darkbattery.trajectories.jumps.resonator.cavity_jumps import (
 from darkbattery.trajectories.jumps.resonator.cavity_tally import add_runs, cavity_study
 from darkbattery.trajectories.reading.conditional import GROUP_NUMBERS, MOST_GROUP
 from darkbattery.trajectories.reading.fluctuations import FLUCTUATIONS
+from darkbattery.trajectories.reading.light import rows_of_runs, with_ports
 from darkbattery.trajectories.reading.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from darkbattery.trajectories.space.angular import clebsch_gordan
 from darkbattery.trajectories.space.cavity_space import (
@@ -198,7 +199,7 @@ def _offers(model: Any) -> tuple[str, ...]:
     if what_mixes_ladders(model) is not None:
         return ()
     recorded_cavity_of(model)
-    return AVAILABLE
+    return with_ports(model, AVAILABLE, rows_of_runs(model))
 
 
 QUANTUM_JUMPS = Method(

@@ -15,6 +15,7 @@ from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.errors import Unseen, unseen_runs, unseen_scatter
 from darkbattery.nvmodel.experiment import Experiment, Model, experiment_of
 from darkbattery.nvmodel.kernelcache import KERNEL
+from darkbattery.nvmodel.portlight import NET_PHOTONS
 from darkbattery.nvmodel.sums import FULL, usable_bounds
 from darkbattery.trajectories.jumps.counts.sums import (
     EMISSION,
@@ -32,7 +33,11 @@ from darkbattery.trajectories.jumps.counts.sums import EMITTED as EMITTED_SPREAD
 from darkbattery.trajectories.jumps.counts.sums import QUANTITIES as SPREAD_QUANTITIES
 from darkbattery.trajectories.jumps.counts.tally import JumpStudy, moments_of
 from darkbattery.trajectories.jumps.resonator.cavity_jumps import BATTERY_ENERGY, EMITTED, PHOTONS
-from darkbattery.trajectories.reading.light import in_light_and_joules
+from darkbattery.trajectories.reading.light import (
+    at_the_ports,
+    in_light_and_joules,
+    rows_of_runs,
+)
 from darkbattery.trajectories.space.cavity_space import Cavity, slowest_decay
 
 Array = NDArray[np.float64]
@@ -71,6 +76,12 @@ class StudyAtResonator(JumpStudy):
             error = errors[line.of]
             assert error is not None
             values[name], errors[name] = line.at(values[line.of]), line.factor * error
+        known = {name: error for name, error in errors.items() if error is not None}
+        for found, known_ones in ((values, values), (errors, known)):
+            whole = {"output_power": known_ones["output_power"]}
+            if "port_photons" in rows_of_runs(self.model):  # nothing is absorbed
+                whole[NET_PHOTONS] = known_ones["emitted_photons"]
+            found.update(at_the_ports(self.model, whole))
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,6 +44,7 @@ from darkbattery.trajectories.propagate.mode_generator import ModeGenerator, Mov
 from darkbattery.trajectories.propagate.mode_plan import ModePlan, first_bound, mode_plan
 from darkbattery.trajectories.propagate.mode_stages import Kick, mixes_excitations
 from darkbattery.trajectories.reading.conditional import GROUP_NUMBERS, MOST_GROUP
+from darkbattery.trajectories.reading.light import rows_of_runs, with_ports
 from darkbattery.trajectories.reading.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from darkbattery.trajectories.space.cavity_space import (
     refuse_many_spins,
@@ -322,7 +323,7 @@ def _offers(model: Model) -> tuple[str, ...]:
     if mixes_excitations(experiment):
         text = "single runs at a resonator have no drive and no rotations; evolve has them"
         raise InputError("drive, protocol", (experiment.drive, experiment.protocol), text)
-    return AVAILABLE
+    return with_ports(model, AVAILABLE, rows_of_runs(model))
 
 
 OVER_IRREPS = Method(

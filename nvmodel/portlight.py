@@ -9,52 +9,58 @@ A port of rate :math:`\kappa_i`, of a resonator that loses :math:`\kappa`, sends
 (Gardiner and Collett 1985). What it reflects of a field that is sent into it is left out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
-from darkbattery.meanfield.classes.moments import System
 from darkbattery.nvmodel.observables import OF, Needs, needing, row_of
 
 Array = NDArray[np.float64]
+Rates = Iterable[tuple[str, float]]
 
 AT_PORT = needing(Needs.PORT)
+OF_FIELD = needing(Needs.PORT | Needs.PHASE)
+"""Of the mean field, where it has a phase."""
+OF_PHOTONS = needing(Needs.PORT, without=Needs.PHASE)
 # what they are multiples of: the whole resonator's, and <a>
 NET_PHOTONS, IN_PHASE, QUADRATURE = "net photons", "Re <a>", "Im <a>"
-FIELDS = ("port_in_phase", "port_quadrature")
 
 
-def at_ports(system: System) -> tuple[str, ...]:
-    """Names of the quantities at each port.
+def at_ports(rates: Rates, rows: Iterable[str] = AT_PORT) -> tuple[str, ...]:
+    """Names of quantities at each of some ports, which have a name and a rate.
 
-    >>> from darkbattery.meanfield.classes.moments import system_of
-    >>> from darkbattery.nvmodel import Port, Resonator, ResonatorBattery, SpinEnsemble
-    >>> cavity = Resonator(3e9, linewidth_fwhm_hz=1e6, ports=[Port("out", 5e5)])
-    >>> at_ports(system_of(ResonatorBattery(SpinEnsemble(10, coupling=1.0), cavity), 1))[:2]
+    >>> at_ports([("out", 1e6)])[:2]
     ('port_power of out', 'port_photon_rate of out')
     """
-    return tuple(f"{row}{OF}{name}" for name, _ in system.ports for row in AT_PORT)
+    rows = tuple(rows)
+    return tuple(f"{row}{OF}{name}" for name, _ in rates for row in rows)
 
 
 def reads_field(names: tuple[str, ...]) -> bool:
     """Whether any of the names takes the mean field, and not its photons alone."""
-    return any(row_of(name) in FIELDS for name in names)
+    return any(row_of(name) in OF_FIELD for name in names)
 
 
-def of_ports(system: System, whole: Mapping[str, Array]) -> dict[str, Array]:
-    """Values at the ports, of `output_power` and what of the three others is known.
+def of_ports(
+    rates: Rates, kappa: float, quantum: float, whole: Mapping[str, Array]
+) -> dict[str, Array]:
+    r"""Values at the ports, of `output_power` and what of the three others is known.
+
+    Parameters
+    ----------
+    rates : iterable of (str, float)
+        Names and :math:`\kappa_i` of the ports, 1/s.
+    kappa : float
+        Of the resonator.
+    quantum : float
+        :math:`\hbar\omega`, J.
 
     Standard errors are had in the same way: all factors are positive.
     """
     found: dict[str, Array] = {}
-    if not system.ports:
-        return found
-    assert system.frequency is not None
-    quantum = scipy.constants.hbar * system.frequency
-    for name, rate in system.ports:
-        share, amplitude = rate / system.kappa, np.sqrt(quantum * rate)
+    for name, rate in rates:
+        share, amplitude = rate / kappa, np.sqrt(quantum * rate)
         for row, source, factor in (
             ("port_power", "output_power", share),
             ("port_photon_rate", "output_power", share / quantum),
