@@ -80,6 +80,7 @@ bench: $(VENV)/bench  ## speed beside the peers, cost against size, where the ti
 	$(BIN)/python benchmarks/any_size.py
 	$(BIN)/python benchmarks/resonator.py
 	$(BIN)/python benchmarks/semiclassical.py
+	$(BIN)/python benchmarks/sequences.py --page docs/sequences.md $(if $(BESIDE),--beside $(BESIDE))
 	$(BIN)/python benchmarks/scaling.py --page docs/clusters.md
 	$(BIN)/python benchmarks/classes.py
 	$(BIN)/python benchmarks/plan.py --page docs/performance.md

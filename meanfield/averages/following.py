@@ -35,8 +35,9 @@ from darkbattery.meanfield.averages.equations import (
 )
 from darkbattery.meanfield.averages.pulses import first_order_after, second_order_after
 from darkbattery.meanfield.averages.regrowth import Regrowth
-from darkbattery.meanfield.averages.stepper import Group, RightHandSide, march
-from darkbattery.meanfield.averages.stretches import Piece, Stretch, pieces, stretches_of
+from darkbattery.meanfield.averages.stepper import Explicit, Group, RightHandSide, Steps, advance
+from darkbattery.meanfield.averages.stretches import Stretch, pieces, stretches_of
+from darkbattery.meanfield.averages.turningsteps import TurningSteps
 from darkbattery.meanfield.classes.legs import Leg, legs
 from darkbattery.meanfield.classes.moments import System
 from darkbattery.meanfield.classes.refilling import Refilling
@@ -74,6 +75,8 @@ class Equations:
         Components with a common scale of errors.
     derivative : callable
         derivative(y, drive, coefficients, out), with the drive over sqrt(N).
+    steps : callable
+        steps(equations, leg, stretch, since): how they are stepped from `since` in a stretch on.
     after : callable
         The state after a pulse.
     read : callable
@@ -87,6 +90,7 @@ class Equations:
     start: Callable[[System], Array]
     groups: Callable[[System], list[Group]]
     derivative: Kernel
+    steps: Callable[["Equations", Leg, Stretch, float], Steps]
     after: Callable[[Pulse, System, Array], Array]
     read: Callable[[System, Array, Array], Moment]
     correlations: Callable[[int], tuple[slice, ...]]
@@ -101,13 +105,13 @@ def follow(
     `ways` are those of `equations_of`: the last take over where a phase begins.
     """
     equations, *later = ways
-    y, groups = equations.start(system), equations.groups(system)
+    y = equations.start(system)
     rate = np.empty_like(y)
     refilling = Refilling(system, y[equations.inversions(system.number.size)])
     for leg in legs(system, times):
         if later and leg.begins_phase:
             equations, later, before = later[0], [], y
-            y, groups = phased_from(system, y), equations.groups(system)
+            y = phased_from(system, y)
             rate = np.empty_like(y)
             seen.goes_on(equations.correlations(system.number.size), before, y)
         z = equations.inversions(system.number.size)
@@ -115,13 +119,12 @@ def follow(
             before, y = y, equations.after(pulse, system, y)
             refilling.turn(pulse, before[z], y[z])
         for stretch in stretches_of(leg):
-            rhs, began = _in_stretch(equations, leg, stretch), leg.begin + stretch.start
+            rhs = _in_stretch(equations, leg, stretch, 0.0)
+            way = Way(equations, leg, stretch, tolerance, seen)
             if system.refills:
-                way = Way(rhs, groups, tolerance, began, seen)
-                states = _refilled(way, y, stretch, refilling, z)
+                states = _refilled(way, y, refilling, z)
             else:
-                stops = np.append(stretch.outputs, stretch.length)
-                states = march(rhs, y, stops, groups, tolerance, began, after_step=seen.follow)
+                states = way.along(y, 0.0, np.append(stretch.outputs, stretch.length))
             for time in stretch.outputs:
                 y = next(states)
                 rhs(time, y, rate)
@@ -130,40 +133,33 @@ def follow(
 
 
 class Way(NamedTuple):
-    """What an integrator goes along a stretch with."""
+    """What is gone along a stretch with."""
 
-    rhs: RightHandSide
-    groups: list[Group]
+    equations: Equations
+    leg: Leg
+    stretch: Stretch
     tolerance: float
-    began: float
     seen: Regrowth
 
+    def along(self, y: Array, since: float, stops: Array) -> Iterator[Array]:
+        """The states at `stops`, counted from `since` in the stretch on."""
+        steps = self.equations.steps(self.equations, self.leg, self.stretch, since)
+        began = self.leg.begin + self.stretch.start + since
+        return advance(steps, y, stops, self.tolerance, began, after_step=self.seen.follow)
 
-def _refilled(
-    way: Way, y: Array, stretch: Stretch, refilling: Refilling, z: slice
-) -> Iterator[Array]:
+
+def _refilled(way: Way, y: Array, refilling: Refilling, z: slice) -> Iterator[Array]:
     """The states at the outputs and at the end of a stretch, with flips around each piece of it."""
-    for piece in pieces(stretch):
+    for piece in pieces(way.stretch):
         y = y.copy()
         refilling.flip(0.5 * piece.length, y[z])
         if piece.length > 0.0:
-            before, y = y, _through(way, y, piece)
+            before, y = y, next(way.along(y, piece.since, np.array([piece.length]))).copy()
             refilling.follow(before[z], y[z])
         refilling.flip(0.5 * piece.length, y[z])
         if piece.output:
             yield y
     yield y
-
-
-def _through(way: Way, y: Array, piece: Piece) -> Array:
-    """The state behind a piece of a stretch, in an array of its own."""
-
-    def rhs(time: float, state: Array, out: Array) -> None:
-        way.rhs(piece.since + time, state, out)
-
-    stops, began = np.array([piece.length]), way.began + piece.since
-    see = way.seen.follow
-    return next(march(rhs, y, stops, way.groups, way.tolerance, began, after_step=see)).copy()
 
 
 def equations_of(system: System, order: int) -> tuple[Equations, ...]:
@@ -179,17 +175,28 @@ def equations_of(system: System, order: int) -> tuple[Equations, ...]:
     return (SECOND, PHASED) if system.has_phase else (SECOND,)
 
 
-def _in_stretch(equations: Equations, leg: Leg, stretch: Stretch) -> RightHandSide:
+def _in_stretch(equations: Equations, leg: Leg, stretch: Stretch, since: float) -> RightHandSide:
+    """The derivative at times from `since` in a stretch on."""
     p, root = coefficients(leg.system), np.sqrt(leg.system.total)
     p.detuning[:] = leg.detuning(0.0)
     derivative, moves = equations.derivative, not leg.still
 
     def rhs(time: float, y: Array, out: Array) -> None:
+        at = since + time
         if moves:
-            p.detuning[:] = leg.detuning(stretch.start + time)
-        derivative(y, stretch.field(time) / root, p, out)
+            p.detuning[:] = leg.detuning(stretch.start + at)
+        derivative(y, stretch.field(at) / root, p, out)
 
     return rhs
+
+
+def _explicitly(equations: Equations, leg: Leg, stretch: Stretch, since: float) -> Steps:
+    rhs = _in_stretch(equations, leg, stretch, since)
+    return Explicit(rhs, equations.groups(leg.system))
+
+
+def _turning(equations: Equations, leg: Leg, stretch: Stretch, since: float) -> Steps:
+    return TurningSteps(leg, stretch.start + since)
 
 
 def _undriven(y: Array, drive: complex, p: Coefficients, out: Array) -> None:
@@ -285,6 +292,7 @@ FIRST = Equations(
     start=first_order_start,
     groups=first_order_groups,
     derivative=first_order,
+    steps=_explicitly,
     after=first_order_after,
     read=_read_first,
     correlations=_none,
@@ -294,6 +302,7 @@ SECOND = Equations(
     start=second_order_start,
     groups=second_order_groups,
     derivative=_undriven,
+    steps=_turning,
     after=second_order_after,
     read=_read_second,
     correlations=_of_second,
@@ -303,6 +312,7 @@ PHASED = Equations(
     start=phased_start,
     groups=phased_groups,
     derivative=phased,
+    steps=_explicitly,
     after=phased_after,
     read=_read_phased,
     correlations=_of_phased,

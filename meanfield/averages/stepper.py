@@ -9,6 +9,7 @@ compared with the largest component of its group.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 import scipy
@@ -28,6 +29,24 @@ MEASURED_STEPS, MOST_STEPS = 20_000, 10_000_000
 SHRINK, GROW, SAFETY = 0.2, 6.0, 0.9
 # below the shortest time that any model has
 LEAST_STEP = 1e-280
+
+
+class Steps(Protocol):
+    """A method that takes one step at a time, from `since` it was made on.
+
+    `take(now, y, h)` gives a new array and two estimates of its error over h, relative to the
+    largest component of the group that has most, of order 5 and 3; `accept` follows where that was
+    small enough.
+    """
+
+    def first(self, y: Array) -> float:
+        """Length of the first step from y."""
+
+    def take(self, now: float, y: Array, h: float) -> tuple[Array, float, float]:
+        """One step."""
+
+    def accept(self) -> None:
+        """The step was taken."""
 
 
 def march(
@@ -50,6 +69,40 @@ def march(
     groups : sequence of (slice, float)
         Components whose errors are measured against the largest among them, or against the floor
         given beside them if that is larger: below it lies nothing but rounding.
+    tolerance, began, after_step
+        See `advance`.
+
+    Yields
+    ------
+    ndarray
+        The state; a view that the next step overwrites.
+
+    Examples
+    --------
+    >>> def decay(t, y, out):
+    ...     out[:] = -y
+    >>> states = march(decay, np.ones(1), [0.0, 1.0], [(slice(0, 1), 0.1)], 1e-9)
+    >>> print([float(y[0].round(9)) for y in states])
+    [1.0, 0.367879441]
+    """
+    yield from advance(Explicit(rhs, groups), start, times, tolerance, began, after_step)
+
+
+def advance(
+    method: Steps,
+    start: Array,
+    times: Sequence[float] | Array,
+    tolerance: float,
+    began: float = 0.0,
+    after_step: Callable[[Array], None] | None = None,
+) -> Iterator[Array]:
+    """Yield the state at each of `times` (increasing, from 0), by the steps of a method.
+
+    Parameters
+    ----------
+    method : Steps
+    start : ndarray
+        y(0).
     tolerance : float
         Largest error of a step, relative to the group's largest component.
     began : float
@@ -66,19 +119,9 @@ def march(
     ------
     InputError
         For times that cannot be reached: the solution diverges, or too many steps are needed.
-
-    Examples
-    --------
-    >>> def decay(t, y, out):
-    ...     out[:] = -y
-    >>> states = march(decay, np.ones(1), [0.0, 1.0], [(slice(0, 1), 0.1)], 1e-9)
-    >>> print([float(y[0].round(9)) for y in states])
-    [1.0, 0.367879441]
     """
     y, now = np.array(start, dtype=float), 0.0
-    stages = np.empty((STAGES + 1, y.size))
-    rhs(now, y, stages[0])
-    step = _first_step(y, stages[0], groups)
+    step = method.first(y)
     steps = 0
     for target in times:
         while now < target:
@@ -92,8 +135,8 @@ def march(
                 )
             # equal steps to the output time, so that no sliver is left at its end
             h = left / np.ceil(left / step) if left > step else left
-            new = _stages(rhs, now, y, h, stages)
-            error = h * _error(stages, y, new, groups) / tolerance
+            new, e5, e3 = method.take(now, y, h)
+            error = h * _joined(e5, e3) / tolerance
             if not error <= 1.0:  # NaN too
                 step = h * (max(SHRINK, SAFETY * error**-0.125) if error < np.inf else SHRINK)
                 if step <= max(1e-14 * now, LEAST_STEP):
@@ -108,43 +151,64 @@ def march(
             step = max(step, h * growth) if growth >= 1.0 else h * growth
             now = target if h == left else now + h
             y = new
-            stages[0] = stages[STAGES]
+            method.accept()
             if after_step is not None:
                 after_step(y)
         yield y
 
 
-def _stages(rhs: RightHandSide, now: float, y: Array, h: float, stages: Array) -> Array:
-    """Fill stages[1:]; returns the new state. The last stage is the next step's first."""
-    pair = scipy.integrate.DOP853
-    with np.errstate(invalid="ignore", over="ignore"):  # a step far too long overflows
-        for s in range(1, STAGES):
-            rhs(now + pair.C[s] * h, y + (h * pair.A[s, :s]) @ stages[:s], stages[s])
-        new: Array = y + (h * pair.B) @ stages[:STAGES]
-        rhs(now + h, new, stages[STAGES])
-    return new
+class Explicit:
+    """`Steps` of y' = rhs(t, y), with a state at every stage."""
 
+    def __init__(self, rhs: RightHandSide, groups: Sequence[Group]) -> None:
+        self._rhs, self._groups = rhs, groups
+        self._stages = np.empty((STAGES + 1, 0))
 
-def _error(stages: Array, old: Array, new: Array, groups: Sequence[Group]) -> float:
-    """Error of the step divided by its length, the two estimates joined as Hairer does."""
-    with np.errstate(invalid="ignore", over="ignore"):
+    def first(self, y: Array) -> float:
+        """Length of the first step from y."""
+        self._stages = np.empty((STAGES + 1, y.size))
+        self._rhs(0.0, y, self._stages[0])
+        return first_step(y, self._stages[0], self._groups)
+
+    def take(self, now: float, y: Array, h: float) -> tuple[Array, float, float]:
+        """One step. The last stage is the next step's first."""
+        rhs, stages, pair = self._rhs, self._stages, scipy.integrate.DOP853
+        with np.errstate(invalid="ignore", over="ignore"):  # a step far too long overflows
+            for s in range(1, STAGES):
+                rhs(now + pair.C[s] * h, y + (h * pair.A[s, :s]) @ stages[:s], stages[s])
+            new: Array = y + (h * pair.B) @ stages[:STAGES]
+            rhs(now + h, new, stages[STAGES])
+            return new, *self._errors(y, new)
+
+    def accept(self) -> None:
+        """The step was taken."""
+        self._stages[0] = self._stages[STAGES]
+
+    def _errors(self, old: Array, new: Array) -> tuple[float, float]:
         pair = scipy.integrate.DOP853
-        fifth, third = pair.E5 @ stages, pair.E3 @ stages
+        fifth, third = pair.E5 @ self._stages, pair.E3 @ self._stages
         # of a NaN no comparison below would know
         if not math.isfinite(float(new.sum() + fifth.sum())):
-            return math.inf
-    e5 = e3 = 0.0
-    for group, floor in groups:
-        scale = max(np.abs(old[group]).max(), np.abs(new[group]).max(), floor)
-        e5 = max(e5, float(np.abs(fifth[group]).max() / scale))
-        e3 = max(e3, float(np.abs(third[group]).max() / scale))
+            return math.inf, math.inf
+        e5 = e3 = 0.0
+        for group, floor in self._groups:
+            scale = max(np.abs(old[group]).max(), np.abs(new[group]).max(), floor)
+            e5 = max(e5, float(np.abs(fifth[group]).max() / scale))
+            e3 = max(e3, float(np.abs(third[group]).max() / scale))
+        return e5, e3
+
+
+def _joined(e5: float, e3: float) -> float:
+    """The two estimates as one, as Hairer joins them."""
     if e5 == 0.0 and e3 == 0.0:
         return 0.0
+    if not math.isfinite(e5 + e3):
+        return math.inf
     # in the tail of a pulse the squares alone may be below the smallest double
     return e5 * (e5 / math.hypot(e5, 0.1 * e3))
 
 
-def _first_step(y: Array, slope: Array, groups: Sequence[Group]) -> float:
+def first_step(y: Array, slope: Array, groups: Sequence[Group]) -> float:
     """A hundredth of the shortest time in which a group changes by its own size."""
     rate = 0.0
     for group, floor in groups:
