@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from darkbattery.nvmodel.fields import Resonator
 from darkbattery.nvmodel.observables import OF
@@ -133,7 +133,9 @@ class Receiver:
             return np.asarray(found / found.sum())
 
         width = float(
-            brentq(lambda one: (weights(one) ** 2).sum() - share, 1e-2, widest, xtol=1e-12)
+            scipy.optimize.brentq(
+                lambda one: (weights(one) ** 2).sum() - share, 1e-2, widest, xtol=1e-12
+            )
         )
         found = weights(width)
         kept = found[np.abs(neighbour) <= np.ceil(REACH * width)]

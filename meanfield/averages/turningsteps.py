@@ -16,6 +16,7 @@ at twelve stages, and is as long as the coupling to the field allows, not the la
 """
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -72,7 +73,10 @@ class Room(NamedTuple):
     vectors: Array
 
 
-def _tableau() -> Tableau:
+@lru_cache(maxsize=1)
+def tableau() -> Tableau:
+    """The rule, with its columns in order."""
+    # not on import: SciPy's integrators are for those who integrate
     pair, order = scipy.integrate.DOP853, np.array([1, 2, 3, 4, 0, *range(5, STAGES)])
     errors = np.array([pair.E5[order], pair.E3[order]])
     inner = np.ascontiguousarray(pair.A[:STAGES, order])
@@ -80,9 +84,6 @@ def _tableau() -> Tableau:
     assert not pair.B[order[:FOUR]].any()
     assert not errors[:, :FOUR].any()
     return Tableau(np.array(pair.C[:STAGES]), inner, pair.B[order], errors, np.argsort(order))
-
-
-TABLEAU = _tableau()
 
 
 class TurningSteps:
@@ -112,7 +113,8 @@ class TurningSteps:
 
     def take(self, now: float, y: Array, h: float) -> tuple[Array, float, float]:
         """The state a step later, and both estimates of its error over its length."""
-        begin, after = self._since + now, TABLEAU.nodes * h
+        rule = tableau()
+        begin, after = self._since + now, rule.nodes * h
         turned = np.array(
             [
                 course.after * after
@@ -123,7 +125,7 @@ class TurningSteps:
         )
         new = np.empty_like(y)
         e5, e3 = _step(
-            y, h, turned, self._ensemble, self._p, TABLEAU, self._room,
+            y, h, turned, self._ensemble, self._p, rule, self._room,
             self._floors, self._looked, new,
         )  # fmt: skip
         # of a NaN no comparison knows

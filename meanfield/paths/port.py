@@ -21,7 +21,6 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.interpolate import CubicHermiteSpline
 
 from darkbattery.meanfield.paths.walk import FieldTrace, PathNoise, Plan, start_of, walk
 from darkbattery.meanfield.paths.wigner import controlled_plan
@@ -174,7 +173,9 @@ class _Listening:
         samples, f = self.edges.size - 1, self.receiver.sampling_rate_hz
         normals = shot.source.of_pulse(LISTENING, 2 * (grid.size + samples))[:, 0].reshape(2, -1)
         unit = np.sqrt(0.5) * (normals[0] + 1j * normals[1])
-        inside = CubicHermiteSpline(shot.times, shot.integral, shot.alpha)(self.edges)
+        inside = scipy.interpolate.CubicHermiteSpline(shot.times, shot.integral, shot.alpha)(
+            self.edges
+        )
         field = np.sqrt(self.rate) * f * np.diff(inside)
         bridge = np.concatenate([[0.0], np.cumsum(np.sqrt(np.diff(grid)) * unit[1 : grid.size])])
         at_edges, at_notes = (np.interp(where, grid, bridge) for where in (self.edges, shot.times))

@@ -1,17 +1,25 @@
 """What a definition's receiver records of single runs, as rows of a table."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 
 from darkbattery.runs.choice.choice import chosen
 from darkbattery.runs.choice.engines import engine_of
 from darkbattery.runs.definitions.definition import Point, RunDefinition
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = ("run", "time", "observable", "value")
 
 
 def received(definition: RunDefinition, point: Point, first: int, runs: int) -> pd.DataFrame:
     """I, Q and power of the runs first, first + 1, ...; no rows where nothing listens."""
+    import pandas as pd
+
     receiver, choice = definition.receiver, chosen(definition, point, "sample")
     if receiver is None or runs == 0:
         return pd.DataFrame({name: [] for name in COLUMNS})

@@ -7,7 +7,7 @@ import pytest
 
 from darkbattery.meanfield.averages.following import FIRST, SECOND, follow
 from darkbattery.meanfield.averages.regrowth import Regrowth
-from darkbattery.meanfield.averages.turningsteps import TABLEAU, TurningSteps
+from darkbattery.meanfield.averages.turningsteps import TurningSteps, tableau
 from darkbattery.meanfield.classes.legs import legs
 from darkbattery.meanfield.classes.moments import System, system_of
 from darkbattery.nvmodel import (
@@ -86,7 +86,8 @@ def test_what_turns_alone_takes_steps_of_any_length():
 
 def test_errors_of_the_two_orders_are_those_of_the_rule():
     """What the tableau leaves out is zero in the order in which its columns stand."""
-    sums = TABLEAU.inner.sum(axis=1)
-    np.testing.assert_allclose(sums, TABLEAU.nodes, atol=1e-14)
-    assert TABLEAU.weights.sum() == pytest.approx(1.0)
-    np.testing.assert_allclose(TABLEAU.errors.sum(axis=1), 0.0, atol=1e-13)
+    rule = tableau()
+    sums = rule.inner.sum(axis=1)
+    np.testing.assert_allclose(sums, rule.nodes, atol=1e-14)
+    assert rule.weights.sum() == pytest.approx(1.0)
+    np.testing.assert_allclose(rule.errors.sum(axis=1), 0.0, atol=1e-13)
