@@ -53,7 +53,8 @@ class Experiment:
         record. Averages do not depend on it.
     detector : Detector, optional
         What looks at the emitted light, its efficiency in it; by default photons are counted, and
-        a `Detector` that counts photons becomes `detector_efficiency`.
+        a `Detector` that counts photons becomes `detector_efficiency`. A port is kept as its
+        share of the light, in the efficiency.
 
     Raises
     ------
@@ -91,7 +92,7 @@ class Experiment:
             if self.protocol:
                 text = "must be None with a protocol: its stages have drives"
                 raise InputError("drive", self.drive, text)
-        detector, efficiency = diffusive(self.detector, self.detector_efficiency)
+        detector, efficiency = diffusive(self.detector, self.detector_efficiency, self.resonator)
         assign("detector", detector)
         assign("detector_efficiency", efficiency)
 
@@ -171,6 +172,15 @@ class Experiment:
         """Collective damping rate of a reservoir."""
         assert self.reservoir is not None
         return self.reservoir.gamma
+
+    @property
+    def watched_rate(self) -> float:
+        """Of the light that leaves, in whose unit records are told: gamma, or a resonator's kappa.
+
+        >>> Experiment(Spins(1, "down"), Spins(2, "up"), Reservoir(gamma=2.0)).watched_rate
+        2.0
+        """
+        return self.gamma if self.resonator is None else self.resonator.kappa
 
     @property
     def time_unit(self) -> str:

@@ -9,9 +9,10 @@ in the frame of the drive (of the resonator without one), with the field's energ
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.detector import Detector
 from darkbattery.nvmodel.display import model_html
 from darkbattery.nvmodel.ensemble import SpinEnsemble
 from darkbattery.nvmodel.experiment import Experiment, ShortForm
@@ -91,6 +92,9 @@ class ResonatorBattery(ShortForm):
         What happens when, in s and rad/s; empty: one stage that lasts for ever. Before the first
         stage the detunings are the model's. Outputs at the very time of a pulse or of a new stage
         are read after it.
+    detector : Detector, optional
+        What looks at the light that leaves, or at that of one of the resonator's ports; by default
+        every photon is counted. Averages do not depend on it.
 
     Examples
     --------
@@ -113,6 +117,7 @@ class ResonatorBattery(ShortForm):
     charger_detuning_hz: float = 0.0
     drive: Drive | None = None
     protocol: Protocol = ()
+    detector: Detector | None = None
 
     def __post_init__(self) -> None:
         of_type("charger", self.charger, SpinEnsemble)
@@ -131,7 +136,8 @@ class ResonatorBattery(ShortForm):
         nbar, battery = self.resonator.nbar, self.battery
         down = None if battery is None else battery.spins("down", self.battery_detuning_hz, nbar)
         up = self.charger.spins("up", self.charger_detuning_hz, nbar)
-        self.stand_for(Experiment(down, up, self.resonator, self.protocol, self.drive))
+        done = self.protocol, self.drive
+        self.stand_for(Experiment(down, up, self.resonator, *done, detector=self.detector))
 
     def _repr_html_(self) -> str:
         # what a notebook shows
@@ -184,7 +190,7 @@ class ResonatorBattery(ShortForm):
         Returns
         -------
         CollectiveBattery
-            With :math:`\gamma` in 1/s, so that times are in seconds.
+            With :math:`\gamma` in 1/s, so that times are in seconds; its detector sees as much.
 
         Raises
         ------
@@ -207,11 +213,18 @@ class ResonatorBattery(ShortForm):
         if error.total > SMALL_ELIMINATION_ERROR:
             warnings.warn(f"resonator eliminated: {reason}", ApproximationWarning, stacklevel=2)
         assert self.battery is not None
+        detector = self.experiment.detector
+        if detector is not None:
+            # the field that follows J^- is behind it by a quarter of a period
+            phase = math.remainder(detector.phase + 0.5 * math.pi, 2.0 * math.pi)
+            detector = replace(detector, phase=phase)
         return CollectiveBattery(
             n_battery=self.battery.number,
             n_charger=self.charger.number,
             nbar=self.nbar,
             gamma=4.0 * self.charger.coupling**2 / self.resonator.kappa,
+            detector_efficiency=self.experiment.detector_efficiency,
+            detector=detector,
         )
 
 

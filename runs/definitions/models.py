@@ -125,7 +125,12 @@ def build_model(fields: Mapping[str, Any]) -> Model:
         charger_detuning_hz=tables.get("charger_detuning_hz", 0.0),
         drive=None if drive is None else _drive("model.drive", drive, resonator),
         protocol=protocol_of(tables.get("protocol", {}), resonator),
+        detector=_detector(tables["detector"]) if "detector" in tables else None,
     )
+
+
+def _detector(fields: dict[str, Any]) -> Detector:
+    return Detector(**fields)
 
 
 def _resonator(fields: Mapping[str, Any]) -> Resonator:
@@ -168,7 +173,7 @@ def _collective(fields: dict[str, Any]) -> CollectiveBattery:
     if "protocol" in fields:
         fields["protocol"] = protocol_of(fields["protocol"], None)
     if "detector" in fields:
-        fields["detector"] = Detector(**fields["detector"])
+        fields["detector"] = _detector(fields["detector"])
     return CollectiveBattery(**fields)
 
 

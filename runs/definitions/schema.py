@@ -168,6 +168,11 @@ WITH_MODE: Table = {
     "charger_detuning_hz": Field("number", "where it brings the charger", "the model's"),
     "drives": Section("fields that are sent in", {ANY_NAME: Section("one of them", DRIVE)}),
 }
+DETECTOR: Table = {
+    "kind": Field("text", "what it records", "photons", KINDS),
+    "phase": Field("number", r"$\varphi$ of the local oscillator, radians", "0"),
+    "efficiency": Field("number", r"$\eta$, the share of the light that is seen", "1"),
+}
 COLLECTIVE: Table = {
     "n_battery": Field("whole", "number of battery spins, >= 1", REQUIRED),
     "n_charger": Field("whole", "number of charger spins $N_C$", "required, or `ratio`"),
@@ -201,16 +206,9 @@ COLLECTIVE: Table = {
         "1",
     ),
     "detector": Section(
-        "instead: what looks at the emitted light",
-        {
-            "kind": Field("text", "what it records", "photons", KINDS),
-            "phase": Field("number", r"$\varphi$ of the local oscillator, radians", "0"),
-            "efficiency": Field(
-                "number",
-                r"$\eta$; below 1 few spins, as beyond the plain model at $\bar n$ = 0",
-                "1",
-            ),
-        },
+        r"instead: what looks at the emitted light; below efficiency 1, and beyond the plain model "
+        r"at $\bar n$ = 0, few spins",
+        DETECTOR,
     ),
 }
 SPINS: Table = {
@@ -305,6 +303,10 @@ AT_RESONATOR: Table = {
     "protocol": Section(
         "stages and pulses, one after the other in the order of the file",
         {ANY_NAME: Section("a stage if it has a duration, else a pulse", WITH_MODE)},
+    ),
+    "detector": Section(
+        "what looks at the light that leaves; but for every photon `sample` takes few spins",
+        {**DETECTOR, "port": Field("text", "of which port alone", "all that leaves")},
     ),
 }
 DICKE: Table = {

@@ -49,6 +49,12 @@ MODELS = {
         "charger": {"number": 4, "coupling_hz": 1.0},
         "resonator": {"frequency_hz": 3e9, "linewidth_fwhm_hz": 3.0, "temperature_k": 0.05},
     },
+    "watched resonator": {
+        "battery": {"number": 1, "coupling_hz": 1.0},
+        "charger": {"number": 2, "coupling_hz": 1.0},
+        "resonator": {"frequency_hz": 3e9, "linewidth_fwhm_hz": 3.0},
+        "detector": {"kind": "homodyne", "efficiency": 0.5},
+    },
     "resonator": {
         "battery": SPINS,
         "charger": {**SPINS, "number": 20_000},

@@ -12,10 +12,7 @@ from darkbattery import meanfield
 from darkbattery.nvmodel import (
     CollectiveBattery,
     Detector,
-    Experiment,
     InputError,
-    Resonator,
-    Spins,
 )
 from darkbattery.trajectories import evolve, sample, single_run
 from darkbattery.trajectories.averages import steady
@@ -276,18 +273,10 @@ REFUSED = {
     "no detector": (lambda: CollectiveBattery(1, 2, detector=0.5), r"detector = 0\.5: must be"),
     "semiclassical": (lambda: meanfield.evolve(SEEN, [1.0]), "not in the semiclassical engine"),
     "waits": (lambda: waiting_times(SEEN, [0.0, 1.0], 1.0, 1, 1), "waits are between photons"),
-    "resonator": (lambda: sample(AT_RESONATOR, [1.0], 1, 1), "runs count photons"),
-    "its run": (lambda: single_run(AT_RESONATOR, [1.0], 1, 1), "runs count photons"),
     "many": (lambda: sample(replace(SEEN, n_charger=900), [1.0], 1, 1), "take fewer spins"),
     "photons": (lambda: sample(SEEN, [1.0], 1, 1, observables=["fano_factor"]), "not available"),
 }
 SEEN = CollectiveBattery(1, 2, detector=Detector("homodyne"))
-AT_RESONATOR = Experiment(
-    Spins(1, "down", coupling=1.0),
-    Spins(2, "up", coupling=1.0),
-    Resonator(frequency_hz=1.0, linewidth_fwhm_hz=1.0),
-    detector=Detector("homodyne"),
-)
 
 
 @pytest.mark.parametrize("case", REFUSED)

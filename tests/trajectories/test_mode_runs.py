@@ -11,7 +11,6 @@ import scipy
 from darkbattery import runs, trajectories
 from darkbattery.nvmodel import (
     ClosedModes,
-    Detector,
     Drive,
     Experiment,
     InputError,
@@ -183,10 +182,8 @@ def test_ranges_merge_to_the_same_bits_and_rows_are_runs():
         ({"drive": Drive(1e6, 1e-7)}, "no drive"),
         ({"protocol": (Stage(1e-7), Pulse(rotate_battery=1.0), Stage(1e-7))}, "no rotations"),
         ({"protocol": (Stage(1e-7), Pulse(dephase_battery=0.5), Stage(1e-6))}, "no pulses"),
-        ({"detector_efficiency": 0.5}, "detector_efficiency"),
-        ({"detector": Detector("homodyne")}, "^detector = .* count photons"),
     ],
-    ids=["drive", "rotation", "dephasing", "efficiency", "homodyne"],
+    ids=["drive", "rotation", "dephasing"],
 )
 def test_what_runs_do_not_have_is_refused_at_every_entry(change, words):
     spins = {"coupling": G, "noise": LocalNoise(emission=1e5)}
@@ -222,8 +219,6 @@ def test_what_is_available_is_what_sample_takes():
     assert set(trajectories.sample(model, TIMES[:2], 3, 1, observables=names)) == set(names)
     alike = Experiment(Spins(1, "down", G), Spins(2, "up", G), Resonator(5e9, 1e7))
     assert "photons" in available(alike)
-    with pytest.raises(InputError, match=r"^detector = .* count photons"):
-        available(dataclasses.replace(alike, detector=Detector("heterodyne")))
     with pytest.raises(InputError, match=r"^field = ClosedModes"):
         available(Experiment(Spins(2, "down"), field=ClosedModes(2)))
 

@@ -32,6 +32,7 @@ from darkbattery.nvmodel.runstatistics import Statistics
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.tally import Tally, run_range
 from darkbattery.nvmodel.times import output_times
+from darkbattery.trajectories.jumps.at_resonator import AT_RESONATOR, sample_cavity
 from darkbattery.trajectories.jumps.counts.lengths import (
     refuse_endless,
     refuse_jumps,
@@ -56,7 +57,6 @@ from darkbattery.trajectories.jumps.photons.decays import (
 from darkbattery.trajectories.jumps.photons.detector import count_detected, refuse_unlisted
 from darkbattery.trajectories.jumps.photons.records import count_records
 from darkbattery.trajectories.jumps.photons.walks import made_in_groups
-from darkbattery.trajectories.jumps.resonator.cavity_runs import AT_RESONATOR, sample_cavity
 from darkbattery.trajectories.jumps.spins.noisy_records import count_noisy_runs
 from darkbattery.trajectories.propagate.realspins import refuse_many_real_spins
 from darkbattery.trajectories.reading.bonds import END_BONDS

@@ -1,6 +1,6 @@
 """One run with all it knows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,6 @@ from darkbattery.trajectories.jumps.resonator.cavity_runs import (
     coefficients_of,
     mode_of,
     photon_bound,
-    recorded_cavity_of,
     refuse_large_runs,
 )
 from darkbattery.trajectories.jumps.sampling import refuse_too_large
@@ -63,6 +62,7 @@ from darkbattery.trajectories.propagate.realspins import refuse_many_real_spins
 from darkbattery.trajectories.reading.conditional import BATTERY_Z, unravelling
 from darkbattery.trajectories.space.angular import clebsch_gordan
 from darkbattery.trajectories.space.cavity_space import (
+    cavity_of,
     refuse_many_spins,
     refuse_unequal_spins,
     what_mixes_ladders,
@@ -110,7 +110,8 @@ class SingleRun:
     record : ndarray (T,), optional
         Of a homodyne or heterodyne detector (complex): its integral since the output time before,
         in units of :math:`\gamma^{-1/2}`, of mean :math:`\sqrt\eta\int\langle J^-e^{-i\varphi}+
-        \mathrm{h.c.}\rangle\gamma dt`, heterodyne without the conjugate. Nothing jumps then; M and
+        \mathrm{h.c.}\rangle\gamma dt`, heterodyne without the conjugate; at a resonator kappa and a
+        for gamma and :math:`J^-`. Nothing jumps then; M and
         `emitted_photons` are means, and `amplitudes` (T, K, n) are those of
         :math:`|J,M_0-n\rangle`, of no times where the detector misses light.
     battery_state : ndarray (T, N_B + 1, N_B + 1), optional
@@ -167,20 +168,31 @@ def runs_side_by_side(
     first = whole_number("run", first, least=0, most=MOST_RUNS - 1)
     seed = whole_number("seed", seed, least=0, most=(1 << 64) - 1)
     indices = range(first, first + runs)
+    every_jump: Callable[[Experiment, Array, int, int], SingleRun] = _with_every_jump
+    made: Iterator[dict[str, Any]] | None = None
     if experiment_of(battery).resonator is not None:
-        yield from (_at_resonator(battery, t, seed, run) for run in indices)
-        return
-    experiment = to_be_solved(of_the_reservoir(battery), t)
-    made = None
-    if experiment.detector is not None and followed_on_ladders(experiment):
-        made = diffusive_runs(experiment, t, seed, first, runs)
-    elif not experiment.counts_every_photon or rotates(experiment.protocol):
-        made = filtered_runs(experiment, t, seed, first, runs)
+        experiment, every_jump = to_be_solved(battery, t), _at_resonator
+        if not experiment.counts_every_photon:
+            made = filtered_runs(experiment, t, seed, first, runs)
+    else:
+        experiment = to_be_solved(of_the_reservoir(battery), t)
+        made = _as_an_observer_knows(experiment, t, seed, first, runs)
     if made is None:
-        yield from (_with_every_jump(experiment, t, seed, run) for run in indices)
+        yield from (every_jump(experiment, t, seed, run) for run in indices)
         return
     for run, fields in zip(indices, made, strict=True):
         yield SingleRun(run=run, times=t, **fields)
+
+
+def _as_an_observer_knows(
+    experiment: Experiment, t: Array, seed: int, first: int, runs: int
+) -> Iterator[dict[str, Any]] | None:
+    """Fields of runs of a reservoir, run by run; None where each jump is known."""
+    if experiment.detector is not None and followed_on_ladders(experiment):
+        return diffusive_runs(experiment, t, seed, first, runs)
+    if not experiment.counts_every_photon or rotates(experiment.protocol):
+        return filtered_runs(experiment, t, seed, first, runs)
+    return None
 
 
 def _with_every_jump(battery: Experiment, t: Array, seed: int, run: int) -> SingleRun:
@@ -273,16 +285,15 @@ def _of_real_spins(battery: Experiment, times: Array, seed: int, run: int) -> Si
     )
 
 
-def _at_resonator(model: Model, times: Array, seed: int, run: int) -> SingleRun:
-    """With the mode itself."""
-    refuse_unequal_spins(model)
-    refuse_many_spins(model)
-    experiment = to_be_solved(model, times)
+def _at_resonator(experiment: Experiment, times: Array, seed: int, run: int) -> SingleRun:
+    """With the mode itself, each jump known."""
+    refuse_unequal_spins(experiment)
+    refuse_many_spins(experiment)
     if what_mixes_ladders(experiment) is not None:
         problem = Problem(experiment, times, (), 1, seed, run)
         mode_runs.OVER_IRREPS.offers(experiment)  # what runs do not describe is refused
         return _over_irreps_with_mode(problem)
-    cavity = recorded_cavity_of(experiment)
+    cavity = cavity_of(experiment)
     refuse_large_runs(cavity, times)
     bound, basis = photon_bound(cavity), cavity.basis
     mode = mode_of(cavity, bound)

@@ -13,6 +13,7 @@ is 1 on average where nothing is seen (shot noise), and above it what the light 
 .. math:: \mathrm E\,S(\omega)=1+\frac{\eta\gamma}T\int_0^T\!\!\int_0^T
           G(t,t')\cos\omega(t-t')\,dt\,dt'.
 
+At a resonator kappa and the mode's a stand for gamma and :math:`J^-`.
 A charging run begins and ends: this is the spectrum of a burst, not of a steady state.
 """
 
@@ -26,7 +27,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from darkbattery.nvmodel.errors import mean_error
-from darkbattery.nvmodel.experiment import Model, of_the_reservoir, to_be_solved
+from darkbattery.nvmodel.experiment import Model, experiment_of, of_the_reservoir, to_be_solved
 from darkbattery.nvmodel.method import Problem
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.tally import run_range
@@ -78,7 +79,7 @@ def current_spectrum(
     Parameters
     ----------
     battery : Model
-        In a reservoir at T = 0, with a homodyne or heterodyne detector.
+        With a homodyne or heterodyne detector, in a reservoir or at a resonator.
     times : array_like (T,)
         Equally spaced, from 0 or from the end of the first window on: the current is integrated
         between them, and resolved up to half their inverse spacing.
@@ -101,13 +102,16 @@ def current_spectrum(
     """
     t = output_times(times)
     runs, first, seed = run_range(runs, first, seed)
-    experiment = to_be_solved(of_the_reservoir(battery), t)
+    at_resonator = experiment_of(battery).resonator is not None
+    experiment = to_be_solved(battery if at_resonator else of_the_reservoir(battery), t)
     detector = experiment.detector
     if detector is None:
         text = "counts photons: a current is a homodyne or heterodyne detector's"
         raise InputError("detector", "photons", text)
-    on_ladders = followed_on_ladders(experiment)
-    if not on_ladders:
+    on_ladders = not at_resonator and followed_on_ladders(experiment)
+    if at_resonator:
+        filter_runs.refuse_at_resonator(experiment)
+    elif not on_ladders:
         refuse_unknown_stages(experiment)
     source = diffusive_runs if on_ladders else filter_runs
     source.refuse_large(Problem(experiment, t, (), runs=runs))
@@ -116,14 +120,14 @@ def current_spectrum(
     step = float(t[-1]) / max(int(used.sum()), 1)
     if used.sum() < 2 or np.abs(lengths[used] - step).max() > SAME_LENGTH * step:
         raise InputError("times", t.tolist()[:4], "must be at least two, equally spaced from 0 on")
-    total, square, gamma = 0.0, 0.0, experiment.gamma
+    total, square, rate = 0.0, 0.0, experiment.watched_rate
     # on ladders time is counted in 1/gamma
-    unit = 1.0 if on_ladders else math.sqrt(gamma)
+    unit = 1.0 if on_ladders else math.sqrt(rate)
     for group in source.groups_of_runs(experiment, t, seed, first, runs, states=False):
         window = unit * group.window[:, used]
         both = np.iscomplexobj(window)
         found = np.fft.fft(window, axis=1) if both else np.fft.rfft(window, axis=1)
-        power = np.abs(found) ** 2 / (gamma * t[-1])
+        power = np.abs(found) ** 2 / (rate * t[-1])
         total, square = total + power.sum(axis=0), square + (power**2).sum(axis=0)
     n = int(used.sum())
     frequency = (

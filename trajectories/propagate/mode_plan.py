@@ -17,8 +17,9 @@ from darkbattery.trajectories.propagate.mode_stages import (
     mixes_excitations,
     steps_of,
 )
-from darkbattery.trajectories.space.cavity_space import photons_to_begin_with
-from darkbattery.trajectories.space.mode_space import elements_needed
+from darkbattery.trajectories.space.cavity_space import photons_to_begin_with, thermal_field
+from darkbattery.trajectories.space.mode_space import ModeSpace, elements_needed
+from darkbattery.trajectories.space.product_space import pairs_of
 
 Array = NDArray[np.float64]
 
@@ -150,6 +151,17 @@ def _turns(experiment: Experiment, steps: list[Stretch | Kick]) -> bool:
 def _ladders(mixture: DickeMixture) -> Array:
     highest, lowest = float(mixture.j.max()), float(mixture.j.min())
     return np.asarray(highest - np.arange(round(highest - lowest) + 1))
+
+
+def start_over_kets(plan: ModePlan, space: ModeSpace) -> Array:
+    """Probabilities of all states of a space at the start."""
+    start = pairs_of(plan.battery, plan.charger, space.jb, space.jc)
+    photons = thermal_field(plan.experiment.nbar, space.most_photons)
+    found = np.zeros(space.kets.n.size)
+    for n in np.flatnonzero(photons):
+        kets = space.find(*start[:4], np.full(start.b.size, n))
+        np.add.at(found, kets, start.probability * photons[n])
+    return np.asarray(found / found.sum())
 
 
 def first_bound(plan: ModePlan) -> int:

@@ -1,42 +1,30 @@
 r"""What an observer of the light knows in a stage, as sparse matrices over a state's elements.
 
 Of the master equation :math:`\dot\rho=L\rho` one channel is watched, with efficiency eta: the
-emission :math:`c=\sqrt{\gamma(\bar n+1)}\,J^-`. All others, light that comes in and noise of single
+emission, :math:`c=\sqrt{\gamma(\bar n+1)}\,J^-` of a reservoir
+(`trajectories.propagate.watched_reservoir`), :math:`c=\sqrt{\kappa(\bar n+1)}\,a` of a resonator
+(`trajectories.propagate.watched_mode`). All others, light that comes in and noise of single
 spins, are averaged over. Between recorded photons, and at each of them,
 
 .. math:: \dot\rho=(L-\eta S)\rho,\qquad\rho\leftarrow S\rho,\qquad S\rho=c\rho c^\dagger
 
 (Wiseman and Milburn 2010, section 4.8), not normalised: the trace falls as the probability of the
-record does. Stages and their channels are those of `nvmodel.channels`, through
-`propagate.generator`.
+record does.
 """
 
-import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.experiment import Experiment
-from darkbattery.nvmodel.preparation import dicke_mixture
-from darkbattery.nvmodel.protocol import Pulse, Stage, end_of, endless
-from darkbattery.trajectories.propagate.channels import total_rate
-from darkbattery.trajectories.propagate.dephasing import dephased
+from darkbattery.nvmodel.noise import LocalNoise
+from darkbattery.nvmodel.protocol import Pulse
 from darkbattery.trajectories.propagate.exponentials import doubled_exponentials
-from darkbattery.trajectories.propagate.generator import (
-    Rates,
-    collective_gain,
-    summed,
-    terms_of,
-)
-from darkbattery.trajectories.propagate.rotations import ket_rotation, turned
-from darkbattery.trajectories.space.angular import lowering_squared
-from darkbattery.trajectories.space.matrix_space import MatrixSpace
-from darkbattery.trajectories.space.product_space import pairs_of
+from darkbattery.trajectories.space.matrix_space import Matrices
 
 Array = NDArray[np.float64]
 
@@ -56,72 +44,49 @@ def times(matrix: Any, x: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(matrix @ x)
 
 
-def space_of(battery: Experiment, coherent: bool) -> MatrixSpace:
-    """The irreps and the M that a battery reaches in all its stages."""
-    spread, raises = [False, False], False
-    for step in battery.stages:
-        if isinstance(step, Pulse):
-            found = step.on_single_spins
-            raises = raises or step.rotates
-        else:
-            rates = Rates.of(battery, step)
-            found = not rates.battery.silent, not rates.charger.silent
-            raises = raises or rates.raises
-        spread = [one or other for one, other in zip(spread, found, strict=True)]
-    ladders, top = [], 0.0
-    starts = battery.battery_preparation, battery.charger_preparation
-    for spins, start, every in zip(battery.sizes, starts, spread, strict=True):
-        mixture = dicke_mixture(spins, start)
-        lowest = spins % 2 / 2 if every else float(mixture.j.min())
-        highest = spins / 2 if every else float(mixture.j.max())
-        ladders.append(np.asarray(highest - np.arange(round(highest - lowest) + 1), dtype=float))
-        top += float(mixture.m.max())
-    highest = float(ladders[0][0] + ladders[1][0])
-    return MatrixSpace(ladders[0], ladders[1], highest if raises else min(top, highest), coherent)
-
-
-def start_of(battery: Experiment, space: MatrixSpace) -> Array:
-    """The start as a state on the space."""
-    b, c = (
-        dicke_mixture(spins, start)
-        for spins, start in zip(
-            battery.sizes, (battery.battery_preparation, battery.charger_preparation), strict=True
-        )
-    )
-    start = pairs_of(b, c, space.jb, space.jc)
-    place = space.locate(*start[:4], start.mb, start.mc)
-    found = np.zeros(space.size)
-    found[place.position] = start.probability
-    return found / found.sum()
-
-
 @dataclass(frozen=True, eq=False)
 class Watched:
-    """A stage on a space, and the detector's efficiency."""
+    r"""A stage on a space, and the detector's efficiency.
 
-    space: MatrixSpace
-    rates: Rates
+    Attributes
+    ----------
+    space : Matrices
+    efficiency : float
+    whole, seen, absorbed : sparse matrix
+        L: what nobody watches; S: an emitted photon; a photon that came in.
+    leaving, entering, ket_decay : sparse matrix
+        Over the kets: c, a photon that comes in, and :math:`D=-iH-\tfrac12\sum_kL_k^\dagger L_k`.
+    noises : pair of (LocalNoise, int)
+        Of every single spin of battery and charger, and how many there are.
+    lost : ndarray (elements,)
+        Rate at which single spins lose excitations, less that at which they gain them.
+    emission_rates : ndarray (kets,)
+        At most so fast is light emitted from where each ket is.
+    turning : float
+        How fast c itself changes between jumps.
+    down : float
+        Rate of a photon of :math:`c^\dagger c`, which is `down` times what is counted of them.
+    light : float
+        In what those are told: of a reservoir as a rate, of a mode as photons in it.
+    turns : bool
+        Whether states have imaginary parts without a record.
+    """
+
+    space: Matrices
     efficiency: float
-
-    @cached_property
-    def whole(self) -> Any:
-        """L: what nobody watches."""
-        real, _ = summed(self.space, terms_of(self.space, self.rates))
-        if self.rates.detuning == 0.0:
-            return real
-        return (real - 1j * self.rates.detuning * scipy.sparse.diags(self.space.coherence)).tocsr()
-
-    @cached_property
-    def seen(self) -> Any:
-        """S: an emitted photon."""
-        r = self.rates
-        return summed(self.space, collective_gain(self.space, r, r.down, 1))[0]
-
-    @cached_property
-    def absorbed(self) -> Any:
-        """A photon that came in."""
-        r = self.rates
-        return summed(self.space, collective_gain(self.space, r, r.up, -1))[0]
+    whole: Any
+    seen: Any
+    absorbed: Any
+    leaving: Any
+    entering: Any
+    ket_decay: Any
+    noises: tuple[tuple[LocalNoise, int], tuple[LocalNoise, int]]
+    lost: Array
+    emission_rates: Array
+    turning: float
+    down: float
+    light: float
+    turns: bool
 
     @cached_property
     def silent(self) -> Any:
@@ -134,44 +99,14 @@ class Watched:
         return scipy.sparse.csr_matrix(np.where(self.space.diagonal, 1.0, 0.0))
 
     @cached_property
-    def ket_lowering(self) -> Any:
-        """J^- over the kets."""
-        k, r = self.space.kets, self.rates
-        down = np.zeros((k.b.size,) * 2)
-        for on, c, j, m, kb, kc in (
-            (r.on_battery, r.battery_coupling, self.space.jb[k.b], k.mb, 1, 0),
-            (r.on_charger, r.charger_coupling, self.space.jc[k.c], k.mc, 0, 1),
-        ):
-            if on:
-                same = (k.b[:, None] == k.b) & (k.c[:, None] == k.c)
-                to = same & (k.mb[:, None] == k.mb - kb) & (k.mc[:, None] == k.mc - kc)
-                down += c * np.where(to, np.sqrt(lowering_squared(j, m)), 0.0)
-        return scipy.sparse.csr_matrix(down)
-
-    @cached_property
-    def ket_decay(self) -> Any:
-        r""":math:`D=-iH-\tfrac12\sum_kL_k^\dagger L_k` over the kets: states without jumps."""
-        k, r, down = self.space.kets, self.rates, self.ket_lowering
-        local = np.zeros(k.b.size)
-        for noise, spins, m in ((r.battery, r.n_battery, k.mb), (r.charger, r.n_charger, k.mc)):
-            local += noise.dephasing * total_rate("z", spins, m)
-            local += noise.emission * total_rate("-", spins, m)
-            local += noise.pumping * total_rate("+", spins, m)
-        found = -0.5 * (r.down * (down.T @ down) + r.up * (down @ down.T))
-        found = found - 0.5 * scipy.sparse.diags(local)
-        if r.detuning != 0.0:
-            found = found - 1j * r.detuning * scipy.sparse.diags(k.mb)
-        return scipy.sparse.csr_matrix(found)
-
-    @cached_property
     def lowering(self) -> Any:
         r""":math:`\rho\to c\rho`."""
-        return self.space.from_left(math.sqrt(self.rates.down) * self.ket_lowering)
+        return self.space.from_left(self.leaving)
 
     @cached_property
     def turned(self) -> Any:
         r""":math:`\rho\to[D,c]\rho`."""
-        c, D = math.sqrt(self.rates.down) * self.ket_lowering, self.ket_decay
+        c, D = self.leaving, self.ket_decay
         return _pruned(self.space.from_left(D @ c - c @ D), self.lowering)
 
     @cached_property
@@ -204,54 +139,19 @@ class Leg:
     pulse: Pulse | None
 
 
-def legs_of(battery: Experiment, space: MatrixSpace, efficiency: float) -> list[Leg]:
-    """All stages and pulses, the last one endless; ends are those of `protocol.end_of`.
-
-    The frame turns with the local oscillator's phase, and pulses with it: the field that is
-    recorded is that of c itself.
-    """
-    found, now = [], 0.0
-    phase = 0.0 if battery.detector is None else battery.detector.phase
-    for step in endless(battery.stages):
-        if isinstance(step, Stage):
-            now += step.duration
-            watched = Watched(space, Rates.of(battery, step), efficiency)
-            found.append(Leg(end_of(now), watched, None))
-        else:
-            found.append(Leg(end_of(now), None, replace(step, axis=step.axis + phase)))
-    return found
-
-
 def turns_phases(legs: Iterable[Leg]) -> bool:
     """Whether states become complex: by a detuning, or by a pulse that turns spins."""
     return any(
         one.pulse.rotates
         if one.pulse is not None
-        else one.watched is not None and one.watched.rates.detuning != 0.0
+        else one.watched is not None and one.watched.turns
         for one in legs
     )
 
 
-def pulsed(space: MatrixSpace, x: NDArray[Any], pulse: Pulse) -> NDArray[Any]:
-    """States (elements, runs) after a pulse that nobody sees; a rotation takes a coherent space."""
-    for of_battery, strength in ((True, pulse.dephase_battery), (False, pulse.dephase_charger)):
-        if strength > 0.0:
-            x = _dephased(space, x, strength, of_battery)
-    for of_battery, angle in ((True, pulse.rotate_battery), (False, pulse.rotate_charger)):
-        if angle == 0.0:
-            continue
-        x = turned(space, x, ket_rotation(space, angle, pulse.axis, of_battery))
-        lost = pulse.lost_by_error(angle)
-        if lost > 0.0:
-            # the axis is brought to z, about axis + pi/2, and back
-            across = ket_rotation(space, -0.5 * math.pi, pulse.axis + 0.5 * math.pi, of_battery)
-            x = _dephased(space, turned(space, x, across), lost, of_battery)
-            x = turned(space, x, across.conj().T.tocsr())
-    return x
+class Watching(NamedTuple):
+    """What an observer's runs go through: the space, the start on it, and all stages and pulses."""
 
-
-def _dephased(
-    space: MatrixSpace, x: NDArray[Any], strength: float, of_battery: bool
-) -> NDArray[Any]:
-    rows = dephased(space, np.ascontiguousarray(x.T), strength, of_battery)
-    return np.ascontiguousarray(rows.T)
+    space: Any
+    start: Array
+    legs: list[Leg]

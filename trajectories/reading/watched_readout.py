@@ -17,14 +17,13 @@ from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.irreps import Irreps
 from darkbattery.nvmodel.preparation import log_multiplicities
 from darkbattery.trajectories.propagate.watched import Watched, times
-from darkbattery.trajectories.space.matrix_space import MatrixSpace
+from darkbattery.trajectories.space.matrix_space import Matrices
 
 Array = NDArray[np.float64]
 
 # rows of means
-ENERGY, CHARGER, POWER, EMISSION, ABSORPTION, SQUARE, LOWERED, PAIRS, TOTAL = range(9)
-LOST = 9
-MEANS = 10
+ENERGY, CHARGER, POWER, LIGHT, ABSORPTION, SQUARE, LOWERED, PAIRS, TOTAL = range(9)
+MEANS = 9
 PURITY, ENTROPY, WORK = range(3)
 KNOWN = 3
 
@@ -33,9 +32,9 @@ KNOWN = 3
 class StageReadings:
     r"""Rows (MEANS, elements) of a stage, each to be divided by the trace.
 
-    Energies per spin, their rate of change, both photon rates, the square of :math:`H_B/N_B`,
-    :math:`\langle J^+J^-\rangle` and :math:`\langle J^+J^+J^-J^-\rangle` without rates, M, and the
-    rate at which single spins lose excitations.
+    Energies per spin, their rate of change, the light (`Watched.light`), the rate of photons that
+    come in, the square of :math:`H_B/N_B`, :math:`\langle L^\dagger L\rangle` and
+    :math:`\langle L^\dagger L^\dagger LL\rangle` of what is watched, L, without rates, and M.
     """
 
     battery: Experiment
@@ -50,28 +49,19 @@ class StageReadings:
         )
         n_battery, n_charger = self.battery.sizes
         energy = on_diagonal(e.mb / n_battery + 0.5)
-        down, up = w.rates.down, w.rates.up
-        lowered = w.trace @ w.seen / down
-        pairs = lowered @ w.seen / down
-        r = w.rates
-        lost = r.battery.emission * (n_battery / 2 + e.mb) + r.charger.emission * (
-            n_charger / 2 + e.mc
-        )
-        gained = r.battery.pumping * (n_battery / 2 - e.mb) + r.charger.pumping * (
-            n_charger / 2 - e.mc
-        )
+        lowered = w.trace @ w.seen / w.down
+        pairs = lowered @ w.seen / w.down
         found = [
             w.trace,
             energy,
             on_diagonal(e.mc / n_charger + 0.5),
             energy @ w.whole,
-            down * lowered,
-            w.trace @ w.absorbed if up > 0.0 else 0.0 * w.trace,
+            w.light * lowered,
+            w.trace @ w.absorbed,
             on_diagonal((e.mb / n_battery + 0.5) ** 2),
             lowered,
             pairs,
             on_diagonal(e.mb + e.mc),
-            on_diagonal(lost - gained),
         ]
         return scipy.sparse.vstack(found, format="csr")
 
@@ -85,7 +75,7 @@ class StageReadings:
 class BatteryReadings:
     """The battery's matrices of the states on a space."""
 
-    space: MatrixSpace
+    space: Matrices
     irreps: Irreps
 
     @cached_property
@@ -102,12 +92,11 @@ class BatteryReadings:
     @cached_property
     def _traced(self) -> Any:
         """What adds up the charger: over the battery's matrices, row by row."""
-        e, jb = self.space.elements, self.space.jb
+        e, jb, kept = self.space.elements, self.space.jb, self.space.of_the_rest
         begin, size = (
             np.array([one[k] for one in self._ladders], dtype=np.int64)[e.b] for k in (0, 1)
         )
         left, right = ((m + jb[e.b]).round().astype(np.int64) for m in (e.mb, e.mb2))
-        kept = np.abs(e.mc - e.mc2) < 0.25
         row = (begin + left * size + right)[kept]
         total = self._ladders[-1][0] + self._ladders[-1][1] ** 2
         shape = total, self.space.size

@@ -28,6 +28,7 @@ from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.resonator import ResonatorBattery
 from darkbattery.runs.definitions.models import Model
 from darkbattery.runs.pages.marks import markdown, replaced
+from darkbattery.trajectories.jumps.filters.runs import STATE_FILTER
 from darkbattery.trajectories.jumps.sampling import SAMPLE
 from darkbattery.trajectories.methods import AT_RESONATOR, CLOSED, IN_RESERVOIR
 
@@ -129,6 +130,14 @@ def _noisy_resonator(spins: int) -> Model:
     return replace(model, charger=replace(model.charger, t2_s=1e-6))
 
 
+def _homodyne_at_resonator(spins: int) -> Model:
+    return replace(_slow_resonator(spins), detector=Detector("homodyne"))
+
+
+def _missed_at_resonator(spins: int) -> Model:
+    return replace(_slow_resonator(spins), detector=Detector(efficiency=0.5))
+
+
 RESERVOIR = Case("reservoir, nbar = 0", _reservoir)
 WARM = Case("reservoir, nbar = 0.5", _warm)
 TURNED = Case("reservoir, pulses that rotate spins", _turned)
@@ -145,7 +154,10 @@ RESONATOR = Case("resonator", _slow_resonator)
 WARM_RESONATOR = Case("resonator, nbar = 0.5", _warm_resonator)
 DRIVEN = Case("driven resonator", _driven)
 NOISY_RESONATOR = Case("resonator, noise of single spins", _noisy_resonator)
+HOMODYNE_AT_RESONATOR = Case("resonator, homodyne", _homodyne_at_resonator)
+MISSED_AT_RESONATOR = Case("resonator, efficiency 0.5", _missed_at_resonator)
 AT_MODE = (RESONATOR, WARM_RESONATOR, NOISY_RESONATOR, DRIVEN)
+SEEN_AT_MODE = (HOMODYNE_AT_RESONATOR, MISSED_AT_RESONATOR)
 KINDS = {"steady": "steady state", "evolve": "averages", "sample": "single runs"}
 
 
@@ -156,6 +168,7 @@ def methods_table() -> pd.DataFrame:
         *(("quantum", one, TURNED) for one in IN_RESERVOIR),
         *(("quantum", one, case) for one in SAMPLE for case in SEEN),
         *(("quantum", one, case) for one in AT_RESONATOR for case in AT_MODE),
+        *(("quantum", STATE_FILTER, case) for case in SEEN_AT_MODE),
         *(("quantum", one, CLOSED_ONE) for one in CLOSED),
         *(
             ("semiclassical", one, case)

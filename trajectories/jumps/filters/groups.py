@@ -13,7 +13,7 @@ from darkbattery.trajectories.jumps.filters.study import LOST
 from darkbattery.trajectories.propagate.watched import Watched
 from darkbattery.trajectories.reading import watched_readout as readout
 from darkbattery.trajectories.reading.watched_readout import BatteryReadings, StageReadings
-from darkbattery.trajectories.space.matrix_space import MatrixSpace
+from darkbattery.trajectories.space.matrix_space import Matrices
 
 Array = NDArray[np.float64]
 
@@ -29,7 +29,8 @@ class Group:
     ----------
     start : int
     quantities : ndarray (Q, runs, T)
-        The rows of `readout.LINEAR`, and excitations lost where spins have noise.
+        The rows of `readout.LINEAR`, of a mode its photons for the emission rate; and excitations
+        lost, where it is not the paper's model.
     spread : ndarray (QUANTITIES, runs, T)
         What variances are made of.
     populations : ndarray (runs, T, positions)
@@ -64,12 +65,17 @@ class Group:
 def irreps_of(battery: Experiment) -> Irreps:
     """Whose populations a battery has; that of all symmetric states where it stays in them."""
     spins = battery.n_battery
-    return Irreps(spins, np.array([spins / 2])) if battery.is_collective else Irreps.all_of(spins)
+    return Irreps(spins, np.array([spins / 2])) if is_plain(battery) else Irreps.all_of(spins)
+
+
+def is_plain(battery: Experiment) -> bool:
+    """Whether it is the paper's model, whatever detector looks at it."""
+    return battery.resonator is None and battery.is_collective
 
 
 def empty_group(battery: Experiment, start: int, runs: int, T: int, states: bool) -> Group:
     """Room for what is read."""
-    positions, rows = irreps_of(battery).j.size, LOST if battery.is_collective else LOST + 1
+    positions, rows = irreps_of(battery).j.size, LOST if is_plain(battery) else LOST + 1
     known = runs if states else 0
     heterodyne = battery.detector is not None and battery.detector.kind == "heterodyne"
     return Group(
@@ -96,7 +102,7 @@ def first_low(M: Array, at: Array) -> Array:
 class Readings:
     """Reads states into groups; rows of a stage are made once."""
 
-    def __init__(self, battery: Experiment, space: MatrixSpace, states: bool) -> None:
+    def __init__(self, battery: Experiment, space: Matrices, states: bool) -> None:
         self._battery = battery
         self._of_battery = BatteryReadings(space, irreps_of(battery)) if states else None
         self._stages: dict[Watched, StageReadings] = {}
@@ -106,7 +112,7 @@ class Readings:
         stage = self._stages.setdefault(watched, StageReadings(self._battery, watched))
         means, q, spread = stage.means(x), group.quantities, group.spread
         for row, mean in enumerate(
-            (readout.ENERGY, readout.CHARGER, readout.POWER, readout.EMISSION, readout.ABSORPTION)
+            (readout.ENERGY, readout.CHARGER, readout.POWER, readout.LIGHT, readout.ABSORPTION)
         ):
             q[row, :, i] = means[mean]
         energy = means[readout.ENERGY]
@@ -128,7 +134,7 @@ class Readings:
                 held[:, i] = found
 
 
-def runs_of_a_group(space: MatrixSpace, times: int, steps: int = 0) -> int:
+def runs_of_a_group(space: Matrices, times: int, steps: int = 0) -> int:
     """How many runs are followed side by side: by model and times alone."""
     held = 4 * space.size + times * (LOST + QUANTITIES + 4) + 8 * steps
     return max(1, min(MOST_GROUP, GROUP_NUMBERS // held))

@@ -10,11 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.experiment import Experiment
+from darkbattery.nvmodel.method import Problem
 from darkbattery.nvmodel.protocol import rotates
 from darkbattery.trajectories.jumps.filters.turned_runs import TurnedRuns
 from darkbattery.trajectories.jumps.photons.detector import thin
 from darkbattery.trajectories.jumps.photons.recording import kernel_tables
 from darkbattery.trajectories.jumps.photons.walks import start_of_walk, whole_record
+from darkbattery.trajectories.jumps.resonator import cavity_jumps, mode_jumps
+from darkbattery.trajectories.jumps.resonator.cavity_runs import (
+    coefficients_of,
+    mode_of,
+    photon_bound,
+)
+from darkbattery.trajectories.jumps.resonator.mode_runs import tables_of
 from darkbattery.trajectories.jumps.spins.noisy_runs import follow
 from darkbattery.trajectories.jumps.spins.stages import (
     ABSORBED,
@@ -29,6 +37,7 @@ from darkbattery.trajectories.jumps.spins.stages import (
     plan,
 )
 from darkbattery.trajectories.reading.conditional import unravelling
+from darkbattery.trajectories.space.cavity_space import cavity_of, what_mixes_ladders
 
 Array = NDArray[np.float64]
 
@@ -59,8 +68,11 @@ def hidden_runs(
     battery: Experiment, times: Array, seed: int, first: int, runs: int
 ) -> Iterator[Hidden]:
     """The runs first ... first + runs - 1 of the study with this seed."""
-    made = _on_ladders if battery.is_collective else _of_real_spins
-    made = _of_turned_spins if rotates(battery.protocol) else made
+    if battery.resonator is not None:
+        made = _with_mode if what_mixes_ladders(battery) is None else _over_irreps_with_mode
+    else:
+        made = _on_ladders if battery.is_collective else _of_real_spins
+        made = _of_turned_spins if rotates(battery.protocol) else made
     efficiency = battery.detector_efficiency
     for run, one in enumerate(made(battery, times, seed, first, runs), first):
         emissions = one.recorded
@@ -115,3 +127,41 @@ def _of_turned_spins(
     for run in range(runs):
         emitted, absorbed, lost = counts[:, run]
         yield Hidden(found.jump_times(run, 0), emitted, absorbed, lost, np.inf)
+
+
+def _with_mode(
+    battery: Experiment, times: Array, seed: int, first: int, runs: int
+) -> Iterator[Hidden]:
+    q = cavity_jumps
+    cavity = cavity_of(battery)
+    bound = photon_bound(cavity)
+    mode, nothing = mode_of(cavity, bound), coefficients_of(cavity, bound, wanted=False)
+    state, room = q.empty_state(mode), bound + 1
+    path = q.empty_path(mode, times.size, 1, nothing, jumps=room)
+    for run in range(first, first + runs):
+        jumps = int(q.follow_runs(np.uint64(seed), run, times, mode, state, path))
+        if jumps > room:
+            room = 2 * jumps
+            path = q.empty_path(mode, times.size, 1, nothing, jumps=room)
+            q.follow_runs(np.uint64(seed), run, times, mode, state, path)
+        emissions = path.jump_times[:jumps][path.directions[:jumps] < 0].copy()
+        emitted, absorbed = path.read[q.EMITTED].copy(), path.read[q.ABSORBED].copy()
+        yield Hidden(emissions, emitted, absorbed, 0.0 * times, float(path.burst[0]))
+
+
+def _over_irreps_with_mode(
+    battery: Experiment, times: Array, seed: int, first: int, runs: int
+) -> Iterator[Hidden]:
+    q, tables, room = mode_jumps, tables_of(Problem(battery, times, ())), ROOM
+    path = q.empty_path(times.size, 1, 0, room)
+    for run in range(first, first + runs):
+        jumps = int(q.follow_over_irreps(np.uint64(seed), run, times, tables, path))
+        if jumps > room:
+            room = 2 * jumps
+            path = q.empty_path(times.size, 1, 0, room)
+            q.follow_over_irreps(np.uint64(seed), run, times, tables, path)
+        emissions = path.jump_times[:jumps][path.processes[:jumps] == 0].copy()
+        read = path.read
+        emitted, absorbed, lost = read[q.EMITTED], read[q.ABSORBED], read[q.LOCAL_LOSS]
+        counted = emitted.copy(), absorbed.copy(), lost.copy()
+        yield Hidden(emissions, *counted, float(path.burst[0]))

@@ -23,20 +23,17 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.protocol import rotates
+from darkbattery.trajectories.jumps.filters.course import watching
 from darkbattery.trajectories.propagate.exponentials import doubled_exponentials
 from darkbattery.trajectories.propagate.watched import (
     REMAINDER,
     SERIES,
     Leg,
     Watched,
-    legs_of,
-    pulsed,
-    space_of,
-    start_of,
     times,
     turns_phases,
 )
-from darkbattery.trajectories.space.matrix_space import MatrixSpace
+from darkbattery.trajectories.propagate.watched_reservoir import pulsed
 
 Array = NDArray[np.float64]
 
@@ -119,15 +116,15 @@ def stretches_of(legs: list[Leg], at: Array) -> list[tuple[Leg, float, float, in
 class FilterPlan:
     """What runs of a battery go through, with its tables; made once."""
 
-    space: MatrixSpace
+    space: Any
     start: Array
     stretches: list[Stretch]
 
 
 @lru_cache(maxsize=4)
 def _planned(battery: Experiment, at: tuple[float, ...]) -> FilterPlan:
-    space = space_of(battery, coherent=rotates(battery.protocol))
-    legs = legs_of(battery, space, battery.detector_efficiency)
+    coherent = rotates(battery.protocol)
+    space, start_on, legs = watching(battery, np.array(at), coherent)
     found = stretches_of(legs, np.array(at))
     longest: dict[Leg, float] = {}
     for leg, start, stop, _ in found:
@@ -140,7 +137,7 @@ def _planned(battery: Experiment, at: tuple[float, ...]) -> FilterPlan:
     stretches = [
         Stretch(start, stop, leg, tables.get(leg), output) for leg, start, stop, output in found
     ]
-    return FilterPlan(space, start_of(battery, space), stretches)
+    return FilterPlan(space, start_on, stretches)
 
 
 def filter_plan(battery: Experiment, at: Array) -> FilterPlan:

@@ -35,20 +35,16 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.trajectories.jumps.diffusive.diffusion import record_increment, record_powers
+from darkbattery.trajectories.jumps.filters.course import watching
 from darkbattery.trajectories.jumps.filters.photon_filter import stretches_of
-from darkbattery.trajectories.propagate.channels import total_rate
 from darkbattery.trajectories.propagate.exponentials import doubled_exponentials
 from darkbattery.trajectories.propagate.watched import (
     Leg,
     Watched,
-    legs_of,
-    pulsed,
-    space_of,
-    start_of,
     times,
     turns_phases,
 )
-from darkbattery.trajectories.space.matrix_space import MatrixSpace
+from darkbattery.trajectories.propagate.watched_reservoir import pulsed
 
 Array = NDArray[np.float64]
 
@@ -110,12 +106,8 @@ class StepTables:
 
     @cached_property
     def _integrals(self) -> Any:
-        w, r, e = self.watched, self.watched.rates, self.watched.space.elements
-        lost = np.zeros(w.space.size)
-        for noise, spins, m in ((r.battery, r.n_battery, e.mb), (r.charger, r.n_charger, e.mc)):
-            lost += noise.emission * total_rate("-", spins, m)
-            lost -= noise.pumping * total_rate("+", spins, m)
-        rates = [w.trace @ w.seen, w.trace @ w.absorbed, np.where(w.space.diagonal, lost, 0.0)]
+        w = self.watched
+        rates = [w.trace @ w.seen, w.trace @ w.absorbed, w.lost]
         term = self.h * scipy.sparse.vstack([scipy.sparse.csr_matrix(x) for x in rates])
         total, k = term, 1
         while abs(term).max() > 1e-18 * max(abs(total).max(), 1e-300):
@@ -138,7 +130,7 @@ class RecordStretch:
 class Steps:
     """What runs go through."""
 
-    space: MatrixSpace
+    space: Any
     start: Array
     stretches: list[RecordStretch]
 
@@ -167,10 +159,8 @@ def steps_of(battery: Experiment, at: Array, reach: float) -> Steps:
 
     They are halves, quarters, ... of the times between events, so that few differ.
     """
-    assert battery.detector is not None
-    space = space_of(battery, coherent=True)
-    legs = legs_of(battery, space, battery.detector.efficiency)
-    average = start_of(battery, space)
+    space, start_on, legs = watching(battery, at, coherent=True)
+    average = start_on
     found: dict[tuple[int, float], StepTables] = {}
     looked: dict[tuple[int, float], Any] = {}
     stretches = []
@@ -186,14 +176,12 @@ def steps_of(battery: Experiment, at: Array, reach: float) -> Steps:
                 key = id(leg), float(f"{h:.12e}")
                 steps.append(found.setdefault(key, StepTables(leg.watched, key[1])))
         stretches.append(RecordStretch(leg, steps, output))
-    return Steps(space, start_of(battery, space), stretches)
+    return Steps(space, start_on, stretches)
 
 
 def least_steps(battery: Experiment, at: Array, reach: float) -> float:
     """So many steps there are at least."""
-    assert battery.detector is not None
-    space = space_of(battery, coherent=True)
-    legs = legs_of(battery, space, battery.detector.efficiency)
+    _, _, legs = watching(battery, at, coherent=True)
     turning = {id(leg): _rates(leg.watched)[1] for leg in legs if leg.watched is not None}
     return sum(
         (stop - start) * turning[id(leg)] / reach
@@ -242,16 +230,8 @@ def _lengths(
 
 def _rates(w: Watched) -> tuple[Array, float]:
     """At most so fast is light emitted from where each ket is; how fast c itself turns."""
-    k, c = w.space.kets, w.ket_lowering.toarray()
-    emission, M = w.rates.down * c.T @ c, k.mb + k.mc
-    found, sectors = np.zeros(k.b.size), np.column_stack([k.b, k.c, M])
-    for sector in np.unique(sectors, axis=0):
-        own = np.flatnonzero((sectors == sector).all(axis=1))
-        found[own] = np.linalg.eigvalsh(emission[np.ix_(own, own)])[-1]
-    r = w.rates
-    noises = [n.dephasing + n.emission + n.pumping for n in (r.battery, r.charger)]
-    turning = (r.down + r.up) * float(np.abs(M).max()) + abs(r.detuning) + max(noises)
-    return found, max(TURNS * turning, float(abs(w.whole).sum(axis=1).max()) * 0.1 / LONGEST)
+    longest = float(abs(w.whole).sum(axis=1).max()) * 0.1 / LONGEST
+    return w.emission_rates, max(TURNS * w.turning, longest)
 
 
 class RecordRuns:

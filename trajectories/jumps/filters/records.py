@@ -21,6 +21,7 @@ from darkbattery.trajectories.jumps.diffusive.runs import (
     joined,
     noise_of,
 )
+from darkbattery.trajectories.jumps.filters.course import watching
 from darkbattery.trajectories.jumps.filters.groups import (
     Group,
     Readings,
@@ -36,7 +37,6 @@ from darkbattery.trajectories.jumps.filters.record_filter import (
     steps_of,
 )
 from darkbattery.trajectories.jumps.filters.study import ABSORBED, EMITTED, LOST
-from darkbattery.trajectories.propagate.watched import space_of
 from darkbattery.trajectories.reading.watched_readout import ENERGY, StageReadings
 
 Array = NDArray[np.float64]
@@ -87,17 +87,16 @@ def _usable(battery: Experiment, at: Array, reach: float) -> Steps:
     if steps is None or number > MOST_STEPS:
         text = f"needs {number:.3g} steps until then, at most {MOST_STEPS}; "
         raise InputError("times", float(at[-1]), text + "take shorter times or fewer spins")
-    numbers = 2.0 * len(steps.tables) * elements_of_tables(battery)
+    numbers = 2.0 * len(steps.tables) * elements_of_tables(battery, at)
     if numbers > MOST_TABLES:
         text = "take times at even distances, or fewer spins"
         raise refused_memory("times", at.size, "tables", numbers, MOST_TABLES, text)
     return steps
 
 
-def elements_of_tables(battery: Experiment) -> float:
-    """At most so many numbers has an exponential: M - M' is conserved without a photon."""
-    e = space_of(battery, coherent=True).elements
-    change = np.round(e.mb + e.mc - e.mb2 - e.mc2).astype(np.int64)
+def elements_of_tables(battery: Experiment, at: Array) -> float:
+    """At most so many numbers has an exponential: the level's change is conserved in silence."""
+    change = np.round(watching(battery, at, coherent=True).space.change).astype(np.int64)
     sizes = np.bincount(change - change.min()).astype(float)
     return float(sizes @ sizes)
 

@@ -2,9 +2,10 @@ r"""Single runs of few spins whose observer does not see it all: made in groups,
 
 For what the ladders of `trajectories.jumps.photons.detector` and
 `trajectories.jumps.diffusive.diffusion` do not carry: :math:`T>0`, noise of single spins, detuning,
-protocols and any start, where a detector misses photons or records the field's quadratures. The
-state is a matrix over the irreps of battery and charger (`trajectories.space.matrix_space`), what
-is watched and what is not stands in `trajectories.propagate.watched`.
+protocols and any start, where a detector misses photons or records the field's quadratures; and
+for the light of a resonator, through whatever port. The state is a matrix over the irreps of
+battery and charger, with the mode (`trajectories.space.matrix_space`), what is watched and what is
+not stands in `trajectories.propagate.watched`.
 
 Data: `Problem` -> plan (stages, tables; by model and times alone) -> groups of runs side by side,
 each read at the output times (`Group`) -> `FilterStudy`'s sums, rows and statistics.
@@ -19,13 +20,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.experiment import Experiment
+from darkbattery.nvmodel.experiment import Experiment, Model, experiment_of
 from darkbattery.nvmodel.method import Method, Problem, Work, refused_by
 from darkbattery.nvmodel.observables import Needs, needing
 from darkbattery.nvmodel.protocol import rotates
-from darkbattery.nvmodel.refusal import refused_sizes
+from darkbattery.nvmodel.refusal import InputError, refused_sizes
 from darkbattery.nvmodel.solution import Solution
-from darkbattery.trajectories.jumps.counts.lengths import jumps_until, refuse_endless
+from darkbattery.trajectories.jumps.counts.lengths import jumps_until, refuse_jumps
 from darkbattery.trajectories.jumps.counts.summaries import Batch, Told, solution_of, told_of
 from darkbattery.trajectories.jumps.counts.sums import EMITTED as EMITTED_SPREAD
 from darkbattery.trajectories.jumps.counts.sums import RECORDED
@@ -33,6 +34,7 @@ from darkbattery.trajectories.jumps.diffusive.reading import add_runs
 from darkbattery.trajectories.jumps.diffusive.rows import DiffusiveRows
 from darkbattery.trajectories.jumps.diffusive.runs import ALLOWED, REACH, followed_on_ladders
 from darkbattery.trajectories.jumps.diffusive.runs import AVAILABLE as AVAILABLE_OF_RECORDS
+from darkbattery.trajectories.jumps.filters.course import elements_of, watching
 from darkbattery.trajectories.jumps.filters.groups import (
     Group,
     Readings,
@@ -57,16 +59,31 @@ from darkbattery.trajectories.jumps.filters.study import (
     filter_study,
 )
 from darkbattery.trajectories.jumps.filters.turned_runs import TurnedRuns
+from darkbattery.trajectories.jumps.resonator.cavity_runs import refuse_large_runs
+from darkbattery.trajectories.jumps.resonator.mode_runs import (
+    OF_THE_MODE,
+    jumps_at_resonator,
+    refuse_large_tables,
+    refuse_mixed_excitations,
+)
 from darkbattery.trajectories.propagate.realspins import refuse_unknown_stages
-from darkbattery.trajectories.propagate.watched import space_of
 from darkbattery.trajectories.reading import watched_readout as readout
 from darkbattery.trajectories.reading.fluctuations import FLUCTUATIONS, OF_STATES
+from darkbattery.trajectories.reading.light import rows_of_runs, with_ports
 from darkbattery.trajectories.reading.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
+from darkbattery.trajectories.space.cavity_space import (
+    cavity_of,
+    refuse_many_spins,
+    refuse_unequal_spins,
+    what_mixes_ladders,
+)
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 _RECORDS = needing(Needs.RECORD, without=Needs.SQUARES)
+# of the emitter's J^+J^- in a reservoir: a mode has its own
+_NOT_OF_A_MODE = ("g2_zero",)
 AVAILABLE_OF_PHOTONS = (
     *ENERGIES,
     *FROM_ENERGY,
@@ -80,7 +97,6 @@ AVAILABLE_OF_PHOTONS = (
 
 # Efficiencies count from behind the first pulses, which runs do not read.
 OF_COHERENT_AVERAGES = ("ergotropy_local", *FROM_ENERGY, *FROM_POPULATIONS, "information_gain")
-MOST_STATES = 600  # kets, before anything is listed
 MOST_ELEMENTS = 600  # of a matrix whose exponentials are tables
 MOST_COHERENT = 1500  # of one that is followed in steps
 MOST_JUMPS = 1e6  # of a run: from photon to photon it takes a minute
@@ -118,7 +134,7 @@ def perfect_groups(
     battery: Experiment, at: Array, seed: int, first: int, runs: int, states: bool
 ) -> Iterator[Group]:
     """The same of turned spins where every jump is known: pure states."""
-    space, T = space_of(battery, coherent=True), at.size
+    space, T = watching(battery, at, coherent=True).space, at.size
     readings, most = Readings(battery, space, states), runs_of_a_group(space, T)
     for start in range(first, first + runs, most):
         n = min(most, first + runs - start)
@@ -150,41 +166,47 @@ def groups_of_runs(
 
 def refuse_large(problem: Problem) -> None:
     """Refuse what memory or time forbids, before anything is allocated."""
-    battery = problem.model
-    turns = rotates(battery.protocol)
-    coherent = battery.detector is not None or turns
-    kets, most = _kets(battery), MOST_COHERENT if coherent else MOST_ELEMENTS
-    size = kets if kets > MOST_STATES else float(space_of(battery, coherent).size)
+    battery, at = experiment_of(problem.model), problem.times
+    detector, turns = battery.detector, rotates(battery.protocol)
+    coherent = detector is not None or turns
+    most = MOST_COHERENT if coherent else MOST_ELEMENTS
+    size = elements_of(battery, at, coherent)
     if size > most:
         seen = "turned spins have" if turns else "missed photons leave"
-        if battery.detector is not None:
-            seen = f"a {battery.detector.kind} record leaves"
-        plain = "" if turns else ", but for sums over runs of the plain model at T = 0"
-        text = f"{seen} a matrix of {size:.2g} elements, at most {most}{plain}; take fewer spins, "
-        text += "or evolve, whose averages no detector changes"
-        raise refused_sizes(battery.sizes, text)
-    if battery.detector is not None:
-        refuse_many_steps(battery, problem.times)
-    else:
-        refuse_endless(battery, problem.times, MOST_JUMPS)
+        if detector is not None:
+            seen = f"a {detector.kind} record leaves"
+        plain = ", but for sums over runs of the plain model at T = 0"
+        text = f"{seen} a matrix of {size:.2g} elements, at most {most}"
+        text += "" if turns or battery.resonator is not None else plain
+        text += "; take fewer spins, or evolve, whose averages no detector changes"
+        if battery.resonator is None:
+            raise refused_sizes(battery.sizes, text)
+        raise InputError("battery.number, charger.number", battery.sizes, text)
+    if detector is not None:
+        refuse_many_steps(battery, at)
+        return
+    refuse_jumps(_jumps_until(battery, at), at, MOST_JUMPS)
+    if battery.resonator is not None:  # the runs whose photons are missed
+        if what_mixes_ladders(battery) is None:
+            refuse_large_runs(cavity_of(battery), at)
+        else:
+            refuse_large_tables(problem)
 
 
-def _kets(battery: Experiment) -> float:
-    """At most so many states of battery and charger."""
-    b, c = battery.sizes
-    if battery.is_collective:
-        return (b + 1.0) * (c + 1.0)
-    return (b / 2 + 1.0) ** 2 * (c / 2 + 1.0) ** 2
+def _jumps_until(battery: Experiment, at: Array) -> float:
+    if battery.resonator is None:
+        return jumps_until(battery, float(at[-1]))
+    return jumps_at_resonator(Problem(battery, at, ()))
 
 
 def count_runs(problem: Problem) -> Solution:
     """Make the runs of a problem and add them up."""
-    battery, at, names = problem.model, problem.times, problem.names
+    battery, at, names = experiment_of(problem.model), problem.times, problem.names
     runs, first, T = problem.runs or 1, problem.first, at.size
     study = filter_study(battery, at, problem.seed, names)
     counts = study.no_runs_yet()
     sums, states = study.sums_into(counts), study.states_into(counts)
-    told = _told(problem, study)
+    told = _told(battery, problem, study)
     made = problem.seed, first, runs, study.needs_populations
     for group in groups_of_runs(battery, at, *made):
         columns, known = group.burst.size * T, group.known.shape[1] * T
@@ -203,30 +225,30 @@ def count_runs(problem: Problem) -> Solution:
     return solution_of(problem, study.tally(first, runs, counts), told, provenance)
 
 
-def _told(problem: Problem, study: FilterStudy) -> Told | None:
-    gamma = problem.model.gamma
-    told = told_of(problem, study.ranges, gamma)
-    if told is None or problem.rows is None or problem.model.detector is None:
+def _told(battery: Experiment, problem: Problem, study: FilterStudy) -> Told | None:
+    rate = battery.watched_rate
+    told = told_of(problem, study.ranges, rate)
+    if told is None or problem.rows is None or battery.detector is None:
         return told
     of_runs = problem.first, problem.runs or 1, problem.rows
-    return replace(told, rows=DiffusiveRows(problem.times * gamma, *of_runs, rate=gamma))
+    return replace(told, rows=DiffusiveRows(problem.times * rate, *of_runs, rate=rate))
 
 
 def _tell(battery: Experiment, group: Group, flat: Array, recorded: Counts, told: Told) -> None:
-    """Tell of each run of a group; records in units of 1/sqrt(gamma)."""
+    """Tell of each run of a group; records in units of one over the root of the light's rate."""
     T, diffuses = group.M.shape[1], battery.detector is not None
     lost = flat[LOST, T - 1 :: T] if len(flat) > LOST else np.zeros(group.burst.size)
     light = flat[0], flat[2], flat[3], (flat[EMITTED], flat[ABSORBED])
     batch = Batch(
         group.start,
         *light,
-        group.burst * battery.gamma,
+        group.burst * battery.watched_rate,
         lost=lost if diffuses else lost.astype(np.int64),
         recorded=None if diffuses else recorded,
     )
     told.add(batch)
     if isinstance(told.rows, DiffusiveRows):
-        told.rows.add_records(batch, group.window * math.sqrt(battery.gamma))
+        told.rows.add_records(batch, group.window * math.sqrt(battery.watched_rate))
 
 
 def lacking_coherence(battery: Experiment) -> dict[str, str]:
@@ -238,7 +260,10 @@ def lacking_coherence(battery: Experiment) -> dict[str, str]:
     return dict.fromkeys(OF_COHERENT_AVERAGES, why) | {"information_gain": why_gain}
 
 
-def _offers(battery: Experiment) -> tuple[str, ...]:
+def _offers(model: Model) -> tuple[str, ...]:
+    battery = experiment_of(model)
+    if battery.resonator is not None:
+        return _offers_at_resonator(battery)
     if battery.counts_every_photon and not rotates(battery.protocol):
         return ()
     if battery.detector is not None and followed_on_ladders(battery):
@@ -250,18 +275,42 @@ def _offers(battery: Experiment) -> tuple[str, ...]:
     return tuple(name for name in dict.fromkeys((*own, *more)) if name not in lacking)
 
 
+def _offers_at_resonator(battery: Experiment) -> tuple[str, ...]:
+    if battery.counts_every_photon:
+        return ()
+    refuse_at_resonator(battery)
+    own = AVAILABLE_OF_PHOTONS if battery.detector is None else AVAILABLE_OF_RECORDS
+    more = () if what_mixes_ladders(battery) is None else needing(Needs.LOCAL)
+    names = tuple(dict.fromkeys((*own, *OF_THE_MODE, *more)))
+    names = tuple(name for name in names if name not in _NOT_OF_A_MODE)
+    return with_ports(battery, names, rows_of_runs(battery))
+
+
+def refuse_at_resonator(battery: Experiment) -> None:
+    """Refuse what records at a resonator are not of."""
+    refuse_unequal_spins(battery)
+    refuse_many_spins(battery)
+    refuse_mixed_excitations(battery)
+    assert battery.resonator is not None
+    if battery.resonator.kappa == 0.0:
+        text = "must be > 0: no light leaves the resonator that a detector could see"
+        raise InputError("linewidth_fwhm_hz", 0.0, text)
+
+
 def _work(problem: Problem) -> Work:
-    battery, T, runs = problem.model, problem.times.size, problem.runs or 1
+    battery, T, runs = experiment_of(problem.model), problem.times.size, problem.runs or 1
     if battery.detector is not None:
-        numbers = elements_of_tables(battery)
+        numbers = elements_of_tables(battery, problem.times)
         steps = steps_of(battery, problem.times, REACH)
         seconds = steps.lengths.size * (numbers * SECONDS_PER_ELEMENT + SECONDS_PER_STEP)
         return Work(runs * seconds, at_most=len(steps.tables) * numbers * SECONDS_PER_TABLE_ELEMENT)
-    size = float(space_of(battery, rotates(battery.protocol)).size)
+    size = elements_of(battery, problem.times, rotates(battery.protocol))
     numbers = size**2
     if rotates(battery.protocol):  # blocks of M - M' alone; or kets, of which projectors are read
-        numbers = size if battery.counts_every_photon else elements_of_tables(battery)
-    photons = jumps_until(battery, float(problem.times[-1]))
+        numbers = size
+        if not battery.counts_every_photon:
+            numbers = elements_of_tables(battery, problem.times)
+    photons = _jumps_until(battery, problem.times)
     seconds = (T + photons) * PRODUCTS * numbers * SECONDS_PER_ELEMENT
     return Work(runs * seconds, at_most=40.0 * numbers**1.5 * SECONDS_PER_TABLE)
 

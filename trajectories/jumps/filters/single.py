@@ -8,15 +8,17 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.method import Problem
+from darkbattery.trajectories.jumps.filters.course import irreps_reached
 from darkbattery.trajectories.jumps.filters.groups import Group, irreps_of
 from darkbattery.trajectories.jumps.filters.runs import (
     groups_of_runs,
+    refuse_at_resonator,
     refuse_large,
 )
-from darkbattery.trajectories.jumps.filters.study import ABSORBED, EMITTED
+from darkbattery.trajectories.jumps.filters.study import ABSORBED, EMITTED, LIGHT
 from darkbattery.trajectories.jumps.spins.noisy_runs import EXCITATIONS
 from darkbattery.trajectories.propagate.realspins import refuse_unknown_stages
-from darkbattery.trajectories.propagate.watched import space_of
+from darkbattery.trajectories.propagate.watched_mode import QUADRATURE
 from darkbattery.trajectories.reading.watched_readout import WORK
 
 Array = NDArray[np.float64]
@@ -26,7 +28,10 @@ def filtered_runs(
     battery: Experiment, times: Array, seed: int, first: int, runs: int
 ) -> Iterator[dict[str, Any]]:
     """The fields of `SingleRun`s, run by run; refused as `sample` refuses."""
-    refuse_unknown_stages(battery)
+    if battery.resonator is None:
+        refuse_unknown_stages(battery)
+    else:
+        refuse_at_resonator(battery)
     refuse_large(Problem(battery, times, (), runs=1))
     detector, excited = battery.detector, np.arange(battery.n_battery + 1)
     for group in groups_of_runs(battery, times, seed, first, runs, states=True):
@@ -41,18 +46,18 @@ def filtered_runs(
             }
             if detector is not None:
                 # states are followed in a frame that is turned by the local oscillator's phase
-                turn = np.exp(1j * detector.phase * (excited[:, None] - excited))
+                phase = detector.phase + (0.0 if battery.resonator is None else QUADRATURE)
+                turn = np.exp(1j * phase * (excited[:, None] - excited))
                 state = fields["battery_state"]
-                fields["battery_state"] = turn * state if detector.phase else state
-                fields["record"] = group.window[r] * np.sqrt(battery.gamma)
+                fields["battery_state"] = turn * state if phase else state
+                fields["record"] = group.window[r] * np.sqrt(battery.watched_rate)
             yield fields
 
 
 def _fields(battery: Experiment, times: Array, group: Group, r: int) -> dict[str, Any]:
     T, q = times.size, group.quantities[:, r]
-    space = space_of(battery, coherent=True)
-    irreps = (space.jb, space.jc)
-    halves = (float(j[0]) if j.size == 1 else np.nan for j in irreps)
+    reached = irreps_reached(battery, times)
+    halves = (float(j[0]) if j.size == 1 else np.nan for j in reached)
     battery_j, charger_j = (np.full(T, half) for half in halves)
     return {
         "battery_j": battery_j,
@@ -65,6 +70,7 @@ def _fields(battery: Experiment, times: Array, group: Group, r: int) -> dict[str
         "ergotropy": group.known[WORK, r],
         "emitted_photons": q[EMITTED],
         "absorbed_photons": q[ABSORBED],
+        "photons": None if battery.resonator is None else q[LIGHT],
         "populations": irreps_of(battery).by_excitations(group.populations[r]),
         "battery_state": _over_excitations(battery, T, [rho[r] for rho in group.matrices]),
     }

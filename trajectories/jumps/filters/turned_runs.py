@@ -35,10 +35,9 @@ from darkbattery.trajectories.propagate.watched import (
     SERIES,
     Leg,
     Watched,
-    legs_of,
-    space_of,
     times,
 )
+from darkbattery.trajectories.propagate.watched_reservoir import legs_of, space_of
 from darkbattery.trajectories.space.matrix_space import MatrixSpace
 from darkbattery.trajectories.space.product_space import pairs_of
 
@@ -77,25 +76,23 @@ class KetStage:
     """What kets do in a stage: its jumps, by their places in `PROCESSES`, and D between them."""
 
     watched: Watched
+    space: MatrixSpace
 
     @cached_property
     def jumps(self) -> list[tuple[int, Any]]:
         """Process and matrix over the kets of each."""
-        w, r = self.watched, self.watched.rates
-        found = [(0, math.sqrt(r.down) * w.ket_lowering), (1, math.sqrt(r.up) * w.ket_lowering.T)]
+        w = self.watched
+        found = [(0, w.leaving), (1, w.entering)]
         processes: tuple[tuple[Operator, str], ...] = (
             ("z", "dephasing"),
             ("-", "emission"),
             ("+", "pumping"),
         )
-        for of_battery, noise, spins in (
-            (True, r.battery, r.n_battery),
-            (False, r.charger, r.n_charger),
-        ):
+        for of_battery, (noise, spins) in zip((True, False), w.noises, strict=True):
             for operator, name in processes:
                 place = PROCESSES.index(f"{'battery' if of_battery else 'charger'} {name}")
                 root = math.sqrt(getattr(noise, name))
-                for jump in single_spin_jumps(w.space, operator, spins, of_battery):
+                for jump in single_spin_jumps(self.space, operator, spins, of_battery):
                     found.append((place, root * jump))
         return [(process, jump.tocsr()) for process, jump in found if jump.count_nonzero()]
 
@@ -127,7 +124,7 @@ class KetPlan:
 def _planned(battery: Experiment, at: tuple[float, ...]) -> KetPlan:
     space = space_of(battery, coherent=True)
     found = stretches_of(legs_of(battery, space, 1.0), np.array(at))
-    stages = {leg: KetStage(leg.watched) for leg, *_ in found if leg.watched is not None}
+    stages = {leg: KetStage(leg.watched, space) for leg, *_ in found if leg.watched is not None}
     longest: dict[Leg, float] = {}
     for leg, start, stop, _ in found:
         longest[leg] = max(longest.get(leg, 0.0), stop - start)

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.experiment import Model, experiment_of, to_be_solved
-from darkbattery.nvmodel.method import Method, Problem, Work, able, offered, refused_by
-from darkbattery.nvmodel.observables import Needs, needing, requested
+from darkbattery.nvmodel.experiment import experiment_of
+from darkbattery.nvmodel.method import Method, Problem, Work, refused_by
+from darkbattery.nvmodel.observables import Needs, needing
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.rows import Summary
-from darkbattery.nvmodel.runstatistics import Statistics
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.trajectories.jumps.counts.summaries import Batch, solution_of, told_of
-from darkbattery.trajectories.jumps.resonator import mode_runs
 from darkbattery.trajectories.jumps.resonator.cavity_jumps import (
     ABSORBED,
     BATTERY_ENERGY,
@@ -68,30 +64,10 @@ SECONDS_PER_TERM = 0.6e-9
 LEAST_TERMS, TERMS_PER_REACH = 13.0, 3.0  # of a step's series
 
 
-def sample_cavity(
-    model: Model,
-    times: Array,
-    runs: int,
-    seed: int,
-    first: int,
-    observables: Iterable[str] | None,
-    summary: Summary | None = None,
-    statistics: Statistics | None = None,
-) -> Solution:
-    """`trajectories.sample` of a resonator, its other arguments checked."""
-    refuse_unequal_spins(model)
-    refuse_many_spins(model)
-    experiment = to_be_solved(model, times)
-    default = mode_runs.DEFAULT if what_mixes_ladders(experiment) else (*ENERGIES, *OF_THE_MODE)
-    names = requested(observables, default, offered(AT_RESONATOR, experiment))
-    problem = Problem(experiment, times, names, runs, seed, first, summary, statistics)
-    return able(AT_RESONATOR, problem).solve(problem).of_model(model)
-
-
 def _solved(problem: Problem) -> Solution:
     model, times, names, seed = problem.model, problem.times, problem.names, problem.seed
     first, runs = problem.first, problem.runs or 1
-    cavity = recorded_cavity_of(model)
+    cavity = cavity_of(model)
     bound, basis, T = photon_bound(cavity), cavity.basis, times.size
     study = cavity_study(model, cavity, bound, times, seed, names)
     counts = study.no_runs_yet()
@@ -113,12 +89,6 @@ def _solved(problem: Problem) -> Solution:
             told.add(Batch(start, *light, photons, path.burst, basis.J[path.drawn]))
     provenance = {"solver": QUANTUM_JUMPS.name, "seed": seed, "most_photons": bound}
     return solution_of(problem, study.tally(first, runs, counts), told, provenance)
-
-
-def recorded_cavity_of(model: Model) -> Cavity:
-    """The same as `cavity_of`, of an experiment whose detector sees every photon."""
-    mode_runs.refuse_other_records(experiment_of(model))
-    return cavity_of(model)
 
 
 def coefficients_of(cavity: Cavity, most_photons: int, wanted: bool) -> Array:
@@ -196,9 +166,8 @@ def seconds_of_a_run(cavity: Cavity, times: Array) -> float:
 def _offers(model: Any) -> tuple[str, ...]:
     refuse_unequal_spins(model)
     refuse_many_spins(model)
-    if what_mixes_ladders(model) is not None:
+    if what_mixes_ladders(model) is not None or not experiment_of(model).counts_every_photon:
         return ()
-    recorded_cavity_of(model)
     return with_ports(model, AVAILABLE, rows_of_runs(model))
 
 
@@ -206,14 +175,11 @@ QUANTUM_JUMPS = Method(
     name="quantum jumps with the mode",
     kind="sample",
     offers=_offers,
-    why_not=refused_by(
-        lambda problem: refuse_large_runs(recorded_cavity_of(problem.model), problem.times)
-    ),
+    why_not=refused_by(lambda problem: refuse_large_runs(cavity_of(problem.model), problem.times)),
     work=lambda problem: Work(
-        (problem.runs or 1) * seconds_of_a_run(recorded_cavity_of(problem.model), problem.times)
+        (problem.runs or 1) * seconds_of_a_run(cavity_of(problem.model), problem.times)
     ),
     solve=_solved,
     error="statistical",
 )
-AT_RESONATOR = (QUANTUM_JUMPS, mode_runs.OVER_IRREPS)
-"""How single runs at a resonator are made."""
+"""How single runs are made whose ladders of J the mode does not mix."""

@@ -41,7 +41,12 @@ from darkbattery.trajectories.jumps.resonator.mode_tally import mode_study
 from darkbattery.trajectories.jumps.spins.noisy_runs import EXCITATIONS
 from darkbattery.trajectories.propagate.exponentials import exponentials_of
 from darkbattery.trajectories.propagate.mode_generator import ModeGenerator, Move
-from darkbattery.trajectories.propagate.mode_plan import ModePlan, first_bound, mode_plan
+from darkbattery.trajectories.propagate.mode_plan import (
+    ModePlan,
+    first_bound,
+    mode_plan,
+    start_over_kets,
+)
 from darkbattery.trajectories.propagate.mode_stages import Kick, mixes_excitations
 from darkbattery.trajectories.reading.conditional import GROUP_NUMBERS, MOST_GROUP
 from darkbattery.trajectories.reading.light import rows_of_runs, with_ports
@@ -49,11 +54,9 @@ from darkbattery.trajectories.reading.readout import ENERGIES, FROM_ENERGY, FROM
 from darkbattery.trajectories.space.cavity_space import (
     refuse_many_spins,
     refuse_unequal_spins,
-    thermal_field,
     what_mixes_ladders,
 )
 from darkbattery.trajectories.space.mode_space import ModeSpace, block_states
-from darkbattery.trajectories.space.product_space import pairs_of
 
 Array = NDArray[np.float64]
 
@@ -141,7 +144,7 @@ def _tables(model: Experiment, of_times: tuple[float, ...]) -> Tables:
         amplitudes,
         np.array([process for process, _ in channels], dtype=np.int64),
         EXCITATIONS,
-        np.cumsum(_start(plan, space)),
+        np.cumsum(start_over_kets(plan, space)),
         kets.mb,
         kets.mc,
         kets.n.astype(np.float64),
@@ -208,17 +211,6 @@ def _targets(
     return target
 
 
-def _start(plan: ModePlan, space: ModeSpace) -> Array:
-    """Probabilities of all states."""
-    start = pairs_of(plan.battery, plan.charger, space.jb, space.jc)
-    photons = thermal_field(plan.experiment.nbar, space.most_photons)
-    found = np.zeros(space.kets.n.size)
-    for n in np.flatnonzero(photons):
-        kets = space.find(*start[:4], np.full(start.b.size, n))
-        np.add.at(found, kets, start.probability * photons[n])
-    return np.asarray(found / found.sum())
-
-
 @lru_cache(maxsize=32)
 def _planned(model: Experiment, times: tuple[float, ...]) -> tuple[ModePlan, int]:
     plan = mode_plan(Problem(model, np.array(times), ()))
@@ -281,15 +273,7 @@ def _fastest(plan: ModePlan, bound: int) -> float:
 def seconds_of_a_run(problem: Problem) -> float:
     """About how long one run takes, at most."""
     plan, bound = plan_and_bound(problem)
-    times, r = problem.times, [stretch.rates for stretch in plan.stretches]
-    spins = plan.experiment.sizes
-    jumps = float(plan.full)
-    until = float(times[-1])
-    for one in r:
-        local = 0.0
-        for noise, number in ((one.battery, spins[0]), (one.charger, spins[1])):
-            local += local_jumps(noise, number, one.nbar)
-        jumps += until * (local + 2.0 * one.kappa * one.nbar * (one.nbar + 1.0))
+    times, jumps = problem.times, jumps_at_resonator(problem)
     _, _, states = _size(plan, bound, times)
     levels = _levels(_fastest(plan, bound) * _span(times))
     spacing = np.diff(times, prepend=0.0)
@@ -299,30 +283,35 @@ def seconds_of_a_run(problem: Problem) -> float:
     return products * states**2 * SECONDS_PER_PRODUCT
 
 
+def jumps_at_resonator(problem: Problem) -> float:
+    """About how many jumps of all kinds a run has, at most."""
+    plan, _ = plan_and_bound(problem)
+    found, until, spins = float(plan.full), float(problem.times[-1]), plan.experiment.sizes
+    for one in (stretch.rates for stretch in plan.stretches):
+        local = 0.0
+        for noise, number in ((one.battery, spins[0]), (one.charger, spins[1])):
+            local += local_jumps(noise, number, one.nbar)
+        found += until * (local + 2.0 * one.kappa * one.nbar * (one.nbar + 1.0))
+    return found
+
+
 ORDER_OF_A_STEP = 5.0  # products of the polynomial at the end of a step
 
 
-def refuse_other_records(experiment: Experiment) -> None:
-    """Refuse a detector whose record is not of every photon, at a resonator."""
-    if experiment.detector is not None:
-        text = "not with a resonator, whose single runs count photons; take eliminate_resonator()"
-        raise InputError("detector", experiment.detector, text)
-    if experiment.detector_efficiency != 1.0:
-        text = "must be 1 here, with a resonator: runs know every photon; "
-        text += "take eliminate_resonator()"
-        raise InputError("detector_efficiency", experiment.detector_efficiency, text)
+def refuse_mixed_excitations(experiment: Experiment) -> None:
+    """Refuse what makes coherence between excitation numbers."""
+    if mixes_excitations(experiment):
+        text = "single runs at a resonator have no drive and no rotations; evolve has them"
+        raise InputError("drive, protocol", (experiment.drive, experiment.protocol), text)
 
 
 def _offers(model: Model) -> tuple[str, ...]:
     refuse_unequal_spins(model)
     refuse_many_spins(model)
     experiment = experiment_of(model)
-    if what_mixes_ladders(model) is None:
+    if what_mixes_ladders(model) is None or not experiment.counts_every_photon:
         return ()
-    refuse_other_records(experiment)
-    if mixes_excitations(experiment):
-        text = "single runs at a resonator have no drive and no rotations; evolve has them"
-        raise InputError("drive, protocol", (experiment.drive, experiment.protocol), text)
+    refuse_mixed_excitations(experiment)
     return with_ports(model, AVAILABLE, rows_of_runs(model))
 
 
