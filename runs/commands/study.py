@@ -108,7 +108,12 @@ def replay(
     from darkbattery.runs.results.store import load
     from darkbattery.runs.start.replay import DRAWN, save_many, save_replay
     from darkbattery.runs.start.replay import replay as again
-    from darkbattery.runs.start.story import film_writer, save_film, save_story
+    from darkbattery.runs.start.story import (
+        film_writer,
+        refuse_pictures,
+        save_film,
+        save_story,
+    )
 
     console = console_of()
     if film is not None:
@@ -120,6 +125,7 @@ def replay(
             console.print(str(path), highlight=False, soft_wrap=True)
         return
     one = again(load(folder), run, point)
+    refuse_pictures(one, moment or (), film)  # before anything is told or written
     last = one.states.iloc[-1]
     known = ", ".join(f"{in_words(name)} {last[name]:.6g} ħω" for name in DRAWN if name in last)
     if "photons" in last:

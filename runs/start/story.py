@@ -78,10 +78,8 @@ def save_film(one: Replay, path: Path) -> Path:
         For another suffix, where ffmpeg is missing, and for runs whose battery is not one ladder.
     """
     writer = film_writer(path)
-    if one.battery is None:
-        text = "only of runs whose battery stays on its symmetric ladder: it has no sphere else"
-        raise InputError("--film", str(path), text)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    refuse_pictures(one, (), path)
+    assert one.battery is not None
     times = one.states["time"].to_numpy()
     shown = np.unique(np.linspace(0, times.size - 1, min(FRAMES, times.size)).round().astype(int))
     phi = azimuth_of(one.battery)
@@ -116,14 +114,32 @@ def save_film(one: Replay, path: Path) -> Path:
 
 
 def film_writer(path: Path) -> AbstractMovieWriter:
-    """What writes a film with this suffix; refused in a line where there is nothing."""
+    """What writes a film with this suffix, into a folder that is made; refused in a line else."""
     if path.suffix not in WRITERS:
         raise InputError("--film", str(path), f"must end in {' or '.join(WRITERS)}")
-    if path.suffix == ".gif":
-        return PillowWriter(fps=PER_SECOND)
-    if not FFMpegWriter.isAvailable():
+    if path.suffix == ".mp4" and not FFMpegWriter.isAvailable():
         raise InputError("--film", str(path), "needs ffmpeg, which is not there; take .gif")
-    return FFMpegWriter(fps=PER_SECOND)
+    there = path.exists()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("ab").close()
+    except OSError as fault:
+        text = f"can't be written: {(fault.strerror or str(fault)).lower()}"
+        raise InputError("--film", str(path), text) from None
+    if not there:
+        path.unlink()
+    return (PillowWriter if path.suffix == ".gif" else FFMpegWriter)(fps=PER_SECOND)
+
+
+def refuse_pictures(one: Replay, moments: Sequence[float], film: Path | None) -> None:
+    """Refuse spheres that a run does not have, and moments that it does not reach."""
+    if one.battery is None and (moments or film is not None):
+        field, value = ("--moment", moments[0]) if moments else ("--film", str(film))
+        text = "only of runs whose battery stays on its symmetric ladder: it has no sphere else"
+        raise InputError(field, value, text)
+    first, last = (float(one.states["time"].iloc[end]) for end in (0, -1))
+    for moment in moments:
+        number_between("--moment", moment, first, last)
 
 
 def _levels(one: Replay) -> Array:
@@ -135,9 +151,8 @@ def _places(one: Replay, moments: Sequence[float]) -> list[int]:
     """Output times of the moments; or those between which the energy moves equally far."""
     times = one.states["time"].to_numpy()
     if moments:
-        first, last = float(times[0]), float(times[-1])
-        some = [number_between("--moment", moment, first, last) for moment in moments]
-        return sorted({int(np.abs(times - moment).argmin()) for moment in some})
+        refuse_pictures(one, moments, None)
+        return sorted({int(np.abs(times - moment).argmin()) for moment in moments})
     moved = np.append(0.0, np.cumsum(np.abs(np.diff(one.states["battery_energy"]))))
     share = moved / moved[-1] if moved[-1] > 0.0 else np.linspace(0.0, 1.0, times.size)
     wanted = np.linspace(0.0, 1.0, MOMENTS)

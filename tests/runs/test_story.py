@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import qutip
+from matplotlib.animation import FFMpegWriter
 from PIL import Image
 
 from darkbattery.nvmodel import CollectiveBattery, Detector, InputError
@@ -14,6 +15,7 @@ from darkbattery.runs.start.replay import Replay, replay
 from darkbattery.runs.start.story import draw_story, film_writer, save_film, save_story
 from darkbattery.trajectories import single_run
 from darkbattery.trajectories.reading.husimi import azimuth_of, coherent_states, husimi
+from tests.mpi import launch
 
 
 def test_q_is_that_of_qutip():
@@ -111,6 +113,53 @@ def test_what_writes_no_film_is_refused(name, text, tmp_path, monkeypatch):
     monkeypatch.setattr("darkbattery.runs.start.story.FFMpegWriter.isAvailable", lambda: False)
     with pytest.raises(InputError, match="needs ffmpeg"):
         film_writer(tmp_path / "run.mp4")
+
+
+@pytest.mark.skipif(not FFMpegWriter.isAvailable(), reason="needs ffmpeg")
+def test_a_film_for_a_page_is_made_by_ffmpeg(tmp_path):
+    one = _replayed()
+    short = Replay(one.run, one.states[:3], one.jumps, one.drawn, one.axis, one.battery[:3])
+    path = save_film(short, tmp_path / "run.mp4")
+    assert path.read_bytes()[4:8] == b"ftyp"
+
+
+@pytest.mark.parametrize(
+    ("order", "text"),
+    [
+        (("--moment", "5"), "--moment = 5.0: must be a number from 0 to 1"),
+        (("--moment", "nan"), "--moment = nan"),
+        (("--moment", "-1"), "--moment = -1.0"),
+        (("--film", "some.toml/run.gif"), "can't be written"),
+        (("--point", "1", "--moment", "0.5"), "it has no sphere else"),
+        (("--point", "1", "--film", "run.gif"), "it has no sphere else"),
+    ],
+)
+def test_pictures_that_are_not_there_are_refused_before_anything_is_written(order, text, told):
+    refused = launch.here("replay", "some", "--run", "1", *order, cwd=told)
+    assert refused.returncode == 2
+    assert refused.stdout == ""
+    assert refused.stderr.count("\n") == 1, refused.stderr
+    assert text in refused.stderr
+    assert not (told / "some" / "replay").exists()
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("told")
+    (folder / "some.toml").write_text("""
+title = "some"
+[model]
+n_battery = 2
+n_charger = 3
+battery_noise.dephasing = [0.0, 30.0]
+[run]
+method = "sample"
+times = { stop = 1.0, points = 5 }
+runs = 3
+seed = 4
+""")
+    assert launch.here("run", "some.toml", "--out", "some", cwd=folder).returncode == 0
+    return folder
 
 
 def test_paths_of_truncated_wigner_have_no_story(tmp_path):
