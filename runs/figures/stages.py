@@ -1,6 +1,6 @@
 """Where a protocol switches, in figures over time."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 from matplotlib.artist import Artist
@@ -29,7 +29,15 @@ def switches(study: Study) -> Mapping[float, list[str]]:
 
 def shade_stages(axis: Axes, study: Study) -> None:
     """Dashed lines, and every other stage shaded behind all else."""
-    names, end = switches(study), study.definition.times[-1] * time_scale(study)[0]
+    _shade(axis, switches(study), _end(study))
+
+
+def _end(study: Study) -> float:
+    return float(study.definition.times[-1] * time_scale(study)[0])
+
+
+def _shade(axis: Axes, names: Iterable[float], end: float) -> None:
+    names = list(names)
     for begin, until in list(pairwise([*names, end]))[1::2]:
         axis.axvspan(begin, until, color="0.95", lw=0, zorder=-1)
     for time in names:
@@ -39,19 +47,23 @@ def shade_stages(axis: Axes, study: Study) -> None:
 def draw_stages(axis: Axes, study: Study, entries: dict[str, Artist]) -> None:
     """The same, with the names of stages and pulses in a strip above all curves."""
     names = switches(study)
-    if not names:
-        return
+    if names:
+        name_above(axis, names, _end(study))
+        entries[SAID] = Line2D([], [], color="0.6", lw=0.7, ls="--")
+
+
+def name_above(axis: Axes, names: Mapping[float, list[str]], end: float) -> None:
+    """The same of what begins at each time, until `end`, both in the unit of the axis."""
     named = [time for time, here in names.items() if any(here)]
     rows = min(3, len(named))
     low, high = axis.get_ylim()
     axis.set_ylim(low, high + 0.11 * rows * (high - low))
-    shade_stages(axis, study)
-    entries[SAID] = Line2D([], [], color="0.6", lw=0.7, ls="--")
+    _shade(axis, names, end)
     for place, time in enumerate(named):
-        name_stage(axis, ", ".join(filter(None, names[time])), time, 1.0 - 0.085 * (place % rows))
+        _name_stage(axis, ", ".join(filter(None, names[time])), time, 1.0 - 0.085 * (place % rows))
 
 
-def name_stage(axis: Axes, name: str, time: float, height: float) -> None:
+def _name_stage(axis: Axes, name: str, time: float, height: float) -> None:
     """A stage's name right of its beginning, at a share of the axis's height."""
     axis.annotate(
         name,

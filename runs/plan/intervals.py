@@ -58,6 +58,18 @@ def _solved(subject: Subject, rest: float | None, values: dict[str, float]) -> F
         return None
 
 
+def interval_of(values: list[float]) -> tuple[float, float]:
+    """The middle 95 % of some values; NaN of fewer than two, which have none.
+
+    >>> interval_of([1.0, 3.0]), interval_of([2.0])
+    ((1.05, 2.95), (nan, nan))
+    """
+    if len(values) < 2:
+        return math.nan, math.nan
+    low, high = np.percentile(values, (LOW, HIGH))
+    return float(low), float(high)
+
+
 def interval_table(drawn: list[Drawn]) -> pd.DataFrame:
     """Columns quantity, unit, median, low, high: the middle 95 % of the draws that burst."""
     found = [one.forecast for one in drawn if one.forecast is not None]
@@ -71,8 +83,7 @@ def interval_table(drawn: list[Drawn]) -> pd.DataFrame:
         values = [read(one) for one in (found if name.startswith("C ") else bursting)]
         values = [value for value in values if math.isfinite(value)]
         if values:
-            low, middle, high = np.percentile(values, (LOW, 50.0, HIGH))
-            rows.append((name, unit, float(middle), float(low), float(high)))
+            rows.append((name, unit, float(np.median(values)), *interval_of(values)))
     return pd.DataFrame(rows, columns=["quantity", "unit", "median", "low", "high"])
 
 

@@ -179,7 +179,7 @@ def interval_listing(rows: pd.DataFrame, count: int) -> Listing:
     columns = ("quantity", "median", "95 % of the draws")
     table = Listing(f"Of {count} draws of the device", columns, left=("quantity",))
     for row in rows.itertuples():
-        span = between(row.low, row.high, row.unit)
+        span = "" if math.isnan(row.low) else between(row.low, row.high, row.unit)
         table.add_row(row.quantity, shown(row.median, row.unit), span)
     return table
 

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from scipy import constants
 
 from darkbattery import meanfield
+from darkbattery.meanfield.paths.walk import fastest_rate, plan_with_step
 from darkbattery.nvmodel import (
     Drive,
     InputError,
@@ -25,10 +26,30 @@ from darkbattery.nvmodel.devices.sheets import sheet_of
 from darkbattery.runs.cli import main
 from darkbattery.runs.definitions.devicefile import write_device
 from darkbattery.runs.plan.parameters import PARAMETERS
+from darkbattery.runs.plan.sequences.plan import Approximations, DrawnShots, SequencePlan
 from darkbattery.runs.plan.sequences.scan import scan_of
-from darkbattery.runs.plan.sequences.shots import Recipe, shots_of
-from darkbattery.runs.plan.sequences.timeline import POINTS, Roles, find_roles, timed_stages
-from darkbattery.runs.plan.subject import corner, find_subject
+from darkbattery.runs.plan.sequences.shots import (
+    Recipe,
+    classes_of,
+    courses_of,
+    shots_from,
+    shots_of,
+)
+from darkbattery.runs.plan.sequences.table import (
+    answer,
+    how,
+    stage_table,
+    summary,
+    summary_listing,
+)
+from darkbattery.runs.plan.sequences.timeline import (
+    POINTS,
+    Roles,
+    find_roles,
+    output_times,
+    timed_stages,
+)
+from darkbattery.runs.plan.subject import Subject, corner, find_subject
 from darkbattery.runs.report.page import report_page
 
 N_B, N_C = 10**6, 5 * 10**6
@@ -127,6 +148,61 @@ def test_a_pulse_a_field_or_a_step_towards_the_resonator_releases():
         assert find_roles(battery(own, kept, *later), energy) == Roles(0, None)
     apart = replace(own, coupled="none")
     assert find_roles(battery(own, apart, replace(own, coupled="battery")), energy).release == 2
+
+
+def test_a_field_that_charges_further_gives_nothing_back():
+    """A late charging pulse is no release; the next one, after which there is less, is."""
+    own, kept = Stage(5e-6), Stage(1e-6, battery_detuning=2e8)
+    sent = replace(kept, drives=[Drive(1.0, 1e-7)])
+    ends = ((0.0, 0.6), (0.6, 0.6), (0.6, 0.8), (0.8, 0.3))
+    energy = np.concatenate([np.linspace(*one, POINTS) for one in ends])
+    assert find_roles(battery(own, kept, sent, sent), energy) == Roles(0, 3)
+    assert find_roles(battery(own, kept, sent), energy[: 3 * POINTS]) == Roles(0, None)
+
+
+def _dark_plan(step_error=1e-3):
+    """Charged, and away from the resonator twice; what tables and the answer read of it."""
+    away = [Stage(5e-7, "none", name=name) for name in ("store", "rest", "release")]
+    model = battery(Stage(5e-6, name="charge"), *away)
+    system = classes_of(model, 1)
+    stages = timed_stages(model.protocol)
+    step = FAST.step / fastest_rate(system)
+    courses = courses_of(model, plan_with_step(system, output_times(stages), step), 8)
+    roles = Roles(0, 3)
+    shots = shots_from(courses, model, roles)
+    subject = Subject("dark", "Dark", model, None, None)
+    return SequencePlan(
+        subject=subject, stages=stages, roles=roles, courses=courses,
+        shots=shots, brief=shots, empty=shots, ergotropy=(0.5, 0.0), limits=(), scan=None,
+        drawn=(), approximations=Approximations(1, 8, 1, 8, 0.0, step_error, 0.0), warnings=(),
+    )  # fmt: skip
+
+
+def test_a_dark_stage_sends_out_nothing_and_gives_nothing_back_that_is_known():
+    """The noise of a vacuum is no value, nor is less than half the step changes."""
+    plan = _dark_plan()
+    rows = stage_table(plan).set_index("stage")
+    assert rows.loc["charge", "sent_joule"] > 1e5 * QUANTUM
+    # the field of the burst rings down when the spins are taken away
+    for name in ("rest", "release"):
+        assert (rows.loc[name, ["sent_joule", "largest_watt"]] == 0.0).all()
+    told = summary(plan).set_index("quantity")
+    for what in ("largest power", "sent out"):
+        assert told.loc[f"the resonator: {what} from release on", "value"] == 0.0
+    assert told.loc["the resonator: largest power in charge", "value"] > 0.0
+    said = answer(plan)
+    assert "what is given back until the end is less than half the step changes" in said
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_one_draw_has_no_interval(count):
+    plan = _dark_plan()
+    plan = replace(plan, drawn=(DrawnShots({}, plan.shots),) * count)
+    rows = summary(plan)
+    known = rows["drawn_low"].notna() & rows["drawn_high"].notna()
+    assert known.any() == (count > 1)
+    assert (len(summary_listing(rows, count).columns) == 4) == (count > 1)
+    assert any("no ranges, of 1 draw that exists" in line for line in how(plan)) == (count == 1)
 
 
 def test_a_charger_that_is_turned_up_has_an_inversion_of_the_same_sign():

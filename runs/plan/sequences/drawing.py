@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from darkbattery.runs.figures.axes import prefixed
-from darkbattery.runs.figures.stages import name_stage
+from darkbattery.runs.figures.stages import name_above
 from darkbattery.runs.plan.sequences.plan import SequencePlan
 
 FEW = 8  # shots that are drawn one by one
@@ -43,7 +43,7 @@ def _draw_energies(axis: Axes, plan: SequencePlan, blue: Colour, orange: Colour)
         axis.plot(t, values.mean(axis=1), color=colour, lw=1.6, label=label)
     axis.set_ylabel("energy per spin  (ħω)")
     axis.legend(frameon=False, fontsize="small")
-    _shade(axis, plan, factor)
+    _name_stages(axis, plan, factor)
 
 
 def _draw_power(axis: Axes, plan: SequencePlan, green: Colour) -> None:
@@ -54,23 +54,18 @@ def _draw_power(axis: Axes, plan: SequencePlan, green: Colour) -> None:
     axis.plot(of_time * found.times, factor * power[:, :FEW], color=green, lw=0.5, alpha=0.4)
     axis.plot(of_time * found.times, factor * power.mean(axis=1), color=green, lw=1.6)
     axis.set_ylabel(f"power out of {port}  ({unit})")
-    _shade(axis, plan, of_time)
+    _name_stages(axis, plan, of_time)
+
+
+def _name_stages(axis: Axes, plan: SequencePlan, factor: float) -> None:
+    names = {factor * one.begin: [one.name] for one in plan.stages}
+    name_above(axis, names, factor * plan.stages[-1].end)
 
 
 def _time_axis(axis: Axes, plan: SequencePlan) -> float:
     factor, unit = prefixed(plan.stages[-1].end, "s")
     axis.set_xlabel(f"t ({unit})")
     return factor
-
-
-def _shade(axis: Axes, plan: SequencePlan, factor: float) -> None:
-    """Names at the top, in turns of three heights: short stages stand close together."""
-    low, high = axis.get_ylim()
-    axis.set_ylim(low, high + 0.25 * (high - low))
-    for i, one in enumerate(plan.stages):
-        if i % 2:
-            axis.axvspan(factor * one.begin, factor * one.end, color="0.95", lw=0, zorder=-1)
-        name_stage(axis, one.name, factor * one.begin, 1.0 - 0.07 * (i % 3))
 
 
 def _draw_scan(axis: Axes, plan: SequencePlan, blue: Colour) -> None:

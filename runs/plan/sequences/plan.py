@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import constants
 from threadpoolctl import threadpool_limits
 
 from darkbattery.meanfield.classes.moments import System
@@ -52,8 +53,10 @@ BRIEF_CLASSES, BRIEF_RUNS = 21, 16
 DRAW_RUNS = 8
 # draws of a device with a sequence unless said otherwise
 DRAWS = 32
-# standard errors of a rise that is one
+# standard errors of what is more than scatter
 LEAST_RISE = 3.0
+# of the noise in a resonator: its largest in a hundred outputs is below, but for e^-20
+DARK = 20.0
 # of a coupling: what is left of the resonator is empty
 UNCOUPLED = 1e-9
 
@@ -162,6 +165,17 @@ class SequencePlan:
     def release(self) -> Timed | None:
         """The stage in which it gives energy back."""
         return None if self.roles.release is None else self.stages[self.roles.release]
+
+    def is_vacuum(self, value: float, unit: str, error: float) -> bool:
+        """Whether energy (J) or power (W) of all that leaves is no more than the noise of it.
+
+        The largest of many powers is some photons of noise in the resonator, in the dark as well.
+        """
+        model = self.subject.model
+        quantum, noise = constants.h * model.resonator.frequency_hz, model.nbar + 0.5
+        if unit == "W":
+            return value < DARK * noise * quantum * model.resonator.kappa
+        return abs(value) < max(LEAST_RISE * error, quantum * noise)
 
     @property
     def is_triggered(self) -> bool:

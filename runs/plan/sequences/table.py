@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.numbers import between, in_unit, percent, with_error, with_unit
-from darkbattery.runs.plan.intervals import HIGH, LOW
+from darkbattery.nvmodel.numbers import between, counted, in_unit, percent, with_error, with_unit
+from darkbattery.runs.plan.intervals import HIGH, LOW, interval_of
 from darkbattery.runs.plan.parameters import PARAMETERS
 from darkbattery.runs.plan.sequences.plan import SequencePlan
 from darkbattery.runs.plan.sequences.scan import NEARLY
@@ -30,8 +30,7 @@ def quantities(plan: SequencePlan) -> Iterator[tuple[str, str, Reader]]:
         yield "given back by the battery", "J", lambda s: s.recovered_joule
     yield f"burst after the start of {plan.charge.name}", "s", lambda s: s.burst
     for port in plan.shots.ports:
-        power = f"{_at(port)}: largest power in {plan.charge.name}"
-        yield power, "W", _share(port, "burst_watt")
+        yield _while_charging(plan, port), "W", _share(port, "burst_watt")
         yield from from_release(plan, port)
 
 
@@ -43,6 +42,18 @@ def from_release(plan: SequencePlan, at: str | None = None) -> Iterator[tuple[st
     for port in plan.shots.ports if at is None else (at,):
         yield f"{_at(port)}: largest power {since}", "W", _share(port, "release_watt")
         yield f"{_at(port)}: sent out {since}", "J", _share(port, "sent_joule")
+
+
+def _leaving(plan: SequencePlan) -> Iterator[tuple[str, float]]:
+    """Names of what leaves, each with its port's share."""
+    for port, share in plan.shots.ports.items():
+        yield _while_charging(plan, port), share
+        for name, _, _ in from_release(plan, port):
+            yield name, share
+
+
+def _while_charging(plan: SequencePlan, port: str) -> str:
+    return f"{_at(port)}: largest power in {plan.charge.name}"
 
 
 def _at(port: str) -> str:
@@ -65,14 +76,18 @@ def summary(plan: SequencePlan) -> pd.DataFrame:
     empty resonator.
     """
     rows, after = [], {name for name, _, _ in from_release(plan)}
+    leaving = dict(_leaving(plan))
     drawn = [one.shots for one in plan.drawn if one.shots is not None]
     for name, unit, read in quantities(plan):
         own = read(plan.shots)
         low, high = np.percentile(own, (LOW, HIGH))
-        means = [float(read(one).mean()) for one in drawn]
-        ends = np.percentile(means, (LOW, HIGH)) if means else (math.nan, math.nan)
+        ends = interval_of([float(read(one).mean()) for one in drawn])
         error = math.hypot(_over_shots(own), plan.spacing / math.sqrt(12.0) if unit == "s" else 0.0)
-        rows.append((name, unit, float(own.mean()), error, low, high, *ends))
+        value = float(own.mean())
+        share = leaving.get(name)
+        if share is not None and plan.is_vacuum(value / share, unit, error / share):
+            value, low, high = 0.0, math.nan, math.nan
+        rows.append((name, unit, value, error, low, high, *ends))
         if plan.is_triggered and name in after:
             empty = float(read(plan.empty).mean())
             rows.append((EMPTY, unit, empty, *(math.nan,) * 5))
@@ -92,6 +107,10 @@ def stage_table(plan: SequencePlan) -> pd.DataFrame:
         here = of_stage(i)
         sent = found.sent[here][-1] - found.sent[here][0]
         largest = found.power[here].max(axis=0)
+        leaves = {}
+        for values, unit in ((sent, "J"), (largest, "W")):
+            mean, error = float(values.mean()), _over_shots(values)
+            leaves[unit] = 0.0 if plan.is_vacuum(mean, unit, error) else mean, error
         rows.append(
             {
                 "stage": one.name,
@@ -99,10 +118,10 @@ def stage_table(plan: SequencePlan) -> pd.DataFrame:
                 "duration": one.stage.duration,
                 "battery_energy": float(found.battery[here][-1].mean()),
                 "charger_energy": float(found.charger[here][-1].mean()),
-                "sent_joule": float(sent.mean()),
-                "sent_error": _over_shots(sent),
-                "largest_watt": float(largest.mean()),
-                "largest_error": _over_shots(largest),
+                "sent_joule": leaves["J"][0],
+                "sent_error": leaves["J"][1],
+                "largest_watt": leaves["W"][0],
+                "largest_error": leaves["W"][1],
             }
         )
     return pd.DataFrame(rows)
@@ -151,6 +170,8 @@ def draw_table(plan: SequencePlan) -> pd.DataFrame:
 
 def summary_listing(rows: pd.DataFrame, draws: int) -> Listing:
     """A summary, as it was stored, for people."""
+    # of draws that cannot be told apart from one, and of one, there are no intervals
+    draws = draws if rows["drawn_low"].notna().any() else 0
     columns = ["quantity", "mean", "95 % of shots", *(["of devices"] if draws else [])]
     table = Listing("What the sequence does", columns, left=("quantity",))
     for row in rows.itertuples():
@@ -162,6 +183,8 @@ def summary_listing(rows: pd.DataFrame, draws: int) -> Listing:
 
 
 def _with_error(value: float, unit: str, error: float) -> str:
+    if value == 0.0 and unit in ("J", "W"):
+        return "0"  # no more than the vacuum's noise, as the tables have it
     if math.isnan(error):
         return in_unit(value, unit)
     if unit == "ħω":
@@ -184,8 +207,8 @@ def stage_listing(rows: pd.DataFrame) -> Listing:
             in_unit(row.duration, "s"),
             f"{row.battery_energy:.4f}",
             f"{row.charger_energy:.4f}",
-            with_unit(row.sent_joule, "J", row.sent_error),
-            with_unit(row.largest_watt, "W", row.largest_error),
+            _with_error(row.sent_joule, "J", row.sent_error),
+            _with_error(row.largest_watt, "W", row.largest_error),
         )
     return table
 
@@ -220,6 +243,12 @@ def answer(plan: SequencePlan) -> str:
     if plan.release is None:
         return f"{text} at the end; nothing takes it out again."
     back = float(plan.shots.recovered_joule.mean())
+    known = plan.approximations.step_error * float(joule.mean() / stored.mean())
+    if abs(back) < known:
+        return (
+            f"{text} when {plan.release.name} begins; what is given back until the end is less "
+            f"than half the step changes ({in_unit(known, 'J')})."
+        )
     if back < 0.0:
         return f"{text} when {plan.release.name} begins; {in_unit(-back, 'J')} more at the end."
     return (
@@ -282,9 +311,11 @@ def how(plan: SequencePlan) -> list[str]:
     ]
     if plan.drawn:
         whole = sum(one.shots is not None for one in plan.drawn)
-        lines.append(
-            f"of devices: the middle 95 % of {whole} of {len(plan.drawn)} draws that exist"
-        )
+        if whole > 1:
+            text = f"the middle 95 % of {whole} of {len(plan.drawn)} draws that exist"
+        else:
+            text = f"no ranges, of {counted(whole, 'draw')} that {'exists' if whole else 'exist'}"
+        lines.append(f"of devices: {text}")
     elif plan.subject.device is None:
         lines.append("of devices: no ranges, since a definition has none; a device file has them")
     return lines

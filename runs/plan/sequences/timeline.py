@@ -15,6 +15,8 @@ Array = NDArray[np.float64]
 # outputs in a stage, and how long before its end the last one is: what a switch or a pulse at the
 # very end does would be read there already
 POINTS, BEFORE_END = 120, 1e-6
+# of the largest rise: stages with more of it charge the battery
+CHARGES = 0.01
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class Roles:
         In which the battery's energy rises most.
     release : int or None
         The first one after it in which the battery comes nearer to the resonator, or before which
-        it is turned, or in which a field is sent in. None: what is stored is what is there at the
-        end.
+        it is turned, or in which a field is sent in, and which does not charge it further. None:
+        what is stored is what is there at the end.
     """
 
     charge: int
@@ -79,8 +81,10 @@ def of_stage(number: int) -> slice:
 def find_roles(model: ResonatorBattery, energy: Array) -> Roles:
     """Which stages charge and give back, from the battery's mean energy at `output_times`."""
     ends = energy.reshape(-1, POINTS)[:, [0, -1]]
-    charge = int(np.argmax(ends[:, 1] - ends[:, 0]))
-    later = range(charge + 1, len(ends))
+    rise = ends[:, 1] - ends[:, 0]
+    charge = int(np.argmax(rise))
+    # a later stage that charges, too, gives nothing back
+    later = (i for i in range(charge + 1, len(ends)) if rise[i] <= CHARGES * rise[charge])
     return Roles(charge, next((i for i in later if _gives_back(model, i)), None))
 
 
