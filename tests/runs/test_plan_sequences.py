@@ -32,6 +32,7 @@ from darkbattery.runs.plan.sequences.shots import (
     Recipe,
     classes_of,
     courses_of,
+    halved_courses,
     shots_from,
     shots_of,
 )
@@ -160,7 +161,7 @@ def test_a_field_that_charges_further_gives_nothing_back():
     assert find_roles(battery(own, kept, sent), energy[: 3 * POINTS]) == Roles(0, None)
 
 
-def _dark_plan(step_error=1e-3):
+def _dark_plan(known=1e-20):
     """Charged, and away from the resonator twice; what tables and the answer read of it."""
     away = [Stage(5e-7, "none", name=name) for name in ("store", "rest", "release")]
     model = battery(Stage(5e-6, name="charge"), *away)
@@ -174,7 +175,7 @@ def _dark_plan(step_error=1e-3):
     return SequencePlan(
         subject=subject, stages=stages, roles=roles, courses=courses,
         shots=shots, brief=shots, empty=shots, ergotropy=(0.5, 0.0), limits=(), scan=None,
-        drawn=(), approximations=Approximations(1, 8, 1, 8, 0.0, step_error, 0.0), warnings=(),
+        drawn=(), approximations=Approximations(1, 8, 1, 8, 0.0, 0.0, known, 0.0), warnings=(),
     )  # fmt: skip
 
 
@@ -192,6 +193,20 @@ def test_a_dark_stage_sends_out_nothing_and_gives_nothing_back_that_is_known():
     assert told.loc["the resonator: largest power in charge", "value"] > 0.0
     said = answer(plan)
     assert "what is given back until the end is less than half the step changes" in said
+
+
+def test_half_the_step_moves_the_same_runs_a_little():
+    """What it changes of each shot is far less than shots differ by."""
+    model = battery(Stage(5e-6, name="charge"), Stage(1e-6, "none"), Stage(4e-6, "battery"))
+    system, roles = classes_of(model, 1), Roles(0, 2)
+    times = output_times(timed_stages(model.protocol))
+    plan = plan_with_step(system, times, 0.05 / fastest_rate(system))
+    shots, fine = (
+        shots_from(courses(model, plan, 16), model, roles)
+        for courses in (courses_of, halved_courses)
+    )
+    change = fine.stored - shots.stored
+    assert 0.0 < np.abs(change).max() < 0.1 * np.ptp(shots.stored)
 
 
 @pytest.mark.parametrize("count", [1, 3])

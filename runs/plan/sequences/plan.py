@@ -31,6 +31,7 @@ from darkbattery.runs.plan.sequences.shots import (
     Shots,
     classes_of,
     courses_of,
+    halved_courses,
     roles_of,
     shots_from,
     shots_of,
@@ -100,6 +101,9 @@ class Approximations:
         Of the stored energy from `brief_classes` to `classes`, as a share of it.
     step_error : float
         Largest change of a mean energy with half the step, hbar omega.
+    step_recovered : float
+        What half the step changes of what is given back, and its standard error over shots, J;
+        NaN without a release.
     shot_error : float
         Standard error of the stored energy over the shots, as a share of it.
     """
@@ -110,6 +114,7 @@ class Approximations:
     brief_runs: int
     class_change: float
     step_error: float
+    step_recovered: float
     shot_error: float
 
 
@@ -199,6 +204,7 @@ def make_sequence_plan(subject: Subject, draws: int, comm: Any = None) -> Sequen
         roles = roles_of(model, courses)
         _refuse_uncharged(courses, roles.charge, stages[roles.charge].name)
         shots = shots_from(courses, model, roles)
+        fine = halved_courses(model, control.plan, RUNS)
         brief = Recipe(BRIEF_CLASSES, BRIEF_RUNS, _step_of(control), roles)
         found, warnings = _ergotropy(system, times, roles)
         near = shots_of(model, brief)
@@ -214,7 +220,7 @@ def make_sequence_plan(subject: Subject, draws: int, comm: Any = None) -> Sequen
             _limits(model, brief, near, comm),
             scan_of(model, brief, comm),
             _drawn(subject, draws, replace(brief, runs=DRAW_RUNS), comm),
-            _approximations(control, shots, near),
+            _approximations(control, shots, shots_from(fine, model, roles), near),
             (*control.warnings, *warnings),
         )
 
@@ -292,8 +298,10 @@ def _drawn_one(subject: Subject, recipe: Recipe, values: dict[str, float]) -> Sh
         return None
 
 
-def _approximations(control: Control, shots: Shots, near: Shots) -> Approximations:
+def _approximations(control: Control, shots: Shots, fine: Shots, near: Shots) -> Approximations:
     stored = shots.stored.mean()
+    change = fine.recovered_joule - shots.recovered_joule
+    scatter = change.std(ddof=1) / math.sqrt(change.size)
     return Approximations(
         CLASSES,
         RUNS,
@@ -301,5 +309,6 @@ def _approximations(control: Control, shots: Shots, near: Shots) -> Approximatio
         BRIEF_RUNS,
         float(abs(near.stored.mean() / stored - 1.0)),
         control.error,
+        float(abs(change.mean()) + scatter),
         float(shots.stored.std(ddof=1) / math.sqrt(shots.stored.size) / stored),
     )

@@ -6,7 +6,7 @@ Every variant of the model is followed with the same noise, so that differences 
 model; `Recipe` fixes the step once.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,15 @@ from darkbattery.meanfield.paths.readings import (
     LEAVING,
     LEFT,
 )
-from darkbattery.meanfield.paths.walk import Plan, fastest_rate, plan_with_step, simulate
+from darkbattery.meanfield.paths.walk import (
+    HalvedNoise,
+    Plan,
+    fastest_rate,
+    plan_with_step,
+    simulate,
+    start_of,
+    walk,
+)
 from darkbattery.nvmodel import ResonatorBattery
 from darkbattery.runs.plan.sequences.timeline import (
     Roles,
@@ -134,6 +142,17 @@ def shots_of(model: ResonatorBattery, recipe: Recipe) -> Shots:
 def courses_of(model: ResonatorBattery, plan: Plan, runs: int) -> Courses:
     """Runs 0 to `runs` - 1."""
     rows = np.concatenate([found.rows for _, found in simulate(plan, SEED, 0, runs)], axis=-1)
+    return _courses(model, plan, rows)
+
+
+def halved_courses(model: ResonatorBattery, plan: Plan, runs: int) -> Courses:
+    """The same runs, on the same noise, with half the step."""
+    noise = HalvedNoise(SEED, 0, runs, plan.per_step)
+    fine = replace(plan, steps=tuple(2 * count for count in plan.steps))
+    return _courses(model, fine, walk(fine, noise, start_of(plan.system, SEED, 0, runs)).rows)
+
+
+def _courses(model: ResonatorBattery, plan: Plan, rows: Array) -> Courses:
     resonator, total = model.resonator, plan.system.total
     quantum = constants.h * resonator.frequency_hz
     thermal = resonator.kappa * model.nbar

@@ -243,7 +243,7 @@ def answer(plan: SequencePlan) -> str:
     if plan.release is None:
         return f"{text} at the end; nothing takes it out again."
     back = float(plan.shots.recovered_joule.mean())
-    known = plan.approximations.step_error * float(joule.mean() / stored.mean())
+    known = plan.approximations.step_recovered
     if abs(back) < known:
         return (
             f"{text} when {plan.release.name} begins; what is given back until the end is less "
@@ -309,6 +309,8 @@ def how(plan: SequencePlan) -> list[str]:
         f"{percent(share)}; half the step changes a mean energy "
         f"by {a.step_error:.1g} ħω at most"
     ]
+    if plan.release is not None:
+        lines[0] += f", and what is given back by {in_unit(a.step_recovered, 'J')}"
     if plan.drawn:
         whole = sum(one.shots is not None for one in plan.drawn)
         if whole > 1:
