@@ -10,7 +10,8 @@ def save_figure(figure: Figure, folder: Path, name: str, dpi: int = 200) -> list
     """Write `figure` as PNG, of `dpi` points an inch, and SVG into `folder`; and close it."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.png", folder / f"{name}.svg"]
-    figure.draw_without_rendering()
+    if (layout := figure.get_layout_engine()) is not None:
+        layout.execute(figure)
     figure.set_layout_engine(None)  # laid out once: saving would do it again for each file
     # a fixed salt and no date: equal data give equal files
     with plt.rc_context({"svg.hashsalt": "darkbattery"}):

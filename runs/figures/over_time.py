@@ -29,9 +29,9 @@ from darkbattery.runs.figures.line_maps import draw_line_map, line_maps
 from darkbattery.runs.figures.looks import shown, styles
 from darkbattery.runs.figures.shots import draw_received_field, draw_received_power
 from darkbattery.runs.figures.stages import draw_stages, shade_stages
-from darkbattery.runs.figures.sweep import Drawn, Plan, plan, spread
+from darkbattery.runs.figures.sweep import Curves, Drawn, Plan, curves_of, plan, spread
 from darkbattery.runs.results.jumps import drawn_run
-from darkbattery.runs.results.study import Study, rows_of, rows_of_points
+from darkbattery.runs.results.study import Study, rows_of
 from darkbattery.runs.results.summary import average_over_runs, averages_words
 
 MARKERS = 15  # sampled points shown on a curve
@@ -59,12 +59,13 @@ def draw(study: Study) -> Figure:
         receiver = study.definition.receiver
         heard = fans if receiver is not None else ()
         figure, axes = panels(len(panelled) + compared + len(fans) + len(maps) + 2 * len(heard))
-        # few of a large sweep's points are drawn: looked for once, not for each panel
-        near = rows_of_points(timed, [one.point for one in chosen.drawn])
+        near = curves_of(study, timed, chosen.drawn)
+        steady = study.table[study.table["method"] == "steady"]
+        settled = curves_of(study, steady, chosen.drawn)
         entries: dict[str, Artist] = chosen.hues.entries()
         entries |= styles(chosen.styled, chosen.style_values)
         for axis, name in zip(axes, panelled, strict=False):
-            _draw_observable(axis, name, chosen, study, near, entries)
+            _draw_observable(axis, name, chosen, study, near, settled, entries)
         if compared:
             _draw_deviation(axes[len(panelled)], chosen, study, near, entries)
         curves = len(panelled) + compared
@@ -111,22 +112,21 @@ def _draw_observable(
     name: str,
     chosen: Plan,
     study: Study,
-    timed: pd.DataFrame,
+    near: Curves,
+    settled: Curves,
     entries: dict[str, Artist],
 ) -> None:
     """Exact curves as lines, sampled means as points with error bars in a band of two errors."""
     of_time, (factor, unit) = time_scale(study)[0], value_scale(study, name)
-    series = timed[timed["observable"] == name]
-    steady = study.table[(study.table["method"] == "steady") & (study.table["observable"] == name)]
     for one in chosen.drawn:
-        here = rows_of(series, one.point)
+        here = near.of(one.point, name)
         averages = here[here["method"] == "evolve"]
         if len(averages):
             _averages(axis, averages, one, of_time, factor)
             words = averages_words(study.definition)
             entries[f"line: {words}"] = Line2D([], [], color="0.3", lw=1.4)
         _sampled(axis, here[here["method"] == "sample"], one, of_time, factor, entries)
-        for value in rows_of(steady, one.point)["value"]:
+        for value in settled.of(one.point, name)["value"]:
             axis.plot(
                 [1.0], [value * factor], color=one.colour, ls="none", marker="<", ms=4.5,
                 clip_on=False, transform=axis.get_yaxis_transform(),
@@ -142,7 +142,7 @@ def _draw_observable(
 def _averages(axis: Axes, curve: pd.DataFrame, one: Drawn, of_time: float, factor: float) -> None:
     marker = "o" if len(curve) == 1 else None
     axis.plot(
-        curve["time"] * of_time, curve["value"] * factor,
+        curve["time"].to_numpy() * of_time, curve["value"].to_numpy() * factor,
         color=one.colour, ls=one.style, lw=1.4, marker=marker, ms=3.0,
     )  # fmt: skip
 
@@ -174,14 +174,13 @@ def _sampled(
 
 
 def _draw_deviation(
-    axis: Axes, chosen: Plan, study: Study, timed: pd.DataFrame, entries: dict[str, Artist]
+    axis: Axes, chosen: Plan, study: Study, near: Curves, entries: dict[str, Artist]
 ) -> None:
     """(sampled - exact)/standard error of the battery's energy: stays within +-2 mostly."""
     axis.axhspan(-2, 2, color="0.92", lw=0)
     entries["grey: ± 2, where 95 % should lie"] = Patch(color="0.92")
-    energies = timed[timed["observable"] == "battery_energy"]
     for one in chosen.drawn:
-        energy = rows_of(energies, one.point).set_index("time")
+        energy = near.of(one.point, "battery_energy").set_index("time")
         exact = energy[energy["method"] == "evolve"]["value"]
         sampled = energy[energy["method"] == "sample"]
         known = sampled["error"] > 0
@@ -204,7 +203,7 @@ def fan_observable(runs: pd.DataFrame) -> str:
 
 
 def _draw_fan(
-    axis: Axes, one: Drawn, study: Study, timed: pd.DataFrame, entries: dict[str, Artist]
+    axis: Axes, one: Drawn, study: Study, near: Curves, entries: dict[str, Artist]
 ) -> None:
     """One quantity of the first single runs, and the average over them all.
 
@@ -222,7 +221,7 @@ def _draw_fan(
     for line in lines[:seen]:
         x, y = line["time"] * of_time, line["value"] * factor
         axis.plot(x, y, color=one.colour, lw=width, alpha=alpha, **drawing)
-    mean = rows_of(timed[timed["observable"] == name], one.point)
+    mean = near.of(one.point, name)
     entries["thin: single runs"] = Line2D([], [], color="0.3", lw=0.6, alpha=0.7)
     curve = average_over_runs(study, mean)
     if len(curve):

@@ -1,10 +1,11 @@
 """How the points of a sweep share a figure: which field is along x, in the hue, in the style."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from darkbattery.runs.definitions.definition import Point
 from darkbattery.runs.figures.looks import (
@@ -17,7 +18,8 @@ from darkbattery.runs.figures.looks import (
     same,
     shown,
 )
-from darkbattery.runs.results.study import Study
+from darkbattery.runs.results.study import Study, key_of, rows_of_points
+from darkbattery.runs.results.summary import Key, swept_names
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,25 @@ class Plan:
     style_values: tuple[Any, ...]
     drawn: tuple[Drawn, ...]
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """The rows of each curve, grouped once: each panel has all points, each search all rows."""
+
+    rows: Mapping[Key, pd.DataFrame]
+    none: pd.DataFrame
+
+    def of(self, point: Point, observable: str) -> pd.DataFrame:
+        """Those of one point, by whatever method; none where it has no such observable."""
+        return self.rows.get((*key_of(point), observable), self.none)
+
+
+def curves_of(study: Study, table: pd.DataFrame, drawn: Sequence[Drawn]) -> Curves:
+    """What a table of the study has of the points that are drawn."""
+    near = rows_of_points(table, [one.point for one in drawn])
+    names = [*swept_names(study), "observable"]
+    return Curves(dict(iter(near.groupby(names, sort=False, dropna=False))), near.iloc[:0])
 
 
 def plan(study: Study, along: bool, most: int) -> Plan:

@@ -150,8 +150,8 @@ def values(
         look = (one.colour, one.style)
         if look not in looks:
             looks.append(look)
+        peaks, x = quantity.kind in ("peak", "time"), dict(one.point.swept).get(chosen.along)
         for curve in of_point.get(key_of(one.point), ()):
-            peaks = quantity.kind in ("peak", "time")
             if curve.observable != quantity.name or (peaks and curve.method == "steady"):
                 continue
             value, error = _value(curve, quantity)
@@ -160,7 +160,7 @@ def values(
                     "method": curve.method,
                     "curve": looks.index(look),
                     "drawn": one,
-                    "x": dict(one.point.swept).get(chosen.along),
+                    "x": x,
                     "value": value,
                     "error": error,
                 }
