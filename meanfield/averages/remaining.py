@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from darkbattery.meanfield.averages.cumulants import SOLVERS
+from darkbattery.meanfield.averages.response import probed
 from darkbattery.meanfield.classes.legs import legs
 from darkbattery.meanfield.classes.moments import BATTERY, CHARGER, System, system_of
 from darkbattery.meanfield.classes.profile import cells
@@ -110,13 +111,12 @@ def scattering(
     >>> print(abs(scattering(empty, 0.0, [0.0, 1.0])).round(4))
     [1.     0.7071]
     """
-    delta = 2.0 * np.pi * np.atleast_1d(np.asarray(detuning_hz, dtype=float))
-    if not np.isfinite(delta).all():
-        raise InputError("detuning_hz", detuning_hz, "must be finite")
-    place = np.flatnonzero(np.isclose(solution.times, finite_number("time", time, 0.0), rtol=1e-9))
+    delta, states = probed(detuning_hz), _moments(solution)
+    at = finite_number("time", time, 0.0)
+    # times are of nanoseconds, too: no distance is small beside zero
+    place = np.flatnonzero(np.isclose(solution.times, at, rtol=1e-9, atol=0.0))
     if place.size != 1:
         raise InputError("time", time, "must be one of the output times")
-    states = _moments(solution)
     system, detuning, inversion = states[int(place[0])]
     resonator = _at_resonator(solution).resonator
     assert resonator is not None
@@ -128,6 +128,8 @@ def scattering(
 
 
 def _at_resonator(solution: Solution) -> Experiment:
+    if not isinstance(solution, Solution):
+        raise InputError("solution", solution, "must be a Solution of meanfield.evolve")
     experiment = experiment_of(solution.model)
     if experiment.resonator is None:
         raise InputError("solution", solution, "must be of a battery at a resonator")

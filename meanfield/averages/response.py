@@ -22,9 +22,9 @@ from numpy.typing import ArrayLike, NDArray
 from darkbattery.nvmodel.ensemble import SpinEnsemble
 from darkbattery.nvmodel.lines.classes import line_quadrature
 from darkbattery.nvmodel.lines.response import line_response
-from darkbattery.nvmodel.refusal import InputError, finite_number
+from darkbattery.nvmodel.refusal import InputError, finite_number, is_real
 from darkbattery.nvmodel.resonator import ResonatorBattery
-from darkbattery.nvmodel.times import output_times
+from darkbattery.nvmodel.times import listed_numbers, output_times
 
 Array = NDArray[np.float64]
 Amplitudes = NDArray[np.complex128]
@@ -54,6 +54,19 @@ def transmission(model: ResonatorBattery, detuning_hz: ArrayLike) -> Amplitudes:
     return 0.5 * model.resonator.kappa * field_response(model, detuning_hz)
 
 
+def probed(detuning_hz: ArrayLike) -> Array:
+    """Detunings of a weak probe, one or a list of them, in rad/s; refused unless all are finite.
+
+    >>> probed(1.0).round(3)
+    array([6.283])
+    """
+    one = is_real(detuning_hz)
+    given = listed_numbers("detuning_hz", [detuning_hz] if one else detuning_hz)
+    if not np.isfinite(given).all():
+        raise InputError("detuning_hz", detuning_hz, "must be finite")
+    return np.asarray(2.0 * math.pi * given)
+
+
 def field_response(model: ResonatorBattery, detuning_hz: ArrayLike) -> Amplitudes:
     r"""Field over the rate at which it is fed, s: what all scattering at ports is made of.
 
@@ -72,9 +85,7 @@ def field_response(model: ResonatorBattery, detuning_hz: ArrayLike) -> Amplitude
     >>> print(abs(matched).round(6))  # nothing comes back on resonance, half of the power beside it
     [0.       0.707107]
     """
-    delta = 2.0 * math.pi * np.atleast_1d(np.asarray(detuning_hz, dtype=float))
-    if not np.isfinite(delta).all():
-        raise InputError("detuning_hz", detuning_hz, "must be finite")
+    delta = probed(detuning_hz)
     half = 0.5 * model.resonator.kappa
     denominator: Amplitudes = half - 1j * delta.astype(np.complex128)
     for spins, centre in _at_rest(model):

@@ -70,6 +70,9 @@ class Tabulated:
             raise InputError("weights", max(weights), "must not all be 0")
         if self.centre_hz is not None:
             centre = number_between("centre_hz", self.centre_hz, -most, most)
+            if not frequencies[0] <= centre <= frequencies[-1]:
+                text = f"must lie in the line, {frequencies[0]:g} to {frequencies[-1]:g}"
+                raise InputError("centre_hz", centre, text)
             object.__setattr__(self, "centre_hz", centre)
 
     @property

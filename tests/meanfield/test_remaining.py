@@ -96,6 +96,20 @@ def test_spins_at_rest_absorb_as_linear_response_says_and_inverted_ones_amplify(
     assert abs(meanfield.scattering(inverted, 0.0, [0.0])[0]) > 1.0
 
 
+def _probed(detuning_hz):
+    return meanfield.scattering(meanfield.evolve(pair(None), [0.0]), 0.0, detuning_hz)
+
+
+def test_moments_of_nanoseconds_are_told_apart():
+    """Output times may be closer than the 10 ns that numpy takes for the same beside zero."""
+    times = [0.0, 1e-9, 2e-9, 1e-7]
+    found = meanfield.evolve(pair(None, protocol=(Stage(1e-7),)), times)
+    for time in times:
+        assert abs(meanfield.scattering(found, time, 0.0)[0]) > 0.0
+    with pytest.raises(InputError, match=r"time = 1.05e-07: must be one of the output times"):
+        meanfield.scattering(found, 1.05e-7, 0.0)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -116,6 +130,11 @@ def test_spins_at_rest_absorb_as_linear_response_says_and_inverted_ones_amplify(
             lambda: meanfield.scattering(meanfield.evolve(pair(None), [0.0]), 1.0, [0.0]),
             "time = 1.0: must be one of the output times",
         ),
+        (lambda: meanfield.remaining(3), "solution = 3: must be a Solution of meanfield.evolve"),
+        (lambda: meanfield.scattering(3, 0.0, [0.0]), "must be a Solution of meanfield.evolve"),
+        (lambda: _probed("a"), "detuning_hz = 'a': must be a list of numbers"),
+        (lambda: _probed([1j]), r"detuning_hz\[0\] = 1j: must be a number"),
+        (lambda: _probed([math.nan]), r"detuning_hz = \[nan\]: must be finite"),
         (
             lambda: meanfield.remaining(
                 meanfield.evolve(pair(Lorentzian(1e6), protocol=()), [0.0])

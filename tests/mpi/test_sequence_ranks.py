@@ -6,7 +6,6 @@ from darkbattery.runs.definitions.definition import find_definition
 from tests.mpi.launch import needs_mpi, run, several
 from tests.runs.test_plan_sequences import TOML
 
-RECEIVER = 'receiver = { port = "out", sampling_rate_hz = 50e6, noise_temperature_k = 4 }'
 OUTPUTS = 'observables = ["battery_energy", "port_power of out", "port_in_phase of out"]'
 
 
@@ -23,7 +22,7 @@ def definition(tmp_path):
                 "times": "times = { stop = 1.6e-6, points = 9 }",
                 "observables": OUTPUTS,
                 "runs": 'runs = 300\nrecords = "summary"',
-                "single_runs": f"single_runs = 4\n{RECEIVER}",
+                "single_runs": "single_runs = 4",
             }.get(key, line)
         )
     lines.append("[run.statistics]")

@@ -170,6 +170,8 @@ def test_hyperfine_lines_of_nitrogen():
         (lambda: Tabulated((0.0, math.nan), (0.0, 1.0)), "frequencies_hz = nan"),
         (lambda: Tabulated((0.0, 1.0), (0.0, 0.0)), "weights = 0.0: must not all be 0"),
         (lambda: Tabulated((0.0,), (1.0,)), "at least two"),
+        # of a spectrum in Hz, a centre in MHz
+        (lambda: Tabulated((2.8e9, 2.9e9), (1.0, 1.0), 2870.0), "must lie in the line, 2.8e+09"),
         (lambda: Tabulated("ab", (1.0,)), "frequencies_hz = 'ab'"),
         (lambda: FieldMap((), ()), "weights = 0: must be as many"),
         (lambda: FieldMap((1.0, 2.0), (1.0,)), "weights = 1: must be as many"),
