@@ -129,7 +129,7 @@ class TurningSteps:
             self._floors, self._looked, new,
         )  # fmt: skip
         # of a NaN no comparison knows
-        return (new, e5, e3) if math.isfinite(float(new.sum())) else (new, math.inf, math.inf)
+        return (new, e5, e3) if np.isfinite(new).all() else (new, math.inf, math.inf)
 
     def accept(self) -> None:
         """The step was taken; nothing is kept of it."""
