@@ -43,7 +43,7 @@ class Detector:
     Examples
     --------
     >>> Detector("homodyne", efficiency=0.4)
-    Detector(kind='homodyne', phase=0.0, efficiency=0.4)
+    Detector(kind='homodyne', phase=0.0, efficiency=0.4, port=None)
     >>> Detector("photons", phase=1.0)
     Traceback (most recent call last):
         ...

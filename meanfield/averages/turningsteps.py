@@ -159,7 +159,9 @@ def _step(
     of_real, of_imag = np.dot(sums, room.real), np.dot(sums, room.imag)
     # of vectors: the state without C, and the diagonal of C in its frame
     start, slopes = np.empty(Z + 4 * M), np.zeros((S, Z + 4 * M))
-    start[: Z + 3 * M] = y[: Z + 3 * M]
+    # element by element: numba compiles much text for an array in a slice
+    for i in range(Z + 3 * M):
+        start[i] = y[i]
     for k in range(M):
         start[Z + 3 * M + k] = room.real[k, k]
     now, field = start.copy(), np.empty((2, M))
@@ -167,7 +169,7 @@ def _step(
     for s in range(S):
         if s:
             until = max(s, FOUR + 1)
-            now[:] = start + np.dot(h * rule.inner[s, :until], slopes[:until])
+            now = start + np.dot(h * rule.inner[s, :until], slopes[:until])
         field[0] = of_real[s] + of_imag[S + s]
         field[1] = of_imag[s] - of_real[S + s]
         _add_earlier(h, s, rule.inner, sums, room.vectors, field)
@@ -326,10 +328,11 @@ def _vectors_end(
     """All of the new state but C, and both errors of n and A, and of z."""
     M = p.share.size
     end, errors = start + np.dot(h * rule.weights, slopes), np.dot(rule.errors, slopes)
-    new[: Z + M] = end[: Z + M]
+    for i in range(Z + M):
+        new[i] = end[i]
     psi = _psi(p, h)
-    field = np.array([max(abs(y[PHOTONS]), abs(new[PHOTONS])), 0.0, 0.0])
-    field[1:] = np.abs(errors[:, PHOTONS])
+    largest = max(abs(y[PHOTONS]), abs(new[PHOTONS]))
+    field = np.array([largest, abs(errors[0, PHOTONS]), abs(errors[1, PHOTONS])])
     spins = np.zeros(3)
     for k in range(M):
         whole = psi * complex(frame[0, k], frame[1, k])

@@ -135,7 +135,7 @@ def test_a_film_for_a_page_is_made_by_ffmpeg(tmp_path):
     ],
 )
 def test_pictures_that_are_not_there_are_refused_before_anything_is_written(order, text, told):
-    refused = launch.here("replay", "some", "--run", "1", *order, cwd=told)
+    refused = launch.here("replay", "some", "--run", "0", *order, cwd=told)
     assert refused.returncode == 2
     assert refused.stdout == ""
     assert refused.stderr.count("\n") == 1, refused.stderr
@@ -150,11 +150,11 @@ def told(tmp_path_factory):
 title = "some"
 [model]
 n_battery = 2
-n_charger = 3
+n_charger = 6
 battery_noise.dephasing = [0.0, 30.0]
 [run]
 method = "sample"
-times = { stop = 1.0, points = 5 }
+times = { stop = 1.0, points = 21 }
 runs = 3
 seed = 4
 """)
