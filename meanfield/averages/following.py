@@ -33,6 +33,7 @@ from darkbattery.meanfield.averages.equations import (
     second_order_groups,
     second_order_start,
 )
+from darkbattery.meanfield.averages.phasedsteps import PhasedSteps
 from darkbattery.meanfield.averages.pulses import first_order_after, second_order_after
 from darkbattery.meanfield.averages.regrowth import Regrowth
 from darkbattery.meanfield.averages.stepper import Explicit, Group, RightHandSide, Steps, advance
@@ -199,6 +200,10 @@ def _turning(equations: Equations, leg: Leg, stretch: Stretch, since: float) -> 
     return TurningSteps(leg, stretch.start + since)
 
 
+def _turning_with_phase(equations: Equations, leg: Leg, stretch: Stretch, since: float) -> Steps:
+    return PhasedSteps(leg, stretch, since)
+
+
 def _undriven(y: Array, drive: complex, p: Coefficients, out: Array) -> None:
     second_order(y, p, out)
 
@@ -312,7 +317,7 @@ PHASED = Equations(
     start=phased_start,
     groups=phased_groups,
     derivative=phased,
-    steps=_explicitly,
+    steps=_turning_with_phase,
     after=phased_after,
     read=_read_phased,
     correlations=_of_phased,

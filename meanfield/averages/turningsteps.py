@@ -114,15 +114,7 @@ class TurningSteps:
     def take(self, now: float, y: Array, h: float) -> tuple[Array, float, float]:
         """The state a step later, and both estimates of its error over its length."""
         rule = tableau()
-        begin, after = self._since + now, rule.nodes * h
-        turned = np.array(
-            [
-                course.after * after
-                if course.still
-                else course.turned(begin + after) - course.turned(begin)
-                for course in self._leg.shifts
-            ]
-        )
+        turned = self._leg.turned(self._since + now, rule.nodes * h)
         new = np.empty_like(y)
         e5, e3 = _step(
             y, h, turned, self._ensemble, self._p, rule, self._room,
@@ -201,7 +193,7 @@ def _frames(
         since = nodes[s] * h
         for k in range(M):
             frames[s, 2, k] = (p.detuning[k] * since + turned[ensemble[k], s]) * (1.0 / TURN)
-        _circle(frames[s, 2], frames[s, 0], frames[s, 1])
+        circle(frames[s, 2], frames[s, 0], frames[s, 1])
         shrink, rate = 1.0, 0.0
         for k in range(M):
             if p.decoherence[k] != rate:
@@ -214,7 +206,8 @@ def _frames(
 
 
 @njit(error_model="numpy")
-def _circle(turns: Array, cosine: Array, sine: Array) -> None:
+def circle(turns: Array, cosine: Array, sine: Array) -> None:
+    """Cosine and sine of angles in turns, in a loop of its own: it runs in vector registers."""
     for k in range(turns.size):
         cosine[k], sine[k] = on_circle(turns[k] - np.floor(turns[k]))
 

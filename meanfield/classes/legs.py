@@ -83,6 +83,17 @@ class Leg:
         shift = np.array([c.after if c.still else float(c.at(since)) for c in self.shifts])
         return np.asarray(self.system.detuning + shift[self.system.ensemble])
 
+    def turned(self, since: float, after: Array) -> Array:
+        """By how much the shifts turn both ensembles (2, times) from `since` until `after` it."""
+        return np.array(
+            [
+                course.after * after
+                if course.still
+                else course.turned(since + after) - course.turned(since)
+                for course in self.shifts
+            ]
+        )
+
     def mean_shifts(self, edges: ArrayLike) -> Array:
         """Of both ensembles (2, parts) over each part between `edges` (parts + 1,).
 

@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from darkbattery.meanfield.averages.following import FIRST, SECOND, follow
+from darkbattery.meanfield.averages.following import FIRST, PHASED, SECOND, follow
 from darkbattery.meanfield.averages.regrowth import Regrowth
 from darkbattery.meanfield.averages.turningsteps import TurningSteps, tableau
 from darkbattery.meanfield.classes.legs import legs
 from darkbattery.meanfield.classes.moments import System, system_of
 from darkbattery.nvmodel import (
     CollectiveBattery,
+    Drive,
     LocalNoise,
     Lorentzian,
     Pulse,
@@ -22,7 +23,7 @@ from darkbattery.nvmodel import (
 )
 
 
-def switched(kappa: float) -> System:
+def switched(kappa: float, *more: Pulse, drives: tuple[Drive, ...] = ()) -> System:
     """Lines that step in with both shapes of a rise, unequal couplings and losses, a warm field."""
     line = Lorentzian(fwhm_hz=0.4)
     battery = SpinEnsemble(number=400, coupling=0.05, line=line, t2_s=3.0, t1_s=9.0)
@@ -35,7 +36,8 @@ def switched(kappa: float) -> System:
         protocol=(
             Stage(1.0, charger_detuning=9.0),
             Pulse(dephase_battery=0.5, dephase_charger=0.5),
-            Stage(2.0, **moving),
+            *more,
+            Stage(2.0, **moving, drives=drives),
             Stage(1.5, rise=0.2, rise_shape="linear", battery_detuning=-6.0),
         ),
     )
@@ -50,17 +52,36 @@ def reservoir() -> System:
     return replace(system_of(battery, 1), field_detuning=0.0)
 
 
-@pytest.mark.parametrize("system", [switched(2.0), switched(12.0), reservoir()])
-def test_both_ways_go_to_the_same_state(system):
-    times = np.linspace(0.0, 4.5 if system.protocol else 1.5, 19)
+TURN = Pulse(rotate_battery=1.0, rotate_charger=2.0, axis=0.5)
+FIELD = Drive(amplitude=40.0, duration_s=1.5, detuning_hz=0.3)
+
+
+def turned_in_a_reservoir() -> System:
+    """Without a field of its own, and with one sent in."""
+    return replace(reservoir(), protocol=(Pulse(rotate_battery=1.0), Stage(1.5, drives=(FIELD,))))
+
+
+@pytest.mark.parametrize(
+    ("way", "system"),
+    [
+        (SECOND, switched(2.0)),
+        (SECOND, switched(12.0)),
+        (SECOND, reservoir()),
+        (PHASED, switched(2.0)),
+        (PHASED, switched(6.0, TURN, drives=(FIELD,))),
+        (PHASED, turned_in_a_reservoir()),
+    ],
+)
+def test_both_ways_go_to_the_same_state(way, system):
+    times = np.linspace(0.0, 4.5 if len(system.protocol) > 2 else 1.5, 19)
     tolerance = 1e-10
 
     def moments(way):
         seen = Regrowth(way.correlations(system.number.size))
         return list(follow((way,), system, times, tolerance, seen))
 
-    for one, two in zip(moments(SECOND), moments(replace(SECOND, steps=FIRST.steps)), strict=True):
-        for name in ("z", "z_rate", "photons", "leaving", "left", "supplied", "pairs"):
+    for one, two in zip(moments(way), moments(replace(way, steps=FIRST.steps)), strict=True):
+        for name in ("z", "z_rate", "coherence", "photons", "leaving", "left", "supplied", "pairs"):
             found, expected = getattr(one, name), getattr(two, name)
             # a hundred steps' errors, multiplied by a burst of some e-folds
             scale = max(1.0, float(np.abs(expected).max()))

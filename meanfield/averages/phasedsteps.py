@@ -1,0 +1,509 @@
+r"""Steps of second order with a phase in a frame of each class that the mean field turns.
+
+As `meanfield.averages.turningsteps`, for the moments of `meanfield.averages.covariances`: with
+:math:`\dot R_k=J_kR_k`, 1 at a step's start, and :math:`c_{kl}=R_k\tilde c_{kl}R_l^T`,
+
+.. math:: \dot{\tilde c}_{kl} = \sum_{i=p,q} u_{ik}g_{il}^T + g_{ik}u_{il}^T,\qquad
+          u_{ik}=R_k^{-1}U_{ik},\quad g_{ik}=R_k^{-1}f_{ik}
+
+again has no more than a few vectors a stage. R is Z times what the mean field makes of it, where Z
+is the turn by the detuning and the decay by T2 and T1, exact; Bloch vectors and f are followed in
+the frame of Z.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from darkbattery.meanfield.averages.covariances import FIELD, SPINS, phased, phased_groups
+from darkbattery.meanfield.averages.equations import LEFT, SUPPLIED, Coefficients, coefficients
+from darkbattery.meanfield.averages.stepper import STAGES, first_step
+from darkbattery.meanfield.averages.stretches import Stretch
+from darkbattery.meanfield.averages.turningsteps import (
+    FOUR,
+    LOOKED_AT,
+    TURN,
+    TWO,
+    VECTORS,
+    Tableau,
+    circle,
+    tableau,
+)
+from darkbattery.meanfield.classes.legs import Leg
+
+Array = NDArray[np.float64]
+Amplitudes = NDArray[np.complex128]
+
+# of the vectors that are followed: all of the state but c; R beyond Z; c of each class with itself
+OWN = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+
+
+class PhasedRoom(NamedTuple):
+    """c (3M, 3M), turned on one side, its change; rows of u and g of all stages."""
+
+    c: Array
+    turned: Array
+    more: Array
+    vectors: Array
+
+
+class PhasedSteps:
+    """Steps of the state of `phased`, from `since` the start of a stretch on.
+
+    As `meanfield.averages.stepper.Steps`. Errors of f and phi are measured against the larger of
+    both.
+    """
+
+    def __init__(self, leg: Leg, stretch: Stretch, since: float) -> None:
+        self._leg, self._stretch, self._since = leg, stretch, since
+        self._p, self._ensemble = coefficients(leg.system), leg.system.ensemble.copy()
+        self._root = math.sqrt(leg.system.total)
+        M = leg.system.number.size
+        self._groups = phased_groups(leg.system)
+        self._floors = np.array([floor for _, floor in self._groups])
+        one, two, three = np.empty((3, 3 * M, 3 * M))
+        self._room = PhasedRoom(one, two, three, np.empty((VECTORS * STAGES, 3 * M)))
+        self._looked = np.unique(np.linspace(0, M - 1, min(M, LOOKED_AT)).astype(np.int64))
+
+    def _drive(self, now: float) -> complex:
+        return self._stretch.field(self._since + now) / self._root
+
+    def first(self, y: Array) -> float:
+        """Length of the first step from y."""
+        slope, p = np.empty_like(y), coefficients(self._leg.system)
+        p.detuning[:] = self._leg.detuning(self._stretch.start + self._since)
+        phased(y, self._drive(0.0), p, slope)
+        return first_step(y, slope, self._groups)
+
+    def take(self, now: float, y: Array, h: float) -> tuple[Array, float, float]:
+        """The state a step later, and both estimates of its error over its length."""
+        rule, new = tableau(), np.empty_like(y)
+        after = rule.nodes * h
+        turned = self._leg.turned(self._stretch.start + self._since + now, after)
+        drive = np.array([self._drive(now + one) for one in after.tolist()], dtype=complex)
+        e5, e3 = _step(
+            y, h, turned, drive, self._ensemble, self._p, rule, self._room, self._floors,
+            self._looked, new,
+        )  # fmt: skip
+        # of a NaN no comparison knows
+        return (new, e5, e3) if np.isfinite(new).all() else (new, math.inf, math.inf)
+
+    def accept(self) -> None:
+        """The step was taken; nothing is kept of it."""
+
+
+@njit(cache=True, error_model="numpy")
+def _step(
+    y: Array,
+    h: float,
+    turned: Array,
+    drive: Amplitudes,
+    ensemble: NDArray[np.int64],
+    p: Coefficients,
+    rule: Tableau,
+    room: PhasedRoom,
+    floors: Array,
+    looked: NDArray[np.int64],
+    new: Array,
+) -> tuple[float, float]:
+    """Fill `new`; both estimates of the error over h, of the group that has most."""
+    M, S = p.share.size, rule.nodes.size
+    c_at = SPINS + 9 * M + 3
+    _unpack(y[c_at:].reshape(9, -1), room.c)
+    start, slopes = np.zeros(c_at + 15 * M), np.zeros((S, c_at + 15 * M))
+    # element by element: numba compiles much text for an array in a slice
+    for i in range(c_at):
+        start[i] = y[i]
+    R = start[c_at : c_at + 9 * M].reshape(3, 3, M)
+    R[0, 0], R[1, 1], R[2, 2] = 1.0, 1.0, 1.0
+    _own_of(room.c, start[c_at + 9 * M :].reshape(6, M))
+    now, sums = start.copy(), np.empty((2, 3 * M))
+    Z, whole, back = np.empty((4, M)), np.empty((3, 3, M)), np.empty((3, 3, M))
+    room.vectors[: VECTORS * (FOUR + 1)] = 0.0
+    for s in range(S):
+        if s:
+            until = max(s, FOUR + 1)
+            now = start + np.dot(h * rule.inner[s, :until], slopes[:until])
+        at = rule.place[s]
+        _frame(rule.nodes[s] * h, turned[:, s], ensemble, p, Z)
+        _whole(now[c_at : c_at + 9 * M].reshape(3, 3, M), Z, whole, back)
+        for a in range(2):
+            for d in range(3):
+                for k in range(M):
+                    sums[a, d * M + k] = p.share[k] * p.coupling[k] * whole[a, d, k]
+        field = np.dot(sums, room.c)
+        _add_earlier(h, s, rule.inner, sums, room.vectors, field)
+        _stage(
+            now, field.reshape(2, 3, M), drive[s], Z, whole, back, p,
+            room.vectors[VECTORS * at : VECTORS * (at + 1)], slopes[at],
+        )  # fmt: skip
+    # nodes[-1] is 1: its Z is the end's
+    now = start + np.dot(h * rule.weights, slopes)
+    errors = np.dot(rule.errors, slopes)
+    _whole(now[c_at : c_at + 9 * M].reshape(3, 3, M), Z, whole, back)
+    e5, e3 = _vectors_end(y, now, errors, Z, M, floors, new)
+    vectors = room.vectors[VECTORS * FOUR :]
+    _turn_vectors(whole, vectors)
+    _changes(h, rule.weights[FOUR:], vectors, room)
+    size = max(_pairs_end(whole, room, new[c_at:].reshape(9, -1)), floors[4])
+    c5, c3 = _pairs_error(rule.errors[:, FOUR:], vectors, looked, M)
+    return max(e5, c5 / size), max(e3, c3 / size)
+
+
+@njit(error_model="numpy")
+def _unpack(packed: Array, c: Array) -> None:
+    """The nine rows of pairs k <= l as one symmetric matrix, its indices (a, k) and (e, l)."""
+    M = c.shape[0] // 3
+    for a in range(3):
+        for e in range(3):
+            first = 0
+            for k in range(M):
+                row, into = packed[3 * a + e], c[a * M + k]
+                for i in range(M - k):
+                    into[e * M + k + i] = row[first + i]
+                for i in range(1, M - k):
+                    c[e * M + k + i, a * M + k] = row[first + i]
+                first += M - k
+
+
+@njit(error_model="numpy")
+def _own_of(c: Array, own: Array) -> None:
+    """c of each class with itself, six numbers."""
+    M = own.shape[1]
+    for i in range(6):
+        a, e = OWN[i]
+        for k in range(M):
+            own[i, k] = c[a * M + k, e * M + k]
+
+
+@njit(error_model="numpy")
+def _frame(
+    since: float, turned: Array, ensemble: NDArray[np.int64], p: Coefficients, Z: Array
+) -> None:
+    """Cosine and sine of the turn, and the decays of x, y and of z, of each class."""
+    for k in range(ensemble.size):
+        Z[2, k] = (p.detuning[k] * since + turned[ensemble[k]]) * (1.0 / TURN)
+    circle(Z[2], Z[0], Z[1])
+    across, along, one, two = 0.0, 0.0, 1.0, 1.0
+    for k in range(ensemble.size):
+        if p.decoherence[k] != across:
+            across = p.decoherence[k]
+            one = np.exp(-across * since)
+        if p.relaxation[k] != along:
+            along = p.relaxation[k]
+            two = np.exp(-along * since)
+        Z[2, k], Z[3, k] = one, two
+
+
+@njit(error_model="numpy")
+def _whole(R: Array, Z: Array, whole: Array, back: Array) -> None:
+    """Z R of each class, and its inverse."""
+    for k in range(Z.shape[1]):
+        cosine, sine, across, along = Z[0, k], Z[1, k], Z[2, k], Z[3, k]
+        for d in range(3):
+            whole[0, d, k] = across * (cosine * R[0, d, k] - sine * R[1, d, k])
+            whole[1, d, k] = across * (sine * R[0, d, k] + cosine * R[1, d, k])
+            whole[2, d, k] = along * R[2, d, k]
+        for a in range(3):
+            b, c = (a + 1) % 3, (a + 2) % 3
+            for d in range(3):
+                e, f = (d + 1) % 3, (d + 2) % 3
+                # cofactors, transposed
+                back[d, a, k] = whole[b, e, k] * whole[c, f, k] - whole[b, f, k] * whole[c, e, k]
+        over = 1.0 / (
+            whole[0, 0, k] * back[0, 0, k]
+            + whole[0, 1, k] * back[1, 0, k]
+            + whole[0, 2, k] * back[2, 0, k]
+        )
+        for a in range(3):
+            for d in range(3):
+                back[a, d, k] *= over
+
+
+@njit(error_model="numpy")
+def _add_earlier(h: float, s: int, inner: Array, sums: Array, vectors: Array, field: Array) -> None:
+    """What the stages before s have added to c, in its product with `sums` (2, 3M)."""
+    if s == 0:
+        return
+    begin, until = TWO if s > FOUR else 0, max(s, FOUR + 1)
+    rows = vectors[VECTORS * begin : VECTORS * until]
+    seen, factor = np.dot(rows, sums.T), np.empty((2, rows.shape[0]))
+    for j in range(until - begin):
+        weight = h * inner[s, begin + j]
+        for i in range(2):
+            u, g = VECTORS * j + i, VECTORS * j + 2 + i
+            for a in range(2):
+                factor[a, u], factor[a, g] = weight * seen[g, a], weight * seen[u, a]
+    field += np.dot(factor, rows)
+
+
+@njit(error_model="numpy")
+def _stage(
+    now: Array,
+    field: Array,
+    drive: complex,
+    Z: Array,
+    whole: Array,
+    back: Array,
+    p: Coefficients,
+    vectors: Array,
+    slope: Array,
+) -> None:
+    """u and g of a stage, and the slopes of all but c; `field` (2, 3, M) are its sums in the frame.
+
+    The equations are those of `phased`.
+    """
+    M = p.share.size
+    c_at = SPINS + 9 * M + 3
+    b_in = now[SPINS : SPINS + 3 * M].reshape(3, M)
+    f_in = now[SPINS + 3 * M : SPINS + 9 * M].reshape(2, 3, M)
+    phi = now[SPINS + 9 * M : c_at]
+    own_c = now[c_at + 9 * M :].reshape(6, M)
+    db = slope[SPINS : SPINS + 3 * M].reshape(3, M)
+    df = slope[SPINS + 3 * M : SPINS + 9 * M].reshape(2, 3, M)
+    dR = slope[c_at : c_at + 9 * M].reshape(3, 3, M)
+    d_own = slope[c_at + 9 * M :].reshape(6, M)
+    b, f = np.empty((3, M)), np.empty((2, 3, M))
+    _out_of(Z, b_in, b)
+    mx = my = 0.0
+    for k in range(M):
+        mx += 0.5 * p.share[k] * p.coupling[k] * b[0, k]
+        my += 0.5 * p.share[k] * p.coupling[k] * b[1, k]
+    re, im = now[FIELD], now[FIELD + 1]
+    if p.eliminated:
+        re = 2.0 / p.kappa * (drive.imag - my)
+        im = -2.0 / p.kappa * (drive.real + mx)
+    else:
+        _out_of(Z, f_in[0], f[0])
+        _out_of(Z, f_in[1], f[1])
+    thermal, vacuum, half = 0.5 * p.nbar / p.total, 0.25 / p.total, 0.5 * p.kappa
+    pp = (thermal if p.eliminated else phi[0]) + vacuum
+    pq = 0.0 if p.eliminated else phi[1]
+    qq = (thermal if p.eliminated else phi[2]) + vacuum
+    emitting, supplied = mx * mx + my * my, 2.0 * (drive.imag * re - drive.real * im)
+    to_pp = to_qq = to_pq = 0.0
+    own, S, U = np.empty((3, 3)), np.empty((2, 3)), np.zeros((3, 2))
+    for k in range(M):
+        G, weight, alone = 2.0 * p.coupling[k], p.share[k] * p.coupling[k], p.coupling[k] / p.total
+        x, v, z = b[0, k], b[1, k], b[2, k]
+        _own_block(own_c, whole, k, own)
+        for a in range(2):
+            for e in range(3):
+                same = 1.0 if a == e else 0.0
+                S[a, e] = alone * (same - b[a, k] * b[e, k] - own[a, e])
+                for d in range(3):
+                    S[a, e] += whole[e, d, k] * field[a, d, k]
+        emitting += weight * (0.25 * (S[0, 0] + S[1, 1]) + 0.5 * alone * z)
+        U[0, 1], U[1, 0], U[2, 0], U[2, 1] = -G * z, -G * z, G * v, G * x
+        for e in range(3):
+            into_p = pp * U[e, 0] + pq * U[e, 1] - 0.5 * S[1, e]
+            into_q = pq * U[e, 0] + qq * U[e, 1] - 0.5 * S[0, e]
+            if p.eliminated:
+                f[0, e, k], f[1, e, k] = into_p / half, into_q / half
+                df[0, e, k] = df[1, e, k] = 0.0
+            else:
+                turn = p.field_detuning
+                df[0, e, k] = into_p - half * f[0, e, k] + turn * f[1, e, k]
+                df[1, e, k] = into_q - half * f[1, e, k] - turn * f[0, e, k]
+        if not p.eliminated:
+            for i in range(2):
+                df[i, 0, k] -= G * im * f[i, 2, k]
+                df[i, 1, k] -= G * re * f[i, 2, k]
+                df[i, 2, k] += G * (im * f[i, 0, k] + re * f[i, 1, k])
+        db[0, k] = -G * (im * z + f[1, 2, k])
+        db[1, k] = -G * (re * z + f[0, 2, k])
+        db[2, k] = G * (im * x + re * v + f[0, 1, k] + f[1, 0, k]) + p.supply[k]
+        supplied += 0.5 * p.share[k] * (p.supply[k] - p.relaxation[k] * z)
+        to_pp += weight * f[0, 1, k]
+        to_qq += weight * f[1, 0, k]
+        to_pq += 0.5 * weight * (f[1, 1, k] + f[0, 0, k])
+        for d in range(3):
+            dR[0, d, k] = -G * im * whole[2, d, k]
+            dR[1, d, k] = -G * re * whole[2, d, k]
+            dR[2, d, k] = G * (im * whole[0, d, k] + re * whole[1, d, k])
+            for i in range(2):
+                u = g = 0.0
+                for e in range(3):
+                    u += back[d, e, k] * U[e, i]
+                    g += back[d, e, k] * f[i, e, k]
+                vectors[i, d * M + k], vectors[2 + i, d * M + k] = u, g
+        for n in range(6):
+            a, e = OWN[n]
+            d_own[n, k] = (
+                vectors[0, a * M + k] * vectors[2, e * M + k]
+                + vectors[2, a * M + k] * vectors[0, e * M + k]
+                + vectors[1, a * M + k] * vectors[3, e * M + k]
+                + vectors[3, a * M + k] * vectors[1, e * M + k]
+            )
+    _into(Z, db)
+    for d in range(3):
+        _into(Z, dR[:, d])
+    slope[SUPPLIED] = supplied
+    if p.eliminated:
+        slope[LEFT] = 4.0 / p.kappa * emitting
+        return
+    _into(Z, df[0])
+    _into(Z, df[1])
+    turn = p.field_detuning
+    slope[LEFT] = p.kappa * (re * re + im * im + phi[0] + phi[2])
+    slope[FIELD] = -half * re + turn * im - my + drive.imag
+    slope[FIELD + 1] = -half * im - turn * re - mx - drive.real
+    slope[c_at - 3] = -p.kappa * (phi[0] - thermal) + 2.0 * turn * phi[1] - to_pp
+    slope[c_at - 1] = -p.kappa * (phi[2] - thermal) - 2.0 * turn * phi[1] - to_qq
+    slope[c_at - 2] = -p.kappa * phi[1] + turn * (phi[2] - phi[0]) - to_pq
+
+
+@njit(error_model="numpy")
+def _own_block(own_c: Array, whole: Array, k: int, own: Array) -> None:
+    """c of class k with itself (3, 3), out of the frame; only the rows of x and y are used."""
+    for a in range(2):
+        for e in range(3):
+            found = 0.0
+            for n in range(6):
+                i, j = OWN[n]
+                turned = whole[a, i, k] * whole[e, j, k]
+                if i != j:
+                    turned += whole[a, j, k] * whole[e, i, k]
+                found += own_c[n, k] * turned
+            own[a, e] = found
+
+
+@njit(error_model="numpy")
+def _out_of(Z: Array, inside: Array, out: Array) -> None:
+    """Z times vectors (3, M)."""
+    for k in range(Z.shape[1]):
+        x, v = inside[0, k], inside[1, k]
+        out[0, k] = Z[2, k] * (Z[0, k] * x - Z[1, k] * v)
+        out[1, k] = Z[2, k] * (Z[1, k] * x + Z[0, k] * v)
+        out[2, k] = Z[3, k] * inside[2, k]
+
+
+@njit(error_model="numpy")
+def _into(Z: Array, vectors: Array) -> None:
+    """The inverse of Z times vectors (3, M), in place."""
+    for k in range(Z.shape[1]):
+        x, v = vectors[0, k] / Z[2, k], vectors[1, k] / Z[2, k]
+        vectors[0, k], vectors[1, k] = Z[0, k] * x + Z[1, k] * v, Z[0, k] * v - Z[1, k] * x
+        vectors[2, k] /= Z[3, k]
+
+
+@njit(error_model="numpy")
+def _vectors_end(
+    y: Array, end: Array, errors: Array, Z: Array, M: int, floors: Array, new: Array
+) -> tuple[float, float]:
+    """All of the new state but c, and both errors of it and of R."""
+    c_at = SPINS + 9 * M + 3
+    for i in range(c_at):
+        new[i] = end[i]
+    off = errors[:, :c_at].copy()
+    for first in (SPINS, SPINS + 3 * M, SPINS + 6 * M):
+        part = slice(first, first + 3 * M)
+        _out_of(Z, end[part].reshape(3, M), new[part].reshape(3, M))
+        for e in range(2):
+            _out_of(Z, errors[e, part].copy().reshape(3, M), off[e, part].reshape(3, M))
+    found = np.zeros(2)
+    # the mean field, Bloch vectors, f and phi together
+    begin, stop, floor = (FIELD, SPINS, SPINS + 3 * M), (SPINS, SPINS + 3 * M, c_at), floors[:3]
+    for group in range(3):
+        size = floor[group]
+        for i in range(begin[group], stop[group]):
+            size = max(size, abs(y[i]), abs(new[i]))
+        for e in range(2):
+            for i in range(begin[group], stop[group]):
+                found[e] = max(found[e], abs(off[e, i]) / size)
+    for e in range(2):
+        for i in range(c_at, c_at + 9 * M):
+            found[e] = max(found[e], abs(errors[e, i]))
+    return found[0], found[1]
+
+
+@njit(error_model="numpy")
+def _turn_vectors(whole: Array, vectors: Array) -> None:
+    """u and g of all stages out of the frame of the end."""
+    M = whole.shape[2]
+    for r in range(vectors.shape[0]):
+        row = vectors[r]
+        for k in range(M):
+            x, v, z = row[k], row[M + k], row[2 * M + k]
+            row[k] = whole[0, 0, k] * x + whole[0, 1, k] * v + whole[0, 2, k] * z
+            row[M + k] = whole[1, 0, k] * x + whole[1, 1, k] * v + whole[1, 2, k] * z
+            row[2 * M + k] = whole[2, 0, k] * x + whole[2, 1, k] * v + whole[2, 2, k] * z
+
+
+@njit(error_model="numpy")
+def _changes(h: float, weights: Array, vectors: Array, room: PhasedRoom) -> None:
+    """P, the sum of b u g^T over the stages: c changes by P and its transpose."""
+    S, width = weights.size, vectors.shape[1]
+    left, right = np.empty((2 * S, width)), np.empty((2 * S, width))
+    for j in range(S):
+        for i in range(2):
+            left[2 * j + i] = vectors[VECTORS * j + i]
+            right[2 * j + i] = vectors[VECTORS * j + 2 + i] * (h * weights[j])
+    np.dot(left.T, right, room.more)
+
+
+@njit(error_model="numpy")
+def _pairs_end(whole: Array, room: PhasedRoom, packed: Array) -> float:
+    """Rows of pairs k <= l of the new c; the largest component of it and of the old."""
+    M = whole.shape[2]
+    old, half, P = room.c, room.turned, room.more
+    for a in range(3):
+        for k in range(M):
+            one, two, three = whole[a, 0, k], whole[a, 1, k], whole[a, 2, k]
+            _joined(one, old[k], two, old[M + k], three, old[2 * M + k], half[a * M + k])
+    for a in range(3):
+        for e in range(3):
+            first = 0
+            for k in range(M):
+                row, change, out = half[a * M + k], P[a * M + k], packed[3 * a + e]
+                for i in range(M - k):
+                    at = k + i
+                    new = whole[e, 0, at] * row[at] + whole[e, 1, at] * row[M + at]
+                    new += whole[e, 2, at] * row[2 * M + at] + change[e * M + at]
+                    out[first + i] = new
+                for i in range(M - k):
+                    out[first + i] += P[e * M + k + i, a * M + k]
+                first += M - k
+    largest = 0.0
+    for r in range(9):
+        for i in range(packed.shape[1]):
+            largest = max(largest, abs(packed[r, i]))
+    for r in range(3 * M):
+        for i in range(r % M, M):
+            largest = max(largest, abs(old[r, i]), abs(old[r, M + i]), abs(old[r, 2 * M + i]))
+    return largest
+
+
+@njit(error_model="numpy")
+def _joined(
+    a: float, x: Array, b: float, y: Array, c: float, z: Array, out: Array
+) -> None:  # fmt: skip
+    for i in range(out.size):
+        out[i] = a * x[i] + b * y[i] + c * z[i]
+
+
+@njit(error_model="numpy")
+def _pairs_error(
+    errors: Array, vectors: Array, looked: NDArray[np.int64], M: int
+) -> tuple[float, float]:
+    """Largest component of both errors of c over h, in the rows that are looked at."""
+    rows = vectors.shape[0]
+    left = np.empty((3 * looked.size, rows))
+    for i in range(looked.size):
+        for a in range(3):
+            for r in range(rows):
+                left[3 * i + a, r] = vectors[r, a * M + looked[i]]
+    found, right = np.zeros(2), np.empty_like(vectors)
+    for e in range(2):
+        for j in range(rows // VECTORS):
+            for i in range(2):
+                u, g = VECTORS * j + i, VECTORS * j + 2 + i
+                right[u], right[g] = vectors[g] * errors[e, j], vectors[u] * errors[e, j]
+        off = np.dot(left, right)
+        for i in range(off.shape[0]):
+            for k in range(off.shape[1]):
+                found[e] = max(found[e], abs(off[i, k]))
+    return found[0], found[1]
