@@ -89,10 +89,13 @@ def advance(
             if relaxes:
                 _along(spins, k, decays[1, k], noises[1, k], equilibrium[k], noise, along)
             local = (decays[0, k], noises[0, k])
+            angle = (1.0, 0.0)
+            if decoheres or gh == 0.0:
+                angle = (np.cos(wz), np.sin(wz))
             if gh == 0.0:
-                _turn_alone(spins, k, (np.cos(2.0 * wz), np.sin(2.0 * wz)), local, noise, across)
+                _turn_alone(spins, k, angle, local, noise, across)
             else:
-                _turn(spins, k, field, wz / gh, scratch, local, noise, across)
+                _turn(spins, k, field, wz / gh, scratch, angle, local, noise, across)
             if relaxes:
                 _along(spins, k, decays[1, k], noises[1, k], equilibrium[k], noise, along)
             _add(spins, k, weights, sums)
@@ -299,25 +302,30 @@ def _turn(
     field: Array,
     tilt: float,
     angles: Array,
+    angle: tuple[float, float],
     local: tuple[float, float],
     noise: Array,
     row: int,
 ) -> None:
     """v + u x (swing v + bend u x v), u = (Re alpha, -Im alpha, tilt), tilt = D/2G.
 
-    Before and after it half of a step's decay of the transverse spin, and half of its noise.
+    Before and after it half of a step's decay of the transverse spin, and half of its noise, one
+    turned back and one on by half of D h: both halves are along each other at the end, and noise is
+    as large as it should be however far the class turns. `angle` are cosine and sine of D h/2.
     """
-    factor, amplitude = local
+    (cosine, sine), (factor, amplitude) = angle, local
     for lane in range(field.shape[1]):
         ux, uy = field[0, lane], -field[1, lane]
         kick_x, kick_y = amplitude * noise[row, lane], amplitude * noise[row + 1, lane]
-        a, b = factor * spins[0, k, lane] + kick_x, factor * spins[1, k, lane] + kick_y
+        cos_x, sin_x, cos_y, sin_y = cosine * kick_x, sine * kick_x, cosine * kick_y, sine * kick_y
+        a = factor * spins[0, k, lane] + (cos_x + sin_y)
+        b = factor * spins[1, k, lane] + (cos_y - sin_x)
         c, swing, bend = spins[2, k, lane], angles[SWING, lane], angles[BEND, lane]
         qx = swing * a + bend * (uy * c - tilt * b)
         qy = swing * b + bend * (tilt * a - ux * c)
         qz = swing * c + bend * (ux * b - uy * a)
-        spins[0, k, lane] = factor * (a + (uy * qz - tilt * qy)) + kick_x
-        spins[1, k, lane] = factor * (b + (tilt * qx - ux * qz)) + kick_y
+        spins[0, k, lane] = factor * (a + (uy * qz - tilt * qy)) + (cos_x - sin_y)
+        spins[1, k, lane] = factor * (b + (tilt * qx - ux * qz)) + (sin_x + cos_y)
         spins[2, k, lane] = c + (ux * qy - uy * qx)
 
 
@@ -330,13 +338,16 @@ def _turn_alone(
     noise: Array,
     row: int,
 ) -> None:
-    """`_turn` of spins that no field sees, about z alone: by cosine and sine of D h, exactly."""
+    """`_turn` of spins that no field sees, about z alone, exactly."""
     (cosine, sine), (factor, amplitude) = angle, local
+    turn_x, turn_y = cosine * cosine - sine * sine, 2.0 * cosine * sine
     for lane in range(spins.shape[2]):
         kick_x, kick_y = amplitude * noise[row, lane], amplitude * noise[row + 1, lane]
-        a, b = factor * spins[0, k, lane] + kick_x, factor * spins[1, k, lane] + kick_y
-        spins[0, k, lane] = factor * (cosine * a - sine * b) + kick_x
-        spins[1, k, lane] = factor * (sine * a + cosine * b) + kick_y
+        cos_x, sin_x, cos_y, sin_y = cosine * kick_x, sine * kick_x, cosine * kick_y, sine * kick_y
+        a = factor * spins[0, k, lane] + (cos_x + sin_y)
+        b = factor * spins[1, k, lane] + (cos_y - sin_x)
+        spins[0, k, lane] = factor * (turn_x * a - turn_y * b) + (cos_x - sin_y)
+        spins[1, k, lane] = factor * (turn_y * a + turn_x * b) + (sin_x + cos_y)
 
 
 @njit(error_model="numpy")

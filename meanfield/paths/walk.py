@@ -54,7 +54,7 @@ CHUNK = 1 << 16
 # of one run; days for a million runs of the smallest systems
 MOST_STEPS = 1e8
 # radians that lines turn in the time in which a step of 1 would turn spins by 1
-MOST_TURNS = 3.0
+MOST_TURNS = 6.0
 # the same of a nutation by a field that is sent in: errors of its phase add up over all its turns
 NUTATION = 2.0
 # blocks of the streams from which pulses draw

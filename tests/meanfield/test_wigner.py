@@ -1,6 +1,7 @@
 """Truncated Wigner runs: their numbers, their statistics, and what they converge to."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -257,10 +258,13 @@ def test_damping_and_thermal_noise_bring_equilibrium():
     np.testing.assert_allclose(variance, (1 - p * p) / 2000, rtol=4 * np.sqrt(2 / 4000))
 
 
-def test_transverse_noise_keeps_its_variance():
+# two radians in a step, in which kicks at both its ends would keep cos(1)^2 of their variance
+@pytest.mark.parametrize(("coupling", "detuning"), [(1e-6, 0.0), (1e-6, 20.0), (0.0, 20.0)])
+def test_transverse_noise_keeps_its_variance(coupling, detuning):
     # T2 alone: <|S^-|^2> stays N/2, whatever the step
-    model = alone(500, t2_s=0.1, coupling=1e-6)
-    system = system_of(model, 1)
+    system = system_of(alone(500, t2_s=0.1, coupling=1e-6), 1)
+    one = {"coupling": np.array([coupling]), "detuning": np.array([detuning])}
+    system = replace(system, **one)
     plan = plan_with_step(system, np.array([0.0, 1.0]), 0.1)
     lanes = 4096
     paths = start_of(system, 1, 0, lanes)
