@@ -36,7 +36,9 @@ from darkbattery.trajectories.reading.readout import FROM_ENTANGLEMENT
 Array = NDArray[np.float64]
 
 PACE_TRIALS = 3  # of some milliseconds each, which other things may lengthen
-TRIAL_SECONDS = 0.3  # a trial that lasts as long tells enough
+TRIAL_SECONDS = 0.3  # a trial that lasts as long tells enough, where there was one before
+# the first trial tells enough: runs that are followed side by side cost less than one by itself
+LONG_TRIAL_SECONDS = 2.0
 MANY_TURNS = 50.0  # by fields: trials follow each of them, for some ten seconds and more
 MOST_TRIALS = 5  # points of a sweep that are tried
 ROW_BYTES = 12.0  # of the tables' Parquet, about; a row of records 80
@@ -228,7 +230,8 @@ def carried_on(action: Callable[[int], None], most: int) -> float:
         action(number)
         seconds = time.process_time() - started
         trials.append((number, seconds))
-        if number == most or seconds > TRIAL_SECONDS:
+        enough = TRIAL_SECONDS if len(trials) > 1 else LONG_TRIAL_SECONDS
+        if number == most or seconds > enough:
             break
         number = min(most, 4 * number)
     once = max(0.0, once - trials[0][1])

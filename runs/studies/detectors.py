@@ -1,9 +1,10 @@
 """What a record is worth: the daemonic ergotropy behind three detectors.
 
 `python -m darkbattery.runs.studies.detectors OUT PAGE` makes the page.
-Carries out the shipped definitions `detectors` and `detectors_efficiency` into the folder OUT
-(under mpirun on all ranks), sets what single runs gave beside the exact averages that bound it, and
-brings the page up to date between its marks, with its figure.
+Carries out the shipped definitions `detectors`, `detectors_ratio`, `detectors_temperature` and
+`detectors_efficiency` into the folder OUT (under mpirun on all ranks), sets what single runs gave
+beside the exact averages that bound it, and brings the page up to date between its marks, with its
+figure.
 """
 
 import sys
@@ -20,6 +21,7 @@ from darkbattery import trajectories
 from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.detector import DIFFUSIVE, KINDS, Detector
 from darkbattery.nvmodel.experiment import Model
+from darkbattery.nvmodel.solution import Solution
 from darkbattery.runs.pages.marks import fill
 from darkbattery.runs.ranks.world import (
     ending_together,
@@ -35,15 +37,17 @@ from darkbattery.runs.studies.fluctuations import shown, with_error
 Array = NDArray[np.float64]
 
 SIZE, EFFICIENCY = "detectors", "detectors_efficiency"
+RATIO, TEMPERATURE = "detectors_ratio", "detectors_temperature"
 WORTH = "daemonic_ergotropy"
 BOUNDS = ("ergotropy", "battery_energy")
 """Between which every daemonic ergotropy lies: that of the average state, and the mean energy."""
 DRAWN = 2  # battery spins of the panel over time
+NOTHING = 1e-9  # per spin: rounding of exact averages is 1e-12 and less
 
 
 def carry_out(out: Path, comm: Any, console: Console) -> None:
-    """Both studies, into `out`/NAME each."""
-    for name in (SIZE, EFFICIENCY):
+    """All studies, into `out`/NAME each."""
+    for name in (SIZE, RATIO, TEMPERATURE, EFFICIENCY):
         execute(Order(name, out / name, "replace"), comm, console)
 
 
@@ -60,38 +64,73 @@ def exact(model: Model, times: Array) -> dict[str, Array]:
     return {name: found[name] for name in (*BOUNDS, WORTH)}
 
 
-def size_table(folder: Path) -> pd.DataFrame:
-    """A line a size, at the last time: the bounds, what each record is worth, the differences.
+def exact_table(folder: Path, swept: str, heading: str) -> pd.DataFrame:
+    """A line a value of a swept field, at T = 0 and the last time: bounds, worths, differences.
 
     The last columns are the differences from the photon record: per spin, and as a share of what
     that record itself adds to the ergotropy of the average state.
     """
     definition, lines = load(folder).study.definition, []
-    models = {p.model.n_battery: p.model for p in definition.points()}
+    models = {dict(point.swept)[swept]: point.model for point in definition.points()}
     table = sampled(folder, WORTH)
-    for size, model in models.items():
-        times = definition.times_of(model)
-        known = {name: float(values[-1]) for name, values in exact(model, times).items()}
-        line = {"N_B": str(size), "average": shown(known["ergotropy"])}
+    for value, model in models.items():
+        known = _at_the_end(model, definition.times_of(model))
+        line = {heading: shown(value), "average": shown(known["ergotropy"])}
         line["photons"] = shown(known[WORTH])
         for kind in DIFFUSIVE:
-            value, error = last(table, size, kind)
-            line[kind] = with_error(value, error)
+            line[kind] = with_error(*last(table, swept, value, kind))
         line["mean energy"] = shown(known["battery_energy"])
         for kind in DIFFUSIVE:
-            value, error = last(table, size, kind)
-            more, own = value - known[WORTH], known[WORTH] - known["ergotropy"]
+            worth, error = last(table, swept, value, kind)
+            more, own = worth - known[WORTH], known[WORTH] - known["ergotropy"]
             line[f"{kind} less photons"] = with_error(more, error)
-            line[f"{kind}, percent"] = with_error(100.0 * more / own, 100.0 * error / own)
+            # where a photon record adds nothing there is no share of it
+            line[f"{kind}, percent"] = "-"
+            if own > NOTHING:
+                line[f"{kind}, percent"] = with_error(100.0 * more / own, 100.0 * error / own)
         lines.append(line)
     return pd.DataFrame(lines)
 
 
-def last(table: pd.DataFrame, size: int, kind: str) -> tuple[float, float]:
-    """Value and error of a size and a detector at the last of their times."""
-    own = table[(table["n_battery"] == size) & (table["detector.kind"] == kind)]
+def _at_the_end(model: Model, times: Array) -> dict[str, float]:
+    return {name: float(values[-1]) for name, values in exact(model, times).items()}
+
+
+def last(table: pd.DataFrame, swept: str, value: Any, kind: str) -> tuple[float, float]:
+    """Value and error of one of a sweep and a detector at the last of their times."""
+    own = table[(table[swept] == value) & (table["detector.kind"] == kind)]
     end = own.sort_values("time").iloc[-1]
     return float(end["value"]), float(end["error"])
+
+
+def temperature_table(folder: Path) -> pd.DataFrame:
+    """A line a temperature, at the last time: the bounds, and what each record is worth.
+
+    "every jump" is the record of all photons, absorbed ones too, by as many runs.
+    """
+    definition, lines = load(folder).study.definition, []
+    models = {dict(point.swept)["temperature"]: point.model for point in definition.points()}
+    table = sampled(folder, WORTH)
+    for temperature, model in models.items():
+        times = definition.times_of(model)[-1:]
+        whole = replace(model.experiment, detector=None, detector_efficiency=1.0)
+        bounds = trajectories.evolve(whole, times, BOUNDS)
+        line = {"T": shown(temperature), "average": shown(float(bounds["ergotropy"][0]))}
+        for kind in KINDS:
+            line[kind] = with_error(*last(table, "temperature", temperature, kind))
+        assert definition.runs is not None
+        found = trajectories.sample(whole, times, definition.runs, definition.seed, 0, [WORTH])
+        line["every jump"] = with_error(*_only(found))
+        line["mean energy"] = shown(float(bounds["battery_energy"][0]))
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def _only(found: Solution) -> tuple[float, float]:
+    """The worth at its one time, and its error."""
+    errors = found.errors[WORTH]
+    assert errors is not None
+    return float(found[WORTH][0]), float(errors[0])
 
 
 def efficiency_table(folder: Path) -> pd.DataFrame:
@@ -124,17 +163,17 @@ def one_spin_table() -> pd.DataFrame:
     for kind, value in closed.items():
         model = CollectiveBattery(1, 1, detector=Detector(kind))  # type: ignore[arg-type]
         found = trajectories.sample(model, [12.0], runs=20_000, seed=23, observables=[WORTH])
-        error = found.errors[WORTH]
-        assert error is not None
-        sampled_value = with_error(float(found[WORTH][0]), float(error[0]))
-        lines.append({"detector": kind, "runs": sampled_value, "closed form": shown(value)})
+        runs = with_error(*_only(found))
+        lines.append({"detector": kind, "runs": runs, "closed form": shown(value)})
     return pd.DataFrame(lines)
 
 
 def tables(out: Path) -> dict[str, pd.DataFrame]:
     """All tables of the page by the names of their marks."""
     return {
-        "size": size_table(out / SIZE),
+        "size": exact_table(out / SIZE, "n_battery", "N_B"),
+        "ratio": exact_table(out / RATIO, "ratio", "R"),
+        "temperature": temperature_table(out / TEMPERATURE),
         "efficiency": efficiency_table(out / EFFICIENCY),
         "one": one_spin_table(),
     }
@@ -150,7 +189,7 @@ def panels(out: Path) -> dict[str, Any]:
     known = {size: exact(model, definition.times_of(model)) for size, model in models.items()}
     base = np.array([known[size]["ergotropy"][-1] for size in sizes])
     for kind in DIFFUSIVE:
-        ends = np.array([last(table, size, kind) for size in sizes])
+        ends = np.array([last(table, "n_battery", size, kind) for size in sizes])
         added[kind] = np.array([ends[:, 0] - base, ends[:, 1]])
     photons = np.array([known[size][WORTH][-1] for size in sizes]) - base
     added["photons"] = np.array([photons, 0.0 * photons])

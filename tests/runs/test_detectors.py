@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -14,7 +15,13 @@ from darkbattery.runs.definitions.definition import (
 from darkbattery.runs.pages.marks import rows_of_page
 from darkbattery.runs.ranks.world import working_communicator
 from darkbattery.runs.start.execute import Order, execute
-from darkbattery.runs.studies.detectors import SIZE, exact, main, one_spin_table, size_table
+from darkbattery.runs.studies.detectors import (
+    SIZE,
+    exact,
+    exact_table,
+    main,
+    one_spin_table,
+)
 from darkbattery.runs.studies.fluctuations import shown
 
 PAGE = Path(__file__).parents[2] / "docs" / "detectors.md"
@@ -63,7 +70,7 @@ def test_the_table_of_a_small_study(tmp_path):
     (tmp_path / "small.toml").write_text(text.replace("points = 49", "points = 4"))
     order = Order(str(tmp_path / "small.toml"), tmp_path / "out", "replace")
     execute(order, working_communicator(), Console(quiet=True))
-    table = size_table(tmp_path / "out")
+    table = exact_table(tmp_path / "out", "n_battery", "N_B")
     assert table["N_B"].tolist() == ["1", "2"]
     page = rows_of_page(PAGE, "size")
     # exact columns of the page, made again
@@ -71,12 +78,28 @@ def test_the_table_of_a_small_study(tmp_path):
         assert [row[i] for i in (0, 1, 2, 5)] == [cells[i] for i in (0, 1, 2, 5)]
 
 
+def _numbers(cells):
+    return [float(cell.split("(")[0]) for cell in cells]
+
+
 def test_every_worth_on_the_page_lies_between_its_bounds():
-    for cells in rows_of_page(PAGE, "size"):
-        average, photons, homodyne, heterodyne, energy = (
-            float(cell.split("(")[0]) for cell in cells[1:6]
-        )
-        assert average < photons < homodyne < heterodyne < energy
+    for cells in [*rows_of_page(PAGE, "size"), *rows_of_page(PAGE, "ratio")]:
+        average, photons, homodyne, heterodyne, energy = _numbers(cells[1:6])
+        assert average <= photons < homodyne < energy
+        assert photons < heterodyne < energy
+    for cells in rows_of_page(PAGE, "temperature"):
+        average, *worths, energy = _numbers(cells[1:])
+        assert all(average < worth < energy for worth in worths)
+
+
+def test_sizes_that_stand_in_two_tables_agree():
+    """(2, 10) at R = 5 is in both: by 20,000 runs, and by 10,000."""
+    (by_size,) = (cells for cells in rows_of_page(PAGE, "size") if cells[0] == "2")
+    (by_ratio,) = (cells for cells in rows_of_page(PAGE, "ratio") if cells[0] == "5")
+    one, two = _numbers(by_size[1:6]), _numbers(by_ratio[1:6])
+    # two standard errors of the smaller study, 1.0e-3; exact columns are the same
+    np.testing.assert_allclose(one, two, atol=2e-3)
+    assert [by_size[i] for i in (1, 2, 5)] == [by_ratio[i] for i in (1, 2, 5)]
 
 
 def test_one_spin_by_one():

@@ -22,13 +22,11 @@ from darkbattery.trajectories.jumps.filters.groups import irreps_of
 from darkbattery.trajectories.jumps.filters.record_filter import (
     Record,
     RecordRuns,
-    RecordStretch,
-    Steps,
-    StepTables,
     steps_of,
 )
 from darkbattery.trajectories.qutip.fewspins import to_qutip
 from darkbattery.trajectories.reading.watched_readout import BatteryReadings, StageReadings
+from tests.onrecord import even_steps, milstein
 
 BOTH = ("homodyne", "heterodyne")
 NOISE = LocalNoise(dephasing=0.4, emission=0.3, pumping=0.2)
@@ -60,29 +58,12 @@ def followed(battery, steps, record):
     return found
 
 
-def even_steps(battery, T, count):
-    """So many steps of one length until T, where nothing is switched."""
-    first = steps_of(battery, np.array([T]), math.inf)
-    (one,) = first.stretches
-    table = StepTables(one.leg.watched, T / count)
-    return Steps(first.space, first.start, [RecordStretch(one.leg, [table] * count, 0)])
-
-
 def explicit_filter(battery, stage, record, h):
     """The battery's matrix that a record leaves, by QuTiP's operators and Milstein's scheme."""
     few = to_qutip(battery, stage=stage)
-    detector, c = battery.detector, few.collapse[0].full()
-    others = [operator.full() for operator in few.collapse[1:]]
-    rho = few.initial.full()
-    decay = 1j * few.hamiltonian.full()
-    decay = decay + 0.5 * sum(k.conj().T @ k for k in [c, *others])
-    eta, root = detector.efficiency, math.sqrt(detector.efficiency)
-    for y in record:
-        square = y * y - (h if detector.kind == "homodyne" else 0.0)
-        m = np.eye(len(c)) - h * decay + root * y * c + 0.5 * eta * square * c @ c
-        missed = (1.0 - eta) * h * c @ rho @ c.conj().T
-        rho = m @ rho @ m.conj().T + missed + h * sum(k @ rho @ k.conj().T for k in others)
-        rho = rho / np.trace(rho).real
+    c, *others = (operator.full() for operator in few.collapse)
+    start = few.initial.full(), few.hamiltonian.full()
+    rho = milstein(*start, c, others, battery.detector, record, h)
     size = rho.shape[0] // 2
     return np.einsum("icjc->ij", rho.reshape(2, size, 2, size))[::-1, ::-1]  # by excitations
 

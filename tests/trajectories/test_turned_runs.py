@@ -1,12 +1,10 @@
 """Single runs of turned spins, spin-coherent starts among them: against spins one by one."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import scipy
-from scipy.sparse.linalg import expm_multiply
 
 from darkbattery.nvmodel import (
     CollectiveBattery,
@@ -19,17 +17,10 @@ from darkbattery.nvmodel import (
 )
 from darkbattery.trajectories import current_spectrum, evolve, sample, single_run
 from darkbattery.trajectories.jumps.diffusive.runs import noise_of
-from darkbattery.trajectories.jumps.filters.record_filter import (
-    Record,
-    RecordRuns,
-    RecordStretch,
-    Steps,
-    StepTables,
-    steps_of,
-)
+from darkbattery.trajectories.jumps.filters.record_filter import Record, RecordRuns
 from darkbattery.trajectories.jumps.filters.runs import perfect_groups, photon_groups
 from darkbattery.trajectories.reading.watched_readout import StageReadings
-from tests.verify.states import Spins
+from tests.onrecord import AllSpins, even_steps, left_by_photons, milstein, read
 
 TILT = (Pulse(rotate_charger=1.2, axis=0.4), Stage(math.inf))
 STAGES = (
@@ -60,84 +51,6 @@ def watched(name, detector="photons", sizes=(1, 3), gamma=1.0):
     return CollectiveBattery(*sizes, gamma=gamma, **MODELS[name], **DETECTORS[detector])
 
 
-class AllSpins(Spins):
-    """With coherence between numbers of excitations too."""
-
-    def __init__(self, battery):
-        super().__init__(battery)
-        index = np.arange(self.size)
-        self.row, self.column = (x.ravel() for x in np.meshgrid(index, index, indexing="ij"))
-        self.kept = self.row * self.size + self.column
-        self.trace = (self.row == self.column).astype(float)
-
-    def turn(self, angle, axis, of_battery):
-        """U on 2^N states, up first."""
-        small = np.array([[0.0, np.exp(-1j * axis)], [np.exp(1j * axis), 0.0]])
-        one = scipy.linalg.expm(-0.5j * angle * small)
-        found = np.eye(1)
-        for n in range(self.spins):
-            found = np.kron(found, one if (n < self.nb) == of_battery else np.eye(2))
-        return found
-
-    def pulsed(self, x, pulse):
-        """A rotation with its error, or dephasing."""
-        whole = lambda y: np.concatenate([y, 0.0 * y, 0.0 * y, np.zeros(2)])  # noqa: E731
-        x = self.dephased(whole(x), replace(pulse, rotate_battery=0.0, rotate_charger=0.0))[
-            : x.size
-        ]
-        for of_battery, angle in ((True, pulse.rotate_battery), (False, pulse.rotate_charger)):
-            U = self.turn(angle, pulse.axis, of_battery)
-            x = self.vector(U @ self.matrix(x) @ U.conj().T)
-            lost = 1.0 - math.exp(-0.5 * (pulse.rotation_error * angle) ** 2)
-            if lost > 0.0:
-                field = "dephase_battery" if of_battery else "dephase_charger"
-                across = self.turn(-0.5 * math.pi, pulse.axis + 0.5 * math.pi, of_battery)
-                x = self.vector(across @ self.matrix(x) @ across.conj().T)
-                x = self.dephased(whole(x), Pulse(**{field: lost}))[: x.size]
-                x = self.vector(across.conj().T @ self.matrix(x) @ across)
-        return x
-
-    def read(self, x):
-        """Stored energy per spin, purity and entropy in bits of the battery."""
-        rho = self.matrix(x) / (self.trace @ x).real
-        size, rest = 2**self.nb, 2**self.nc
-        own = rho.reshape(size, rest, size, rest).trace(axis1=1, axis2=3)
-        ups = self.nb - np.array([int(i).bit_count() for i in range(size)])
-        values = np.linalg.eigvalsh(own)
-        entropy = -sum(v * math.log2(v) for v in values if v > 1e-15)
-        return np.diag(own).real @ ups / self.nb, np.trace(own @ own).real, entropy
-
-
-def explicit_course(battery, record, times):
-    """What recorded photons leave, with the detector's efficiency: (T, 3) of `read`."""
-    spins, now, begin, found = AllSpins(battery), 0.0, 0.0, []
-    x = spins.vector(spins.start()).astype(complex)
-    photons, outputs = list(record), list(times)
-    for step in battery.stages:
-        if isinstance(step, Pulse):
-            x = spins.pulsed(x, step)
-            continue
-        end = begin + step.duration
-        seen = spins.photon_jumps(step)[0]
-        silent = spins.generator(step) - battery.detector_efficiency * seen
-        while outputs:
-            events = [(t, 0) for t in photons[:1]] + [(t, 1) for t in outputs[:1]]
-            due, kind = min(events)
-            if due >= end * (1.0 - 1e-12):
-                break
-            x = expm_multiply(silent * (due - now), x) if due > now else x
-            now = due
-            if kind == 0:
-                photons.pop(0)
-                x = seen @ x
-            else:
-                outputs.pop(0)
-                found.append(spins.read(x))
-        if outputs:
-            x, now, begin = expm_multiply(silent * (end - now), x), end, end
-    return np.array(found)
-
-
 @pytest.mark.parametrize(("name", "detector"), [("cold", "photons"), ("noise", "photons missed")])
 def test_the_state_is_that_of_explicit_spins_on_the_same_photons(name, detector):
     battery = watched(name, detector, sizes=(2, 2)).experiment
@@ -145,7 +58,8 @@ def test_the_state_is_that_of_explicit_spins_on_the_same_photons(name, detector)
     (group,) = groups(battery, TIMES, 5, 0, 40, states=True)
     run = int(np.argmax([record.size for record in group.recorded]))
     assert group.recorded[run].size >= 2
-    expected = explicit_course(battery, group.recorded[run], TIMES)
+    spins = AllSpins(battery)
+    expected = left_by_photons(spins, spins.pulsed, battery, group.recorded[run], TIMES)
     ours = np.array([group.quantities[0, run], *group.known[:2, run]]).T
     # 1e-8: scipy's expm_multiply; entropies of eigenvalues that are rounding
     np.testing.assert_allclose(ours, expected, atol=1e-8)
@@ -173,7 +87,7 @@ def test_with_every_jump_known_the_state_stays_pure():
             psi = jumps[kind] @ psi
         psi = psi / np.linalg.norm(psi)
         if kind == 9:
-            found.append(spins.read(spins.vector(np.outer(psi, psi.conj())))[0])
+            found.append(read(spins, spins.vector(np.outer(psi, psi.conj())))[0])
     np.testing.assert_allclose(one.battery_energy, found, atol=1e-10)  # exact but for rounding
     assert one.directions.tolist() == [-1 if kind == 0 else 1 for kind in one.processes]
 
@@ -184,33 +98,20 @@ def test_the_state_is_that_of_explicit_spins_on_the_same_record(kind):
     phase, T, count = 0.8, 0.4, 400
     detector = Detector(kind, efficiency=0.6, phase=phase)
     battery = CollectiveBattery(1, 2, nbar=0.3, protocol=TILT, detector=detector).experiment
-    first = steps_of(battery, np.array([T]), math.inf)
-    stretches = [
-        RecordStretch(one.leg, [StepTables(one.leg.watched, T / count)] * count, 0)
-        if one.leg.watched is not None
-        else one
-        for one in first.stretches
-    ]
-    steps = Steps(first.space, first.start, stretches)
+    steps = even_steps(battery, T, count)
     noise = noise_of(battery, 3, 0, 2, count)
     record = np.zeros_like(noise)
     ((_, watched, x),) = RecordRuns(battery, steps, Record(noise, record)).states()
     energies = StageReadings(battery, watched).means(x)[0]
-    spins, h, eta = AllSpins(battery), T / count, 0.6
+    spins = AllSpins(battery)
     L = spins.lowering("both").toarray()
     c, others = math.sqrt(1.3) * np.exp(-1j * phase) * L, [math.sqrt(0.3) * L.T]
-    decay = 0.5 * sum(k.conj().T @ k for k in [c, *others])
     U = spins.turn(1.2, 0.4, False)
     for run in range(2):
         rho = U @ spins.start() @ U.conj().T
-        for y in record[:, 0, run]:  # Milstein's scheme, as of diagonal starts
-            square = y * y - (h if kind == "homodyne" else 0.0)
-            m = np.eye(len(c)) - h * decay + math.sqrt(eta) * y * c + 0.5 * eta * square * c @ c
-            missed = (1.0 - eta) * h * c @ rho @ c.conj().T
-            rho = m @ rho @ m.conj().T + missed + h * sum(k @ rho @ k.conj().T for k in others)
-            rho = rho / np.trace(rho).real
+        rho = milstein(rho, 0.0 * L, c, others, detector, record[:, 0, run], T / count)
         # of strong order 1, with steps of 0.001 times rates of some units
-        assert energies[run] == pytest.approx(spins.read(spins.vector(rho))[0], abs=4e-3)
+        assert energies[run] == pytest.approx(read(spins, spins.vector(rho))[0], abs=4e-3)
 
 
 def test_one_spin_in_closed_form():

@@ -112,7 +112,8 @@ class SingleRun:
         in units of :math:`\gamma^{-1/2}`, of mean :math:`\sqrt\eta\int\langle J^-e^{-i\varphi}+
         \mathrm{h.c.}\rangle\gamma dt`, heterodyne without the conjugate; at a resonator kappa and a
         for gamma and :math:`J^-`. Nothing jumps then; M and
-        `emitted_photons` are means, and `amplitudes` (T, K, n) are those of
+        `emitted_photons` are means: of the number given the record on ladders at T = 0, else the
+        rate given the record until each time, integrated. `amplitudes` (T, K, n) are those of
         :math:`|J,M_0-n\rangle`, of no times where the detector misses light.
     battery_state : ndarray (T, N_B + 1, N_B + 1), optional
         Beside it, and where a detector misses photons: the battery's conditional state over its
