@@ -25,22 +25,18 @@ from threadpoolctl import threadpool_limits
 CLASSES, RUNS = 61, 1000
 NAMES = ["battery_energy", "charger_energy", "output_power", "ergotropy_local"]
 TIMES = np.linspace(0.0, 13.3e-6, 267)
-# what is asked, seconds, and what the time goes with
+# what is asked, seconds, and what a step takes
 WORKS = {
     "second order": (
         3.0,
-        "3,400 steps with 61 + 61 classes, of two products of 24 x 122 x 122 and two "
-        "of 122 x 16 x 122, and as many with 31 + 31 for the error of the classes",
+        "two products of 24 x 122 x 122 and two of 122 x 16 x 122; the same with 31 + 31 classes "
+        "for their error",
     ),
     "second order with a phase": (
         15.0,
-        "the same until the trigger, then 1,000 steps of twelve "
-        "stages with nine pairs of each two classes",
+        "as above until the trigger, then twelve stages with nine pairs of each two classes",
     ),
-    "1,000 Wigner runs": (
-        30.0,
-        "14,300 steps of 122 classes: 244 normal numbers and 122 turns a step",
-    ),
+    "1,000 Wigner runs": (30.0, "of a run: 244 normal numbers and 122 turns"),
 }
 
 
@@ -91,14 +87,33 @@ def work(name: str) -> Any:
 
 
 def measure(name: str) -> None:
-    """Seconds of the whole, and of a small one before it, which compiles; energies at the end."""
+    """Seconds of the whole, and of a small one before, which compiles; steps; energies."""
     call = work(name)
     began = time.process_time()
     call(2) if name == "1,000 Wigner runs" else call(3)
-    before, began = time.process_time() - began, time.process_time()
+    before, counted = time.process_time() - began, counted_steps()
+    began = time.process_time()
     found = call()
     taken = time.process_time() - began
-    print(taken, before, *(found[one][-1] for one in NAMES[:2]))
+    steps = found.provenance.get("steps", len(counted))
+    print(taken, before, steps, *(found[one][-1] for one in NAMES[:2]))
+
+
+def counted_steps() -> list[None]:
+    """Grows by one with each step of second order with all classes, refused ones too."""
+    counted: list[None] = []
+    try:
+        from darkbattery.meanfield.averages import phasedsteps, turningsteps
+    except ImportError:  # an earlier version
+        return counted
+    for kind in (turningsteps.TurningSteps, phasedsteps.PhasedSteps):
+
+        def take(self: Any, *given: Any, kept: Any = kind.take) -> Any:
+            counted.extend([None] * (self._leg.system.number.size == 2 * CLASSES))
+            return kept(self, *given)
+
+        kind.take = take  # type: ignore[method-assign]
+    return counted
 
 
 def measured(name: str, folder: Path | None) -> list[float]:
@@ -109,7 +124,7 @@ def measured(name: str, folder: Path | None) -> list[float]:
     done = subprocess.run(
         command, capture_output=True, text=True, check=True, env=environment, cwd=root
     )
-    return [float(word) for word in done.stdout.split()[-4:]]
+    return [float(word) for word in done.stdout.split()[-5:]]
 
 
 def row(name: str, folders: dict[str, Path | None], alternations: int) -> str:
@@ -121,10 +136,12 @@ def row(name: str, folders: dict[str, Path | None], alternations: int) -> str:
             print(name, which, found[which][-1], file=sys.stderr, flush=True)
     asked, made_of = WORKS[name]
     now, *more = (min(one[0] for one in several) for several in found.values())
-    ends = found["now"][0][2:]
+    _, _, steps, *ends = found["now"][0]
     before = [f"{seconds:.1f}" for seconds in more] or [""]
     energies = f"{ends[0]:.4f}, {ends[1]:.4f}"
-    return f"| {name} | {before[0]} | {now:.1f} | {asked:g} | {energies} | {made_of} |"
+    return (
+        f"| {name} | {before[0]} | {now:.1f} | {asked:g} | {energies} | {steps:,.0f} | {made_of} |"
+    )
 
 
 def main() -> None:
@@ -144,8 +161,8 @@ def main() -> None:
         f"{about} ({llvmlite.binding.get_host_cpu_name()}), the best of {options.alternations}.",
         "",
         "| ten stages, 61 + 61 classes, 267 times | before, s | now, s | asked, s | $E_B$, $E_C$ "
-        "at the end | what takes it |",
-        "|---|---|---|---|---|---|",
+        "at the end | steps | a step |",
+        "|---|---|---|---|---|---|---|",
         *(row(name, folders, options.alternations) for name in WORKS),
     ]
     text = "\n".join(lines)
