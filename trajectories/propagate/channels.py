@@ -6,10 +6,13 @@ For a state of N spins that is symmetric under their exchange, and q one of z (:
 Geremia 2008; Shammah et al. 2018, Table II). How many irreps there are of each j is inside c.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from darkbattery.nvmodel.noise import LocalNoise
 
 Array = NDArray[np.float64]
 Operator = Literal["z", "+", "-"]
@@ -73,3 +76,18 @@ def total_rate(operator: Operator, spins: int, m: ArrayLike) -> Array:
     if operator == "z":
         return np.full(b.shape, spins / 4)
     return spins / 2 - b if operator == "+" else spins / 2 + b
+
+
+def net_loss(ensembles: Iterable[tuple[LocalNoise, int, Array]]) -> Array:
+    """Rate at which single spins lose excitations, less that at which they gain them.
+
+    Of each ensemble its noise, its number of spins, and the m of all states.
+
+    >>> print(net_loss([(LocalNoise(emission=2.0, pumping=1.0), 3, np.array([1.5, -1.5]))]))
+    [ 6. -3.]
+    """
+    lost = np.zeros(1)
+    for noise, spins, m in ensembles:
+        lost = lost + noise.emission * total_rate("-", spins, m)
+        lost = lost - noise.pumping * total_rate("+", spins, m)
+    return lost

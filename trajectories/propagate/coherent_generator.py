@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.noise import LocalNoise
-from darkbattery.trajectories.propagate.channels import total_rate
+from darkbattery.trajectories.propagate.channels import net_loss, total_rate
 from darkbattery.trajectories.propagate.generator import Rates
 from darkbattery.trajectories.propagate.mode_generator import (
     Move,
@@ -129,11 +129,10 @@ class CoherentGenerator:
         return (r.battery, r.n_battery, True), (r.charger, r.n_charger, False)
 
     def _lost(self) -> Array:
-        lost = np.zeros(self.space.kets.n.size)
-        for noise, spins, of_battery in self._ensembles():
-            m = self._ladder(of_battery)[1]
-            lost += noise.emission * total_rate("-", spins, m)
-            lost -= noise.pumping * total_rate("+", spins, m)
+        lost = net_loss(
+            (noise, spins, self._ladder(of_battery)[1])
+            for noise, spins, of_battery in self._ensembles()
+        )
         return self._row([Move(np.arange(lost.size), lost)])
 
     def _terms(self) -> Iterator[Term]:

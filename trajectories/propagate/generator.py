@@ -23,6 +23,7 @@ from darkbattery.trajectories.propagate.channels import (
     Operator,
     channel_element,
     channel_strength,
+    net_loss,
     total_rate,
 )
 from darkbattery.trajectories.space.angular import lowering_squared
@@ -141,11 +142,8 @@ class Generator:
     def local_loss(self) -> Array:
         """Rate at which single spins lose excitations, less that at which they gain them."""
         e, r = self.space.elements, self.rates
-        weights = np.zeros(self.space.size)
-        for noise, spins, m in ((r.battery, r.n_battery, e.mb), (r.charger, r.n_charger, e.mc)):
-            weights += noise.emission * total_rate("-", spins, m)
-            weights -= noise.pumping * total_rate("+", spins, m)
-        return np.where(self.space.diagonal, weights, 0.0)
+        lost = net_loss(((r.battery, r.n_battery, e.mb), (r.charger, r.n_charger, e.mc)))
+        return np.where(self.space.diagonal, lost, 0.0)
 
     def _photon_weights(self, rate: float, up: float) -> Array:
         e, r, space = self.space.elements, self.rates, self.space

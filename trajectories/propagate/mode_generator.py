@@ -30,6 +30,7 @@ from darkbattery.trajectories.propagate.channels import (
     Operator,
     channel_element,
     channel_strength,
+    net_loss,
     total_rate,
 )
 from darkbattery.trajectories.space.angular import lowering_squared
@@ -184,12 +185,7 @@ class ModeGenerator:
         return np.concatenate([weights, np.zeros((self.parts - 1) * self.space.size)])
 
     def _local_loss(self) -> Array:
-        k = self.space.kets
-        lost = np.zeros(k.n.size)
-        for noise, spins, m in self._ensembles():
-            lost += noise.emission * total_rate("-", spins, m)
-            lost -= noise.pumping * total_rate("+", spins, m)
-        return np.asarray(lost[self.space.pairs[0]])
+        return np.asarray(net_loss(self._ensembles())[self.space.pairs[0]])
 
     def _ensembles(self) -> tuple[tuple[LocalNoise, int, Array], ...]:
         k, r = self.space.kets, self.rates

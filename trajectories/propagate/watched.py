@@ -30,7 +30,7 @@ Array = NDArray[np.float64]
 
 REMAINDER = 0.25  # of the time in which the fastest element changes: left to a series
 SERIES = 13  # its order: 0.25^14/14! is below rounding
-LEAST = 1e-15  # relative: what of a commutator is rounding
+LEAST = 6.4e-14  # relative: what of a commutator is rounding, of sums of some tens of terms
 
 
 def times(matrix: Any, x: NDArray[Any]) -> NDArray[Any]:
@@ -125,7 +125,7 @@ class Watched:
 
 def _pruned(matrix: Any, beside: Any) -> Any:
     """Without elements that are rounding beside the largest of another."""
-    matrix.data[np.abs(matrix.data) < LEAST * 64.0 * abs(beside).max()] = 0.0
+    matrix.data[np.abs(matrix.data) < LEAST * abs(beside).max()] = 0.0
     matrix.eliminate_zeros()
     return matrix
 

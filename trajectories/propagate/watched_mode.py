@@ -17,7 +17,7 @@ import scipy
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.protocol import end_of
-from darkbattery.trajectories.propagate.channels import total_rate
+from darkbattery.trajectories.propagate.channels import net_loss
 from darkbattery.trajectories.propagate.mode_generator import ModeGenerator, ModeRates, Move
 from darkbattery.trajectories.propagate.mode_plan import ModePlan, start_over_kets
 from darkbattery.trajectories.propagate.watched import Leg, Watched, Watching
@@ -96,14 +96,8 @@ def _over_kets(move: Move) -> Any:
 
 def _lost(space: ModeMatrixSpace, generator: ModeGenerator) -> Array:
     e, r = space.elements, generator.rates
-    lost = np.zeros(space.size)
-    for noise, spins, m in (
-        (r.battery, generator.n_battery, e.mb),
-        (r.charger, generator.n_charger, e.mc),
-    ):
-        lost += noise.emission * total_rate("-", spins, m)
-        lost -= noise.pumping * total_rate("+", spins, m)
-    return np.where(space.diagonal, lost, 0.0)
+    of = (r.battery, generator.n_battery, e.mb), (r.charger, generator.n_charger, e.mc)
+    return np.where(space.diagonal, net_loss(of), 0.0)
 
 
 def _turning(generator: ModeGenerator) -> float:

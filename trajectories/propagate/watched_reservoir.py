@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.preparation import dicke_mixture
 from darkbattery.nvmodel.protocol import Pulse, Stage, end_of, endless
-from darkbattery.trajectories.propagate.channels import total_rate
+from darkbattery.trajectories.propagate.channels import net_loss, total_rate
 from darkbattery.trajectories.propagate.dephasing import dephased
 from darkbattery.trajectories.propagate.generator import (
     Rates,
@@ -129,10 +129,7 @@ def _ket_decay(space: MatrixSpace, r: Rates, down: Any) -> Any:
 
 def _lost(space: MatrixSpace, r: Rates) -> Array:
     e = space.elements
-    lost = np.zeros(space.size)
-    for noise, spins, m in ((r.battery, r.n_battery, e.mb), (r.charger, r.n_charger, e.mc)):
-        lost += noise.emission * total_rate("-", spins, m)
-        lost -= noise.pumping * total_rate("+", spins, m)
+    lost = net_loss(((r.battery, r.n_battery, e.mb), (r.charger, r.n_charger, e.mc)))
     return np.where(space.diagonal, lost, 0.0)
 
 

@@ -84,8 +84,6 @@ class Stretch:
     silence : Silence or None
     output : int
         Which output time is at its end; -1 if none.
-    reads : Watched or None
-        The stage in which that is read.
     """
 
     start: float

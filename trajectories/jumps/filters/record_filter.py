@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.trajectories.jumps.diffusive.diffusion import record_increment, record_powers
+from darkbattery.trajectories.jumps.diffusive.runs import REACH
 from darkbattery.trajectories.jumps.filters.course import watching
 from darkbattery.trajectories.jumps.filters.photon_filter import stretches_of
 from darkbattery.trajectories.propagate.exponentials import doubled_exponentials
@@ -230,7 +231,8 @@ def _lengths(
 
 def _rates(w: Watched) -> tuple[Array, float]:
     """At most so fast is light emitted from where each ket is; how fast c itself turns."""
-    longest = float(abs(w.whole).sum(axis=1).max()) * 0.1 / LONGEST
+    # steps of REACH are the longest
+    longest = float(abs(w.whole).sum(axis=1).max()) * REACH / LONGEST
     return w.emission_rates, max(TURNS * w.turning, longest)
 
 
