@@ -15,6 +15,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from darkbattery import trajectories
@@ -246,6 +247,7 @@ def draw_replay(one: Replay) -> Figure:
             )
             figure.colorbar(image, ax=below, label="probability")
             below.set_ylabel("battery excitations")
+            below.yaxis.set_major_locator(MaxNLocator(integer=True))
         for axis, draw_scope in zip(axes[1 + bool(populations) :, 0], scopes, strict=True):
             assert one.received is not None
             assert one.receiver is not None

@@ -14,6 +14,7 @@ import seaborn as sns
 from matplotlib.animation import AbstractMovieWriter, FFMpegWriter, PillowWriter
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.observables import in_words
@@ -212,6 +213,7 @@ def _draw_levels(axis: Axes, one: Replay, figure: Figure) -> None:
     )
     figure.colorbar(image, ax=axis, label="probability")
     axis.set_ylabel("battery\nexcitations")
+    axis.yaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _draw_spheres(figure: Figure, grid: Any, one: Replay, at: list[int]) -> None:
