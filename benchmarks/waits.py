@@ -109,7 +109,7 @@ def averages(n_battery: int, n_charger: int, nbar: float, times: int, name: str)
     call = lambda n_b, n_c, n: trajectories.evolve(  # noqa: E731
         CollectiveBattery(n_b, n_c, nbar=nbar), past_burst(n_b, n_c, n), [name]
     )
-    small = (300, 300 * n_charger // n_battery) if name == "battery_energy" else (10, 50)
+    small = (1000, 1000 * n_charger // n_battery) if name == "battery_energy" else (10, 50)
     return seconds(lambda: call(n_battery, n_charger, times), lambda: call(*small, 3))
 
 
@@ -280,7 +280,7 @@ WAITS = {
         "709 chains of 65 steps, each of four resolvents of some 400 points in two sweeps",
         once=True,
     ),
-    "R = 1, a million": Wait(
+    "R = 1 of a million": Wait(
         "energies, R = 1, N_B = 1e6, 101 times",
         "s",
         10.0,
