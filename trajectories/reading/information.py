@@ -10,6 +10,8 @@ probability of n and :math:`\bar p=\sum_nPp(n)` the average battery,
 the last the Holevo quantity, a mean of relative entropies.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,10 +65,19 @@ def information(
     asked = [name for name in OF_STATES if name in names]
     errors: dict[str, Array | None] = dict.fromkeys(asked)
     if unseen is not None:
+        assert over.runs is not None
         spins = tables.basis.n_battery
-        # a run that differs by so much energy has moved so much of its populations
-        moved = np.minimum(1.0, spins * unseen.ergotropy)
-        most = {PURITY: moved, ENTROPY: moved * np.log2(spins + 1.0)}
-        most[GAIN] = most[ENTROPY]
+        most = unseen_of_states(unseen, spins, math.log2(spins + 1.0), over.runs)
         errors |= {name: over.error(of_run[name], most[name]) for name in asked}
     return {name: over.mean(of_run[name]) for name in asked}, errors
+
+
+def unseen_of_states(unseen: Unseen, spins: int, bits: float, runs: int) -> dict[str, Array]:
+    r"""How far from the others a run may lie that was not seen, of each of `OF_STATES`.
+
+    An event of probability q tells up to :math:`\log_2(1/q)`, which may be more than the `bits`
+    that the battery's entropy has at most, and what none of `runs` has shown may have 1/runs.
+    """
+    # a run that differs by so much energy has moved so much of its populations
+    moved = np.minimum(1.0, spins * unseen.ergotropy)
+    return {PURITY: moved, ENTROPY: moved * bits, GAIN: moved * max(bits, math.log2(runs))}

@@ -52,7 +52,7 @@ from darkbattery.trajectories.reading.fluctuations import (
     NEED_ERGOTROPY,
     OF_STATES,
 )
-from darkbattery.trajectories.reading.information import entropy_in_bits
+from darkbattery.trajectories.reading.information import entropy_in_bits, unseen_of_states
 from darkbattery.trajectories.reading.readout import FROM_POPULATIONS, LINEAR, derived
 from darkbattery.trajectories.space.angular import CoupledBasis
 
@@ -306,9 +306,11 @@ class JumpStudy:
             return dict(zip(OF_STATES, (mean(PURITY, kept), entropy, told), strict=True))
 
         whole, left_out = read(np.ones(GROUPS, dtype=bool)), without_each(read, sizes)
+        runs, bits = len(spans), float(self.state_bounds[1])
+        room = unseen_of_states(unseen, self.battery.n_battery, bits, runs)
         for name, value in whole.items():
             others = np.array([one[name] for one in left_out]).reshape(-1, value.size)
-            found = jackknife_error(value, others, len(spans), unseen.ergotropy)
+            found = jackknife_error(value, others, runs, room[name])
             values[name], errors[name] = value, np.hypot(found, 0.5 / FULL)
 
     def _entropy(self, p: Array) -> Array:
