@@ -1,8 +1,11 @@
 """Timed protocols: stages, each with a generator of its own, and pulses between them."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,7 +102,7 @@ class Stage:
     def __repr__(self) -> str:
         return model_text(self)
 
-    def with_rise_stretched(self, factor: float) -> "Stage":
+    def with_rise_stretched(self, factor: float) -> Stage:
         """The stage with its rise, of whatever shape, so many times as slow.
 
         >>> Stage(1.0, battery_detuning=2.0, rise=0.1).with_rise_stretched(2.0).rise
@@ -140,6 +143,21 @@ def beyond_its_stage(drive: Drive, duration: float) -> str:
     if begin >= -SAME_TIME * drive.duration_s and end <= duration * (1.0 + SAME_TIME):
         return ""
     return f"lasts from {begin:g} to {end:g}: must lie in its stage, 0 to {duration:g}"
+
+
+class Dephasing(NamedTuple):
+    """Of every spin of one ensemble by itself: its coherence times 1 - strength."""
+
+    of_battery: bool
+    strength: float
+
+
+class Turn(NamedTuple):
+    """Of one ensemble by an angle about an axis in the plane at an azimuth, both rad."""
+
+    of_battery: bool
+    angle: float
+    axis: float
 
 
 @dataclass(frozen=True)
@@ -217,6 +235,31 @@ class Pulse:
             self.dephase_battery > 0.0 or error * self.rotate_battery != 0.0,
             self.dephase_charger > 0.0 or error * self.rotate_charger != 0.0,
         )
+
+    def acts(self, axis: float) -> Iterator[Dephasing | Turn]:
+        r"""What happens, one after the other, with its axis at an azimuth in the engine's frame.
+
+        An error of the angle is a dephasing about that axis, which is brought to z for it, about
+        :math:`\varphi+\pi/2`, and back.
+
+        >>> list(Pulse(dephase_charger=0.5).acts(0.0))
+        [Dephasing(of_battery=False, strength=0.5)]
+        >>> len(list(Pulse(rotate_battery=1.0, rotation_error=0.1).acts(0.0)))
+        4
+        """
+        for of_battery, strength in ((True, self.dephase_battery), (False, self.dephase_charger)):
+            if strength > 0.0:
+                yield Dephasing(of_battery, strength)
+        for of_battery, angle in ((True, self.rotate_battery), (False, self.rotate_charger)):
+            if angle == 0.0:
+                continue
+            yield Turn(of_battery, angle, axis)
+            lost = self.lost_by_error(angle)
+            if lost > 0.0:
+                across, quarter = axis + 0.5 * math.pi, 0.5 * math.pi
+                yield Turn(of_battery, -quarter, across)
+                yield Dephasing(of_battery, lost)
+                yield Turn(of_battery, quarter, across)
 
     def lost_by_error(self, angle: float) -> float:
         """What a spin loses, at right angles to the axis, by the error of a rotation's angle.

@@ -14,6 +14,7 @@ from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.irreps import Irreps
 from darkbattery.nvmodel.preparation import DickeMixture, dicke_mixture
 from darkbattery.nvmodel.protocol import (
+    Dephasing,
     Protocol,
     Pulse,
     Stage,
@@ -176,10 +177,9 @@ def _embedded(vector: Array, space: ProductSpace, larger: ProductSpace, parts: i
 
 def _pulsed(space: ProductSpace, vector: Array, pulse: Pulse, parts: int) -> Array:
     state = vector[:-INTEGRALS].reshape(parts, -1)
-    if pulse.dephase_battery > 0.0:
-        state = dephased(space, state, pulse.dephase_battery, True)
-    if pulse.dephase_charger > 0.0:
-        state = dephased(space, state, pulse.dephase_charger, False)
+    for act in pulse.acts(pulse.axis):
+        if isinstance(act, Dephasing):  # pulses turn nothing here
+            state = dephased(space, state, act.strength, act.of_battery)
     return np.concatenate([state.ravel(), vector[-INTEGRALS:]])
 
 

@@ -127,15 +127,13 @@ def _battery_alone(step: Stretch | Kick) -> bool:
     """Whether anything happens to single spins of the battery."""
     if isinstance(step, Stretch):
         return not step.rates.battery.silent
-    pulse = step.pulse
-    return pulse.dephase_battery > 0.0 or pulse.rotation_error * pulse.rotate_battery != 0.0
+    return step.pulse.on_single_spins[0]
 
 
 def _charger_alone(step: Stretch | Kick) -> bool:
     if isinstance(step, Stretch):
         return not step.rates.charger.silent
-    pulse = step.pulse
-    return pulse.dephase_charger > 0.0 or pulse.rotation_error * pulse.rotate_charger != 0.0
+    return step.pulse.on_single_spins[1]
 
 
 def _turns(experiment: Experiment, steps: list[Stretch | Kick]) -> bool:

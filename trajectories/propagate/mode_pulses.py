@@ -7,13 +7,12 @@ angles to the axis by :math:`e^{-(\sigma\theta)^2/2}`: a dephasing about the axi
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.protocol import Pulse
+from darkbattery.nvmodel.protocol import Dephasing, Pulse
 from darkbattery.trajectories.propagate.dephasing import transfer_table
 from darkbattery.trajectories.propagate.rotations import ladder_rotation
 from darkbattery.trajectories.space.mode_space import ModeSpace
@@ -23,20 +22,11 @@ Array = NDArray[np.float64]
 
 def pulsed(space: ModeSpace, state: Array, pulse: Pulse, axis: float) -> Array:
     """The state (parts, size) after a pulse; a rotation needs a coherent space and both parts."""
-    for of_battery, strength in ((True, pulse.dephase_battery), (False, pulse.dephase_charger)):
-        if strength > 0.0:
-            state = dephased_spins(space, state, strength, of_battery)
-    for of_battery, angle in ((True, pulse.rotate_battery), (False, pulse.rotate_charger)):
-        if angle == 0.0:
-            continue
-        state = rotated_spins(space, state, angle, axis, of_battery)
-        lost = pulse.lost_by_error(angle)
-        if lost > 0.0:
-            # the axis is brought to z, about axis + pi/2, and back
-            for turn in (-0.5 * math.pi, 0.5 * math.pi):
-                state = rotated_spins(space, state, turn, axis + 0.5 * math.pi, of_battery)
-                if turn < 0.0:
-                    state = dephased_spins(space, state, lost, of_battery)
+    for act in pulse.acts(axis):
+        if isinstance(act, Dephasing):
+            state = dephased_spins(space, state, act.strength, act.of_battery)
+        else:
+            state = rotated_spins(space, state, act.angle, act.axis, act.of_battery)
     return state
 
 

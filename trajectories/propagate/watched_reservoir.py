@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.preparation import dicke_mixture
-from darkbattery.nvmodel.protocol import Pulse, Stage, end_of, endless
+from darkbattery.nvmodel.protocol import Dephasing, Pulse, Stage, end_of, endless
 from darkbattery.trajectories.propagate.channels import net_loss, total_rate
 from darkbattery.trajectories.propagate.dephasing import dephased
 from darkbattery.trajectories.propagate.generator import (
@@ -165,19 +165,11 @@ def legs_of(battery: Experiment, space: MatrixSpace, efficiency: float) -> list[
 
 def pulsed(space: MatrixSpace, x: NDArray[Any], pulse: Pulse) -> NDArray[Any]:
     """States (elements, runs) after a pulse that nobody sees; a rotation takes a coherent space."""
-    for of_battery, strength in ((True, pulse.dephase_battery), (False, pulse.dephase_charger)):
-        if strength > 0.0:
-            x = _dephased(space, x, strength, of_battery)
-    for of_battery, angle in ((True, pulse.rotate_battery), (False, pulse.rotate_charger)):
-        if angle == 0.0:
-            continue
-        x = turned(space, x, ket_rotation(space, angle, pulse.axis, of_battery))
-        lost = pulse.lost_by_error(angle)
-        if lost > 0.0:
-            # the axis is brought to z, about axis + pi/2, and back
-            across = ket_rotation(space, -0.5 * math.pi, pulse.axis + 0.5 * math.pi, of_battery)
-            x = _dephased(space, turned(space, x, across), lost, of_battery)
-            x = turned(space, x, across.conj().T.tocsr())
+    for act in pulse.acts(pulse.axis):
+        if isinstance(act, Dephasing):
+            x = _dephased(space, x, act.strength, act.of_battery)
+        else:
+            x = turned(space, x, ket_rotation(space, act.angle, act.axis, act.of_battery))
     return x
 
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.preparation import dicke_mixture, log_multiplicities
-from darkbattery.nvmodel.protocol import Pulse
+from darkbattery.nvmodel.protocol import Pulse, Turn
 from darkbattery.nvmodel.streams import QUANTUM_JUMPS
 from darkbattery.trajectories.jumps.filters.photon_filter import Silence, stretches_of
 from darkbattery.trajectories.jumps.spins.noisy_runs import EXCITATIONS, PROCESSES
@@ -213,20 +213,13 @@ class TurnedRuns:
 
     def _pulsed(self, psi: NDArray[Any], pulse: Pulse, now: float) -> NDArray[Any]:
         space = self._plan.space
-        for of_battery, strength in ((True, pulse.dephase_battery), (False, pulse.dephase_charger)):
-            if strength == 1.0:
-                psi = self._measured(psi, of_battery, now)
-            elif strength > 0.0:
-                psi = self._dephased(psi, strength, of_battery, now)
-        for of_battery, angle in ((True, pulse.rotate_battery), (False, pulse.rotate_charger)):
-            if angle == 0.0:
-                continue
-            psi = times(ket_rotation(space, angle, pulse.axis, of_battery), psi)
-            lost = pulse.lost_by_error(angle)
-            if lost > 0.0:
-                across = ket_rotation(space, -0.5 * math.pi, pulse.axis + 0.5 * math.pi, of_battery)
-                psi = self._dephased(times(across, psi), lost, of_battery, now)
-                psi = times(across.conj().T.tocsr(), psi)
+        for act in pulse.acts(pulse.axis):
+            if isinstance(act, Turn):
+                psi = times(ket_rotation(space, act.angle, act.axis, act.of_battery), psi)
+            elif act.strength == 1.0:
+                psi = self._measured(psi, act.of_battery, now)
+            else:
+                psi = self._dephased(psi, act.strength, act.of_battery, now)
         return psi
 
     def _dephased(
