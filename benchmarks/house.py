@@ -13,7 +13,7 @@ import sys
 import tokenize
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -209,6 +209,15 @@ def shapes_of(path: Path) -> list[tuple[int, str]]:
     return [(line, " ".join(tokens)) for line, tokens in sorted(lines.items())]
 
 
+def bodies_of(path: Path) -> list[tuple[int, str]]:
+    """The same without the arguments of functions, a line each, which are as alike as a table's."""
+    arguments: set[int] = set()
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.FunctionDef):
+            arguments |= set(range(node.lineno + 1, node.body[0].lineno))
+    return [(line, shape) for line, shape in shapes_of(path) if line not in arguments]
+
+
 def windows(shapes: Shapes) -> Iterator[tuple[tuple[str, ...], str, int]]:
     """Every six lines that follow each other, with the file and the place in it."""
     for name, lines in shapes.items():
@@ -218,9 +227,9 @@ def windows(shapes: Shapes) -> Iterator[tuple[tuple[str, ...], str, int]]:
                 yield window, name, i
 
 
-def shared_shapes() -> Measure:
+def shared_shapes(kind: str, asked: str, read: Callable[[Path], list[tuple[int, str]]]) -> Measure:
     """Pairs of places with six or more lines of one shape; each pair once, however long."""
-    shapes = {name: shapes_of(path) for name, path in all_sources().items()}
+    shapes = {name: read(path) for name, path in all_sources().items()}
     places = defaultdict(list)
     for window, name, i in windows(shapes):
         places[window].append((name, i))
@@ -242,9 +251,9 @@ def shared_shapes() -> Measure:
         " = ".join(f"{name}:{line[name][i]}" for name, i in (one, two)) for one, two in starts
     )
     return Measure(
-        f"pairs of places of {SHARED_LINES} or more lines of one shape",
+        f"pairs of places of {SHARED_LINES} or more {kind} of one shape",
         str(len(behind)),
-        "below 50",
+        asked,
         tuple(behind),
     )
 
@@ -349,7 +358,8 @@ def main() -> None:
         private_imports(),
         model_questions(),
         *sizes(),
-        shared_shapes(),
+        shared_shapes("lines", "below 50", shapes_of),
+        shared_shapes("lines of bodies", "", bodies_of),
         longest_chain("runs"),
         upward_imports(),
     ]

@@ -60,7 +60,9 @@ def test_a_copied_function_is_found_under_other_names(benchmark_module, tmp_path
         table = "".join(f"X{i} = ({i}, 'a')\n" for i in range(20))
         paths[name].write_text(table + "\n".join(lines).format(*words) + "\n")
     monkeypatch.setattr(house, "all_sources", lambda: paths)
-    assert house.shared_shapes().behind == ("one:21 = two:21",)
+    assert house.shared_shapes("lines", "", house.shapes_of).behind == ("one:21 = two:21",)
+    bodies = house.shared_shapes("lines of bodies", "", house.bodies_of)
+    assert bodies.behind == ("one:21 = two:21",)
 
 
 def test_quick_table_of_peers_has_no_failures_and_fills_its_page(tmp_path):
