@@ -15,7 +15,6 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from darkbattery import trajectories
@@ -28,6 +27,7 @@ from darkbattery.runs.definitions.definition import RunDefinition
 from darkbattery.runs.definitions.models import Model
 from darkbattery.runs.definitions.units import clock
 from darkbattery.runs.figures.files import save_figure
+from darkbattery.runs.figures.levels import draw_levels
 from darkbattery.runs.figures.shots import draw_received_field, draw_received_power
 from darkbattery.runs.results.jumps import with_jumps
 from darkbattery.runs.results.received import received
@@ -235,19 +235,8 @@ def draw_replay(one: Replay) -> Figure:
             frameon=False,
         )
         if populations:
-            below = axes[1, 0]
-            values = one.states[populations].to_numpy().T
-            image = below.pcolormesh(
-                times,
-                np.arange(len(populations)),
-                values,
-                cmap="viridis",
-                shading="nearest",
-                rasterized=True,
-            )
-            figure.colorbar(image, ax=below, label="probability")
-            below.set_ylabel("battery excitations")
-            below.yaxis.set_major_locator(MaxNLocator(integer=True))
+            levels = one.states[populations].to_numpy()
+            draw_levels(figure, axes[1, 0], times, levels, "battery excitations")
         for axis, draw_scope in zip(axes[1 + bool(populations) :, 0], scopes, strict=True):
             assert one.received is not None
             assert one.receiver is not None

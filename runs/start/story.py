@@ -14,12 +14,12 @@ import seaborn as sns
 from matplotlib.animation import AbstractMovieWriter, FFMpegWriter, PillowWriter
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.observables import in_words
 from darkbattery.nvmodel.refusal import InputError, number_between
 from darkbattery.runs.figures.files import save_figure
+from darkbattery.runs.figures.levels import draw_levels
 from darkbattery.runs.start.replay import DRAWN, Replay
 from darkbattery.trajectories.reading.husimi import azimuth_of, husimi
 
@@ -56,7 +56,8 @@ def draw_story(one: Replay, moments: Sequence[float] = ()) -> Figure:
         _draw_record(rows[0], one)
         rows[0].set_title(f"run {one.run}", loc="left")
         _draw_energies(rows[1], one)
-        _draw_levels(rows[2], one, figure)
+        levels = _levels(one)
+        draw_levels(figure, rows[2], one.states["time"], levels, "battery\nexcitations")
         for axis in rows[:2]:
             axis.tick_params(labelbottom=False)
         rows[2].set_xlabel(one.axis)
@@ -198,22 +199,6 @@ def _draw_energies(axis: Axes, one: Replay) -> None:
     axis.legend(
         frameon=False, ncols=3, fontsize="small", loc="lower right", bbox_to_anchor=(1.0, 0.97)
     )
-
-
-def _draw_levels(axis: Axes, one: Replay, figure: Figure) -> None:
-    levels = _levels(one)
-    image = axis.pcolormesh(
-        one.states["time"],
-        np.arange(levels.shape[1]),
-        levels.T,
-        cmap="viridis",
-        vmin=0.0,
-        shading="nearest",
-        rasterized=True,
-    )
-    figure.colorbar(image, ax=axis, label="probability")
-    axis.set_ylabel("battery\nexcitations")
-    axis.yaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _draw_spheres(figure: Figure, grid: Any, one: Replay, at: list[int]) -> None:

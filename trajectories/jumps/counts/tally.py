@@ -400,10 +400,7 @@ def noisy_study(battery: Experiment, times: Array, seed: int, names: tuple[str, 
         J,
         Irreps.all_of(battery.n_battery),
     )
-    size = GROUPS * times.size * study.positions
-    if study.needs_populations and size > MOST_POPULATIONS:
-        table, advice = "populations over j_B and m_B", "take fewer spins or times"
-        raise refused_memory("observables", "ergotropy", table, size, MOST_POPULATIONS, advice)
+    refuse_large_populations(study)
     return study
 
 
@@ -547,3 +544,11 @@ def excitation_distribution(p: Array) -> Distribution:
     """Of the battery's number of excitations, p (T, N_B + 1)."""
     excitations = np.arange(p.shape[-1], dtype=float)
     return Distribution.of_values("battery excitations m_B + N_B/2", excitations, p)
+
+
+def refuse_large_populations(study: JumpStudy) -> None:
+    """Refuse ergotropies whose table of populations memory does not hold."""
+    size = GROUPS * study.times.size * study.positions
+    if study.needs_populations and size > MOST_POPULATIONS:
+        table, advice = "populations over j_B and m_B", "take fewer spins or times"
+        raise refused_memory("observables", "ergotropy", table, size, MOST_POPULATIONS, advice)

@@ -14,10 +14,9 @@ from darkbattery.nvmodel.errors import Unseen, unseen_runs, unseen_scatter
 from darkbattery.nvmodel.experiment import Experiment, experiment_of
 from darkbattery.nvmodel.irreps import Irreps
 from darkbattery.nvmodel.preparation import Polarised
-from darkbattery.nvmodel.refusal import refused_memory
 from darkbattery.nvmodel.sums import FULL, usable_bounds
-from darkbattery.trajectories.jumps.counts.sums import GROUPS, PHOTON_BINS, spread_bounds
-from darkbattery.trajectories.jumps.counts.tally import MOST_POPULATIONS, moments_of
+from darkbattery.trajectories.jumps.counts.sums import PHOTON_BINS, spread_bounds
+from darkbattery.trajectories.jumps.counts.tally import moments_of, refuse_large_populations
 from darkbattery.trajectories.jumps.resonator.cavity_tally import SUMMED, StudyAtResonator
 from darkbattery.trajectories.jumps.resonator.mode_jumps import PHOTONS
 from darkbattery.trajectories.propagate.mode_plan import ModePlan
@@ -102,8 +101,5 @@ def mode_study(
         plan.kappa * max(plan.full, 1),
         max(noise.dephasing + noise.emission + noise.pumping for noise in noises),
     )
-    size = GROUPS * times.size * study.positions
-    if study.needs_populations and size > MOST_POPULATIONS:
-        table, advice = "populations over j_B and m_B", "take fewer spins or times"
-        raise refused_memory("observables", "ergotropy", table, size, MOST_POPULATIONS, advice)
+    refuse_large_populations(study)
     return study
