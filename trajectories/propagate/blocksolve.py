@@ -1,10 +1,10 @@
 r"""Resolvents :math:`(hQ-z)^{-1}` of a block tridiagonal generator on a ladder's grid.
 
-The blocks of `trajectories.propagate.grids.Blocks` have at most 16 rows, and are coupled to the
-next by one column and to the previous by one row; most are single rungs, whose loops are written
-out. Two functions are solved for at a time, with real and imaginary parts apart, so that each
-number of a matrix is read once and sums over rows fill vector registers: for that they may be taken
-in any order (`reassoc`).
+The blocks of `trajectories.propagate.grids.Blocks` have one row or up to 16, and are coupled to the
+next by one column and to the previous by one row. Two functions are solved for at a time, with real
+and imaginary parts apart, at all poles abreast: along single rungs each number waits for the one
+before, and the poles do not wait for each other. Inverses are kept column by column, so that a
+block's sums fill vector registers.
 """
 
 from typing import Any
@@ -14,7 +14,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.kernelcache import INNER
-from darkbattery.trajectories.propagate.grids import Blocks
+from darkbattery.trajectories.propagate.columns import PARTS, add_columns, less_row
+from darkbattery.trajectories.propagate.grids import POINTS, Blocks
 from darkbattery.trajectories.propagate.radau import POLES
 
 Array = NDArray[np.float64]
@@ -26,12 +27,12 @@ SUMS: dict[str, Any] = {**INNER, "fastmath": {"reassoc", "contract"}}
 def factorise(h: float, q: Blocks, factors: Array) -> None:
     """Inverses of the diagonal blocks of hQ - z for each pole z, eliminated from the last one up.
 
-    They come into `factors` (poles, 2, inner.size): real and imaginary parts, in the order of
-    `Blocks.inner`.
+    They come into `factors` (poles, 2, points, `POINTS`), which must be zero at first: real and
+    imaginary parts of the column of each point.
     """
-    last, most = q.first.size - 2, q.above.shape[1]
-    a, b = np.empty((most, most)), np.empty((most, most))
-    pivots = np.empty(most, np.int64)
+    last = q.first.size - 2
+    a, b = np.zeros((POINTS, POINTS)), np.zeros((POINTS, POINTS))
+    pivots = np.empty(POINTS, np.int64)
     for pole in range(POLES.size):
         factor = factors[pole]
         for e in range(last, -1, -1):
@@ -42,7 +43,7 @@ def factorise(h: float, q: Blocks, factors: Array) -> None:
                 a[i, i] -= POLES[pole].real
                 b[i, i] -= POLES[pole].imag
             if e < last:
-                cr, ci = factor[0, q.start[e + 1]], factor[1, q.start[e + 1]]
+                cr, ci = factor[0, q.first[e + 1], 0], factor[1, q.first[e + 1], 0]
                 for i in range(size):
                     left = h * h * q.below[q.first[e] + i]
                     for j in range(size):
@@ -51,8 +52,8 @@ def factorise(h: float, q: Blocks, factors: Array) -> None:
             _invert(a, b, size, pivots)
             for i in range(size):
                 for j in range(size):
-                    factor[0, start + i * size + j] = a[i, j]
-                    factor[1, start + i * size + j] = b[i, j]
+                    factor[0, q.first[e] + j, i] = a[i, j]
+                    factor[1, q.first[e] + j, i] = b[i, j]
 
 
 @njit(**INNER)
@@ -77,9 +78,7 @@ def _invert(a: Array, b: Array, n: int, pivots: NDArray[np.int64]) -> None:
             if i != c:
                 fr, fi = a[i, c], b[i, c]
                 a[i, c], b[i, c] = 0.0, 0.0
-                for j in range(n):
-                    a[i, j] -= fr * a[c, j] - fi * b[c, j]
-                    b[i, j] -= fr * b[c, j] + fi * a[c, j]
+                less_row(a, b, i, c, fr, fi)
     for c in range(n - 1, -1, -1):
         pivot = pivots[c]
         if pivot != c:
@@ -91,17 +90,21 @@ def _invert(a: Array, b: Array, n: int, pivots: NDArray[np.int64]) -> None:
 @njit(**SUMS)
 def apply(q: Blocks, x: Array, rate: Array) -> None:
     """rate = Q x for two functions (2, points)."""
-    for e in range(q.first.size - 1):
-        low, size = q.first[e], q.first[e + 1] - q.first[e]
-        for i in range(size):
-            row = q.start[e] + i * size
+    blocks = q.first.size - 1
+    for e in range(blocks):
+        low, high = q.first[e], q.first[e + 1]
+        if 0 < e < blocks - 1 and q.first[e + 2] - q.first[e - 1] == 3:
+            _change_of_rung(q.above[e, 0], q.inner[q.start[e]], q.below[low], x, rate, low)
+            continue
+        for i in range(high - low):
+            row = q.start[e] + i * (high - low)
             one, two = 0.0, 0.0
-            for j in range(size):
+            for j in range(high - low):
                 one += q.inner[row + j] * x[0, low + j]
                 two += q.inner[row + j] * x[1, low + j]
-            if low + size < x.shape[1]:
-                one += q.below[low + i] * x[0, low + size]
-                two += q.below[low + i] * x[1, low + size]
+            if high < x.shape[1]:
+                one += q.below[low + i] * x[0, high]
+                two += q.below[low + i] * x[1, high]
             rate[0, low + i], rate[1, low + i] = one, two
         if e:
             before = q.first[e - 1]
@@ -117,72 +120,108 @@ def solve(h: float, factors: Array, q: Blocks, x: Array, solved: Array) -> None:
     Up through the blocks for their first points, then down for all. `solved` (poles, 4, points)
     becomes real and imaginary part of the first, and of the second.
     """
-    right = np.empty((4, q.above.shape[1]))
-    last = q.first.size - 2
-    for pole in range(factors.shape[0]):
-        fr, fi, s = factors[pole, 0], factors[pole, 1], solved[pole]
-        for i in range(x.shape[1]):
-            s[0, i], s[1, i], s[2, i], s[3, i] = x[0, i], 0.0, x[1, i], 0.0
-        for e in range(last, 0, -1):
-            low, size, before = q.first[e], q.first[e + 1] - q.first[e], q.first[e - 1]
-            ar, ai, br, bi = _row(fr, fi, q.start[e], s, low, size)
-            ar, ai, br, bi = h * ar, h * ai, h * br, h * bi
+    poles, points, blocks = factors.shape[0], x.shape[1], q.first.size - 1
+    right = np.empty((PARTS, POINTS))
+    for p in range(poles):
+        for i in range(points):
+            solved[p, 0, i], solved[p, 1, i] = x[0, i], 0.0
+            solved[p, 2, i], solved[p, 3, i] = x[1, i], 0.0
+    for e in range(blocks - 1, 0, -1):
+        before, low, high = q.first[e - 1], q.first[e], q.first[e + 1]
+        if high - before == 2:
+            _up_a_rung(h * q.below[before], factors, solved, low)
+            continue
+        for p in range(poles):
+            ar, ai, br, bi = _first_row(factors, solved, p, low, high)
             for i in range(before, low):
-                below = q.below[i]
-                s[0, i] -= below * ar
-                s[1, i] -= below * ai
-                s[2, i] -= below * br
-                s[3, i] -= below * bi
-        for e in range(last + 1):
-            low, size = q.first[e], q.first[e + 1] - q.first[e]
+                below = h * q.below[i]
+                solved[p, 0, i] -= below * ar
+                solved[p, 1, i] -= below * ai
+                solved[p, 2, i] -= below * br
+                solved[p, 3, i] -= below * bi
+    for e in range(blocks):
+        low, high = q.first[e], q.first[e + 1]
+        if e and high - q.first[e - 1] == 2:
+            _down_a_rung(h * q.above[e, 0], factors, solved, low)
+            continue
+        for p in range(poles):
             if e:
-                ar, ai, br, bi = _above(q.above[e], s, q.first[e - 1], low - q.first[e - 1])
-                s[0, low] -= h * ar
-                s[1, low] -= h * ai
-                s[2, low] -= h * br
-                s[3, low] -= h * bi
-            if size == 1:
-                ar, ai, br, bi = _row(fr, fi, q.start[e], s, low, size)
-                s[0, low], s[1, low], s[2, low], s[3, low] = ar, ai, br, bi
-                continue
-            for i in range(size):
-                ar, ai, br, bi = _row(fr, fi, q.start[e] + i * size, s, low, size)
-                right[0, i], right[1, i], right[2, i], right[3, i] = ar, ai, br, bi
-            for part in range(4):
-                for i in range(size):
-                    s[part, low + i] = right[part, i]
+                _take_from_above(h, q, solved, p, e)
+            place = (2 * p * points + low) * POINTS
+            start = PARTS * p * points + low
+            add_columns(factors, place, points * POINTS, solved, start, points, right, high - low)
+            for part in range(PARTS):
+                for i in range(high - low):
+                    solved[p, part, low + i] = right[part, i]
+
+
+# of single rungs: written out in the loops over them, since a call takes longer than its work
+
+
+@njit(inline="always")
+def _change_of_rung(above: Any, own: Any, below: Any, x: Any, rate: Any, rung: Any) -> None:
+    """Q x of a rung between two others."""
+    here = np.uint64(rung)
+    before, after = np.uint64(rung - 1), np.uint64(rung + 1)
+    for c in range(x.shape[0]):
+        rate[c, here] = above * x[c, before] + (own * x[c, here] + below * x[c, after])
+
+
+@njit(inline="always")
+def _up_a_rung(below: Any, factors: Any, solved: Any, rung: Any) -> None:
+    """From the rung above what it has from this one, at all poles."""
+    # unsigned: an index that might count from the end costs a comparison
+    here, above = np.uint64(rung), np.uint64(rung - 1)
+    for pole in range(factors.shape[0]):
+        p = np.uint64(pole)
+        f, g = below * factors[p, 0, here, 0], below * factors[p, 1, here, 0]
+        ar, ai = solved[p, 0, here], solved[p, 1, here]
+        br, bi = solved[p, 2, here], solved[p, 3, here]
+        solved[p, 0, above] -= f * ar - g * ai
+        solved[p, 1, above] -= f * ai + g * ar
+        solved[p, 2, above] -= f * br - g * bi
+        solved[p, 3, above] -= f * bi + g * br
+
+
+@njit(inline="always")
+def _down_a_rung(above: Any, factors: Any, solved: Any, rung: Any) -> None:
+    """This rung, with what it has from the one above, at all poles."""
+    here, before = np.uint64(rung), np.uint64(rung - 1)
+    for pole in range(factors.shape[0]):
+        p = np.uint64(pole)
+        f, g = factors[p, 0, here, 0], factors[p, 1, here, 0]
+        ar = solved[p, 0, here] - above * solved[p, 0, before]
+        ai = solved[p, 1, here] - above * solved[p, 1, before]
+        br = solved[p, 2, here] - above * solved[p, 2, before]
+        bi = solved[p, 3, here] - above * solved[p, 3, before]
+        solved[p, 0, here], solved[p, 1, here] = f * ar - g * ai, f * ai + g * ar
+        solved[p, 2, here], solved[p, 3, here] = f * br - g * bi, f * bi + g * br
 
 
 @njit(**SUMS)
-def _row(
-    fr: Array, fi: Array, row: int, s: Array, low: int, size: int
+def _first_row(
+    factors: Array, solved: Array, p: int, low: int, high: int
 ) -> tuple[float, float, float, float]:
-    """One row of a block's inverse with both functions."""
-    f, g = fr[row], fi[row]
-    ar, ai = f * s[0, low] - g * s[1, low], f * s[1, low] + g * s[0, low]
-    br, bi = f * s[2, low] - g * s[3, low], f * s[3, low] + g * s[2, low]
-    if size == 1:
-        return ar, ai, br, bi
-    for j in range(1, size):
-        f, g = fr[row + j], fi[row + j]
-        ar += f * s[0, low + j] - g * s[1, low + j]
-        ai += f * s[1, low + j] + g * s[0, low + j]
-        br += f * s[2, low + j] - g * s[3, low + j]
-        bi += f * s[3, low + j] + g * s[2, low + j]
+    """The first row of a block's inverse with both functions."""
+    f, g = factors[p, 0, low, 0], factors[p, 1, low, 0]
+    a, b, c, d = solved[p, 0, low], solved[p, 1, low], solved[p, 2, low], solved[p, 3, low]
+    ar, ai, br, bi = f * a - g * b, f * b + g * a, f * c - g * d, f * d + g * c
+    for j in range(low + 1, high):
+        f, g = factors[p, 0, j, 0], factors[p, 1, j, 0]
+        a, b, c, d = solved[p, 0, j], solved[p, 1, j], solved[p, 2, j], solved[p, 3, j]
+        ar += f * a - g * b
+        ai += f * b + g * a
+        br += f * c - g * d
+        bi += f * d + g * c
     return ar, ai, br, bi
 
 
 @njit(**SUMS)
-def _above(weights: Array, s: Array, low: int, size: int) -> tuple[float, float, float, float]:
-    """What a block's first row has from the block above."""
-    w = weights[0]
-    ar, ai, br, bi = w * s[0, low], w * s[1, low], w * s[2, low], w * s[3, low]
-    if size == 1:
-        return ar, ai, br, bi
-    for j in range(1, size):
-        w = weights[j]
-        ar += w * s[0, low + j]
-        ai += w * s[1, low + j]
-        br += w * s[2, low + j]
-        bi += w * s[3, low + j]
-    return ar, ai, br, bi
+def _take_from_above(h: float, q: Blocks, solved: Array, p: int, e: int) -> None:
+    """From a block's first point what its row has from the block above."""
+    before, low = q.first[e - 1], q.first[e]
+    for part in range(PARTS):
+        total = 0.0
+        for j in range(low - before):
+            total += q.above[e, j] * solved[p, part, before + j]
+        solved[p, part, low] -= h * total

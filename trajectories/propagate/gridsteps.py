@@ -16,8 +16,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.kernelcache import INNER, KERNEL
-from darkbattery.trajectories.propagate.blocksolve import apply, factorise, solve
-from darkbattery.trajectories.propagate.grids import Blocks
+from darkbattery.trajectories.propagate.blocksolve import SUMS, apply, factorise, solve
+from darkbattery.trajectories.propagate.grids import POINTS, Blocks
 from darkbattery.trajectories.propagate.radau import (
     ERROR_PER_DEFECT,
     ORDER,
@@ -205,7 +205,7 @@ def _walk(
     space = _Space(
         np.empty((columns, points)),
         np.empty((POLES.size, 2 * columns, points)),
-        np.empty((SLOTS, POLES.size, 2, q.inner.size)),
+        np.zeros((SLOTS, POLES.size, 2, points, POINTS)),
         np.zeros(SLOTS),
         np.zeros(SLOTS, np.int64),
     )
@@ -379,7 +379,7 @@ def _step(
             steps.missing[to, c, r] = ERROR_PER_DEFECT * abs(defect)
 
 
-@njit(**INNER)
+@njit(**SUMS)
 def _read_rows(x: Array, reader: _Reader, out: Array) -> None:
     """Readings of each row of x (rows, points)."""
     for c in range(x.shape[0]):
