@@ -243,10 +243,10 @@ def bandwidth(model: Model) -> float:
     collective = math.hypot(*(spins.collective_coupling for spins in ensembles))
     local = max(spins.noise.coherence_decay for spins in ensembles)
     kappa = 4.0 / experiment.gamma if resonator is None else resonator.kappa
-    ways = zip(*courses(experiment.stages, experiment.detunings), strict=True)
+    ways = courses(experiment.stages, experiment.detunings)  # none, where all steps are pulses
     shift = sum(
-        max(abs(own), *(abs(course.after) for course in way))
-        for own, way in zip(experiment.detunings, ways, strict=True)
+        max([abs(own), *(abs(way[k].after) for way in ways)])
+        for k, own in enumerate(experiment.detunings)
     )
     width = collective + 0.5 * kappa + local + shift
     for sent in drives_of(experiment.protocol) if drive is None else (drive,):

@@ -5,7 +5,7 @@ import pytest
 
 from darkbattery import meanfield
 from darkbattery.meanfield.averages.stepper import march
-from darkbattery.nvmodel import CollectiveBattery
+from darkbattery.nvmodel import CollectiveBattery, Pulse
 from darkbattery.nvmodel.refusal import InputError
 
 NBARS = (0.0, 1e-300, 0.5, 1e6, 1e12)
@@ -24,6 +24,23 @@ def test_nothing_happens_in_no_time(sizes, nbar):
         # 1e-9: the resolution of sums over paths
         assert np.abs(found["battery_energy"]).max() < 1e-9
         assert np.abs(found["charger_energy"] - 1.0).max() < 1e-9
+
+
+@pytest.mark.parametrize("order", [1, 2, "runs"])
+def test_a_protocol_of_pulses_alone_lasts_no_time(order):
+    battery = CollectiveBattery(3, 5, protocol=[Pulse(rotate_charger=np.pi)])
+
+    def answered(times):
+        if order == "runs":
+            return meanfield.sample(battery, times, runs=2, seed=1)
+        return meanfield.evolve(battery, times, order=order)
+
+    with pytest.raises(
+        InputError, match=r"times\[1\] = 0.5: must be <= 0, where the protocol ends"
+    ):
+        answered([0.0, 0.5])
+    # 1e-9: the resolution of sums over paths
+    assert abs(answered([0.0])["charger_energy"][0]) < 1e-9
 
 
 @pytest.mark.parametrize("last", [pytest.param(1e9, marks=pytest.mark.long), 1e100])
