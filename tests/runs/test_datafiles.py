@@ -12,7 +12,7 @@ from darkbattery.nvmodel import (
     Tabulated,
     Voigt,
 )
-from darkbattery.runs.definitions.csvtable import read_csv
+from darkbattery.runs.definitions.csvtable import TIMES, read_csv
 from darkbattery.runs.definitions.definition import parse_definition, read_definition
 from darkbattery.runs.definitions.schema import json_schema
 from darkbattery.runs.plan.subject import find_subject
@@ -268,3 +268,29 @@ def test_bad_files_and_tables_are_refused_in_one_line(folder, files, charger, me
 def test_a_file_that_is_not_there_is_called_so(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         read_csv("line.file", tmp_path / "odmr.csv")
+
+
+@pytest.mark.parametrize(
+    ("row", "refused"),
+    [
+        ("0,3,0,9", "coil.csv: beyond response = '0,9': row 1 must have a cell for each heading"),
+        ("1_0,0.9", "coil.csv: time = '1_0': row 1 must hold a number"),
+        ("1.0D-01,0.9", "coil.csv: time = '1.0D-01': row 1 must hold a number"),
+        ("0.3," + "9" * 200_000, "cannot be read as rows of cells"),
+    ],
+)
+def test_cells_that_other_programs_write_otherwise_are_refused(tmp_path, row, refused):
+    path = tmp_path / "coil.csv"
+    path.write_text(f"time,response\n{row}\n")
+    with pytest.raises(InputError) as error:
+        read_csv("rise.file", path)
+    assert refused in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("mu", ["\u00b5", "\u03bc"])
+def test_rows_may_end_in_a_comma_and_both_letters_mu_are_micro(tmp_path, mu):
+    path = tmp_path / "coil.csv"
+    path.write_text(f"time [{mu}s],response\r\n1,0.5,\r\n2,1,\r\n", encoding="utf-8-sig")
+    found = read_csv("rise.file", path).column("time", TIMES)
+    np.testing.assert_allclose(found, [1e-6, 2e-6], rtol=1e-15)
