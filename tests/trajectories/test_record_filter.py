@@ -9,6 +9,7 @@ import pytest
 from darkbattery.nvmodel import (
     CollectiveBattery,
     Detector,
+    DickeState,
     InputError,
     LocalNoise,
     Pulse,
@@ -192,3 +193,13 @@ def test_large_ones_are_refused_in_a_line():
         with pytest.raises(InputError, match="take ") as refusal:
             sample(battery, times, 1, 1)
         assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("changed", [{"charger_start": DickeState(0)}, {"battery_noise": NOISE}])
+def test_a_record_of_no_time_is_empty(changed):
+    battery = CollectiveBattery(1, 1, detector=Detector("homodyne"), **changed)
+    found = sample(battery, [0.0], runs=2, seed=1)
+    # what can't be absorbed at nbar = 0 had a bound of 0, which sums were divided by
+    assert found["emitted_photons"] == found["absorbed_photons"] == [0.0]
+    assert found["charger_energy"] == [float("charger_start" not in changed)]
+    assert found.warnings == ()

@@ -107,7 +107,7 @@ def _without_whole_numbers(battery: Experiment, times: Array, of: Array, rates: 
         if len(bounds) > LOST + 1:
             noise = sum(n.emission + n.pumping for n in noises_of(battery))
             bounds[LOST] = max(noise * sum(battery.sizes) * last, 1e-200)
-    return bounds
+    return usable_bounds(bounds)  # a rate that is 0 for ever, times no time, is 0 again
 
 
 def _at_resonator(
@@ -125,7 +125,7 @@ def _at_resonator(
         seed,
         names,
         AT_RESONATOR,
-        usable_bounds(_without_whole_numbers(battery, times, bounds, rates)),
+        _without_whole_numbers(battery, times, bounds, rates),
         base.spread_bounds,
         base.photon_width,
         base.J,
