@@ -13,7 +13,8 @@ from darkbattery.meanfield.methods import METHODS as SEMICLASSICAL
 from darkbattery.nvmodel.method import Method as Way
 from darkbattery.nvmodel.method import Problem, able, offered, together, within_reach
 from darkbattery.nvmodel.numbers import percent
-from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.observables import OF
+from darkbattery.nvmodel.refusal import InputError, known_name
 from darkbattery.nvmodel.resonator import of_a_resonator
 from darkbattery.runs.choice.engines import Names, engine_of, quantum_methods
 from darkbattery.runs.definitions.definition import Point, RunDefinition
@@ -209,6 +210,9 @@ def _refuse_unoffered(definition: RunDefinition, offered: Iterable[tuple[str, ..
     known = {name for names in offered for name in names}
     for name in definition.observables or ():
         if name not in known:
+            quantity, at, _ = name.partition(OF)
+            if elsewhere := sorted(one for one in known if at and one.startswith(quantity + at)):
+                known_name("run.observables", name, elsewhere)
             raise InputError(
                 "run.observables",
                 name,

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from darkbattery import meanfield
+from darkbattery import meanfield, runs
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.runs.cli import app
 from darkbattery.runs.definitions.definition import parse_definition
@@ -153,3 +153,19 @@ def test_it_is_refused_without_a_resonator_and_without_single_runs(tmp_path):
     for command in ("check", "run"):
         answer = CliRunner().invoke(app, [command, str(path)])
         assert str(answer.exception) == "run.receiver.port = 'up': unknown; known: in, out"
+
+
+def test_a_port_that_is_not_there_is_refused_with_the_nearest_that_is():
+    definition = {
+        "model": MODEL,
+        "run": {
+            "engine": "semiclassical",
+            "method": "evolve",
+            "times": [0.0, 1e-7],
+            "observables": ["port_power of ot"],
+        },
+    }
+    with pytest.raises(
+        InputError, match=r"'port_power of ot': .* did you mean 'port_power of out'"
+    ):
+        runs.run(definition)
