@@ -178,7 +178,7 @@ class Resonator:
         >>> print(f"{cavity.amplitude_of(1e-9, 'in'):.3g}")
         1.78e+10
         """
-        power = finite_number("power_w", power_w, least=0.0)
+        power = finite_number("power_w", power_w, least=0.0, most=MOST_RATE)
         if not self.rates:
             raise InputError("port", port, "the resonator has no ports")
         rate = self.rates[known_name("port", port, list(self.rates))]

@@ -115,6 +115,8 @@ def test_fields_are_sent_in_by_power_and_by_samples(folder):
         ('duration_s = 1e-7\npower_w = 1.0\nport = "inn"', {}, "did you mean 'in'"),
         ("duration_s = 1e-7\npower_w = 1.0", {"ports": ""}, "drives.x.port = None"),
         ("duration_s = 1e-7\npower_w = -1.0", {}, "drives.x.power_w = -1.0"),
+        # its amplitude is beyond what floating-point numbers hold
+        ("duration_s = 1e-7\npower_w = 1e300", {}, "drives.x.power_w = 1e+300"),
         ("amplitude = 1.0", {}, "fields are missing"),
         ('amplitude = 1.0\nfile = "pulse.csv"\nduration_s = 1e-7', {}, "give it or a file"),
         (
