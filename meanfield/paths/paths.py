@@ -32,11 +32,35 @@ from darkbattery.meanfield.classes.moments import System
 Array = NDArray[np.float64]
 
 # rows of the sums kept along with the state, over classes: sum f G beta, sum f G^2 v_z, sum f v_z
-S_REAL, S_IMAG, Q, INVERSION = 0, 1, 2, 3
-SUMS = 4
-# rows of the kernels' own room: three of a rotation, rate of leaving, inversion before the step
-SWING, BEND, KEPT, LEAVING_RATE, BEFORE = range(5)
-SCRATCH = 5
+SUMS, INVERSION = 4, 3
+
+# BLOCK runs are stepped at once, in the nearest cache: rows of so many numbers lie one after the
+# other in a flat array, at distances that the compiler knows, so that it need not ask before a loop
+# whether rows overlap; nor, of an index without a sign, whether it is negative.
+BLOCK = 64
+LANES = np.uint64(BLOCK)
+# where rows begin: field, sums, three factors of a rotation, rate of leaving, inversion before the
+# step, what has left, time of the burst, and all that is read
+(
+    FIELD_RE,
+    FIELD_IM,
+    SUM_RE,
+    SUM_IM,
+    SUM_Q,
+    SUM_Z,
+    SWING,
+    BEND,
+    KEPT,
+    LEAVING_RATE,
+    BEFORE,
+    LEFT_SO_FAR,
+    DELAY,
+    READ,
+) = (np.uint64(BLOCK * row) for row in range(14))
+ROWS = 8  # that are read
+STATE = BLOCK * (13 + ROWS)
+# the vectors of a block are an array of their own, (M, 3, BLOCK) but flat
+COMPONENT, CLASS = np.uint64(BLOCK), np.uint64(3 * BLOCK)
 
 
 class Paths(NamedTuple):
@@ -48,14 +72,10 @@ class Paths(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What is noted on the way, each (lanes,): the integral of what left, the time of the burst.
-
-    `scratch` (SCRATCH, lanes) is the kernels' own room.
-    """
+    """What is noted on the way, each (lanes,): the integral of what left, the time of the burst."""
 
     left: Array
     delay: Array
-    scratch: Array
 
 
 class Step(NamedTuple):
@@ -82,6 +102,16 @@ class Step(NamedTuple):
     eliminated: bool
     decoheres: bool
     relaxes: bool
+
+
+class Pair(NamedTuple):
+    """The numbers of two classes that turn alike, undetuned and without noise of their own."""
+
+    share: tuple[float, float]
+    coupling: float
+    total: float
+    kappa: float
+    eliminated: bool
 
 
 class Steps(NamedTuple):

@@ -1,6 +1,6 @@
 """All output times of runs side by side in one kernel: steps, what is read, when runs burst."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -8,16 +8,34 @@ from numpy.typing import NDArray
 
 from darkbattery.meanfield.classes.moments import BATTERY, System
 from darkbattery.meanfield.paths.paths import (
+    BLOCK,
+    CLASS,
+    COMPONENT,
+    FIELD_IM,
+    FIELD_RE,
+    LANES,
     LEAVING_RATE,
-    S_IMAG,
-    S_REAL,
+    LEFT_SO_FAR,
+    READ,
+    ROWS,
+    SUM_IM,
+    SUM_RE,
     Paths,
     Seen,
-    Step,
     Steps,
     step_at,
 )
-from darkbattery.meanfield.paths.steps import advance, leaving_field, leaving_spins
+from darkbattery.meanfield.paths.steps import (
+    advance,
+    advance_pair,
+    empty_block,
+    fill_block,
+    is_pair,
+    keep_block,
+    leaving,
+    pair_of,
+)
+from darkbattery.nvmodel.kernelcache import apart
 from darkbattery.nvmodel.sums import quantised
 
 Array = NDArray[np.float64]
@@ -27,7 +45,7 @@ Amplitudes = NDArray[np.complex128]
 # photons leave without the bath's share, their integral, photons in the resonator; then the field
 # over sqrt(N). The first SUMMED are those of every tally
 BATTERY_ENERGY, CHARGER_ENERGY, POWER, LEAVING, LEFT, PHOTONS, FIELD_REAL, FIELD_IMAG = range(8)
-ROWS, SUMMED = 8, 6
+SUMMED = 6
 
 
 class Schedule(NamedTuple):
@@ -80,6 +98,12 @@ class Vectors(NamedTuple):
     scale: float
 
 
+# where they are in a block
+_BATTERY, _CHARGER, _POWER, _LEAVING, _LEFT, _PHOTONS, _REAL, _IMAG = (
+    READ + np.uint64(BLOCK * row) for row in range(ROWS)
+)
+
+
 @njit(cache=True, error_model="numpy")
 def follow(
     paths: Paths,
@@ -97,114 +121,154 @@ def follow(
 
     `place` holds the next piece and how many of its steps are done; it is moved on.
     """
-    i, done, used = place[0], place[1], 0
-    while i < plan.steps.size:
-        step = step_at(plan.table, plan.which[i])
-        count = min(plan.steps[i] - done, drive.size - used)
-        if used == 0:  # the rates of the end of the last call are gone
-            _leaving(paths, step, seen.scratch, LEAVING_RATE)
-        if count:
-            steps = (done, done + count)
-            advance(paths, step, plan.start[i], steps, drive, shift, noise, used, seen)
+    runs, i, done = seen.left.size, place[0], place[1]
+    # an array that is taken out of a tuple costs: all are, before the loops
+    table, counts, which, start = plan.table, plan.steps, plan.which, plan.start
+    one = table.one
+    h, decay, force, width = table.h, table.decay, table.force, table.field_noise
+    coupling, weights, local = one.coupling, reading.weights, reading.local
+    numbers = (one.eliminated, one.kappa, one.total, reading.nbar)
+    paired, pair = is_pair(one, shift), pair_of(one)
+    state, spins = empty_block(paths.spins.shape[1])
+    flat, read = noise.reshape(-1), rows.reshape(-1)
+    for first in range(0, runs, BLOCK):
+        lanes = min(BLOCK, runs - first)
+        fill_block(paths, seen, first, lanes, state, spins)
+        normals, where = flat, (first, runs)
+        if lanes < BLOCK:
+            normals, where = _alone(noise, first, lanes), (0, BLOCK)
+        leaving(state, one)  # those of the end of the last call are gone
+        i, done, used = place[0], place[1], 0
+        while i < counts.size:
+            count = min(counts[i] - done, drive.size - used)
+            if count and paired:
+                steps, at = (done, done + count), which[i]
+                length = (h[at], decay[at], force[at], width[at])
+                advance_pair(
+                    state, spins, where, length, pair, start[i], steps, drive, normals, used
+                )
+            elif count:
+                steps, step = (done, done + count), step_at(table, which[i])
+                advance(state, spins, where, step, start[i], steps, drive, shift, normals, used)
             done, used = done + count, used + count
-        if done < plan.steps[i]:
-            break
-        _read(paths, step, reading, seen, i, rows)
-        if vectors.classes.size:
-            _add_vectors(paths.spins, vectors, i)
-        i, done = i + 1, 0
+            if done < counts[i]:
+                break
+            _read(state, spins, coupling, weights, local, numbers)
+            _note(state, first, lanes, runs, i, rows.shape[1], read)
+            if vectors.classes.size:
+                _add_vectors(spins, first, lanes, vectors, i)
+            i, done = i + 1, 0
+        keep_block(paths, seen, first, lanes, state, spins)
     place[0], place[1] = i, done
 
 
 @njit(error_model="numpy")
-def _add_vectors(spins: Array, vectors: Vectors, i: int) -> None:
+def _alone(noise: Array, first: int, lanes: int) -> Array:
+    """Normals of fewer runs than a block has, as if they were as many, flat."""
+    found = np.zeros(noise.shape[0] * BLOCK)
+    for row in range(noise.shape[0]):
+        for lane in range(lanes):
+            found[BLOCK * row + lane] = noise[row, first + lane]
+    return found
+
+
+@njit(error_model="numpy")
+def _add_vectors(spins: Array, first: int, lanes: int, vectors: Vectors, i: int) -> None:
     total, group, scale = vectors.total, vectors.group, vectors.scale
     for c in range(total.shape[2]):
-        axis = (c + 2) % 3  # z comes first
+        axis = np.uint64((c + 2) % 3)  # z comes first
         for n in range(vectors.classes.size):
-            k = vectors.classes[n]
-            for lane in range(group.size):
-                if group[lane] >= 0:
+            row = CLASS * np.uint64(vectors.classes[n]) + COMPONENT * axis
+            for lane in range(lanes):
+                g = group[first + lane]
+                if g >= 0:
                     # the energies' rows tell of what is cut off
-                    total[group[lane], i, c, n] += quantised(spins[axis, k, lane], scale)
+                    total[g, i, c, n] += quantised(spins[row + np.uint64(lane)], scale)
 
 
 @njit(error_model="numpy")
-def _leaving(paths: Paths, p: Step, out: Array, row: int) -> None:
-    """Rate at which photons leave, per spin, without the bath's share."""
-    if p.eliminated:
-        leaving_spins(paths.sums, 4.0 / p.kappa, 0.5 / p.total, out, row)
-    else:
-        leaving_field(paths.field, p.kappa, 0.5 / p.total, out, row)
+def _note(state: Array, first: int, lanes: int, runs: int, i: int, times: int, rows: Array) -> None:
+    """Write what was read of a block to its place in rows (ROWS, T, runs), flat."""
+    apart()
+    for row in range(ROWS):
+        at = np.uint64((row * times + i) * runs + first)
+        here = READ + np.uint64(BLOCK * row)
+        for lane in range(np.uint64(lanes)):
+            rows[at + lane] = state[here + lane]
 
 
 @njit(error_model="numpy")
-def _read(paths: Paths, p: Step, reading: Reading, seen: Seen, i: int, rows: Array) -> None:
-    """Fill rows[:, i] (ROWS, lanes)."""
-    spins, field, sums = paths
-    coupling, weights, local, nbar = p.coupling, reading.weights, reading.local, reading.nbar
-    eliminated, kappa, total = p.eliminated, p.kappa, p.total
-    _begin_rows(seen.left, seen.scratch, field, 0.5 / total, eliminated, i, rows)
+def _read(
+    state: Array,
+    spins: Array,
+    coupling: Array,
+    weights: Array,
+    local: Array,
+    numbers: tuple[bool, float, float, float],
+) -> None:
+    """Fill a block's rows of what is read."""
+    eliminated, kappa, total, nbar = numbers
+    _begin_rows(state, 0.5 / total, eliminated)
     for k in range(coupling.size):
+        spin = CLASS * np.uint64(k)
         if weights[1, k] != 0.0:
-            _add_energy(spins, k, 0.5 * weights[1, k], rows, CHARGER_ENERGY, i)
+            _add_energy(state, spins, spin, 0.5 * weights[1, k], _CHARGER)
         weight, g = weights[0, k], coupling[k]
         if weight == 0.0:
             continue
-        _add_energy(spins, k, 0.5 * weight, rows, BATTERY_ENERGY, i)
+        _add_energy(state, spins, spin, 0.5 * weight, _BATTERY)
         supply, loss = 0.5 * weight * local[1, k], 0.5 * weight * local[0, k]
         if eliminated:
             rate = -2.0 / kappa * weight * g
             # the symmetric order's share of spontaneous decay
             loss -= rate * g * (2.0 * nbar + 1.0) / total
-            _add_power_from_spins(spins, k, sums, rate, (supply, -loss), rows, i)
+            _add_power_from_spins(state, spins, spin, rate, (supply, -loss))
         else:
-            _add_power_from_field(spins, k, field, weight * g, (supply, -loss), rows, i)
+            _add_power_from_field(state, spins, spin, weight * g, (supply, -loss))
 
 
 @njit(error_model="numpy")
-def _begin_rows(
-    left: Array,
-    scratch: Array,
-    field: Array,
-    vacuum: float,
-    eliminated: bool,
-    i: int,
-    rows: Array,
-) -> None:
+def _begin_rows(state: Array, vacuum: float, eliminated: bool) -> None:
     """What needs no sum over classes."""
-    for lane in range(left.size):
-        rows[BATTERY_ENERGY, i, lane] = rows[CHARGER_ENERGY, i, lane] = 0.5
-        rows[POWER, i, lane] = 0.0
-        rows[LEAVING, i, lane] = scratch[LEAVING_RATE, lane]
-        rows[LEFT, i, lane] = left[lane]
-        re, im = field[0, lane], field[1, lane]
-        rows[PHOTONS, i, lane] = 0.0 if eliminated else re * re + im * im - vacuum
-        rows[FIELD_REAL, i, lane] = re
-        rows[FIELD_IMAG, i, lane] = im
+    for lane in range(LANES):
+        state[_BATTERY + lane] = 0.5
+        state[_CHARGER + lane] = 0.5
+        state[_POWER + lane] = 0.0
+        state[_LEAVING + lane] = state[LEAVING_RATE + lane]
+        state[_LEFT + lane] = state[LEFT_SO_FAR + lane]
+        re, im = state[FIELD_RE + lane], state[FIELD_IM + lane]
+        state[_PHOTONS + lane] = 0.0 if eliminated else re * re + im * im - vacuum
+        state[_REAL + lane] = re
+        state[_IMAG + lane] = im
 
 
 @njit(error_model="numpy")
-def _add_energy(spins: Array, k: int, weight: float, rows: Array, row: int, i: int) -> None:
-    for lane in range(rows.shape[2]):
-        rows[row, i, lane] += weight * spins[2, k, lane]
+def _add_energy(state: Array, spins: Array, spin: Any, weight: float, row: Any) -> None:
+    apart()
+    z = spin + np.uint64(2) * COMPONENT
+    for lane in range(LANES):
+        state[row + lane] += weight * spins[z + lane]
 
 
 @njit(error_model="numpy")
 def _add_power_from_field(
-    spins: Array, k: int, field: Array, rate: float, own: tuple[float, float], rows: Array, i: int
+    state: Array, spins: Array, x: Any, rate: float, own: tuple[float, float]
 ) -> None:
     """-2 g Im(alpha* beta), beta = (x - iy)/2, and own[0] + own[1] z."""
-    for lane in range(rows.shape[2]):
-        flow = field[0, lane] * spins[1, k, lane] + field[1, lane] * spins[0, k, lane]
-        rows[POWER, i, lane] += rate * flow + (own[0] + own[1] * spins[2, k, lane])
+    apart()
+    y, z = x + COMPONENT, x + np.uint64(2) * COMPONENT
+    for lane in range(LANES):
+        flow = state[FIELD_RE + lane] * spins[y + lane] + state[FIELD_IM + lane] * spins[x + lane]
+        state[_POWER + lane] += rate * flow + (own[0] + own[1] * spins[z + lane])
 
 
 @njit(error_model="numpy")
 def _add_power_from_spins(
-    spins: Array, k: int, sums: Array, rate: float, own: tuple[float, float], rows: Array, i: int
+    state: Array, spins: Array, x: Any, rate: float, own: tuple[float, float]
 ) -> None:
     """-(4/kappa) g Re(s* beta), and own[0] + own[1] z."""
-    for lane in range(rows.shape[2]):
-        flow = spins[0, k, lane] * sums[S_REAL, lane] - spins[1, k, lane] * sums[S_IMAG, lane]
-        rows[POWER, i, lane] += rate * flow + (own[0] + own[1] * spins[2, k, lane])
+    apart()
+    y, z = x + COMPONENT, x + np.uint64(2) * COMPONENT
+    for lane in range(LANES):
+        flow = spins[x + lane] * state[SUM_RE + lane] - spins[y + lane] * state[SUM_IM + lane]
+        state[_POWER + lane] += rate * flow + (own[0] + own[1] * spins[z + lane])

@@ -1,7 +1,8 @@
 """One step of truncated Wigner paths, for many runs side by side: the kernels.
 
-The equations and their discretisation are told in `meanfield.paths.paths`. Classes of equal
-coupling and detuning turn alike: the factors of their rotation are computed once.
+The equations and their discretisation are told in `meanfield.paths.paths`, and there is how a block
+of runs is kept. Classes of equal coupling and detuning turn alike: the factors of their rotation
+are computed once.
 """
 
 from typing import Any
@@ -13,36 +14,99 @@ from numpy.typing import NDArray
 from darkbattery.meanfield.paths.paths import (
     BEFORE,
     BEND,
-    INVERSION,
+    BLOCK,
+    CLASS,
+    COMPONENT,
+    DELAY,
+    FIELD_IM,
+    FIELD_RE,
     KEPT,
+    LANES,
     LEAVING_RATE,
-    S_IMAG,
-    S_REAL,
+    LEFT_SO_FAR,
+    STATE,
+    SUM_IM,
+    SUM_Q,
+    SUM_RE,
+    SUM_Z,
+    SUMS,
     SWING,
+    Pair,
     Paths,
-    Q,
     Seen,
     Step,
 )
+from darkbattery.nvmodel.kernelcache import apart
 
 Array = NDArray[np.float64]
 Amplitudes = NDArray[np.complex128]
+
+# rows of a pair's vectors
+X_1, Y_1, Z_1, X_2, Y_2, Z_2 = (np.uint64(BLOCK * row) for row in range(6))
 
 # A view of an array, or an array taken out of a tuple, is counted as one more owner of it, which
 # costs as much as a step of some runs. Kernels called for every step take arrays and row numbers.
 
 
 @njit(cache=True, error_model="numpy")
-def collect(paths: Paths, p: Step) -> None:
+def collect(paths: Paths, seen: Seen, p: Step) -> None:
     """Set the sums to those of the spins."""
-    paths.sums[:] = 0.0
-    for k in range(p.share.size):
-        _add(paths.spins, k, (p.share[k], p.coupling[k]), paths.sums)
+    runs = seen.left.size
+    state, spins = empty_block(p.share.size)
+    for first in range(0, runs, BLOCK):
+        lanes = min(BLOCK, runs - first)
+        fill_block(paths, seen, first, lanes, state, spins)
+        _clear(state)
+        for k in range(p.share.size):
+            _add(state, spins, CLASS * np.uint64(k), (p.share[k], p.coupling[k]))
+        keep_block(paths, seen, first, lanes, state, spins)
+
+
+@njit(error_model="numpy")
+def empty_block(classes: int) -> tuple[Array, Array]:
+    """A block's rows and classes; lanes that no run fills are stepped beside the others."""
+    return np.zeros(STATE), np.zeros(3 * BLOCK * classes)
+
+
+@njit(error_model="numpy")
+def fill_block(
+    paths: Paths, seen: Seen, first: int, lanes: int, state: Array, spins: Array
+) -> None:
+    """Take the runs from `first` on into a block."""
+    vectors, field, sums, left, delay = paths.spins, paths.field, paths.sums, seen.left, seen.delay
+    for i in range(lanes):
+        lane = np.uint64(i)
+        state[FIELD_RE + lane], state[FIELD_IM + lane] = field[0, first + i], field[1, first + i]
+        state[LEFT_SO_FAR + lane], state[DELAY + lane] = left[first + i], delay[first + i]
+        for row in range(SUMS):
+            state[SUM_RE + np.uint64(BLOCK * row) + lane] = sums[row, first + i]
+        for k in range(vectors.shape[1]):
+            for c in range(3):
+                spins[np.uint64(BLOCK * (3 * k + c)) + lane] = vectors[c, k, first + i]
+
+
+@njit(error_model="numpy")
+def keep_block(
+    paths: Paths, seen: Seen, first: int, lanes: int, state: Array, spins: Array
+) -> None:
+    """Put a block back among the runs."""
+    vectors, field, sums, left, delay = paths.spins, paths.field, paths.sums, seen.left, seen.delay
+    for i in range(lanes):
+        lane = np.uint64(i)
+        field[0, first + i], field[1, first + i] = state[FIELD_RE + lane], state[FIELD_IM + lane]
+        left[first + i], delay[first + i] = state[LEFT_SO_FAR + lane], state[DELAY + lane]
+        for row in range(SUMS):
+            sums[row, first + i] = state[SUM_RE + np.uint64(BLOCK * row) + lane]
+        for k in range(vectors.shape[1]):
+            for c in range(3):
+                vectors[c, k, first + i] = spins[np.uint64(BLOCK * (3 * k + c)) + lane]
 
 
 @njit(error_model="numpy")
 def advance(
-    paths: Paths,
+    state: Array,
+    spins: Array,
+    where: tuple[int, int],
     p: Step,
     start: float,
     steps: tuple[int, int],
@@ -50,63 +114,115 @@ def advance(
     shift: Array,
     noise: Array,
     used: int,
-    seen: Seen,
 ) -> None:
-    """Steps steps[0], ..., steps[1] - 1 of those that begin at time `start`, all lanes.
+    """Steps steps[0], ..., steps[1] - 1 of those that begin at time `start`, of one block.
 
-    The first has eta/sqrt(N) = drive[used] amid it, and lines moved by shift[:, used]; the normals
-    of step i of `drive` begin at row i noise.shape[0]/drive.size of `noise` (normals, lanes).
+    The first has eta/sqrt(N) = drive[used] amid it, and lines moved by shift[:, used]. `noise`
+    (normals, runs), flat, has those of step i of `drive` from row i (normals)/drive.size on;
+    `where` is the block's first run, and how many are side by side there.
     """
-    spins, field, sums = paths
     share, coupling, detuning, order, leads = p.share, p.coupling, p.detuning, p.order, p.leads
     ensemble = p.ensemble
     decays, noises, equilibrium = p.decays, p.noises, p.equilibrium
-    left, delay, scratch = seen.left, seen.delay, seen.scratch
     eliminated, decoheres, relaxes, h = p.eliminated, p.decoheres, p.relaxes, p.h
     total, rate = p.total, p.kappa
     decay, force, width = p.decay, p.force, p.field_noise
     resonant = not (decoheres or relaxes)
-    per_step = noise.shape[0] // drive.size
+    runs, zero = where[1], np.uint64(0)
+    row = np.uint64(runs)  # from a normal to the next
+    per_step = noise.size // runs // drive.size
     for n in range(steps[0], steps[1]):
-        first = used * per_step
+        first = np.uint64(used * per_step * runs + where[0])
         if eliminated:
-            _begin_eliminated(field, sums, 2.0 / rate, h, width, noise, first, left, scratch)
+            _begin_eliminated(state, 2.0 / rate, h, width, noise, first, first + row)
         else:
             pushed = (decay, force, width, drive[used])
-            _begin(field, sums, pushed, noise, first, 0.5 * h, left, scratch)
+            _begin(state, pushed, noise, first, first + row, 0.5 * h)
         for i in range(share.size):
             k = order[i]
+            spin = CLASS * np.uint64(k)
             gh, weights = h * coupling[k], (share[k], coupling[k])
             wz = 0.5 * h * (detuning[k] + shift[ensemble[k], used])
             if leads[i]:
-                _angles(field, gh, wz, scratch)
+                _angles(state, gh, wz)
             if resonant and wz == 0.0:
-                _turn_resonant(spins, k, field, scratch, weights, eliminated, sums)
+                _turn_resonant(state, spins, spin, weights, eliminated)
                 continue
             # without decoherence its factor is 1 and its noise 0, whichever row is taken
-            across = first + (2 + 2 * k) * decoheres
-            along = first + 2 + 2 * share.size * decoheres + k
+            across = first + row * np.uint64((2 + 2 * k) * decoheres)
+            along = first + row * np.uint64(2 + 2 * share.size * decoheres + k)
             if relaxes:
-                _along(spins, k, decays[1, k], noises[1, k], equilibrium[k], noise, along)
+                _along(spins, spin, decays[1, k], noises[1, k], equilibrium[k], noise, along)
             local = (decays[0, k], noises[0, k])
             angle = (1.0, 0.0)
             if decoheres or gh == 0.0:
                 angle = (np.cos(wz), np.sin(wz))
             if gh == 0.0:
-                _turn_alone(spins, k, angle, local, noise, across)
+                _turn_alone(state, spins, spin, angle, local, noise, across, across + row)
             else:
-                _turn(spins, k, field, wz / gh, scratch, angle, local, noise, across)
+                _turn(state, spins, spin, wz / gh, angle, local, noise, across, across + row)
             if relaxes:
-                _along(spins, k, decays[1, k], noises[1, k], equilibrium[k], noise, along)
-            _add(spins, k, weights, sums)
+                _along(spins, spin, decays[1, k], noises[1, k], equilibrium[k], noise, along)
+            _add(state, spins, spin, weights)
         if eliminated:
-            leaving = (4.0 / rate, 0.5 / total)
-            falls = _end_eliminated(sums, leaving, 0.5 * h, left, scratch)
+            falls = _end_eliminated(state, (4.0 / rate, 0.5 / total), 0.5 * h)
         else:
-            leaving = (rate, 0.5 / total)
-            falls = _end(field, sums, pushed, noise, first, leaving, 0.5 * h, left, scratch)
-        if falls:
-            _note_falls(scratch, sums, start + n * h, h, delay)
+            gone = (rate, 0.5 / total)
+            falls = _end(state, pushed, noise, first, first + row, gone, 0.5 * h)
+        if falls != zero:
+            _note_falls(state, start + n * h, h)
+        used += 1
+
+
+@njit(error_model="numpy")
+def is_pair(p: Step, shift: Array) -> bool:
+    """Whether there are two classes that turn alike, undetuned and without noise of their own."""
+    if p.share.size != 2 or p.leads[1] or p.decoheres or p.relaxes or p.detuning[0] != 0.0:
+        return False
+    moved = 0
+    for by in shift.flat:
+        moved += by != 0.0
+    return moved == 0
+
+
+@njit(error_model="numpy")
+def pair_of(p: Step) -> Pair:
+    """What does not depend on a step's length."""
+    share = (p.share[0], p.share[p.share.size - 1])
+    return Pair(share, p.coupling[0], p.total, p.kappa, p.eliminated)
+
+
+@njit(error_model="numpy")
+def advance_pair(
+    state: Array,
+    spins: Array,
+    where: tuple[int, int],
+    length: tuple[float, complex, complex, float],
+    pair: Pair,
+    start: float,
+    steps: tuple[int, int],
+    drive: Amplitudes,
+    noise: Array,
+    used: int,
+) -> None:
+    """`advance` of what `is_pair`; `length` is a step's h, decay, force and noise of the field."""
+    h, decay, force, width = length
+    runs = where[1]
+    per_step = noise.size // runs // drive.size
+    row, zero = np.uint64(runs), np.uint64(0)
+    for n in range(steps[0], steps[1]):
+        real = np.uint64(used * per_step * runs + where[0])
+        imag = real + row
+        if pair.eliminated:
+            falls = _step_of_eliminated_pair(state, spins, pair, h, width, noise, real, imag)
+        elif decay.imag == 0.0:  # a kernel of its own, compiled for real numbers
+            undetuned = (decay.real, force.real, width, drive[used])
+            falls = _step_of_pair(state, spins, pair, h, undetuned, noise, real, imag)
+        else:
+            pushed = (decay, force, width, drive[used])
+            falls = _step_of_pair(state, spins, pair, h, pushed, noise, real, imag)
+        if falls != zero:
+            _note_falls(state, start + n * h, h)
         used += 1
 
 
@@ -125,187 +241,337 @@ def _half_field(re: Any, im: Any, s_re: Any, s_im: Any, pushed: Any, n_re: Any, 
 
 
 @njit(error_model="numpy")
-def _begin(
-    field: Array,
-    sums: Array,
-    pushed: tuple[complex, complex, float, complex],
+def _step_of_pair(
+    state: Array,
+    spins: Array,
+    pair: Pair,
+    h: float,
+    pushed: tuple[Any, Any, float, complex],
     noise: Array,
-    first: int,
-    half: float,
-    left: Array,
-    scratch: Array,
-) -> None:
-    """Half a step of the field and of what leaves; the inversion is kept and the sums cleared."""
-    for lane in range(left.size):
-        left[lane] += half * scratch[LEAVING_RATE, lane]
-        scratch[BEFORE, lane] = sums[INVERSION, lane]
-        field[0, lane], field[1, lane] = _half_field(
-            field[0, lane],
-            field[1, lane],
-            sums[S_REAL, lane],
-            sums[S_IMAG, lane],
-            pushed,
-            noise[first, lane],
-            noise[first + 1, lane],
-        )
-        sums[S_REAL, lane] = sums[S_IMAG, lane] = sums[Q, lane] = sums[INVERSION, lane] = 0.0
-
-
-@njit(error_model="numpy")
-def _end(
-    field: Array,
-    sums: Array,
-    pushed: tuple[complex, complex, float, complex],
-    noise: Array,
-    first: int,
-    leaving: tuple[float, float],
-    half: float,
-    left: Array,
-    scratch: Array,
-) -> int:
-    """The other half step of field and leaving; how many inversions fell through 0."""
-    falls, (rate, vacuum) = 0, leaving
-    for lane in range(left.size):
+    real: Any,
+    imag: Any,
+) -> Any:
+    """`_begin`, both turns and `_end` in one pass."""
+    apart()
+    half, rate, vacuum = 0.5 * h, pair.kappa, 0.5 / pair.total
+    falls = np.uint64(0)
+    for lane in range(LANES):
+        left = state[LEFT_SO_FAR + lane] + half * state[LEAVING_RATE + lane]
+        before = state[SUM_Z + lane]
+        n_re, n_im = noise[real + lane], noise[imag + lane]
         re, im = _half_field(
-            field[0, lane],
-            field[1, lane],
-            sums[S_REAL, lane],
-            sums[S_IMAG, lane],
+            state[FIELD_RE + lane],
+            state[FIELD_IM + lane],
+            state[SUM_RE + lane],
+            state[SUM_IM + lane],
             pushed,
-            noise[first, lane],
-            noise[first + 1, lane],
+            n_re,
+            n_im,
         )
-        field[0, lane], field[1, lane] = re, im
+        s_re, s_im, s_z, _ = _turn_pair(spins, lane, re, im, pair, h)
+        state[SUM_RE + lane], state[SUM_IM + lane], state[SUM_Z + lane] = s_re, s_im, s_z
+        re, im = _half_field(re, im, s_re, s_im, pushed, n_re, n_im)
+        state[FIELD_RE + lane], state[FIELD_IM + lane] = re, im
         now = rate * (re * re + im * im - vacuum)
-        scratch[LEAVING_RATE, lane] = now
-        left[lane] += half * now
-        falls += (scratch[BEFORE, lane] > 0.0) & (sums[INVERSION, lane] <= 0.0)
+        state[LEAVING_RATE + lane] = now
+        state[LEFT_SO_FAR + lane] = left + half * now
+        state[BEFORE + lane] = before
+        falls += np.uint64((before > 0.0) & (s_z <= 0.0))
     return falls
 
 
 @njit(error_model="numpy")
-def _begin_eliminated(
-    field: Array,
-    sums: Array,
-    c: float,
+def _step_of_eliminated_pair(
+    state: Array,
+    spins: Array,
+    pair: Pair,
     h: float,
     width: float,
     noise: Array,
-    first: int,
-    left: Array,
-    scratch: Array,
-) -> None:
-    """As `_begin`; the field is averaged over the step with the spins taken to its middle."""
-    half, over = 0.5 * h, 1.0 / h
-    for lane in range(left.size):
-        left[lane] += half * scratch[LEAVING_RATE, lane]
-        scratch[BEFORE, lane] = sums[INVERSION, lane]
-        w_re, w_im = width * noise[first, lane], width * noise[first + 1, lane]
-        sum_re, sum_im, half_q = sums[S_REAL, lane], sums[S_IMAG, lane], 0.5 * sums[Q, lane]
-        a_re = c * h * sum_im + w_re
-        a_im = -c * h * sum_re + w_im
-        # d s = i a sum f G^2 v_z, half of it
-        field[0, lane] = c * (sum_im + a_re * half_q) + over * w_re
-        field[1, lane] = -c * (sum_re - a_im * half_q) + over * w_im
-        sums[S_REAL, lane] = sums[S_IMAG, lane] = sums[Q, lane] = sums[INVERSION, lane] = 0.0
-
-
-@njit(error_model="numpy")
-def _end_eliminated(
-    sums: Array, leaving: tuple[float, float], half: float, left: Array, scratch: Array
-) -> int:
-    """As `_end`, without a field of its own."""
-    falls, (rate, own) = 0, leaving
-    for lane in range(left.size):
-        re, im = sums[S_REAL, lane], sums[S_IMAG, lane]
-        now = rate * (re * re + im * im + own * sums[Q, lane])
-        scratch[LEAVING_RATE, lane] = now
-        left[lane] += half * now
-        falls += (scratch[BEFORE, lane] > 0.0) & (sums[INVERSION, lane] <= 0.0)
+    real: Any,
+    imag: Any,
+) -> Any:
+    """`_begin_eliminated`, both turns and `_end_eliminated` in one pass."""
+    apart()
+    half, over, c = 0.5 * h, 1.0 / h, 2.0 / pair.kappa
+    rate, own = 4.0 / pair.kappa, 0.5 / pair.total
+    falls = np.uint64(0)
+    for lane in range(LANES):
+        left = state[LEFT_SO_FAR + lane] + half * state[LEAVING_RATE + lane]
+        before = state[SUM_Z + lane]
+        re, im = _mean_field(
+            state[SUM_RE + lane],
+            state[SUM_IM + lane],
+            state[SUM_Q + lane],
+            (c, h, over),
+            width * noise[real + lane],
+            width * noise[imag + lane],
+        )
+        state[FIELD_RE + lane], state[FIELD_IM + lane] = re, im
+        s_re, s_im, s_z, s_q = _turn_pair(spins, lane, re, im, pair, h)
+        state[SUM_RE + lane], state[SUM_IM + lane], state[SUM_Z + lane] = s_re, s_im, s_z
+        state[SUM_Q + lane] = s_q
+        now = rate * (s_re * s_re + s_im * s_im + own * s_q)
+        state[LEAVING_RATE + lane] = now
+        state[LEFT_SO_FAR + lane] = left + half * now
+        state[BEFORE + lane] = before
+        falls += np.uint64((before > 0.0) & (s_z <= 0.0))
     return falls
 
 
-@njit(error_model="numpy")
-def _note_falls(scratch: Array, sums: Array, now: float, h: float, delay: Array) -> None:
-    """When the inversion first fell through zero, taken as linear over the step."""
-    for lane in range(delay.size):
-        before, after = scratch[BEFORE, lane], sums[INVERSION, lane]
-        if before > 0.0 and after <= 0.0 and delay[lane] == np.inf:
-            delay[lane] = now + h * before / (before - after)
+@njit(inline="always")
+def _turn_pair(spins: Any, lane: Any, re: Any, im: Any, pair: Any, h: Any) -> Any:
+    """Turn both classes of a pair in the field; their sums."""
+    (share_1, share_2), g = pair.share, pair.coupling
+    half_1, half_2, q_1, q_2 = (
+        0.5 * share_1 * g,
+        0.5 * share_2 * g,
+        share_1 * g * g,
+        share_2 * g * g,
+    )
+    turn = _factors(re, im, h * g, 0.0)
+    x, y, z = _turned(re, im, turn, spins[X_1 + lane], spins[Y_1 + lane], spins[Z_1 + lane])
+    spins[X_1 + lane], spins[Y_1 + lane], spins[Z_1 + lane] = x, y, z
+    s_re, s_im, s_z, s_q = half_1 * x, -half_1 * y, share_1 * z, q_1 * z
+    x, y, z = _turned(re, im, turn, spins[X_2 + lane], spins[Y_2 + lane], spins[Z_2 + lane])
+    spins[X_2 + lane], spins[Y_2 + lane], spins[Z_2 + lane] = x, y, z
+    s_re, s_im = s_re + half_2 * x, s_im - half_2 * y
+    return s_re, s_im, s_z + share_2 * z, s_q + q_2 * z
 
 
-@njit(error_model="numpy")
-def leaving_spins(sums: Array, rate: float, own: float, out: Array, row: int) -> None:
-    """gamma <J^+J^->/N from |S^-|^2 = J^+J^- - J^z; `rate` = 4/kappa, `own` = 1/(2N)."""
-    for lane in range(out.shape[1]):
-        re, im = sums[S_REAL, lane], sums[S_IMAG, lane]
-        out[row, lane] = rate * (re * re + im * im + own * sums[Q, lane])
+@njit(inline="always")
+def _mean_field(s_re: Any, s_im: Any, q: Any, length: Any, w_re: Any, w_im: Any) -> Any:
+    """The eliminated field averaged over a step, with the spins taken to its middle."""
+    c, h, over = length
+    half_q = 0.5 * q
+    a_re = c * h * s_im + w_re
+    a_im = -c * h * s_re + w_im
+    # d s = i a sum f G^2 v_z, half of it
+    return c * (s_im + a_re * half_q) + over * w_re, -c * (s_re - a_im * half_q) + over * w_im
 
 
-@njit(error_model="numpy")
-def leaving_field(field: Array, rate: float, vacuum: float, out: Array, row: int) -> None:
-    """rate n/N from |alpha|^2 = n + 1/2; `vacuum` = 1/(2N)."""
-    for lane in range(out.shape[1]):
-        re, im = field[0, lane], field[1, lane]
-        out[row, lane] = rate * (re * re + im * im - vacuum)
-
-
-@njit(error_model="numpy")
-def _add(spins: Array, k: int, weights: tuple[float, float], sums: Array) -> None:
-    """Add class k to the sums, with f and G."""
-    share, coupling = weights
-    half, q = 0.5 * share * coupling, share * coupling * coupling
-    for lane in range(sums.shape[1]):
-        x, y, z = spins[0, k, lane], spins[1, k, lane], spins[2, k, lane]
-        sums[S_REAL, lane] += half * x
-        sums[S_IMAG, lane] -= half * y
-        sums[Q, lane] += q * z
-        sums[INVERSION, lane] += share * z
-
-
-@njit(error_model="numpy")
-def _along(
-    spins: Array, k: int, factor: float, amplitude: float, rest: float, noise: Array, row: int
-) -> None:
-    """Half of a step's relaxation towards `rest`, and half of its noise."""
-    for lane in range(spins.shape[2]):
-        z = spins[2, k, lane]
-        spread = np.sqrt(max(0.0, 1.0 - rest * z))
-        spins[2, k, lane] = rest + factor * (z - rest) + amplitude * spread * noise[row, lane]
-
-
-@njit(error_model="numpy")
-def _angles(field: Array, gh: float, wz: float, angles: Array) -> None:
+@njit(inline="always")
+def _factors(re: Any, im: Any, gh: Any, wz: Any) -> Any:
     """Factors of the turn about (2 Re b, -2 Im b, D) h = 2w, common to all classes of equal b, D.
 
     With t = |w|: G h sin(2t)/t, (G h)^2 (1 - cos 2t)/t^2, 1 - (1 - cos 2t) (w_x^2 + w_y^2)/t^2,
     from tan t = t(945-105tt+t^4)/(945-420tt+15t^4).
     """
-    for lane in range(field.shape[1]):
-        # the field may be huge where h is tiny: its square is not taken alone
-        wx, wy = gh * field[0, lane], gh * field[1, lane]
-        square = wx * wx + wy * wy
-        s = square + wz * wz
-        scalar = 945.0 - s * (420.0 - 15.0 * s)
-        vector = 945.0 - s * (105.0 - s)
-        factor = 2.0 * vector / (scalar * scalar + vector * vector * s)
-        bend = factor * vector
-        angles[SWING, lane] = gh * factor * scalar
-        angles[BEND, lane] = gh * gh * bend
-        angles[KEPT, lane] = 1.0 - bend * square
+    # the field may be huge where h is tiny: its square is not taken alone
+    wx, wy = gh * re, gh * im
+    square = wx * wx + wy * wy
+    s = square + wz * wz
+    scalar = 945.0 - s * (420.0 - 15.0 * s)
+    vector = 945.0 - s * (105.0 - s)
+    factor = 2.0 * vector / (scalar * scalar + vector * vector * s)
+    bend = factor * vector
+    return gh * factor * scalar, gh * gh * bend, 1.0 - bend * square
+
+
+@njit(inline="always")
+def _turned(re: Any, im: Any, turn: Any, a: Any, b: Any, c: Any) -> Any:
+    """`_turn` without a detuning or noise, of one spin."""
+    swing, bend, kept = turn
+    along = re * b + im * a
+    qz = swing * c + bend * along
+    return a - im * qz, b - re * qz, kept * c + swing * along
+
+
+@njit(error_model="numpy")
+def _begin(
+    state: Array,
+    pushed: tuple[complex, complex, float, complex],
+    noise: Array,
+    real: Any,
+    imag: Any,
+    half: float,
+) -> None:
+    """Half a step of the field and of what leaves; the inversion is kept and the sums cleared."""
+    apart()
+    for lane in range(LANES):
+        state[LEFT_SO_FAR + lane] += half * state[LEAVING_RATE + lane]
+        state[BEFORE + lane] = state[SUM_Z + lane]
+        state[FIELD_RE + lane], state[FIELD_IM + lane] = _half_field(
+            state[FIELD_RE + lane],
+            state[FIELD_IM + lane],
+            state[SUM_RE + lane],
+            state[SUM_IM + lane],
+            pushed,
+            noise[real + lane],
+            noise[imag + lane],
+        )
+        state[SUM_RE + lane] = state[SUM_IM + lane] = 0.0
+        state[SUM_Q + lane] = state[SUM_Z + lane] = 0.0
+
+
+@njit(error_model="numpy")
+def _clear(state: Array) -> None:
+    for lane in range(LANES):
+        state[SUM_RE + lane] = state[SUM_IM + lane] = 0.0
+        state[SUM_Q + lane] = state[SUM_Z + lane] = 0.0
+
+
+@njit(error_model="numpy")
+def _end(
+    state: Array,
+    pushed: tuple[complex, complex, float, complex],
+    noise: Array,
+    real: Any,
+    imag: Any,
+    gone: tuple[float, float],
+    half: float,
+) -> Any:
+    """The other half step of field and leaving; how many inversions fell through 0."""
+    apart()
+    falls, (rate, vacuum) = np.uint64(0), gone
+    for lane in range(LANES):
+        re, im = _half_field(
+            state[FIELD_RE + lane],
+            state[FIELD_IM + lane],
+            state[SUM_RE + lane],
+            state[SUM_IM + lane],
+            pushed,
+            noise[real + lane],
+            noise[imag + lane],
+        )
+        state[FIELD_RE + lane], state[FIELD_IM + lane] = re, im
+        now = rate * (re * re + im * im - vacuum)
+        state[LEAVING_RATE + lane] = now
+        state[LEFT_SO_FAR + lane] += half * now
+        falls += np.uint64((state[BEFORE + lane] > 0.0) & (state[SUM_Z + lane] <= 0.0))
+    return falls
+
+
+@njit(error_model="numpy")
+def _begin_eliminated(
+    state: Array,
+    c: float,
+    h: float,
+    width: float,
+    noise: Array,
+    real: Any,
+    imag: Any,
+) -> None:
+    """As `_begin`; the field is averaged over the step with the spins taken to its middle."""
+    apart()
+    half, over = 0.5 * h, 1.0 / h
+    for lane in range(LANES):
+        state[LEFT_SO_FAR + lane] += half * state[LEAVING_RATE + lane]
+        state[BEFORE + lane] = state[SUM_Z + lane]
+        state[FIELD_RE + lane], state[FIELD_IM + lane] = _mean_field(
+            state[SUM_RE + lane],
+            state[SUM_IM + lane],
+            state[SUM_Q + lane],
+            (c, h, over),
+            width * noise[real + lane],
+            width * noise[imag + lane],
+        )
+        state[SUM_RE + lane] = state[SUM_IM + lane] = 0.0
+        state[SUM_Q + lane] = state[SUM_Z + lane] = 0.0
+
+
+@njit(error_model="numpy")
+def _end_eliminated(state: Array, gone: tuple[float, float], half: float) -> Any:
+    """As `_end`, without a field of its own."""
+    falls, (rate, own) = np.uint64(0), gone
+    for lane in range(LANES):
+        re, im = state[SUM_RE + lane], state[SUM_IM + lane]
+        now = rate * (re * re + im * im + own * state[SUM_Q + lane])
+        state[LEAVING_RATE + lane] = now
+        state[LEFT_SO_FAR + lane] += half * now
+        falls += np.uint64((state[BEFORE + lane] > 0.0) & (state[SUM_Z + lane] <= 0.0))
+    return falls
+
+
+@njit(error_model="numpy")
+def _note_falls(state: Array, now: float, h: float) -> None:
+    """When the inversion first fell through zero, taken as linear over the step."""
+    for lane in range(LANES):
+        before, after = state[BEFORE + lane], state[SUM_Z + lane]
+        if before > 0.0 and after <= 0.0 and state[DELAY + lane] == np.inf:
+            state[DELAY + lane] = now + h * before / (before - after)
+
+
+@njit(error_model="numpy")
+def leaving(state: Array, p: Step) -> None:
+    """Rate at which photons leave, per spin, without the bath's share.
+
+    It is gamma <J^+J^->/N from |S^-|^2 = J^+J^- - J^z, or kappa n/N from |alpha|^2 = n + 1/2.
+    """
+    if p.eliminated:
+        _leaving_spins(state, 4.0 / p.kappa, 0.5 / p.total)
+    else:
+        _leaving_field(state, p.kappa, 0.5 / p.total)
+
+
+@njit(error_model="numpy")
+def _leaving_spins(state: Array, rate: float, own: float) -> None:
+    for lane in range(LANES):
+        re, im = state[SUM_RE + lane], state[SUM_IM + lane]
+        state[LEAVING_RATE + lane] = rate * (re * re + im * im + own * state[SUM_Q + lane])
+
+
+@njit(error_model="numpy")
+def _leaving_field(state: Array, rate: float, vacuum: float) -> None:
+    for lane in range(LANES):
+        re, im = state[FIELD_RE + lane], state[FIELD_IM + lane]
+        state[LEAVING_RATE + lane] = rate * (re * re + im * im - vacuum)
+
+
+@njit(error_model="numpy")
+def _add(state: Array, spins: Array, spin: Any, weights: tuple[float, float]) -> None:
+    """Add a class to the sums, with f and G."""
+    apart()
+    share, coupling = weights
+    half, q = 0.5 * share * coupling, share * coupling * coupling
+    y, z = spin + COMPONENT, spin + np.uint64(2) * COMPONENT
+    for lane in range(LANES):
+        along = spins[z + lane]
+        state[SUM_RE + lane] += half * spins[spin + lane]
+        state[SUM_IM + lane] -= half * spins[y + lane]
+        state[SUM_Q + lane] += q * along
+        state[SUM_Z + lane] += share * along
+
+
+@njit(error_model="numpy")
+def _along(
+    spins: Array,
+    spin: Any,
+    factor: float,
+    amplitude: float,
+    rest: float,
+    noise: Array,
+    row: Any,
+) -> None:
+    """Half of a step's relaxation towards `rest`, and half of its noise."""
+    apart()
+    at = spin + np.uint64(2) * COMPONENT
+    for lane in range(LANES):
+        z = spins[at + lane]
+        spread = np.sqrt(max(0.0, 1.0 - rest * z))
+        spins[at + lane] = rest + factor * (z - rest) + amplitude * spread * noise[row + lane]
+
+
+@njit(error_model="numpy")
+def _angles(state: Array, gh: float, wz: float) -> None:
+    """`_factors` of a class and those that turn like it."""
+    for lane in range(LANES):
+        state[SWING + lane], state[BEND + lane], state[KEPT + lane] = _factors(
+            state[FIELD_RE + lane], state[FIELD_IM + lane], gh, wz
+        )
 
 
 @njit(error_model="numpy")
 def _turn(
+    state: Array,
     spins: Array,
-    k: int,
-    field: Array,
+    spin: Any,
     tilt: float,
-    angles: Array,
     angle: tuple[float, float],
     local: tuple[float, float],
     noise: Array,
-    row: int,
+    kicks_x: Any,
+    kicks_y: Any,
 ) -> None:
     """v + u x (swing v + bend u x v), u = (Re alpha, -Im alpha, tilt), tilt = D/2G.
 
@@ -313,66 +579,71 @@ def _turn(
     turned back and one on by half of D h: both halves are along each other at the end, and noise is
     as large as it should be however far the class turns. `angle` are cosine and sine of D h/2.
     """
+    apart()
     (cosine, sine), (factor, amplitude) = angle, local
-    for lane in range(field.shape[1]):
-        ux, uy = field[0, lane], -field[1, lane]
-        kick_x, kick_y = amplitude * noise[row, lane], amplitude * noise[row + 1, lane]
+    y, z = spin + COMPONENT, spin + np.uint64(2) * COMPONENT
+    for lane in range(LANES):
+        ux, uy = state[FIELD_RE + lane], -state[FIELD_IM + lane]
+        kick_x, kick_y = amplitude * noise[kicks_x + lane], amplitude * noise[kicks_y + lane]
         cos_x, sin_x, cos_y, sin_y = cosine * kick_x, sine * kick_x, cosine * kick_y, sine * kick_y
-        a = factor * spins[0, k, lane] + (cos_x + sin_y)
-        b = factor * spins[1, k, lane] + (cos_y - sin_x)
-        c, swing, bend = spins[2, k, lane], angles[SWING, lane], angles[BEND, lane]
+        a = factor * spins[spin + lane] + (cos_x + sin_y)
+        b = factor * spins[y + lane] + (cos_y - sin_x)
+        c, swing, bend = spins[z + lane], state[SWING + lane], state[BEND + lane]
         qx = swing * a + bend * (uy * c - tilt * b)
         qy = swing * b + bend * (tilt * a - ux * c)
         qz = swing * c + bend * (ux * b - uy * a)
-        spins[0, k, lane] = factor * (a + (uy * qz - tilt * qy)) + (cos_x - sin_y)
-        spins[1, k, lane] = factor * (b + (tilt * qx - ux * qz)) + (sin_x + cos_y)
-        spins[2, k, lane] = c + (ux * qy - uy * qx)
+        spins[spin + lane] = factor * (a + (uy * qz - tilt * qy)) + (cos_x - sin_y)
+        spins[y + lane] = factor * (b + (tilt * qx - ux * qz)) + (sin_x + cos_y)
+        spins[z + lane] = c + (ux * qy - uy * qx)
 
 
 @njit(error_model="numpy")
 def _turn_alone(
+    state: Array,
     spins: Array,
-    k: int,
+    spin: Any,
     angle: tuple[float, float],
     local: tuple[float, float],
     noise: Array,
-    row: int,
+    kicks_x: Any,
+    kicks_y: Any,
 ) -> None:
     """`_turn` of spins that no field sees, about z alone, exactly."""
+    apart()
     (cosine, sine), (factor, amplitude) = angle, local
     turn_x, turn_y = cosine * cosine - sine * sine, 2.0 * cosine * sine
-    for lane in range(spins.shape[2]):
-        kick_x, kick_y = amplitude * noise[row, lane], amplitude * noise[row + 1, lane]
+    y = spin + COMPONENT
+    for lane in range(LANES):
+        kick_x, kick_y = amplitude * noise[kicks_x + lane], amplitude * noise[kicks_y + lane]
         cos_x, sin_x, cos_y, sin_y = cosine * kick_x, sine * kick_x, cosine * kick_y, sine * kick_y
-        a = factor * spins[0, k, lane] + (cos_x + sin_y)
-        b = factor * spins[1, k, lane] + (cos_y - sin_x)
-        spins[0, k, lane] = factor * (turn_x * a - turn_y * b) + (cos_x - sin_y)
-        spins[1, k, lane] = factor * (turn_y * a + turn_x * b) + (sin_x + cos_y)
+        a = factor * spins[spin + lane] + (cos_x + sin_y)
+        b = factor * spins[y + lane] + (cos_y - sin_x)
+        spins[spin + lane] = factor * (turn_x * a - turn_y * b) + (cos_x - sin_y)
+        spins[y + lane] = factor * (turn_y * a + turn_x * b) + (sin_x + cos_y)
 
 
 @njit(error_model="numpy")
 def _turn_resonant(
-    spins: Array,
-    k: int,
-    field: Array,
-    angles: Array,
-    weights: tuple[float, float],
-    eliminated: bool,
-    sums: Array,
+    state: Array, spins: Array, spin: Any, weights: tuple[float, float], eliminated: bool
 ) -> None:
     """`_turn` without a detuning, and `_add` of weights f, G, in one pass."""
+    apart()
     share, coupling = weights
     half, q = 0.5 * share * coupling, share * coupling * coupling
-    for lane in range(field.shape[1]):
-        re, im = field[0, lane], field[1, lane]
-        a, b, c = spins[0, k, lane], spins[1, k, lane], spins[2, k, lane]
-        swing = angles[SWING, lane]
-        along = re * b + im * a
-        qz = swing * c + angles[BEND, lane] * along
-        x, y, z = a - im * qz, b - re * qz, angles[KEPT, lane] * c + swing * along
-        spins[0, k, lane], spins[1, k, lane], spins[2, k, lane] = x, y, z
-        sums[S_REAL, lane] += half * x
-        sums[S_IMAG, lane] -= half * y
-        sums[INVERSION, lane] += share * z
+    at_y, at_z = spin + COMPONENT, spin + np.uint64(2) * COMPONENT
+    for lane in range(LANES):
+        turn = (state[SWING + lane], state[BEND + lane], state[KEPT + lane])
+        x, y, z = _turned(
+            state[FIELD_RE + lane],
+            state[FIELD_IM + lane],
+            turn,
+            spins[spin + lane],
+            spins[at_y + lane],
+            spins[at_z + lane],
+        )
+        spins[spin + lane], spins[at_y + lane], spins[at_z + lane] = x, y, z
+        state[SUM_RE + lane] += half * x
+        state[SUM_IM + lane] -= half * y
+        state[SUM_Z + lane] += share * z
         if eliminated:
-            sums[Q, lane] += q * z
+            state[SUM_Q + lane] += q * z

@@ -21,6 +21,7 @@ from darkbattery.meanfield.averages.readout import (
 from darkbattery.meanfield.classes.legs import couples, legs
 from darkbattery.meanfield.classes.moments import BATTERY, CHARGER, System
 from darkbattery.meanfield.classes.profile import profiles
+from darkbattery.meanfield.paths.paths import ROWS
 from darkbattery.meanfield.paths.readings import (
     BATTERY_ENERGY,
     CHARGER_ENERGY,
@@ -30,7 +31,6 @@ from darkbattery.meanfield.paths.readings import (
     LEFT,
     PHOTONS,
     POWER,
-    ROWS,
     SUMMED,
 )
 from darkbattery.meanfield.paths.walk import FAR, GROUPS, Runs, kept_vectors, longest_vector

@@ -18,7 +18,7 @@ from darkbattery.meanfield.classes.moments import BATTERY, System
 from darkbattery.meanfield.classes.refilling import Refilling
 from darkbattery.meanfield.paths.paths import (
     INVERSION,
-    SCRATCH,
+    ROWS,
     SUMS,
     Kinds,
     Paths,
@@ -31,7 +31,6 @@ from darkbattery.meanfield.paths.paths import (
 )
 from darkbattery.meanfield.paths.pulses import turn_paths
 from darkbattery.meanfield.paths.readings import (
-    ROWS,
     Reading,
     Schedule,
     Vectors,
@@ -392,14 +391,14 @@ def walk(
     the same with it, to the bit.
     """
     lanes = paths.field.shape[1]
-    seen = Seen(np.zeros(lanes), np.full(lanes, np.inf), np.empty((SCRATCH, lanes)))
+    seen = Seen(np.zeros(lanes), np.full(lanes, np.inf))
     rows, vectors, steps, pulses = [], [], 0, 0
     inverted_later = any(
         pulse.rotates for part in plan.parts for pulse in part.leg.pulses if part.leg.begin > 0.0
     )
     refilling = Refilling(plan.system, paths.spins[2])
     for part in plan.parts:
-        pulses = _enter(plan, part, source, paths, pulses, refilling)
+        pulses = _enter(plan, part, source, paths, seen, pulses, refilling)
         if part.leg.begin == 0.0 and not inverted_later:
             seen.delay[paths.sums[INVERSION] <= ROUNDING] = 0.0
         found, of_spins = _walk_part(
@@ -416,7 +415,13 @@ def walk(
 
 
 def _enter(
-    plan: Plan, part: Part, source: PathNoise, paths: Paths, pulses: int, refilling: Refilling
+    plan: Plan,
+    part: Part,
+    source: PathNoise,
+    paths: Paths,
+    seen: Seen,
+    pulses: int,
+    refilling: Refilling,
 ) -> int:
     """The pulses before a leg, after `pulses` others, and its sums; how many there were then."""
     for pulse in part.leg.pulses:
@@ -425,7 +430,7 @@ def _enter(
         turn_paths(pulse, plan.system, paths.spins, normals)
         refilling.turn(pulse, before, paths.spins[2])
         pulses += 1
-    collect(paths, part.first_step)
+    collect(paths, seen, part.first_step)
     return pulses
 
 
@@ -454,7 +459,7 @@ def _walk_part(
             count = min(count, part.steps[place[0]] - int(place[1]))
             if not place[1]:  # all flips of a piece come before it: it is read at its end
                 refilling.flip(part.pieces[place[0]].length, z)
-                collect(paths, part.first_step)
+                collect(paths, seen, part.first_step)
             was = z.copy()
         normals = noise[: count * per_step]
         source.fill(plan.system, (before + done) * per_step, normals)
