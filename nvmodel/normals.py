@@ -12,7 +12,16 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.streams import WORDS, Words, log_unit, philox_block, unit
+from darkbattery.nvmodel.kernelcache import apart
+from darkbattery.nvmodel.streams import (
+    WORDS,
+    Words,
+    block_beginning,
+    block_of_run,
+    log_unit,
+    run_product,
+    unit,
+)
 
 Array = NDArray[np.float64]
 
@@ -49,20 +58,25 @@ def fill_normals(seed: int, domain: int, first_run: int, block: int, out: Array)
     They are numbers 4 block, 4 block + 1, ... of each run's stream in a domain of
     `nvmodel.streams`.
     """
-    words = np.empty((WORDS, out.shape[1]), dtype=np.uint64)
+    products = np.empty((2, out.shape[1]), dtype=np.uint64)
+    for lane in range(out.shape[1]):
+        products[0, lane], products[1, lane] = run_product(seed, first_run + lane)
     for b in range(out.shape[0] // WORDS):
-        for lane in range(out.shape[1]):
-            one = philox_block(seed, domain, first_run + lane, block + b)
-            words[0, lane], words[1, lane], words[2, lane], words[3, lane] = one
-        _to_normals(words, 0, out, WORDS * b)
-        _to_normals(words, 2, out, WORDS * b + 2)
+        _four_rows(block_beginning(seed, domain, block + b), products, out, WORDS * b)
 
 
 @njit(error_model="numpy")
-def _to_normals(words: Words, first: int, out: Array, row: int) -> None:
-    """Two rows of normals from two of words, in a loop of its own: it runs in vector registers."""
+def _four_rows(beginning: tuple[Any, ...], products: Words, out: Array, row: int) -> None:
+    """Those of one block of each run, in a loop of its own: it runs in vector registers."""
+    apart()
     for lane in range(out.shape[1]):
-        radius = np.sqrt(-2.0 * log_unit(unit(words[first, lane])))
-        cosine, sine = on_circle(unit(words[first + 1, lane]))
-        out[row, lane] = radius * cosine
-        out[row + 1, lane] = radius * sine
+        a, b, c, d = block_of_run(beginning, products[0, lane], products[1, lane])
+        out[row, lane], out[row + 1, lane] = _pair(a, b)
+        out[row + 2, lane], out[row + 3, lane] = _pair(c, d)
+
+
+@njit(inline="always")
+def _pair(first: Any, second: Any) -> tuple[Any, Any]:
+    radius = np.sqrt(-2.0 * log_unit(unit(first)))
+    cosine, sine = on_circle(unit(second))
+    return radius * cosine, radius * sine
