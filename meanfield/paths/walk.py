@@ -17,6 +17,7 @@ from darkbattery.meanfield.classes.legs import Leg, legs
 from darkbattery.meanfield.classes.moments import BATTERY, System
 from darkbattery.meanfield.classes.refilling import Refilling
 from darkbattery.meanfield.paths.paths import (
+    BLOCK,
     INVERSION,
     ROWS,
     SUMS,
@@ -229,7 +230,8 @@ def simulate(plan: Plan, seed: int, first: int, runs: int) -> Iterator[tuple[int
 
     Each run is a function of (seed, i) alone.
     """
-    lanes = min(runs, lanes_for(plan.system))
+    # whole blocks: one that is not full takes as long
+    lanes = min(runs, max(BLOCK, lanes_for(plan.system) // BLOCK * BLOCK))
     for start in range(first, first + runs, lanes):
         valid = min(lanes, first + runs - start)
         paths = start_of(plan.system, seed, start, lanes)
