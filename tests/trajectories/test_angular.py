@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from qutip.utilities import clebsch
 
+from darkbattery.trajectories.space import angular
 from darkbattery.trajectories.space.angular import clebsch_gordan, coupled_basis, ladder_weights
 from tests.systems import dark_state_weights
 
@@ -21,6 +22,18 @@ def test_coefficients_against_qutip(nb, nc):
                 theirs = clebsch(nb / 2, nc / 2, j, mb, m - mb, m) if inside else 0.0
                 # 1e-14: both sum up to ten terms of order 1
                 assert ours[i, k, q] == pytest.approx(theirs, abs=1e-14)
+
+
+@pytest.mark.parametrize(("nb", "nc"), [*SIZES, (40, 41), (90, 30), (1000, 5000)])
+def test_coefficients_made_abreast_have_the_same_bits(nb, nc, monkeypatch):
+    basis = coupled_basis(nb, nc)
+    M = np.unique(np.linspace(-(nb + nc) / 2, (nb + nc) / 2, 41).round() + 0.5 * ((nb + nc) % 2))
+    M = M[np.abs(M) <= (nb + nc) / 2]
+    found = []
+    for many in (0, nb + 1):
+        monkeypatch.setattr(angular, "MANY", many)
+        found.append(clebsch_gordan(basis, M))
+    np.testing.assert_array_equal(*found)
 
 
 @pytest.mark.parametrize(("nb", "nc"), [*SIZES, (10, 50), (12, 12), (7, 3)])

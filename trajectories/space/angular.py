@@ -15,6 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.experiment import Experiment
+from darkbattery.nvmodel.kernelcache import apart
 from darkbattery.nvmodel.refusal import InputError
 
 Array = NDArray[np.float64]
@@ -23,6 +24,11 @@ Array = NDArray[np.float64]
 # a kept and a left-out ladder would be of this root's size: 1e-11, below every tolerance we state.
 WEIGHT_TAIL = 1e-22
 MOST_LADDERS = 20_000_000
+# ladders whose coefficients are made side by side, and values at which recursions are scaled down
+ABREAST, LARGE = 32, 1e150
+# spins of a battery from which on that is worth its compilation, three times as long
+MANY = 200
+_LANES = np.uint64(ABREAST)
 
 
 class Ladders(NamedTuple):
@@ -229,7 +235,9 @@ def clebsch_gordan(basis: CoupledBasis, M: Array) -> Array:
       [ 0.707107  0.707107]]]
     """
     out = np.zeros((M.size, basis.n_ladders, basis.n_battery + 1))
-    _clebsch_gordan(basis.n_battery / 2, basis.n_charger / 2, basis.J, np.asarray(M, float), out)
+    # the same bits either way
+    fill = _clebsch_gordan_abreast if basis.n_battery >= MANY else _clebsch_gordan
+    fill(basis.n_battery / 2, basis.n_charger / 2, basis.J, np.asarray(M, float), out)
     return out
 
 
@@ -248,6 +256,152 @@ def _clebsch_gordan(jb: float, jc: float, J: Array, M: Array, out: Array) -> Non
         for k in range(J.size):
             if abs(M[i]) <= J[k]:
                 known_eigenvector(diag, off, J[k] * (J[k] + 1), out[i, k, first : first + size])
+
+
+@njit(cache=True, error_model="numpy")
+def _clebsch_gordan_abreast(jb: float, jc: float, J: Array, M: Array, out: Array) -> None:
+    """`_clebsch_gordan`, ABREAST ladders at once."""
+    longest = round(2.0 * min(jb, jc)) + 1
+    diag, off = np.empty(longest), np.empty(longest)
+    left, right = np.zeros(longest * ABREAST), np.zeros(longest * ABREAST)
+    inside = np.empty(J.size, dtype=np.int64)
+    for i in range(M.size):
+        low, high = max(-jb, M[i] - jc), min(jb, M[i] + jc)
+        size = round(high - low) + 1
+        first = round(low + jb)
+        for s in range(size):
+            b = low + s
+            c = M[i] - b
+            diag[s] = jb * (jb + 1) + jc * (jc + 1) + 2 * b * c
+            off[s] = np.sqrt((jb - b) * (jb + b + 1) * (jc + c) * (jc - c + 1))
+        ladders = 0
+        for k in range(J.size):
+            if abs(M[i]) <= J[k]:
+                inside[ladders] = k
+                ladders += 1
+        for begin in range(0, ladders, ABREAST):
+            some = inside[begin : min(begin + ABREAST, ladders)]
+            _known_eigenvectors(diag, off, size, J, some, left, right)
+            for lane in range(some.size):
+                row = out[i, some[lane]]
+                for s in range(size):
+                    row[first + s] = left[ABREAST * s + lane]
+
+
+@njit(error_model="numpy")
+def _known_eigenvectors(
+    diag: Array, off: Array, n: int, J: Array, ladders: NDArray[np.int64], left: Array, right: Array
+) -> None:
+    """`known_eigenvector`, with the same bits, of up to ABREAST ladders: left (n, ABREAST), flat.
+
+    Each step of a recursion waits for the division of the one before: side by side, ladders share
+    the wait. `right` is room.
+    """
+    count, lanes = ladders.size, np.uint64(ladders.size)
+    eigenvalue, join, best = np.empty(count), np.zeros(count), np.full(count, np.inf)
+    scale, norm = np.empty(count), np.zeros(count)
+    for lane in range(count):
+        j = J[ladders[lane]]
+        eigenvalue[lane] = j * (j + 1)
+        left[lane] = right[ABREAST * (n - 1) + lane] = 1.0
+    if n == 1:
+        return
+    _find_joins(lanes, eigenvalue, diag, off, n, best, join)
+    _recur_up(lanes, eigenvalue, diag, off, left, int(join.max()) + 1, join)
+    _recur_down(lanes, eigenvalue, diag, off, n, right, int(join.min()), join)
+    # both are known at join and join + 1; scaled by the larger, the other may be a node
+    for lane in range(count):
+        place = ABREAST * int(join[lane]) + lane
+        pivot = place if abs(right[place]) > abs(right[place + ABREAST]) else place + ABREAST
+        scale[lane] = right[pivot] / left[pivot]
+    _normalise(lanes, left, right, n, scale, join, norm)
+
+
+@njit(error_model="numpy")
+def _find_joins(
+    lanes: Any, eigenvalue: Array, diag: Array, off: Array, n: int, best: Array, join: Array
+) -> None:
+    """Where the diagonal is nearest the eigenvalue: the middle of the oscillating region."""
+    apart()
+    for s in range(n - 1):
+        diagonal, width, place = diag[s], off[s] + (off[s - 1] if s else 0.0), float(s)
+        for lane in range(lanes):
+            distance = abs(eigenvalue[lane] - diagonal) / width
+            nearer = distance < best[lane]
+            best[lane] = distance if nearer else best[lane]
+            join[lane] = place if nearer else join[lane]
+
+
+@njit(error_model="numpy")
+def _recur_up(
+    lanes: Any, eigenvalue: Array, diag: Array, off: Array, v: Array, steps: int, join: Array
+) -> None:
+    """From the first row to join + 1 of each lane."""
+    apart()
+    for s in range(steps):
+        before, place, large = (off[s - 1] if s else 0.0), float(s), np.uint64(0)
+        here = np.uint64(ABREAST * s)
+        back = np.uint64(ABREAST * max(s - 1, 0))
+        for lane in range(lanes):
+            product = (eigenvalue[lane] - diag[s]) * v[here + lane]
+            value = (product - before * v[back + lane]) / off[s]
+            going = place <= join[lane]
+            v[here + _LANES + lane] = value if going else 0.0
+            large += np.uint64(going & (abs(value) > LARGE))
+        if large != np.uint64(0):
+            _shrink(lanes, v, s + 1, (0, s + 2))
+
+
+@njit(error_model="numpy")
+def _recur_down(
+    lanes: Any, eigenvalue: Array, diag: Array, off: Array, n: int, v: Array, last: int, join: Array
+) -> None:
+    """From row n - 1 to join of each lane."""
+    apart()
+    for s in range(n - 1, last, -1):
+        before, place, large = (off[s] if s < n - 1 else 0.0), float(s), np.uint64(0)
+        there = np.uint64(ABREAST * (s - 1))
+        back = np.uint64(ABREAST * min(s + 1, n - 1))
+        for lane in range(lanes):
+            product = (eigenvalue[lane] - diag[s]) * v[there + _LANES + lane]
+            value = (product - before * v[back + lane]) / off[s - 1]
+            going = place > join[lane]
+            v[there + lane] = value if going else 0.0
+            large += np.uint64(going & (abs(value) > LARGE))
+        if large != np.uint64(0):
+            _shrink(lanes, v, s - 1, (s - 1, n))
+
+
+@njit(error_model="numpy")
+def _shrink(lanes: Any, v: Array, row: int, rows: tuple[int, int]) -> None:
+    """Lanes that have grown large in a row."""
+    for i in range(lanes):
+        lane = np.int64(i)
+        if abs(v[ABREAST * row + lane]) > LARGE:
+            for s in range(rows[0], rows[1]):
+                v[ABREAST * s + lane] *= 1e-150
+
+
+@njit(error_model="numpy")
+def _normalise(
+    lanes: Any, left: Array, right: Array, n: int, scale: Array, join: Array, norm: Array
+) -> None:
+    """Left rows times `scale` until join, then right ones; each lane to norm 1, in `left`."""
+    apart()
+    for s in range(n):
+        row, place = np.uint64(ABREAST * s), float(s)
+        for lane in range(lanes):
+            first, second = left[row + lane], right[row + lane]
+            inside = place <= join[lane]
+            value = (scale[lane] if inside else 1.0) * (first if inside else second)
+            left[row + lane] = value
+            norm[lane] += value * value
+    for lane in range(lanes):
+        norm[lane] = np.sqrt(norm[lane])
+    for s in range(n):
+        row = np.uint64(ABREAST * s)
+        for lane in range(lanes):
+            left[row + lane] /= norm[lane]
 
 
 @njit(cache=True, error_model="numpy")
