@@ -294,7 +294,8 @@ WAITS = {
         "s",
         20.0,
         lambda: averages(1000, 5000, 0.5, 200, "ergotropy"),
-        "372 pairs of ladders at 4,063 M: 1.5e6 unknowns a state, 7e8 products to read one",
+        "half steps 372 pairs of ladders at 4,063 M, 1.5e6 unknowns; the rest is coefficients, "
+        "made anew for each 20 times, and the 7e8 products of a state",
         once=True,
     ),
     "negativity": Wait(
@@ -310,7 +311,8 @@ WAITS = {
         "us/path",
         4.2,
         wigner_paths,
-        "two normal numbers a step, 2 ns each, beside its 60 operations",
+        "3.7 GHz Zen 4: 800 normal numbers at 2.6 ns, 400 steps at 4.5, with readings; 1 us is "
+        "sums over runs, and the reading of 101 ladders at the end",
     ),
     "Wigner beside XMDS2": Wait(
         "the same beside XMDS2, 64 paths abreast",
