@@ -10,7 +10,6 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -29,6 +28,7 @@ from darkbattery.runs.compare.distances import TIMES
 from darkbattery.runs.compare.matching import Pair, Series
 from darkbattery.runs.compare.statements import called
 from darkbattery.runs.figures.axes import BAND, heading, legend_below, time_scale
+from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
 
 DPI = 150  # of PNGs
 MOST_PANELS = 4
@@ -66,7 +66,7 @@ def draw(pairs: Sequence[Pair], runs: Sequence[Pair], scaled: bool) -> Figure:
     kinds = [kind for kind in DRAWN_DISTRIBUTIONS if any(_has(pair, kind) for pair in sampled)]
     columns = max(len(names), len(kinds), 1)
     rows = 2 + bool(kinds)
-    with sns.axes_style("ticks"), sns.plotting_context("paper"):
+    with figure_style():
         figure, grid = plt.subplots(
             rows, columns, figsize=(3.2 * columns, 2.4 * rows), squeeze=False, layout="constrained"
         )
@@ -83,7 +83,7 @@ def draw(pairs: Sequence[Pair], runs: Sequence[Pair], scaled: bool) -> Figure:
                 axis.set_axis_off()
         banded = any(series.method == "sample" for _, series in _series(shown))
         _legend(figure, style, banded)
-        sns.despine(figure)
+        open_frames(figure)
     return figure
 
 
@@ -95,7 +95,7 @@ def time_label(scaled: bool, pairs: Sequence[Pair]) -> str:
 
 
 def _style(pairs: Sequence[Pair], models: Sequence[str], scaled: bool) -> Style:
-    palette = sns.color_palette("colorblind", 10)
+    palette = COLOURS
     methods = list(dict.fromkeys(s.name for pair in pairs for s in (pair.reference, pair.other)))
     factor = time_scale(pairs[0].reference.source.study)[0] if pairs and not scaled else 1.0
     return Style(

@@ -6,7 +6,6 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from darkbattery.nvmodel.refusal import is_real
 from darkbattery.runs.definitions.models import shown as in_words
 from darkbattery.runs.figures.axes import logarithmic
+from darkbattery.runs.figures.style import COLOURS
 
 Colour = tuple[float, float, float] | tuple[float, float, float, float]
 LINE_STYLES = ("-", (0, (5, 1.5)), (0, (4, 1.5, 1, 1.5)), (0, (1, 1.2)), (0, (9, 2, 1, 2, 1, 2)))
@@ -60,11 +60,13 @@ class Hues:
 def hues(field: str, values: Sequence[Any]) -> Hues:
     """Sequential where the values have an order, with a colour bar where they are many."""
     if not field:
-        return Hues("", (None,), (sns.color_palette("colorblind")[0],), None)
+        return Hues("", (None,), (COLOURS[0],), None)
     if not all(map(ordered, values)):
-        palette = sns.color_palette("colorblind", 10)
+        palette = COLOURS
         if len(values) > MOST_HUES:
-            palette = sns.color_palette("husl", len(values))
+            from seaborn import husl_palette
+
+            palette = tuple(husl_palette(len(values)))
         return Hues(field, tuple(values), tuple(palette[: len(values)]), None)
     # the map's bright end cannot be read on white
     shades = ListedColormap(matplotlib.colormaps["viridis"](np.linspace(0.0, 0.88, 256)))

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -29,6 +28,7 @@ from darkbattery.runs.figures.line_maps import draw_line_map, line_maps
 from darkbattery.runs.figures.looks import shown, styles
 from darkbattery.runs.figures.shots import draw_received_field, draw_received_power
 from darkbattery.runs.figures.stages import draw_stages, shade_stages
+from darkbattery.runs.figures.style import figure_style, open_frames
 from darkbattery.runs.figures.sweep import Curves, Drawn, Plan, curves_of, plan, spread
 from darkbattery.runs.results.jumps import drawn_run
 from darkbattery.runs.results.study import Study, rows_of
@@ -46,7 +46,7 @@ WHOLE = ("emitted_photons", "absorbed_photons", "J")  # whole numbers in a singl
 
 def draw(study: Study) -> Figure:
     """All panels of a study in one figure: observables, deviations, fans of single runs."""
-    with sns.axes_style("ticks"), sns.plotting_context("paper"):
+    with figure_style():
         timed = study.table[np.isfinite(study.table["time"])]
         zero = zero_throughout(study, timed)
         names = [str(name) for name in timed["observable"].unique() if name not in zero]
@@ -91,7 +91,7 @@ def draw(study: Study) -> Figure:
         if 0 < len(fans) < len(study.definition.points()):
             notes.append(f"single runs of {len(fans)} of {len(study.definition.points())} points")
         heading(figure, study.definition.title, notes)
-        sns.despine(figure)
+        open_frames(figure)
         return figure
 
 

@@ -7,7 +7,6 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -18,6 +17,7 @@ from darkbattery.runs.figures.axes import BAND, prefixed, time_scale
 from darkbattery.runs.figures.line_maps import INVERSION, line_maps, mesh_of
 from darkbattery.runs.figures.shots import draw_received_field, draw_received_power
 from darkbattery.runs.figures.stages import draw_stages, shade_stages
+from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
 from darkbattery.runs.results.study import Study, rows_of
 
 Colour = tuple[float, float, float]
@@ -45,10 +45,10 @@ def draw_sequence(study: Study, point: Point) -> Figure:
     scopes = [] if receiver is None else [draw_received_power, draw_received_field]
     above = len(panels) + len(scopes)
     count = above + len(maps)
-    with sns.axes_style("ticks"), sns.plotting_context("paper"):
+    with figure_style():
         figure = plt.figure(figsize=(7.2, 1.9 * count + 0.6), layout="constrained")
         grid = figure.add_gridspec(count, 2, width_ratios=(1.0, 0.025))
-        colours = iter(sns.color_palette("colorblind", 4))
+        colours = iter(COLOURS[:4])
         axes: list[Axes] = []
         for i, names in enumerate(panels):
             axes.append(figure.add_subplot(grid[i, 0], sharex=axes[0] if axes else None))
@@ -78,7 +78,7 @@ def draw_sequence(study: Study, point: Point) -> Figure:
         axes[-1].set_xlim(study.definition.times[0] * of_time, study.definition.times[-1] * of_time)
         figure.align_ylabels(axes)
         figure.suptitle(study.definition.title, parse_math=False, fontsize="medium")
-        sns.despine(figure)
+        open_frames(figure)
         return figure
 
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 
 from darkbattery.nvmodel.numbers import counted
 from darkbattery.nvmodel.receiver import UNITS, Receiver
 from darkbattery.runs.figures.axes import prefixed
+from darkbattery.runs.figures.style import COLOURS
 
 MOST = 3  # shots in a panel: traces of more hide each other
 
@@ -20,7 +20,7 @@ def draw_received_power(
     shots = shots[shots["observable"] == name]
     factor, unit = prefixed(float(shots["value"].max()), UNITS["received_power"])
     drawn = list(shots.groupby("run"))[:MOST]
-    for (run, one), colour in zip(drawn, sns.color_palette("colorblind"), strict=False):
+    for (run, one), colour in zip(drawn, COLOURS, strict=False):
         axis.plot(
             one["time"] * of_time, one["value"] * factor, color=colour, lw=0.6, label=f"run {run}"
         )

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from darkbattery.runs.figures.axes import BAND, heading, legend_below, panels, time_scale
 from darkbattery.runs.figures.histograms import asked_scale, shares_of
+from darkbattery.runs.figures.style import figure_style, open_frames
 from darkbattery.runs.figures.sweep import Drawn, Plan, plan
 from darkbattery.runs.results.study import Study, rows_of
 
@@ -24,7 +24,7 @@ ENERGY = "battery_energy"
 
 def draw_statistics(study: Study) -> Figure:
     """A panel a quantity, one for the selected runs' energy, and one a joint histogram."""
-    with sns.axes_style("ticks"), sns.plotting_context("paper"):
+    with figure_style():
         definition = study.definition
         assert definition.statistics is not None
         asked = definition.statistics
@@ -50,7 +50,7 @@ def draw_statistics(study: Study) -> Figure:
         if asked.joint and len(definition.points()) > 1:
             notes.append("joint histograms: of the first point")
         heading(figure, definition.title, notes)
-        sns.despine(figure)
+        open_frames(figure)
         return figure
 
 

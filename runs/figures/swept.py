@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -28,6 +27,7 @@ from darkbattery.runs.figures.axes import (
     zero_throughout,
 )
 from darkbattery.runs.figures.looks import ordered, position, shown, styles
+from darkbattery.runs.figures.style import figure_style, open_frames
 from darkbattery.runs.figures.sweep import Drawn, Plan, plan
 from darkbattery.runs.results.study import Study, key_of
 from darkbattery.runs.results.summary import PEAKED, Ends, Key, ends
@@ -60,7 +60,7 @@ class Quantity:
 
 def draw_sweep(study: Study) -> Figure:
     """A panel a quantity against the swept field; of a single model, its values."""
-    with sns.axes_style("ticks"), sns.plotting_context("paper"):
+    with figure_style():
         zero = zero_throughout(study, study.table)
         shown_ones = [one for one in quantities(study) if one.name not in zero]
         of_point = ends(study)
@@ -84,7 +84,7 @@ def draw_sweep(study: Study) -> Figure:
         if left:
             notes.append(f"not drawn: {', '.join(left)}")
         heading(figure, study.definition.title, notes)
-        sns.despine(figure)
+        open_frames(figure)
         return figure
 
 

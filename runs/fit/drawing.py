@@ -6,11 +6,11 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from darkbattery.runs.figures.axes import prefixed
+from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
 from darkbattery.runs.fit.model import predicted
 from darkbattery.runs.fit.solve import Fit
 from darkbattery.runs.fit.traces import Trace
@@ -29,7 +29,7 @@ def draw_fit(found: Fit) -> Figure:
     """A column a trace: data and model, and residuals in standard deviations; correlations last."""
     traces = found.problem.traces
     device, nuisances = found.problem.at(found.x)
-    with sns.axes_style("ticks"), sns.plotting_context("paper"):
+    with figure_style():
         columns = len(traces) + 1
         figure, grid = plt.subplots(
             2,
@@ -45,12 +45,12 @@ def draw_fit(found: Fit) -> Figure:
             axis.remove()
         _draw_correlations(figure.add_subplot(grid[0, 0].get_gridspec()[:, -1]), found)
         figure.suptitle(f"{device.title}: chi square {found.chi_square:.4g} of {found.freedom}")
-        sns.despine(figure)
+        open_frames(figure)
         return figure
 
 
 def _draw_trace(above: Axes, below: Axes, trace: Trace, model: np.ndarray) -> None:
-    blue, orange, *_ = sns.color_palette("colorblind")
+    blue, orange, *_ = COLOURS
     name, unit = X_LABELS.get(trace.kind, ("f", "Hz"))
     centre = float(np.median(trace.x)) if trace.absolute else 0.0
     factor, unit = prefixed(float(np.abs(trace.x - centre).max()), unit)
@@ -76,8 +76,11 @@ def _draw_trace(above: Axes, below: Axes, trace: Trace, model: np.ndarray) -> No
 
 
 def _draw_correlations(axis: Axes, found: Fit) -> None:
+    from seaborn import color_palette
+
     names = [one.label for one in found.problem.unknowns]
-    image = axis.imshow(found.correlations, vmin=-1.0, vmax=1.0, cmap="vlag")
+    colours = color_palette("vlag", as_cmap=True)
+    image = axis.imshow(found.correlations, vmin=-1.0, vmax=1.0, cmap=colours)
     axis.set_xticks(range(len(names)), names, rotation=90, fontsize="x-small")
     axis.set_yticks(range(len(names)), names, fontsize="x-small")
     axis.figure.colorbar(image, ax=axis, label="correlation", shrink=0.7)

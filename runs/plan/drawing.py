@@ -7,13 +7,13 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from darkbattery.meanfield.averages.delay import averaged
 from darkbattery.nvmodel import Solution
 from darkbattery.runs.figures.axes import prefixed
+from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
 from darkbattery.runs.plan.forecast import Forecast
 from darkbattery.runs.plan.maps import Vary
 from darkbattery.runs.plan.parameters import PARAMETERS
@@ -34,21 +34,21 @@ PANELS = (
 
 def draw_plan(plan: Plan) -> Figure:
     """Energies and power over time, beside the perfect ensemble; where the energy goes; limits."""
-    with sns.axes_style("ticks"), sns.plotting_context("paper"):
+    with figure_style():
         figure, grid = plt.subplots(2, 2, figsize=(8.2, 6.4), layout="constrained")
-        blue, orange, green = sns.color_palette("colorblind", 3)
+        blue, orange, green = COLOURS[:3]
         _draw_energy(grid[0, 0], plan, (blue, orange, green))
         _draw_power(grid[0, 1], plan, (blue, green))
         _draw_budget(grid[1, 0], plan)
         _draw_limits(grid[1, 1], plan, (blue, orange))
         figure.suptitle(plan_title(plan))
-        sns.despine(figure)
+        open_frames(figure)
         return figure
 
 
 def draw_map(table: pd.DataFrame, axes: tuple[Vary, ...], title: str) -> Figure:
     """Four panels over one or two parameters; the line is the threshold."""
-    with sns.axes_style("ticks"), sns.plotting_context("paper"):
+    with figure_style():
         figure, grid = plt.subplots(2, 2, figsize=(8.2, 6.2), layout="constrained")
         for axis, (column, name, factor, unit) in zip(grid.flat, PANELS, strict=True):
             if len(axes) == 1:
@@ -59,7 +59,7 @@ def draw_map(table: pd.DataFrame, axes: tuple[Vary, ...], title: str) -> Figure:
             _label(axis, axes)
         figure.suptitle(title)
         if len(axes) == 1:
-            sns.despine(figure)
+            open_frames(figure)
         return figure
 
 
@@ -145,7 +145,7 @@ def _draw_budget(axis: Axes, plan: Plan) -> None:
         ("resonator_joule", "in the resonator"),
         ("out_joule", "sent out"),
     )
-    colours = sns.color_palette("colorblind", len(parts))
+    colours = COLOURS[: len(parts)]
     for place, one in enumerate((plan.forecast, plan.perfect)):
         start = 0.0
         for (name, label), colour in zip(parts, colours, strict=True):

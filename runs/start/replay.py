@@ -12,7 +12,6 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
@@ -29,6 +28,7 @@ from darkbattery.runs.definitions.units import clock
 from darkbattery.runs.figures.files import save_figure
 from darkbattery.runs.figures.levels import draw_levels
 from darkbattery.runs.figures.shots import draw_received_field, draw_received_power
+from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
 from darkbattery.runs.results.jumps import with_jumps
 from darkbattery.runs.results.received import received
 from darkbattery.runs.results.store import Result
@@ -200,7 +200,7 @@ def draw_replay(one: Replay) -> Figure:
     populations = [name for name in one.states if str(name).startswith("population_")]
     scopes = () if one.received is None else (draw_received_power, draw_received_field)
     below_count = bool(populations) + len(scopes)
-    with sns.axes_style("ticks"), sns.plotting_context("paper"):
+    with figure_style():
         figure, axes = plt.subplots(
             1 + below_count,
             1,
@@ -212,7 +212,7 @@ def draw_replay(one: Replay) -> Figure:
         above, times = axes[0, 0], one.states["time"].to_numpy()
         shown = [name for name in DRAWN if name in one.drawn]
         styles: Iterable[str] = ("-", "--", "-.")
-        colours = sns.color_palette("colorblind")
+        colours = COLOURS
         curves: list[Line2D] = []
         entries: dict[str, Line2D] = {}
         for name, style, colour in zip(shown, styles, colours, strict=False):
@@ -220,8 +220,8 @@ def draw_replay(one: Replay) -> Figure:
                 one.drawn["time"], one.drawn[name], ls=style, color=colour, label=in_words(name)
             )
         for t, direction in zip(one.jumps["time"], one.jumps["direction"], strict=True):
-            said, colour = TICKS[int(direction)]
-            tick = above.axvline(t, 0.0, 0.06, color=colour, lw=0.8)
+            said, shade = TICKS[int(direction)]
+            tick = above.axvline(t, 0.0, 0.06, color=shade, lw=0.8)
             entries.setdefault(f"tick: {said}", tick)
         above.set_ylabel("energy per spin  (ħω)")
         above.set_title(f"run {one.run}", loc="left")
@@ -242,5 +242,5 @@ def draw_replay(one: Replay) -> Figure:
             assert one.receiver is not None
             draw_scope(axis, one.received, one.receiver, 1.0)
         axes[-1, 0].set_xlabel(one.axis)
-        sns.despine(figure)
+        open_frames(figure)
         return figure

@@ -10,7 +10,6 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 from matplotlib.animation import AbstractMovieWriter, FFMpegWriter, PillowWriter
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -20,6 +19,7 @@ from darkbattery.nvmodel.observables import in_words
 from darkbattery.nvmodel.refusal import InputError, number_between
 from darkbattery.runs.figures.files import save_figure
 from darkbattery.runs.figures.levels import draw_levels
+from darkbattery.runs.figures.style import COLOURS, figure_style, open_frame, open_frames
 from darkbattery.runs.start.replay import DRAWN, Replay
 from darkbattery.trajectories.reading.husimi import azimuth_of, husimi
 
@@ -48,7 +48,7 @@ def draw_story(one: Replay, moments: Sequence[float] = ()) -> Figure:
     at = _places(one, moments)
     spheres = one.battery is not None
     ratios = [1.0, 1.5, 1.3, *([0.95] if spheres else [])]
-    with sns.axes_style("ticks"), sns.plotting_context("paper"):
+    with figure_style():
         figure = plt.figure(figsize=(5.4, 1.45 * sum(ratios)), layout="constrained")
         grid = figure.add_gridspec(len(ratios), max(len(at), 1), height_ratios=ratios)
         rows = [figure.add_subplot(grid[0, :])]
@@ -61,7 +61,7 @@ def draw_story(one: Replay, moments: Sequence[float] = ()) -> Figure:
         for axis in rows[:2]:
             axis.tick_params(labelbottom=False)
         rows[2].set_xlabel(one.axis)
-        sns.despine(figure)
+        open_frames(figure)
         times = one.states["time"].to_numpy()
         if one.battery is not None:
             _draw_spheres(figure, grid, one, at)
@@ -86,7 +86,7 @@ def save_film(one: Replay, path: Path) -> Path:
     shown = np.unique(np.linspace(0, times.size - 1, min(FRAMES, times.size)).round().astype(int))
     phi = azimuth_of(one.battery)
     largest = max(float(_disc(one.battery[i], phi).max()) for i in shown)
-    with sns.axes_style("ticks"), sns.plotting_context("paper"):
+    with figure_style():
         figure = plt.figure(figsize=(6.4, 2.9), layout="constrained")
         grid = figure.add_gridspec(2, 2, width_ratios=[1.0, 1.5])
         sphere = figure.add_subplot(grid[:, 0])
@@ -100,7 +100,7 @@ def save_film(one: Replay, path: Path) -> Path:
         bars = below.bar(np.arange(levels.shape[1]), levels[0], color="0.4")
         below.set(ylim=(0.0, 1.0), xlabel="battery excitations", ylabel="probability")
         for axis in (above, below):
-            sns.despine(ax=axis)
+            open_frame(axis)
         figure.draw_without_rendering()
         figure.set_layout_engine(None)  # laid out once: nothing moves but what is told
         with writer.saving(figure, str(path), 110):
@@ -190,7 +190,7 @@ def _draw_record(axis: Axes, one: Replay) -> None:
 
 def _draw_energies(axis: Axes, one: Replay) -> None:
     shown = [name for name in DRAWN if name in one.drawn]
-    colours = sns.color_palette("colorblind")
+    colours = COLOURS
     for name, style, colour in zip(shown, STYLES, colours, strict=False):
         axis.plot(one.drawn["time"], one.drawn[name], ls=style, color=colour, label=in_words(name))
     axis.set_ylim(-0.03, 1.03)
@@ -214,8 +214,10 @@ def _draw_spheres(figure: Figure, grid: Any, one: Replay, at: list[int]) -> None
 
 def _sphere(axis: Axes, state: NDArray[Any], phi: float, largest: float) -> Any:
     """One sphere: full on top, empty at the bottom; its equator drawn."""
+    from seaborn import color_palette
+
     reach = (-1.0, 1.0, -1.0, 1.0)
-    colours = sns.color_palette("rocket_r", as_cmap=True)
+    colours = color_palette("rocket_r", as_cmap=True)
     shown = {"cmap": colours, "vmin": 0.0, "vmax": largest, "extent": reach, "origin": "lower"}
     image = axis.imshow(_disc(state, phi), interpolation="bilinear", **shown)
     around = np.linspace(0.0, 2.0 * np.pi, 181)

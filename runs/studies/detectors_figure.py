@@ -9,9 +9,9 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
-import seaborn as sns
 
 from darkbattery.nvmodel.detector import DIFFUSIVE, KINDS
+from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
 from darkbattery.runs.studies.fluctuations import shown
 
 
@@ -20,9 +20,9 @@ def draw(panels: Mapping[str, Any], path: Path) -> None:
 
     `panels` is that of `detectors.panels`.
     """
-    with sns.axes_style("ticks"), sns.plotting_context("paper"):
+    with figure_style():
         figure, axes = plt.subplots(1, 3, figsize=(9.0, 3.0), layout="constrained")
-        colours = dict(zip(KINDS, sns.color_palette("colorblind"), strict=False))
+        colours: dict[str, Any] = dict(zip(KINDS, COLOURS, strict=False))
         for kind, shape in zip(KINDS, ("o", "s", "^"), strict=True):
             values, errors = panels["added"][kind]
             axes[0].errorbar(
@@ -56,7 +56,7 @@ def draw(panels: Mapping[str, Any], path: Path) -> None:
         axes[2].set(xlabel="efficiency η", ylabel="$W_d$ per spin  (ħω)")
         axes[2].axhline(panels["exact"]["ergotropy"][-1], color="0.5", lw=0.8, ls=":")
         axes[2].set_title(f"$N_B$ = {panels['drawn']}, in the end", loc="left", fontsize="medium")
-        sns.despine(figure)
+        open_frames(figure)
         figure.savefig(path, dpi=150)
         plt.close(figure)
 

@@ -10,9 +10,10 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
+
+from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
 
 BINS = 30
 
@@ -24,9 +25,9 @@ def draw(panels: Mapping[str, Any], path: Path) -> None:
     closed forms ``energy_exact``, ``work_exact``, ``delay_exact``, and ``scaled``: delays of single
     runs by N_B, times the growth rate, less Gumbel's location.
     """
-    with sns.axes_style("ticks"), sns.plotting_context("paper"):
+    with figure_style():
         figure, axes = plt.subplots(1, 3, figsize=(9.0, 2.9), layout="constrained")
-        colours = sns.color_palette("colorblind")
+        colours = COLOURS
         for axis, names, title in (
             (axes[0], ("energy", "work"), "final energy and ergotropy"),
             (axes[1], ("delay",), "delay of the burst"),
@@ -53,7 +54,7 @@ def draw(panels: Mapping[str, Any], path: Path) -> None:
         axes[2].set_xlabel(r"$(N_C - N_B)\,\gamma t - \ln[(N_C - N_B)^2/N_C]$")
         axes[2].set_ylabel("density of runs")
         axes[2].legend(frameon=False, fontsize="small")
-        sns.despine(figure)
+        open_frames(figure)
         figure.savefig(path, dpi=150)
         plt.close(figure)
 

@@ -6,12 +6,12 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from darkbattery.runs.figures.axes import prefixed
 from darkbattery.runs.figures.stages import name_above
+from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
 from darkbattery.runs.plan.sequences.plan import SequencePlan
 
 FEW = 8  # shots that are drawn one by one
@@ -20,15 +20,15 @@ Colour = tuple[float, float, float]
 
 def draw_sequence(plan: SequencePlan) -> Figure:
     """Four panels; stages are shaded in turn, thin lines are single shots."""
-    with sns.axes_style("ticks"), sns.plotting_context("paper"):
+    with figure_style():
         figure, grid = plt.subplots(2, 2, figsize=(9.0, 6.4), layout="constrained")
-        blue, orange, green = sns.color_palette("colorblind", 3)
+        blue, orange, green = COLOURS[:3]
         _draw_energies(grid[0, 0], plan, blue, orange)
         _draw_power(grid[0, 1], plan, green)
         _draw_scan(grid[1, 0], plan, blue)
         _draw_limits(grid[1, 1], plan, blue, green)
         figure.suptitle(plan.subject.title, parse_math=False)
-        sns.despine(figure)
+        open_frames(figure)
         return figure
 
 

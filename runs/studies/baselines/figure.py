@@ -19,10 +19,10 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 
 from darkbattery.runs.definitions.definition import find_definition, read_definition
+from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
 from darkbattery.runs.results.study import run_study
 
 
@@ -57,10 +57,10 @@ def capacities(steady: pd.DataFrame) -> pd.DataFrame:
 
 def draw(powers: pd.DataFrame, held: pd.DataFrame) -> Figure:
     """Both panels."""
-    with sns.axes_style("ticks"), sns.plotting_context("paper"):
+    with figure_style():
         figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.0), layout="constrained")
         markers = ("o", "s", "^")
-        colours = sns.color_palette("colorblind", 3)
+        colours = COLOURS[:3]
         for (name, part), marker, colour in zip(
             powers.groupby("battery", sort=False), markers, colours, strict=True
         ):
@@ -78,7 +78,7 @@ def draw(powers: pd.DataFrame, held: pd.DataFrame) -> Figure:
         right.axhline(1.0, color="0.6", lw=0.8, ls=":")
         right.set(xlabel="battery spins M", ylabel="$E_{R,M} / (M\\,E_{R,1})$", xscale="log")
         right.legend(frameon=False)
-        sns.despine(figure)
+        open_frames(figure)
         return figure
 
 

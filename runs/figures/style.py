@@ -1,0 +1,94 @@
+"""How figures look: seaborn's ticks style in its size for paper, and its colours, set down here.
+
+A run draws at its end, and seaborn loads statistics that take longer than all panels of a small
+study. Where a map of colours is seaborn's own, it is loaded there.
+"""
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+INK, PAPER = ".15", "white"
+SCALE = 0.8  # on paper; sizes in points
+TEXT, SMALL, LONG, SHORT = 12 * SCALE, 11 * SCALE, 6 * SCALE, 4 * SCALE
+WIDE, CURVE, THIN = 1.25 * SCALE, 1.5 * SCALE, 1 * SCALE
+# one after the other; the colour-blind tell them apart
+COLOURS = tuple(
+    to_rgb(f"#{colour}")
+    for colour in (
+        *("0173b2", "de8f05", "029e73", "d55e00", "cc78bc"),
+        *("ca9161", "fbafe4", "949494", "ece133", "56b4e9"),
+    )
+)
+_LOOK: Any = {
+    "figure.facecolor": PAPER,
+    "text.color": INK,
+    "font.family": ["sans-serif"],
+    "font.sans-serif": [
+        *("Arial", "DejaVu Sans", "Liberation Sans", "Bitstream Vera Sans", "sans-serif")
+    ],
+    "font.size": TEXT,
+    "axes.axisbelow": True,
+    "axes.edgecolor": INK,
+    "axes.facecolor": PAPER,
+    "axes.grid": False,
+    "axes.labelcolor": INK,
+    "axes.labelsize": TEXT,
+    "axes.linewidth": WIDE,
+    "axes.titlesize": TEXT,
+    **{f"axes.spines.{side}": True for side in ("left", "bottom", "right", "top")},
+    "grid.color": ".8",
+    "grid.linestyle": "-",
+    "grid.linewidth": THIN,
+    "legend.fontsize": SMALL,
+    "legend.title_fontsize": TEXT,
+    "lines.linewidth": CURVE,
+    "lines.markersize": LONG,
+    "lines.solid_capstyle": "round",
+    "patch.edgecolor": "w",
+    "patch.force_edgecolor": True,
+    "patch.linewidth": THIN,
+    **{
+        f"{ticks}.{name}": value
+        for ticks in ("xtick", "ytick")
+        for name, value in {
+            "color": INK,
+            "direction": "out",
+            "labelsize": SMALL,
+            "major.size": LONG,
+            "major.width": WIDE,
+            "minor.size": SHORT,
+            "minor.width": THIN,
+        }.items()
+    },
+    "xtick.bottom": True,
+    "xtick.top": False,
+    "ytick.left": True,
+    "ytick.right": False,
+}
+
+
+def figure_style() -> AbstractContextManager[None]:
+    """In which every figure is drawn.
+
+    >>> with figure_style():
+    ...     matplotlib.rcParams["axes.edgecolor"]
+    '.15'
+    """
+    return matplotlib.rc_context(_LOOK)
+
+
+def open_frames(figure: Figure) -> None:
+    """Panels with lines at the left and below alone, and bars of colours."""
+    for axis in figure.axes:
+        open_frame(axis)
+
+
+def open_frame(axis: Axes) -> None:
+    """The same of one panel."""
+    for side in ("left", "bottom", "top", "right"):
+        axis.spines[side].set_visible(side in ("left", "bottom"))
