@@ -57,9 +57,7 @@ def time_scale(study: Study) -> tuple[float, str]:
 
 def value_scale(study: Study, name: str) -> tuple[float, str]:
     """Factor from the table's values of an observable to the axis, and its unit there."""
-    values = study.table.loc[study.table["observable"] == name, "value"].to_numpy(dtype=float)
-    largest = np.max(np.abs(values[np.isfinite(values)]), initial=0.0)
-    return prefixed(float(largest), unit_of(study.definition, name))
+    return prefixed(study.largest.get(name, 0.0), unit_of(study.definition, name))
 
 
 def symbol(name: str, unit: str) -> str:
@@ -110,6 +108,19 @@ def panels(count: int) -> tuple[Figure, list[Axes]]:
     for axis in axes[count:]:
         axis.set_axis_off()
     return figure, axes[:count]
+
+
+def settle_titles(axes: Sequence[Axes]) -> None:
+    """Titles at the left stay right above their panels, but where a power of ten stands there.
+
+    To find whether one does, matplotlib lays out all numbers of the y axis anew whenever it needs
+    the title's place: for each file, and twice for the layout.
+    """
+    for axis in axes:
+        numbers = axis.yaxis.get_major_formatter()
+        numbers.set_locs(axis.get_yticks().tolist())
+        if not numbers.get_offset():
+            axis.set_title(axis.get_title("left"), fontsize="medium", loc="left", y=1.0)
 
 
 def heading(figure: Figure, title: str, notes: Sequence[str]) -> None:

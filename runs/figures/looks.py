@@ -52,8 +52,13 @@ class Hues:
         if self.scale is not None:
             # as tall as two lines of panels
             share = min(1.0, 6.0 / len(axes))
+            # those that span all: the layout measures the bar once for each panel that it is told
+            grid = axes[0].get_gridspec()
+            assert grid is not None
+            columns = grid.ncols
+            corners = dict.fromkeys((axes[0], *axes[columns - 1 : columns], axes[-1]))
             figure.colorbar(
-                self.scale, ax=list(axes), label=self.field, shrink=share, anchor=(0.0, 1.0)
+                self.scale, ax=list(corners), label=self.field, shrink=share, anchor=(0.0, 1.0)
             )
 
 

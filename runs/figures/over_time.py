@@ -19,6 +19,7 @@ from darkbattery.runs.figures.axes import (
     legend_below,
     logarithmic,
     panels,
+    settle_titles,
     symbol,
     time_scale,
     value_scale,
@@ -92,6 +93,7 @@ def draw(study: Study) -> Figure:
             notes.append(f"single runs of {len(fans)} of {len(study.definition.points())} points")
         heading(figure, study.definition.title, notes)
         open_frames(figure)
+        settle_titles(axes)
         return figure
 
 
@@ -119,13 +121,12 @@ def _draw_observable(
     """Exact curves as lines, sampled means as points with error bars in a band of two errors."""
     of_time, (factor, unit) = time_scale(study)[0], value_scale(study, name)
     for one in chosen.drawn:
-        here = near.of(one.point, name)
-        averages = here[here["method"] == "evolve"]
+        averages = near.by(one.point, name, "evolve")
         if len(averages):
             _averages(axis, averages, one, of_time, factor)
             words = averages_words(study.definition)
             entries[f"line: {words}"] = Line2D([], [], color="0.3", lw=1.4)
-        _sampled(axis, here[here["method"] == "sample"], one, of_time, factor, entries)
+        _sampled(axis, near.by(one.point, name, "sample"), one, of_time, factor, entries)
         for value in settled.of(one.point, name)["value"]:
             axis.plot(
                 [1.0], [value * factor], color=one.colour, ls="none", marker="<", ms=4.5,

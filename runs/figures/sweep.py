@@ -52,17 +52,25 @@ class Curves:
 
     rows: Mapping[Key, pd.DataFrame]
     none: pd.DataFrame
+    methods: tuple[str, ...]
 
     def of(self, point: Point, observable: str) -> pd.DataFrame:
         """Those of one point, by whatever method; none where it has no such observable."""
-        return self.rows.get((*key_of(point), observable), self.none)
+        found = [self.by(point, observable, method) for method in self.methods]
+        held = [rows for rows in found if len(rows)]
+        return pd.concat(held) if len(held) > 1 else (held or [self.none])[0]
+
+    def by(self, point: Point, observable: str, method: str) -> pd.DataFrame:
+        """Those of one method."""
+        return self.rows.get((*key_of(point), observable, method), self.none)
 
 
 def curves_of(study: Study, table: pd.DataFrame, drawn: Sequence[Drawn]) -> Curves:
     """What a table of the study has of the points that are drawn."""
     near = rows_of_points(table, [one.point for one in drawn])
-    names = [*swept_names(study), "observable"]
-    return Curves(dict(iter(near.groupby(names, sort=False, dropna=False))), near.iloc[:0])
+    names = [*swept_names(study), "observable", "method"]
+    rows = dict(iter(near.groupby(names, sort=False, dropna=False)))
+    return Curves(rows, near.iloc[:0], tuple(map(str, near["method"].unique())))
 
 
 def plan(study: Study, along: bool, most: int) -> Plan:

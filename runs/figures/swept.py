@@ -21,6 +21,7 @@ from darkbattery.runs.figures.axes import (
     logarithmic,
     panels,
     prefixed,
+    settle_titles,
     symbol,
     time_scale,
     value_scale,
@@ -85,6 +86,7 @@ def draw_sweep(study: Study) -> Figure:
             notes.append(f"not drawn: {', '.join(left)}")
         heading(figure, study.definition.title, notes)
         open_frames(figure)
+        settle_titles(axes)
         return figure
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +99,14 @@ class Study:
     sampled: tuple[Solution, ...] = ()
     statistics: pd.DataFrame = field(default_factory=no_table)
     joints: pd.DataFrame = field(default_factory=no_table)
+
+    @cached_property
+    def largest(self) -> Mapping[str, float]:
+        """The largest finite modulus of each observable: what the units of its axes go by."""
+        known = self.table["value"].abs()
+        known = known[known < np.inf]
+        found = known.groupby(self.table["observable"], sort=False).max()
+        return {str(name): float(value) for name, value in found.items()}
 
 
 def run_study(

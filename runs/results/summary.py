@@ -65,8 +65,10 @@ def ends(study: Study) -> dict[Key, list[Ends]]:
     hits = np.flatnonzero(known == largest[curve])[::-1]
     top = last.copy()
     top[curve[hits]] = hits  # the first of equal ones
-    apart = np.hypot(error, error[top][curve])
-    near = np.bincount(curve[largest[curve] - known <= CLOSE * apart], minlength=count)
+    sampled = np.flatnonzero(~np.isnan(error))
+    of = curve[sampled]
+    apart = np.hypot(error[sampled], error[top][of])
+    near = np.bincount(of[largest[of] - known[sampled] <= CLOSE * apart], minlength=count)
     found: dict[Key, list[Ends]] = {}
     labels, time = table[names].iloc[last], table["time"].to_numpy(dtype=float)
     for i, (*point, observable, method) in enumerate(labels.itertuples(index=False, name=None)):

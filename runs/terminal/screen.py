@@ -87,9 +87,13 @@ class ResultTables:
 
 def result_tables(study: Study) -> Iterator[Listing | Fitted | Text]:
     """The tables of a study, and what has to be said of them."""
-    points = [(key, found(study, curves)) for key, curves in ends(study).items()]
+    read = list(ends(study).items())
+    count = len(read)
+    if count > MOST_POINTS:
+        read = [*read[:ENDS], *read[-ENDS:]]
+    points = [(key, found(study, curves)) for key, curves in read]
     if swept_names(study):
-        yield from _sweep(study, points)
+        yield from _sweep(study, points, count)
     else:
         yield _one_model(points[0][1])
     rows = [one for _, found_here in points for one in found_here]
@@ -172,11 +176,11 @@ def _one_model(rows: Sequence[Found]) -> Listing:
     return table
 
 
-def _sweep(study: Study, points: Sequence[tuple[Key, list[Found]]]) -> Iterator[Fitted | Text]:
+def _sweep(
+    study: Study, shown: Sequence[tuple[Key, list[Found]]], count: int
+) -> Iterator[Fitted | Text]:
+    """Those of its `count` points that are shown."""
     names = swept_names(study)
-    shown = list(points)
-    if len(points) > MOST_POINTS:
-        shown = [*points[:ENDS], *points[-ENDS:]]
     keys = [[_key(key[i]) for key, _ in shown] for i in range(len(names))]
     every = [one for _, rows in shown for one in rows]
     shared = _shared(every)
@@ -186,7 +190,7 @@ def _sweep(study: Study, points: Sequence[tuple[Key, list[Found]]]) -> Iterator[
         column = [row.get(heading, "-") for row in cells]
         if any(cell != "-" for cell in column):  # what is no number at any point is no column
             moving.setdefault((one.quantity, one.moment), []).append((heading, column))
-    cut = ENDS if len(points) > MOST_POINTS else None
+    cut = ENDS if count > len(shown) else None
     if shared:
         yield Text(f"all: {', '.join(shared)}")
     fixed = list(zip(names, keys, strict=True))
@@ -194,7 +198,7 @@ def _sweep(study: Study, points: Sequence[tuple[Key, list[Found]]]) -> Iterator[
     yield Fitted(fixed, list(moving.values()), cut=cut, turned=turned)
     if cut is not None:
         yield Text(
-            f"the first {ENDS} and the last {ENDS} of {len(points)} points; "
+            f"the first {ENDS} and the last {ENDS} of {count} points; "
             f"all of them: {TABLE} in the result folder"
         )
 
