@@ -39,6 +39,7 @@ from darkbattery.trajectories.reading.readout import (
     FROM_ENTANGLEMENT,
     NEED_POPULATIONS,
     OF_RATES,
+    SUMS_OVER_M,
     derived,
     linear_observables,
     populations,
@@ -232,7 +233,7 @@ def _observables(
 ) -> tuple[dict[str, Array], dict[str, Distribution]]:
     basis, chains = cavity.basis, found.chains
     n_b, n_c = basis.n_battery, basis.n_charger
-    operators = linear_observables(basis, chains, 0.0)
+    operators = dict(zip(SUMS_OVER_M, linear_observables(basis, chains, 0.0), strict=True))
     neighbours = 2 * basis.n_ladders - 1
 
     def mean(name: str, of: NDArray[Any]) -> Array:

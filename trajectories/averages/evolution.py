@@ -63,10 +63,12 @@ from darkbattery.trajectories.reading.readout import (
     FROM_POPULATIONS,
     NEED_POPULATIONS,
     OF_RATES,
+    SUMS_OVER_M,
     derived,
     entanglement,
     generator_on,
     linear_observables,
+    means_of_sums,
     populations,
     refuse_large_blocks,
 )
@@ -74,7 +76,7 @@ from darkbattery.trajectories.reading.speed import speeds
 from darkbattery.trajectories.space.angular import (
     CoupledBasis,
     Ladders,
-    coupled_basis,
+    basis_of,
     ladders_of,
     starts,
 )
@@ -211,14 +213,12 @@ def _by_chains(problem: Problem) -> Solution:
     few = unknowns_of(ladders_of(*sizes), all_pairs) <= FEW_UNKNOWNS
     tables = chain_tables if few else chain_tables.__wrapped__
     basis, chains, operators = tables(*sizes, battery.occupation, all_pairs)
-    linear: dict[str, list[Array]] = {name: [] for name in operators}
+    linear: list[dict[str, Array]] = []
     counted, found, emitted, moved, log_neg, log_neg_rate = [], [], [], [], [], []
     entangled = any(name in FROM_ENTANGLEMENT for name in names)
     error = 0.0
     for states, integrals, batch_error in state_batches(battery, basis, chains, t * battery.gamma):
-        narrow = states[:, :, : 2 * basis.n_ladders - 1].reshape(len(states), -1)
-        for name, weights in operators.items():
-            linear[name].append(narrow @ weights.ravel())
+        linear.append(means_of_sums(operators, states))
         counted.append(integrals)
         if not all_pairs and (ladder or entangled):
             emitted.append(states[:, :, : basis.n_ladders].sum(axis=2))
@@ -232,8 +232,8 @@ def _by_chains(problem: Problem) -> Solution:
             log_neg.append(value)
             log_neg_rate.append(rate)
         error = max(error, batch_error)
-    mean = {name: np.concatenate(parts) for name, parts in linear.items()}
-    photons = photon_numbers(np.concatenate(counted, axis=1), battery.occupation)
+    mean = {name: _joined([part[name] for part in linear]) for name in SUMS_OVER_M}
+    photons = photon_numbers(_joined(counted), battery.occupation)
     values = _energies(battery, mean, photons)
     populated = np.concatenate(found) if found else None
     if emitted:
@@ -264,17 +264,22 @@ def _by_chains(problem: Problem) -> Solution:
     return Solution(t, reading, {"solver": "master equation", "error_estimate": error})
 
 
+def _joined(parts: list[Array]) -> Array:
+    """Of batches that follow each other in time, the last axis; one is as it is."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+
+
 @lru_cache(maxsize=16)
 def chain_tables(
     n_battery: int, n_charger: int, nbar: float, all_pairs: bool
-) -> tuple[CoupledBasis, Chains, dict[str, Array]]:
+) -> tuple[CoupledBasis, Chains, Array]:
     """Ladders, rates and linear observables; remembered, for they take longer than a few steps.
 
     >>> basis, chains, operators = chain_tables(1, 5, 0.0, False)
-    >>> basis.n_ladders, chains.loss.shape, operators["battery_z"].shape
-    (2, (7, 3), (7, 3))
+    >>> basis.n_ladders, chains.loss.shape, operators.shape
+    (2, (7, 3), (5, 7, 3))
     """
-    basis = coupled_basis(n_battery, n_charger)
+    basis = basis_of(n_battery, n_charger)
     chains = pair_chains(basis, nbar, basis.n_ladders if all_pairs else 1, NEGLIGIBLE_COHERENCE)
     return basis, chains, linear_observables(basis, chains, nbar)
 

@@ -25,7 +25,7 @@ from darkbattery.nvmodel.streams import exp_bounded
 from darkbattery.trajectories.reading.bonds import FORBIDDEN, Bonds, bonds_of
 from darkbattery.trajectories.space.angular import (
     CoupledBasis,
-    coupled_basis,
+    basis_of,
     lowering_squared,
     rates_from_sums,
     starts,
@@ -96,7 +96,7 @@ class Unravelling:
 @lru_cache(maxsize=2)
 def unravelling(battery: Experiment) -> Unravelling:
     """Prepare the tables for a battery; the last ones are remembered for its next block of runs."""
-    basis = coupled_basis(battery.n_battery, battery.n_charger)
+    basis = basis_of(battery.n_battery, battery.n_charger)
     mixture = starts(battery, basis)
     probability = np.concatenate([s.probability * s.amplitude**2 for s in mixture])
     J = basis.J

@@ -67,7 +67,11 @@ NEED_POPULATIONS = needing(
 FROM_ENTANGLEMENT = needing(Needs.PAIRS, without=Needs.FIELD)
 
 
-def linear_observables(basis: CoupledBasis, chains: Chains, nbar: float) -> dict[str, Array]:
+SUMS_OVER_M = ("battery_z", "battery_z_rate", "total_z", "emission_rate", "absorption_rate")
+"""Operators of `linear_observables`, in its order."""
+
+
+def linear_observables(basis: CoupledBasis, chains: Chains, nbar: float) -> Array:
     r"""Operators that are sums over M, as weights of the pairs with |J - J'| <= 1.
 
     With gamma = 1; :math:`J_B^z` couples J to J - 1 by :math:`f_J\sqrt{J^2-M^2}`, and its rate of
@@ -76,8 +80,8 @@ def linear_observables(basis: CoupledBasis, chains: Chains, nbar: float) -> dict
 
     Returns
     -------
-    dict of ndarray (rows, 2K - 1)
-        ``battery_z``, ``battery_z_rate``, ``total_z``, ``emission_rate``, ``absorption_rate``.
+    ndarray (5, rows, 2K - 1)
+        `SUMS_OVER_M`.
     """
     K = basis.n_ladders
     M = chains.M[:, None]
@@ -86,19 +90,21 @@ def linear_observables(basis: CoupledBasis, chains: Chains, nbar: float) -> dict
     up = lowering_squared(basis.J, M + 1.0)
     # a pair and its mirror image count once each: twice the real part
     across = 2.0 * basis.coupling[1:] * np.sqrt(np.maximum(basis.J[1:] ** 2 - M * M, 0.0))
-    nothing = np.zeros_like(across)
-    g = basis.diagonal
-    operators = {
-        "battery_z": (M * g, across),
-        "battery_z_rate": (
-            g * (nbar * up - (nbar + 1.0) * down),
-            across * (M - (2.0 * nbar + 1.0)),
-        ),
-        "total_z": (M + 0.0 * g, nothing),
-        "emission_rate": ((nbar + 1.0) * down, nothing),
-        "absorption_rate": (nbar * up, nothing),
-    }
-    return {name: np.where(inside, np.hstack(parts), 0.0) for name, parts in operators.items()}
+    found = np.zeros((len(SUMS_OVER_M), *inside.shape))
+    own, beside = found[:, :, :K], found[:, :, K:]
+    own[0], beside[0] = M * basis.diagonal, across
+    own[1] = basis.diagonal * (nbar * up - (nbar + 1.0) * down)
+    beside[1] = across * (M - (2.0 * nbar + 1.0))
+    own[2], own[3], own[4] = M, (nbar + 1.0) * down, nbar * up
+    return np.where(inside, found, 0.0)
+
+
+def means_of_sums(operators: Array, states: Array) -> dict[str, Array]:
+    """What the `linear_observables` are in states (T, rows, chains), by name, each (T,)."""
+    near = states[:, :, : operators.shape[2]].reshape(len(states), -1)
+    # one product for each, by one call
+    found = np.matmul(near, operators.reshape(len(operators), -1, 1))[:, :, 0]
+    return dict(zip(SUMS_OVER_M, found, strict=True))
 
 
 def populations(

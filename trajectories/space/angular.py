@@ -138,6 +138,24 @@ def ladders_of(n_battery: int, n_charger: int) -> Ladders:
     return found
 
 
+FEW_LADDERS = 100  # whose basis is remembered: 4 kB
+
+
+def basis_of(n_battery: int, n_charger: int) -> CoupledBasis:
+    """`coupled_basis`, remembered where it is small: a sweep has many models of the same spins.
+
+    >>> basis_of(1, 5) is basis_of(1, 5)
+    True
+    """
+    few = ladders_of(n_battery, n_charger).number <= FEW_LADDERS
+    return (_small_basis if few else coupled_basis)(n_battery, n_charger)
+
+
+@lru_cache(maxsize=64)
+def _small_basis(n_battery: int, n_charger: int) -> CoupledBasis:
+    return coupled_basis(n_battery, n_charger)
+
+
 @lru_cache(maxsize=256)
 def _ladders_or_refusal(n_battery: int, n_charger: int) -> Ladders | InputError:
     try:
