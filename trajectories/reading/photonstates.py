@@ -7,6 +7,7 @@ with the numbers of runs that have emitted n photons, or with their exact probab
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,12 @@ from darkbattery.nvmodel.ergotropy import ladder_ergotropy
 from darkbattery.trajectories.reading.conditional import Unravelling
 from darkbattery.trajectories.reading.entanglement import log_negativity_of_pure
 from darkbattery.trajectories.reading.fluctuations import PhotonStates
-from darkbattery.trajectories.space.angular import CoupledBasis, clebsch_gordan, lowering_squared
+from darkbattery.trajectories.space.angular import (
+    CoupledBasis,
+    basis_of,
+    clebsch_gordan,
+    lowering_squared,
+)
 
 Array = NDArray[np.float64]
 Active = NDArray[np.bool_]
@@ -23,6 +29,7 @@ Active = NDArray[np.bool_]
 # photon numbers less probable than this are left out: together below 1e-13 for 1e4 photons
 LEAST_PROBABILITY = 1e-17
 AMPLITUDES = 1 << 23  # that are held at once for a negativity: 64 MB
+FEW_NUMBERS = 1 << 14  # so few are made all at once: 128 kB
 AT_ONCE = 1 << 17  # numbers of amplitudes, or of coefficients, that are made at once: 1 MB
 
 
@@ -33,7 +40,7 @@ def amplitudes_by_photons(
 
     In Condon and Shortley's phases, normalised.
     """
-    signs = np.cumprod(np.concatenate([[1.0], tables.relative_sign[1:]]))
+    signs = _signs(tables)
     logs = tables.log_amplitudes(active.shape[0])
     photons, times = np.nonzero(active)
     bounds = np.searchsorted(photons, np.arange(active.shape[0] + 1))
@@ -51,6 +58,10 @@ def amplitudes_by_photons(
             if own.stop > own.start:
                 yield one, times[own], c[own.start - bounds[n] : own.stop - bounds[n]]
         n = end
+
+
+def _signs(tables: Unravelling) -> Array:
+    return np.cumprod(np.concatenate([[1.0], tables.relative_sign[1:]]))
 
 
 def battery_amplitudes_by_photons(
@@ -86,11 +97,34 @@ def populations_from_photons(tables: Unravelling, taus: Array, probability: Arra
     probability : ndarray (photons + 1, T)
         P(n, t).
     """
-    found = np.zeros((taus.size, tables.basis.n_battery + 1))
-    active = probability > LEAST_PROBABILITY
+    basis, active = tables.basis, probability > LEAST_PROBABILITY
+    if probability.size * max(basis.n_ladders, basis.n_battery + 1) <= FEW_NUMBERS:
+        return _populations_of_few(tables, taus, np.where(active, probability, 0.0))
+    found = np.zeros((taus.size, basis.n_battery + 1))
     for n, at, p in populations_by_photons(tables, taus, active):
         found[at] += probability[n, at, None] * p
     return found
+
+
+def _populations_of_few(tables: Unravelling, taus: Array, probability: Array) -> Array:
+    """The same of all states at once, held or not: a call for each n took longer."""
+    basis, photons = tables.basis, probability.shape[0]
+    # ladders first: the largest of a few numbers side by side is found one by one
+    logs = tables.log_amplitudes(photons).T[:, :, None] - tables.damping[:, None, None] * taus
+    scaled = np.exp(logs - logs.max(axis=0))
+    c = np.multiply(np.moveaxis(scaled, 0, 2), _signs(tables), order="C")
+    flat = c.reshape(-1, basis.n_ladders)
+    flat /= np.sqrt(np.einsum("ik,ik->i", flat, flat))[:, None]
+    p = np.matmul(c, _coefficients_of_few(basis.n_battery, basis.n_charger, photons)) ** 2
+    p *= probability[:, :, None]
+    return np.asarray(p.sum(axis=0))
+
+
+@lru_cache(maxsize=16)
+def _coefficients_of_few(n_battery: int, n_charger: int, photons: int) -> Array:
+    """Those of `clebsch_gordan` after 0, ..., photons - 1 photons: of spins alone."""
+    basis = basis_of(n_battery, n_charger)
+    return clebsch_gordan(basis, basis.m_start - np.arange(photons))
 
 
 def log_negativity_from_photons(tables: Unravelling, taus: Array, probability: Array) -> Array:
