@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, get_args
 
 import numpy as np
@@ -28,6 +29,7 @@ from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.spins import SILENT, NamedStart, Spins, of_type, thermal_energy
 
 PLAIN = Reservoir()
+ENDLESS = (Stage(math.inf),)
 
 
 @dataclass(frozen=True)
@@ -339,9 +341,9 @@ class Experiment:
     @property
     def stages(self) -> Protocol:
         """The protocol, one endless stage where none was given."""
-        return self.protocol or (Stage(math.inf),)
+        return self.protocol or ENDLESS
 
-    @property
+    @cached_property
     def is_collective(self) -> bool:
         """Whether the dynamics is the paper's, whatever detector looks at it.
 

@@ -95,6 +95,7 @@ FOR_REAL_SPINS = (
 )
 OF_THE_STATE = tuple(dict.fromkeys((*FOR_REAL_SPINS, *NEED_POPULATIONS, *needing(Needs.DETECTOR))))
 AVAILABLE = (*OF_THE_STATE, *COUNTING, *OVER_RUNS, *KINETIC)
+WITHOUT_RECORDS = tuple(n for n in AVAILABLE if n not in (*OVER_RUNS, RELIABILITY_BOUND))
 
 # doubles held at once for the states at several output times (256 MB)
 BATCH = 1 << 25
@@ -246,8 +247,9 @@ def _by_chains(problem: Problem) -> Solution:
     values |= exact.values
     energies = values["battery_energy"], values["charger_energy"]
     values |= derived(names, battery, *energies, populated, values["emitted_photons"])
-    light = values["emission_rate"], values["emitted_photons"], values["absorbed_photons"]
-    values[FANO_BOUND] = fano_factor_bound(t, *light)
+    if FANO_BOUND in names:
+        light = values["emission_rate"], values["emitted_photons"], values["absorbed_photons"]
+        values[FANO_BOUND] = fano_factor_bound(t, *light)
     if moved and populated is not None:
         values |= speeds(populated, battery.gamma * np.concatenate(moved))
     values["local_loss"] = np.zeros(t.size)
@@ -447,15 +449,17 @@ def _heisenberg_work(problem: Problem) -> Work:
 def _of_chains(battery: Experiment) -> tuple[str, ...]:
     if not battery.is_collective:
         return ()
-    follow = records_follow(battery)
-    return tuple(
-        name for name in AVAILABLE if follow or name not in (*OVER_RUNS, RELIABILITY_BOUND)
-    )
+    return AVAILABLE if records_follow(battery) else WITHOUT_RECORDS
 
 
 def _without_states(battery: Experiment) -> tuple[str, ...]:
+    return _stateless(_of_chains(battery))
+
+
+@lru_cache(maxsize=8)
+def _stateless(names: tuple[str, ...]) -> tuple[str, ...]:
     states = {*NEED_POPULATIONS, *FROM_ENTANGLEMENT, *LIMITS}
-    return tuple(name for name in _of_chains(battery) if name not in states)
+    return tuple(name for name in names if name not in states)
 
 
 def _of_irreps(battery: Experiment) -> tuple[str, ...]:

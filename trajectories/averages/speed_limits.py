@@ -24,6 +24,7 @@ whole; levels less probable than 1e-10 leave out angles of 1e-5.
 import math
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,10 +61,7 @@ def with_speed_limits(methods: Iterable[Method]) -> tuple[Method, ...]:
 
 def _limited(method: Method) -> Method:
     def offers(model: object) -> tuple[str, ...]:
-        names = method.offers(model)
-        if not set(SPEEDS) <= set(names) or _turned(model):
-            return tuple(name for name in names if name not in LIMITS)
-        return tuple(dict.fromkeys((*names, *LIMITS)))
+        return _offered(method.offers(model), _turned(model))
 
     return replace(
         method,
@@ -72,6 +70,13 @@ def _limited(method: Method) -> Method:
         work=lambda problem: method.work(_at_nodes(problem)),
         solve=lambda problem: _solved(method, problem),
     )
+
+
+@lru_cache(maxsize=64)
+def _offered(names: tuple[str, ...], turned: bool) -> tuple[str, ...]:
+    if not set(SPEEDS) <= set(names) or turned:
+        return tuple(name for name in names if name not in LIMITS)
+    return tuple(dict.fromkeys((*names, *LIMITS)))
 
 
 def _turned(model: object) -> bool:

@@ -145,6 +145,8 @@ def photon_weights(j: Array, m: Array, nbar: float, stays: NDArray[np.bool_]) ->
 
 def photon_numbers(integrals: Array, nbar: float) -> Array:
     """Emitted and absorbed photons (2, T), from the integrals of `photon_weights`."""
-    if nbar == 0.0:
-        return np.stack([integrals[0], np.zeros_like(integrals[0])])
-    return np.stack([integrals[0], nbar * integrals[1]])
+    found = np.zeros((2, integrals.shape[1]))
+    found[0] = integrals[0]
+    if nbar > 0.0:
+        found[1] = nbar * integrals[1]
+    return found

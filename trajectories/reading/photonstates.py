@@ -124,7 +124,7 @@ def _populations_of_few(tables: Unravelling, taus: Array, probability: Array) ->
 def _coefficients_of_few(n_battery: int, n_charger: int, photons: int) -> Array:
     """Those of `clebsch_gordan` after 0, ..., photons - 1 photons: of spins alone."""
     basis = basis_of(n_battery, n_charger)
-    return clebsch_gordan(basis, basis.m_start - np.arange(photons))
+    return clebsch_gordan(basis, basis.m_start - np.arange(photons, dtype=float))
 
 
 def log_negativity_from_photons(tables: Unravelling, taus: Array, probability: Array) -> Array:
