@@ -48,7 +48,7 @@ WHOLE = ("emitted_photons", "absorbed_photons", "J")  # whole numbers in a singl
 def draw(study: Study) -> Figure:
     """All panels of a study in one figure: observables, deviations, fans of single runs."""
     with figure_style():
-        timed = study.table[np.isfinite(study.table["time"])]
+        timed = study.timed
         zero = zero_throughout(study, timed)
         names = [str(name) for name in timed["observable"].unique() if name not in zero]
         panelled, left = names[:MOST_PANELS], names[MOST_PANELS:]

@@ -92,7 +92,7 @@ def draw_sweep(study: Study) -> Figure:
 
 def quantities(study: Study) -> Iterator[Quantity]:
     """What is drawn against the swept field."""
-    timed = study.table[np.isfinite(study.table["time"])]
+    timed = study.timed
     over_time = set(timed["observable"].unique()) if timed["time"].nunique() > 1 else set()
     for name in map(str, study.table["observable"].unique()):
         if name in PEAKED and name in over_time:
@@ -146,7 +146,7 @@ def values(
     of_point: Mapping[Key, Sequence[Ends]], quantity: Quantity, chosen: Plan
 ) -> pd.DataFrame:
     """A row a point and method: x, value, error."""
-    found: list[dict[str, Any]] = []
+    found: list[tuple[Any, ...]] = []
     looks: list[tuple[Any, Any]] = []
     for one in chosen.drawn:
         look = (one.colour, one.style)
@@ -157,16 +157,7 @@ def values(
             if curve.observable != quantity.name or (peaks and curve.method == "steady"):
                 continue
             value, error = _value(curve, quantity)
-            found.append(
-                {
-                    "method": curve.method,
-                    "curve": looks.index(look),
-                    "drawn": one,
-                    "x": x,
-                    "value": value,
-                    "error": error,
-                }
-            )
+            found.append((curve.method, looks.index(look), one, x, value, error))
     return pd.DataFrame(found, columns=["method", "curve", "drawn", "x", "value", "error"])
 
 

@@ -60,7 +60,7 @@ def charts(study: Study) -> Iterator[Chart]:
         of_point = ends(study)
         for quantity in quantities(study):
             yield _swept(study, of_point, quantity)
-    timed = study.table[np.isfinite(study.table["time"])]
+    timed = study.timed
     if timed["time"].nunique() > 1:
         for name in timed["observable"].unique():
             yield _over_time(study, timed, str(name))

@@ -101,6 +101,12 @@ class Study:
     joints: pd.DataFrame = field(default_factory=no_table)
 
     @cached_property
+    def timed(self) -> pd.DataFrame:
+        """The table at output times, without steady states; itself where it has none."""
+        at_times = np.isfinite(self.table["time"].to_numpy())
+        return self.table if at_times.all() else self.table[at_times]
+
+    @cached_property
     def largest(self) -> Mapping[str, float]:
         """The largest finite modulus of each observable: what the units of its axes go by."""
         known = self.table["value"].abs()
