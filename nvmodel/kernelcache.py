@@ -29,6 +29,8 @@ NAME = "darkbattery"
 KERNEL: dict[str, Any] = {"cache": True, "error_model": "numpy"}
 # no wrapper for Python around kernels that only kernels call
 INNER: dict[str, Any] = {"error_model": "numpy", "no_cpython_wrapper": True}
+# nor any count of references to the arrays of a tuple, of kernels that make none
+UNCOUNTED: dict[str, Any] = {**INNER, "_nrt": False}
 
 
 @intrinsic

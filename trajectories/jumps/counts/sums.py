@@ -135,22 +135,25 @@ def add_run(
     taus, times : ndarray (T,)
         Output times in the sampler's own unit, and in the user's.
     """
-    T, bins = taus.size, sums.energy.shape[1]
+    # fields are named once: each use of one in a loop would count a reference
+    T, energies, arrived = taus.size, sums.energy, sums.burst
+    bins = energies.shape[1]
     for o in range(quantities.shape[0]):
         row = quantities[o, first : first + T]
         sums.clipped[o] += add_row(row, sums.scale[o], sums.total[o], sums.low[o], sums.high[o])
     if sums.peaks.last.size:
         add_peak(quantities[EMISSION_RATE, first : first + T], times, sums.peaks)
-    for i in range(T):
-        cell = int(quantities[BATTERY_ENERGY, first + i] * bins)
-        sums.energy[i, min(max(cell, 0), bins - 1)] += 1
+    # unsigned: an index that might count from the end costs a comparison
+    for i in range(np.uint64(T)):
+        cell = int(quantities[BATTERY_ENERGY, np.uint64(first) + i] * bins)
+        energies[i, np.uint64(min(max(cell, 0), bins - 1))] += 1
     cell = int(quantities[EMITTED_PHOTONS, first + T - 1] / sums.photon_width)
     sums.photons[min(cell, sums.photons.size - 1)] += 1
     if burst <= taus[T - 1]:
         i = 0
         while taus[i] < burst:
             i += 1
-        sums.burst[i] += 1
+        arrived[i] += 1
 
 
 @njit(**INNER)

@@ -17,9 +17,21 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.kernelcache import INNER, KERNEL
+from darkbattery.nvmodel.eight import (
+    EIGHT,
+    column,
+    filled,
+    load,
+    over,
+    plus,
+    store,
+    store_first,
+    times,
+)
+from darkbattery.nvmodel.kernelcache import KERNEL, UNCOUNTED
 from darkbattery.nvmodel.streams import exp_clamped
-from darkbattery.trajectories.reading.bonds import Bonds, Steps
+from darkbattery.trajectories.jumps.photons.abreast import LANES, PIECE, Walks
+from darkbattery.trajectories.reading.bonds import Bonds
 from darkbattery.trajectories.space.angular import lowering_squared, rates_from_sums
 
 Array = NDArray[np.float64]
@@ -32,33 +44,37 @@ MOST_DAMPING = 200.0
 # conditional state are a martingale. It is dropped: two of eleven are left soon after a burst, and
 # what it would have added is below the last digit of every sum.
 GONE = 1e-25
-SCALING = 8  # output times after which P is scaled again
+SCALING = 8  # output times after which P is scaled again; at most `EIGHT`
+MOST_IN_REGISTERS = 32  # ladders that are followed eight by eight
 LOW = 1e-60  # of a squared norm: scaled at once
 
 
 class Products(NamedTuple):
-    """Factors of amplitudes relative to the highest ladder; the last axis runs over ladders.
+    """Factors of amplitudes relative to the highest ladder; rows of K ladders one after another.
+
+    Eight ladders are read at once: those behind a row's last one meet a P of 0, and behind the last
+    row there is room.
 
     Attributes
     ----------
-    way : ndarray (starts, rows, K)
-        \\|W\\| at M = J_t, J_t - 1, ..., with the starts' amplitudes.
-    pair : ndarray (rows, K)
-        a_J(b)^2 for b = J_t, J_t - 1, ...
-    fade : ndarray (T, K)
-        Damping between the output times.
-    across : ndarray (rows, K)
+    way : ndarray (starts, rows * K + EIGHT)
+        |W| at M = J_t, J_t - 1, ..., with the starts' amplitudes.
+    factors : ndarray ((rows + T) * K + EIGHT,)
+        Of P: a_J(b)^2 of a jump up, for b = J_t, J_t - 1, ..., and the damping until each output
+        time from the one before it.
+    across : ndarray (rows * K + EIGHT,)
         Matrix elements of J_B^z between a ladder and the one below, with the sign of the two
         amplitudes, at M = J_t, J_t - 1, ...
     squares : ndarray (3, K)
         What the squares of amplitudes are summed with: g, J(J+1), g J(J+1).
+    rows : int
     """
 
     way: Array
-    pair: Array
-    fade: Array
+    factors: Array
     across: Array
     squares: Array
+    rows: int
 
 
 def products_of(
@@ -80,12 +96,14 @@ def products_of(
     way, fade = np.empty((starts * bonds.rows, J.size)), np.empty((taus.size, J.size))
     _exponentials(bonds.ways.reshape(way.shape), way)
     _exponentials(-waits[:, None] * (damping - damping[0]), fade)
+    pair = squares / np.where(squares[:, -1:] > 0.0, squares[:, -1:], 1.0)
+    across = sign * coupling * np.sqrt(np.maximum((J - M) * (J + M), 0.0))
     return Products(
-        way.reshape(bonds.ways.shape),
-        squares / np.where(squares[:, -1:] > 0.0, squares[:, -1:], 1.0),
-        fade,
-        sign * coupling * np.sqrt(np.maximum((J - M) * (J + M), 0.0)),
+        np.pad(way.reshape(starts, -1), ((0, 0), (0, EIGHT))),
+        np.pad(np.concatenate([pair, fade]).ravel(), (0, EIGHT)),
+        np.pad(across.ravel(), (0, EIGHT)),
         np.array([diagonal, J * (J + 1.0), diagonal * J * (J + 1.0)]),
+        bonds.rows,
     )
 
 
@@ -96,99 +114,328 @@ def _exponentials(logs: Array, out: Array) -> None:
             out[r, k] = exp_clamped(logs[r, k]) if logs[r, k] > -np.inf else 0.0
 
 
-@njit(**INNER)
-def follow_products(
-    jump_taus: Array,
-    directions: Steps,
-    jumps: int,
-    ended: Any,
+class Crossings(NamedTuple):
+    """Where the records of runs side by side are, and room to follow a piece of one.
+
+    Rows are those of `Products`, named by J_t - M; W = K + EIGHT, with zeros behind the ladders.
+
+    Attributes
+    ----------
+    now : ndarray (LANES * W,)
+        P, at any scale; 0 on ladders that are gone.
+    place : ndarray of int64 (LANES, 6)
+        Next output time, jumps up so far, the row and that of the start, and the first ladder that
+        counts and the one behind the last.
+    burst : ndarray (LANES,)
+        When M first was <= 0; infinity before.
+    latest : ndarray of int64 (T,)
+        Of the jumps in (tau_{i-1}, tau_i], as `_list_events` packs them; 0 between pieces.
+    rows, ends : ndarray of int64 (T,)
+        Of the output times: the row, and the place in the list of events.
+    events : ndarray of int64 (PIECE + T + 1,)
+        Jumps up and output times in order, as rows of `Products.factors`.
+    after : ndarray ((EIGHT + 1) * W,)
+        P where a list begins, and after its next output times.
+    work : ndarray (WORK,)
+        Rows of eight numbers.
+    """
+
+    now: Array
+    place: Counts
+    burst: Array
+    latest: Counts
+    rows: Counts
+    ends: Counts
+    events: Counts
+    after: Array
+    work: Array
+
+
+TIME, UPS, ROW, START, FIRST, BEHIND = range(6)
+# rows of `Crossings.work`: eight output times by eight ladders, and sums over ladders
+AMPLITUDES, ACROSS = 0, EIGHT * EIGHT
+NORM, SUM_0, SUM_1, SUM_2, SUM_3, BEFORE, WORK = range(2 * ACROSS, 2 * ACROSS + 7 * EIGHT, EIGHT)
+
+
+def new_crossings(products: Products, n_times: int) -> Crossings:
+    """Room for records at so many output times."""
+    width = products.squares.shape[1] + EIGHT
+    latest, rows, ends = (np.zeros(n_times, dtype=np.int64) for _ in range(3))
+    return Crossings(
+        now=np.zeros(LANES * width),
+        place=np.zeros((LANES, 6), dtype=np.int64),
+        burst=np.zeros(LANES),
+        latest=latest,
+        rows=rows,
+        ends=ends,
+        events=np.zeros(PIECE + n_times + 1, dtype=np.int64),
+        after=np.zeros((EIGHT + 1) * width),
+        work=np.zeros(WORK),
+    )
+
+
+@njit(**UNCOUNTED)
+def start_crossings(lane: int, drawn: int, J: Array, m_starts: Array, q: Crossings) -> None:
+    """Begin the record of a start and ladder, start * K + k."""
+    now, place, K = q.now, q.place, J.size
+    width, m_start = now.size // LANES, m_starts[drawn // K]
+    for k in range(width):
+        now[lane * width + k] = 1.0 if k < K else 0.0
+    row = int(J[K - 1] - m_start + 0.5)
+    place[lane, TIME], place[lane, UPS] = 0, 0
+    place[lane, ROW], place[lane, START] = row, row
+    place[lane, FIRST], place[lane, BEHIND] = 0, K
+    q.burst[lane] = np.inf if m_start > 0.0 else 0.0
+
+
+@njit(**UNCOUNTED)
+def _list_events(
+    lane: int,
+    bottom: int,
+    dark: int,
+    ended: bool,
+    walks: Walks,
     taus: Array,
+    table: Counts,
+    rows_of_pairs: int,
+    q: Crossings,
+) -> Any:
+    """List a lane's piece: the output time behind it, how many events, and how many jumps up.
+
+    No branch depends on what jumps do: half of them would be mispredicted. The last jump before an
+    output time leaves one number that rises from jump to jump: how many jumps of this piece there
+    were, how many up, and the row. `bottom` is the row of J + M = 0, M <= 0 from row `dark` on.
+    """
+    place, latest, rows, ends, events = q.place, q.latest, q.rows, q.ends, q.events
+    jump_taus, heights, cells = walks.taus, walks.heights, walks.cells
+    first, before, ups = place[lane, TIME], place[lane, ROW], np.int64(0)
+    i, key, waiting = first, before, q.burst[lane] == np.inf
+    for j in range(walks.jumps[lane]):
+        # unsigned: an index that might count from the end costs a comparison
+        at = np.uint64(j * LANES + lane)
+        tau, row = jump_taus[at], bottom - np.int64(heights[at])
+        i = table[np.uint64(cells[at])]
+        # a cell seldom holds two output times: the first step is no branch
+        i += taus[np.uint64(i)] < tau
+        while taus[np.uint64(i)] < tau:
+            i += 1
+        # written for every jump and kept for those up
+        events[np.uint64(i - first + ups)] = row
+        ups += row < before
+        before = row
+        latest[np.uint64(i)] = ((j + 1) << 48) | (ups << 32) | row
+        if waiting and row >= dark:
+            q.burst[lane], waiting = tau, False
+    behind = taus.size if ended else i
+    for n in range(first, behind):
+        at = np.uint64(n)
+        key = max(key, latest[at])
+        latest[at] = 0
+        end = n - first + ((key >> 32) & 0xFFFF)
+        rows[at], ends[at] = key & 0xFFFFFFFF, end
+        events[np.uint64(end)] = rows_of_pairs + n
+    if not ended:
+        latest[behind] = 0
+    place[lane, ROW] = before
+    return behind, behind - first + ups, ups
+
+
+@njit(inline="always")
+def _multiply(
+    factors: Any, events: Any, begin: Any, end: Any, pairs: Any, K: Any, k: Any, after: Any
+) -> Any:
+    """P on the eight ladders from k on, from the first row of `after` through events to others."""
+    width = K + EIGHT
+    x, place = load(after, k), width + k
+    for e in range(np.uint64(begin), np.uint64(end)):
+        event = events[e]
+        x = times(x, load(factors, event * K + k))
+        # written after every event and kept after output times
+        store(after, place, x)
+        place += width * (event >= pairs)
+
+
+@njit(**UNCOUNTED)
+def _multiply_all(
+    factors: Array,
+    events: Counts,
+    begin: int,
+    end: int,
+    pairs: int,
+    K: int,
+    low: int,
+    high: int,
+    after: Array,
+) -> None:
+    """The same on the ladders from `low` to `high`."""
+    if high - low <= MOST_IN_REGISTERS:
+        for k in range(low, high, EIGHT):
+            _multiply(factors, events, begin, end, pairs, K, k, after)
+        return
+    # tables of many ladders are beyond the caches: each row is read through
+    source, place = np.int64(0), np.int64(K + EIGHT)
+    for e in range(np.uint64(begin), np.uint64(end)):
+        event = events[e]
+        for k in range(low, high, EIGHT):
+            x = times(load(after, source + k), load(factors, event * K + k))
+            store(after, place + k, x)
+        source = place
+        place += (K + EIGHT) * (event >= pairs)
+
+
+@njit(inline="always")
+def _sum_up(
+    i: Any, n: Any, k: Any, ladders: Any, way: Any, across: Any, squares: Any, q: Any
+) -> Any:
+    """Add the ladders from k on, eight at most, to the sums of n output times from i on."""
+    after, work, rows, K = q.after, q.work, q.rows, squares.shape[1]
+    for c in range(n):
+        row = rows[np.uint64(i + c)] * K + k
+        x = times(load(after, (c + 1) * (K + EIGHT) + k), load(way, row))
+        store(work, AMPLITUDES + EIGHT * c, x)
+        store(work, ACROSS + EIGHT * c, times(load(across, row), x))
+    norm, s0, s1 = load(work, NORM), load(work, SUM_0), load(work, SUM_1)
+    s2, s3, before = load(work, SUM_2), load(work, SUM_3), load(work, BEFORE)
+    for r in range(ladders):
+        at = np.uint64(k + r)
+        x = column(work, AMPLITUDES + r)
+        w = times(x, x)
+        norm = plus(norm, w)
+        s0 = plus(s0, times(filled(squares[0, at]), w))
+        s1 = plus(s1, times(filled(squares[1, at]), w))
+        s2 = plus(s2, times(filled(squares[2, at]), w))
+        s3 = plus(s3, times(column(work, ACROSS + r), before))
+        before = x
+    store(work, NORM, norm)
+    store(work, SUM_0, s0)
+    store(work, SUM_1, s1)
+    store(work, SUM_2, s2)
+    store(work, SUM_3, s3)
+    store(work, BEFORE, before)
+
+
+@njit(**UNCOUNTED)
+def _write_amplitudes(
+    low: int, high: int, i: int, m: int, first_column: int, way: Array, q: Crossings, c: Array
+) -> None:
+    """Those of m output times from i on, whose ladders from `low` to `high` count."""
+    after, rows, work, K = q.after, q.rows, q.work, c.shape[0]
+    for r in range(m):
+        scale, row = np.sqrt(1.0 / work[NORM + r]), rows[i + r] * K
+        for k in range(K):
+            x = after[(r + 1) * (K + EIGHT) + k] * way[row + k] * scale
+            c[k, first_column + r] = x if low <= k < high else 0.0
+
+
+@njit(**UNCOUNTED)
+def _follow_events(
+    lane: int,
+    behind: int,
+    count: int,
     way: Array,
     products: Products,
-    top_row: int,
-    first: int,
-    place: Counts,
-    burst: Array,
-    now: Array,
-    steps_at: Array,
-    down_at: Array,
+    q: Crossings,
+    first_column: int,
     sums: Array,
     c: Array,
 ) -> None:
-    """Follow the next jumps of a record, and write what the output times see that are passed.
+    """Follow a list of events, and write what its output times see."""
+    factors, across, squares = products.factors, products.across, products.squares
+    now, place, rows, ends, events = q.now, q.place, q.rows, q.ends, q.events
+    after, work, pairs, K = q.after, q.work, products.rows, squares.shape[1]
+    i, begin, width = place[lane, TIME], np.int64(0), K + EIGHT
+    low, high = place[lane, FIRST], place[lane, BEHIND]
+    for k in range(width):
+        after[k] = now[lane * width + k]
+    while i < behind:
+        # until P is scaled again: eight columns of one scale
+        n = min(behind, (i + SCALING - 1) // SCALING * SCALING + 1) - i
+        end = ends[i + n - 1] + 1
+        for at in range(NORM, WORK, EIGHT):
+            store(work, at, filled(0.0))
+        _multiply_all(factors, events, begin, end, pairs, K, low, high, after)
+        for k in range(low, high, EIGHT):
+            _sum_up(i, n, k, min(EIGHT, high - k), way, across, squares, q)
+        m, scaled = n, (i + n - 1) % SCALING == 0
+        for r in range(n - 1, -1, -1):
+            if not LOW < work[NORM + r] < 1.0 / LOW:
+                m, scaled = r + 1, True
+        scale, at = over(filled(1.0), load(work, NORM)), first_column + i
+        for o in range(4):
+            one = times(load(work, SUM_0 + EIGHT * o), scale)
+            store_first(sums, o * sums.shape[1] + at, one, m)
+        if c.shape[1] > 0:
+            _write_amplitudes(low, high, i, m, at, way, q, c)
+        i += m
+        begin = ends[i - 1] + 1
+        damping = np.sqrt(1.0 / work[NORM + m - 1]) if scaled else 1.0
+        for k in range(low, high, EIGHT):
+            store(after, k, times(load(after, m * width + k), filled(damping)))
+        if scaled:
+            row = rows[i - 1] * K
+            for k in range(low, high):
+                if not after[k] * way[row + k] > GONE:
+                    after[k] = 0.0
+            while low + 1 < high and after[low] == 0.0:
+                low += 1
+            while low + 1 < high and after[high - 1] == 0.0:
+                high -= 1
+    if begin < count:
+        _multiply_all(factors, events, begin, count, pairs, K, low, high, after)
+        for k in range(low, high, EIGHT):
+            store(after, k, load(after, width + k))
+    for k in range(width):
+        now[lane * width + k] = after[k]
+    place[lane, FIRST], place[lane, BEHIND] = low, high
+
+
+@njit(**UNCOUNTED)
+def follow_piece_of_lane(
+    lane: int,
+    drawn: int,
+    ended: bool,
+    J: Array,
+    walks: Walks,
+    taus: Array,
+    table: Counts,
+    products: Products,
+    q: Crossings,
+    first_column: int,
+    M: Array,
+    emitted: Array,
+    absorbed: Array,
+    sums: Array,
+    c: Array,
+) -> None:
+    """Follow the next jumps of a lane's record, and write what the output times see that pass.
 
     Parameters
     ----------
-    way : ndarray (rows, K)
-        Of `products`, for the record's start.
-    top_row : int
-        Row of the start's M.
-    first : int
-        Column of the first output time.
-    place : ndarray of int64 (6,)
-        Next output time, steps up less steps down and jumps down, 0 at first; how far the start's M
-        is above the first one that is not positive; the first ladder that counts, and the one
-        behind the last: at first 0 and K.
-    burst : ndarray (1,)
-        When M first was <= 0; infinity before.
-    now : ndarray (K,)
-        P, at any scale; at first 1.
-    steps_at, down_at : ndarray (columns,)
+    drawn : int
+        Index of start and ladder, start * K + k.
+    table : ndarray
+        Of `interval_table`.
+    first_column : int
+        Of the first output time.
+    M, emitted, absorbed : ndarray (columns,)
     sums : ndarray (4, columns)
         Of the unit state: sums of its squares with `products.squares`, and across ladders.
     c : ndarray (K, columns), or (K, 0) where nobody asked
         Amplitudes of unit length, but for signs.
     """
-    pair, fade, across, squares = products.pair, products.fade, products.across, products.squares
-    i, steps, down, to_burst = place[0], place[1], place[2], place[3]
-    # unsigned: an index that might count from the end costs a comparison
-    low, high = np.uint64(place[4]), np.uint64(place[5])
-    waiting = burst[0] == np.inf
-    for j in range(jumps + int(ended)):
-        while i < taus.size and (j == jumps or taus[i] < jump_taus[j]):
-            steps_at[first + i], down_at[first + i] = steps, down
-            row = top_row - steps
-            norm, s0, s1, s2, s3, before = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-            for k in range(low, high):
-                x = now[k] * fade[i, k]
-                now[k] = x
-                x *= way[row, k]
-                w = x * x
-                norm += w
-                s0 += squares[0, k] * w
-                s1 += squares[1, k] * w
-                s2 += squares[2, k] * w
-                s3 += across[row, k] * x * before
-                before = x
-            scale = 1.0 / norm
-            sums[0, first + i], sums[1, first + i] = s0 * scale, s1 * scale
-            sums[2, first + i], sums[3, first + i] = s2 * scale, s3 * scale
-            if c.shape[1] > 0:
-                for k in range(now.size):
-                    c[k, first + i] = now[k] * way[row, k] * np.sqrt(scale)
-            if i % SCALING == 0 or not LOW < norm < 1.0 / LOW:
-                scale = np.sqrt(scale)
-                for k in range(low, high):
-                    x = now[k] * scale
-                    now[k] = x if x * way[row, k] > GONE else 0.0
-                while low + np.uint64(1) < high and now[low] == 0.0:
-                    low += np.uint64(1)
-                while low + np.uint64(1) < high and now[high - np.uint64(1)] == 0.0:
-                    high -= np.uint64(1)
-            i += 1
-        if j < jumps:
-            step = directions[j]
-            if step > 0:
-                # the bond is named by its upper end
-                row = top_row - steps - 1
-                for k in range(low, high):
-                    now[k] *= pair[row, k]
-            steps += step
-            down += step < 0
-            if waiting and to_burst + steps <= 0:
-                burst[0], waiting = jump_taus[j], False
-    place[0], place[1], place[2] = i, steps, down
-    place[4], place[5] = low, high
+    place, rows, ends, top = q.place, q.rows, q.ends, J[J.size - 1]
+    bottom, dark = int(top + J[drawn % J.size] + 0.5), int(np.ceil(top))
+    behind, count, ups = _list_events(
+        lane, bottom, dark, ended, walks, taus, table, products.rows, q
+    )
+    first, before, start = place[lane, TIME], place[lane, UPS], place[lane, START]
+    for i in range(np.uint64(first), np.uint64(behind)):
+        at = np.uint64(first_column) + i
+        risen = before + ends[i] - np.int64(i) + first
+        M[at], absorbed[at], emitted[at] = top - rows[i], risen, risen + rows[i] - start
+    way = products.way[drawn // J.size]
+    _follow_events(lane, behind, count, way, products, q, first_column, sums, c)
+    place[lane, TIME], place[lane, UPS] = behind, before + ups
 
 
 @njit(**KERNEL)

@@ -15,11 +15,22 @@ from numpy.typing import NDArray
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.kernelcache import INNER, KERNEL
 from darkbattery.trajectories.jumps.counts.summaries import Batch, Told
+from darkbattery.trajectories.jumps.photons.abreast import (
+    LANES,
+    Walks,
+    new_walks,
+    next_piece,
+    start_walks,
+)
 from darkbattery.trajectories.jumps.photons.crossings import (
+    TIME,
+    Crossings,
     Products,
-    follow_products,
+    follow_piece_of_lane,
     means_of_sums,
+    new_crossings,
     products_of,
+    start_crossings,
 )
 from darkbattery.trajectories.jumps.photons.groups import Groups, new_groups, walk_in_groups
 from darkbattery.trajectories.jumps.photons.walks import (
@@ -108,11 +119,14 @@ class Path(NamedTuple):
         Of `normalise_amplitudes`.
     means : ndarray (4, G T)
         Of `expectations`.
+    table : ndarray of int64
+        Of `interval_table`.
     walker : Walker or None
-        None at T = 0.
     trail : Trail or None
         Where logarithms of amplitudes are followed.
     products : Products or None
+    walks : Walks or None
+    crossings : Crossings or None
         Where the amplitudes themselves are.
     groups : Groups or None
         Where jumps are made in groups.
@@ -129,9 +143,12 @@ class Path(NamedTuple):
     work: Array
     counted: Counts
     means: Array
+    table: Counts
     walker: Walker | None
     trail: Trail | None
     products: Products | None
+    walks: Walks | None
+    crossings: Crossings | None
     groups: Groups | None
 
 
@@ -154,9 +171,12 @@ def room_for_path(
         work=np.empty((2, columns)),
         counted=np.zeros((runs, K, 2), dtype=np.int64),
         means=np.empty((4, columns)),
-        walker=new_walker() if q.nbar > 0.0 else None,
+        table=interval_table(taus),
+        walker=new_walker() if by_logs and not q.in_groups else None,
         trail=new_trail(K, taus.size, PIECE) if by_logs else None,
         products=products,
+        walks=new_walks() if products else None,
+        crossings=new_crossings(products, taus.size) if products else None,
         groups=new_groups() if q.in_groups else None,
     )
 
@@ -185,15 +205,14 @@ def follow(seed: Any, first: int, taus: Array, q: Tables, path: Path) -> None:
     found = path.burst, path.drawn, path.M, path.emitted, path.absorbed
     if path.products is not None:
         ladders, states = (bonds.J, bonds.m_starts), (path.means, path.amplitudes)
-        _follow_products(*start, *ladders, taus, path.products, path.walker, *found, *states)
+        made = path.products, path.walks, path.crossings
+        _follow_products(*start, *ladders, taus, path.table, *made, *found, *states)
         means_of_sums(path.means, path.M, q.nbar)
         return
     if q.in_groups:
-        table = interval_table(taus)
-        _follow_groups(*start, bonds, taus, table, path.groups, path.trail, *found, path.logs)
+        _follow_groups(*start, bonds, taus, path.table, path.groups, path.trail, *found, path.logs)
     elif path.trail is not None:
-        table = interval_table(taus)
-        _follow_logs(*start, bonds, taus, table, path.walker, path.trail, *found, path.logs)
+        _follow_logs(*start, bonds, taus, path.table, path.walker, path.trail, *found, path.logs)
     else:
         m_start = float(bonds.m_starts[0])
         _follow_decays(
@@ -247,8 +266,10 @@ def _follow_products(
     J: Array,
     m_starts: Array,
     taus: Array,
+    table: Counts,
     products: Products,
-    walker: Walker,
+    walks: Walks,
+    crossings: Crossings,
     burst: Array,
     drawn: Counts,
     M: Array,
@@ -257,40 +278,39 @@ def _follow_products(
     sums: Array,
     amplitudes: Array,
 ) -> None:
-    K, T, place = J.size, taus.size, np.empty(6, dtype=np.int64)
-    ended, jump_taus, directions = walker.place, walker.jump_taus, walker.directions
-    now, last = np.empty(K), taus[taus.size - 1]
-    for r in range(burst.size):
-        drawn[r] = start_walk(seed, first + r, cumulative, J, m_starts, walker)
-        start, burst_now = drawn[r] // K, burst[r : r + 1]
-        way, m_start = products.way[start], m_starts[start]
-        place[:3], place[3], place[4], place[5] = 0, int(np.ceil(m_start)), 0, K
-        burst_now[0] = np.inf if m_start > 0.0 else 0.0
-        for k in range(K):
-            now[k] = 1.0
-        while ended[ENDED] == 0:
-            jumps = walk(seed, first + r, J, nbar, last, walker)
-            follow_products(
-                jump_taus,
-                directions,
-                jumps,
-                ended[ENDED],
-                taus,
-                way,
-                products,
-                int(J[K - 1] - m_start + 0.5),
-                r * T,
-                place,
-                burst_now,
-                now,
-                M,
-                emitted,
-                sums,
-                amplitudes,
+    T, runs, block = taus.size, burst.size, walks.block
+    for begin in range(0, runs, LANES):
+        lanes = min(LANES, runs - begin)
+        start_walks(seed, first + begin, lanes, cumulative, J, m_starts, walks)
+        for r in range(lanes):
+            drawn[begin + r] = walks.drawn[r]
+            start_crossings(r, walks.drawn[r], J, m_starts, crossings)
+        goes_on = True
+        while goes_on:
+            goes_on = next_piece(
+                seed, first + begin, nbar, taus[T - 1], float(table.size - 1), walks
             )
-        for i in range(r * T, r * T + T):
-            absorbed[i] = emitted[i] + M[i]  # M has counted steps so far
-            M[i] += m_start
+            for r in range(lanes):
+                if crossings.place[r, TIME] < T:
+                    follow_piece_of_lane(
+                        r,
+                        walks.drawn[r],
+                        block[r] == 0,
+                        J,
+                        walks,
+                        taus,
+                        table,
+                        products,
+                        crossings,
+                        (begin + r) * T,
+                        M,
+                        emitted,
+                        absorbed,
+                        sums,
+                        amplitudes,
+                    )
+        for r in range(lanes):
+            burst[begin + r] = crossings.burst[r]
 
 
 @njit(**KERNEL)

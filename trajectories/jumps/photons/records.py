@@ -28,17 +28,23 @@ from darkbattery.trajectories.jumps.counts.sums import (
 )
 from darkbattery.trajectories.jumps.counts.tally import JumpStudy
 from darkbattery.trajectories.jumps.photons.recording import (
-    Path,
     Tables,
     add_rows,
     follow,
     groups_of_runs,
     kernel_tables,
 )
-from darkbattery.trajectories.reading.conditional import BATTERY_Z, unravelling
+from darkbattery.trajectories.reading.conditional import (
+    ABSORPTION,
+    BATTERY_Z,
+    BATTERY_Z_RATE,
+    unravelling,
+)
+from darkbattery.trajectories.reading.conditional import EMISSION as EMISSION_RATE
 from darkbattery.trajectories.space.angular import CoupledBasis, clebsch_gordan
 
 Array = NDArray[np.float64]
+Counts = NDArray[np.int64]
 
 
 def count_records(study: JumpStudy, first: int, runs: int, rows: Told | None = None) -> Tally:
@@ -55,9 +61,9 @@ def count_records(study: JumpStudy, first: int, runs: int, rows: Told | None = N
         n = path.burst.size
         if rows is not None:
             add_rows(start, path, battery, q.bonds.J, rows)
-        sums.ladders[:] += np.bincount(path.drawn % q.damping.size, minlength=q.damping.size)
-        _read_quantities(path, battery.gamma, q)
-        _add_runs(path.quantities, path.burst, taus, study.times, sums)
+        sizes = q.n_battery, q.n_charger
+        _read_quantities(path.means, path.M, *sizes, battery.gamma, path.quantities)
+        _add_runs(path.quantities, path.burst, path.drawn, taus, study.times, sums)
         work = np.zeros(path.M.size)
         if coefficients is not None:
             of_ladders = q.bonds.J, q.sign, coefficients
@@ -73,22 +79,27 @@ def _population_table(basis: CoupledBasis) -> Array:
     return clebsch_gordan(basis, basis.J[-1] - np.arange(round(2 * basis.J[-1]) + 1))
 
 
-def _read_quantities(path: Path, gamma: float, q: Tables) -> None:
-    """The rows of `readout.LINEAR` that are no photon numbers, into ``path.quantities``."""
-    z, z_rate, emission, absorption = path.means
-    found = path.quantities
-    np.multiply(z, 1.0 / q.n_battery, out=found[0])
-    np.subtract(path.M, z, out=found[1])
-    found[1] *= 1.0 / q.n_charger
-    found[:2] += 0.5
-    np.multiply(z_rate, gamma / q.n_battery, out=found[2])
-    np.multiply(emission, gamma, out=found[3])
-    np.multiply(absorption, gamma, out=found[4])
+@njit(**KERNEL)
+def _read_quantities(
+    means: Array, M: Array, n_battery: float, n_charger: float, gamma: float, found: Array
+) -> None:
+    """The rows of `readout.LINEAR` that are no photon numbers, into `found` (7, columns)."""
+    of_battery, of_charger, of_power = 1.0 / n_battery, 1.0 / n_charger, gamma / n_battery
+    # unsigned: an index that might count from the end keeps a loop out of vector registers
+    for i in range(np.uint64(M.size)):
+        z = means[BATTERY_Z, i]
+        found[0, i], found[1, i] = z * of_battery + 0.5, (M[i] - z) * of_charger + 0.5
+        found[2, i] = means[BATTERY_Z_RATE, i] * of_power
+        found[3, i], found[4, i] = means[EMISSION_RATE, i] * gamma, means[ABSORPTION, i] * gamma
 
 
 @njit(**KERNEL)
-def _add_runs(quantities: Array, burst: Array, taus: Array, times: Array, sums: Sums) -> None:
+def _add_runs(
+    quantities: Array, burst: Array, drawn: Counts, taus: Array, times: Array, sums: Sums
+) -> None:
+    ladders = sums.ladders
     for r in range(burst.size):
+        ladders[drawn[r] % ladders.size] += 1
         add_run(quantities, r * taus.size, burst[r], taus, times, sums)
 
 

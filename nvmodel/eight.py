@@ -1,0 +1,131 @@
+"""Eight doubles in one register, for the few loops that a compiler leaves to one at a time.
+
+A product and a sum of eight round as eight single ones do: no bits depend on it, and processors
+without registers of that width take two or four.
+"""
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, register_model
+
+EIGHT = 8
+_VECTOR = ir.VectorType(ir.DoubleType(), EIGHT)
+
+
+class _Eight(types.Type):
+    def __init__(self) -> None:
+        super().__init__(name="Eight")
+
+
+_eight = _Eight()
+
+
+@register_model(_Eight)
+class _EightModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, _VECTOR)
+
+
+def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
+    data = cgutils.create_struct_proxy(kind)(context, builder, value=array).data
+    return builder.gep(data, [index])
+
+
+@intrinsic
+def load(typingctx: Any, array: Any, index: Any) -> Any:
+    """Eight numbers of a contiguous array, from the place `index` of it on."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = _place(context, builder, signature.args[0], *args)
+        found = builder.load(builder.bitcast(place, _VECTOR.as_pointer()), typ=_VECTOR)
+        found.align = 8
+        return found
+
+    return _eight(array, types.int64), codegen
+
+
+@intrinsic
+def store(typingctx: Any, array: Any, index: Any, x: Any) -> Any:
+    """Write eight numbers there."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = _place(context, builder, signature.args[0], *args[:2])
+        builder.store(args[2], builder.bitcast(place, _VECTOR.as_pointer()), align=8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, _eight), codegen
+
+
+@intrinsic
+def column(typingctx: Any, array: Any, index: Any) -> Any:
+    """Every eighth number from there on, eight of them."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        whole = ir.IntType(64)
+        found = ir.Constant(_VECTOR, ir.Undefined)
+        for r in range(EIGHT):
+            index = builder.add(args[1], ir.Constant(whole, EIGHT * r))
+            place = _place(context, builder, signature.args[0], args[0], index)
+            one = builder.load(place, typ=ir.DoubleType())
+            found = builder.insert_element(found, one, ir.Constant(ir.IntType(32), r))
+        return found
+
+    return _eight(array, types.int64), codegen
+
+
+@intrinsic
+def filled(typingctx: Any, x: Any) -> Any:
+    """Eight times the same number."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        first = ir.Constant(ir.IntType(32), 0)
+        one = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), args[0], first)
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), EIGHT), [0] * EIGHT)
+        return builder.shuffle_vector(one, ir.Constant(_VECTOR, ir.Undefined), zeros)
+
+    return _eight(types.float64), codegen
+
+
+@intrinsic
+def times(typingctx: Any, x: Any, y: Any) -> Any:
+    """Their products."""
+    return _eight(_eight, _eight), lambda _, builder, signature, args: builder.fmul(*args)
+
+
+@intrinsic
+def plus(typingctx: Any, x: Any, y: Any) -> Any:
+    """Their sums."""
+    return _eight(_eight, _eight), lambda _, builder, signature, args: builder.fadd(*args)
+
+
+@intrinsic
+def over(typingctx: Any, x: Any, y: Any) -> Any:
+    """Their ratios."""
+    return _eight(_eight, _eight), lambda _, builder, signature, args: builder.fdiv(*args)
+
+
+@intrinsic
+def store_first(typingctx: Any, array: Any, index: Any, x: Any, count: Any) -> Any:
+    """Write the first `count` of eight numbers there."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        whole, small = ir.IntType(64), ir.IntType(32)
+        numbers = ir.VectorType(whole, EIGHT)
+        one = builder.insert_element(ir.Constant(numbers, ir.Undefined), args[3], small(0))
+        zeros = ir.Constant(ir.VectorType(small, EIGHT), [0] * EIGHT)
+        count = builder.shuffle_vector(one, ir.Constant(numbers, ir.Undefined), zeros)
+        mask = builder.icmp_signed("<", ir.Constant(numbers, list(range(EIGHT))), count)
+        place = _place(context, builder, signature.args[0], *args[:2])
+        place = builder.bitcast(place, _VECTOR.as_pointer())
+        kinds = [_VECTOR, place.type, small, mask.type]
+        name = "llvm.masked.store.v8f64.p0"
+        masked = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(ir.VoidType(), kinds), name
+        )
+        builder.call(masked, [args[2], place, small(8), mask])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, _eight, types.int64), codegen

@@ -1,0 +1,61 @@
+"""Runs side by side have the jumps of the same runs one by one, to the bit."""
+
+import numpy as np
+import pytest
+from numba import njit
+
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.experiment import experiment_of
+from darkbattery.trajectories.jumps.photons.abreast import (
+    LANES,
+    new_walks,
+    next_piece,
+    start_walks,
+)
+from darkbattery.trajectories.jumps.photons.walks import start_of_walk, whole_record
+from darkbattery.trajectories.reading.conditional import unravelling
+
+
+@njit(error_model="numpy")
+def start(seed, first, runs, cumulative, J, m_starts, walks):
+    start_walks(seed, first, runs, cumulative, J, m_starts, walks)
+
+
+@njit(error_model="numpy")
+def go_on(seed, first, nbar, last, most_cell, walks):
+    return next_piece(seed, first, nbar, last, most_cell, walks)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "nbar", "last", "runs"),
+    [
+        ((10, 50), 0.5, 2.0, LANES),
+        ((3, 4), 2.0, 60.0, 5),  # several pieces, and lanes without a run
+        ((2, 2), 0.01, 50.0, LANES),  # J = 0 never jumps
+        ((1, 2), 0.5, 0.0, LANES),
+    ],
+)
+def test_jumps_of_runs_side_by_side_are_those_of_each_alone(sizes, nbar, last, runs):
+    tables = unravelling(experiment_of(CollectiveBattery(*sizes, nbar=nbar)))
+    J, m_starts = tables.basis.J, tables.m_starts
+    seed, first, walks = np.uint64(7), 11, new_walks()
+    start(seed, first, runs, tables.cumulative, J, m_starts, walks)
+    found = [([], []) for _ in range(runs)]
+    pieces, goes_on = 0, True
+    while goes_on:
+        goes_on = go_on(seed, first, nbar, last, 100.0, walks)
+        pieces += 1
+        for r in range(runs):
+            places = r + LANES * np.arange(walks.jumps[r])
+            found[r][0].extend(walks.taus[places])
+            found[r][1].extend(walks.heights[places])
+            cells = (walks.taus[places] * (100.0 / max(last, 1e-300))).astype(int)
+            np.testing.assert_array_equal(walks.cells[places], cells)
+    assert (pieces > 1) == (last == 60.0)
+    for r in range(runs):
+        given = seed, first + r, tables.cumulative, J, m_starts, nbar
+        taus, directions = whole_record(*given, last)
+        own = J[walks.drawn[r] % J.size]
+        np.testing.assert_array_equal(found[r][0], taus)
+        heights = own + start_of_walk(*given) + np.cumsum(directions)
+        np.testing.assert_array_equal(found[r][1], heights)
