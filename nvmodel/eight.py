@@ -129,3 +129,34 @@ def store_first(typingctx: Any, array: Any, index: Any, x: Any, count: Any) -> A
         return context.get_dummy_value()
 
     return types.void(array, types.int64, _eight, types.int64), codegen
+
+
+@intrinsic
+def shifted_up(typingctx: Any, before: Any, x: Any) -> Any:
+    """The last of eight numbers, and seven of the eight behind them."""
+    return _eight(_eight, _eight), _shuffled(range(EIGHT - 1, 2 * EIGHT - 1))
+
+
+@intrinsic
+def shifted_down(typingctx: Any, x: Any, behind: Any) -> Any:
+    """Seven of eight numbers, and the first of the eight behind them."""
+    return _eight(_eight, _eight), _shuffled(range(1, EIGHT + 1))
+
+
+def _shuffled(places: Any) -> Any:
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), EIGHT), list(places))
+    return lambda _, builder, signature, args: builder.shuffle_vector(*args, mask)
+
+
+@intrinsic
+def total(typingctx: Any, x: Any) -> Any:
+    """Their sum, in pairs."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        parts = [builder.extract_element(args[0], ir.IntType(32)(r)) for r in range(EIGHT)]
+        while len(parts) > 1:
+            half = len(parts) // 2
+            parts = [builder.fadd(a, b) for a, b in zip(parts[:half], parts[half:], strict=True)]
+        return parts[0]
+
+    return types.float64(_eight), codegen

@@ -11,7 +11,8 @@ from darkbattery.nvmodel.refusal import InputError
 from darkbattery.trajectories.space.angular import coupled_basis
 
 MOST_JUMPS = 1e8  # of one run of a compiled walk, so that it ends within seconds to minutes
-LONGEST_STEP = 2.0  # of the series of a detuned stage, over the norm of half its generator
+# of the series of a detuned stage, over the norm of half its generator and over that of the turning
+LONGEST_STEP, LONGEST_TURN = 13.0, 2.0
 
 
 def thermal_photons(battery: Experiment, time: float) -> float:
@@ -54,7 +55,7 @@ def series_steps(battery: Experiment, stage: Stage, lasts: float) -> float:
     turns = 0.5 * abs(detuning) * battery.n_battery
     # the sum's shortest ladder beside its longest, at M = 0
     decays = 0.125 * battery.gamma * (2.0 * battery.nbar + 1.0) * sum(battery.sizes)
-    return lasts * max(turns, decays) / LONGEST_STEP
+    return lasts * max(turns / LONGEST_TURN, decays / LONGEST_STEP)
 
 
 def jumps_until(battery: Experiment, time: float) -> float:

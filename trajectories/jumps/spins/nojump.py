@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
+from darkbattery.nvmodel.eight import EIGHT
 from darkbattery.nvmodel.streams import exp_bounded
 from darkbattery.trajectories.jumps.spins.local_noise import (
     BATTERY,
@@ -53,7 +54,7 @@ from darkbattery.trajectories.space.angular import known_eigenvector
 BOTH, BATTERY_ONLY, CHARGER_ONLY, NONE = 0, 1, 2, 3
 # columns of the rates of single spins; those of the charger follow the battery's
 DEPHASING, EMISSION, PUMPING = 0, 1, 2
-ORDER = 24  # of Taylor's series
+ORDERS = 64  # of Taylor's series, at most
 CACHE_BYTES = 64_000_000
 
 
@@ -86,7 +87,10 @@ class Frame(NamedTuple):
     known : ndarray (slots, room), known_z : ndarray (slots, room)
         Their `rate` and `z`.
     keys : ndarray of int64 (slots, 2)
-    series : ndarray (ORDER + 1, room)
+    series : ndarray
+        Rows of Taylor's series, the real parts and the imaginary ones, in whole registers.
+    matrix : ndarray
+        Of `trajectories.jumps.spins.series`.
     """
 
     y: Amplitudes
@@ -96,7 +100,8 @@ class Frame(NamedTuple):
     known: Array
     known_z: Array
     keys: Integers
-    series: Amplitudes
+    series: Array
+    matrix: Array
 
 
 def empty_frame(n_battery: int, n_charger: int, detuned: bool, rotated: bool) -> Frame:
@@ -104,6 +109,7 @@ def empty_frame(n_battery: int, n_charger: int, detuned: bool, rotated: bool) ->
     room = min(n_battery, n_charger) + 1
     slots = max(1, min(8192, CACHE_BYTES // (8 * room * room))) if rotated else 0
     kind = np.complex128 if detuned else np.float64
+    wide = -(-room // EIGHT) * EIGHT if detuned else 0
     return Frame(
         np.zeros(room, dtype=kind),
         np.zeros(room),
@@ -112,7 +118,8 @@ def empty_frame(n_battery: int, n_charger: int, detuned: bool, rotated: bool) ->
         np.zeros((slots, room)),
         np.zeros((slots, room)),
         np.full((slots, 2), -1, dtype=np.int64),
-        np.zeros((ORDER + 1, room + 2 * EDGE), dtype=kind),
+        np.zeros(2 * EIGHT + 2 * (ORDERS + 2) * wide),
+        np.zeros(3 * wide + EIGHT),
     )
 
 
