@@ -10,6 +10,8 @@ from darkbattery.nvmodel import CollectiveBattery, DickeState, LocalNoise, Polar
 from darkbattery.trajectories import evolve, sample
 from darkbattery.trajectories.averages.evolution import FOR_REAL_SPINS
 from darkbattery.trajectories.averages.speed_limits import LIMITS, SPEEDS
+from darkbattery.trajectories.jumps.photons import recording
+from darkbattery.trajectories.jumps.spins import stages
 from darkbattery.trajectories.propagate.krylov import krylov_states
 from tests.explicit import Explicit
 
@@ -181,3 +183,50 @@ def test_the_start_alone(battery):
     if battery.n_charger < 10**13:
         runs = sample(battery, [0.0], runs=3, seed=1)
         assert runs["emitted_photons"][0] == 0.0
+
+
+GUARD = 4096  # numbers around each array
+
+
+class Guard:
+    """Arrays of what builds room for kernels, with others around them that nothing may write to."""
+
+    def __init__(self, build):
+        self.build, self.kept = build, []
+
+    def __call__(self, *sizes):
+        room = self.build(*sizes)
+        for array in room:
+            whole = np.full(array.size + 2 * GUARD, 7, array.dtype)
+            inside = whole[GUARD : GUARD + array.size]
+            inside[:] = array.ravel()
+            self.kept.append((whole, inside.reshape(array.shape)))
+        return type(room)(*(inside for _, inside in self.kept[-len(room) :]))
+
+    def held(self):
+        """Whether nothing was written beyond any array, of which there were some."""
+        edges = [(whole[:GUARD], whole[GUARD + inside.size :]) for whole, inside in self.kept]
+        return bool(edges) and all(np.all(edge == 7) for pair in edges for edge in pair)
+
+
+# what is written eight at a time is checked by nothing else: it would be other arrays' memory
+
+
+@pytest.mark.parametrize("name", [n for n, one in BATTERIES.items() if not one.is_collective])
+def test_series_write_nothing_beyond_their_arrays(name, monkeypatch):
+    guard, battery = Guard(stages.empty_frame), BATTERIES[name]
+    monkeypatch.setattr(stages, "empty_frame", guard)
+    sample(battery, _around_switches(battery), runs=300, seed=11)
+    assert guard.held()
+
+
+@pytest.mark.parametrize(("n_battery", "n_charger"), [(1, 1), (1, 9), (8, 8), (10, 50), (40, 60)])
+@pytest.mark.parametrize(
+    "times", [[0.0], [0.05], [0.0, 0.03, 0.08], list(np.linspace(0.0, 1.0, 33))]
+)  # closer than what has logarithms followed instead
+def test_runs_abreast_write_nothing_beyond_their_arrays(n_battery, n_charger, times, monkeypatch):
+    guards = {name: Guard(getattr(recording, name)) for name in ("new_crossings", "new_walks")}
+    for name, guard in guards.items():
+        monkeypatch.setattr(recording, name, guard)
+    sample(CollectiveBattery(n_battery, n_charger, nbar=0.5), times, runs=50, seed=3)
+    assert all(guard.held() for guard in guards.values())

@@ -104,12 +104,14 @@ class Frame(NamedTuple):
     matrix: Array
 
 
-def empty_frame(n_battery: int, n_charger: int, detuned: bool, rotated: bool) -> Frame:
-    """Room for any state; with the table of eigenvectors only where `rotated`."""
+def empty_frame(
+    n_battery: int, n_charger: int, detuned: bool, rotated: bool, summed: bool
+) -> Frame:
+    """Room for any state; for eigenvectors only where `rotated`, for the series where `summed`."""
     room = min(n_battery, n_charger) + 1
     slots = max(1, min(8192, CACHE_BYTES // (8 * room * room))) if rotated else 0
     kind = np.complex128 if detuned else np.float64
-    wide = -(-room // EIGHT) * EIGHT if detuned else 0
+    wide = -(-room // EIGHT) * EIGHT if summed else 0
     return Frame(
         np.zeros(room, dtype=kind),
         np.zeros(room),

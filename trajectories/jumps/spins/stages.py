@@ -31,7 +31,7 @@ from darkbattery.trajectories.jumps.spins.nojump import (
     Frame,
     empty_frame,
 )
-from darkbattery.trajectories.propagate.realspins import ROTATED, way_of
+from darkbattery.trajectories.propagate.realspins import ROTATED, SERIES, way_of
 
 DRAWS = 16  # random numbers made at once
 # the quantities that are read, in the order of the tally
@@ -208,9 +208,13 @@ def empty_state_of(battery: Experiment) -> State:
 
 
 def empty_frame_of(battery: Experiment, steps: Plan) -> Frame:
-    """Room for the eigenvectors that the stages need."""
-    rotated = bool((steps.way == ROTATED).any())
-    return empty_frame(battery.n_battery, battery.n_charger, battery.is_detuned, rotated)
+    """Room for the eigenvectors and the series that the stages need.
+
+    What they need is read from the plan: behind pulses alone it has a stage of no time, which may
+    be detuned where nothing else is.
+    """
+    rotated, summed = (bool((steps.way == way).any()) for way in (ROTATED, SERIES))
+    return empty_frame(battery.n_battery, battery.n_charger, battery.is_detuned, rotated, summed)
 
 
 def empty_draws() -> Draws:
