@@ -3,6 +3,7 @@
 import mpmath
 import numpy as np
 import pytest
+from numba import njit
 from scipy.integrate import romb
 from scipy.linalg import expm
 
@@ -13,9 +14,18 @@ from darkbattery.trajectories.averages.heisenberg import (
     level_chain,
 )
 from darkbattery.trajectories.propagate import gridsteps
+from darkbattery.trajectories.propagate.blocksolve import factorise, solve
 from darkbattery.trajectories.propagate.chains import pair_chains, propagate
-from darkbattery.trajectories.propagate.grids import Blocks, Grid, ladder_grid, reading_weights
+from darkbattery.trajectories.propagate.grids import (
+    POINTS,
+    Blocks,
+    Grid,
+    ladder_grid,
+    reading_weights,
+)
 from darkbattery.trajectories.propagate.gridsteps import propagate_readings
+from darkbattery.trajectories.propagate.laddersum import FEWER_POINTS
+from darkbattery.trajectories.propagate.radau import POLES
 from darkbattery.trajectories.space.angular import coupled_basis, lowering_squared
 
 
@@ -110,6 +120,32 @@ def dense(blocks: Blocks) -> np.ndarray:
             before = blocks.first[e - 1]
             matrix[low, before:low] += blocks.above[e, : low - before]
     return matrix
+
+
+@njit
+def resolvents(h, blocks, factors, x, solved):  # kernels for kernels alone
+    factorise(h, blocks, factors)
+    solve(h, factors, blocks, x, solved)
+
+
+@pytest.mark.parametrize("points", [POINTS - FEWER_POINTS, POINTS])
+@pytest.mark.parametrize("L", [1, 5, 290, 1000])
+def test_resolvents_are_those_of_the_whole_matrix(L, points):
+    """And nothing is written beyond the arrays that registers are stored to."""
+    blocks = level_chain(ladder_grid(L, points), 0.5).blocks
+    size, guard, h = blocks.below.size, 64, 0.3
+    shapes = (POLES.size, 2, size, POINTS), (POLES.size, 4, size)
+    edged = [np.full(int(np.prod(shape)) + 2 * guard, 7.0) for shape in shapes]
+    factors, solved = (e[guard:-guard].reshape(s) for e, s in zip(edged, shapes, strict=True))
+    factors[:] = 0.0
+    x = np.random.default_rng(5).standard_normal((2, size))
+    resolvents(h, blocks, factors, x, solved)
+    for pole, parts in zip(POLES, solved, strict=True):
+        expected = np.linalg.solve(h * dense(blocks) - pole * np.eye(size), x.T.astype(complex)).T
+        found = parts[0::2] + 1j * parts[1::2]
+        # 1e-11: 1e-16 times the condition of these matrices, at most some 1e4
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-11 * np.abs(expected).max())
+    assert all(np.all(e[:guard] == 7.0) and np.all(e[-guard:] == 7.0) for e in edged)
 
 
 @pytest.mark.parametrize("nbar", [0.0, 0.05, 0.5, 5.0, 50.0, 1e4])

@@ -20,6 +20,7 @@ from darkbattery.trajectories.propagate.radau import POLES
 
 Array = NDArray[np.float64]
 
+# sums over rows fill vector registers where they may be taken in any order
 SUMS: dict[str, Any] = {**INNER, "fastmath": {"reassoc", "contract"}}
 
 
