@@ -74,9 +74,9 @@ bench: $(VENV)/bench  ## speed beside the peers, cost against size, where the ti
 	$(BIN)/python benchmarks/peers.py --page docs/performance.md
 	$(BIN)/python benchmarks/resonator_peers.py --page docs/performance.md
 	$(BIN)/python benchmarks/single_runs.py
-	$(BIN)/python benchmarks/large_runs.py
-	$(BIN)/python benchmarks/local_noise.py
-	$(BIN)/python benchmarks/averages.py
+	$(BIN)/python benchmarks/large_runs.py --page docs/performance.md
+	$(BIN)/python benchmarks/local_noise.py --page docs/performance.md
+	$(BIN)/python benchmarks/averages.py --page docs/performance.md
 	$(BIN)/python benchmarks/any_size.py
 	$(BIN)/python benchmarks/resonator.py
 	$(BIN)/python benchmarks/semiclassical.py
@@ -85,8 +85,8 @@ bench: $(VENV)/bench  ## speed beside the peers, cost against size, where the ti
 	$(BIN)/python benchmarks/classes.py
 	$(BIN)/python benchmarks/plan.py --page docs/performance.md
 	$(BIN)/python benchmarks/fit.py
-	$(BIN)/python benchmarks/cost.py docs/figures/cost.png
-	$(BIN)/python benchmarks/profiles.py
+	$(BIN)/python benchmarks/cost.py docs/figures/cost.png --page docs/performance.md
+	$(BIN)/python benchmarks/profiles.py --page docs/performance.md
 
 bench-quick: $(VENV)/dev  ## a dozen figures beside the stored ones of such a machine, in two minutes
 	$(BIN)/python benchmarks/quick.py

@@ -1,11 +1,17 @@
-"""Seconds for exact averages: ours beside QuTiP's mesolve, alternating in one run on one core."""
+"""Seconds for exact averages: ours beside QuTiP's mesolve, alternating in one run on one core.
+
+    python benchmarks/averages.py [alternations] [--page docs/performance.md]
+
+The peer gets comparable tolerances and sparse operators.
+"""
 
 import statistics
-import sys
 import time
 
 import numpy as np
+import pandas as pd
 import qutip
+from page import asked, machine, show
 from threadpoolctl import threadpool_limits
 
 from darkbattery import trajectories
@@ -39,21 +45,30 @@ def qutips(battery: CollectiveBattery) -> float:
     return time.perf_counter() - started
 
 
+def measured(battery: CollectiveBattery, alternations: int, peer_runs: int) -> dict[str, str]:
+    """A row of the table."""
+    ours(battery, None), ours(battery, WITH_NEGATIVITY)
+    cheap = statistics.median(ours(battery, None) for _ in range(alternations))
+    full = statistics.median(ours(battery, WITH_NEGATIVITY) for _ in range(alternations))
+    theirs, ratio = "", ""
+    if peer_runs:
+        taken = statistics.median(qutips(battery) for _ in range(peer_runs))
+        theirs, ratio = f"{taken:.3g}", f"{taken / cheap:.0f}"
+    return {
+        "model": f"({battery.n_battery}, {battery.n_charger}), nbar = {battery.nbar:g}",
+        "all but negativity": f"{cheap:.2g}",
+        "with negativity and its rate": f"{full:.2g}",
+        "mesolve (two energies)": theirs,
+        "ratio": ratio,
+    }
+
+
 def main() -> None:
-    """Print the table."""
-    alternations = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    print(f"qutip {qutip.__version__}; 101 times to gamma t = 2; seconds, medians")
-    print(f"{'model':24} {'all but negativity':>18} {'with it':>10} {'mesolve':>10} {'ratio':>8}")
-    for battery, peer_runs in SYSTEMS:
-        ours(battery, None), ours(battery, WITH_NEGATIVITY)
-        cheap = statistics.median(ours(battery, None) for _ in range(alternations))
-        full = statistics.median(ours(battery, WITH_NEGATIVITY) for _ in range(alternations))
-        name = f"({battery.n_battery}, {battery.n_charger}), nbar={battery.nbar:g}"
-        line = f"{name:24} {cheap:>18.4f} {full:>10.3f}"
-        if peer_runs:
-            theirs = statistics.median(qutips(battery) for _ in range(peer_runs))
-            line += f" {theirs:>10.2f} {theirs / cheap:>8.0f}"
-        print(line, flush=True)
+    """Print the table; with --page, put it there."""
+    options = asked(__doc__, alternations=5)
+    table = pd.DataFrame([measured(one, options.alternations, peer) for one, peer in SYSTEMS])
+    facts = f"{machine()}, QuTiP {qutip.__version__}; medians of {options.alternations}."
+    show("averages", table, facts, options.page)
 
 
 if __name__ == "__main__":

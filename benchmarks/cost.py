@@ -1,6 +1,6 @@
 """Cost against N and R for each engine, beside the least that the work needs: a table, a figure.
 
-    python benchmarks/cost.py [figure.png]
+    python benchmarks/cost.py [figure.png] [--page docs/performance.md]
 
 Processor time of one core after compilation, 101 output times until (ln N + 10)/(N_C - N_B), well
 past the burst. Averages: seconds a call. Single runs: seconds that one more run takes, without the
@@ -14,11 +14,12 @@ time, which the doubling grids of large systems undercut by having fewer unknown
 averages have no floor here: their equations do not know the number of spins.
 """
 
+import argparse
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import matplotlib
 
@@ -26,8 +27,10 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from large_runs import best, logarithms, numbers
+from page import machine, show
 from threadpoolctl import threadpool_limits
 
 from darkbattery import meanfield, trajectories
@@ -198,12 +201,24 @@ def warm_up(floor: Floor) -> None:
             series.measure(CollectiveBattery(n_b, 5 * n_b, nbar=series.nbar), floor)
 
 
-def print_row(series: Series, ratio: float, row: dict[int, Point]) -> None:
+def cells(series: Series, ratio: float, row: dict[int, Point]) -> dict[str, str]:
     """A line of the table."""
-    cells = [with_unit(row[n].seconds, "s", digits=2) if n in row else "" for n in SIZES]
-    print(
-        f"| {series.name} | {series.nbar:g} | {ratio:g} | " + " | ".join(cells) + " |", flush=True
-    )
+    times = {
+        f"{n:.0e}": with_unit(row[n].seconds, "s", digits=2) if n in row else "" for n in SIZES
+    }
+    return {"work": series.name, "nbar": f"{series.nbar:g}", "R": f"{ratio:g}", **times}
+
+
+def above_floor(series: Series, found: dict[tuple[Series, float], dict[int, Point]]) -> str:
+    """Times the floor that the largest size with one takes, for each ratio; empty without any."""
+    ends = []
+    for ratio in RATIOS:
+        row = found[series, ratio]
+        known = [n for n, point in row.items() if math.isfinite(point.floor)]
+        if known:
+            end = row[known[-1]]
+            ends.append(f"{end.seconds / end.floor:.2g} at R = {ratio:g} and N_B = {known[-1]:.0e}")
+    return ", ".join(ends)
 
 
 def draw(found: dict[tuple[Series, float], dict[int, Point]], path: str) -> None:
@@ -235,36 +250,34 @@ def draw(found: dict[tuple[Series, float], dict[int, Point]], path: str) -> None
 
 
 def main() -> None:
-    """Print both tables, draw the figure."""
-    path = sys.argv[1] if len(sys.argv) > 1 else "cost.png"
+    """Print both tables, draw the figure; with --page, put the tables there."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("figure", nargs="?", default="cost.png")
+    parser.add_argument("--page", type=Path, help="Markdown page whose tables are renewed")
+    options = parser.parse_args()
     floor = measured_floor()
     warm_up(floor)
-    print(
-        f"floors: one random number {floor.number * 1e9:.2f} ns, one logarithm "
-        f"{floor.logarithm * 1e9:.2f} ns, one multiplication and addition "
-        f"{floor.multiply_add * 1e9:.2f} ns"
-    )
-    print("time a call (averages) or a run (single runs, truncated Wigner)")
-    print("| work | nbar | R | " + " | ".join(f"{n:.0e}" for n in SIZES) + " |")
-    print("|---" * (3 + len(SIZES)) + "|")
-    found = {}
+    found, rows = {}, []
     for series in ALL:
         for ratio in RATIOS:
             found[series, ratio] = dict(points(series, ratio, floor))
-            print_row(series, ratio, found[series, ratio])
-    print("largest size reached: ratio to the floor")
-    for series in ALL:
-        ends = []
-        for ratio in RATIOS:
-            row = found[series, ratio]
-            known = [n for n, point in row.items() if math.isfinite(point.floor)]
-            if known:
-                end = row[known[-1]]
-                ends.append(f"R = {ratio:g}: {end.seconds / end.floor:.2g} at {known[-1]:.0e}")
-        if ends:
-            print(f"{series.name}, nbar = {series.nbar:g}: {'; '.join(ends)}")
-    draw(found, path)
-    print(f"{path}; {time.process_time():.0f} s of processor time in all")
+            rows.append(cells(series, ratio, found[series, ratio]))
+            print(*rows[-1].values(), sep=" | ", flush=True)
+    facts = (
+        f"{machine()}. One random number took {floor.number * 1e9:.2f} ns, one logarithm "
+        f"{floor.logarithm * 1e9:.2f} ns, one multiplication and addition "
+        f"{floor.multiply_add * 1e9:.2f} ns."
+    )
+    show("cost", pd.DataFrame(rows), facts, options.page)
+    ends = [
+        {"work": f"{one.name}, nbar = {one.nbar:g}", "times the floor": above}
+        for one in ALL
+        if (above := above_floor(one, found))
+    ]
+    facts = "At the largest size whose floor is known:"
+    show("above the floor", pd.DataFrame(ends), facts, options.page)
+    draw(found, options.figure)
+    print(f"{options.figure}; {time.process_time():.0f} s of processor time in all")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Milliseconds and nanoseconds a jump of single runs of large systems, one core, 101 times.
 
-    python benchmarks/large_runs.py
+    python benchmarks/large_runs.py [--page docs/performance.md]
 
 Beside it, what the parts of a jump cost by themselves: one random number and one logarithm are the
 least that a waiting time needs.
@@ -12,7 +12,9 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 from numba import njit
+from page import asked, machine, show
 
 from darkbattery import trajectories
 from darkbattery.nvmodel import CollectiveBattery
@@ -59,27 +61,38 @@ def best(work: Callable[[], object]) -> float:
     return min(found)
 
 
+def measured(n_b: int, n_c: int, nbar: float, runs: int) -> dict[str, str]:
+    """A row of the table."""
+    battery = CollectiveBattery(n_b, n_c, nbar=nbar)
+    times = np.linspace(0.0, (math.log((n_c - n_b) ** 2 / n_c) + 10.0) / (n_c - n_b), 101)
+    trajectories.sample(battery, times, runs=1, seed=0)
+    seconds = best(lambda: trajectories.sample(battery, times, runs, seed=1))
+    found = trajectories.sample(battery, times, runs=runs, seed=1)
+    photons = found["emitted_photons"][-1] + found["absorbed_photons"][-1]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {
+        "N_B": f"{n_b:.3g}",
+        "N_C": f"{n_c:.3g}",
+        "nbar": f"{nbar:g}",
+        "ms a run": f"{1e3 * seconds / runs:.2g}",
+        "ns a jump": f"{1e9 * seconds / runs / photons:.2g}",
+        "peak, MB": f"{peak:.0f}",
+    }
+
+
 def main() -> None:
-    """Print both tables."""
+    """Print the table; with --page, put it there."""
+    options = asked(__doc__)
     words, waits = np.empty(64, dtype=np.uint64), np.empty(64)
     numbers(1, words), logarithms(1, words, waits)
-    print(f"one random number {best(lambda: numbers(20_000, words)) / 20_000 / 64 * 1e9:.2f} ns")
-    each = best(lambda: logarithms(20_000, words, waits)) / 20_000 / 64 * 1e9
-    print(f"one logarithm {each:.2f} ns")
-    print("             N_B              N_C  nbar  ms a run   ns a jump  peak/MB")
-    for n_b, n_c, nbar, runs in SYSTEMS:
-        battery = CollectiveBattery(n_b, n_c, nbar=nbar)
-        times = np.linspace(0.0, (math.log((n_c - n_b) ** 2 / n_c) + 10.0) / (n_c - n_b), 101)
-        trajectories.sample(battery, times, runs=1, seed=0)
-        seconds = best(lambda b=battery, t=times, n=runs: trajectories.sample(b, t, n, seed=1))
-        found = trajectories.sample(battery, times, runs=runs, seed=1)
-        photons = found["emitted_photons"][-1] + found["absorbed_photons"][-1]
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(
-            f"{n_b:16} {n_c:16} {nbar:5g} {1e3 * seconds / runs:9.3g} "
-            f"{1e9 * seconds / runs / photons:11.2g} {peak:8.0f}",
-            flush=True,
-        )
+    number = best(lambda: numbers(20_000, words)) / 20_000 / 64
+    logarithm = best(lambda: logarithms(20_000, words, waits)) / 20_000 / 64
+    facts = (
+        f"{machine()}. One random number took {number * 1e9:.2f} ns, one logarithm "
+        f"{logarithm * 1e9:.2f} ns."
+    )
+    table = pd.DataFrame([measured(*system) for system in SYSTEMS])
+    show("large runs", table, facts, options.page)
 
 
 if __name__ == "__main__":

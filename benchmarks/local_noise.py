@@ -1,16 +1,19 @@
 """Jumps a second with noise of single spins: ours beside QuTiP's mcsolve on explicit spins.
 
+    python benchmarks/local_noise.py [alternations] [--page docs/performance.md]
+
 mcsolve knows no irreps: its states have 2^N amplitudes, and one collapse operator for every spin.
 It gets tsit5, diagonal-format operators and norm_t_tol = 1e-10, as in benchmarks/single_runs.py.
 Times are the processor's, of one core.
 """
 
 import statistics
-import sys
 import time
 
 import numpy as np
+import pandas as pd
 import qutip
+from page import asked, machine, show
 
 from darkbattery import trajectories
 from darkbattery.nvmodel import CollectiveBattery, LocalNoise
@@ -28,7 +31,6 @@ SYSTEMS = [  # name, model, last time, output times, our runs, mcsolve's runs
     ("detuned", CollectiveBattery(2, 6, detuning=1.0, **BOTH), 2.0, 2, 5_000, 20),
     ("detuned", CollectiveBattery(10, 50, detuning=1.0, **BOTH), 2.0, 2, 50, 0),
 ]
-ALTERNATIONS = int(sys.argv[1]) if len(sys.argv) > 1 else 3
 
 
 def jumps_a_run(battery: CollectiveBattery, times: np.ndarray) -> float:
@@ -68,29 +70,33 @@ def qutips(battery: CollectiveBattery, times: np.ndarray, runs: int) -> float:
     return runs / (time.process_time() - started)
 
 
+def measured(system: tuple, alternations: int) -> dict[str, str]:
+    """A row of the table."""
+    name, battery, last, n_times, runs, peer_runs = system
+    times = np.linspace(0.0, last, n_times)
+    jumps = jumps_a_run(battery, times)
+    trajectories.sample(battery, times, runs=2, seed=0)
+    mine, ratios = [], []
+    for _ in range(alternations):
+        rate = ours(battery, times, runs)
+        mine.append(jumps * rate)
+        if peer_runs:
+            ratios.append(rate / qutips(battery, times, peer_runs))
+    return {
+        "model": f"({battery.n_battery}, {battery.n_charger}), {name}",
+        "output times": str(n_times),
+        "jumps a run": f"{jumps:.0f}",
+        "jumps/s": f"{statistics.median(mine):.2g}",
+        "ratio to mcsolve": f"{statistics.median(ratios):.0f}" if ratios else "",
+    }
+
+
 def main() -> None:
-    """Print the table."""
-    print(f"qutip {qutip.__version__}, {ALTERNATIONS} alternations, medians (min ... max)")
-    heads = f"{'model':34} {'times':>5} {'jumps/run':>9} {'ours jumps/s':>32}"
-    print(f"{heads} {'ratio to mcsolve':>30}")
-    for name, battery, last, n_times, runs, peer_runs in SYSTEMS:
-        times = np.linspace(0.0, last, n_times)
-        jumps = jumps_a_run(battery, times)
-        trajectories.sample(battery, times, runs=2, seed=0)
-        mine, ratios = [], []
-        for _ in range(ALTERNATIONS):
-            rate = ours(battery, times, runs)
-            mine.append(jumps * rate)
-            if peer_runs:
-                ratios.append(rate / qutips(battery, times, peer_runs))
-        label = f"({battery.n_battery}, {battery.n_charger}), {name}"
-        line = f"{label:34} {n_times:5} {jumps:9.0f} {spread(mine):>32}"
-        print(line + (f" {spread(ratios):>30}" if ratios else ""), flush=True)
-
-
-def spread(values: list[float]) -> str:
-    """Median and range."""
-    return f"{statistics.median(values):.3g} ({min(values):.3g} ... {max(values):.3g})"
+    """Print the table; with --page, put it there."""
+    options = asked(__doc__, alternations=3)
+    table = pd.DataFrame([measured(one, options.alternations) for one in SYSTEMS])
+    facts = f"{machine()}, QuTiP {qutip.__version__}; medians of {options.alternations}."
+    show("local noise", table, facts, options.page)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,7 @@
 """The table and the figure of `peers.py`, and where they go in the documentation."""
 
-import datetime
-import importlib.metadata
 import platform
-import shutil
 import statistics
-import subprocess
 import textwrap
 from pathlib import Path
 
@@ -17,10 +13,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 from contest import Line
+from page import machine, versions
 
 from darkbattery.runs.pages.typeset import typeset
 
-PACKAGES = ("darkbattery", "numpy", "scipy", "numba", "qutip", "dynamiqs", "jax")
 NOT_EXPRESSED = (
     "pibs 0.1 has no line: its terms are a lossy mode, its coupling to one ensemble of identical\n"
     "spins, and their local loss and dephasing. It has no collective decay, and no second\n"
@@ -32,7 +28,7 @@ def section(lines: list[Line], alternations: int, figure: str | None) -> str:
     """Facts about the run, the table in Markdown, the figure."""
     failed, calls = sum(line.failed for line in lines), sum(line.calls for line in lines)
     facts = [
-        f"{datetime.date.today()}, one core of {cpu_model()}, {platform.system()}.",
+        f"{machine()}, {platform.system()}.",
         f"{versions()}.",
         f"{alternations} alternations; {failed} of {calls} calls failed.",
     ]
@@ -78,36 +74,6 @@ def spread(values: list[float]) -> str:
     if not values:
         return ""
     return f"{statistics.median(values):.3g} ({min(values):.3g} ... {max(values):.3g})"
-
-
-def cpu_model() -> str:
-    """What the processor calls itself."""
-    found = Path("/proc/cpuinfo")
-    if found.exists():
-        for line in found.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def versions() -> str:
-    """Of Python and of all that takes part."""
-    found = [f"Python {platform.python_version()}"]
-    for name in PACKAGES:
-        try:
-            found.append(f"{name} {importlib.metadata.version(name)}")
-        except importlib.metadata.PackageNotFoundError:
-            found.append(f"{name} not installed")
-    return ", ".join([*found, f"XMDS2 {xmds_version()}"])
-
-
-def xmds_version() -> str:
-    """What xmds2 says of itself."""
-    if shutil.which("xmds2") is None:
-        return "not installed"
-    said = subprocess.run(["xmds2", "--version"], capture_output=True, text=True)
-    words = (said.stdout + said.stderr).split()
-    return words[words.index("version") + 1] if "version" in words else "of unknown version"
 
 
 def draw(lines: list[Line], path: Path) -> None:

@@ -1,6 +1,6 @@
 """Where the time goes in each engine at three sizes; memory against N; compilation; two long cases.
 
-    python benchmarks/profiles.py
+    python benchmarks/profiles.py [--page docs/performance.md]
 
 Processor time of one core after compilation, 101 output times until past the burst. The parts are
 our modules by the time within themselves, compiled kernels and library calls counted with the
@@ -25,7 +25,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from cost import output_times
+from page import machine, show
 from semiclassical import nv
 from threadpoolctl import threadpool_limits
 
@@ -183,9 +185,9 @@ def _ours(function: Function) -> bool:
     return function[0].startswith(OURS)
 
 
-def profiles() -> None:
+def profiles() -> pd.DataFrame:
     """One line a case."""
-    print("| work | size | seconds | parts |\n|---|---|---|---|")
+    rows = []
     for case in PROFILED:
         total, found = parts(case)
         shares = ", ".join(
@@ -193,7 +195,9 @@ def profiles() -> None:
             for name, own in found.most_common(SHOWN)
             if own > 0.03 * total
         )
-        print(f"| {case.work} | {case.size} | {total:.2g} | {shares} |", flush=True)
+        one = {"work": case.work, "size": case.size, "seconds": f"{total:.2g}", "parts": shares}
+        rows.append(one)
+    return pd.DataFrame(rows)
 
 
 def remember(case: Case) -> float:
@@ -215,31 +219,33 @@ def _status_megabytes(field: str) -> float:
     return next(float(line.split()[1]) for line in lines if line.startswith(field)) / 1024
 
 
-def memory() -> None:
+def memory() -> pd.DataFrame:
     """One line a case, each in a new process."""
-    print("| work | size | MB more |\n|---|---|---|")
+    rows = []
     for number, case in enumerate(REMEMBERED):
         command = [sys.executable, __file__, "--remember", str(number)]
         run = subprocess.run(command, capture_output=True, text=True, check=True)
-        print(f"| {case.work} | {case.size} | {json.loads(run.stdout):.1f} |", flush=True)
+        taken = f"{json.loads(run.stdout):.1f}"
+        rows.append({"work": case.work, "size": case.size, "MB more": taken})
+    return pd.DataFrame(rows)
 
 
-def long_cases() -> None:
+def long_cases() -> pd.DataFrame:
     """Populations and log-negativity of (50, 2500); the latter from few times and scaled."""
+    rows = []
     for nbar in (0.0, 0.5):
         battery = CollectiveBattery(50, 2500, nbar=nbar)
         times = np.linspace(0.0, output_times(battery)[-1], ASKED_TIMES)
-        title = f"(50, 2500), nbar = {nbar:g}"
-        taken = _seconds(battery, times, "ergotropy")
-        print(f"populations of {title}: {taken:.1f} s for {ASKED_TIMES} times", flush=True)
+        taken = f"{_seconds(battery, times, 'ergotropy'):.2g}"
+        rows.append({"observable": "populations", "nbar": f"{nbar:g}", "seconds": taken})
         every = ASKED_TIMES // TRIED_TIMES
         some = times[every // 2 :: every]  # not t = 0, which is a product state
         taken = _seconds(battery, some, "log_negativity")
-        print(
-            f"log-negativity of {title}: {taken:.1f} s for {some.size} times, scaled to "
-            f"{ASKED_TIMES}: {taken * ASKED_TIMES / some.size:.0f} s",
-            flush=True,
+        scaled = (
+            f"{taken * ASKED_TIMES / some.size:.2g} ({taken:.2g} for {some.size} times, scaled)"
         )
+        rows.append({"observable": "log-negativity", "nbar": f"{nbar:g}", "seconds": scaled})
+    return pd.DataFrame(rows)
 
 
 def _seconds(battery: CollectiveBattery, times: np.ndarray, name: str) -> float:
@@ -273,8 +279,9 @@ trajectories.sample(battery, numpy.linspace(0.0, 2.0, 101), runs=1, seed=1).valu
 COMMAND_LINE = "from darkbattery.runs.cli import main; main()"
 
 
-def compilation() -> None:
+def compilation() -> pd.DataFrame:
     """Processor time of new processes, with an empty cache of compiled code and with a full one."""
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         for title, command in (
             ("import and one single run", ["-c", FIRST_RUN]),
@@ -282,13 +289,14 @@ def compilation() -> None:
             ("import and the ergotropy of (1, 5)", ["-c", FIRST_ERGOTROPY]),
             ("import and energies of 6e15 spins", ["-c", FIRST_ENERGIES]),
             (
-                "darkbattery run charging",
+                "`darkbattery run charging`",
                 ["-c", COMMAND_LINE, "run", "charging", "--out", f"{folder}/out", "--replace"],
             ),
         ):
             cache = {**os.environ, "NUMBA_CACHE_DIR": f"{folder}/{title}"}
-            cold, warm = (_processor_seconds(command, cache) for _ in range(2))
-            print(f"{title}: {cold:.1f} s with compilation, {warm:.1f} s with compiled kernels")
+            cold, warm = (f"{_processor_seconds(command, cache):.1f}" for _ in range(2))
+            rows.append({"command": title, "empty cache": cold, "compiled kernels": warm})
+    return pd.DataFrame(rows)
 
 
 def _processor_seconds(command: list[str], environment: dict[str, str]) -> float:
@@ -304,14 +312,19 @@ def main() -> None:
     """Print all of them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--remember", type=int, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.remember is not None:
-        print(json.dumps(remember(REMEMBERED[arguments.remember])))
+    parser.add_argument("--page", type=Path, help="Markdown page whose tables are renewed")
+    options = parser.parse_args()
+    if options.remember is not None:
+        print(json.dumps(remember(REMEMBERED[options.remember])))
         return
-    profiles()
-    memory()
-    long_cases()
-    compilation()
+    made = {
+        "profiles": profiles,
+        "memory": memory,
+        "long cases": long_cases,
+        "first calls": compilation,
+    }
+    for name, make in made.items():
+        show(name, make(), f"{machine()}.", options.page)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import qutip
-from peers_table import cpu_model
+from page import cpu_model
 from qutip.solver.sode._noise import Wiener
 from qutip.solver.stochastic import SMESolver, SSESolver
 from threadpoolctl import threadpool_limits

@@ -10,7 +10,6 @@ as the same answer stands in `contest.py`.
 """
 
 import argparse
-import datetime
 import math
 import os
 import sys
@@ -20,7 +19,8 @@ from pathlib import Path
 import numpy as np
 import qutip
 from contest import Answer, Contender, Line, Ready, Work, compete, our_sample, sampled
-from peers_table import cpu_model, table, versions
+from page import machine, versions
+from peers_table import table
 from resonator import model_of
 from threadpoolctl import threadpool_limits
 
@@ -163,7 +163,7 @@ def main() -> None:
     for work in works():
         print(f"# {work.title}", file=sys.stderr, flush=True)
         lines += compete(work, arguments.alternations)
-    facts = f"{datetime.date.today()}, one core of {cpu_model()}. {versions()}. "
+    facts = f"{machine()}. {versions()}. "
     facts = textwrap.fill(f"{facts}{arguments.alternations} alternations.", 100)
     text = f"{facts}\n\n{table(lines)}"
     print(text)

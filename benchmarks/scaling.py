@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from peers_table import cpu_model
+from page import cpu_model
 
 from darkbattery import trajectories
 from darkbattery.nvmodel import CollectiveBattery

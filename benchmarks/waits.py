@@ -13,7 +13,6 @@ import argparse
 import importlib
 import math
 import os
-import platform
 import resource
 import shutil
 import subprocess
@@ -22,11 +21,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import llvmlite.binding
 import numpy as np
 from threadpoolctl import threadpool_limits
 
@@ -365,12 +362,12 @@ def measured(name: str, folder: Path | None) -> float:
 
 def table(found: dict[str, dict[str, float]], beside: bool, alternations: int) -> str:
     """The table in Markdown."""
-    now = datetime.now(tz=UTC).date()
-    cpu = llvmlite.binding.get_host_cpu_name()
-    about = f"{now}, one core of {platform.machine()} ({cpu}), numpy {np.__version__}"
+    from page import machine  # which loads this version's packages: not where another is measured
+
     head = "| what a user waits for | unit | before | now | now/before | asked | held by |"
     lines = [
-        f"{about}; the best of {alternations}, or of 1 where it takes long.",
+        f"{machine()}, numpy {np.__version__};",
+        f"the best of {alternations}, or one reading where that takes long.",
         "",
         head,
         "|---|---|---|---|---|---|---|",
