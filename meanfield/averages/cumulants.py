@@ -15,6 +15,7 @@ from darkbattery.meanfield.classes.moments import (
     BATTERY,
     CHARGER,
     System,
+    classes_to_take,
     is_broadened,
     largest_count,
     system_of,
@@ -30,6 +31,7 @@ from darkbattery.nvmodel.times import output_times
 
 Array = NDArray[np.float64]
 
+CLASSES = 101  # where nobody asks for another number, and there are spins for them
 # error of a step relative to the largest moment of its group
 TOLERANCE = 1e-6
 # what energies (hbar omega) may be wrong by in the end, in tolerances, where nothing multiplies the
@@ -50,7 +52,7 @@ def evolve(
     times: ArrayLike,
     order: int = 2,
     observables: Iterable[str] | None = None,
-    classes: int = 101,
+    classes: int | None = None,
 ) -> Solution:
     r"""Averages over the charging by moment equations, for any number of spins.
 
@@ -72,8 +74,9 @@ def evolve(
         are those with a phase (`meanfield.averages.covariances`), which take 2 to 5 times as long.
     observables : iterable of str, optional
         Names from `nvmodel.OBSERVABLES`. Default: all there are for the model.
-    classes : int
-        Frequency classes K of each ensemble that has a line or a spread of couplings. A second run
+    classes : int, optional
+        Frequency classes K of each ensemble that has a line or a spread of couplings. Default: 101,
+        or as many as the smaller of these ensembles has spins. A second run
         with half of them measures the error, see `meanfield.classes.classerror`:
         `provenance["class_error_end"]` and three more.
 
@@ -115,12 +118,12 @@ def evolve_with_classes(
     times: ArrayLike,
     order: int,
     observables: Iterable[str] | None,
-    classes: int,
+    classes: int | None,
 ) -> tuple[Solution, BatteryClasses]:
     """`evolve`, and what its averages over the battery's classes were taken of."""
     t = output_times(times)
     order = whole_number("order", order, least=1, most=2)
-    classes = whole_number("classes", classes, least=1)
+    classes = classes_to_take(model, classes, CLASSES)
     system = model if isinstance(model, System) else system_of(model, classes)
     known = available(system)
     names = requested(observables, default=default(known), available=known)

@@ -124,7 +124,7 @@ def delay_average(
     model: Model | System,
     times: ArrayLike,
     observables: Iterable[str] | None = None,
-    classes: int = 101,
+    classes: int | None = None,
 ) -> Solution:
     r"""Second order averaged over the burst's delay: what the mean of many runs shows.
 

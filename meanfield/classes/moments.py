@@ -37,7 +37,7 @@ from darkbattery.nvmodel.protocol import (
 )
 from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.readonly import own_read_only
-from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.refusal import InputError, whole_number
 from darkbattery.nvmodel.spins import Spins
 
 Array = NDArray[np.float64]
@@ -273,6 +273,23 @@ def largest_count(model: Model | System) -> int:
     1
     """
     return min((spins.number for spins in _broad(model)), default=1)
+
+
+def classes_to_take(model: Model | System, classes: int | None, usual: int) -> int:
+    """As many as asked for; else the usual number, where the smaller ensemble has spins for them.
+
+    >>> from darkbattery.nvmodel import CollectiveBattery
+    >>> classes_to_take(CollectiveBattery(n_battery=2, n_charger=10), None, 101)
+    101
+
+    Raises
+    ------
+    InputError
+        For numbers of classes that are none.
+    """
+    if classes is not None:
+        return whole_number("classes", classes, least=1)
+    return min(usual, largest_count(model)) if is_broadened(model) else usual
 
 
 def _broad(model: Model | System) -> list[Spins]:

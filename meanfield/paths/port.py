@@ -22,12 +22,12 @@ import numpy as np
 import scipy
 from numpy.typing import ArrayLike, NDArray
 
+from darkbattery.meanfield.classes.moments import classes_to_take
 from darkbattery.meanfield.paths.walk import FieldTrace, PathNoise, Plan, start_of, walk
-from darkbattery.meanfield.paths.wigner import controlled_plan
+from darkbattery.meanfield.paths.wigner import CLASSES, controlled_plan
 from darkbattery.nvmodel.experiment import Model, experiment_of
 from darkbattery.nvmodel.fields import Resonator
 from darkbattery.nvmodel.receiver import Receiver
-from darkbattery.nvmodel.refusal import whole_number
 from darkbattery.nvmodel.tally import run_range
 from darkbattery.nvmodel.times import output_times
 
@@ -66,7 +66,7 @@ def port_records(
     seed: int,
     receiver: Receiver,
     first: int = 0,
-    classes: int = 31,
+    classes: int | None = None,
 ) -> PortRecords:
     """Runs `first` to `first + runs - 1` of the study with these times and seed, at a port.
 
@@ -107,7 +107,7 @@ def port_records(
     assert resonator is not None
     edges = receiver.edges(t)
     plan = controlled_plan(
-        experiment_of(model), tuple(t.tolist()), whole_number("classes", classes, least=1)
+        experiment_of(model), tuple(t.tolist()), classes_to_take(model, classes, CLASSES)
     ).plan
     listening = _Listening(receiver, resonator, rate, edges)
     apart = 1.0 / (NOTES * receiver.sampling_rate_hz)

@@ -14,7 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 from darkbattery.meanfield.averages.cumulants import class_check
 from darkbattery.meanfield.averages.readout import default
 from darkbattery.meanfield.classes.classerror import ClassError
-from darkbattery.meanfield.classes.moments import System, is_broadened, largest_count, system_of
+from darkbattery.meanfield.classes.moments import (
+    System,
+    classes_to_take,
+    is_broadened,
+    largest_count,
+    system_of,
+)
 from darkbattery.meanfield.expected import expectations
 from darkbattery.meanfield.paths.readings import BATTERY_ENERGY, CHARGER_ENERGY, LEFT, PHOTONS
 from darkbattery.meanfield.paths.summaries import courses_of, ranges_of, summarise_runs
@@ -34,7 +40,6 @@ from darkbattery.meanfield.paths.walk import (
 from darkbattery.nvmodel.experiment import Experiment, Model, experiment_of
 from darkbattery.nvmodel.observables import requested
 from darkbattery.nvmodel.peaks import PEAK
-from darkbattery.nvmodel.refusal import whole_number
 from darkbattery.nvmodel.rows import Records, summary_of
 from darkbattery.nvmodel.runstatistics import RunCounts, Statistics
 from darkbattery.nvmodel.solution import Solution
@@ -46,6 +51,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+CLASSES = 31  # where nobody asks for another number, and there are spins for them
 # first step in units of the shortest collective time; it is halved while halving it changes the
 # mean energies of the controlled runs, on the same noise, by more than the tolerance (hbar omega)
 FIRST_STEP = 0.2
@@ -62,7 +68,7 @@ def sample(
     first: int = 0,
     observables: Iterable[str] | None = None,
     records: Records = None,
-    classes: int = 31,
+    classes: int | None = None,
     statistics: Statistics | None = None,
 ) -> Solution:
     r"""Single runs `first` to `first + runs - 1` of the study fixed by model, times and seed.
@@ -87,9 +93,10 @@ def sample(
     records : "summary" or Summary, optional
         Also give `Solution.records`, one row a run; see `meanfield.paths.summaries`. A `Summary`
         chooses the levels of charge whose times are told.
-    classes : int
-        Frequency classes of each ensemble that has a line or a spread of couplings. Checked, as
-        the step is: `provenance["class_error_end"]` and three more, `provenance["step_error"]`.
+    classes : int, optional
+        Frequency classes of each ensemble that has a line or a spread of couplings. Default: 31,
+        or as many as the smaller of these ensembles has spins. Checked, as the step is:
+        `provenance["class_error_end"]` and three more, `provenance["step_error"]`.
     statistics : Statistics, optional
         As the quantum engine's, of the paths: ``final_J`` and ``absorbed_photons`` are not known
         of them, and photons are real numbers.
@@ -117,7 +124,7 @@ def sample(
     t = output_times(times)
     runs, first, seed = run_range(runs, first, seed)
     summary = summary_of(records)
-    classes = whole_number("classes", classes, least=1)
+    classes = classes_to_take(model, classes, CLASSES)
     solved = model if isinstance(model, System) else experiment_of(model)
     control = controlled_plan(solved, tuple(t.tolist()), classes)
     plan, system = control.plan, control.plan.system

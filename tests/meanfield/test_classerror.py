@@ -21,6 +21,7 @@ from darkbattery.nvmodel import (
     Spins,
 )
 from darkbattery.nvmodel.lines.shapes import line_classes
+from darkbattery.nvmodel.refusal import InputError
 from tests.meanfield.test_nv import SPINS, device
 
 TIMES = np.linspace(0.0, 10.0, 101)
@@ -142,3 +143,20 @@ def test_spins_far_off_hardly_take_part(line, classes, most):
         system = with_classes(model, divided, divided)
         found.append(meanfield.evolve(system, times)["battery_energy"])
     assert 0.0 < np.abs(found[0] - found[1]).max() < most
+
+
+def test_few_spins_with_a_line_have_as_many_classes_as_spins_where_nobody_asks_for_more():
+    battery, charger = (
+        SpinEnsemble(n, coupling=2e6, t2_s=1e-5, line=Gaussian(fwhm_hz=1e5)) for n in (3, 7)
+    )
+    model = ResonatorBattery(charger, Resonator(3e9, linewidth_fwhm_hz=1e6), battery)
+    times = [0.0, 1e-7]
+    for answer in (
+        lambda **more: meanfield.evolve(model, times, **more),
+        lambda **more: meanfield.evolve(model, times, order=1, **more),
+        lambda **more: meanfield.sample(model, times, runs=2, seed=1, **more),
+    ):
+        assert answer().provenance["classes"] == 3
+        assert answer(classes=2).provenance["classes"] == 2
+        with pytest.raises(InputError, match=r"classes = 4: must be at most .* spins, 3$"):
+            answer(classes=4)
