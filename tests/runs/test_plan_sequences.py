@@ -195,6 +195,20 @@ def test_a_dark_stage_sends_out_nothing_and_gives_nothing_back_that_is_known():
     assert "what is given back until the end is less than half the step changes" in said
 
 
+def test_of_a_trigger_that_sends_nothing_in_no_noise_is_told():
+    plan = _dark_plan()
+    last = plan.stages[-1]
+    trigger = replace(last, stage=replace(last.stage, drives=(Drive(1e-30, 1e-7),)))
+    told = summary(replace(plan, stages=(*plan.stages[:-1], trigger)))
+    assert plan.empty.sent_joule.mean() != 0.0
+    # of eight runs: a standard deviation known to 1/sqrt(14), with three of its errors
+    scatter = plan.shots.sent_joule.std(ddof=1)
+    assert abs(scatter / plan.noise_joule - 1.0) < 3.0 / np.sqrt(14.0)
+    rows = told[told["quantity"].str.contains("without spins")]
+    assert len(rows) == 2
+    assert (rows["value"] == 0.0).all()
+
+
 def test_half_the_step_moves_the_same_runs_a_little():
     """What it changes of each shot is far less than shots differ by."""
     model = battery(Stage(5e-6, name="charge"), Stage(1e-6, "none"), Stage(4e-6, "battery"))

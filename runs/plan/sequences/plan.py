@@ -183,6 +183,19 @@ class SequencePlan:
         return abs(value) < max(LEAST_RISE * error, quantum * noise)
 
     @property
+    def noise_joule(self) -> float:
+        r"""Standard deviation of what noise alone sends out from the release on in one run, J.
+
+        :math:`\hbar\omega(\bar n+\tfrac12)\sqrt{2\kappa T}`, as
+        :math:`|\alpha|^2` of an empty resonator forgets at the rate :math:`\kappa`.
+        """
+        release = self.release
+        lasting = self.stages[-1].end - release.begin if release is not None else 0.0
+        resonator, nbar = self.subject.model.resonator, self.subject.model.nbar
+        quantum = constants.h * resonator.frequency_hz
+        return quantum * (nbar + 0.5) * math.sqrt(2.0 * resonator.kappa * lasting)
+
+    @property
     def is_triggered(self) -> bool:
         """Whether a field is sent in from the release on."""
         first = self.roles.release

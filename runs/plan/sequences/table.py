@@ -88,8 +88,10 @@ def summary(plan: SequencePlan) -> pd.DataFrame:
         if share is not None and plan.is_vacuum(value / share, unit, error / share):
             value, low, high = 0.0, math.nan, math.nan
         rows.append((name, unit, value, error, low, high, *ends))
-        if plan.is_triggered and name in after:
+        if share is not None and plan.is_triggered and name in after:
             empty = float(read(plan.empty).mean())
+            if plan.is_vacuum(empty / share, unit, plan.noise_joule):
+                empty = 0.0
             rows.append((EMPTY, unit, empty, *(math.nan,) * 5))
         if name == "stored energy":
             joule = own.mean() / plan.shots.stored.mean()
