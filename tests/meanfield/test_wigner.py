@@ -515,3 +515,29 @@ def test_photons_that_left_on_the_way_are_as_right_as_those_at_the_end():
     exact = meanfield.evolve(model, [1e-6], order=1)
     # 0.002 of the step control, and first order lacks terms of 1/N
     np.testing.assert_allclose(found["emitted_photons"], exact["emitted_photons"], rtol=5e-3)
+
+
+@pytest.mark.parametrize("n_battery", [300, 1000])
+def test_ladder_ergotropy_between_the_levels_that_are_kept(n_battery):
+    """201 levels are kept: beyond as many spins the error says what hides between them."""
+    battery = CollectiveBattery(n_battery, 5 * n_battery)
+    # before the burst, within it, and when all that is left is within a level
+    times = np.linspace(0.5, 6.0, 12) * np.log(5 * n_battery) / (5 * n_battery)
+    names = ["ergotropy", "battery_energy"]
+    found = meanfield.sample(battery, times, runs=10_000, seed=1, observables=names)
+    exact = trajectories.evolve(battery, times, names)
+    apart = (found["ergotropy"] - exact["ergotropy"]) / found.errors["ergotropy"]
+    assert np.abs(apart).max() < 3.0
+    # twice what a mean of as many empty and full batteries has
+    assert found.errors["ergotropy"].max() < 2.0 * 0.5 / np.sqrt(10_000)
+    assert (found["ergotropy"] <= found["battery_energy"]).all()
+
+
+def test_one_path_of_many_spins_can_give_all_its_energy_back():
+    battery = CollectiveBattery(10**12, 5 * 10**12)
+    names = ["ergotropy", "battery_energy"]
+    for runs in (1, 2):
+        found = meanfield.sample(battery, [2e-11], runs=runs, seed=1, observables=names)
+        # 1e-6: half a level of so many spins, and what two paths scatter when all is over
+        np.testing.assert_allclose(found["ergotropy"], found["battery_energy"], atol=1e-6)
+    assert np.isfinite(found.errors["ergotropy"]).all()
