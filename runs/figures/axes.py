@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.numbers import PREFIXES, ROUNDING
 from darkbattery.nvmodel.observables import OBSERVABLES
+from darkbattery.runs.definitions.definition import RunDefinition
 from darkbattery.runs.definitions.units import SECONDS, clock, unit_of
 from darkbattery.runs.results.study import Study
 
@@ -47,11 +48,16 @@ def prefixed(largest: float, unit: str) -> tuple[float, str]:
 
 def time_scale(study: Study) -> tuple[float, str]:
     """Factor from the table's times to the axis, and the axis's label."""
-    units = clock(study.definition)
+    times = study.table["time"].to_numpy(dtype=float)
+    return time_axis(study.definition, float(np.max(times[np.isfinite(times)], initial=0.0)))
+
+
+def time_axis(definition: RunDefinition, longest: float) -> tuple[float, str]:
+    """The same of times up to the longest."""
+    units = clock(definition)
     if units is not SECONDS:
         return 1.0, units.axis
-    times = study.table["time"].to_numpy(dtype=float)
-    factor, unit = prefixed(float(np.max(times[np.isfinite(times)], initial=0.0)), "s")
+    factor, unit = prefixed(longest, "s")
     return factor, f"t ({unit})"
 
 

@@ -1,7 +1,7 @@
 """Runs of a result again, to the bit: one as table and figure, many as tables."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from darkbattery.runs.choice.choice import Choice, chosen
 from darkbattery.runs.choice.engines import engine_of
 from darkbattery.runs.definitions.definition import RunDefinition
 from darkbattery.runs.definitions.models import Model
-from darkbattery.runs.definitions.units import clock
+from darkbattery.runs.figures.axes import time_axis
 from darkbattery.runs.figures.files import save_figure
 from darkbattery.runs.figures.levels import draw_levels
 from darkbattery.runs.figures.shots import draw_received_field, draw_received_power
@@ -63,6 +63,8 @@ class Replay:
     received : DataFrame, optional
         Run, time, observable, value: what `receiver` records of it, where the definition has one.
     receiver : Receiver, optional
+    of_time : float
+        Factor from times to the axis.
     """
 
     run: int
@@ -73,6 +75,17 @@ class Replay:
     battery: NDArray[Any] | None = None
     received: pd.DataFrame | None = None
     receiver: Receiver | None = None
+    of_time: float = 1.0
+
+    @property
+    def on_axis(self) -> "Replay":
+        """The same with times as they are drawn."""
+        tables = {
+            name: table.assign(time=table["time"] * self.of_time)
+            for name in ("states", "jumps", "drawn", "received")
+            if (table := getattr(self, name)) is not None
+        }
+        return replace(self, of_time=1.0, **tables)
 
 
 def replay(result: Result, run: int, point: int) -> Replay:
@@ -88,12 +101,13 @@ def replay(result: Result, run: int, point: int) -> Replay:
     else:
         states, jumps = _without_record(one.definition, one.model, run)
     sharp = with_jumps(definition, definition.points()[point], run, DRAWN)
-    axis, receiver = clock(definition).axis, definition.receiver
+    of_time, axis = time_axis(definition, float(states["time"].iloc[-1]))
+    receiver = definition.receiver
     heard = None
     if receiver is not None:
         heard = received(definition, definition.points()[point], run, 1)
     drawn = states if sharp is None else sharp
-    return Replay(run, states, jumps, drawn, axis, battery, heard, receiver)
+    return Replay(run, states, jumps, drawn, axis, battery, heard, receiver, of_time)
 
 
 def _sampled(result: Result, point: int) -> Choice:
@@ -197,6 +211,7 @@ def save_replay(one: Replay, folder: Path, name: str) -> list[Path]:
 
 def draw_replay(one: Replay) -> Figure:
     """Energies and ergotropy with photons as ticks; below, populations or what a receiver shows."""
+    one = one.on_axis
     populations = [name for name in one.states if str(name).startswith("population_")]
     scopes = () if one.received is None else (draw_received_power, draw_received_field)
     below_count = bool(populations) + len(scopes)

@@ -46,6 +46,7 @@ def draw_story(one: Replay, moments: Sequence[float] = ()) -> Figure:
     Without moments five are chosen, between which the stored energy moves equally far.
     """
     at = _places(one, moments)
+    one = one.on_axis
     spheres = one.battery is not None
     ratios = [1.0, 1.5, 1.3, *([0.95] if spheres else [])]
     with figure_style():
@@ -81,6 +82,7 @@ def save_film(one: Replay, path: Path) -> Path:
     """
     writer = film_writer(path)
     refuse_pictures(one, (), path)
+    one = one.on_axis
     assert one.battery is not None
     times = one.states["time"].to_numpy()
     shown = np.unique(np.linspace(0, times.size - 1, min(FRAMES, times.size)).round().astype(int))

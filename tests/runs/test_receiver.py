@@ -101,8 +101,12 @@ def test_a_replay_has_the_record_of_a_run_that_was_not_stored_too():
         assert kept == bool(len(rows))
         if kept:
             pd.testing.assert_frame_equal(rows.reset_index(drop=True), one.received)
-    titles = [axis.get_title("left") for axis in draw_replay(one).axes]
-    assert "received at port out: 1 shot" in titles
+    axes = draw_replay(one).axes
+    assert "received at port out: 1 shot" in [axis.get_title("left") for axis in axes]
+    # seconds with the prefix of the longest, as in the figures of a run
+    last = one.states["time"].iloc[-1]
+    assert axes[-1].get_xlabel() == "t (µs)"
+    assert all(0.9 < axis.get_xlim()[1] / (1e6 * last) < 1.1 for axis in axes)
 
 
 @pytest.mark.long
