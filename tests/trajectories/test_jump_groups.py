@@ -17,7 +17,7 @@ from darkbattery.trajectories.jumps.photons.groups import (
 from darkbattery.trajectories.jumps.photons.recording import follow, groups_of_runs, kernel_tables
 from darkbattery.trajectories.jumps.photons.variates import new_source, rewind
 from darkbattery.trajectories.jumps.photons.waiting import waiting_times
-from darkbattery.trajectories.jumps.photons.walks import new_walker, start_walk, walk
+from darkbattery.trajectories.jumps.photons.walks import Starts, new_walker, start_walk, walk
 from darkbattery.trajectories.reading.conditional import unravelling
 
 LEAST_P = 1e-4  # with fixed seeds
@@ -72,7 +72,7 @@ def test_runs_in_groups_are_distributed_as_those_jump_by_jump(sizes, nbar, runs)
 def one_by_one(height, jumps, J, nbar, walker, times, ups):
     """Time and jumps up of so many jumps from this height; the walker holds them."""
     for run in range(times.size):
-        start_walk(np.uint64(1), run, np.ones(1), J, np.zeros(1), walker)
+        start_walk(np.uint64(1), run, Starts(np.ones(1), J, np.zeros(1)), walker)
         walker.place[0] = height
         walk(np.uint64(1), run, J, nbar, np.inf, walker)
         times[run] = walker.jump_taus[jumps - 1]

@@ -8,7 +8,7 @@ import pytest
 from darkbattery.nvmodel import CollectiveBattery, InputError
 from darkbattery.trajectories import evolve, sample, single_run
 from darkbattery.trajectories.jumps.counts.tally import collective_study
-from darkbattery.trajectories.jumps.photons.arrivals import count_few_photons
+from darkbattery.trajectories.jumps.photons.arrivals import Arrivals, count_few_photons
 from darkbattery.trajectories.jumps.photons.decays import (
     DecayStudy,
     count_decays,
@@ -16,7 +16,7 @@ from darkbattery.trajectories.jumps.photons.decays import (
 )
 from darkbattery.trajectories.jumps.photons.recording import groups_of_runs, kernel_tables
 from darkbattery.trajectories.jumps.photons.records import count_records
-from darkbattery.trajectories.jumps.photons.walks import BATCH, interval_table
+from darkbattery.trajectories.jumps.photons.walks import BATCH, Starts, interval_table
 from darkbattery.trajectories.reading.bonds import add_ways, bonds_of
 from darkbattery.trajectories.reading.conditional import unravelling
 from darkbattery.trajectories.space.angular import coupled_basis
@@ -28,7 +28,8 @@ def decay_arguments(battery, taus):
     photons = round(basis.J[-1] + basis.m_start)
     arrivals = np.zeros((photons + 1, taus.size), dtype=np.int64)
     ladders = np.zeros(basis.n_ladders, dtype=np.int64)
-    return tables.cumulative, basis.J, basis.m_start, taus, arrivals, ladders
+    starts = Starts(tables.cumulative, basis.J, tables.m_starts)
+    return starts, taus, Arrivals(arrivals, ladders)
 
 
 def philox(seed, run, count):
@@ -43,7 +44,8 @@ def philox(seed, run, count):
 def test_photons_are_those_of_a_plain_loop_over_numpys_stream(sizes):
     """Number 0 draws the ladder, number n the wait for photon n; three batches at (40, 90)."""
     taus = np.concatenate([[0.0], np.geomspace(1e-3, 3.0, 30)])
-    cumulative, J, m_start, _, _, _ = decay_arguments(CollectiveBattery(*sizes), taus)
+    (cumulative, J, m_starts), _, _ = decay_arguments(CollectiveBattery(*sizes), taus)
+    m_start = m_starts[0]
     expected = np.zeros((round(J[-1] + m_start) + 1, taus.size), dtype=np.int64)
     for run in range(50):
         u = philox(9, run, 2 * BATCH)
@@ -54,10 +56,10 @@ def test_photons_are_those_of_a_plain_loop_over_numpys_stream(sizes):
             if tau <= taus[-1]:
                 expected[photon, np.searchsorted(taus, tau)] += 1
     for kernel, table in ((count_few_photons, (interval_table(taus),)), (count_many_photons, ())):
-        *start, arrivals, ladders = decay_arguments(CollectiveBattery(*sizes), taus)
-        kernel(np.uint64(9), 0, 50, *start, *table, arrivals, ladders)
-        assert np.array_equal(arrivals, expected)
-        assert ladders.sum() == 50
+        *start, counts = decay_arguments(CollectiveBattery(*sizes), taus)
+        kernel(np.uint64(9), 0, 50, *start, *table, counts)
+        assert np.array_equal(counts.found, expected)
+        assert counts.ladders.sum() == 50
 
 
 def test_studies_keep_their_bits():

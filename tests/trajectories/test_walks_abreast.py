@@ -12,7 +12,7 @@ from darkbattery.trajectories.jumps.photons.abreast import (
     next_piece,
     start_walks,
 )
-from darkbattery.trajectories.jumps.photons.walks import start_of_walk, whole_record
+from darkbattery.trajectories.jumps.photons.walks import Starts, start_of_walk, whole_record
 from darkbattery.trajectories.reading.conditional import unravelling
 
 
@@ -53,7 +53,7 @@ def test_jumps_of_runs_side_by_side_are_those_of_each_alone(sizes, nbar, last, r
             np.testing.assert_array_equal(walks.cells[places], cells)
     assert (pieces > 1) == (last == 60.0)
     for r in range(runs):
-        given = seed, first + r, tables.cumulative, J, m_starts, nbar
+        given = seed, first + r, Starts(tables.cumulative, J, m_starts), nbar
         taus, directions = whole_record(*given, last)
         own = J[walks.drawn[r] % J.size]
         np.testing.assert_array_equal(found[r][0], taus)

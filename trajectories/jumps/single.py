@@ -214,7 +214,7 @@ def _with_every_jump(battery: Experiment, t: Array, seed: int, run: int) -> Sing
     q = kernel_tables(tables, battery)
     _, path = next(groups_of_runs(q, taus, run, 1, states=True))
     follow(np.uint64(seed), run, taus, q, path)
-    of_run = np.uint64(seed), run, q.cumulative, q.bonds.J, q.bonds.m_starts, q.nbar
+    of_run = np.uint64(seed), run, q.starts, q.nbar
     jump_taus, directions = whole_record(*of_run, float(taus[-1]))
     M, z = path.M, path.means[BATTERY_Z]
     signs = np.cumprod(np.concatenate([[1.0], tables.relative_sign[1:]]))

@@ -74,6 +74,36 @@ def pair_of(cavity: Cavity, blocks: Blocks, most_photons: int) -> Pair:
     )
 
 
+class Box(NamedTuple):
+    """Where the eigenvalues of a step's series are.
+
+    Attributes
+    ----------
+    b, c : float
+        Half of its height and of its width, 1/s.
+    step : float
+        s.
+    rows : int
+        Rows of the blocks that hold anything.
+    top : int
+        The highest n.
+    """
+
+    b: float
+    c: float
+    step: float
+    rows: int
+    top: int
+
+
+class States(NamedTuple):
+    """A step's state at its beginning and end (parts, size), and room for another."""
+
+    start: Array
+    room: Array
+    end: Array
+
+
 ONE = np.uint64(1)
 
 
@@ -161,24 +191,15 @@ def _occupied(blocks: Blocks, x: Array) -> int:
 
 @njit(cache=True, error_model="numpy")
 def _series(
-    pair: Pair,
-    weights: Array,
-    b: float,
-    c: float,
-    step: float,
-    rows: int,
-    top: int,
-    counted: float,
-    x: Array,
-    y: Array,
-    end: Array,
-    read: Array,
+    pair: Pair, weights: Array, box: Box, counted: float, states: States, read: Array
 ) -> tuple[int, float]:
-    """Sum the series with `weights` (terms,) into `end`, and read every polynomial into `read`.
+    """Sum the series with `weights` (terms,) into the end, and read every polynomial into `read`.
 
-    x holds the state at the beginning, y is room. Returns the terms taken and the size of the last
-    two, NaN where there were too few weights.
+    `counted` is what was counted before. Returns the terms taken and the size of the last two, NaN
+    where there were too few weights.
     """
+    b, c, step, rows, top = box.b, box.c, box.step, box.rows, box.top
+    x, y, end = states.start, states.room, states.end
     at = read.shape[1] - EXTRA + COUNTED
     size = pair.blocks.begin[rows - 1] + pair.blocks.length[rows - 1] + 1
     now, before = x, y
@@ -306,9 +327,8 @@ def follow_pair(pair: Pair, start: Array, radius: Array, top: int, times: Array)
         weights_at(taus, b, c, weights, slopes)
         read = np.empty((terms, parts * M_rows + EXTRA))
         kept[:] = x
-        taken, missed = _series(
-            pair, weights[-1], b, c, float(taus[-1]), rows, top, counted, x, y, end, read
-        )
+        box = Box(b, c, float(taus[-1]), rows, top)
+        taken, missed = _series(pair, weights[-1], box, counted, States(x, y, end), read)
         if math.isnan(missed):  # the box was too small for these terms
             x[:], share = kept, 0.5 * share
             continue

@@ -87,7 +87,7 @@ def _on_ladders(
     q = kernel_tables(unravelling(battery), battery)
     taus, nothing = times * battery.gamma, np.zeros(times.size)
     for run in range(first, first + runs):
-        of_run = np.uint64(seed), run, q.cumulative, q.bonds.J, q.bonds.m_starts
+        of_run = np.uint64(seed), run, q.starts
         found, directions = whole_record(*of_run, q.nbar, float(taus[-1]))
         down, up = found[directions < 0], found[directions > 0]
         emitted, absorbed = (np.searchsorted(jumps, taus, side="right") for jumps in (down, up))

@@ -113,8 +113,9 @@ def _without_whole_numbers(battery: Experiment, times: Array, of: Array, rates: 
 def _at_resonator(
     battery: Experiment, times: Array, seed: int, names: tuple[str, ...]
 ) -> FilterStudyAtResonator:
-    plan, bound = plan_and_bound(Problem(battery, times, ()))
-    base = mode_study(battery, plan, bound, times, seed, names)
+    problem = Problem(battery, times, names, seed=seed)
+    plan, bound = plan_and_bound(problem)
+    base = mode_study(problem, plan, bound)
     energies, photons, work = base.bounds[:LIGHT], base.bounds[PHOTONS], base.bounds[-1]
     rate, nbar = plan.kappa, battery.nbar
     rates = np.array([rate * (nbar + 1.0) * photons, max(rate * nbar * (photons + 1.0), 1e-200)])

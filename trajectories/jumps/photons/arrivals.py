@@ -5,7 +5,7 @@ chain of additions, and the lanes' chains go through a vector unit together. A r
 those of `trajectories.jumps.photons.walks.arrivals`, to the bit.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -15,17 +15,54 @@ from darkbattery.nvmodel.kernelcache import KERNEL
 from darkbattery.nvmodel.streams import (
     QUANTUM_JUMPS,
     WORDS,
+    Words,
     philox_block,
     to_exponential,
     unit,
 )
-from darkbattery.trajectories.jumps.photons.walks import draw_ladder
+from darkbattery.trajectories.jumps.photons.walks import Starts, draw_ladder
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 LANES = 8
 DEEP = 64  # photons of each lane that are made at once: words and times stay in the nearest cache
+
+
+class Arrivals(NamedTuple):
+    """The two histograms of runs at T = 0.
+
+    Attributes
+    ----------
+    found : ndarray of int64 (photons + 1, T)
+        found[n, i] counts the runs whose n-th photon came in (tau_{i-1}, tau_i].
+    ladders : ndarray of int64 (K,)
+        Counts the runs on each ladder, that is, in each final dark state.
+    """
+
+    found: Counts
+    ladders: Counts
+
+
+class Lanes(NamedTuple):
+    """Where the runs side by side are.
+
+    Attributes
+    ----------
+    above, below : ndarray (LANES,)
+        J + M and J - M of each one's start.
+    tau : ndarray (LANES,)
+        When its last photon came.
+    words : ndarray of uint64 (DEEP * LANES,)
+    times : ndarray (DEEP * LANES,)
+        When its next photons come.
+    """
+
+    above: Array
+    below: Array
+    tau: Array
+    words: Words
+    times: Array
 
 
 @njit(inline="always")
@@ -39,26 +76,15 @@ def _fill(seed: Any, run: Any, first: Any, last: Any, begin: Any, lane: Any, wor
 
 
 @njit(inline="always")
-def _start(
-    seed: Any,
-    first: Any,
-    runs: Any,
-    cumulative: Any,
-    J: Any,
-    m_start: Any,
-    words: Any,
-    above: Any,
-    below: Any,
-    tau: Any,
-    ladders: Any,
-) -> Any:
+def _start(seed: Any, first: Any, runs: Any, starts: Any, lanes: Any, ladders: Any) -> Any:
     """Draw the lanes' ladders, and count them; the most photons that one of them has."""
-    most = 0.0
+    words, above, below, tau = lanes.words, lanes.above, lanes.below, lanes.tau
+    J, m_start, most = starts.J, starts.m_starts[0], 0.0
     for r in range(LANES):
         above[r], below[r], tau[r] = 0.0, 1.0, np.inf  # a lane without a run
         if r < runs:
             _fill(seed, first + r, 0, 1, 0, r, words)
-            k = draw_ladder(unit(words[r]), cumulative)
+            k = draw_ladder(unit(words[r]), starts.cumulative)
             ladders[k] += 1
             above[r], below[r], tau[r] = J[k] + m_start, J[k] - m_start, 0.0
             most = max(most, above[r])
@@ -66,22 +92,15 @@ def _start(
 
 
 @njit(inline="always")
-def _times(
-    seed: Any,
-    first: Any,
-    runs: Any,
-    made: Any,
-    most: Any,
-    words: Any,
-    above: Any,
-    below: Any,
-    tau: Any,
-    times: Any,
-) -> Any:
-    """When the lanes' photons made, made + 1, ... came, into `times` (photons, LANES); how many.
+def _times(seed: Any, first: Any, runs: Any, made: Any, most: Any, lanes: Any) -> Any:
+    """When the lanes' photons made, made + 1, ... came, into their times (photons, LANES).
+
+    Returns how many.
 
     Infinity behind a ladder's last photon: there the rate is zero. Photon 0 is the start.
     """
+    words, above, below = lanes.words, lanes.above, lanes.below
+    tau, times = lanes.tau, lanes.times
     count = min(DEEP, (most - made) // WORDS * WORDS + WORDS)
     begin = made // WORDS
     for r in range(runs):
@@ -108,30 +127,15 @@ def _all_later(tau: Any, last: Any) -> Any:
 
 @njit(**KERNEL)
 def count_few_photons(
-    seed: int,
-    first: int,
-    runs: int,
-    cumulative: Array,
-    J: Array,
-    m_start: float,
-    taus: Array,
-    table: Counts,
-    found: Counts,
-    ladders: Counts,
+    seed: int, first: int, runs: int, starts: Starts, taus: Array, table: Counts, counts: Arrivals
 ) -> None:
     """T = 0: add the runs first ... first + runs - 1 to two histograms, photon by photon.
 
-    Parameters
-    ----------
-    table : ndarray
-        Of `interval_table`.
-    found : ndarray of int64 (photons + 1, T)
-        found[n, i] counts the runs whose n-th photon came in (tau_{i-1}, tau_i].
-    ladders : ndarray of int64 (K,)
-        Counts the runs on each ladder, that is, in each final dark state.
+    `table` is that of `interval_table`.
     """
     words, times = np.empty(DEEP * LANES, dtype=np.uint64), np.empty(DEEP * LANES)
-    above, below, tau = np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    tau, found = np.empty(LANES), counts.found
+    lanes = Lanes(np.empty(LANES), np.empty(LANES), tau, words, times)
     cells, T, last = np.empty(DEEP * LANES, dtype=np.int32), taus.size, taus[taus.size - 1]
     most_cell = float(table.size - 1)
     per_tau = most_cell / last if last > 0.0 else 0.0
@@ -140,10 +144,10 @@ def count_few_photons(
     ends, came = np.append(taus, np.inf), np.zeros((found.shape[0] + WORDS, T + 1), dtype=np.int64)
     for start in range(first, first + runs, LANES):
         n = min(LANES, first + runs - start)
-        most = _start(seed, start, n, cumulative, J, m_start, words, above, below, tau, ladders)
+        most = _start(seed, start, n, starts, lanes, counts.ladders)
         made = 0
         while made <= most and not _all_later(tau, last):
-            count = _times(seed, start, n, made, most, words, above, below, tau, times)
+            count = _times(seed, start, n, made, most, lanes)
             for j in range(count * LANES):
                 cell = times[j] * per_tau
                 cells[j] = np.int32(cell if cell < most_cell else most_cell)

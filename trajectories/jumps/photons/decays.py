@@ -33,7 +33,7 @@ from darkbattery.trajectories.jumps.counts.tally import (
     largest_rates,
     unseen_of,
 )
-from darkbattery.trajectories.jumps.photons.arrivals import count_few_photons
+from darkbattery.trajectories.jumps.photons.arrivals import Arrivals, count_few_photons
 from darkbattery.trajectories.jumps.photons.recording import (
     Path,
     add_rows,
@@ -41,7 +41,13 @@ from darkbattery.trajectories.jumps.photons.recording import (
     groups_of_runs,
     kernel_tables,
 )
-from darkbattery.trajectories.jumps.photons.walks import BATCH, interval_table, photon_numbers
+from darkbattery.trajectories.jumps.photons.walks import (
+    BATCH,
+    Starts,
+    WaitRoom,
+    interval_table,
+    photon_numbers,
+)
 from darkbattery.trajectories.reading.conditional import Unravelling, decay_tables, unravelling
 from darkbattery.trajectories.reading.fluctuations import (
     FLUCTUATIONS,
@@ -236,11 +242,12 @@ def occupation_of(came: Counts, runs: int) -> Counts:
 def count_decays(study: DecayStudy, first: int, runs: int, rows: Told | None = None) -> Tally:
     """Make runs first ... first + runs - 1 and count them, and add them to `rows` if given."""
     battery, tables = study.battery, unravelling(study.battery)
-    taus, J, m_start = study.times * battery.gamma, tables.basis.J, tables.basis.m_start
-    photons = round(J[-1] + m_start)
+    taus, J = study.times * battery.gamma, tables.basis.J
+    starts = Starts(tables.cumulative, J, tables.m_starts)
+    photons = round(J[-1] + tables.basis.m_start)
     found = np.zeros((photons + 1, taus.size), dtype=np.int64)
     ladders = np.zeros(J.size, dtype=np.int64)
-    start = np.uint64(study.seed), first, runs, tables.cumulative, J, m_start, taus
+    span = np.uint64(study.seed), first, runs, starts, taus
     if rows is not None:
         q = kernel_tables(tables, battery)
         marks = np.zeros((photons + 2, taus.size), dtype=np.int64)
@@ -250,9 +257,9 @@ def count_decays(study: DecayStudy, first: int, runs: int, rows: Told | None = N
             _mark_arrivals(path, marks, ladders)
         found = np.cumsum(marks, axis=0)[:-1]
     elif photons < FEW_PHOTONS * taus.size:
-        count_few_photons(*start, interval_table(taus), found, ladders)
+        count_few_photons(*span, interval_table(taus), Arrivals(found, ladders))
     else:
-        count_many_photons(*start, found, ladders)
+        count_many_photons(*span, Arrivals(found, ladders))
     counts = {"arrivals": found, "ladders": ladders}
     return Tally(study, RunSpans(((first, first + runs),)), counts)
 
@@ -270,22 +277,14 @@ def _mark_arrivals(path: Path, marks: Counts, ladders: Counts) -> None:
 
 @njit(**KERNEL)
 def count_many_photons(
-    seed: int,
-    first: int,
-    runs: int,
-    cumulative: Array,
-    J: Array,
-    m_start: float,
-    taus: Array,
-    found: Counts,
-    ladders: Counts,
+    seed: int, first: int, runs: int, starts: Starts, taus: Array, counts: Arrivals
 ) -> None:
-    """`count_few_photons` at a cost an output time, not a photon; `found` must be zero on entry."""
-    words, waits = np.empty(BATCH, dtype=np.uint64), np.empty(BATCH)
-    numbers = np.empty(taus.size, dtype=np.int64)
+    """`count_few_photons` at a cost an output time, not a photon; counts must be zero on entry."""
+    room = WaitRoom(np.empty(BATCH, dtype=np.uint64), np.empty(BATCH))
+    numbers, found, ladders = np.empty(taus.size, dtype=np.int64), counts.found, counts.ladders
     top = found.shape[0] - 1
     for run in range(first, first + runs):
-        k, _ = photon_numbers(seed, run, cumulative, J, m_start, taus, 0, words, waits, numbers)
+        k, _ = photon_numbers(seed, run, starts, taus, 0, room, numbers)
         ladders[k] += 1
         before = 0
         for i in range(taus.size):

@@ -66,6 +66,30 @@ POISSON_TAIL = 1e-17
 LEAST_WEIGHT = 1e-25
 
 
+class Flow(NamedTuple):
+    """The flow between recorded photons, and room for it.
+
+    Attributes
+    ----------
+    rate : ndarray (K, photons + 1)
+        As in `DetectedStates`.
+    missed : float
+        Probability that a photon is not recorded.
+    work : ndarray (4, K, photons + 1)
+    """
+
+    rate: Array
+    missed: float
+    work: Array
+
+
+class MixtureRead(NamedTuple):
+    """What is read of a run's mixture at all times: for `add_run` (7, T), and for `add_spread`."""
+
+    quantities: Array
+    spread: Array
+
+
 class DetectedStates(NamedTuple):
     r"""Tables over the number of emitted photons, (photons + 1, T) unless said otherwise.
 
@@ -159,18 +183,18 @@ def add_detected_runs(
 ) -> None:
     """Add the runs first ... first + runs - 1 to `sums`, as the observer describes them."""
     T, last, photons = taus.size, taus[taus.size - 1], states.rate.shape[1]
-    J, m_start = q.bonds.J, q.bonds.m_starts[0]
-    halfway = int(np.ceil(m_start))  # the photon after which M <= 0
+    halfway = int(np.ceil(q.starts.m_starts[0]))  # the photon after which M <= 0
     clicks = np.empty(photons)
     mixture, quantities = np.empty((T, photons)), np.empty((7, T))
     spread = np.zeros((QUANTITIES, T))
+    read = MixtureRead(quantities, spread)
     for run in range(first, first + runs):
-        ladder, jump_taus = photon_times(seed, run, q.cumulative, J, m_start, last)
+        ladder, jump_taus = photon_times(seed, run, q.starts, last)
         jumps = jump_taus.size
         recorded = thin(seed, run, jump_taus, jumps, efficiency, clicks)
         filter_record(clicks[:recorded], taus, efficiency, states.rate, states.weight, mixture)
         sums.ladders[ladder] += 1
-        _read_mixture(mixture, gamma, q, states, quantities, spread)
+        _read_mixture(mixture, gamma, q, states, read)
         emitted, seen = 0, 0
         for i in range(T):
             while emitted < jumps and jump_taus[emitted] <= taus[i]:
@@ -227,13 +251,13 @@ def filter_record(
     """
     K, photons = rate.shape
     pi = np.zeros((K, photons))
-    work = np.empty((4, K, photons))
+    flow = Flow(rate, 1.0 - efficiency, np.empty((4, K, photons)))
     for k in range(K):
         pi[k, 0] = weight[k]
     low, high, now, seen = 0, 0, 0.0, 0
     for i in range(taus.size):
         while seen < clicks.size and clicks[seen] <= taus[i]:
-            low, high = _unseen(pi, low, high, rate, 1.0 - efficiency, clicks[seen] - now, work)
+            low, high = _unseen(pi, low, high, flow, clicks[seen] - now)
             now = clicks[seen]
             high = min(high + 1, photons - 1)
             for k in range(K):
@@ -243,7 +267,7 @@ def filter_record(
             low += 1
             low, high = _normalise(pi, low, high)
             seen += 1
-        low, high = _unseen(pi, low, high, rate, 1.0 - efficiency, taus[i] - now, work)
+        low, high = _unseen(pi, low, high, flow, taus[i] - now)
         now = taus[i]
         for n in range(photons):
             mixture[i, n] = 0.0
@@ -253,12 +277,10 @@ def filter_record(
 
 
 @njit(error_model="numpy")
-def _unseen(
-    pi: Array, low: int, high: int, rate: Array, missed: float, tau: float, work: Array
-) -> tuple[int, int]:
+def _unseen(pi: Array, low: int, high: int, flow: Flow, tau: float) -> tuple[int, int]:
     """Let `tau` pass without a recorded photon; occupied are low <= n <= high."""
     K, photons = pi.shape
-    left = tau
+    left, rate = tau, flow.rate
     while left > 0.0:
         fastest = 0.0
         for k in range(K):
@@ -272,24 +294,16 @@ def _unseen(
         step = min(left, PIECE / fastest)
         # the last piece takes all that is left, to the bit
         left = left - step if step < left else 0.0
-        high = _piece(pi, low, high, rate, missed, fastest, fastest * step, work)
+        high = _piece(pi, low, high, flow, fastest, fastest * step)
         low, high = _normalise(pi, low, high)
     return low, high
 
 
 @njit(error_model="numpy")
-def _piece(
-    pi: Array,
-    low: int,
-    high: int,
-    rate: Array,
-    missed: float,
-    fastest: float,
-    x: float,
-    work: Array,
-) -> int:
+def _piece(pi: Array, low: int, high: int, flow: Flow, fastest: float, x: float) -> int:
     r"""pi = sum over m of Poisson(m; x) B^m pi, with B = 1 + (generator)/fastest."""
     K, photons = pi.shape
+    rate, missed, work = flow.rate, flow.missed, flow.work
     term, following, total, scaled = work[0], work[1], work[2], work[3]
     poisson = np.exp(-x)
     for k in range(K):
@@ -339,14 +353,10 @@ def _normalise(pi: Array, low: int, high: int) -> tuple[int, int]:
 
 @njit(error_model="numpy")
 def _read_mixture(
-    mixture: Array,
-    gamma: float,
-    q: Tables,
-    states: DetectedStates,
-    quantities: Array,
-    spread: Array,
+    mixture: Array, gamma: float, q: Tables, states: DetectedStates, read: MixtureRead
 ) -> None:
     """Conditional means at every time; the variance of a mixture holds that of its means."""
+    quantities, spread = read.quantities, read.spread
     for i in range(mixture.shape[0]):
         z, z_rate, emission, pairs, photons = 0.0, 0.0, 0.0, 0.0, 0.0
         for n in range(mixture.shape[1]):

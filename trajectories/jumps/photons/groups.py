@@ -43,6 +43,7 @@ from darkbattery.trajectories.jumps.photons.walks import (
     ENDED,
     HEIGHT,
     LADDER,
+    Starts,
     Walker,
     new_walker,
     start_walk,
@@ -200,7 +201,7 @@ def walk_in_groups(
     """
     walker, source, share, burst = groups.walker, groups.source, groups.share, trail.burst
     place, clock, steps = walker.place, walker.clock, trail.place
-    drawn = start_walk(seed, run, cumulative, q.J, q.m_starts, walker)
+    drawn = start_walk(seed, run, Starts(cumulative, q.J, q.m_starts), walker)
     rewind(source)
     start, ladder, i, last = drawn // q.J.size, place[LADDER], 0, taus.size - 1
     m_start, top = np.ceil(q.m_starts[start]), 2.0 * q.J[ladder]

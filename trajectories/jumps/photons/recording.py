@@ -37,6 +37,8 @@ from darkbattery.trajectories.jumps.photons.walks import (
     BATCH,
     ENDED,
     PIECE,
+    Starts,
+    WaitRoom,
     Walker,
     interval_table,
     made_in_groups,
@@ -74,7 +76,7 @@ class Tables(NamedTuple):
     n_battery: float
     n_charger: float
     nbar: float
-    cumulative: Array
+    starts: Starts
     bonds: Bonds
     damping: Array
     diagonal: Array
@@ -90,7 +92,7 @@ def kernel_tables(tables: Unravelling, battery: Experiment) -> Tables:
         float(battery.n_battery),
         float(battery.n_charger),
         tables.nbar,
-        tables.cumulative,
+        Starts(tables.cumulative, tables.bonds.J, tables.bonds.m_starts),
         tables.bonds,
         tables.damping,
         basis.diagonal,
@@ -201,7 +203,7 @@ def groups_of_runs(
 def follow(seed: Any, first: int, taus: Array, q: Tables, path: Path) -> None:
     """Make the runs from `first` on that `path` has room for, and read them, into `path`."""
     bonds = q.bonds
-    start = seed, first, q.nbar, q.cumulative
+    start = seed, first, q.nbar, q.starts.cumulative
     found = path.burst, path.drawn, path.M, path.emitted, path.absorbed
     if path.products is not None:
         ladders, states = (bonds.J, bonds.m_starts), (path.means, path.amplitudes)
@@ -214,11 +216,8 @@ def follow(seed: Any, first: int, taus: Array, q: Tables, path: Path) -> None:
     elif path.trail is not None:
         _follow_logs(*start, bonds, taus, path.table, path.walker, path.trail, *found, path.logs)
     else:
-        m_start = float(bonds.m_starts[0])
-        _follow_decays(
-            seed, first, q.cumulative, bonds.J, m_start, taus, path.burst, path.drawn, path.emitted
-        )
-        np.subtract(m_start, path.emitted, out=path.M)
+        _follow_decays(seed, first, q.starts, taus, path.burst, path.drawn, path.emitted)
+        np.subtract(float(bonds.m_starts[0]), path.emitted, out=path.M)
         add_ways(bonds, 0, path.M, path.logs)
     c, counted = path.amplitudes, path.counted
     normalise_amplitudes(path.logs, q.damping, taus, c, path.work, counted)
@@ -237,22 +236,13 @@ def add_rows(start: int, path: Path, battery: Experiment, J: Array, rows: Told) 
 
 @njit(**KERNEL)
 def _follow_decays(
-    seed: int,
-    first: int,
-    cumulative: Array,
-    J: Array,
-    m_start: float,
-    taus: Array,
-    burst: Array,
-    drawn: Counts,
-    emitted: Array,
+    seed: int, first: int, starts: Starts, taus: Array, burst: Array, drawn: Counts, emitted: Array
 ) -> None:
-    words, waits = np.empty(BATCH, dtype=np.uint64), np.empty(BATCH)
-    numbers, halfway = np.empty(taus.size, dtype=np.int64), int(np.ceil(m_start))
+    room = WaitRoom(np.empty(BATCH, dtype=np.uint64), np.empty(BATCH))
+    numbers, halfway = np.empty(taus.size, dtype=np.int64), int(np.ceil(starts.m_starts[0]))
     for r in range(burst.size):
-        drawn[r], burst[r] = photon_numbers(
-            seed, first + r, cumulative, J, m_start, taus, halfway, words, waits, numbers
-        )
+        run = first + r
+        drawn[r], burst[r] = photon_numbers(seed, run, starts, taus, halfway, room, numbers)
         for i in range(taus.size):
             emitted[r * taus.size + i] = numbers[i]
 
@@ -335,7 +325,7 @@ def _follow_logs(
     ended, jump_taus, directions = walker.place, walker.jump_taus, walker.directions
     own, counted = np.empty((K, T)), np.empty((3, T))
     for r in range(burst.size):
-        drawn[r] = start_walk(seed, first + r, cumulative, J, m_starts, walker)
+        drawn[r] = start_walk(seed, first + r, Starts(cumulative, J, m_starts), walker)
         start = drawn[r] // K
         trail.place[0], trail.burst[0] = 0, np.inf if m_starts[start] > 0.0 else 0.0
         while ended[ENDED] == 0:

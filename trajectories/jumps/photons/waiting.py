@@ -164,9 +164,9 @@ def _count_waits(
     walker: Walker,
     counts: Counts,
 ) -> None:
-    J, m_starts, clicks = q.bonds.J, q.bonds.m_starts, np.empty(1024)
+    clicks = np.empty(1024)
     for run in range(first, first + runs):
-        photons = emission_times(seed, run, q.cumulative, J, m_starts, q.nbar, last, walker)
+        photons = emission_times(seed, run, q.starts, q.nbar, last, walker)
         emitted = photons.size
         if emitted > clicks.size:
             clicks = np.empty(2 * emitted)

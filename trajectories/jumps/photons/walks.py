@@ -74,14 +74,13 @@ def interval_table(taus: Array) -> Counts:
 
 
 @njit(inline="always")
-def decay_waits(
-    seed: Any, run: Any, made: Any, above: Any, below: Any, words: Any, waits: Any
-) -> Any:
+def decay_waits(seed: Any, run: Any, made: Any, above: Any, below: Any, room: Any) -> Any:
     """T = 0: waits for the photons made, made + 1, ... of a run; returns how many.
 
     `above` and `below` are J + M and J - M of the start. Place 0 of a run, and places beyond its
     last photon, hold nothing.
     """
+    words, waits = room.words, room.waits
     count = min(BATCH, (round(above) - made) // ROUND * ROUND + ROUND)
     fill_words(seed, QUANTUM_JUMPS, run, made // WORDS, words, count)
     to_exponential(words, count, waits)
@@ -90,18 +89,41 @@ def decay_waits(
     return count
 
 
+class Starts(NamedTuple):
+    """What a run's start and ladder are drawn from.
+
+    Attributes
+    ----------
+    cumulative : ndarray (starts * K,)
+        Probabilities of all pairs up to each; the pair of start s and ladder k is s * K + k.
+    J : ndarray (K,)
+    m_starts : ndarray (starts,)
+        M at the start; one at T = 0.
+    """
+
+    cumulative: Array
+    J: Array
+    m_starts: Array
+
+
+class WaitRoom(NamedTuple):
+    """Room for a batch of random numbers at T = 0, and the waits made of them."""
+
+    words: Words
+    waits: Array
+
+
 @njit(inline="always")
-def start_decay(seed: Any, run: Any, cumulative: Any, J: Any, m_start: Any) -> Any:
+def start_decay(seed: Any, run: Any, starts: Any) -> Any:
     """T = 0: the ladder of a run, and J + M and J - M of its start on it."""
-    k = draw_ladder(unit(philox_block(seed, QUANTUM_JUMPS, run, 0)[0]), cumulative)
-    return k, J[k] + m_start, J[k] - m_start
+    m_start = starts.m_starts[0]
+    k = draw_ladder(unit(philox_block(seed, QUANTUM_JUMPS, run, 0)[0]), starts.cumulative)
+    return k, starts.J[k] + m_start, starts.J[k] - m_start
 
 
 @njit(inline="always")
-def arrivals(
-    seed: Any, run: Any, made: Any, tau: Any, above: Any, below: Any, words: Any, waits: Any
-) -> Any:
-    """T = 0: when the photons made, made + 1, ... of a run came, into `waits`.
+def arrivals(seed: Any, run: Any, made: Any, tau: Any, above: Any, below: Any, room: Any) -> Any:
+    """T = 0: when the photons made, made + 1, ... of a run came, into the waits of `room`.
 
     `tau` is when the one before them came. Place 0 of a run holds its start.
 
@@ -112,7 +134,8 @@ def arrivals(
     end : int
         How many of them are of photons that the ladder has.
     """
-    count = decay_waits(seed, run, made, above, below, words, waits)
+    count = decay_waits(seed, run, made, above, below, room)
+    waits = room.waits
     if made == 0:
         waits[0] = 0.0  # that number drew the ladder
     end = min(count, round(above) + 1 - made)
@@ -124,16 +147,7 @@ def arrivals(
 
 @njit(**INNER)
 def photon_numbers(
-    seed: int,
-    run: int,
-    cumulative: Array,
-    J: Array,
-    m_start: float,
-    taus: Array,
-    mark: int,
-    words: Words,
-    waits: Array,
-    numbers: Counts,
+    seed: int, run: int, starts: Starts, taus: Array, mark: int, room: WaitRoom, numbers: Counts
 ) -> tuple[int, float]:
     """T = 0: one run's number of photons at each output time, into `numbers` (T,).
 
@@ -145,12 +159,12 @@ def photon_numbers(
     marked : float
         When photon number `mark` came: 0 for mark <= 0, infinity if not before the last time.
     """
-    k, above, below = start_decay(seed, run, cumulative, J, m_start)
-    photons = round(above)
+    k, above, below = start_decay(seed, run, starts)
+    photons, waits = round(above), room.waits
     marked = np.inf if mark > 0 else 0.0
     made, tau, i = 0, 0.0, 0
     while made <= photons and i < taus.size:
-        count, end = arrivals(seed, run, made, tau, above, below, words, waits)
+        count, end = arrivals(seed, run, made, tau, above, below, room)
         tau = waits[end - 1]
         if made <= mark < made + end and mark > 0 and waits[mark - made] <= taus[taus.size - 1]:
             marked = waits[mark - made]
@@ -168,17 +182,16 @@ def photon_numbers(
 
 
 @njit(**KERNEL)
-def photon_times(
-    seed: int, run: int, cumulative: Array, J: Array, m_start: float, last: float
-) -> tuple[int, Array]:
+def photon_times(seed: int, run: int, starts: Starts, last: float) -> tuple[int, Array]:
     """T = 0: the ladder of one run, and when its photons came, up to `last`."""
-    words, waits = np.empty(BATCH, dtype=np.uint64), np.empty(BATCH)
-    k, above, below = start_decay(seed, run, cumulative, J, m_start)
+    waits = np.empty(BATCH)
+    room = WaitRoom(np.empty(BATCH, dtype=np.uint64), waits)
+    k, above, below = start_decay(seed, run, starts)
     photons = round(above)
     times = np.empty(photons)
     made, tau = 0, 0.0
     while made <= photons:
-        count, end = arrivals(seed, run, made, tau, above, below, words, waits)
+        count, end = arrivals(seed, run, made, tau, above, below, room)
         for j in range(1 if made == 0 else 0, end):
             tau = waits[j]
             if tau > last:
@@ -188,17 +201,23 @@ def photon_times(
     return k, times
 
 
-class Walker(NamedTuple):
-    """A walk at T > 0 that is made in pieces; see `start_walk` and `walk`."""
+class Turn(NamedTuple):
+    """Room for jumps that are made at once."""
 
-    clock: Array  # (1,): tau of the last jump
-    place: Counts  # (4,): height J + M, ladder, next block of random numbers, whether ended
-    words: Words  # a turn's
+    words: Words
     uniforms: Array
     below: Array  # squares of the two bonds at each jump's height
     above: Array
     rises: Steps
     waits: Array
+
+
+class Walker(NamedTuple):
+    """A walk at T > 0 that is made in pieces; see `start_walk` and `walk`."""
+
+    clock: Array  # (1,): tau of the last jump
+    place: Counts  # (4,): height J + M, ladder, next block of random numbers, whether ended
+    turn: Turn
     jump_taus: Array  # (pieces of) the record
     directions: Steps
 
@@ -212,27 +231,27 @@ def new_walker(piece: int = PIECE) -> Walker:
     return Walker(
         clock=np.zeros(1),
         place=np.zeros(4, dtype=np.int64),
-        words=np.empty(TURN, dtype=np.uint64),
-        uniforms=np.empty(TURN),
-        below=np.empty(TURN),
-        above=np.empty(TURN),
-        rises=np.empty(TURN, dtype=np.int8),
-        waits=np.empty(TURN),
+        turn=Turn(
+            words=np.empty(TURN, dtype=np.uint64),
+            uniforms=np.empty(TURN),
+            below=np.empty(TURN),
+            above=np.empty(TURN),
+            rises=np.empty(TURN, dtype=np.int8),
+            waits=np.empty(TURN),
+        ),
         jump_taus=np.empty(piece),
         directions=np.empty(piece, dtype=np.int8),
     )
 
 
 @njit(inline="always")
-def start_walk(
-    seed: int, run: int, cumulative: Array, J: Array, m_starts: Array, walker: Walker
-) -> int:
+def start_walk(seed: int, run: int, starts: Starts, walker: Walker) -> int:
     """Draw start and ladder, whose index start * K + k is returned."""
     first = philox_block(seed, QUANTUM_JUMPS, run, 0)
-    drawn = draw_ladder(unit(first[0]), cumulative)
+    drawn, J = draw_ladder(unit(first[0]), starts.cumulative), starts.J
     start, k = drawn // J.size, drawn % J.size
     walker.clock[0] = 0.0
-    walker.place[HEIGHT] = int(J[k] + m_starts[start] + 0.5)
+    walker.place[HEIGHT] = int(J[k] + starts.m_starts[start] + 0.5)
     walker.place[LADDER] = k
     walker.place[BLOCK] = 1
     walker.place[ENDED] = 0
@@ -240,16 +259,7 @@ def start_walk(
 
 
 @njit(**INNER)
-def _directions(
-    words: Words,
-    nbar: float,
-    height: int,
-    top: int,
-    uniforms: Array,
-    below: Array,
-    above: Array,
-    rises: Steps,
-) -> None:
+def _directions(turn: Turn, nbar: float, height: int, top: int) -> None:
     """The next jumps from a height J + M on the ladder 2J = `top`: up, or down.
 
     With s(h) = h (2J - h + 1), the square of the bond below h, a jump falls with probability
@@ -257,7 +267,8 @@ def _directions(
     before it is decided, since second differences of s are -2: the next jump waits for a
     comparison and a choice only.
     """
-    warm = nbar + 1.0
+    words, uniforms, rises = turn.words, turn.uniforms, turn.rises
+    below, above, warm = turn.below, turn.above, nbar + 1.0
     for j in range(TURN):
         uniforms[j] = unit(words[j])
         below[j] = uniforms[j] * nbar
@@ -274,15 +285,14 @@ def _directions(
 
 
 @njit(**INNER)
-def _waits(
-    uniforms: Array, nbar: float, below: Array, above: Array, rises: Steps, waits: Array
-) -> None:
+def _waits(turn: Turn, nbar: float) -> None:
     """Waits for those jumps, in loops that run in vector registers; `below` becomes the rates.
 
     u < p has made a jump fall, so u/p is uniform and independent of the direction; (1 - u)/(1 - p)
     is, where it rises.
     """
-    warm = nbar + 1.0
+    uniforms, rises, waits = turn.uniforms, turn.rises, turn.waits
+    below, above, warm = turn.below, turn.above, nbar + 1.0
     # two loops, so that neither waits for the other's divisions
     for j in range(TURN):
         falling, rising = warm * below[j], nbar * above[j]
@@ -300,16 +310,15 @@ def walk(seed: int, run: int, J: Array, nbar: float, tau_last: float, walker: Wa
 
     The walk has ended, at tau_last, when ``walker.place[ENDED]`` says so.
     """
-    place, words, uniforms, rises = walker.place, walker.words, walker.uniforms, walker.rises
-    below, above, waits = walker.below, walker.above, walker.waits
+    place, turn, rises, waits = walker.place, walker.turn, walker.turn.rises, walker.turn.waits
     jump_taus, directions = walker.jump_taus, walker.directions
     tau, height, block, jumps = walker.clock[0], place[HEIGHT], place[BLOCK], 0
     top = int(2.0 * J[place[LADDER]])
     while jumps < jump_taus.size:
-        fill_words(seed, QUANTUM_JUMPS, run, block, words, TURN)
+        fill_words(seed, QUANTUM_JUMPS, run, block, turn.words, TURN)
         block += TURN // WORDS
-        _directions(words, nbar, height, top, uniforms, below, above, rises)
-        _waits(uniforms, nbar, below, above, rises, waits)
+        _directions(turn, nbar, height, top)
+        _waits(turn, nbar)
         for j in range(TURN):
             tau += waits[j]
             if not tau <= tau_last:
@@ -327,23 +336,16 @@ def walk(seed: int, run: int, J: Array, nbar: float, tau_last: float, walker: Wa
 
 @njit(**KERNEL)
 def emission_times(
-    seed: int,
-    run: int,
-    cumulative: Array,
-    J: Array,
-    m_starts: Array,
-    nbar: float,
-    last: float,
-    walker: Walker,
+    seed: int, run: int, starts: Starts, nbar: float, last: float, walker: Walker
 ) -> Array:
     """When the photons of one run came, up to `last`, at any temperature."""
     if nbar == 0.0:
-        return photon_times(seed, run, cumulative, J, m_starts[0], last)[1]
+        return photon_times(seed, run, starts, last)[1]
     jump_taus, directions, place = walker.jump_taus, walker.directions, walker.place
     times, emitted = np.empty(jump_taus.size), 0
-    start_walk(seed, run, cumulative, J, m_starts, walker)
+    start_walk(seed, run, starts, walker)
     while place[ENDED] == 0:
-        jumps = walk(seed, run, J, nbar, last, walker)
+        jumps = walk(seed, run, starts.J, nbar, last, walker)
         if emitted + jumps > times.size:
             longer = np.empty(2 * (emitted + jumps))
             for j in range(emitted):
@@ -357,27 +359,25 @@ def emission_times(
 
 
 def whole_record(
-    seed: Any, run: int, cumulative: Array, J: Array, m_starts: Array, nbar: float, last: float
+    seed: Any, run: int, starts: Starts, nbar: float, last: float
 ) -> tuple[Array, Steps]:
     """All jumps of one run until `last`: when, and -1 for a photon emitted, +1 absorbed."""
     if nbar == 0.0:
-        taus = photon_times(seed, run, cumulative, J, m_starts[0], last)[1]
+        taus = photon_times(seed, run, starts, last)[1]
         return taus, np.full(taus.size, -1, dtype=np.int8)
     walker = new_walker()
-    start_walk(seed, run, cumulative, J, m_starts, walker)
+    start_walk(seed, run, starts, walker)
     pieces = []
     while walker.place[ENDED] == 0:
-        jumps = walk(seed, run, J, nbar, last, walker)
+        jumps = walk(seed, run, starts.J, nbar, last, walker)
         pieces.append((walker.jump_taus[:jumps].copy(), walker.directions[:jumps].copy()))
     return np.concatenate([p[0] for p in pieces]), np.concatenate([p[1] for p in pieces])
 
 
-def start_of_walk(
-    seed: Any, run: int, cumulative: Array, J: Array, m_starts: Array, nbar: float
-) -> float:
+def start_of_walk(seed: Any, run: int, starts: Starts, nbar: float) -> float:
     """M of the start of one run."""
     if nbar == 0.0:
-        return float(m_starts[0])
+        return float(starts.m_starts[0])
     walker = new_walker(1)
-    start_walk(seed, run, cumulative, J, m_starts, walker)
-    return float(walker.place[HEIGHT] - J[walker.place[LADDER]])
+    start_walk(seed, run, starts, walker)
+    return float(walker.place[HEIGHT] - starts.J[walker.place[LADDER]])

@@ -69,7 +69,7 @@ def _solved(problem: Problem) -> Solution:
     first, runs = problem.first, problem.runs or 1
     cavity = cavity_of(model)
     bound, basis, T = photon_bound(cavity), cavity.basis, times.size
-    study = cavity_study(model, cavity, bound, times, seed, names)
+    study = cavity_study(problem, cavity, bound)
     counts = study.no_runs_yet()
     sums, mode = study.sums_into(counts), mode_of(cavity, bound)
     told = told_of(problem, study.ranges)
@@ -81,8 +81,7 @@ def _solved(problem: Problem) -> Solution:
         path = empty_path(mode, group * T, group, coefficients)
         follow_runs(np.uint64(seed), start, times, mode, state, path)
         read = path.read
-        of_runs = start, read, path.burst, path.drawn, path.populations
-        add_runs(*of_runs, times, basis.n_battery, sums)
+        add_runs(start, path, times, basis.n_battery, sums)
         if told is not None:
             photons = read[EMITTED], read[ABSORBED]
             light = read[BATTERY_ENERGY], read[POWER], read[PHOTONS]

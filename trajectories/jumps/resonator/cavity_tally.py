@@ -15,6 +15,7 @@ from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.errors import Unseen, unseen_runs, unseen_scatter
 from darkbattery.nvmodel.experiment import Experiment, Model, experiment_of
 from darkbattery.nvmodel.kernelcache import KERNEL
+from darkbattery.nvmodel.method import Problem
 from darkbattery.nvmodel.portlight import NET_PHOTONS
 from darkbattery.nvmodel.sums import FULL, usable_bounds
 from darkbattery.trajectories.jumps.counts.sums import (
@@ -32,7 +33,12 @@ from darkbattery.trajectories.jumps.counts.sums import (
 from darkbattery.trajectories.jumps.counts.sums import EMITTED as EMITTED_SPREAD
 from darkbattery.trajectories.jumps.counts.sums import QUANTITIES as SPREAD_QUANTITIES
 from darkbattery.trajectories.jumps.counts.tally import JumpStudy, moments_of
-from darkbattery.trajectories.jumps.resonator.cavity_jumps import BATTERY_ENERGY, EMITTED, PHOTONS
+from darkbattery.trajectories.jumps.resonator.cavity_jumps import (
+    BATTERY_ENERGY,
+    EMITTED,
+    PHOTONS,
+    Path,
+)
 from darkbattery.trajectories.reading.light import (
     at_the_ports,
     in_light_and_joules,
@@ -134,16 +140,9 @@ class CavityStudy(StudyAtResonator):
         return left
 
 
-def cavity_study(
-    model: Model,
-    cavity: Cavity,
-    most_photons: int,
-    times: Array,
-    seed: int,
-    names: tuple[str, ...],
-) -> CavityStudy:
-    """What is summed of runs of this model."""
-    basis = cavity.basis
+def cavity_study(problem: Problem, cavity: Cavity, most_photons: int) -> CavityStudy:
+    """What is summed of the runs of a problem."""
+    basis, times = cavity.basis, problem.times
     # of |<i g (a^+ J_B^- - h.c.)>|: twice the largest n times the largest J_B^-
     power = 2.0 * cavity.coupling * math.sqrt(most_photons + 1.0) * (0.5 * basis.n_battery + 1.0)
     bounds = [1.0, 1.0, power / basis.n_battery * 2.0, float(most_photons), FULL, FULL, 1.0]
@@ -152,35 +151,27 @@ def cavity_study(
     return CavityStudy(
         experiment_of(CollectiveBattery(basis.n_battery, basis.n_charger, nbar=cavity.nbar)),
         times,
-        seed,
-        names,
+        problem.seed,
+        problem.names,
         SUMMED,
         usable_bounds(bounds),
         spread_bounds(float(basis.J[-1])),
         float(width),
         basis.J.copy(),
         None,
-        model,
+        problem.model,
         cavity,
         most_photons,
     )
 
 
 @njit(**KERNEL)
-def add_runs(
-    first: int,
-    read: Array,
-    burst: Array,
-    drawn: Counts,
-    populations: Array,
-    times: Array,
-    spins: int,
-    sums: Sums,
-) -> None:
-    """Add the runs first, first + 1, ..., read in columns of T times each; `spins` of the battery.
+def add_runs(first: int, path: Path, times: Array, spins: int, sums: Sums) -> None:
+    """Add the runs first, first + 1, ... that were followed into `path`; `spins` of the battery.
 
-    `populations` (columns, levels), if asked for, are sorted on the way.
+    Populations, if asked for, are sorted on the way.
     """
+    read, burst, drawn, populations = path.read, path.burst, path.drawn, path.populations
     T, spread = times.size, np.zeros((SPREAD_QUANTITIES, times.size))
     for place in range(burst.size):
         begin, run = place * T, first + place

@@ -86,11 +86,10 @@ PRODUCTS_OF_A_JUMP = 40.0  # with a matrix, beside one for each level
 
 def sample_over_irreps(problem: Problem) -> Solution:
     """The runs of a problem, added up."""
-    experiment, times = problem.model, problem.times
-    first, runs = problem.first, problem.runs or 1
+    times, first, runs = problem.times, problem.first, problem.runs or 1
     plan, bound = plan_and_bound(problem)
     tables = tables_of(problem)
-    study = mode_study(experiment, plan, bound, times, problem.seed, problem.names)
+    study = mode_study(problem, plan, bound)
     counts = study.no_runs_yet()
     sums, T = study.sums_into(counts), times.size
     told = told_of(problem, study.ranges)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.errors import Unseen, unseen_runs, unseen_scatter
-from darkbattery.nvmodel.experiment import Experiment, experiment_of
+from darkbattery.nvmodel.experiment import experiment_of
 from darkbattery.nvmodel.irreps import Irreps
+from darkbattery.nvmodel.method import Problem
 from darkbattery.nvmodel.preparation import Polarised
 from darkbattery.nvmodel.sums import FULL, usable_bounds
 from darkbattery.trajectories.jumps.counts.sums import PHOTON_BINS, spread_bounds
@@ -66,15 +67,9 @@ class ModeStudy(StudyAtResonator):
         return replace(found, mode=np.maximum(found.mode, unseen_scatter(known, variance, runs)))
 
 
-def mode_study(
-    experiment: Experiment,
-    plan: ModePlan,
-    most_photons: int,
-    times: Array,
-    seed: int,
-    names: tuple[str, ...],
-) -> ModeStudy:
-    """What is summed of runs of this plan."""
+def mode_study(problem: Problem, plan: ModePlan, most_photons: int) -> ModeStudy:
+    """What is summed of the runs of a problem."""
+    experiment, times = problem.model, problem.times
     n_battery, n_charger = experiment.sizes
     nbar, spins, last = experiment.nbar, n_battery + n_charger, float(times[-1])
     rates = [stretch.rates for stretch in plan.stretches]
@@ -88,8 +83,8 @@ def mode_study(
     study = ModeStudy(
         experiment_of(CollectiveBattery(n_battery, n_charger, nbar=nbar)),
         times,
-        seed,
-        names,
+        problem.seed,
+        problem.names,
         (*SUMMED, "local_loss"),
         usable_bounds([1.0, 1.0, power, float(most_photons), FULL, FULL, FULL, 1.0]),
         spread_bounds(0.5 * spins),
