@@ -18,7 +18,7 @@ from darkbattery.nvmodel.refusal import (
     number_between,
     whole_number,
 )
-from darkbattery.nvmodel.spins import MOST_SPINS, UNEVEN, Spins, checked_parts, checked_refill
+from darkbattery.nvmodel.spins import MOST_SPINS, UNEVEN, Spins, checked_differences
 from darkbattery.nvmodel.times import MOST_RATE
 
 
@@ -94,10 +94,8 @@ class SpinEnsemble:
             raise InputError("t2_s", self.t2_s, f"must be at most 2 T1 = {longest:g}")
         if self.equilibrium is not None:
             assign("equilibrium", number_between("equilibrium", self.equilibrium, -1.0, 1.0))
-        spread = finite_number("coupling_spread", self.coupling_spread, least=0.0)
-        assign("coupling_spread", spread)
-        assign("axes", checked_parts(self.line, spread, self.couplings, self.axes))
-        assign("refill_s", checked_refill(self.refill_s, self.line))
+        for name, value in checked_differences(self).items():
+            assign(name, value)
 
     def __repr__(self) -> str:
         return model_text(self)

@@ -1,10 +1,9 @@
 """Where field enters and leaves a resonator."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from darkbattery.nvmodel.display import model_text
-from darkbattery.nvmodel.refusal import InputError, finite_number
+from darkbattery.nvmodel.refusal import InputError, finite_number, listed_items
 
 WHOLE_RATE = 1e-12  # relative: ports that share the whole width may exceed it by rounding
 
@@ -50,13 +49,7 @@ class Port:
 
 def checked_ports(ports: object) -> tuple[Port, ...]:
     """Ports as a tuple, refused unless each has a name of its own."""
-    try:
-        found: tuple[Any, ...] = tuple(ports)  # type: ignore[arg-type]
-    except TypeError:
-        raise InputError("ports", ports, "must be a list of Port") from None
-    for i, port in enumerate(found):
-        if not isinstance(port, Port):
-            raise InputError(f"ports[{i}]", port, "must be a Port")
+    found = listed_items("ports", ports, Port)
     names = [port.name for port in found]
     if len(set(names)) < len(names):
         raise InputError("ports", names, "must have different names")

@@ -19,6 +19,7 @@ from darkbattery.nvmodel.refusal import (
     finite_number,
     is_real,
     known_name,
+    listed_items,
     number_between,
 )
 from darkbattery.nvmodel.stepresponse import StepResponse
@@ -121,13 +122,8 @@ class Stage:
 
 def _checked_drives(drives: object, duration: float) -> tuple[Drive, ...]:
     """Drives as a tuple, refused where one reaches beyond its stage."""
-    try:
-        found: tuple[Any, ...] = tuple(drives)  # type: ignore[arg-type]
-    except TypeError:
-        raise InputError("drives", drives, "must be a list of Drive") from None
+    found = listed_items("drives", drives, Drive)
     for i, drive in enumerate(found):
-        if not isinstance(drive, Drive):
-            raise InputError(f"drives[{i}]", drive, "must be a Drive")
         if text := beyond_its_stage(drive, duration):
             raise InputError(f"drives[{i}]", drive, text)
     return found

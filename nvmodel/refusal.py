@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from numbers import Integral, Real
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, TypeVar
 
+T = TypeVar("T")
 MOST_NAMES = 30  # told in a refusal; all observables are in docs/observables.md
 
 
@@ -74,6 +76,22 @@ def refused_memory(
     """
     text = f"needs {what} of {8e-9 * doubles:.2g} GB, at most {8e-9 * most:.2g}; {advice}"
     return InputError(field, value, text)
+
+
+@contextmanager
+def within(table: str) -> Iterator[None]:
+    """Refusals in this block are of fields that stand in a table.
+
+    >>> with within("model"):
+    ...     raise InputError("nbar", -1.0, "must be a finite number >= 0")
+    Traceback (most recent call last):
+        ...
+    darkbattery.nvmodel.refusal.InputError: model.nbar = -1.0: must be a finite number >= 0
+    """
+    try:
+        yield
+    except InputError as error:
+        raise error.within(table) from None
 
 
 def _received(field: str, message: str) -> InputError:
@@ -178,6 +196,24 @@ def number_between(field: str, value: object, least: float, most: float) -> floa
     if not least <= number <= most:
         raise InputError(field, value, allowed)
     return number
+
+
+def listed_items(field: str, values: object, kind: type[T]) -> tuple[T, ...]:
+    """Return a list as a tuple, or refuse what is no list of such items.
+
+    >>> listed_items("names", ["a", 2], str)
+    Traceback (most recent call last):
+        ...
+    darkbattery.nvmodel.refusal.InputError: names[1] = 2: must be a str
+    """
+    try:
+        found: tuple[Any, ...] = tuple(values)  # type: ignore[arg-type]
+    except TypeError:
+        raise InputError(field, values, f"must be a list of {kind.__name__}") from None
+    for i, item in enumerate(found):
+        if not isinstance(item, kind):
+            raise InputError(f"{field}[{i}]", item, f"must be a {kind.__name__}")
+    return found
 
 
 def _as_float(field: str, value: object, allowed: str) -> float:

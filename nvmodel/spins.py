@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from darkbattery.nvmodel.display import model_text
 from darkbattery.nvmodel.lines.classes import Subensemble, coupled_line
@@ -101,10 +101,8 @@ class Spins:
         most = MOST_DETUNING
         assign("detuning", number_between("detuning", self.detuning, -most, most))
         of_type("noise", self.noise, LocalNoise)
-        spread = finite_number("coupling_spread", self.coupling_spread, least=0.0)
-        assign("coupling_spread", spread)
-        assign("axes", checked_parts(self.line, spread, self.couplings, self.axes))
-        assign("refill_s", checked_refill(self.refill_s, self.line))
+        for name, value in checked_differences(self).items():
+            assign(name, value)
 
     def __repr__(self) -> str:
         return model_text(self)
@@ -204,7 +202,17 @@ def checked_parts(
     return tuple(axes)
 
 
-def checked_refill(refill_s: object, line: object) -> float | None:
+def checked_differences(spins: Any) -> dict[str, Any]:
+    """The fields by which spins differ, as they are to be kept; refused where they cannot be."""
+    spread = finite_number("coupling_spread", spins.coupling_spread, least=0.0)
+    return {
+        "coupling_spread": spread,
+        "axes": checked_parts(spins.line, spread, spins.couplings, spins.axes),
+        "refill_s": _checked_refill(spins.refill_s, spins.line),
+    }
+
+
+def _checked_refill(refill_s: object, line: object) -> float | None:
     """The time in which holes fill, refused where there is no line to have one."""
     if refill_s is None:
         return None

@@ -6,7 +6,7 @@ from typing import Any
 
 from darkbattery.nvmodel.devices.datasheet import QUANTITIES, Covariance, Device, Quantity
 from darkbattery.nvmodel.devices.measured import MEASURED, NOTHING, Measured
-from darkbattery.nvmodel.refusal import InputError, finite_number, known_name
+from darkbattery.nvmodel.refusal import InputError, finite_number, known_name, within
 
 TEXTS = ("name", "title", "reference", "line_shape", "note")
 _ENTRIES = tuple(field.name for field in fields(Quantity))
@@ -119,10 +119,8 @@ def _table(key: str, value: object) -> dict[str, Any]:
 def _quantity(key: str, table: dict[str, Any]) -> Quantity:
     convention = "all" if key == "spins" else "plain"
     defaults = {"unit": "1", "convention": convention, "source": "own", "status": "read"}
-    try:
+    with within(key):
         return Quantity(**(defaults | table))
-    except InputError as error:
-        raise error.within(key) from None
 
 
 def _from_quality(tables: dict[str, Any], coefficients: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from darkbattery.nvmodel import FieldMap, InputError, StepResponse, Tabulated
+from darkbattery.nvmodel.refusal import within
 from darkbattery.runs.definitions.csvtable import FREQUENCIES, TIMES, CsvTable, read_csv
 
 EVEN = 1e-3  # of a step: times as instruments write them are rounded
@@ -89,20 +90,16 @@ def _spectrum(table: CsvTable) -> dict[str, Any]:
     _refuse_missing(table, ("frequency", "weight"))
     frequencies = table.column("frequency", FREQUENCIES).tolist()
     weights = table.column("weight").tolist()
-    try:
+    with within(table.name):
         Tabulated(frequencies, weights)
-    except InputError as error:
-        raise error.within(table.name) from None
     return {"frequencies_hz": frequencies, "weights": weights}
 
 
 def _field_map(table: CsvTable) -> dict[str, Any]:
     _refuse_missing(table, ("coupling", "weight"))
     couplings, weights = (table.column(name).tolist() for name in ("coupling", "weight"))
-    try:
+    with within(table.name):
         FieldMap(couplings, weights)
-    except InputError as error:
-        raise error.within(table.name) from None
     return {"values": couplings, "weights": weights}
 
 
@@ -133,10 +130,8 @@ def _response(units: Mapping[str, float] | None, table: CsvTable) -> dict[str, A
             f"{table.name}: time", unit, "must have no unit: it is the definition's own"
         )
     times, response = table.column("time", units).tolist(), table.column("response").tolist()
-    try:
+    with within(table.name):
         StepResponse(times, response)
-    except InputError as error:
-        raise error.within(table.name) from None
     return {"times": times, "response": response}
 
 

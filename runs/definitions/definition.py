@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.observables import known_observable
 from darkbattery.nvmodel.receiver import Receiver
-from darkbattery.nvmodel.refusal import InputError, finite_number, known_name, whole_number
+from darkbattery.nvmodel.refusal import InputError, finite_number, known_name, whole_number, within
 from darkbattery.nvmodel.rows import Summary, summary_of
 from darkbattery.nvmodel.runstatistics import Statistics
 from darkbattery.nvmodel.sums import MOST_RUNS
@@ -220,9 +220,9 @@ def parse_definition(content: Mapping[str, Any], folder: Path = Path()) -> RunDe
         observables=_observables(run.get("observables")),
         runs=runs,
         first=whole_number("run.first", run.get("first", 0), least=0, most=MOST_RUNS - 1),
-        precision=_precision(run.get("precision")),
+        precision=_precision(run),
         records=_records(run.get("records")),
-        statistics=_statistics(run.get("statistics")),
+        statistics=_statistics(run),
         seed=whole_number("run.seed", run.get("seed", 0), least=0, most=(1 << 64) - 1),
         single_runs=whole_number("run.single_runs", run.get("single_runs", 0), least=0, most=1000),
         receiver=_receiver(run),
@@ -244,7 +244,7 @@ def _refuse_unheard(definition: RunDefinition) -> None:
     if receiver is None:
         return
     samples = 0
-    try:
+    with within("run"):
         for point in definition.points():
             receiver.rate_at(point.model.resonator)
             samples += (
@@ -255,8 +255,6 @@ def _refuse_unheard(definition: RunDefinition) -> None:
                 f"makes {samples:.3g} samples of all single_runs; there may be {MOST_SAMPLES:.0e}"
             )
             raise InputError("receiver.sampling_rate_hz", receiver.sampling_rate_hz, text)
-    except InputError as error:
-        raise error.within("run") from None
 
 
 def _refuse_other_times(definition: RunDefinition) -> None:
@@ -268,10 +266,8 @@ def _refuse_other_times(definition: RunDefinition) -> None:
         if statistics.names_times:
             raise InputError("run.statistics", statistics, 'names times: not with unit = "burst"')
         return
-    try:
+    with within("run"):
         statistics.checked(np.array(definition.times))
-    except InputError as error:
-        raise error.within("run") from None
 
 
 def _refuse_unread(definition: RunDefinition) -> None:
@@ -341,12 +337,10 @@ def _time_unit(run: Mapping[str, Any]) -> TimeUnit:
     return unit
 
 
-def _precision(value: Any) -> Precision | None:
+def _precision(run: Mapping[str, Any]) -> Precision | None:
+    value = _table_of_run(run, "precision", PRECISION)
     if value is None:
         return None
-    if not isinstance(value, dict):
-        raise InputError("run.precision", value, "must be a table")
-    _known_keys("run.precision.", value, PRECISION)
     if "observable" not in value:
         raise InputError("run.precision.observable", None, "must be given")
     fields = dict(value)
@@ -357,46 +351,33 @@ def _precision(value: Any) -> Precision | None:
 
 def _records(value: Any) -> Summary | None:
     """Rows of runs: "summary", or a table with the levels of charge whose times are told."""
-    try:
+    with within("run"):
         if not isinstance(value, dict):
             return summary_of(value)
         _known_keys("records.", value, RECORDS)
         return Summary(**value)
-    except InputError as error:
-        raise error.within("run") from None
 
 
-def _statistics(value: Any) -> Statistics | None:
+def _statistics(run: Mapping[str, Any]) -> Statistics | None:
     """What is asked of single runs beyond means over all of them."""
-    if value is None:
-        return None
-    if not isinstance(value, dict):
-        raise InputError("run.statistics", value, "must be a table")
-    _known_keys("run.statistics.", value, STATISTICS)
-    try:
-        return Statistics(**value)
-    except InputError as error:
-        raise error.within("run") from None
+    value = _table_of_run(run, "statistics", STATISTICS)
+    with within("run"):
+        return None if value is None else Statistics(**value)
 
 
 def _receiver(run: Mapping[str, Any]) -> Receiver | None:
     """What listens at a port, of the engine whose runs have a field."""
-    value = run.get("receiver")
+    value = _table_of_run(run, "receiver", RECEIVER)
     if value is None:
         return None
-    if not isinstance(value, dict):
-        raise InputError("run.receiver", value, "must be a table")
-    _known_keys("run.receiver.", value, RECEIVER)
     if run.get("engine", "quantum") != "semiclassical":
         text = 'only with engine = "semiclassical": quantum jumps count photons'
         raise InputError("run.receiver", value, text)
     for name in ("port", "sampling_rate_hz"):
         if name not in value:
             raise InputError(f"run.receiver.{name}", None, "must be given")
-    try:
+    with within("run"):
         return Receiver(**value)
-    except InputError as error:
-        raise error.within("run") from None
 
 
 def _range(name: str, value: dict[str, Any], most: int) -> list[float]:
@@ -437,6 +418,17 @@ def _table(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = content.get(name)
     if not isinstance(value, dict):
         raise InputError(name, value, f"must be a table: [{name}]")
+    return value
+
+
+def _table_of_run(run: Mapping[str, Any], name: str, known: Iterable[str]) -> dict[str, Any] | None:
+    """A table within [run], with known keys only; None where it is not given."""
+    value = run.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise InputError(f"run.{name}", value, "must be a table")
+    _known_keys(f"run.{name}.", value, known)
     return value
 
 

@@ -19,7 +19,7 @@ from darkbattery.nvmodel import (
 from darkbattery.nvmodel.lines.measured import checked_values
 from darkbattery.nvmodel.lines.shapes import LineShape
 from darkbattery.nvmodel.nv.hyperfine import hyperfine_shifts, split_line
-from darkbattery.nvmodel.refusal import InputError, finite_number, known_name
+from darkbattery.nvmodel.refusal import InputError, finite_number, known_name, within
 from darkbattery.runs.definitions.schema import LINES
 
 KINDS: tuple[type[Any], ...] = (Gaussian, Lorentzian, QGaussian, Voigt)
@@ -38,9 +38,8 @@ def built(name: str, kind: type[Any], fields: Mapping[str, Any]) -> Any:
         if key not in known:
             known_name(f"{name}.{key}", key, known)
     try:
-        return kind(**fields)
-    except InputError as error:
-        raise error.within(name) from None
+        with within(name):
+            return kind(**fields)
     except TypeError:
         needed = [one for one in known if one not in fields]
         raise InputError(name, sorted(fields), f"fields are missing, of {needed}") from None
@@ -70,10 +69,8 @@ def _line(path: str, fields: Mapping[str, Any] | None, hyperfine: Any) -> LineSh
         return line
     if line is None:
         raise InputError(f"{path}.hyperfine", hyperfine, "needs a line: give it a shape first")
-    try:
+    with within(path):
         found: Multiplet = split_line(line, shifts_of(hyperfine))
-    except InputError as error:
-        raise error.within(path) from None
     return found
 
 
@@ -122,10 +119,8 @@ def _couplings(path: str, given: Mapping[str, Any], fields: Mapping[str, Any]) -
         raise InputError(f"{path}.coupling_spread", given["coupling_spread"], text)
     name, rest = f"{path}.couplings", dict(fields)
     if "values" not in rest and "weights" not in rest:
-        try:
+        with within(name):
             spread = finite_number("spread", rest.get("spread"), least=0.0)
-        except InputError as error:
-            raise error.within(name) from None
         return {"coupling_spread": spread}
     return {"couplings": map_of(name, rest)}
 

@@ -27,6 +27,7 @@ from darkbattery.nvmodel.refusal import (
     known_name,
     number_between,
     whole_number,
+    within,
 )
 from darkbattery.nvmodel.spins import MOST_SPINS
 from darkbattery.runs.definitions.ensembles import built, spins_of
@@ -158,10 +159,8 @@ def _collective(fields: dict[str, Any]) -> CollectiveBattery:
         if "n_charger" in fields:
             raise InputError("model.ratio", ratio, "give n_charger or ratio, not both")
         n_battery = whole_number("n_battery", fields["n_battery"], least=1, most=MOST_SPINS)
-        try:
+        with within("model"):
             fields["n_charger"] = charger_spins(ratio, n_battery)
-        except InputError as error:
-            raise error.within("model") from None
     if "n_charger" not in fields:
         raise InputError("model.n_charger", None, "must be given, or ratio")
     for name in NAMED_STARTS:
@@ -223,12 +222,10 @@ def _noise(name: str, fields: dict[str, Any]) -> LocalNoise:
     for given in ("emission", "pumping"):
         if given in fields:
             raise InputError(f"{name}.{given}", fields[given], "give it or relaxation, not both")
-    try:
+    with within(name):
         return LocalNoise.thermal(
             fields.get("relaxation", 0.0), fields.get("nbar", 0.0), fields.get("dephasing", 0.0)
         )
-    except InputError as error:
-        raise error.within(name) from None
 
 
 def protocol_of(steps: Mapping[str, Any], at: Resonator | None) -> tuple[Stage | Pulse, ...]:
@@ -278,10 +275,8 @@ def _drive(path: str, fields: Mapping[str, Any], at: Resonator) -> Drive:
         raise InputError(f"{path}.port", given["port"], "only with power_w")
     if "power_w" in given:
         port = given.pop("port", at.ports[0].name if len(at.ports) == 1 else None)
-        try:
+        with within(path):
             given["amplitude"] = at.amplitude_of(given.pop("power_w"), port)
-        except InputError as error:
-            raise error.within(path) from None
     if "in_phase" in given and "shape" not in given:
         given["shape"] = "samples"
     drive: Drive = built(path, Drive, given)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
@@ -95,6 +96,12 @@ def power_law(x: ArrayLike, y: ArrayLike) -> PowerLaw:
 def smallest_step(values: ArrayLike) -> float:
     """The least increase from one value to the next: positive if they rise strictly."""
     return float(np.diff(np.asarray(values, dtype=float)).min())
+
+
+def smallest_step_with_ratio(table: pd.DataFrame, column: str) -> float:
+    """The least increase of a column with R, of any number of battery spins."""
+    parts = (part.sort_values("ratio") for _, part in table.groupby("n_battery"))
+    return min(smallest_step(part[column]) for part in parts)
 
 
 def listed(values: Sequence[float] | Array, digits: int = 4) -> str:

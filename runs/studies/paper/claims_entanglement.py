@@ -12,6 +12,7 @@ from darkbattery.runs.studies.paper.claims import (
     listed,
     power_law,
     smallest_step,
+    smallest_step_with_ratio,
 )
 from darkbattery.runs.studies.paper.evidence import Evidence
 
@@ -187,15 +188,9 @@ def _lag_vanishes(evidence: Evidence) -> Measured:
 
 
 def _rate_with_ratio(evidence: Evidence) -> Measured:
-    table = evidence.rows("rate peaks")
-    steps = [
-        smallest_step(part.sort_values("ratio")["rate_peak"])
-        for _, part in table.groupby("n_battery")
-    ]
-    numbers = (
-        f"least step over R = 3, 5, 10 (N_B = 1 ... 10; to 100 for one spin): {min(steps):.3f}"
-    )
-    return Measured(numbers, judged(min(steps) > 0))
+    step = smallest_step_with_ratio(evidence.rows("rate peaks"), "rate_peak")
+    numbers = f"least step over R = 3, 5, 10 (N_B = 1 ... 10; to 100 for one spin): {step:.3f}"
+    return Measured(numbers, judged(step > 0))
 
 
 ENTANGLEMENT_CLAIMS = (

@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 
 from darkbattery.runs.studies.paper.appendix import PRINTED, derived_equations
-from darkbattery.runs.studies.paper.claims import Claim, Measured, judged, power_law, smallest_step
+from darkbattery.runs.studies.paper.claims import (
+    Claim,
+    Measured,
+    judged,
+    power_law,
+    smallest_step_with_ratio,
+)
 from darkbattery.runs.studies.paper.evidence import Evidence
 
 # peaks are read from parabolas through points within 3e-3 of the top
@@ -71,20 +77,16 @@ def _beyond_root(evidence: Evidence) -> Measured:
 
 
 def _grows_with_ratio(evidence: Evidence) -> Measured:
-    table = evidence.rows("power peaks by ratio")
-    steps = [
-        smallest_step(part.sort_values("ratio")["power_peak"])
-        for _, part in table.groupby("n_battery")
-    ]
+    step = smallest_step_with_ratio(evidence.rows("power peaks by ratio"), "power_peak")
     tables = ("rate peaks", "rate peaks of large chargers")
     far = pd.concat([evidence.rows(table, n_battery=1) for table in tables]).sort_values("ratio")
     far = far[far["ratio"] >= 30]
     law = power_law(far["ratio"], far["power_peak"])
     numbers = (
-        f"least step from R = 1 to 10: {min(steps):.3f}; exponent {law} over R = 30 ... 1000 "
+        f"least step from R = 1 to 10: {step:.3f}; exponent {law} over R = 30 ... 1000 "
         f"(N_B = 1), where P_max/R = {(far['power_peak'] / far['ratio']).iloc[-1]:.4f}"
     )
-    return Measured(numbers, judged(min(steps) > PEAK and law.exponent > 0))
+    return Measured(numbers, judged(step > PEAK and law.exponent > 0))
 
 
 def _as_printed(evidence: Evidence) -> Measured:
