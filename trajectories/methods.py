@@ -4,7 +4,7 @@ from darkbattery.trajectories.averages import cavity_averages, steady
 from darkbattery.trajectories.averages.dicke import CLOSED
 from darkbattery.trajectories.averages.evolution import EVOLVE
 from darkbattery.trajectories.averages.steady import STEADY
-from darkbattery.trajectories.jumps import at_resonator
+from darkbattery.trajectories.jumps import sampling
 from darkbattery.trajectories.jumps.sampling import SAMPLE
 
 __all__ = ["AT_RESONATOR", "CLOSED", "IN_RESERVOIR"]
@@ -12,7 +12,7 @@ __all__ = ["AT_RESONATOR", "CLOSED", "IN_RESERVOIR"]
 AT_RESONATOR = (
     steady.AT_RESONATOR,
     *cavity_averages.AT_RESONATOR,
-    *at_resonator.AT_RESONATOR,
+    *sampling.AT_RESONATOR,
 )
 """Of a battery at a resonator."""
 IN_RESERVOIR = (*STEADY, *EVOLVE, *SAMPLE)

@@ -42,9 +42,8 @@ from darkbattery.trajectories.reading.fluctuations import (
     g2_zero,
     ratio,
 )
-from darkbattery.trajectories.reading.information import information
 from darkbattery.trajectories.reading.kinetic import RELIABILITY_BOUND, reliability_bound
-from darkbattery.trajectories.reading.photonstates import pair_emission, photon_states
+from darkbattery.trajectories.reading.photonstates import information, pair_emission, photon_states
 from darkbattery.trajectories.space.angular import (
     CoupledBasis,
     coupled_basis,

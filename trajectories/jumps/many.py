@@ -14,7 +14,8 @@ from darkbattery.nvmodel.experiment import Model, experiment_of
 from darkbattery.nvmodel.refusal import InputError, whole_number
 from darkbattery.nvmodel.sums import MOST_RUNS
 from darkbattery.nvmodel.times import output_times
-from darkbattery.trajectories.jumps.single import SingleRun, runs_side_by_side
+from darkbattery.trajectories.jumps.run import SingleRun
+from darkbattery.trajectories.jumps.single import runs_side_by_side
 from darkbattery.trajectories.jumps.spins.noisy_runs import PROCESSES
 
 if TYPE_CHECKING:

@@ -26,16 +26,14 @@ from darkbattery.nvmodel.method import (
 from darkbattery.nvmodel.observables import Needs, needing, requested
 from darkbattery.nvmodel.peaks import PEAK
 from darkbattery.nvmodel.protocol import rotates
-from darkbattery.nvmodel.refusal import InputError, refused_memory, refused_sizes
-from darkbattery.nvmodel.rows import Records, summary_of
+from darkbattery.nvmodel.refusal import InputError, refused_memory
+from darkbattery.nvmodel.rows import Records, Summary, summary_of
 from darkbattery.nvmodel.runstatistics import Statistics
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.tally import Tally, run_range
 from darkbattery.nvmodel.times import output_times
-from darkbattery.trajectories.jumps.at_resonator import AT_RESONATOR, sample_cavity
 from darkbattery.trajectories.jumps.counts.lengths import (
     refuse_endless,
-    refuse_jumps,
     thermal_photons,
 )
 from darkbattery.trajectories.jumps.counts.summaries import Told, solution_of, told_of
@@ -54,16 +52,25 @@ from darkbattery.trajectories.jumps.photons.decays import (
     count_decays,
     histogram_cells,
 )
-from darkbattery.trajectories.jumps.photons.detector import count_detected, refuse_unlisted
+from darkbattery.trajectories.jumps.photons.detector import count_detected
 from darkbattery.trajectories.jumps.photons.records import count_records
-from darkbattery.trajectories.jumps.photons.walks import made_in_groups
+from darkbattery.trajectories.jumps.photons.walks import (
+    MOST_TABLE,
+    made_in_groups,
+    refuse_too_large,
+)
+from darkbattery.trajectories.jumps.resonator import cavity_runs, mode_runs
 from darkbattery.trajectories.jumps.spins.noisy_records import count_noisy_runs
 from darkbattery.trajectories.propagate.realspins import refuse_many_real_spins
-from darkbattery.trajectories.reading.bonds import END_BONDS
 from darkbattery.trajectories.reading.conditional import unravelling
 from darkbattery.trajectories.reading.fluctuations import FLUCTUATIONS, OF_STATES
 from darkbattery.trajectories.reading.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
-from darkbattery.trajectories.space.angular import coupled_basis, ladders_of
+from darkbattery.trajectories.space.angular import ladders_of
+from darkbattery.trajectories.space.cavity_space import (
+    refuse_many_spins,
+    refuse_unequal_spins,
+    what_mixes_ladders,
+)
 
 Array = NDArray[np.float64]
 
@@ -73,8 +80,6 @@ LOST = needing(Needs.LOCAL)
 _MEANS_OF_RUNS = (*FROM_POPULATIONS, *needing(Needs.RECORD, without=Needs.SQUARES))
 AVAILABLE_WITH_NOISE = (*AVAILABLE_IN_GROUPS, *_MEANS_OF_RUNS, *LOST)
 AVAILABLE = (*AVAILABLE_IN_GROUPS, *_MEANS_OF_RUNS, *needing(Needs.DETECTOR), *FLUCTUATIONS)
-MOST_RUNGS = 1 << 53  # of a ladder: heights and halves of them are exact in double precision
-MOST_TABLE = 64_000_000  # doubles of the tables of bonds, amplitudes and populations: 512 MB
 # measured on one core: (10, 50) spins at nbar = 0.5 take 1.8e-7 s a jump, (1000, 5000) 5e-8 s
 SECONDS_PER_JUMP = 2e-7
 # at nbar = 0 with every photon recorded 1.2e-8 to 2.2e-8 s from (10, 50) to (1e5, 5e5) spins
@@ -167,6 +172,28 @@ def default_observables(experiment: Experiment) -> tuple[str, ...]:
     return tuple(name for name in (*ENERGIES, *LOST) if name not in lacking)
 
 
+def sample_cavity(
+    model: Model,
+    times: Array,
+    runs: int,
+    seed: int,
+    first: int,
+    observables: Iterable[str] | None,
+    summary: Summary | None = None,
+    statistics: Statistics | None = None,
+) -> Solution:
+    """`trajectories.sample` of a resonator, its other arguments checked."""
+    refuse_unequal_spins(model)
+    refuse_many_spins(model)
+    experiment = to_be_solved(model, times)
+    default = (
+        mode_runs.DEFAULT if what_mixes_ladders(experiment) else (*ENERGIES, *mode_runs.OF_THE_MODE)
+    )
+    names = requested(observables, default, offered(AT_RESONATOR, experiment))
+    problem = Problem(experiment, times, names, runs, seed, first, summary, statistics)
+    return able(AT_RESONATOR, problem).solve(problem).of_model(model)
+
+
 def available(battery: Model) -> tuple[str, ...]:
     """Observables that `sample` has for this battery; InputError where it has no runs of it.
 
@@ -178,35 +205,6 @@ def available(battery: Model) -> tuple[str, ...]:
     if experiment.resonator is not None:
         return offered(AT_RESONATOR, experiment)
     return offered(SAMPLE, of_the_reservoir(experiment))
-
-
-def refuse_too_large(battery: Experiment, times: Array) -> None:
-    """Refuse collective runs that memory or time forbids."""
-    spins = battery.n_battery + battery.n_charger
-    sizes = (battery.n_battery, battery.n_charger)
-    if battery.detector_efficiency < 1.0:
-        refuse_unlisted(battery)
-    basis = coupled_basis(*sizes)
-    if 2.0 * basis.J[-1] + 1.0 > MOST_RUNGS:
-        raise refused_sizes(
-            sizes,
-            f"single runs take N_C - N_B up to about {MOST_RUNGS:.1e}: heights stay exact",
-        )
-    K = basis.n_ladders
-    rows = times.size
-    if battery.occupation > 0.0:
-        rows = max(rows, min(spins + 1, 2 * END_BONDS * K))
-    if K * rows > MOST_TABLE:
-        raise refused_sizes(
-            sizes,
-            f"single runs over {K} ladders need a table of {K * rows * 8e-9:.2g} GB, at most "
-            f"{MOST_TABLE * 8e-9:.2g}; take R further from 1, fewer spins or fewer times",
-        )
-    if made_in_groups(battery):
-        # what the start emits comes in groups
-        refuse_jumps(thermal_photons(battery, float(times[-1])), times)
-    else:
-        refuse_endless(battery, times)
 
 
 def _counted(battery: Experiment) -> bool:
@@ -342,5 +340,9 @@ JUMPS_OF_REAL_SPINS = Method(
     solve=_of_real_spins,
     error="statistical",
 )
+AT_RESONATOR = (cavity_runs.QUANTUM_JUMPS, mode_runs.OVER_IRREPS, STATE_FILTER)
+"""How single runs at a resonator are made."""
+
+
 SAMPLE = (QUANTUM_JUMPS, JUMPS_IN_GROUPS, JUMPS_OF_REAL_SPINS, DIFFUSIVE_RECORD, STATE_FILTER)
 """How single runs in a shared reservoir are made, in order."""

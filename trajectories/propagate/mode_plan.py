@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from darkbattery.nvmodel.experiment import Experiment, experiment_of
 from darkbattery.nvmodel.irreps import Irreps
 from darkbattery.nvmodel.method import Problem
 from darkbattery.nvmodel.preparation import DickeMixture, dicke_mixture
+from darkbattery.nvmodel.refusal import InputError
 from darkbattery.trajectories.propagate.mode_stages import (
     Kick,
     Stretch,
@@ -193,3 +195,20 @@ def _pumped(plan: ModePlan) -> int:
     lasts = min(1.0 / plan.kappa, plan.until) if plan.kappa > 0.0 else plan.until
     photons = pumping * lasts
     return math.ceil(photons + 8.0 * math.sqrt(photons) + 8.0) if photons > FEW_PHOTONS else 0
+
+
+@lru_cache(maxsize=32)
+def _planned(model: Experiment, times: tuple[float, ...]) -> tuple[ModePlan, int]:
+    plan = mode_plan(Problem(model, np.array(times), ()))
+    for step in plan.steps:
+        if isinstance(step, Kick):
+            raise InputError("protocol", step.pulse, "single runs at a resonator have no pulses")
+        if step.changing is not None:
+            text = "single runs at a resonator change detunings at once; meanfield has rises"
+            raise InputError("protocol", model.protocol, text)
+    return plan, max(1, first_bound(plan))
+
+
+def plan_and_bound(problem: Problem) -> tuple[ModePlan, int]:
+    """What a problem goes through, and the highest photon number; refused what runs do not have."""
+    return _planned(experiment_of(problem.model), tuple(problem.times.tolist()))

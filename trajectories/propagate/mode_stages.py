@@ -26,13 +26,46 @@ from darkbattery.nvmodel.protocol import (
 from darkbattery.nvmodel.pulse import Drive, spans
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.trajectories.propagate.mode_generator import ModeRates
-from darkbattery.trajectories.propagate.mode_steps import Changing
 
 Array = NDArray[np.float64]
 
 # of the time constant: of an exponential change e^-37 is left, less than a double resolves
 SETTLED = 37.0
 SAME_PHASE = 1e-9  # rad: of numbers for users
+
+
+@dataclass(frozen=True)
+class Changing:
+    """Drives and detunings that go on in a stretch which begins `offset` after its stage.
+
+    Times count from the stretch's start; the detunings are on top of those of the stretch's rates.
+    """
+
+    offset: float
+    drives: tuple[Drive, ...]
+    battery: Course
+    charger: Course
+
+    def drive(self, since: float) -> float:
+        """eta, rad/s."""
+        return float(sum(drive.field(self.offset + since) for drive in self.drives))
+
+    def detunings(self, since: float) -> tuple[float, float]:
+        """Of battery and charger, rad/s."""
+        return tuple(float(one.at(self.offset + since)) for one in self._courses)  # type: ignore
+
+    @property
+    def _courses(self) -> tuple[Course, Course]:
+        return self.battery, self.charger
+
+    def still_from(self, begin: float, stop: float) -> bool:
+        """Whether nothing changes between two times of the stage, whose edges lie outside."""
+        smooth = any(drive.amplitude > 0.0 and drive.shape != "square" for drive in self.drives)
+        from_start = [one.at([begin, stop]) for one in self._courses]
+        return not smooth and all(
+            one.still or abs(a - b) <= 1e-16 * abs(one.before - one.after)
+            for one, (a, b) in zip(self._courses, from_start, strict=True)
+        )
 
 
 @dataclass(frozen=True)

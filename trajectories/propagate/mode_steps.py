@@ -3,56 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.course import Course
-from darkbattery.nvmodel.pulse import Drive
 from darkbattery.trajectories.propagate.krylov import krylov_states
 from darkbattery.trajectories.propagate.mode_generator import INTEGRALS, SUPPLIED, ModeGenerator
+from darkbattery.trajectories.propagate.mode_stages import Changing
 
 Array = NDArray[np.float64]
 
 # of what changes in time, per step: 1e-9 is then kept over some hundred steps
 RELATIVE, ABSOLUTE = 1e-11, 1e-13
-
-
-@dataclass(frozen=True)
-class Changing:
-    """Drives and detunings that go on in a stretch which begins `offset` after its stage.
-
-    Times count from the stretch's start; the detunings are on top of those of the stretch's rates.
-    """
-
-    offset: float
-    drives: tuple[Drive, ...]
-    battery: Course
-    charger: Course
-
-    def drive(self, since: float) -> float:
-        """eta, rad/s."""
-        return float(sum(drive.field(self.offset + since) for drive in self.drives))
-
-    def detunings(self, since: float) -> tuple[float, float]:
-        """Of battery and charger, rad/s."""
-        return tuple(float(one.at(self.offset + since)) for one in self._courses)  # type: ignore
-
-    @property
-    def _courses(self) -> tuple[Course, Course]:
-        return self.battery, self.charger
-
-    def still_from(self, begin: float, stop: float) -> bool:
-        """Whether nothing changes between two times of the stage, whose edges lie outside."""
-        smooth = any(drive.amplitude > 0.0 and drive.shape != "square" for drive in self.drives)
-        from_start = [one.at([begin, stop]) for one in self._courses]
-        return not smooth and all(
-            one.still or abs(a - b) <= 1e-16 * abs(one.before - one.after)
-            for one, (a, b) in zip(self._courses, from_start, strict=True)
-        )
 
 
 def mode_states(

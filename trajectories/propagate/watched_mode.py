@@ -6,7 +6,7 @@ Of the light an efficiency :math:`\eta` is seen; a port that takes :math:`\kappa
 width is :math:`\eta=\kappa_i/\kappa` of it, since :math:`\sqrt{\eta}\,c` is all that a record tells
 of (Gardiner and Collett 1985). Kets are :math:`(-i)^n|n\rangle`, in which a is -i times what it
 stands for here: amplitudes are real without a detuning, and the local oscillator's phase is off by
-`QUADRATURE`.
+`QUADRATURE`. What an observer's runs go through, with a mode or without, is asked for here.
 """
 
 import math
@@ -16,10 +16,13 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from darkbattery.nvmodel.experiment import Experiment
+from darkbattery.nvmodel.method import Problem
 from darkbattery.nvmodel.protocol import end_of
+from darkbattery.trajectories.propagate import watched_reservoir
 from darkbattery.trajectories.propagate.channels import net_loss
 from darkbattery.trajectories.propagate.mode_generator import ModeGenerator, ModeRates, Move
-from darkbattery.trajectories.propagate.mode_plan import ModePlan, start_over_kets
+from darkbattery.trajectories.propagate.mode_plan import ModePlan, plan_and_bound, start_over_kets
 from darkbattery.trajectories.propagate.watched import Leg, Watched, Watching
 from darkbattery.trajectories.space.matrix_space import ModeMatrixSpace
 from darkbattery.trajectories.space.mode_space import block_states
@@ -27,10 +30,43 @@ from darkbattery.trajectories.space.mode_space import block_states
 Array = NDArray[np.float64]
 
 QUADRATURE = 0.5 * math.pi
+MOST_STATES = 600  # kets, before anything is listed
 EMISSION, ABSORPTION = 0, 1  # among the processes of jumps
 
 
-def watching(plan: ModePlan, most_photons: int, coherent: bool, efficiency: float) -> Watching:
+def watching(battery: Experiment, at: Array, coherent: bool) -> Watching:
+    """Space, start, stages and pulses until the output times `at`."""
+    if battery.resonator is None:
+        return watched_reservoir.watching(battery, coherent)
+    plan, bound = plan_and_bound(Problem(battery, at, ()))
+    return _watching_mode(plan, bound, coherent, battery.detector_efficiency)
+
+
+def irreps_reached(battery: Experiment, at: Array) -> tuple[Array, Array]:
+    """j of battery and charger, falling."""
+    if battery.resonator is None:
+        space = watched_reservoir.space_of(battery, coherent=True)
+        return space.jb, space.jc
+    plan, _ = plan_and_bound(Problem(battery, at, ()))
+    return plan.jb, plan.jc
+
+
+def elements_of(battery: Experiment, at: Array, coherent: bool) -> float:
+    """How many elements a state has; at most, where that says enough."""
+    if battery.resonator is not None:
+        return _elements_with_mode(*plan_and_bound(Problem(battery, at, ())), coherent)
+    b, c = battery.sizes
+    kets = (b / 2 + 1.0) ** 2 * (c / 2 + 1.0) ** 2
+    if battery.is_collective:
+        kets = (b + 1.0) * (c + 1.0)
+    if kets > MOST_STATES:
+        return kets
+    return float(watched_reservoir.space_of(battery, coherent).size)
+
+
+def _watching_mode(
+    plan: ModePlan, most_photons: int, coherent: bool, efficiency: float
+) -> Watching:
     """What an observer of a plan without pulses goes through."""
     top = plan.top(most_photons)
     space = ModeMatrixSpace(plan.jb, plan.jc, top, coherent, most_photons)
@@ -49,7 +85,7 @@ def watching(plan: ModePlan, most_photons: int, coherent: bool, efficiency: floa
     return Watching(space, start, legs)
 
 
-def elements_needed(plan: ModePlan, most_photons: int, coherent: bool) -> float:
+def _elements_with_mode(plan: ModePlan, most_photons: int, coherent: bool) -> float:
     """How many elements that would have, counted without making it."""
     states = block_states(plan.jb, plan.jc, most_photons, plan.top(most_photons), coherent)
     return float(states @ states)

@@ -19,8 +19,7 @@ from darkbattery.trajectories.reading.fluctuations import (
     g2_zero,
     reliability,
 )
-from darkbattery.trajectories.reading.information import entropy_in_bits
-from darkbattery.trajectories.reading.photonstates import pair_emission
+from darkbattery.trajectories.reading.photonstates import entropy_in_bits, pair_emission
 from darkbattery.trajectories.space.angular import (
     CoupledBasis,
     clebsch_gordan,

@@ -23,8 +23,8 @@ from darkbattery.trajectories.propagate.mode_generator import (
     SUPPLIED,
     ModeGenerator,
 )
-from darkbattery.trajectories.propagate.mode_stages import turned_back
-from darkbattery.trajectories.propagate.mode_steps import Changing, changed_by
+from darkbattery.trajectories.propagate.mode_stages import Changing, turned_back
+from darkbattery.trajectories.propagate.mode_steps import changed_by
 from darkbattery.trajectories.reading.bipartition import Bipartition, bipartition_of
 from darkbattery.trajectories.reading.light import at_the_ports, in_light_and_joules
 from darkbattery.trajectories.reading.readout import OF_RATES

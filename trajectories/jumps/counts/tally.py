@@ -52,7 +52,7 @@ from darkbattery.trajectories.reading.fluctuations import (
     NEED_ERGOTROPY,
     OF_STATES,
 )
-from darkbattery.trajectories.reading.information import entropy_in_bits, unseen_of_states
+from darkbattery.trajectories.reading.photonstates import entropy_in_bits, unseen_of_states
 from darkbattery.trajectories.reading.readout import FROM_POPULATIONS, LINEAR, derived
 from darkbattery.trajectories.space.angular import CoupledBasis
 

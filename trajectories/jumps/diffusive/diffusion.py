@@ -37,6 +37,7 @@ from darkbattery.nvmodel.kernelcache import INNER, KERNEL
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+REACH = 0.1  # of a step, times the largest rate that is probable
 ORDERS = 4  # lowerings of a record within a step that are kept
 
 

@@ -20,7 +20,12 @@ from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.streams import DIFFUSIVE_RECORDS
 from darkbattery.trajectories.jumps.counts.summaries import Batch, Told, solution_of
 from darkbattery.trajectories.jumps.counts.sums import ENERGY, QUANTITIES, VARIANCE
-from darkbattery.trajectories.jumps.diffusive.diffusion import Steps, follow_mixed, follow_pure
+from darkbattery.trajectories.jumps.diffusive.diffusion import (
+    REACH,
+    Steps,
+    follow_mixed,
+    follow_pure,
+)
 from darkbattery.trajectories.jumps.diffusive.reading import (
     COURSES,
     EMITTED_PHOTONS,
@@ -47,7 +52,6 @@ _VARIANCES = ("energy_variance", "energy_variance_conditional", "energy_variance
 _WORK = ("daemonic_ergotropy", "ergotropy_variance_runs")
 AVAILABLE = (*ENERGIES, *FROM_ENERGY, *FROM_POPULATIONS, *_VARIANCES, *_WORK, *OF_STATES)
 
-REACH = 0.1  # of a step, times the largest rate that is probable
 FINEST = 4  # times the steps are halved at most
 PILOTS, PILOT_SEED = 8, 0
 ALLOWED = 5e-4  # of a run's conditional energy per spin, that its steps leave

@@ -9,14 +9,16 @@ from numpy.typing import NDArray
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.irreps import Irreps
 from darkbattery.trajectories.jumps.counts.sums import EMISSION, ENERGY, PAIRS, QUANTITIES, VARIANCE
-from darkbattery.trajectories.jumps.filters.study import LOST
 from darkbattery.trajectories.propagate.watched import Watched
 from darkbattery.trajectories.reading import watched_readout as readout
+from darkbattery.trajectories.reading.readout import LINEAR
 from darkbattery.trajectories.reading.watched_readout import BatteryReadings, StageReadings
 from darkbattery.trajectories.space.matrix_space import Matrices
 
 Array = NDArray[np.float64]
 
+EMITTED, ABSORBED, LOST = LINEAR.index("emitted_photons"), LINEAR.index("absorbed_photons"), 7
+LIGHT = LINEAR.index("emission_rate")
 MOST_GROUP = 128  # runs
 GROUP_NUMBERS = 1 << 19  # of states and readings that are held at once
 

@@ -23,53 +23,18 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.protocol import rotates
-from darkbattery.trajectories.jumps.filters.course import watching
-from darkbattery.trajectories.propagate.exponentials import doubled_exponentials
 from darkbattery.trajectories.propagate.watched import (
-    REMAINDER,
-    SERIES,
     Leg,
+    Silence,
     Watched,
+    stretches_of,
     times,
     turns_phases,
 )
+from darkbattery.trajectories.propagate.watched_mode import watching
 from darkbattery.trajectories.propagate.watched_reservoir import pulsed
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Silence:
-    """exp(A t) of a sparse A for a span, its half, its quarter, ..., and A itself for a rest."""
-
-    matrix: Any
-    spans: Array
-    levels: list[Any]
-
-    @classmethod
-    def of(cls, matrix: Any, span: float) -> "Silence":
-        """Tables for waits of at most `span`."""
-        fastest = float(abs(matrix).sum(axis=1).max()) * span
-        levels = 1 + max(0, math.ceil(math.log2(max(fastest, REMAINDER) / REMAINDER)))
-        spans = np.asarray(span * 0.5 ** np.arange(levels), dtype=float)
-        tables = doubled_exponentials(matrix, float(spans[-1]), levels - 1)
-        return cls(matrix, spans, tables[::-1])
-
-    def passed(self, x: NDArray[Any], wait: Array) -> NDArray[Any]:
-        """States (elements, runs) after their waits (runs,), at most the span each."""
-        x, left = x.copy(), wait.copy()
-        for span, level in zip(self.spans, self.levels, strict=True):
-            on = np.flatnonzero(left >= span)
-            if on.size:
-                x[:, on] = times(level, x[:, on])
-                left[on] -= span
-        on = np.flatnonzero(left > 0.0)
-        if on.size:
-            term = x[:, on]
-            for k in range(1, SERIES + 1):
-                term = times(self.matrix, term) * (left[on] / k)
-                x[:, on] += term
-        return x
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,23 +56,6 @@ class Stretch:
     leg: Leg
     silence: Silence | None
     output: int
-
-
-def stretches_of(legs: list[Leg], at: Array) -> list[tuple[Leg, float, float, int]]:
-    """Leg, start, stop and output (-1: none) of all stretches until the last output time."""
-    found, now, i = [], 0.0, 0
-    for leg in legs:
-        if leg.pulse is not None:
-            found.append((leg, now, now, -1))
-            continue
-        while i < at.size and at[i] < leg.end:
-            found.append((leg, now, max(float(at[i]), now), i))
-            now, i = found[-1][2], i + 1
-        if i == at.size:
-            break
-        found.append((leg, now, leg.end, -1))
-        now = leg.end
-    return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -34,17 +34,20 @@ import scipy
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.experiment import Experiment
-from darkbattery.trajectories.jumps.diffusive.diffusion import record_increment, record_powers
-from darkbattery.trajectories.jumps.diffusive.runs import REACH
-from darkbattery.trajectories.jumps.filters.course import watching
-from darkbattery.trajectories.jumps.filters.photon_filter import stretches_of
+from darkbattery.trajectories.jumps.diffusive.diffusion import (
+    REACH,
+    record_increment,
+    record_powers,
+)
 from darkbattery.trajectories.propagate.exponentials import doubled_exponentials
 from darkbattery.trajectories.propagate.watched import (
     Leg,
     Watched,
+    stretches_of,
     times,
     turns_phases,
 )
+from darkbattery.trajectories.propagate.watched_mode import watching
 from darkbattery.trajectories.propagate.watched_reservoir import pulsed
 
 Array = NDArray[np.float64]

@@ -12,17 +12,19 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.refusal import InputError, refused_memory
+from darkbattery.trajectories.jumps.diffusive.diffusion import REACH
 from darkbattery.trajectories.jumps.diffusive.runs import (
     ALLOWED,
     FINEST,
     PILOT_SEED,
     PILOTS,
-    REACH,
     joined,
     noise_of,
 )
-from darkbattery.trajectories.jumps.filters.course import watching
 from darkbattery.trajectories.jumps.filters.groups import (
+    ABSORBED,
+    EMITTED,
+    LOST,
     Group,
     Readings,
     empty_group,
@@ -36,7 +38,7 @@ from darkbattery.trajectories.jumps.filters.record_filter import (
     least_steps,
     steps_of,
 )
-from darkbattery.trajectories.jumps.filters.study import ABSORBED, EMITTED, LOST
+from darkbattery.trajectories.propagate.watched_mode import watching
 from darkbattery.trajectories.reading.watched_readout import ENERGY, StageReadings
 
 Array = NDArray[np.float64]

@@ -20,17 +20,16 @@ from darkbattery.trajectories.jumps.counts.tally import (
     noisy_study,
 )
 from darkbattery.trajectories.jumps.diffusive.study import DiffusiveStudy
+from darkbattery.trajectories.jumps.filters.groups import ABSORBED, EMITTED, LIGHT, LOST
 from darkbattery.trajectories.jumps.resonator.mode_jumps import PHOTONS
-from darkbattery.trajectories.jumps.resonator.mode_runs import plan_and_bound
-from darkbattery.trajectories.jumps.resonator.mode_tally import ModeStudy, mode_study
+from darkbattery.trajectories.jumps.resonator.study import ModeStudy, mode_study
+from darkbattery.trajectories.propagate.mode_plan import plan_and_bound
 from darkbattery.trajectories.reading.conditional import unravelling
 from darkbattery.trajectories.reading.readout import LINEAR
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
-EMITTED, ABSORBED, LOST = LINEAR.index("emitted_photons"), LINEAR.index("absorbed_photons"), 7
-LIGHT = LINEAR.index("emission_rate")
 # the light stands as photons in the mode
 AT_RESONATOR = (*(name if name != "emission_rate" else "photons" for name in LINEAR), "local_loss")
 

@@ -27,14 +27,15 @@ from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.preparation import dicke_mixture, log_multiplicities
 from darkbattery.nvmodel.protocol import Pulse, Turn
 from darkbattery.nvmodel.streams import QUANTUM_JUMPS
-from darkbattery.trajectories.jumps.filters.photon_filter import Silence, stretches_of
 from darkbattery.trajectories.jumps.spins.noisy_runs import EXCITATIONS, PROCESSES
 from darkbattery.trajectories.propagate.channels import Operator
 from darkbattery.trajectories.propagate.rotations import ket_rotation, single_spin_jumps
 from darkbattery.trajectories.propagate.watched import (
     SERIES,
     Leg,
+    Silence,
     Watched,
+    stretches_of,
     times,
 )
 from darkbattery.trajectories.propagate.watched_reservoir import legs_of, space_of

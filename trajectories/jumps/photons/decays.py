@@ -57,8 +57,11 @@ from darkbattery.trajectories.reading.fluctuations import (
     OverRuns,
     fluctuations,
 )
-from darkbattery.trajectories.reading.information import information
-from darkbattery.trajectories.reading.photonstates import photon_states, populations_by_photons
+from darkbattery.trajectories.reading.photonstates import (
+    information,
+    photon_states,
+    populations_by_photons,
+)
 from darkbattery.trajectories.reading.readout import FROM_POPULATIONS, derived
 from darkbattery.trajectories.space.angular import ladders_of
 

@@ -29,7 +29,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.experiment import Experiment
-from darkbattery.nvmodel.refusal import refused_memory, refused_sizes
+from darkbattery.nvmodel.refusal import refused_memory
 from darkbattery.nvmodel.streams import PHOTON_DETECTION, WORDS, fill_uniform
 from darkbattery.nvmodel.tally import Tally
 from darkbattery.trajectories.jumps.counts.sums import (
@@ -55,7 +55,6 @@ from darkbattery.trajectories.space.angular import lowering_squared
 
 Array = NDArray[np.float64]
 
-MOST_LISTED = 1_000_000_000  # spins whose photons can be followed one by one: takes seconds a run
 MOST_TABLE = 64_000_000  # doubles: 512 MB
 # expected photons of the fastest ladder in one piece of the flow: exp(-200) is no denormal
 PIECE = 200.0
@@ -114,15 +113,6 @@ class DetectedStates(NamedTuple):
     variance: Array
     pairs: Array
     populations: Array
-
-
-def refuse_unlisted(battery: Experiment) -> None:
-    """Refuse what is followed photon by photon for too many of them."""
-    if sum(battery.sizes) > MOST_LISTED:
-        raise refused_sizes(
-            battery.sizes,
-            f"every photon is followed: at most {MOST_LISTED:.0e} spins in all",
-        )
 
 
 def detected_states(

@@ -27,9 +27,14 @@ from darkbattery.nvmodel.refusal import InputError, finite_number
 from darkbattery.nvmodel.solution import Distribution, Reading
 from darkbattery.nvmodel.tally import RunSpans, Tally, run_range
 from darkbattery.nvmodel.times import listed_numbers, output_times
-from darkbattery.trajectories.jumps.photons.detector import refuse_unlisted, thin
+from darkbattery.trajectories.jumps.photons.detector import thin
 from darkbattery.trajectories.jumps.photons.recording import Tables, kernel_tables
-from darkbattery.trajectories.jumps.photons.walks import Walker, emission_times, new_walker
+from darkbattery.trajectories.jumps.photons.walks import (
+    Walker,
+    emission_times,
+    new_walker,
+    refuse_unlisted,
+)
 from darkbattery.trajectories.reading.conditional import unravelling
 from darkbattery.trajectories.space.angular import lowering_squared
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.kernelcache import INNER, KERNEL
+from darkbattery.nvmodel.refusal import refused_sizes
 from darkbattery.nvmodel.streams import (
     QUANTUM_JUMPS,
     WORDS,
@@ -29,12 +30,21 @@ from darkbattery.nvmodel.streams import (
     to_exponential,
     unit,
 )
-from darkbattery.trajectories.reading.bonds import Steps
+from darkbattery.trajectories.jumps.counts.lengths import (
+    refuse_endless,
+    refuse_jumps,
+    thermal_photons,
+)
+from darkbattery.trajectories.reading.bonds import END_BONDS, Steps
+from darkbattery.trajectories.space.angular import coupled_basis
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 MOST_SINGLE_JUMPS = 10_000_000  # rungs of a ladder that are taken one by one
+MOST_RUNGS = 1 << 53  # of a ladder: heights and halves of them are exact in double precision
+MOST_TABLE = 64_000_000  # doubles of the tables of bonds, amplitudes and populations: 512 MB
+MOST_LISTED = 1_000_000_000  # spins whose photons can be followed one by one: takes seconds a run
 BATCH = 64  # random numbers made at once: four vectors deep, and they stay in the nearest cache
 ROUND = 16  # a shorter batch is a multiple of this
 TURN = 32  # jumps made at once at T > 0: what is made beyond the last one is lost
@@ -51,6 +61,44 @@ def made_in_groups(battery: Experiment) -> bool:
     """
     rungs = abs(battery.n_charger - battery.n_battery)  # and some for the higher ladders
     return rungs > MOST_SINGLE_JUMPS and battery.detector_efficiency == 1.0
+
+
+def refuse_unlisted(battery: Experiment) -> None:
+    """Refuse what is followed photon by photon for too many of them."""
+    if sum(battery.sizes) > MOST_LISTED:
+        raise refused_sizes(
+            battery.sizes,
+            f"every photon is followed: at most {MOST_LISTED:.0e} spins in all",
+        )
+
+
+def refuse_too_large(battery: Experiment, times: Array) -> None:
+    """Refuse collective runs that memory or time forbids."""
+    spins = battery.n_battery + battery.n_charger
+    sizes = (battery.n_battery, battery.n_charger)
+    if battery.detector_efficiency < 1.0:
+        refuse_unlisted(battery)
+    basis = coupled_basis(*sizes)
+    if 2.0 * basis.J[-1] + 1.0 > MOST_RUNGS:
+        raise refused_sizes(
+            sizes,
+            f"single runs take N_C - N_B up to about {MOST_RUNGS:.1e}: heights stay exact",
+        )
+    K = basis.n_ladders
+    rows = times.size
+    if battery.occupation > 0.0:
+        rows = max(rows, min(spins + 1, 2 * END_BONDS * K))
+    if K * rows > MOST_TABLE:
+        raise refused_sizes(
+            sizes,
+            f"single runs over {K} ladders need a table of {K * rows * 8e-9:.2g} GB, at most "
+            f"{MOST_TABLE * 8e-9:.2g}; take R further from 1, fewer spins or fewer times",
+        )
+    if made_in_groups(battery):
+        # what the start emits comes in groups
+        refuse_jumps(thermal_photons(battery, float(times[-1])), times)
+    else:
+        refuse_endless(battery, times)
 
 
 @njit(inline="always")

@@ -27,7 +27,7 @@ from darkbattery.trajectories.jumps.resonator.cavity_jumps import (
     empty_state,
     follow_runs,
 )
-from darkbattery.trajectories.jumps.resonator.cavity_tally import add_runs, cavity_study
+from darkbattery.trajectories.jumps.resonator.study import add_runs, cavity_study
 from darkbattery.trajectories.reading.conditional import GROUP_NUMBERS, MOST_GROUP
 from darkbattery.trajectories.reading.fluctuations import FLUCTUATIONS
 from darkbattery.trajectories.reading.light import rows_of_runs, with_ports

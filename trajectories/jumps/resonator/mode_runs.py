@@ -37,17 +37,16 @@ from darkbattery.trajectories.jumps.resonator.mode_jumps import (
     empty_path,
     follow_over_irreps,
 )
-from darkbattery.trajectories.jumps.resonator.mode_tally import mode_study
+from darkbattery.trajectories.jumps.resonator.study import mode_study
 from darkbattery.trajectories.jumps.spins.noisy_runs import EXCITATIONS
 from darkbattery.trajectories.propagate.exponentials import exponentials_of
 from darkbattery.trajectories.propagate.mode_generator import ModeGenerator, Move
 from darkbattery.trajectories.propagate.mode_plan import (
     ModePlan,
-    first_bound,
-    mode_plan,
+    plan_and_bound,
     start_over_kets,
 )
-from darkbattery.trajectories.propagate.mode_stages import Kick, mixes_excitations
+from darkbattery.trajectories.propagate.mode_stages import mixes_excitations
 from darkbattery.trajectories.reading.conditional import GROUP_NUMBERS, MOST_GROUP
 from darkbattery.trajectories.reading.light import rows_of_runs, with_ports
 from darkbattery.trajectories.reading.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
@@ -117,7 +116,8 @@ def tables_of(problem: Problem) -> Tables:
 
 @lru_cache(maxsize=2)
 def _tables(model: Experiment, of_times: tuple[float, ...]) -> Tables:
-    (plan, most_photons), times = _planned(model, of_times), np.array(of_times)
+    times = np.array(of_times)
+    plan, most_photons = plan_and_bound(Problem(model, times, ()))
     n_battery, n_charger = plan.experiment.sizes
     space = ModeSpace(plan.jb, plan.jc, most_photons, plan.top(most_photons))
     rates = list(dict.fromkeys(stretch.rates for stretch in plan.stretches))
@@ -208,23 +208,6 @@ def _targets(
         to = np.flatnonzero((of >= 0) & (strength != 0.0))
         target[c, block[of[to]]] = block[to]
     return target
-
-
-@lru_cache(maxsize=32)
-def _planned(model: Experiment, times: tuple[float, ...]) -> tuple[ModePlan, int]:
-    plan = mode_plan(Problem(model, np.array(times), ()))
-    for step in plan.steps:
-        if isinstance(step, Kick):
-            raise InputError("protocol", step.pulse, "single runs at a resonator have no pulses")
-        if step.changing is not None:
-            text = "single runs at a resonator change detunings at once; meanfield has rises"
-            raise InputError("protocol", model.protocol, text)
-    return plan, max(1, first_bound(plan))
-
-
-def plan_and_bound(problem: Problem) -> tuple[ModePlan, int]:
-    """What a problem goes through, and the highest photon number; refused what runs do not have."""
-    return _planned(experiment_of(problem.model), tuple(problem.times.tolist()))
 
 
 def refuse_large_tables(problem: Problem) -> None:

@@ -8,11 +8,8 @@ from numpy.typing import NDArray
 from darkbattery.nvmodel.irreps import Irreps
 from darkbattery.nvmodel.method import Problem
 from darkbattery.trajectories.jumps.resonator.mode_jumps import Path, empty_path, follow_over_irreps
-from darkbattery.trajectories.jumps.resonator.mode_runs import (
-    plan_and_bound,
-    refuse_large_tables,
-    tables_of,
-)
+from darkbattery.trajectories.jumps.resonator.mode_runs import refuse_large_tables, tables_of
+from darkbattery.trajectories.propagate.mode_plan import plan_and_bound
 from darkbattery.trajectories.space.mode_space import ModeSpace
 
 Array = NDArray[np.float64]
