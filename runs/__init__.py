@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from darkbattery.runs.definitions.definition import RunDefinition
-    from darkbattery.runs.results.study import Study
+    from darkbattery.runs.results.table import Study
 
 __all__ = ["run"]
 

@@ -1,28 +1,35 @@
 """`engine = "auto"`: which engine answers for a point and a method, why, and with what error."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from darkbattery import meanfield, trajectories
+from darkbattery.meanfield import methods
 from darkbattery.meanfield.expected import expected_error, read_map
 from darkbattery.meanfield.methods import DELAY_AVERAGE, FIRST_ORDER
 from darkbattery.meanfield.methods import METHODS as SEMICLASSICAL
+from darkbattery.nvmodel.method import Kind, Problem, able, offered, together, within_reach
 from darkbattery.nvmodel.method import Method as Way
-from darkbattery.nvmodel.method import Problem, able, offered, together, within_reach
 from darkbattery.nvmodel.numbers import percent
 from darkbattery.nvmodel.observables import OF
 from darkbattery.nvmodel.refusal import InputError, known_name
 from darkbattery.nvmodel.resonator import of_a_resonator
-from darkbattery.runs.choice.engines import Names, engine_of, quantum_methods
+from darkbattery.nvmodel.solution import Solution
 from darkbattery.runs.definitions.definition import Point, RunDefinition
 from darkbattery.runs.definitions.models import Model
 from darkbattery.runs.definitions.schema import Method
+from darkbattery.runs.ranks.distribute import Sample
+from darkbattery.trajectories.methods import AT_RESONATOR, CLOSED, IN_RESERVOIR
 from darkbattery.trajectories.reading.readout import ENERGIES
 
 Array = NDArray[np.float64]
+Names = tuple[str, ...] | None
+Average = Callable[[Any, Any, Names], Solution]
 
 # whose errors are told where nothing is asked for by name; by whether there is a battery
 MAIN = {True: ("battery_energy", "power"), False: ("charger_energy", "emission_rate")}
@@ -307,10 +314,10 @@ def _semiclassical(definition: RunDefinition, model: Model, method: Method, why:
         order=1 if way is FIRST_ORDER else 2,
         delays="averaged" if way is DELAY_AVERAGE else "modal",
     )
-    return Choice(settled, model, names, why, _expected(settled, way, model, names))
+    return Choice(settled, model, names, why, _expected(way, model, names))
 
 
-def _expected(settled: RunDefinition, way: Way, model: Model, names: Names) -> str:
+def _expected(way: Way, model: Model, names: Names) -> str:
     """The worst error of the asked observables, as the map of docs/regimes.md has it."""
     if way is FIRST_ORDER:
         return "no fluctuations: good for driven systems far above the noise"
@@ -343,3 +350,87 @@ def _short(labels: list[str]) -> str:
     if len(labels) < 3:
         return " and ".join(labels)
     return f"{labels[0]} ... {labels[-1]} ({len(labels)} points)"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What one engine offers for a definition."""
+
+    name: str
+    methods: tuple[Kind, ...]
+    available: Callable[[Model, Kind], tuple[str, ...]]
+    evolve: Average
+    steady: Average
+    sample: Sample
+    port_records: Callable[..., meanfield.PortRecords]
+    block_runs: int | None
+
+
+def engine_of(definition: RunDefinition) -> Engine:
+    """The engine that a definition asks for, with its order and number of classes."""
+    if definition.engine == "quantum":
+        return Engine(
+            "quantum",
+            ("steady", "evolve", "sample"),
+            lambda model, method: offered(quantum_methods(model, method), model),
+            _evolve_quantum,
+            _steady_quantum,
+            trajectories.sample,
+            _no_field,
+            None,
+        )
+    classes: Any = {} if definition.classes is None else {"classes": definition.classes}
+    order = 2 if definition.order is None else definition.order
+    averaged = definition.delays == "averaged"
+    average: Any = meanfield.delay_average if averaged else partial(meanfield.evolve, order=order)
+    return Engine(
+        "semiclassical",
+        ("evolve", "sample"),
+        lambda model, method: offered([semiclassical_method(definition, method)], model),
+        lambda model, times, names: average(model, times, observables=names, **classes),
+        _no_steady_state,
+        partial(meanfield.sample, **classes),
+        partial(meanfield.port_records, **classes),
+        # the work of a path does not grow with the number of spins
+        256,
+    )
+
+
+def quantum_methods(model: Model, kind: Kind) -> tuple[Way, ...]:
+    """The quantum engine's methods of a kind for a model; refused where there are none."""
+    at_resonator = AT_RESONATOR if model.resonator is not None else CLOSED
+    methods = IN_RESERVOIR if model.reservoir is not None else at_resonator
+    found = tuple(method for method in methods if method.kind == kind)
+    if not found and model.resonator is not None:
+        only = ", ".join(sorted({method.kind for method in methods}))
+        raise InputError("run.method", kind, f"with a resonator the quantum engine has {only}")
+    if not found:
+        raise InputError("run.method", kind, 'a closed Dicke battery has "evolve"')
+    return found
+
+
+def semiclassical_method(definition: RunDefinition, kind: Kind) -> Way:
+    """The semiclassical method that a definition asks for; refused for a steady state."""
+    if kind == "steady":
+        raise InputError("run.method", kind, "not in the semiclassical engine: use evolve")
+    if kind == "sample":
+        return methods.TRUNCATED_WIGNER
+    if definition.delays == "averaged":
+        return methods.DELAY_AVERAGE
+    return methods.FIRST_ORDER if definition.order == 1 else methods.SECOND_ORDER
+
+
+def _evolve_quantum(model: Model, times: Any, names: Names) -> Solution:
+    return trajectories.evolve(model, times, names)
+
+
+def _steady_quantum(model: Any, times: Any, names: Names) -> Solution:
+    return trajectories.steady_state(model, names)
+
+
+def _no_field(*asked: Any) -> meanfield.PortRecords:
+    raise InputError("run.receiver", asked[4], "not in the quantum engine: its runs have no field")
+
+
+def _no_steady_state(model: Any, times: Any, names: Names) -> Solution:
+    raise InputError("run.method", "steady", "not in the semiclassical engine: use evolve")

@@ -22,8 +22,7 @@ from darkbattery.nvmodel import CollectiveBattery
 from darkbattery.nvmodel.experiment import experiment_of, in_a_reservoir, of_the_reservoir
 from darkbattery.nvmodel.method import Problem, Work, able
 from darkbattery.nvmodel.protocol import sends_fields
-from darkbattery.runs.choice.choice import Choice, chosen, observables_of
-from darkbattery.runs.choice.engines import engine_of
+from darkbattery.runs.choice.choice import Choice, chosen, engine_of, observables_of
 from darkbattery.runs.definitions.definition import Point, RunDefinition
 from darkbattery.runs.definitions.schema import Method
 from darkbattery.trajectories.averages import cavity_averages, steady

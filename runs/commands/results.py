@@ -41,7 +41,7 @@ def plot(folder: Annotated[Path, typer.Argument(help="A result folder.")]) -> No
     Examples:
     darkbattery plot results/charging
     """
-    from darkbattery.runs.figures import save_figures
+    from darkbattery.runs.figures.save import save_figures
     from darkbattery.runs.results.store import FIGURES, load
 
     for path in save_figures(load(folder).study, folder / FIGURES):

@@ -9,7 +9,7 @@ from scipy.interpolate import PchipInterpolator
 
 from darkbattery.nvmodel.observables import OBSERVABLES, TIME_UNIT
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.runs.compare.matching import Pair, Series
+from darkbattery.runs.compare.matching import Pair, Series, time_factor, time_unit
 from darkbattery.runs.definitions import units
 from darkbattery.runs.definitions.definition import RunDefinition
 
@@ -60,11 +60,6 @@ class Overlaid:
         return np.where(known, self.difference / np.where(known, self.error, 1.0), np.nan)
 
 
-def time_factor(series: Series, scaled: bool) -> float:
-    r"""What its times are multiplied by: :math:`N\gamma`, or 1."""
-    return series.facts.rate if scaled else 1.0
-
-
 def unit_of(definition: RunDefinition, observable: str, scaled: bool) -> str:
     """Its unit in a study; that of a rate is per scaled time where times are scaled.
 
@@ -79,12 +74,6 @@ def unit_of(definition: RunDefinition, observable: str, scaled: bool) -> str:
         return "" if unit == "1" else unit
     unit = OBSERVABLES[observable].unit
     return "" if unit in ("1", TIME_UNIT) else unit.replace("γ", "").strip()
-
-
-def time_unit(pair: Pair, scaled: bool) -> str:
-    """Of a pair's times where they have one that needs saying: seconds at a resonator."""
-    seconds = units.clock(pair.reference.source.study.definition) is units.SECONDS
-    return units.SECONDS.time if seconds and not scaled else ""
 
 
 def curve_of(series: Series, observable: str, scaled: bool) -> Curve:

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from darkbattery.nvmodel.solution import PROFILES
-from darkbattery.runs.compare.differences import time_factor, time_unit
-from darkbattery.runs.compare.matching import Pair, Series
+from darkbattery.runs.compare.matching import Pair, Series, time_factor, time_unit
 from darkbattery.runs.ranks.parts import point_folder
 
 Array = NDArray[np.float64]

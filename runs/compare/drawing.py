@@ -17,15 +17,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from darkbattery.nvmodel.observables import OBSERVABLES, in_words
-from darkbattery.runs.compare.differences import (
-    curve_of,
-    observables_of,
-    overlay,
-    time_factor,
-    unit_of,
-)
+from darkbattery.runs.compare.differences import curve_of, observables_of, overlay, unit_of
 from darkbattery.runs.compare.distances import TIMES
-from darkbattery.runs.compare.matching import Pair, Series
+from darkbattery.runs.compare.matching import Pair, Series, time_factor
 from darkbattery.runs.compare.statements import called
 from darkbattery.runs.figures.axes import BAND, heading, legend_below, time_scale
 from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames

@@ -11,11 +11,12 @@ import pandas as pd
 
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.runs.choice.choice import chosen, engine_name
+from darkbattery.runs.definitions import units
 from darkbattery.runs.definitions.definition import Point
 from darkbattery.runs.definitions.models import Model
 from darkbattery.runs.definitions.schema import Method
 from darkbattery.runs.results.store import load
-from darkbattery.runs.results.study import Study, rows_of
+from darkbattery.runs.results.table import Study, rows_of
 
 # fields of a `CollectiveBattery` that may differ between two comparable ones, or that are compared
 # as ratio and occupation
@@ -381,3 +382,14 @@ def _size_name(facts: Facts) -> str:
     if facts.n_battery == 0:
         return f"N_C = {facts.spins:.6g}, nbar = {facts.nbar:.4g}"
     return f"N_B = {facts.n_battery:.6g}, R = {facts.ratio:.4g}, nbar = {facts.nbar:.4g}"
+
+
+def time_factor(series: Series, scaled: bool) -> float:
+    r"""What its times are multiplied by: :math:`N\gamma`, or 1."""
+    return series.facts.rate if scaled else 1.0
+
+
+def time_unit(pair: Pair, scaled: bool) -> str:
+    """Of a pair's times where they have one that needs saying: seconds at a resonator."""
+    seconds = units.clock(pair.reference.source.study.definition) is units.SECONDS
+    return units.SECONDS.time if seconds and not scaled else ""

@@ -16,7 +16,7 @@ from darkbattery.nvmodel.lines.measured import Tabulated
 from darkbattery.nvmodel.lines.voigt import Voigt
 from darkbattery.nvmodel.refusal import InputError, known_name
 from darkbattery.runs.definitions.datafiles import with_spin_files
-from darkbattery.runs.definitions.ensembles import axis_of, map_of, one_line, shifts_of
+from darkbattery.runs.definitions.models import axis_of, map_of, one_line, shifts_of
 from darkbattery.runs.definitions.tomlfile import read_toml
 
 # keys of a device file that say what is switched, and not what the device is

@@ -18,7 +18,7 @@ from darkbattery.nvmodel.numbers import PREFIXES, ROUNDING
 from darkbattery.nvmodel.observables import OBSERVABLES
 from darkbattery.runs.definitions.definition import RunDefinition
 from darkbattery.runs.definitions.units import SECONDS, clock, unit_of
-from darkbattery.runs.results.study import Study
+from darkbattery.runs.results.table import Study
 
 BAND = 2.0  # half-width of error bands in standard errors
 WIDTH, HEIGHT = 3.4, 2.7  # of a panel, inches

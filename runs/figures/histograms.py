@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from darkbattery.runs.definitions.units import unit_of_asked
 from darkbattery.runs.figures.axes import prefixed
-from darkbattery.runs.results.study import Study
+from darkbattery.runs.results.table import Study
 
 Array = NDArray[np.float64]
 

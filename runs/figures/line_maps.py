@@ -9,7 +9,7 @@ from darkbattery.nvmodel.observables import in_words
 from darkbattery.nvmodel.solution import PROFILES
 from darkbattery.runs.figures.axes import prefixed, time_scale
 from darkbattery.runs.figures.stages import switches
-from darkbattery.runs.results.study import Study, rows_of
+from darkbattery.runs.results.table import Study, rows_of
 
 UP_AND_DOWN = "RdBu_r"  # white at no inversion
 INVERSION = r"$\langle\sigma_z\rangle$"

@@ -32,8 +32,8 @@ from darkbattery.runs.figures.stages import draw_stages, shade_stages
 from darkbattery.runs.figures.style import figure_style, open_frames
 from darkbattery.runs.figures.sweep import Curves, Drawn, Plan, curves_of, plan, spread
 from darkbattery.runs.results.jumps import drawn_run
-from darkbattery.runs.results.study import Study, rows_of
 from darkbattery.runs.results.summary import average_over_runs, averages_words
+from darkbattery.runs.results.table import Study, rows_of
 
 MARKERS = 15  # sampled points shown on a curve
 MOST_PANELS = 9

@@ -9,8 +9,8 @@ from darkbattery.runs.figures.over_time import draw
 from darkbattery.runs.figures.sequences import draw_sequence, sequence_of
 from darkbattery.runs.figures.statistics import draw_statistics
 from darkbattery.runs.figures.swept import draw_sweep
-from darkbattery.runs.results.study import Study
 from darkbattery.runs.results.summary import swept_names
+from darkbattery.runs.results.table import Study
 
 
 def save_figures(study: Study, folder: Path) -> list[Path]:

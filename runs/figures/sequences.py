@@ -18,7 +18,7 @@ from darkbattery.runs.figures.line_maps import INVERSION, line_maps, mesh_of
 from darkbattery.runs.figures.shots import draw_received_field, draw_received_power
 from darkbattery.runs.figures.stages import draw_stages, shade_stages
 from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
-from darkbattery.runs.results.study import Study, rows_of
+from darkbattery.runs.results.table import Study, rows_of
 
 Colour = tuple[float, float, float]
 

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from darkbattery.nvmodel.protocol import boundaries
 from darkbattery.runs.figures.axes import time_scale
-from darkbattery.runs.results.study import Study
+from darkbattery.runs.results.table import Study
 
 SAID = "dashed: stages and pulses begin"
 

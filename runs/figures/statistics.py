@@ -14,7 +14,7 @@ from darkbattery.runs.figures.axes import BAND, heading, legend_below, panels, t
 from darkbattery.runs.figures.histograms import asked_scale, shares_of
 from darkbattery.runs.figures.style import figure_style, open_frames
 from darkbattery.runs.figures.sweep import Drawn, Plan, plan
-from darkbattery.runs.results.study import Study, rows_of
+from darkbattery.runs.results.table import Study, rows_of
 
 MOST_CURVES = 8  # of points, in one panel
 MOST_PANELS = 12

@@ -18,8 +18,8 @@ from darkbattery.runs.figures.looks import (
     same,
     shown,
 )
-from darkbattery.runs.results.study import Study, key_of, rows_of_points
 from darkbattery.runs.results.summary import Key, swept_names
+from darkbattery.runs.results.table import Study, key_of, rows_of_points
 
 
 @dataclass(frozen=True)

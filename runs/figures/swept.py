@@ -30,8 +30,8 @@ from darkbattery.runs.figures.axes import (
 from darkbattery.runs.figures.looks import ordered, position, shown, styles
 from darkbattery.runs.figures.style import figure_style, open_frames
 from darkbattery.runs.figures.sweep import Drawn, Plan, plan
-from darkbattery.runs.results.study import Study, key_of
 from darkbattery.runs.results.summary import PEAKED, Ends, Key, ends
+from darkbattery.runs.results.table import Study, key_of
 
 MOST_PANELS = 12
 MOST_CURVES = 24

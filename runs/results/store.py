@@ -21,7 +21,7 @@ from darkbattery.runs.definitions.definition import RunDefinition, parse_definit
 from darkbattery.runs.definitions.models import nested, written
 from darkbattery.runs.definitions.tomlfile import read_toml
 from darkbattery.runs.results.checksums import CHECKSUMS, verify, write_checksums
-from darkbattery.runs.results.study import Study, no_table
+from darkbattery.runs.results.table import Study, no_table
 
 if TYPE_CHECKING:
     import pandas as pd

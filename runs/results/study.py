@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from darkbattery.nvmodel.refusal import is_real
 from darkbattery.nvmodel.solution import Solution
-from darkbattery.runs.choice.choice import chosen, engine_name, not_everywhere, observables_of
-from darkbattery.runs.choice.engines import engine_of
+from darkbattery.runs.choice.choice import (
+    chosen,
+    engine_name,
+    engine_of,
+    not_everywhere,
+    observables_of,
+)
 from darkbattery.runs.definitions.definition import Point, RunDefinition
-from darkbattery.runs.definitions.models import shown
 from darkbattery.runs.definitions.schema import Method
 from darkbattery.runs.ranks.averages import Averages, Key
 from darkbattery.runs.ranks.checkpoint import Kept
@@ -27,20 +29,14 @@ from darkbattery.runs.ranks.messages import ranks_of
 from darkbattery.runs.ranks.parts import Parts, point_folder
 from darkbattery.runs.ranks.signals import Stopped, StopRequest
 from darkbattery.runs.ranks.world import on_root, rank_of, size_of
-from darkbattery.runs.results.received import received
+from darkbattery.runs.results.table import Study, in_column, swept_columns
 
 if TYPE_CHECKING:
     import pandas as pd
 
+RECEIVED = ("run", "time", "observable", "value")  # columns of what a receiver records
 # stored of single runs where nothing is asked for by name
 FAN = ("battery_energy", "charger_energy", "ergotropy", "emitted_photons")
-
-
-def no_table() -> pd.DataFrame:
-    """Of a study that has none of its kind."""
-    import pandas as pd
-
-    return pd.DataFrame()
 
 
 @dataclass(frozen=True)
@@ -64,55 +60,6 @@ class Campaign:
     keeper: Keeper | None = None
     stop: StopRequest | None = None
     folder: Path | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Study:
-    """What a definition gave, as tidy tables; the swept fields are their first columns.
-
-    Attributes
-    ----------
-    definition : RunDefinition
-    table : DataFrame
-        Columns: swept fields, method, time, observable, value, error, runs (single runs made; 0
-        for averages).
-    distributions : DataFrame
-        Swept fields, method, distribution, quantity, time, low, high, weight.
-    single_runs : DataFrame
-        Swept fields, run, time, observable, value: the first few runs that were made, one by one,
-        and what a receiver records of them, at its own times.
-    warnings : tuple of str
-    statistics : DataFrame
-        Swept fields, method, quantity, where, time, statistic, value, error: of
-        `nvmodel.Statistics`.
-    joints : DataFrame
-        Swept fields, method, one, other, where, and the bins of both that hold runs.
-    sampled : tuple of Solution
-        The single runs of each point, with their tallies; empty where read from tables.
-    """
-
-    definition: RunDefinition
-    table: pd.DataFrame
-    distributions: pd.DataFrame
-    single_runs: pd.DataFrame
-    warnings: tuple[str, ...]
-    sampled: tuple[Solution, ...] = ()
-    statistics: pd.DataFrame = field(default_factory=no_table)
-    joints: pd.DataFrame = field(default_factory=no_table)
-
-    @cached_property
-    def timed(self) -> pd.DataFrame:
-        """The table at output times, without steady states; itself where it has none."""
-        at_times = np.isfinite(self.table["time"].to_numpy())
-        return self.table if at_times.all() else self.table[at_times]
-
-    @cached_property
-    def largest(self) -> Mapping[str, float]:
-        """The largest finite modulus of each observable: what the units of its axes go by."""
-        known = self.table["value"].abs()
-        known = known[known < np.inf]
-        found = known.groupby(self.table["observable"], sort=False).max()
-        return {str(name): float(value) for name, value in found.items()}
 
 
 def run_study(
@@ -346,7 +293,7 @@ def _joined(
     parts = [columns(solution) for _, _, solution in ordered]
     lengths = [next(iter(part.values())).size for part in parts]
     methods = pd.Series([method for _, method, _ in ordered])
-    swept = [[_in_column(value) for _, value in point.swept] for point, _, _ in ordered]
+    swept = [[in_column(value) for _, value in point.swept] for point, _, _ in ordered]
     front = {
         name: pd.Series([values[i] for values in swept])
         for i, (name, _) in enumerate(ordered[0][0].swept)
@@ -357,28 +304,6 @@ def _joined(
     return pd.DataFrame(front | joined)
 
 
-def swept_columns(points: Sequence[Point]) -> list[tuple[tuple[str, Any], ...]]:
-    """The swept fields of each point as columns hold them, each of one kind at all points.
-
-    >>> from darkbattery.runs.definitions.definition import parse_definition
-    >>> content = {
-    ...     "model": {"n_battery": 1, "n_charger": 2, "nbar": [0, 0.5]},
-    ...     "run": {"method": "steady"},
-    ... }
-    >>> swept_columns(parse_definition(content).points())
-    [(('nbar', 0.0),), (('nbar', 0.5),)]
-    """
-    rows = [[(name, _in_column(value)) for name, value in point.swept] for point in points]
-    kinds = [{type(row[i][1]) for row in rows} for i in range(len(rows[0]))]
-    for row in rows:
-        for i, (name, value) in enumerate(row):
-            if kinds[i] == {int, float}:
-                row[i] = (name, float(value))
-            elif len(kinds[i]) > 1:
-                row[i] = (name, str(value))
-    return [tuple(row) for row in rows]
-
-
 def _table_columns(solution: Solution) -> dict[str, NDArray[Any]]:
     columns = solution.columns()
     runs = np.full(columns["time"].size, solution.runs or 0, dtype=np.int64)
@@ -387,33 +312,24 @@ def _table_columns(solution: Solution) -> dict[str, NDArray[Any]]:
 
 def _with_swept(frame: pd.DataFrame, point: Point) -> pd.DataFrame:
     for position, (name, value) in enumerate(point.swept):
-        frame.insert(position, name, _in_column(value))
+        frame.insert(position, name, in_column(value))
     return frame
 
 
-def key_of(point: Point) -> tuple[Any, ...]:
-    """Its swept fields as columns hold them."""
-    return tuple(_in_column(value) for _, value in point.swept)
+def received(definition: RunDefinition, point: Point, first: int, runs: int) -> pd.DataFrame:
+    """I, Q and power of the runs first, first + 1, ...; no rows where nothing listens."""
+    import pandas as pd
 
-
-def rows_of(frame: pd.DataFrame, point: Point) -> pd.DataFrame:
-    """The rows of one point of the sweep in one of a study's tables."""
-    return rows_of_points(frame, [point])
-
-
-def rows_of_points(frame: pd.DataFrame, points: Iterable[Point]) -> pd.DataFrame:
-    """The rows of some of its points, in the table's order."""
-    of_any = np.zeros(len(frame), dtype=bool)
-    for point in points:
-        here = np.full(len(frame), True)
-        for name, value in point.swept:
-            here &= (frame[name] == _in_column(value)).to_numpy()
-        of_any |= here
-    return frame[of_any]
-
-
-def _in_column(value: Any) -> Any:
-    if not is_real(value):
-        return shown(value)
-    # mixed whole and real numbers in one sweep are one column of reals
-    return value if isinstance(value, int) and abs(value) < 1 << 62 else float(value)
+    receiver, choice = definition.receiver, chosen(definition, point, "sample")
+    if receiver is None or runs == 0:
+        return pd.DataFrame({name: [] for name in RECEIVED})
+    heard = engine_of(choice.definition).port_records(
+        choice.model, definition.times_of(point.model), runs, definition.seed, receiver, first
+    )
+    parts = []
+    for i, signal in enumerate(heard.signal):
+        values = (signal.real, signal.imag, np.abs(signal) ** 2)
+        for name, value in zip(receiver.names, values, strict=True):
+            columns = (first + i, heard.times, name, value)
+            parts.append(pd.DataFrame(dict(zip(RECEIVED, columns, strict=True))))
+    return pd.concat(parts, ignore_index=True)

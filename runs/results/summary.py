@@ -10,7 +10,7 @@ import numpy as np
 from darkbattery.nvmodel.numbers import counted, plain
 from darkbattery.runs.choice.choice import exact_averages
 from darkbattery.runs.definitions.definition import RunDefinition
-from darkbattery.runs.results.study import Study
+from darkbattery.runs.results.table import Study
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,8 +19,9 @@ from darkbattery.runs.ranks.signals import Stopped, StopRequest, stop_on_signals
 from darkbattery.runs.ranks.world import on_root, rank_of, size_of
 from darkbattery.runs.results.provenance import provenance
 from darkbattery.runs.results.store import FIGURES, OWN, RESULTS, save, usable_folder, written_aside
-from darkbattery.runs.results.study import Campaign, Study, refuse_unread, run_study
+from darkbattery.runs.results.study import Campaign, refuse_unread, run_study
 from darkbattery.runs.results.summary import runs_line, runs_made
+from darkbattery.runs.results.table import Study
 from darkbattery.runs.start.campaign import (
     TALLIES,
     Checkpoint,
@@ -297,9 +298,7 @@ def _carry_over(out: Path, aside: Path) -> None:
 def _draw(study: Study, folder: Path) -> tuple[str, ...]:
     """Figures; what fails there (a font, a user's matplotlibrc) costs them alone."""
     try:
-        from darkbattery.runs.figures import (
-            save_figures,  # slow to import, and drawing is rank 0's alone
-        )
+        from darkbattery.runs.figures.save import save_figures
 
         save_figures(study, folder)
     except OSError:

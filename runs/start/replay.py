@@ -20,8 +20,7 @@ from darkbattery import trajectories
 from darkbattery.nvmodel.observables import in_words
 from darkbattery.nvmodel.receiver import Receiver
 from darkbattery.nvmodel.refusal import InputError, whole_number
-from darkbattery.runs.choice.choice import Choice, chosen
-from darkbattery.runs.choice.engines import engine_of
+from darkbattery.runs.choice.choice import Choice, chosen, engine_of
 from darkbattery.runs.definitions.definition import RunDefinition
 from darkbattery.runs.definitions.models import Model
 from darkbattery.runs.figures.axes import time_axis
@@ -30,8 +29,8 @@ from darkbattery.runs.figures.levels import draw_levels
 from darkbattery.runs.figures.shots import draw_received_field, draw_received_power
 from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
 from darkbattery.runs.results.jumps import with_jumps
-from darkbattery.runs.results.received import received
 from darkbattery.runs.results.store import Result
+from darkbattery.runs.results.study import received
 
 TICKS = {
     -1: ("photon emitted", "black"),

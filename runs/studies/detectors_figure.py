@@ -12,7 +12,6 @@ import matplotlib.pyplot as plt
 
 from darkbattery.nvmodel.detector import DIFFUSIVE, KINDS
 from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
-from darkbattery.runs.studies.fluctuations import shown
 
 
 def draw(panels: Mapping[str, Any], path: Path) -> None:
@@ -47,7 +46,7 @@ def draw(panels: Mapping[str, Any], path: Path) -> None:
                 color=colours[kind],
             )
         axes[0].set(xscale="log", xlabel="$N_B$", ylabel="$W_d - W$ per spin  (ħω)")
-        axes[0].set_xticks(panels["sizes"], [shown(size) for size in panels["sizes"]])
+        axes[0].set_xticks(panels["sizes"], [f"{size:.4g}" for size in panels["sizes"]])
         axes[0].minorticks_off()
         axes[0].set_ylim(bottom=0.0)
         axes[0].legend(frameon=False)

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from darkbattery.runs.results.study import Study
 from darkbattery.runs.results.summary import ends, label
+from darkbattery.runs.results.table import Study
 from darkbattery.runs.terminal.screen import SI, Found, found
 
 FIRST = ("battery energy", "charger energy")  # asked for most

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from darkbattery.nvmodel.numbers import with_error, with_unit
 from darkbattery.runs.definitions.units import unit_of_asked
-from darkbattery.runs.results.study import Study
 from darkbattery.runs.results.summary import label, swept_names
+from darkbattery.runs.results.table import Study
 from darkbattery.runs.terminal.tables import Listing
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ from darkbattery.nvmodel.observables import in_words
 from darkbattery.runs.choice.choice import exact_averages
 from darkbattery.runs.definitions.units import OWN, OWN_NOTE, clock, unit_of
 from darkbattery.runs.results.store import TABLE
-from darkbattery.runs.results.study import Study
 from darkbattery.runs.results.summary import (
     CLOSE,
     PEAKED,
@@ -25,6 +24,7 @@ from darkbattery.runs.results.summary import (
     ends,
     swept_names,
 )
+from darkbattery.runs.results.table import Study
 from darkbattery.runs.terminal.asked import asked_tables
 from darkbattery.runs.terminal.tables import Column, Fitted, Listing
 

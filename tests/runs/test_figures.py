@@ -8,8 +8,9 @@ from matplotlib.lines import Line2D
 from darkbattery.nvmodel import CollectiveBattery
 from darkbattery.runs.definitions.definition import parse_definition
 from darkbattery.runs.definitions.units import OWN_NOTE, clock
-from darkbattery.runs.figures import draw, draw_sweep, save_figures
+from darkbattery.runs.figures import draw, draw_sweep
 from darkbattery.runs.figures.axes import legend_below, prefixed
+from darkbattery.runs.figures.save import save_figures
 from darkbattery.runs.figures.sequences import draw_sequence, sequence_of
 from darkbattery.runs.results.jumps import drawn_run
 from darkbattery.runs.results.study import run_study

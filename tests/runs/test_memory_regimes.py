@@ -15,9 +15,8 @@ from darkbattery.runs.pages.marks import markdown, marked, rows_of_page
 from darkbattery.runs.ranks.signals import StopRequest
 from darkbattery.runs.results.study import run_study
 from darkbattery.runs.start.workplace import Workplace
-from darkbattery.runs.studies.regimes.errors import memory_map
+from darkbattery.runs.studies.regimes.errors import ELIMINATED, memory_map
 from darkbattery.runs.studies.regimes.memory import (
-    ELIMINATED,
     SIZES,
     carry_out,
     memory_rows,
@@ -25,8 +24,12 @@ from darkbattery.runs.studies.regimes.memory import (
     on_other_engine,
     read_memory,
 )
-from darkbattery.runs.studies.regimes.memory_drawing import draw_memory
-from darkbattery.runs.studies.regimes.memory_tables import METHODS, memory_tables, memory_usable
+from darkbattery.runs.studies.regimes.memory_page import (
+    METHODS,
+    draw_memory,
+    memory_tables,
+    memory_usable,
+)
 
 PAGE = Path(__file__).parents[2] / "docs" / "regimes.md"
 

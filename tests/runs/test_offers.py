@@ -7,9 +7,8 @@ import pytest
 
 from darkbattery.nvmodel.observables import OBSERVABLES, Needs
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.runs.choice.choice import Choice, chosen
+from darkbattery.runs.choice.choice import Choice, chosen, engine_of
 from darkbattery.runs.choice.cost import estimate
-from darkbattery.runs.choice.engines import engine_of
 from darkbattery.runs.definitions.definition import parse_definition
 
 # of a port: by its name, see tests/meanfield/test_port.py

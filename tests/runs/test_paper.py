@@ -17,10 +17,10 @@ from darkbattery.runs.studies.paper.appendix import (
     derived_equations,
     steady_populations,
 )
-from darkbattery.runs.studies.paper.claims import Verdict, judged
+from darkbattery.runs.studies.paper.claims import Evidence, Verdict, judged
 from darkbattery.runs.studies.paper.command import layouts_of, write_figure
 from darkbattery.runs.studies.paper.document import documented_verdicts, refresh
-from darkbattery.runs.studies.paper.evidence import Evidence, gather
+from darkbattery.runs.studies.paper.evidence import gather
 from darkbattery.runs.studies.paper.panels import LAYOUTS, PANELS, curve_label, panel_data, unit_of
 from darkbattery.runs.studies.paper.table import (
     CLAIMS,

@@ -22,6 +22,7 @@ from darkbattery.runs.start.workplace import Workplace
 from darkbattery.runs.studies.regimes.document import refresh
 from darkbattery.runs.studies.regimes.errors import (
     LEVELS,
+    Evidence,
     error_map,
     in_reservoir,
     usable_from,
@@ -30,7 +31,6 @@ from darkbattery.runs.studies.regimes.evidence import (
     GRIDS,
     METHODS,
     NAMES,
-    Evidence,
     carry_out,
     differences_of,
     fitted_peak,

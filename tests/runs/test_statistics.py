@@ -8,7 +8,7 @@ import pytest
 from darkbattery.nvmodel import InputError
 from darkbattery.runs.definitions.definition import parse_definition
 from darkbattery.runs.definitions.schema import json_schema
-from darkbattery.runs.figures import save_figures
+from darkbattery.runs.figures.save import save_figures
 from darkbattery.runs.figures.statistics import draw_statistics
 from darkbattery.runs.results.store import definition_content, load
 from darkbattery.runs.results.study import refuse_unread, run_study

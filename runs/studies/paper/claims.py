@@ -1,8 +1,9 @@
 """What a claim of the paper is, and what a measurement of it gives."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,12 +11,34 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from darkbattery.nvmodel.numbers import with_error
-from darkbattery.runs.studies.paper.evidence import Evidence
+from darkbattery.runs.definitions.definition import RunDefinition
 
 Array = NDArray[np.float64]
 
 # what a number of the master equation's solver is known to; closed forms are far better
 SOLVER = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Tables by name: one row a point (and time), a column for each model field and observable.
+
+    Attributes
+    ----------
+    tables : mapping of str to DataFrame
+        By the definition's name without its folder, or a `PeakTable`'s.
+    definitions : mapping of str to RunDefinition
+    """
+
+    tables: Mapping[str, pd.DataFrame]
+    definitions: Mapping[str, RunDefinition]
+
+    def rows(self, name: str, **fields: Any) -> pd.DataFrame:
+        """The rows of table `name` whose columns have these values."""
+        table = self.tables[name]
+        for field, value in fields.items():
+            table = table[table[field] == value]
+        return table
 
 
 class Verdict(StrEnum):

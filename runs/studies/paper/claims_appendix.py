@@ -11,8 +11,7 @@ from darkbattery.runs.studies.paper.appendix import (
     equations_28_to_31,
     steady_populations,
 )
-from darkbattery.runs.studies.paper.claims import Claim, Measured, judged
-from darkbattery.runs.studies.paper.evidence import Evidence
+from darkbattery.runs.studies.paper.claims import Claim, Evidence, Measured, judged
 
 EVOLVED = 1e-10  # a matrix exponential of norm 1e4, to rounding
 

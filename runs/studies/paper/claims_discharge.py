@@ -5,8 +5,15 @@ import math
 import numpy as np
 import pandas as pd
 
-from darkbattery.runs.studies.paper.claims import SOLVER, Claim, Measured, judged, listed, power_law
-from darkbattery.runs.studies.paper.evidence import Evidence
+from darkbattery.runs.studies.paper.claims import (
+    SOLVER,
+    Claim,
+    Evidence,
+    Measured,
+    judged,
+    listed,
+    power_law,
+)
 
 PULSE = "protocol.pulse.dephase_battery"
 NOISE = "protocol.discharge.battery_noise.dephasing"

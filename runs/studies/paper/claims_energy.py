@@ -5,13 +5,13 @@ import numpy as np
 from darkbattery.runs.studies.paper.claims import (
     SOLVER,
     Claim,
+    Evidence,
     Measured,
     judged,
     listed,
     power_law,
     smallest_step,
 )
-from darkbattery.runs.studies.paper.evidence import Evidence
 
 # closed forms are sums of positive terms: a few units in the last place
 CLOSED = 1e-14

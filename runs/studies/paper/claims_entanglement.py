@@ -7,6 +7,7 @@ from scipy import stats
 from darkbattery.runs.studies.paper.claims import (
     SOLVER,
     Claim,
+    Evidence,
     Measured,
     judged,
     listed,
@@ -14,7 +15,6 @@ from darkbattery.runs.studies.paper.claims import (
     smallest_step,
     smallest_step_with_ratio,
 )
-from darkbattery.runs.studies.paper.evidence import Evidence
 
 RATIOS = (3, 5, 10)  # of Figs. 5(c), 5(d)
 CORRELATED = 0.99  # 98 percent of the variance of one is that of the other

@@ -6,13 +6,13 @@ import pandas as pd
 from darkbattery.runs.studies.paper.claims import (
     SOLVER,
     Claim,
+    Evidence,
     Measured,
     PowerLaw,
     judged,
     listed,
     power_law,
 )
-from darkbattery.runs.studies.paper.evidence import Evidence
 
 
 def _threshold_energy(curve: pd.DataFrame) -> float:

@@ -6,12 +6,12 @@ import pandas as pd
 from darkbattery.runs.studies.paper.appendix import PRINTED, derived_equations
 from darkbattery.runs.studies.paper.claims import (
     Claim,
+    Evidence,
     Measured,
     judged,
     power_law,
     smallest_step_with_ratio,
 )
-from darkbattery.runs.studies.paper.evidence import Evidence
 
 # peaks are read from parabolas through points within 3e-3 of the top
 PEAK = 1e-4

@@ -7,13 +7,13 @@ from darkbattery.nvmodel.fields import thermal_occupation
 from darkbattery.runs.studies.paper.claims import (
     SOLVER,
     Claim,
+    Evidence,
     Measured,
     judged,
     listed,
     power_law,
     smallest_step,
 )
-from darkbattery.runs.studies.paper.evidence import Evidence
 
 CLOSED = 1e-13  # closed forms, a few roundings
 

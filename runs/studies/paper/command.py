@@ -15,8 +15,9 @@ from darkbattery.runs.pages.marks import markdown
 from darkbattery.runs.ranks.world import size_of
 from darkbattery.runs.results.provenance import surroundings
 from darkbattery.runs.start.workplace import Workplace, workplace
+from darkbattery.runs.studies.paper.claims import Evidence
 from darkbattery.runs.studies.paper.drawing import DPI, draw
-from darkbattery.runs.studies.paper.evidence import Evidence, gather
+from darkbattery.runs.studies.paper.evidence import gather
 from darkbattery.runs.studies.paper.panels import LAYOUTS, Layout, panel_data, panels_of, tables_of
 from darkbattery.runs.studies.paper.table import (
     appendix_table,

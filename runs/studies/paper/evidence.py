@@ -1,6 +1,6 @@
 """What the figures and claims are read from: the definitions carried out, as wide tables."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,10 @@ from darkbattery.runs.definitions.definition import (
     shipped_definitions,
 )
 from darkbattery.runs.ranks.world import rank_of, size_of
-from darkbattery.runs.results.study import Study, run_study
+from darkbattery.runs.results.study import run_study
+from darkbattery.runs.results.table import Study
 from darkbattery.runs.start.workplace import Workplace
+from darkbattery.runs.studies.paper.claims import Evidence
 from darkbattery.runs.studies.paper.peaks import local_peak
 
 FOLDER = "paper/"
@@ -44,28 +46,6 @@ PEAK_TABLES = (
 )
 _SOURCES = {peaks.name: peaks.sources for peaks in PEAK_TABLES}
 SWEPT_TEMPERATURE = ("warm", "warm_large")
-
-
-@dataclass(frozen=True, eq=False)
-class Evidence:
-    """Tables by name: one row a point (and time), a column for each model field and observable.
-
-    Attributes
-    ----------
-    tables : mapping of str to DataFrame
-        By the definition's name without its folder, or a `PeakTable`'s.
-    definitions : mapping of str to RunDefinition
-    """
-
-    tables: Mapping[str, pd.DataFrame]
-    definitions: Mapping[str, RunDefinition]
-
-    def rows(self, name: str, **fields: Any) -> pd.DataFrame:
-        """The rows of table `name` whose columns have these values."""
-        table = self.tables[name]
-        for field, value in fields.items():
-            table = table[table[field] == value]
-        return table
 
 
 def definition_names() -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from darkbattery.nvmodel.observables import OBSERVABLES
-from darkbattery.runs.studies.paper.evidence import Evidence
+from darkbattery.runs.studies.paper.claims import Evidence
 
 Line = Literal["by curve", "solid", "dotted"]
 Scale = Literal["linear", "log"]

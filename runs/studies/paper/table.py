@@ -17,7 +17,7 @@ from darkbattery.runs.studies.paper.appendix import (
     equation_32,
     steady_populations,
 )
-from darkbattery.runs.studies.paper.claims import Claim, Verdict, judged
+from darkbattery.runs.studies.paper.claims import Claim, Evidence, Verdict, judged
 from darkbattery.runs.studies.paper.claims_appendix import APPENDIX_CLAIMS
 from darkbattery.runs.studies.paper.claims_discharge import DISCHARGE_CLAIMS
 from darkbattery.runs.studies.paper.claims_energy import ENERGY_CLAIMS
@@ -25,7 +25,6 @@ from darkbattery.runs.studies.paper.claims_entanglement import ENTANGLEMENT_CLAI
 from darkbattery.runs.studies.paper.claims_ergotropy import ERGOTROPY_CLAIMS
 from darkbattery.runs.studies.paper.claims_power import POWER_CLAIMS
 from darkbattery.runs.studies.paper.claims_temperature import TEMPERATURE_CLAIMS
-from darkbattery.runs.studies.paper.evidence import Evidence
 from darkbattery.runs.terminal.tables import Fitted
 
 CLAIMS: tuple[Claim, ...] = (

@@ -23,7 +23,7 @@ from darkbattery.nvmodel.observables import OBSERVABLES, OF, Needs, row_of
 from darkbattery.nvmodel.ports import Port
 from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.resonator import ResonatorBattery
-from darkbattery.runs.choice.engines import quantum_methods
+from darkbattery.runs.choice.choice import quantum_methods
 from darkbattery.runs.definitions.models import Model
 from darkbattery.runs.pages.marks import markdown, replaced
 

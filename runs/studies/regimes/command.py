@@ -17,18 +17,18 @@ from darkbattery.runs.results.provenance import surroundings
 from darkbattery.runs.start.owner import OWNER
 from darkbattery.runs.start.workplace import workplace
 from darkbattery.runs.studies.paper.table import rich_numbers, save_table
-from darkbattery.runs.studies.regimes import memory_tables
+from darkbattery.runs.studies.regimes import memory_page
 from darkbattery.runs.studies.regimes.drawing import DPI, draw_map, draw_power
 from darkbattery.runs.studies.regimes.errors import whole_map, written
 from darkbattery.runs.studies.regimes.evidence import carry_out, read_evidence
 from darkbattery.runs.studies.regimes.memory import carry_out as carry_out_memory
 from darkbattery.runs.studies.regimes.memory import read_memory
-from darkbattery.runs.studies.regimes.memory_drawing import draw_memory
+from darkbattery.runs.studies.regimes.memory_page import draw_memory
 from darkbattery.runs.studies.regimes.tables import HEADINGS, all_tables
 
 FIGURES, TABLES, RESULTS, RECORD = "figures", "tables", "results", "regimes.json"
 PRINTED = ("usable", "stages", "laws", "memory_usable")
-TITLES = HEADINGS | memory_tables.HEADINGS
+TITLES = HEADINGS | memory_page.HEADINGS
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def write(folder: Path, console: Console) -> None:
     evidence, memory = read_evidence(folder / RESULTS), read_memory(folder / RESULTS)
     errors = whole_map(evidence, memory)
     (folder / MAP).write_text(written(errors), encoding="utf-8")
-    tables = all_tables(evidence, errors) | memory_tables.memory_tables(memory, errors)
+    tables = all_tables(evidence, errors) | memory_page.memory_tables(memory, errors)
     for name, table in tables.items():
         save_table(table, folder / TABLES, name)
         if name in PRINTED:

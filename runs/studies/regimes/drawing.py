@@ -12,8 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
-from darkbattery.runs.studies.regimes.errors import LEVELS
-from darkbattery.runs.studies.regimes.evidence import Evidence
+from darkbattery.runs.studies.regimes.errors import LEVELS, Evidence
 from darkbattery.runs.studies.regimes.tables import METHODS
 
 DPI = 110  # of PNGs

@@ -4,16 +4,40 @@ An error is a share of the exact curve's largest value, the worst over the charg
 otherwise. `meanfield/errors.csv` is the map that `meanfield.expected` reads.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
-from darkbattery.runs.studies.regimes.evidence import Evidence
-
+ELIMINATED = "eliminated"
 LEVELS = (0.2, 0.05, 0.01)
 DIGITS = 4  # kept in the map: the sampled ones are not known better
 
 # share of the final energy below which charging has not begun, above which it is over
 STAGES = {"before the burst": (0.0, 0.05), "burst": (0.05, 0.95), "after the burst": (0.95, 2.0)}
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What the study found, as tables.
+
+    Attributes
+    ----------
+    differences : DataFrame
+        As `runs.compare` makes them, with columns method, n_battery, ratio, nbar, spins.
+    curves : DataFrame
+        The battery's energy by stage s = (N_C - N_B) gamma t: method, n_battery, ratio, nbar,
+        stage, exact, difference, error (standard error of the difference).
+    steady : DataFrame
+        n_battery, ratio, nbar, observable, value: closed forms.
+    distances : DataFrame
+        Wigner's distributions against those of quantum jumps.
+    """
+
+    differences: pd.DataFrame
+    curves: pd.DataFrame
+    steady: pd.DataFrame
+    distances: pd.DataFrame
 
 
 def error_map(evidence: Evidence) -> pd.DataFrame:

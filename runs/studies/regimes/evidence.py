@@ -1,7 +1,6 @@
 """The study's definitions carried out, as result folders, and compared with the exact ones."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from darkbattery.runs.compare.statements import error_bound
 from darkbattery.runs.definitions.definition import find_definition, read_definition
 from darkbattery.runs.results.store import load
 from darkbattery.runs.start.workplace import Workplace
+from darkbattery.runs.studies.regimes.errors import Evidence
 
 Array = NDArray[np.float64]
 
@@ -31,29 +31,6 @@ NAMES = (
 )
 NEAR_TOP = 0.95  # what a peak is fitted to
 LADDER = "ladder"  # larger batteries, whose populations cost more than their energies
-
-
-@dataclass(frozen=True, eq=False)
-class Evidence:
-    """What the study found, as tables.
-
-    Attributes
-    ----------
-    differences : DataFrame
-        As `runs.compare` makes them, with columns method, n_battery, ratio, nbar, spins.
-    curves : DataFrame
-        The battery's energy by stage s = (N_C - N_B) gamma t: method, n_battery, ratio, nbar,
-        stage, exact, difference, error (standard error of the difference).
-    steady : DataFrame
-        n_battery, ratio, nbar, observable, value: closed forms.
-    distances : DataFrame
-        Wigner's distributions against those of quantum jumps.
-    """
-
-    differences: pd.DataFrame
-    curves: pd.DataFrame
-    steady: pd.DataFrame
-    distances: pd.DataFrame
 
 
 def carry_out(at: Workplace, comm: Any = None) -> None:

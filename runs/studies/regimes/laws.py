@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from darkbattery.runs.studies.paper.claims import PowerLaw, power_law
-from darkbattery.runs.studies.regimes.evidence import Evidence
+from darkbattery.runs.studies.regimes.errors import Evidence
 
 Array = NDArray[np.float64]
 

@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from darkbattery import trajectories
 from darkbattery.nvmodel.method import offered
 from darkbattery.nvmodel.resonator import ApproximationWarning, of_a_resonator
-from darkbattery.runs.choice.engines import quantum_methods
+from darkbattery.runs.choice.choice import quantum_methods
 from darkbattery.runs.compare.differences import curve_of
 from darkbattery.runs.compare.matching import Pair, Series, Source, matched
 from darkbattery.runs.definitions.definition import RunDefinition, find_definition, read_definition
 from darkbattery.runs.results.store import load
 from darkbattery.runs.start.workplace import Workplace
+from darkbattery.runs.studies.regimes.errors import ELIMINATED
 from darkbattery.runs.studies.regimes.evidence import FOLDER, differences_of
 
 # of battery sizes beyond exact averages, and at which kappa over g sqrt N: at 5 a run of 600 takes
@@ -31,7 +32,6 @@ from darkbattery.runs.studies.regimes.evidence import FOLDER, differences_of
 RUNS = {30: 2000, 100: 500}
 FEWER_LINES = {30: (0.2, 1.0, 5.0), 100: (0.2, 1.0)}
 SIZES = (1, 2, 3, 5, 10, *RUNS)
-ELIMINATED = "eliminated"
 PATHS, SEED = 20_000, 9
 JUMPS_SEED = 21
 ANY_ERROR = 1e300  # accepted: how wrong it is is what is asked

@@ -7,11 +7,11 @@ import pandas as pd
 from darkbattery.runs.studies.regimes.errors import (
     LEVELS,
     STAGES,
+    Evidence,
     in_reservoir,
     stage_errors,
     usable_from,
 )
-from darkbattery.runs.studies.regimes.evidence import Evidence
 from darkbattery.runs.studies.regimes.laws import laws_table, size_text
 
 METHODS = {
