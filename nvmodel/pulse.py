@@ -296,7 +296,7 @@ def _all_spans(drive: Drive | None) -> Iterator[Span | ShapedSpan]:
     elif drive.shape in ("sech", "wurst", "samples") or drive.chirp_hz:
         if drive.start_s > 0.0:
             yield Span(0.0, drive.start_s)
-        cuts = np.linspace(0.0, drive.duration_s, pieces_of(drive.shape, len(drive.in_phase)) + 1)
+        cuts = np.linspace(0.0, drive.duration_s, pieces_of(len(drive.in_phase)) + 1)
         for begin, end in pairwise(cuts.tolist()):
             yield ShapedSpan(drive.start_s + begin, end - begin, drive, begin)
         yield Span(drive.start_s + drive.duration_s, math.inf)

@@ -158,8 +158,10 @@ def sample(
         asked = observables, summary, statistics
         return sample_cavity(battery, t, runs, seed, first, *asked)
     experiment = to_be_solved(of_the_reservoir(battery), t)
-    reasons = lacking_coherence(experiment)
-    names = requested(observables, default_observables(experiment), available(experiment), reasons)
+    names = default_observables(experiment)
+    if observables is not None:
+        reasons = lacking_coherence(experiment)
+        names = requested(observables, names, available(experiment), reasons)
     problem = Problem(experiment, t, names, runs, seed, first, summary, statistics)
     return able(SAMPLE, problem).solve(problem).of_model(battery)
 
