@@ -211,7 +211,8 @@ WAITS = {
         "ms",
         0.15,
         small_averages,
-        "some 630 calls in Python and numpy; stepping is a sixth of the time",
+        "23 steps of 33 solves and 101 readings within them are a third; 20 us check a battery, "
+        "25 us what is asked of whom, 20 us populations of 606 pure states",
     ),
     "sweep": Wait(
         "`darkbattery run` of 1,000 such averages",

@@ -17,6 +17,7 @@ from darkbattery.nvmodel.spins import MOST_SPINS, SILENT, Spins, checked_start, 
 
 BatteryStart = Literal["down", "thermal"]
 ChargerStart = Literal["up"]
+BATTERY_STARTS, CHARGER_STARTS = get_args(BatteryStart), get_args(ChargerStart)
 WHOLE = 1e-15  # relative: some units in the last place of a double
 
 
@@ -103,8 +104,8 @@ class CollectiveBattery(ShortForm):
         reservoir = Reservoir(self.gamma, self.nbar, self.temperature)  # type: ignore[arg-type]
         for name in ("gamma", "nbar", "temperature"):
             assign(name, getattr(reservoir, name))
-        checked_start("battery_start", self.n_battery, self.battery_start, get_args(BatteryStart))
-        checked_start("charger_start", self.n_charger, self.charger_start, get_args(ChargerStart))
+        checked_start("battery_start", self.n_battery, self.battery_start, BATTERY_STARTS)
+        checked_start("charger_start", self.n_charger, self.charger_start, CHARGER_STARTS)
         for name in ("battery_noise", "charger_noise"):
             of_type(name, getattr(self, name), LocalNoise)
         assign("detuning", number_between("detuning", self.detuning, -1e15, 1e15))

@@ -145,9 +145,9 @@ def offered(methods: Iterable[Method], model: object) -> tuple[str, ...]:
 
 def able(methods: Iterable[Method], problem: Problem) -> Method:
     """The first of the methods that has all that is asked for; else the first refusal is raised."""
-    refusals = []
+    refusals, names = [], set(problem.names)
     for method in methods:
-        if set(problem.names) <= set(method.offers(problem.model)):
+        if names.issubset(method.offers(problem.model)):
             refusal = method.why_not(problem)
             if refusal is None:
                 return method

@@ -27,6 +27,7 @@ MOST_DETUNING = 1e16  # rad/s, above optical frequencies
 MOST_AXES = 16  # four axes of centres with up to four lines each
 
 NamedStart = Literal["down", "up", "thermal"]
+NAMED_STARTS = get_args(NamedStart)
 SILENT = LocalNoise()
 # fields that make spins of an ensemble differ, each with its value where it does not
 UNEVEN = {
@@ -96,7 +97,7 @@ class Spins:
     def __post_init__(self) -> None:
         assign = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
         assign("number", whole_number("number", self.number, least=1, most=MOST_SPINS))
-        checked_start("start", self.number, self.start, get_args(NamedStart))
+        checked_start("start", self.number, self.start, NAMED_STARTS)
         assign("coupling", finite_number("coupling", self.coupling, least=0.0, exclusive=True))
         most = MOST_DETUNING
         assign("detuning", number_between("detuning", self.detuning, -most, most))

@@ -5,6 +5,7 @@ import qutip
 from darkbattery.nvmodel import CollectiveBattery, InputError
 from darkbattery.trajectories import evolve, steady_state
 from darkbattery.trajectories.averages import evolution as master
+from darkbattery.trajectories.averages import few
 from darkbattery.trajectories.averages.evolution import available
 from darkbattery.trajectories.qutip.fewspins import measure, to_qutip
 from tests.systems import one_excitation_energy
@@ -153,6 +154,36 @@ def test_the_method_chosen_by_size_makes_no_difference(nbar, monkeypatch):
     for name in names:
         # 1e-9: both are within 1e-10 in states; rates carry up to 80^2/4 times that
         np.testing.assert_allclose(large[name], small[name], atol=1e-9 * 1600, err_msg=name)
+
+
+MODELS = {
+    "cold": {},
+    "warm": {"nbar": 0.5},
+    "in other units": {"gamma": 2.5, "nbar": 3.0},
+    "half thermal": {"battery_start": "thermal", "nbar": 0.7},
+}
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("sizes", [(1, 5), (5, 1), (1, 1), (3, 6)], ids=str)
+def test_what_few_spins_are_read_by_makes_no_difference(sizes, model, monkeypatch):
+    if model == "half thermal" and sizes[0] > 1:
+        pytest.skip("more thermal spins leave the ladder")
+    battery = CollectiveBattery(*sizes, **MODELS[model])
+    # late states are pure ones of ladders that long have decayed beside each other
+    times = np.concatenate([np.linspace(0.0, 2.0, 41), [30.0, 1e3, 1e6]])
+    at_once = evolve(battery, times)
+    means = evolve(battery, times, master.ENERGIES)
+    monkeypatch.setattr(few, "MOST_PRODUCTS", 0)
+    by_numpy = evolve(battery, times)
+    assert set(at_once) == set(by_numpy) == set(few.ROWS)
+    # 1e-12: rounding, of photons up to 1e6; both read the same states
+    for name in few.ROWS:
+        np.testing.assert_allclose(at_once[name], by_numpy[name], rtol=1e-12, atol=1e-12)
+    for name in means:
+        np.testing.assert_allclose(means[name], by_numpy[name], rtol=1e-9, atol=1e-10)
+    weights = [s.distributions["populations"].weight for s in (at_once, by_numpy)]
+    np.testing.assert_allclose(*weights, rtol=0.0, atol=1e-12)
 
 
 def test_sixteen_decades_from_one_function():

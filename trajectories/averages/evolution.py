@@ -39,6 +39,7 @@ from darkbattery.trajectories.averages.counting import (
     refuse_unknown_records,
 )
 from darkbattery.trajectories.averages.dicke import evolve_dicke
+from darkbattery.trajectories.averages.few import averages_of_few, read_at_once, start_state
 from darkbattery.trajectories.averages.heisenberg import chains_at, heisenberg_averages
 from darkbattery.trajectories.averages.protocols import refuse_large_averages, timed_averages
 from darkbattery.trajectories.averages.speed_limits import LIMITS, refuse_turned, with_speed_limits
@@ -78,7 +79,6 @@ from darkbattery.trajectories.space.angular import (
     Ladders,
     basis_of,
     ladders_of,
-    starts,
 )
 
 Array = NDArray[np.float64]
@@ -95,6 +95,10 @@ FOR_REAL_SPINS = (
 )
 OF_THE_STATE = tuple(dict.fromkeys((*FOR_REAL_SPINS, *NEED_POPULATIONS, *needing(Needs.DETECTOR))))
 AVAILABLE = (*OF_THE_STATE, *COUNTING, *OVER_RUNS, *KINETIC)
+# of whom any is asked for is found of each small battery
+_ENTANGLED, _FROM_LEVELS = frozenset(FROM_ENTANGLEMENT), frozenset(NEED_POPULATIONS)
+_FROM_PAIRS, _FROM_RATES = _ENTANGLED | _FROM_LEVELS, frozenset(("entanglement_rate", *OF_RATES))
+_FROM_RECORDS = frozenset((*OVER_RUNS, RELIABILITY_BOUND))
 WITHOUT_RECORDS = tuple(n for n in AVAILABLE if n not in (*OVER_RUNS, RELIABILITY_BOUND))
 
 # doubles held at once for the states at several output times (256 MB)
@@ -182,13 +186,16 @@ def evolve(
         return evolve_dicke(battery, times, observables)
     t = output_times(times)
     experiment = to_be_solved(in_a_reservoir(battery), t)
-    problem = Problem(experiment, t, asked(experiment, observables))
+    problem = Problem(experiment, t, _asked(experiment, observables))
     return able(EVOLVE, problem).solve(problem).of_model(battery)
 
 
 def asked(battery: Model, observables: Iterable[str] | None) -> tuple[str, ...]:
     """The names that `evolve` computes: those asked for, or the cheap ones; refused if unknown."""
-    battery = in_a_reservoir(battery)
+    return _asked(in_a_reservoir(battery), observables)
+
+
+def _asked(battery: Experiment, observables: Iterable[str] | None) -> tuple[str, ...]:
     if rotates(battery.protocol):
         default = (*ENERGIES, *CHEAP_OF_POPULATIONS, *LOST)
         names = requested(observables, default, (*WITH_COHERENCE, *LIMITS))
@@ -200,23 +207,27 @@ def asked(battery: Model, observables: Iterable[str] | None) -> tuple[str, ...]:
     ladders = ladders_of(battery.n_battery, battery.n_charger)
     names = requested(observables, default_observables(ladders), AVAILABLE)
     for name in names:
-        if name in (*OVER_RUNS, RELIABILITY_BOUND):
+        if name in _FROM_RECORDS:
             refuse_unknown_records(battery, name)
     return names
 
 
 def _by_chains(problem: Problem) -> Solution:
     battery, t, names = problem.model, problem.times, problem.names
-    exact = exact_fluctuations(battery, t, names)
-    ladder = any(name in NEED_POPULATIONS for name in names)
+    ladder = not _FROM_LEVELS.isdisjoint(names)
     all_pairs = needs_all_pairs(battery, names)
     sizes = battery.n_battery, battery.n_charger
-    few = unknowns_of(ladders_of(*sizes), all_pairs) <= FEW_UNKNOWNS
+    ladders = ladders_of(*sizes)
+    unknowns = unknowns_of(ladders, all_pairs)
+    if read_at_once(problem, ladders, unknowns):
+        return averages_of_few(problem, ladder)
+    exact = exact_fluctuations(battery, t, names)
+    few = unknowns <= FEW_UNKNOWNS
     tables = chain_tables if few else chain_tables.__wrapped__
     basis, chains, operators = tables(*sizes, battery.occupation, all_pairs)
     linear: list[dict[str, Array]] = []
     counted, found, emitted, moved, log_neg, log_neg_rate = [], [], [], [], [], []
-    entangled = any(name in FROM_ENTANGLEMENT for name in names)
+    entangled = not _ENTANGLED.isdisjoint(names)
     error = 0.0
     for states, integrals, batch_error in state_batches(battery, basis, chains, t * battery.gamma):
         linear.append(means_of_sums(operators, states))
@@ -292,9 +303,8 @@ def needs_all_pairs(battery: Experiment, names: tuple[str, ...]) -> bool:
     At T = 0 the blocks of M are pure, and populations and entanglement follow from the diagonal
     pairs; rates of change do not.
     """
-    cold = ("entanglement_rate", *OF_RATES)
-    wanted = (*FROM_ENTANGLEMENT, *NEED_POPULATIONS) if battery.occupation > 0.0 else cold
-    return any(name in wanted for name in names)
+    wanted = _FROM_PAIRS if battery.occupation > 0.0 else _FROM_RATES
+    return not wanted.isdisjoint(names)
 
 
 def available(battery: Experiment) -> tuple[str, ...]:
@@ -356,7 +366,7 @@ def state_batches(
     """
     weights = chains.photon_weights(basis, battery.occupation)
     slowest = 2.0 * battery.occupation + 1.0
-    state, now = _start_state(battery, basis, chains), 0.0
+    state, now = start_state(battery, basis, chains), 0.0
     photons = np.zeros((len(weights), 1))
     size = max(1, BATCH // state.size)
     for first in range(0, taus.size, size):
@@ -365,15 +375,6 @@ def state_batches(
         counts += photons
         yield states, counts, error
         state, now, photons = states[-1].copy(), batch[-1], counts[:, -1:]
-
-
-def _start_state(battery: Experiment, basis: CoupledBasis, chains: Chains) -> Array:
-    state = np.zeros_like(chains.loss)
-    for start in starts(battery, basis):
-        row = round(chains.M[0] - start.M)
-        c = start.amplitude
-        state[row] += start.probability * c[chains.first] * c[chains.second]
-    return state
 
 
 def default_observables(ladders: Ladders) -> tuple[str, ...]:
@@ -404,7 +405,7 @@ def _refuse_large_chains(problem: Problem) -> None:
     battery, names = problem.model, problem.names
     ladders = ladders_of(battery.n_battery, battery.n_charger)
     refuse_too_many_unknowns(battery, ladders, needs_all_pairs(battery, names))
-    if any(name in FROM_ENTANGLEMENT for name in names):
+    if not _ENTANGLED.isdisjoint(names):
         refuse_large_blocks(ladders)
 
 

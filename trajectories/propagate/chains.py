@@ -14,6 +14,7 @@ several in vector registers.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,16 +112,41 @@ def propagate(
     error : float
         Estimated largest error of any element of any state.
     """
-    states = np.empty((taus.size, *start.shape))
-    integrals, error = np.zeros((counted.shape[0], taus.size)), 0.0
+    parts = parts_of(chains, start, counted)
+    return stepped(parts, start.shape, len(counted), taus, slowest)
+
+
+class Part(NamedTuple):
+    """A few chains, where they stand among all, their start, and whether photons are counted."""
+
+    generator: Generator
+    start: Array
+    first: int
+    counts: bool
+
+
+def parts_of(chains: Chains, start: Array, counted: Array) -> tuple[Part, ...]:
+    """What `stepped` takes, of the arguments of `propagate`."""
+    found = []
+    rates = (chains.gain_above, chains.gain_below, chains.loss, counted, start)
     for first in range(0, start.shape[1], COLUMNS):
-        rates = (chains.gain_above, chains.gain_below, chains.loss, counted, start)
         part = [np.ascontiguousarray(rate[..., first : first + COLUMNS]) for rate in rates]
         above, below, loss, weights, begun = part
         counts = bool(weights.any())
         weights = weights if counts else weights[:0]  # coherences are not summed up
         generator = Generator(above, below, loss, weights, bool(below.any()))
-        gained, missed = propagate_columns(generator, begun, taus, slowest, states, first)
+        found.append(Part(generator, begun, first, counts))
+    return tuple(found)
+
+
+def stepped(
+    parts: tuple[Part, ...], shape: tuple[int, ...], kinds: int, taus: Array, slowest: float
+) -> tuple[Array, Array, float]:
+    """What `propagate` returns, of chains (rows, chains) in parts and so many kinds of photons."""
+    states = np.empty((taus.size, *shape))
+    integrals, error = np.zeros((kinds, taus.size)), 0.0
+    for generator, start, first, counts in parts:
+        gained, missed = propagate_columns(generator, start, taus, slowest, states, first)
         integrals += gained if counts else 0.0
         error = max(error, missed)
     return states, integrals, error

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.kernelcache import INNER, KERNEL
 from darkbattery.trajectories.propagate.radau import (
+    DIVISORS,
     ERROR_PER_DEFECT,
     ORDER,
     POINTS_IN_TIME,
     POLES,
     SLOPE_AT_START,
     STAGES,
-    share_at,
 )
 
 Array = NDArray[np.float64]
@@ -35,7 +35,8 @@ READING_TOLERANCE = 1e-12
 STEP_POWER = 1.0 / (ORDER + 1)
 READING_POWER = 1.0 / (STAGES.shape[0] + 1)
 
-# where halving changed less than this, the next few steps of the same size are taken whole
+# where halving changed less than this, the next few steps of the same size are taken whole, and
+# those whose length readings limit: at its end a step is more accurate than within
 UNVERIFIED_BELOW = 1e-11
 MOST_UNVERIFIED = 4
 
@@ -69,6 +70,8 @@ _AT_POINTS = np.stack(
 )
 _AT_POINTS[-1, 0] = 0.0  # but for rounding
 _SLOPE = SLOPE_AT_START @ _AT_POINTS
+# by the other points' products, which the polynomial through values at the points divides by
+_OF_PRODUCTS = _AT_POINTS / DIVISORS[:, None]
 
 
 class Generator(NamedTuple):
@@ -134,6 +137,7 @@ def _follow(
     factors = np.zeros((2, rows + 1, columns))
     half, two = np.empty((rows, columns)), np.empty((rows, columns))
     whole = np.empty((rows, columns))
+    weights, products = np.empty(_AT_POINTS.shape[1]), np.empty(POINTS_IN_TIME.size)
     y, y_two, rises, at = np.zeros(kinds), np.zeros(kinds), np.zeros((3, kinds)), np.zeros(kinds)
     settled, longest, readable = STATIONARY_STEP / slowest, _shortest_life(start, q.loss), np.inf
     verified, unverified, difference = 0.0, 0, 1.0
@@ -146,14 +150,18 @@ def _follow(
         if done == taus.size or stationary:
             return x, y, now, done, error + reading_error
         h, end = _next_step(now, taus[done], last, _smaller(longest, 4.0 * settled), readable)
-        trusted = h <= verified and difference < UNVERIFIED_BELOW
-        verifies = not (trusted and unverified < MOST_UNVERIFIED)
+        trusted = h <= verified or h <= readable <= longest
+        few = unverified < MOST_UNVERIFIED and difference < UNVERIFIED_BELOW
+        verifies = not (trusted and few)
         change, defect = _try_step(h, x, q, s, factors, gained, verifies, half, two, whole, rises)
         divisible = h > 1e-15 * last
 
         missing = ERROR_PER_DEFECT * defect
         growth = 0.9 * (reading_tolerance / _larger(missing, 1e-300)) ** READING_POWER
         readable = h * _larger(0.1, _smaller(4.0, growth))
+        if not (verifies or h <= verified or missing <= reading_tolerance):
+            difference = 1.0  # longer than was verified, and worse than foreseen: once more
+            continue
         inside = done  # the outputs within the step, up to this one
         while inside < taus.size and taus[inside] < end:
             inside += 1
@@ -162,7 +170,8 @@ def _follow(
                 continue
             reading_error = _larger(reading_error, missing)
         for i in range(done, inside):
-            _take(_nine(_between_points((taus[i] - now) / h)), x, s, gained, half, at)
+            _between_points((taus[i] - now) / h, products, weights)
+            _take(_nine(weights), x, s, gained, half, at)
             for o in range(kinds):
                 at[o] += y[o]
             _put(half, at, states, integrals, i, first)
@@ -190,7 +199,7 @@ def _follow(
                 y[o] = y_two[o]
         else:
             unverified += 1
-            error += difference
+            error += difference if h <= verified else missing
             stationary = h >= settled and _moved_less(whole, x, STATIONARY_CHANGE)
             x, whole = whole, x
             for o in range(kinds):
@@ -269,14 +278,25 @@ def _put(x: Array, y: Array, states: Array, integrals: Array, i: int, first: int
 
 
 @njit(**INNER)
-def _between_points(theta: float) -> Array:
-    """Weights as in `_AT_POINTS`, at the time theta h."""
-    weights = np.zeros(_AT_POINTS.shape[1])
-    for i in range(POINTS_IN_TIME.size):
-        share = share_at(i, theta)
-        for j in range(weights.size):
-            weights[j] += share * _AT_POINTS[i, j]
-    return weights
+def _between_points(theta: float, products: Array, weights: Array) -> None:
+    """`weights` as in `_AT_POINTS`, at the time theta h, by Lagrange's products.
+
+    Without their common divisors, which are in `_OF_PRODUCTS`: divisions took most of a reading.
+    """
+    points, product = POINTS_IN_TIME.size, 1.0
+    for i in range(points):
+        products[i] = product
+        product *= theta - POINTS_IN_TIME[i]
+    product = 1.0
+    for i in range(points - 1, -1, -1):
+        products[i] *= product
+        product *= theta - POINTS_IN_TIME[i]
+    p = _nine(products)
+    for j in range(points):
+        q = _OF_PRODUCTS[:, j]
+        first = p[0] * q[0] + p[1] * q[1] + p[2] * q[2]
+        second = p[3] * q[3] + p[4] * q[4] + p[5] * q[5]
+        weights[j] = first + second + (p[6] * q[6] + p[7] * q[7] + p[8] * q[8])
 
 
 @njit(inline="always")
@@ -286,21 +306,23 @@ def _nine(w: Any) -> Any:
 
 
 @njit(inline="always")
-def _weighted(w: Any, x: Any, s: Any, r: Any, c: Any) -> Any:
-    """The state and its resolvents at one place, with these weights."""
-    first = w[1] * s[0, r + 1, c] + w[2] * s[1, r + 1, c] + w[3] * s[2, r + 1, c]
-    second = w[4] * s[3, r + 1, c] + w[5] * s[4, r + 1, c] + w[6] * s[5, r + 1, c]
-    third = w[7] * s[6, r + 1, c] + w[8] * s[7, r + 1, c] + w[0] * x[r, c]
+def _weighted(w: Any, x: Any, s: Any, i: Any, j: Any) -> Any:
+    """The state at place i and its resolvents, there at j, with these weights."""
+    first = w[1] * s[0, j] + w[2] * s[1, j] + w[3] * s[2, j]
+    second = w[4] * s[3, j] + w[5] * s[4, j] + w[6] * s[5, j]
+    third = w[7] * s[6, j] + w[8] * s[7, j] + w[0] * x[i]
     return first + second + third
 
 
 @njit(**INNER)
 def _take(w: Any, x: Array, s: Array, gains: Array, out: Array, gained: Array) -> None:
     """out = the state of these weights; `gained` becomes what the integrals have gained."""
-    for r in range(x.shape[0]):
-        for c in range(x.shape[1]):
-            value = _weighted(w, x, s, r, c)
-            out[r, c] = SMALLEST if abs(value) < SMALLEST else value
+    # rows end to end: three columns by themselves leave most of a register empty
+    columns, begun, reached = x.shape[1], x.reshape(-1), out.reshape(-1)
+    resolved = s.reshape(s.shape[0], -1)
+    for i in range(begun.size):
+        value = _weighted(w, begun, resolved, i, i + columns)
+        reached[i] = SMALLEST if abs(value) < SMALLEST else value
     for o in range(gains.shape[0]):
         gained[o] = 0.0
         for j in range(gains.shape[1]):
@@ -311,15 +333,17 @@ def _take(w: Any, x: Array, s: Array, gains: Array, out: Array, gained: Array) -
 def _defect(h: float, x: Array, q: Generator, s: Array) -> float:
     """Sum of what h times the polynomial's slope at the start has beside h Q x."""
     w = _nine(_SLOPE)
-    rows = x.shape[0]
-    total = np.zeros(x.shape[1])
+    rows, columns, begun = x.shape[0], x.shape[1], x.reshape(-1)
+    resolved = s.reshape(s.shape[0], -1)
+    total = np.zeros(columns)
     for r in range(rows):
         up, low = max(r - 1, 0), min(r + 1, rows - 1)  # no rate leads there from beyond the ends
-        for c in range(x.shape[1]):
+        for c in range(columns):
             rate = q.above[r, c] * x[up, c] + q.below[r, c] * x[low, c] - q.loss[r, c] * x[r, c]
-            total[c] += abs(_weighted(w, x, s, r, c) - h * rate)
+            i = columns * r + c
+            total[c] += abs(_weighted(w, begun, resolved, i, i + columns) - h * rate)
     whole = 0.0
-    for c in range(x.shape[1]):
+    for c in range(columns):
         whole += total[c]
     return whole
 
@@ -371,12 +395,12 @@ def _step(
     rise: Array,
 ) -> None:
     """out = r(hQ) x from the resolvents (hQ - z)^-1 x; `rise` becomes what the integrals gain."""
+    if not q.thermal:
+        _solve_bidiagonal(h, x, q, s)
     for j in range(POLES.size):
         zr, zi = POLES[j].real, POLES[j].imag
         if q.thermal:
             _solve_tridiagonal(h, x, q, zr, zi, s, 2 * j, factors)
-        else:
-            _solve_bidiagonal(h, x, q, zr, zi, s, 2 * j)
         # an integral is one more row of the generator, with rate 0: its own solve is a division
         norm = h / (zr * zr + zi * zi)
         for o in range(q.counted.shape[0]):
@@ -391,18 +415,19 @@ def _step(
 
 
 @njit(inline="always")
-def _solve_bidiagonal(
-    h: float, x: Array, q: Generator, zr: float, zi: float, s: Array, j: int
-) -> None:
-    """s[j] + i s[j + 1] = (hQ - z)^-1 x below a row of zeros, where nothing climbs."""
-    for r in range(x.shape[0]):
-        for c in range(x.shape[1]):
-            g = h * q.above[r, c]
-            dr, di = -h * q.loss[r, c] - zr, -zi
-            nr, ni = x[r, c] - g * s[j, r, c], -g * s[j + 1, r, c]
+def _solve_bidiagonal(h: float, x: Array, q: Generator, s: Array) -> None:
+    """s[2j] + i s[2j + 1] = (hQ - z_j)^-1 x below a row of zeros, where nothing climbs."""
+    columns, begun = np.uint64(x.shape[1]), x.reshape(-1)
+    resolved, above, loss = s.reshape(s.shape[0], -1), q.above.reshape(-1), q.loss.reshape(-1)
+    for i in range(np.uint64(begun.size)):
+        g, start, lost = h * above[i], begun[i], -h * loss[i]
+        for j in range(POLES.size):
+            zr, zi = POLES[j].real, POLES[j].imag
+            dr, di = lost - zr, -zi
+            nr, ni = start - g * resolved[2 * j, i], -g * resolved[2 * j + 1, i]
             norm = 1.0 / (dr * dr + di * di)
-            s[j, r + 1, c] = (nr * dr + ni * di) * norm
-            s[j + 1, r + 1, c] = (ni * dr - nr * di) * norm
+            resolved[2 * j, i + columns] = (nr * dr + ni * di) * norm
+            resolved[2 * j + 1, i + columns] = (ni * dr - nr * di) * norm
 
 
 @njit(inline="always")

@@ -137,3 +137,14 @@ def _slope_at_start() -> Array:
 
 
 SLOPE_AT_START = _slope_at_start()
+
+
+def _divisors() -> Array:
+    """Product (9,) of the distances from each point to all others."""
+    return np.array(
+        [np.prod(point - POINTS_IN_TIME[point != POINTS_IN_TIME]) for point in POINTS_IN_TIME]
+    )
+
+
+# what Lagrange's products of distances to the other points are divided by
+DIVISORS = _divisors()

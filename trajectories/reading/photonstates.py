@@ -52,7 +52,7 @@ def amplitudes_by_photons(
 
     In Condon and Shortley's phases, normalised.
     """
-    signs = _signs(tables)
+    signs = signs_of(tables)
     logs = tables.log_amplitudes(active.shape[0])
     photons, times = np.nonzero(active)
     bounds = np.searchsorted(photons, np.arange(active.shape[0] + 1))
@@ -72,7 +72,8 @@ def amplitudes_by_photons(
         n = end
 
 
-def _signs(tables: Unravelling) -> Array:
+def signs_of(tables: Unravelling) -> Array:
+    """Signs (K,) of the amplitudes, in Condon and Shortley's phases; they never change."""
     return np.cumprod(np.concatenate([[1.0], tables.relative_sign[1:]]))
 
 
@@ -124,7 +125,7 @@ def _populations_of_few(tables: Unravelling, taus: Array, probability: Array) ->
     # ladders first: the largest of a few numbers side by side is found one by one
     logs = tables.log_amplitudes(photons).T[:, :, None] - tables.damping[:, None, None] * taus
     scaled = np.exp(logs - logs.max(axis=0))
-    c = np.multiply(np.moveaxis(scaled, 0, 2), _signs(tables), order="C")
+    c = np.multiply(np.moveaxis(scaled, 0, 2), signs_of(tables), order="C")
     flat = c.reshape(-1, basis.n_ladders)
     flat /= np.sqrt(np.einsum("ik,ik->i", flat, flat))[:, None]
     p = np.matmul(c, _coefficients_of_few(basis.n_battery, basis.n_charger, photons)) ** 2
