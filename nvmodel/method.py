@@ -140,7 +140,13 @@ def refused_for_size(
 
 def offered(methods: Iterable[Method], model: object) -> tuple[str, ...]:
     """What any of the methods has of a model, of whatever size."""
-    return tuple(dict.fromkeys(name for method in methods for name in method.offers(model)))
+    return _united(tuple(method.offers(model) for method in methods))
+
+
+@lru_cache(maxsize=64)
+def _united(offers: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+    # the same few of all models of a sweep
+    return tuple(dict.fromkeys(name for offer in offers for name in offer))
 
 
 def able(methods: Iterable[Method], problem: Problem) -> Method:

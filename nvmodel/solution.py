@@ -343,7 +343,7 @@ class Solution(Mapping[str, Array]):
         array([2., 3.])
         """
         unknown, names = np.full(self.times.size, np.nan), list(self.values)
-        errors = [self.errors[name] for name in names]
+        errors = self.errors.values()
         return {
             "time": np.tile(self.times, len(names)),
             "observable": np.repeat(np.array(names, dtype=object), self.times.size),

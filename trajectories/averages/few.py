@@ -19,7 +19,14 @@ from darkbattery.nvmodel.kernelcache import KERNEL, UNCOUNTED
 from darkbattery.nvmodel.method import Problem
 from darkbattery.nvmodel.readonly import own_read_only
 from darkbattery.nvmodel.solution import Distribution, Reading, Solution
-from darkbattery.trajectories.propagate.chains import Chains, Part, pair_chains, parts_of, stepped
+from darkbattery.trajectories.propagate.chains import (
+    Chains,
+    PairRates,
+    Part,
+    pair_rates,
+    parts_of,
+    stepped,
+)
 from darkbattery.trajectories.reading.conditional import unravelling
 from darkbattery.trajectories.reading.photonstates import LEAST_PROBABILITY, signs_of
 from darkbattery.trajectories.reading.readout import SUMS_OVER_M, linear_observables
@@ -93,6 +100,32 @@ class Plan:
     levels: Array
 
 
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """What numbers of spins alone decide: all models of a sweep share it.
+
+    `sums` and `slopes` (elements, 5) are the weights of `SUMS_OVER_M` at nbar = 0 and how they grow
+    with nbar, `levels` (elements, levels) those of the populations, with all pairs of ladders.
+    """
+
+    basis: CoupledBasis
+    rates: PairRates
+    sums: Array
+    slopes: Array
+    levels: Array
+
+
+@lru_cache(maxsize=16)
+def _shape_of(n_battery: int, n_charger: int, all_pairs: bool) -> Shape:
+    basis = basis_of(n_battery, n_charger)
+    rates = pair_rates(basis, basis.n_ladders if all_pairs else 1)
+    chains = rates.at(0.0)
+    sums = _weights_of_sums(basis, chains, 0.0)
+    slopes = _weights_of_sums(basis, chains, 1.0) - sums
+    levels = _weights_of_levels(basis, chains) if all_pairs else np.zeros((len(sums), 0))
+    return Shape(basis, rates, sums, slopes, levels)
+
+
 @lru_cache(maxsize=32)
 def plan_of(battery: Experiment, populated: bool) -> Plan:
     """Rates, start and tables of an experiment; remembered, for they take longer than the rest.
@@ -101,18 +134,18 @@ def plan_of(battery: Experiment, populated: bool) -> Plan:
     >>> plan_of(CollectiveBattery(1, 5).experiment, populated=True).shape
     (7, 3)
     """
-    sizes, nbar = battery.sizes, battery.occupation
-    basis = basis_of(*sizes)
+    nbar, (n_battery, n_charger) = battery.occupation, battery.sizes
     warm = populated and nbar > 0.0
-    chains = pair_chains(basis, nbar, basis.n_ladders if warm else 1)
+    shape = _shape_of(n_battery, n_charger, warm)
+    basis, chains = shape.basis, shape.rates.at(nbar)
     state = start_state(battery, basis, chains)
     counted = chains.photon_weights(basis, nbar)
     parts = parts_of(chains, state, counted)
-    spins = float(sizes[0]), float(sizes[1])
-    scales = Scales(*spins, battery.gamma, nbar, battery.thermal_energy)
-    levels = own_read_only(np.arange(battery.n_battery + 1.0))  # solutions share it
-    weights = _weights(battery, basis, chains, warm)
+    weights = np.hstack([shape.sums + nbar * shape.slopes, shape.levels])
     tables = _tables(battery, basis, chains, populated and not warm)
+    spins = float(n_battery), float(n_charger)
+    scales = Scales(*spins, battery.gamma, nbar, battery.thermal_energy)
+    levels = own_read_only(np.arange(n_battery + 1.0))  # solutions share it
     return Plan(parts, state.shape, len(counted), 2.0 * nbar + 1.0, weights, tables, scales, levels)
 
 
@@ -139,13 +172,11 @@ def start_state(battery: Experiment, basis: CoupledBasis, chains: Chains) -> Arr
     return state
 
 
-def _weights(battery: Experiment, basis: CoupledBasis, chains: Chains, warm: bool) -> Array:
+def _weights_of_sums(basis: CoupledBasis, chains: Chains, nbar: float) -> Array:
     near = min(chains.first.size, 2 * basis.n_ladders - 1)
-    operators = np.zeros((*chains.loss.shape, len(SUMS_OVER_M)))
-    linear = linear_observables(basis, chains, battery.occupation)
-    operators[:, :near] = np.moveaxis(linear, 0, 2)
-    sums = operators.reshape(-1, len(SUMS_OVER_M))
-    return np.hstack([sums, _weights_of_levels(*battery.sizes)]) if warm else sums
+    found = np.zeros((*chains.loss.shape, len(SUMS_OVER_M)))
+    found[:, :near] = np.moveaxis(linear_observables(basis, chains, nbar), 0, 2)
+    return found.reshape(-1, len(SUMS_OVER_M))
 
 
 def _tables(battery: Experiment, basis: CoupledBasis, chains: Chains, pure: bool) -> Tables:
@@ -159,18 +190,12 @@ def _tables(battery: Experiment, basis: CoupledBasis, chains: Chains, pure: bool
     return Tables(first, logs, np.exp(logs), record.damping, c * signs_of(record)[:, None])
 
 
-@lru_cache(maxsize=16)
-def _weights_of_levels(n_battery: int, n_charger: int) -> Array:
-    """Weights (rows * chains, levels) of the elements in the battery's populations.
-
-    A pair and its mirror image count once each.
-    """
-    basis = basis_of(n_battery, n_charger)
-    chains = pair_chains(basis, 1.0, basis.n_ladders)
+def _weights_of_levels(basis: CoupledBasis, chains: Chains) -> Array:
+    """Weights (elements, levels) in the battery's populations; a pair's mirror image counts too."""
     c = clebsch_gordan(basis, chains.M)
     twice = np.where(chains.first == chains.second, 1.0, 2.0)
     products = c[:, chains.first] * c[:, chains.second] * twice[:, None]
-    return np.asarray(products.reshape(-1, n_battery + 1))
+    return np.asarray(products.reshape(-1, basis.n_battery + 1))
 
 
 def averages_of_few(problem: Problem, populated: bool) -> Solution:

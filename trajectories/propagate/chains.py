@@ -56,6 +56,31 @@ class Chains:
         return photon_weights(basis.J[self.first], self.M[:, None], nbar, stays)
 
 
+@dataclass(frozen=True, eq=False)
+class PairRates:
+    r"""What `Chains` are made of at any :math:`\bar n`: rates (rows, chains) of one photon.
+
+    `down` and `up` are those out of each row by geometric means, `emitting` and `absorbing` by sums
+    of both ladders.
+    """
+
+    M: Array
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    down: Array
+    up: Array
+    emitting: Array
+    absorbing: Array
+
+    def at(self, nbar: float) -> Chains:
+        """The chains of a reservoir."""
+        gain_above, gain_below = np.zeros_like(self.down), np.zeros_like(self.down)
+        gain_above[1:] = (nbar + 1.0) * self.down[:-1]
+        gain_below[:-1] = nbar * self.up[1:]
+        loss = 0.5 * ((nbar + 1.0) * self.emitting + nbar * self.absorbing)
+        return Chains(self.M, self.first, self.second, gain_above, gain_below, loss)
+
+
 def pair_chains(basis: CoupledBasis, nbar: float, furthest: int, least: float = 0.0) -> Chains:
     r"""Chains of all pairs with :math:`|k-k'|` <= `furthest`, ordered by distance, then by k.
 
@@ -68,6 +93,11 @@ def pair_chains(basis: CoupledBasis, nbar: float, furthest: int, least: float = 
     >>> print(chains.M, chains.first, chains.second)
     [ 1.5  0.5 -0.5 -1.5] [0 1 1] [0 1 0]
     """
+    return pair_rates(basis, furthest, least).at(nbar)
+
+
+def pair_rates(basis: CoupledBasis, furthest: int, least: float = 0.0) -> PairRates:
+    """What `pair_chains` has at any temperature."""
     K = basis.n_ladders
     distances = range(min(furthest, K - 1) + 1)
     first = np.concatenate([np.arange(distance, K) for distance in distances])
@@ -84,11 +114,9 @@ def pair_chains(basis: CoupledBasis, nbar: float, furthest: int, least: float = 
     inside = np.abs(column) <= basis.J[second]
     down = np.where(inside, np.sqrt(lower_one * lower_two), 0.0)
     up = np.where(inside, np.sqrt(raise_one * raise_two), 0.0)
-    gain_above, gain_below = np.zeros_like(down), np.zeros_like(down)
-    gain_above[1:] = (nbar + 1.0) * down[:-1]
-    gain_below[:-1] = nbar * up[1:]
-    loss = 0.5 * ((nbar + 1.0) * (lower_one + lower_two) + nbar * (raise_one + raise_two))
-    return Chains(M, first, second, gain_above, gain_below, np.where(inside, loss, 0.0))
+    emitting = np.where(inside, lower_one + lower_two, 0.0)
+    absorbing = np.where(inside, raise_one + raise_two, 0.0)
+    return PairRates(M, first, second, down, up, emitting, absorbing)
 
 
 def propagate(
