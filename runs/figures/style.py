@@ -5,12 +5,14 @@ study. Where a map of colours is seaborn's own, it is loaded there.
 """
 
 from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 
 INK, PAPER = ".15", "white"
 SCALE = 0.8  # on paper; sizes in points
@@ -28,9 +30,6 @@ _LOOK: Any = {
     "figure.facecolor": PAPER,
     "text.color": INK,
     "font.family": ["sans-serif"],
-    "font.sans-serif": [
-        *("Arial", "DejaVu Sans", "Liberation Sans", "Bitstream Vera Sans", "sans-serif")
-    ],
     "font.size": TEXT,
     "axes.axisbelow": True,
     "axes.edgecolor": INK,
@@ -72,6 +71,16 @@ _LOOK: Any = {
 }
 
 
+# those that are installed are named alone: matplotlib asks for each whenever it measures a text
+FONTS = ("Arial", "DejaVu Sans", "Liberation Sans", "Bitstream Vera Sans")
+
+
+@cache
+def _installed() -> list[str]:
+    known = {font.name for font in fontManager.ttflist}
+    return [name for name in FONTS if name in known] or ["sans-serif"]
+
+
 def figure_style() -> AbstractContextManager[None]:
     """In which every figure is drawn.
 
@@ -79,7 +88,7 @@ def figure_style() -> AbstractContextManager[None]:
     ...     matplotlib.rcParams["axes.edgecolor"]
     '.15'
     """
-    return matplotlib.rc_context(_LOOK)
+    return matplotlib.rc_context(_LOOK | {"font.sans-serif": _installed()})
 
 
 def open_frames(figure: Figure) -> None:

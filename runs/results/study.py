@@ -301,7 +301,17 @@ def _joined(
     front = {name: one.repeat(lengths).array for name, one in (front | {"method": methods}).items()}
     filled = [part for part, length in zip(parts, lengths, strict=True) if length] or parts[:1]
     joined = {name: np.concatenate([part[name] for part in filled]) for name in filled[0]}
-    return pd.DataFrame(front | joined)
+    return pd.DataFrame(front | {name: _few_texts(column) for name, column in joined.items()})
+
+
+def _few_texts(column: NDArray[Any]) -> Any:
+    """A column of names as pandas holds texts: each of a few is made once, not in every row."""
+    import pandas as pd
+
+    if column.dtype.kind != "O" or not column.size:
+        return column
+    codes, names = pd.factorize(column)
+    return pd.Series(names).array.take(codes, allow_fill=True)
 
 
 def _table_columns(solution: Solution) -> dict[str, NDArray[Any]]:

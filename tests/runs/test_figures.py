@@ -1,8 +1,10 @@
 """Figures: every result has one; colours do not repeat; what is left out is said."""
 
+import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.font_manager import findfont
 from matplotlib.lines import Line2D
 
 from darkbattery.nvmodel import CollectiveBattery
@@ -12,6 +14,7 @@ from darkbattery.runs.figures import draw, draw_sweep
 from darkbattery.runs.figures.axes import legend_below, prefixed
 from darkbattery.runs.figures.save import save_figures
 from darkbattery.runs.figures.sequences import draw_sequence, sequence_of
+from darkbattery.runs.figures.style import figure_style
 from darkbattery.runs.results.jumps import drawn_run
 from darkbattery.runs.results.study import run_study
 from darkbattery.trajectories import single_run, steady_state
@@ -46,6 +49,13 @@ def test_a_steady_sweep_has_a_figure_against_the_swept_field(tmp_path):
         for n in (1, 2, 4)
     ]
     np.testing.assert_array_equal(curve.get_ydata(), expected)
+
+
+def test_no_font_is_asked_for_that_is_not_there():
+    with figure_style():
+        names = matplotlib.rcParams["font.sans-serif"]
+    for name in names:
+        findfont(name, fallback_to_default=False)  # else raises, for each text that is measured
 
 
 def test_a_single_steady_state_has_a_figure(tmp_path):
