@@ -297,8 +297,8 @@ WAITS = {
         "s",
         20.0,
         lambda: averages(1000, 5000, 0.5, 200, "ergotropy"),
-        "half steps 372 pairs of ladders at 4,063 M, 1.5e6 unknowns; the rest is coefficients, "
-        "made anew for each 20 times, and the 7e8 products of a state",
+        "a third steps 372 pairs of ladders at 4,063 M, 1.5e6 unknowns; a third coefficients, "
+        "made anew for each 20 times; the rest the 7e8 products of a state",
         once=True,
     ),
     "negativity": Wait(

@@ -3,7 +3,7 @@ import pytest
 from scipy.linalg import expm
 
 from darkbattery.trajectories.propagate import chainsteps
-from darkbattery.trajectories.propagate.chains import pair_chains, propagate
+from darkbattery.trajectories.propagate.chains import pair_chains, propagate, unknown_paces
 from darkbattery.trajectories.space.angular import coupled_basis
 
 
@@ -73,6 +73,29 @@ def test_reading_error_is_what_the_polynomials_miss(nbar, monkeypatch):
     assert difference.max() < seen[0][2]
     # the estimate is for the sum over a few chains' elements; it is not far off
     assert difference.sum(axis=(1, 2)).max() > 0.1 * seen[0][2] > 1e-9
+
+
+def test_going_on_keeps_the_pace():
+    """A call that goes on has long steps, where one that starts anew has short ones."""
+    basis = coupled_basis(20, 100)
+    chains = pair_chains(basis, 0.5, furthest=basis.n_ladders)
+    begun = np.zeros_like(chains.loss)
+    row, k = round(chains.M[0] - basis.m_start), [chains.first, chains.second]
+    begun[row] = np.prod((-1.0) ** np.array(k) * np.sqrt(basis.weight[k]), axis=0)
+    weights, taus = chains.photon_weights(basis, 0.5), np.linspace(0.0, 0.15, 41)
+    at_once, photons, _ = propagate(chains, begun, taus, weights, slowest=2.0)
+    paces = unknown_paces(chains)
+    early, counted, _ = propagate(chains, begun, taus[:21], weights, 2.0, paces)
+    found, (gained, _), _ = propagate(chains, early[-1], taus[21:] - taus[20], weights, 2.0, paces)
+    # each within some 1e-12 of the exact ones
+    np.testing.assert_allclose(found, at_once[21:], atol=1e-11)
+    # rates up to 2,000 times that, over a tenth of the time
+    np.testing.assert_allclose(counted[0, -1] + gained, photons[0, 21:], atol=1e-8)
+    # over a time in which steps that start from the rates' inverse have not grown yet
+    known = [pace[chainsteps.LONGEST] for pace in paces]
+    propagate(chains, found[-1], np.array([1e-9]), weights, 2.0, paces)
+    assert min(known) > 20.0 / chains.loss.max()
+    assert all(pace[chainsteps.LONGEST] >= was for pace, was in zip(paces, known, strict=True))
 
 
 def test_integral_counts_what_leaves():

@@ -43,7 +43,13 @@ from darkbattery.trajectories.averages.few import averages_of_few, read_at_once,
 from darkbattery.trajectories.averages.heisenberg import chains_at, heisenberg_averages
 from darkbattery.trajectories.averages.protocols import refuse_large_averages, timed_averages
 from darkbattery.trajectories.averages.speed_limits import LIMITS, refuse_turned, with_speed_limits
-from darkbattery.trajectories.propagate.chains import Chains, pair_chains, photon_numbers, propagate
+from darkbattery.trajectories.propagate.chains import (
+    Chains,
+    pair_chains,
+    photon_numbers,
+    propagate,
+    unknown_paces,
+)
 from darkbattery.trajectories.reading.conditional import unravelling
 from darkbattery.trajectories.reading.fluctuations import COUNTING, OVER_RUNS
 from darkbattery.trajectories.reading.kinetic import (
@@ -244,6 +250,7 @@ def _by_chains(problem: Problem) -> Solution:
             log_neg.append(value)
             log_neg_rate.append(rate)
         error = max(error, batch_error)
+        del states  # as in `state_batches`
     mean = {name: _joined([part[name] for part in linear]) for name in SUMS_OVER_M}
     photons = photon_numbers(_joined(counted), battery.occupation)
     values = _energies(battery, mean, photons)
@@ -368,13 +375,14 @@ def state_batches(
     slowest = 2.0 * battery.occupation + 1.0
     state, now = start_state(battery, basis, chains), 0.0
     photons = np.zeros((len(weights), 1))
-    size = max(1, BATCH // state.size)
+    size, paces = max(1, BATCH // state.size), unknown_paces(chains)
     for first in range(0, taus.size, size):
         batch = taus[first : first + size]
-        states, counts, error = propagate(chains, state, batch - now, weights, slowest)
+        states, counts, error = propagate(chains, state, batch - now, weights, slowest, paces)
         counts += photons
-        yield states, counts, error
         state, now, photons = states[-1].copy(), batch[-1], counts[:, -1:]
+        yield states, counts, error
+        del states  # before the next ones are made: memory holds one batch
 
 
 def default_observables(ladders: Ladders) -> tuple[str, ...]:

@@ -19,7 +19,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from darkbattery.trajectories.propagate.chainsteps import COLUMNS, Generator, propagate_columns
+from darkbattery.trajectories.propagate.chainsteps import (
+    COLUMNS,
+    Generator,
+    propagate_columns,
+    unknown_pace,
+)
 from darkbattery.trajectories.space.angular import CoupledBasis, lowering_squared
 
 Array = NDArray[np.float64]
@@ -119,8 +124,18 @@ def pair_rates(basis: CoupledBasis, furthest: int, least: float = 0.0) -> PairRa
     return PairRates(M, first, second, down, up, emitting, absorbing)
 
 
+def unknown_paces(chains: Chains) -> list[Array]:
+    """Of all chains that are stepped together, for `propagate` in several turns."""
+    return [unknown_pace() for _ in range(0, chains.loss.shape[1], COLUMNS)]
+
+
 def propagate(
-    chains: Chains, start: Array, taus: Array, counted: Array, slowest: float = 1.0
+    chains: Chains,
+    start: Array,
+    taus: Array,
+    counted: Array,
+    slowest: float = 1.0,
+    paces: list[Array] | None = None,
 ) -> tuple[Array, Array, float]:
     r"""Propagate `start` (rows, chains) exactly to all `taus` (:math:`\gamma t`, increasing).
 
@@ -132,6 +147,9 @@ def propagate(
         Weights whose sums over the state are integrated along: the numbers of photons.
     slowest : float
         Every mode but the steady ones decays at this rate or faster: :math:`2\bar n+1`.
+    paces : list of ndarray, optional
+        `unknown_paces` at first. Kept up to date, for a call that goes on from the last state: it
+        need not find its steps anew.
 
     Returns
     -------
@@ -141,7 +159,7 @@ def propagate(
         Estimated largest error of any element of any state.
     """
     parts = parts_of(chains, start, counted)
-    return stepped(parts, start.shape, len(counted), taus, slowest)
+    return stepped(parts, start.shape, len(counted), taus, slowest, paces)
 
 
 class Part(NamedTuple):
@@ -168,13 +186,19 @@ def parts_of(chains: Chains, start: Array, counted: Array) -> tuple[Part, ...]:
 
 
 def stepped(
-    parts: tuple[Part, ...], shape: tuple[int, ...], kinds: int, taus: Array, slowest: float
+    parts: tuple[Part, ...],
+    shape: tuple[int, ...],
+    kinds: int,
+    taus: Array,
+    slowest: float,
+    paces: list[Array] | None = None,
 ) -> tuple[Array, Array, float]:
     """What `propagate` returns, of chains (rows, chains) in parts and so many kinds of photons."""
     states = np.empty((taus.size, *shape))
     integrals, error = np.zeros((kinds, taus.size)), 0.0
-    for generator, start, first, counts in parts:
-        gained, missed = propagate_columns(generator, start, taus, slowest, states, first)
+    paces = [unknown_pace() for _ in parts] if paces is None else paces
+    for pace, (generator, start, first, counts) in zip(paces, parts, strict=True):
+        gained, missed = propagate_columns(generator, start, taus, slowest, states, first, pace)
         integrals += gained if counts else 0.0
         error = max(error, missed)
     return states, integrals, error

@@ -49,6 +49,10 @@ STATIONARY_CHANGE = 1e-13
 # chains stepped together: with their resolvents 1 MB at 1000 rows
 COLUMNS = 8
 
+# what a stepper knows of its pace, by place: the longest step, the longest that can be read within,
+# the longest whose halves were compared, and by how much these differed
+LONGEST, READABLE, VERIFIED, DIFFERENCE = range(4)
+
 # a floor under all magnitudes: tails would fade into denormals, a hundred times slower
 SMALLEST = 1e-100
 
@@ -88,10 +92,17 @@ class Generator(NamedTuple):
     thermal: bool
 
 
+def unknown_pace() -> Array:
+    """Of chains that nobody has stepped: `LONGEST` is 0, and follows from the rates."""
+    return np.array([0.0, np.inf, 0.0, 1.0])
+
+
 def propagate_columns(
-    q: Generator, start: Array, taus: Array, slowest: float, states: Array, first: int
+    q: Generator, start: Array, taus: Array, slowest: float, states: Array, first: int, pace: Array
 ) -> tuple[Array, float]:
     """Write the states at all `taus` to the columns of `states` (T, rows, all) from `first` on.
+
+    `pace` is taken up where chains go on from `start`, and left as it is at the end.
 
     Returns
     -------
@@ -102,7 +113,7 @@ def propagate_columns(
     """
     integrals = np.zeros((q.counted.shape[0], taus.size))
     x, y, now, done, error = _follow(
-        q, start, taus, slowest, READING_TOLERANCE, states, first, integrals
+        q, start, taus, slowest, READING_TOLERANCE, states, first, integrals, pace
     )
     if done < taus.size:  # the state is stationary from then on
         states[done:, :, first : first + start.shape[1]] = x
@@ -122,6 +133,7 @@ def _follow(
     states: Array,
     first: int,
     integrals: Array,
+    pace: Array,
 ) -> tuple[Array, Array, float, np.int64, float]:
     """Steps to the last of `taus`, or until the state is stationary.
 
@@ -139,8 +151,11 @@ def _follow(
     whole = np.empty((rows, columns))
     weights, products = np.empty(_AT_POINTS.shape[1]), np.empty(POINTS_IN_TIME.size)
     y, y_two, rises, at = np.zeros(kinds), np.zeros(kinds), np.zeros((3, kinds)), np.zeros(kinds)
-    settled, longest, readable = STATIONARY_STEP / slowest, _shortest_life(start, q.loss), np.inf
-    verified, unverified, difference = 0.0, 0, 1.0
+    settled, unverified = STATIONARY_STEP / slowest, 0
+    longest, readable = pace[LONGEST], pace[READABLE]
+    verified, difference = pace[VERIFIED], pace[DIFFERENCE]
+    if longest == 0.0:
+        longest = _shortest_life(start, q.loss)
     # a number with a type: a plain 0 has what takes it compiled for a constant first
     now, error, reading_error, done, stationary = 0.0, 0.0, 0.0, np.int64(0), False
     while True:
@@ -148,6 +163,8 @@ def _follow(
             _put(x, y, states, integrals, done, first)
             done += 1
         if done == taus.size or stationary:
+            pace[LONGEST], pace[READABLE] = longest, readable
+            pace[VERIFIED], pace[DIFFERENCE] = verified, difference
             return x, y, now, done, error + reading_error
         h, end = _next_step(now, taus[done], last, _smaller(longest, 4.0 * settled), readable)
         trusted = h <= verified or h <= readable <= longest
