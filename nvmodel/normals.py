@@ -59,15 +59,21 @@ def fill_normals(seed: int, domain: int, first_run: int, block: int, out: Array)
     `nvmodel.streams`.
     """
     products = np.empty((2, out.shape[1]), dtype=np.uint64)
-    for lane in range(out.shape[1]):
-        products[0, lane], products[1, lane] = run_product(seed, first_run + lane)
+    set_runs(seed, first_run, products)
     for b in range(out.shape[0] // WORDS):
-        _four_rows(block_beginning(seed, domain, block + b), products, out, WORDS * b)
+        four_rows(block_beginning(seed, domain, block + b), products, out, WORDS * b)
 
 
 @njit(error_model="numpy")
-def _four_rows(beginning: tuple[Any, ...], products: Words, out: Array, row: int) -> None:
-    """Those of one block of each run, in a loop of its own: it runs in vector registers."""
+def set_runs(seed: int, first_run: int, products: Words) -> None:
+    """What `four_rows` takes of as many runs as `products` (2, lanes) has room for."""
+    for lane in range(products.shape[1]):
+        products[0, lane], products[1, lane] = run_product(seed, first_run + lane)
+
+
+@njit(error_model="numpy")
+def four_rows(beginning: tuple[Any, ...], products: Words, out: Array, row: int) -> None:
+    """Those of one block of each run from `row` on: a loop of its own, for vector registers."""
     apart()
     for lane in range(out.shape[1]):
         a, b, c, d = block_of_run(beginning, products[0, lane], products[1, lane])

@@ -36,6 +36,8 @@ from darkbattery.meanfield.paths.steps import (
     pair_of,
 )
 from darkbattery.nvmodel.kernelcache import apart
+from darkbattery.nvmodel.normals import four_rows, set_runs
+from darkbattery.nvmodel.streams import TRUNCATED_WIGNER, WORDS, Words, block_beginning
 from darkbattery.nvmodel.sums import quantised
 
 Array = NDArray[np.float64]
@@ -98,6 +100,22 @@ class Vectors(NamedTuple):
     scale: float
 
 
+class Numbers(NamedTuple):
+    """Where the normal numbers of runs side by side come from, `per_step` of each run.
+
+    Drawn where they are used, those of runs `first`, `first` + 1, ... under `seed` from block
+    `block` of their streams on; or given, where `block` is negative.
+    """
+
+    per_step: int
+    seed: np.uint64
+    first: int
+    block: int
+
+
+# of each run, that are drawn or taken at once: 16 kB of a block, so that they stay in near memory
+AT_ONCE = 32
+
 # where they are in a block
 _BATTERY, _CHARGER, _POWER, _LEAVING, _LEFT, _PHOTONS, _REAL, _IMAG = (
     READ + np.uint64(BLOCK * row) for row in range(ROWS)
@@ -112,6 +130,7 @@ def follow(
     drive: Amplitudes,
     shift: Array,
     noise: Array,
+    numbers: Numbers,
     place: NDArray[np.int64],
     seen: Seen,
     rows: Array,
@@ -119,7 +138,8 @@ def follow(
 ) -> None:
     """As many steps as `drive` has, and the readings between and after them.
 
-    `place` holds the next piece and how many of its steps are done; it is moved on.
+    `noise` (normals, runs) has the numbers where `numbers` does not say how to draw them. `place`
+    holds the next piece and how many of its steps are done; it is moved on.
     """
     runs, i, done = seen.left.size, place[0], place[1]
     # an array that is taken out of a tuple costs: all are, before the loops
@@ -127,33 +147,43 @@ def follow(
     one = table.one
     h, decay, force, width = table.h, table.decay, table.force, table.field_noise
     coupling, weights, local = one.coupling, reading.weights, reading.local
-    numbers = (one.eliminated, one.kappa, one.total, reading.nbar)
+    field = (one.eliminated, one.kappa, one.total, reading.nbar)
     paired, pair = is_pair(one, shift), pair_of(one)
     state, spins = empty_block(paths.spins.shape[1])
-    flat, read = noise.reshape(-1), rows.reshape(-1)
+    per_step, read = numbers.per_step, rows.reshape(-1)
+    most = max(2, AT_ONCE // per_step // 2 * 2)  # steps: two take whole blocks of a stream
+    near, products = np.zeros((most * per_step, BLOCK)), np.empty((2, BLOCK), dtype=np.uint64)
+    flat = near.reshape(-1)
     for first in range(0, runs, BLOCK):
         lanes = min(BLOCK, runs - first)
         fill_block(paths, seen, first, lanes, state, spins)
-        normals, where = flat, (first, runs)
-        if lanes < BLOCK:
-            normals, where = _alone(noise, first, lanes), (0, BLOCK)
+        set_runs(numbers.seed, numbers.first + first, products)
         leaving(state, one)  # those of the end of the last call are gone
-        i, done, used = place[0], place[1], 0
+        i, done, used, since, until = place[0], place[1], 0, 0, 0
         while i < counts.size:
-            count = min(counts[i] - done, drive.size - used)
+            if used == until and used < drive.size:
+                since, until = used, min(used + most, drive.size)
+                some = (since * per_step, until * per_step)
+                if numbers.block < 0:
+                    _take_normals(noise, first, lanes, some, near)
+                else:
+                    _draw_normals(numbers, products, some, near)
+            count = min(counts[i] - done, until - used)
             if count and paired:
                 steps, at = (done, done + count), which[i]
                 length = (h[at], decay[at], force[at], width[at])
-                advance_pair(
-                    state, spins, where, length, pair, start[i], steps, drive, normals, used
-                )
+                held = (since, per_step)
+                advance_pair(state, spins, held, length, pair, start[i], steps, drive, flat, used)
             elif count:
                 steps, step = (done, done + count), step_at(table, which[i])
-                advance(state, spins, where, step, start[i], steps, drive, shift, normals, used)
+                held = (since, per_step)
+                advance(state, spins, held, step, start[i], steps, drive, shift, flat, used)
             done, used = done + count, used + count
+            if done < counts[i] and used < drive.size:
+                continue
             if done < counts[i]:
                 break
-            _read(state, spins, coupling, weights, local, numbers)
+            _read(state, spins, coupling, weights, local, field)
             _note(state, first, lanes, runs, i, rows.shape[1], read)
             if vectors.classes.size:
                 _add_vectors(spins, first, lanes, vectors, i)
@@ -163,13 +193,20 @@ def follow(
 
 
 @njit(error_model="numpy")
-def _alone(noise: Array, first: int, lanes: int) -> Array:
-    """Normals of fewer runs than a block has, as if they were as many, flat."""
-    found = np.zeros(noise.shape[0] * BLOCK)
-    for row in range(noise.shape[0]):
+def _take_normals(noise: Array, first: int, lanes: int, some: tuple[int, int], near: Array) -> None:
+    """Rows some[0] to some[1] of a block's runs; its other lanes keep what they have."""
+    for row in range(some[0], some[1]):
         for lane in range(lanes):
-            found[BLOCK * row + lane] = noise[row, first + lane]
-    return found
+            near[row - some[0], lane] = noise[row, first + lane]
+
+
+@njit(error_model="numpy")
+def _draw_normals(numbers: Numbers, products: Words, some: tuple[int, int], near: Array) -> None:
+    """The same as `nvmodel.normals.fill_normals` has them."""
+    begin = numbers.block + some[0] // WORDS
+    for b in range((some[1] - some[0]) // WORDS):
+        beginning = block_beginning(numbers.seed, TRUNCATED_WIGNER, begin + b)
+        four_rows(beginning, products, near, WORDS * b)
 
 
 @njit(error_model="numpy")

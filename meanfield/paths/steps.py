@@ -106,7 +106,7 @@ def keep_block(
 def advance(
     state: Array,
     spins: Array,
-    where: tuple[int, int],
+    held: tuple[int, int],
     p: Step,
     start: float,
     steps: tuple[int, int],
@@ -118,8 +118,7 @@ def advance(
     """Steps steps[0], ..., steps[1] - 1 of those that begin at time `start`, of one block.
 
     The first has eta/sqrt(N) = drive[used] amid it, and lines moved by shift[:, used]. `noise`
-    (normals, runs), flat, has those of step i of `drive` from row i (normals)/drive.size on;
-    `where` is the block's first run, and how many are side by side there.
+    (normals, BLOCK), flat, begins with those of step held[0] of `drive`, held[1] for each.
     """
     share, coupling, detuning, order, leads = p.share, p.coupling, p.detuning, p.order, p.leads
     ensemble = p.ensemble
@@ -128,11 +127,10 @@ def advance(
     total, rate = p.total, p.kappa
     decay, force, width = p.decay, p.force, p.field_noise
     resonant = not (decoheres or relaxes)
-    runs, zero = where[1], np.uint64(0)
-    row = np.uint64(runs)  # from a normal to the next
-    per_step = noise.size // runs // drive.size
+    since, per_step = held
+    zero, row = np.uint64(0), LANES  # from a normal to the next
     for n in range(steps[0], steps[1]):
-        first = np.uint64(used * per_step * runs + where[0])
+        first = np.uint64((used - since) * per_step) * LANES
         if eliminated:
             _begin_eliminated(state, 2.0 / rate, h, width, noise, first, first + row)
         else:
@@ -196,7 +194,7 @@ def pair_of(p: Step) -> Pair:
 def advance_pair(
     state: Array,
     spins: Array,
-    where: tuple[int, int],
+    held: tuple[int, int],
     length: tuple[float, complex, complex, float],
     pair: Pair,
     start: float,
@@ -207,12 +205,10 @@ def advance_pair(
 ) -> None:
     """`advance` of what `is_pair`; `length` is a step's h, decay, force and noise of the field."""
     h, decay, force, width = length
-    runs = where[1]
-    per_step = noise.size // runs // drive.size
-    row, zero = np.uint64(runs), np.uint64(0)
+    (since, per_step), zero = held, np.uint64(0)
     for n in range(steps[0], steps[1]):
-        real = np.uint64(used * per_step * runs + where[0])
-        imag = real + row
+        real = np.uint64((used - since) * per_step) * LANES
+        imag = real + LANES
         if pair.eliminated:
             falls = _step_of_eliminated_pair(state, spins, pair, h, width, noise, real, imag)
         elif decay.imag == 0.0:  # a kernel of its own, compiled for real numbers

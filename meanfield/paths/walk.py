@@ -32,6 +32,7 @@ from darkbattery.meanfield.paths.paths import (
 )
 from darkbattery.meanfield.paths.pulses import turn_paths
 from darkbattery.meanfield.paths.readings import (
+    Numbers,
     Reading,
     Schedule,
     Vectors,
@@ -49,8 +50,8 @@ Array = NDArray[np.float64]
 
 # runs side by side: many, so that loops over lanes outweigh calls, but their state stays in cache
 LANE_CLASSES, FEWEST_LANES, MOST_LANES = 4096, 32, 256
-# normals held at once
-CHUNK = 1 << 16
+# normals held at once, and steps between which the stepper draws its own
+CHUNK, DRAWN = 1 << 16, 1 << 12
 # of one run; days for a million runs of the smallest systems
 MOST_STEPS = 1e8
 # radians that lines turn in the time in which a step of 1 would turn spins by 1
@@ -282,6 +283,11 @@ class PathNoise:
             out,
         )
 
+    def numbers(self, system: System, number: int, per_step: int) -> Numbers:
+        """Where the stepper draws the same itself."""
+        block = start_blocks(system) + number // 4
+        return Numbers(per_step, np.uint64(self.seed), self.first, block)
+
     def of_pulse(self, number: int, rows: int) -> Array:
         """Normals (rows, lanes) of pulse `number` of the protocol, apart from those of steps."""
         out = np.empty((-(-rows // 4) * 4, self.lanes))
@@ -449,8 +455,11 @@ def _walk_part(
 ) -> tuple[Array, Vectors]:
     """Through one leg, after `before` steps; its rows and vectors at the end of each piece."""
     lanes, total, per_step = paths.field.shape[1], sum(part.steps), plan.per_step
-    size = max(2, CHUNK // (per_step * lanes) // 2 * 2)
-    noise = np.empty((min(size, total) * per_step, lanes))
+    # numbers as the streams have them need not go through memory; others, and a trace's, do
+    drawn = type(source) is PathNoise and trace is None
+    size = DRAWN if drawn else max(2, CHUNK // (per_step * lanes) // 2 * 2)
+    noise = np.empty((0 if drawn else min(size, total) * per_step, lanes))
+    numbers = Numbers(per_step, np.uint64(source.seed), source.first, -1)
     rows = np.empty((ROWS, len(part.pieces), lanes))
     vectors = _vectors(plan, part, source.first, lanes, valid)
     place, done, z = np.zeros(2, dtype=np.int64), 0, paths.spins[2]
@@ -464,12 +473,15 @@ def _walk_part(
                 collect(paths, seen, part.first_step)
             was = z.copy()
         normals = noise[: count * per_step]
-        source.fill(plan.system, (before + done) * per_step, normals)
+        if drawn:
+            numbers = source.numbers(plan.system, (before + done) * per_step, per_step)
+        else:
+            source.fill(plan.system, (before + done) * per_step, normals)
         drive, shift = _outside(part, place, count)
         spans = [(0, count)] if trace is None else [(n, n + 1) for n in range(count)] or [(0, 0)]
         for one, end in spans:
             pushed = normals[one * per_step : end * per_step]
-            outside = (drive[one:end], np.ascontiguousarray(shift[:, one:end]), pushed)
+            outside = (drive[one:end], np.ascontiguousarray(shift[:, one:end]), pushed, numbers)
             follow(paths, part.schedule, part.reading, *outside, place, seen, rows, vectors)
             if trace is not None and end > one:
                 trace.add(float(lengths[done + one]), paths.field, pushed)
