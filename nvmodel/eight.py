@@ -6,12 +6,15 @@ without registers of that width take two or four.
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
+from numpy.typing import NDArray
 
 EIGHT = 8
+_LINE = 64  # bytes of a cache line, and of eight numbers
 _VECTOR = ir.VectorType(ir.DoubleType(), EIGHT)
 
 
@@ -27,6 +30,14 @@ _eight = _Eight()
 class _EightModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, _VECTOR)
+
+
+def room_for(size: int, kind: type = np.float64) -> NDArray[Any]:
+    """Zeros that begin with a cache line: eight of them lie in one, not across two."""
+    item = np.dtype(kind).itemsize
+    whole: NDArray[Any] = np.zeros(size + _LINE // item, dtype=kind)
+    skipped = -whole.ctypes.data % _LINE // item
+    return whole[skipped : skipped + size]
 
 
 def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
@@ -99,6 +110,23 @@ def times(typingctx: Any, x: Any, y: Any) -> Any:
 def plus(typingctx: Any, x: Any, y: Any) -> Any:
     """Their sums."""
     return _eight(_eight, _eight), lambda _, builder, signature, args: builder.fadd(*args)
+
+
+@intrinsic
+def minus(typingctx: Any, x: Any, y: Any) -> Any:
+    """Their differences."""
+    return _eight(_eight, _eight), lambda _, builder, signature, args: builder.fsub(*args)
+
+
+@intrinsic
+def chosen(typingctx: Any, x: Any, y: Any, if_less: Any, else_: Any) -> Any:
+    """Numbers of one eight where x < y, of another elsewhere."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        less = builder.fcmp_ordered("<", args[0], args[1])
+        return builder.select(less, args[2], args[3])
+
+    return _eight(_eight, _eight, _eight, _eight), codegen
 
 
 @intrinsic

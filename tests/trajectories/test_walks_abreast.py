@@ -22,8 +22,8 @@ def start(seed, first, runs, cumulative, J, m_starts, walks):
 
 
 @njit(error_model="numpy")
-def go_on(seed, first, nbar, last, most_cell, walks):
-    return next_piece(seed, first, nbar, last, most_cell, walks)
+def go_on(seed, nbar, last, most_cell, walks):
+    return next_piece(seed, nbar, last, most_cell, walks)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_jumps_of_runs_side_by_side_are_those_of_each_alone(sizes, nbar, last, r
     found = [([], []) for _ in range(runs)]
     pieces, goes_on = 0, True
     while goes_on:
-        goes_on = go_on(seed, first, nbar, last, 100.0, walks)
+        goes_on = go_on(seed, nbar, last, 100.0, walks)
         pieces += 1
         for r in range(runs):
             places = r + LANES * np.arange(walks.jumps[r])

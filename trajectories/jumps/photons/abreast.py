@@ -5,14 +5,25 @@ a run are left to a vector unit by runs that go abreast, each in a lane. A run's
 `trajectories.jumps.photons.walks.walk`, to the bit.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.kernelcache import UNCOUNTED
-from darkbattery.nvmodel.streams import QUANTUM_JUMPS, WORDS, Words, log_unit, philox_block, unit
+from darkbattery.nvmodel.eight import chosen, filled, load, minus, plus, room_for, store, times
+from darkbattery.nvmodel.kernelcache import UNCOUNTED, apart
+from darkbattery.nvmodel.streams import (
+    QUANTUM_JUMPS,
+    WORDS,
+    Words,
+    block_beginning,
+    block_of_run,
+    log_unit,
+    philox_block,
+    run_product,
+    unit,
+)
 from darkbattery.trajectories.jumps.photons.walks import draw_ladder
 
 Array = NDArray[np.float64]
@@ -42,8 +53,12 @@ class Walks(NamedTuple):
         Index of start and ladder, start * K + k; 0 of a lane without a run.
     jumps : ndarray of int64 (LANES,)
         In this piece.
-    block : ndarray of int64 (LANES,)
-        Of random numbers, the next one; 0 of a run that has ended.
+    goes_on : ndarray of int64 (LANES,)
+        Whether the run has not ended.
+    block : ndarray of int64 (1,)
+        Of random numbers, the next one of all runs that go on.
+    high, low : ndarray of uint64 (LANES,)
+        Of `streams.run_product`.
     taus : ndarray (PIECE * LANES,)
     heights : ndarray of int32 (PIECE * LANES,)
         J + M after each jump.
@@ -55,7 +70,10 @@ class Walks(NamedTuple):
     work: Array
     drawn: Counts
     jumps: Counts
+    goes_on: Counts
     block: Counts
+    high: Words
+    low: Words
     taus: Array
     heights: Small
     cells: Small
@@ -63,10 +81,12 @@ class Walks(NamedTuple):
 
 def new_walks() -> Walks:
     """Room for walks."""
-    drawn, jumps, block = (np.zeros(LANES, dtype=np.int64) for _ in range(3))
-    heights, cells = (np.zeros(PIECE * LANES, dtype=np.int32) for _ in range(2))
-    words, taus = np.zeros(MADE, dtype=np.uint64), np.zeros(PIECE * LANES)
-    return Walks(words, np.zeros(ROOM), drawn, jumps, block, taus, heights, cells)
+    drawn, jumps, goes_on = (np.zeros(LANES, dtype=np.int64) for _ in range(3))
+    high, low = (np.zeros(LANES, dtype=np.uint64) for _ in range(2))
+    heights, cells = (room_for(PIECE * LANES, np.int32) for _ in range(2))
+    words, work, block = room_for(MADE, np.uint64), room_for(ROOM), np.zeros(1, dtype=np.int64)
+    of_lanes: Any = (drawn, jumps, goes_on, block, high, low)
+    return Walks(words, work, *of_lanes, room_for(PIECE * LANES), heights, cells)
 
 
 @njit(**UNCOUNTED)
@@ -74,12 +94,14 @@ def start_walks(
     seed: int, first: int, runs: int, cumulative: Array, J: Array, m_starts: Array, walks: Walks
 ) -> None:
     """Draw start and ladder of the runs first, ..., of which there are at most `LANES`."""
-    work, drawn, block = walks.work, walks.drawn, walks.block
+    work, drawn, goes_on = walks.work, walks.drawn, walks.goes_on
+    walks.block[0] = 1
     for r in range(LANES):
-        drawn[r], block[r], height, top, clock = 0, 0, 0.0, 0.0, np.inf
+        walks.high[r], walks.low[r] = run_product(seed, first + r)
+        drawn[r], goes_on[r], height, top, clock = 0, 0, 0.0, 0.0, np.inf
         if r < runs:
             word = philox_block(seed, QUANTUM_JUMPS, first + r, 0)[0]
-            drawn[r], block[r] = draw_ladder(unit(word), cumulative), 1
+            drawn[r], goes_on[r] = draw_ladder(unit(word), cumulative), 1
             m_start, k = m_starts[drawn[r] // J.size], drawn[r] % J.size
             height, top, clock = np.floor(J[k] + m_start + 0.5), 2.0 * J[k], 0.0
         # where the last jump of a turn leaves them
@@ -89,20 +111,21 @@ def start_walks(
 
 
 @njit(**UNCOUNTED)
-def _fill(seed: int, first: int, block: Counts, words: Words) -> None:
-    """The next random words of the runs that have not ended."""
-    for r in range(LANES):
-        if block[r]:
-            for b in range(DEEP // WORDS):
-                found = philox_block(seed, QUANTUM_JUMPS, first + r, block[r] + b)
-                o = b * WORDS * LANES + r
-                words[o], words[o + LANES] = found[0], found[1]
-                words[o + 2 * LANES], words[o + 3 * LANES] = found[2], found[3]
-            block[r] += DEEP // WORDS
+def _fill(seed: int, block: int, high: Words, low: Words, words: Words) -> None:
+    """The next random words of all lanes, which are as far as each other in their streams."""
+    apart()
+    for b in range(DEEP // WORDS):
+        beginning = block_beginning(seed, QUANTUM_JUMPS, block + b)
+        # unsigned: an index that might count from the end keeps a loop out of vector registers
+        for r in range(np.uint64(LANES)):
+            found = block_of_run(beginning, high[r], low[r])
+            o = np.uint64(b * WORDS * LANES) + r
+            words[o], words[o + np.uint64(LANES)] = found[0], found[1]
+            words[o + np.uint64(2 * LANES)], words[o + np.uint64(3 * LANES)] = found[2], found[3]
 
 
 @njit(**UNCOUNTED)
-def _directions(words: Words, nbar: float, lanes: int, work: Array) -> None:
+def _directions(words: Words, nbar: float, work: Array) -> None:
     """The next jumps of all lanes, up or down, as in `walks._directions`.
 
     Leaves heights and the squares of the bonds below and above them.
@@ -112,20 +135,24 @@ def _directions(words: Words, nbar: float, lanes: int, work: Array) -> None:
         u = unit(words[o])
         work[UNIFORMS + o], work[RISING + o] = u, u * nbar
         work[FALLING + o] = (1.0 - u) * warm
-    for r in range(LANES):
-        work[BELOW + r], work[ABOVE + r] = work[BELOW + MADE + r], work[ABOVE + MADE + r]
-        work[HEIGHTS + r] = work[HEIGHTS + MADE + r]
+    one, minus_two = filled(1.0), filled(-2.0)
+    below, above = load(work, BELOW + MADE), load(work, ABOVE + MADE)
+    height = load(work, HEIGHTS + MADE)
+    store(work, BELOW, below)
+    store(work, ABOVE, above)
+    store(work, HEIGHTS, height)
     for j in range(DEEP):
-        for r in range(lanes):
-            o = j * LANES + r
-            a, b = work[BELOW + o], work[ABOVE + o]
-            up = np.float64(work[RISING + o] * b >= work[FALLING + o] * a)
-            lower, higher = (a + a - 2.0) - b, (b + b - 2.0) - a
-            after = o + LANES
-            # whole numbers: no choice, which would be compiled to a branch, and nothing rounds
-            work[BELOW + after] = lower + up * (b - lower)
-            work[ABOVE + after] = a + up * (higher - a)
-            work[HEIGHTS + after] = work[HEIGHTS + o] + (up + up - 1.0)
+        o = j * LANES
+        rising, falling = load(work, RISING + o), load(work, FALLING + o)
+        down, up = times(falling, below), times(rising, above)
+        # second differences of the squares are -2
+        lower = minus(plus(plus(below, below), minus_two), above)
+        higher = minus(plus(plus(above, above), minus_two), below)
+        height = chosen(up, down, minus(height, one), plus(height, one))
+        below, above = chosen(up, down, lower, above), chosen(up, down, below, higher)
+        store(work, BELOW + LANES + o, below)
+        store(work, ABOVE + LANES + o, above)
+        store(work, HEIGHTS + LANES + o, height)
 
 
 @njit(**UNCOUNTED)
@@ -168,30 +195,29 @@ def _note(
 
 
 @njit(**UNCOUNTED)
-def next_piece(
-    seed: int, first: int, nbar: float, tau_last: float, most_cell: float, walks: Walks
-) -> bool:
+def next_piece(seed: int, nbar: float, tau_last: float, most_cell: float, walks: Walks) -> bool:
     """The next jumps of all lanes; whether one of them has not ended."""
     words, work, jumps, block = walks.words, walks.work, walks.jumps, walks.block
-    taus = walks.taus
+    taus, left = walks.taus, walks.goes_on
     per_tau = most_cell / tau_last if tau_last > 0.0 else 0.0
     for r in range(LANES):
         jumps[r] = 0
     goes_on, made = True, np.uint64(0)
     while goes_on and made < np.uint64(PIECE * LANES):
-        _fill(seed, first, block, words)
-        _directions(words, nbar, jumps.size, work)
+        _fill(seed, block[0], walks.high, walks.low, words)
+        block[0] += DEEP // WORDS
+        _directions(words, nbar, work)
         _clocks(nbar, jumps.size, work)
         _note(work, made, tau_last, per_tau, taus, walks.heights, walks.cells)
         goes_on = False
         for r in range(LANES):
-            if block[r]:
+            if left[r]:
                 jumps[r] += DEEP
                 if work[CLOCKS + MADE + r] <= tau_last:
                     goes_on = True
                     continue
                 # rates beyond the end may be anything
-                block[r], work[CLOCKS + MADE + r] = 0, np.inf
+                left[r], work[CLOCKS + MADE + r] = 0, np.inf
                 while jumps[r] > 0 and not taus[(jumps[r] - 1) * LANES + r] <= tau_last:
                     jumps[r] -= 1
         made += np.uint64(MADE)

@@ -24,6 +24,7 @@ from darkbattery.nvmodel.eight import (
     load,
     over,
     plus,
+    room_for,
     store,
     store_first,
     times,
@@ -36,6 +37,7 @@ from darkbattery.trajectories.space.angular import lowering_squared, rates_from_
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
+Small = NDArray[np.int32]
 
 # in powers of e, of a double's 708
 MOST_WAY = 300.0
@@ -115,7 +117,7 @@ def _exponentials(logs: Array, out: Array) -> None:
 
 
 class Crossings(NamedTuple):
-    """Where the records of runs side by side are, and room to follow a piece of one.
+    """Where the records of runs side by side are, and room to follow a piece of each.
 
     Rows are those of `Products`, named by J_t - M; W = K + EIGHT, with zeros behind the ladders.
 
@@ -123,19 +125,20 @@ class Crossings(NamedTuple):
     ----------
     now : ndarray (LANES * W,)
         P, at any scale; 0 on ladders that are gone.
-    place : ndarray of int64 (LANES, 6)
-        Next output time, jumps up so far, the row and that of the start, and the first ladder that
-        counts and the one behind the last.
+    place : ndarray of int64 (LANES, 9)
+        Next output time, jumps up so far, the row and that of the start, the first ladder that
+        counts and the one behind the last; the output time behind the list, its length, and the
+        next event on it.
     burst : ndarray (LANES,)
         When M first was <= 0; infinity before.
     latest : ndarray of int64 (T,)
         Of the jumps in (tau_{i-1}, tau_i], as `_list_events` packs them; 0 between pieces.
-    rows, ends : ndarray of int64 (T,)
+    rows, ends : ndarray of int32 (LANES * T,)
         Of the output times: the row, and the place in the list of events.
-    events : ndarray of int64 (PIECE + T + 1,)
+    events : ndarray of int32 (LANES * (PIECE + T + 1),)
         Jumps up and output times in order, as rows of `Products.factors`.
     after : ndarray ((EIGHT + 1) * W,)
-        P where a list begins, and after its next output times.
+        P of one run before its next event, and after its next output times.
     work : ndarray (WORK,)
         Rows of eight numbers.
     """
@@ -144,33 +147,35 @@ class Crossings(NamedTuple):
     place: Counts
     burst: Array
     latest: Counts
-    rows: Counts
-    ends: Counts
-    events: Counts
+    rows: Small
+    ends: Small
+    events: Small
     after: Array
     work: Array
 
 
-TIME, UPS, ROW, START, FIRST, BEHIND = range(6)
+TIME, UPS, ROW, START, FIRST, BEHIND, LISTED, COUNT, NEXT = range(9)
 # rows of `Crossings.work`: eight output times by eight ladders, and sums over ladders
 AMPLITUDES, ACROSS = 0, EIGHT * EIGHT
 NORM, SUM_0, SUM_1, SUM_2, SUM_3, BEFORE, WORK = range(2 * ACROSS, 2 * ACROSS + 7 * EIGHT, EIGHT)
+# what `Crossings.latest` packs: jumps up, from 1 on so that nothing is 0, above the row
+UP = 1 << 32
 
 
 def new_crossings(products: Products, n_times: int) -> Crossings:
     """Room for records at so many output times."""
     width = products.squares.shape[1] + EIGHT
-    latest, rows, ends = (np.zeros(n_times, dtype=np.int64) for _ in range(3))
+    rows, ends = (np.zeros(LANES * n_times, dtype=np.int32) for _ in range(2))
     return Crossings(
-        now=np.zeros(LANES * width),
-        place=np.zeros((LANES, 6), dtype=np.int64),
+        now=room_for(LANES * width),
+        place=np.zeros((LANES, 9), dtype=np.int64),
         burst=np.zeros(LANES),
-        latest=latest,
+        latest=np.zeros(n_times, dtype=np.int64),
         rows=rows,
         ends=ends,
-        events=np.zeros(PIECE + n_times + 1, dtype=np.int64),
-        after=np.zeros((EIGHT + 1) * width),
-        work=np.zeros(WORK),
+        events=np.zeros(LANES * (PIECE + n_times + 1), dtype=np.int32),
+        after=room_for((EIGHT + 1) * width),
+        work=room_for(WORK),
     )
 
 
@@ -185,33 +190,37 @@ def start_crossings(lane: int, drawn: int, J: Array, m_starts: Array, q: Crossin
     place[lane, TIME], place[lane, UPS] = 0, 0
     place[lane, ROW], place[lane, START] = row, row
     place[lane, FIRST], place[lane, BEHIND] = 0, K
+    place[lane, LISTED], place[lane, COUNT], place[lane, NEXT] = 0, 0, 0
     q.burst[lane] = np.inf if m_start > 0.0 else 0.0
 
 
 @njit(**UNCOUNTED)
-def _list_events(
-    lane: int,
-    bottom: int,
-    dark: int,
-    ended: bool,
-    walks: Walks,
-    taus: Array,
-    table: Counts,
-    rows_of_pairs: int,
-    q: Crossings,
-) -> Any:
-    """List a lane's piece: the output time behind it, how many events, and how many jumps up.
-
-    No branch depends on what jumps do: half of them would be mispredicted. The last jump before an
-    output time leaves one number that rises from jump to jump: how many jumps of this piece there
-    were, how many up, and the row. `bottom` is the row of J + M = 0, M <= 0 from row `dark` on.
-    """
-    place, latest, rows, ends, events = q.place, q.latest, q.rows, q.ends, q.events
-    jump_taus, heights, cells = walks.taus, walks.heights, walks.cells
-    first, before, ups = place[lane, TIME], place[lane, ROW], np.int64(0)
-    i, key, waiting = first, before, q.burst[lane] == np.inf
+def _find_burst(lane: int, lowest: int, walks: Walks, q: Crossings) -> None:
+    """When the total J^z is no longer positive, that is at heights up to `lowest`."""
+    heights, jump_taus = walks.heights, walks.taus
     for j in range(walks.jumps[lane]):
         # unsigned: an index that might count from the end costs a comparison
+        at = np.uint64(j * LANES + lane)
+        if heights[at] <= lowest:
+            q.burst[lane] = jump_taus[at]
+            return
+
+
+@njit(**UNCOUNTED)
+def _list_events(
+    lane: int, bottom: int, walks: Walks, taus: Array, table: Counts, q: Crossings
+) -> Any:
+    """List the jumps up of a lane's piece: the output time behind it, how many, and the row.
+
+    No branch depends on what jumps do: half of them would be mispredicted. The last jump before an
+    output time leaves how many jumps up there were in this piece, and the row; there is room for
+    the output times in between. `bottom` is the row of J + M = 0.
+    """
+    latest, events = q.latest, q.events
+    jump_taus, heights, cells = walks.taus, walks.heights, walks.cells
+    before, place = q.place[lane, ROW], lane * (events.size // LANES) - q.place[lane, TIME]
+    i, packed = q.place[lane, TIME], np.int64(UP)
+    for j in range(walks.jumps[lane]):
         at = np.uint64(j * LANES + lane)
         tau, row = jump_taus[at], bottom - np.int64(heights[at])
         i = table[np.uint64(cells[at])]
@@ -220,24 +229,34 @@ def _list_events(
         while taus[np.uint64(i)] < tau:
             i += 1
         # written for every jump and kept for those up
-        events[np.uint64(i - first + ups)] = row
-        ups += row < before
+        events[np.uint64(i + place)] = row
+        up = row < before
+        place += up
+        packed += np.int64(up) << 32
         before = row
-        latest[np.uint64(i)] = ((j + 1) << 48) | (ups << 32) | row
-        if waiting and row >= dark:
-            q.burst[lane], waiting = tau, False
-    behind = taus.size if ended else i
+        latest[np.uint64(i)] = packed | row
+    return i, (packed >> 32) - 1, before
+
+
+@njit(**UNCOUNTED)
+def _list_times(lane: int, behind: int, ups: int, pairs: int, T: int, q: Crossings) -> None:
+    """Put the output times that are passed on the list, and note the row at each."""
+    place, latest, rows, ends, events = q.place, q.latest, q.rows, q.ends, q.events
+    first, base = place[lane, TIME], lane * (events.size // LANES)
+    packed, to_lane = UP | place[lane, ROW], lane * T
     for n in range(first, behind):
         at = np.uint64(n)
-        key = max(key, latest[at])
+        found = latest[at]
+        packed = found if found != 0 else packed
         latest[at] = 0
-        end = n - first + ((key >> 32) & 0xFFFF)
-        rows[at], ends[at] = key & 0xFFFFFFFF, end
-        events[np.uint64(end)] = rows_of_pairs + n
-    if not ended:
+        end = base + n - first + (packed >> 32) - 1
+        rows[at + np.uint64(to_lane)] = packed & 0xFFFFFFFF
+        ends[at + np.uint64(to_lane)] = end
+        events[np.uint64(end)] = pairs + n
+    if behind < T:
         latest[behind] = 0
-    place[lane, ROW] = before
-    return behind, behind - first + ups, ups
+    place[lane, NEXT], place[lane, LISTED] = base, behind
+    place[lane, COUNT] = base + behind - first + ups
 
 
 @njit(inline="always")
@@ -256,9 +275,9 @@ def _multiply(
 
 
 @njit(**UNCOUNTED)
-def _multiply_all(
+def _multiply_many(
     factors: Array,
-    events: Counts,
+    events: Small,
     begin: int,
     end: int,
     pairs: int,
@@ -267,20 +286,36 @@ def _multiply_all(
     high: int,
     after: Array,
 ) -> None:
-    """The same on the ladders from `low` to `high`."""
-    if high - low <= MOST_IN_REGISTERS:
-        for k in range(low, high, EIGHT):
-            _multiply(factors, events, begin, end, pairs, K, k, after)
-        return
-    # tables of many ladders are beyond the caches: each row is read through
+    """The same on the ladders from `low` to `high`, whose tables are beyond the caches."""
     source, place = np.int64(0), np.int64(K + EIGHT)
     for e in range(np.uint64(begin), np.uint64(end)):
         event = events[e]
-        for k in range(low, high, EIGHT):
+        for k in range(low, high, EIGHT):  # each row is read through
             x = times(load(after, source + k), load(factors, event * K + k))
             store(after, place + k, x)
         source = place
         place += (K + EIGHT) * (event >= pairs)
+
+
+# A call hands over each array's seven numbers: what is called for a few output times is no call.
+@njit(inline="always")
+def _multiply_all(
+    factors: Any,
+    events: Any,
+    begin: Any,
+    end: Any,
+    pairs: Any,
+    K: Any,
+    low: Any,
+    high: Any,
+    after: Any,
+) -> None:
+    """The same on the ladders from `low` to `high`."""
+    if high - low <= MOST_IN_REGISTERS:
+        for k in range(low, high, EIGHT):
+            _multiply(factors, events, begin, end, pairs, K, k, after)
+    else:
+        _multiply_many(factors, events, begin, end, pairs, K, low, high, after)
 
 
 @njit(inline="always")
@@ -327,70 +362,69 @@ def _write_amplitudes(
             c[k, first_column + r] = x if low <= k < high else 0.0
 
 
-@njit(**UNCOUNTED)
-def _follow_events(
-    lane: int,
-    behind: int,
-    count: int,
-    way: Array,
-    products: Products,
-    q: Crossings,
-    first_column: int,
-    sums: Array,
-    c: Array,
+@njit(inline="always")
+def _follow_times(
+    lane: Any, way: Any, products: Any, q: Any, first_column: Any, sums: Any, c: Any
 ) -> None:
-    """Follow a list of events, and write what its output times see."""
+    """Follow a lane's events to its next output times, and write what these see."""
     factors, across, squares = products.factors, products.across, products.squares
     now, place, rows, ends, events = q.now, q.place, q.rows, q.ends, q.events
     after, work, pairs, K = q.after, q.work, products.rows, squares.shape[1]
-    i, begin, width = place[lane, TIME], np.int64(0), K + EIGHT
+    i, behind, width = place[lane, TIME], place[lane, LISTED], K + EIGHT
     low, high = place[lane, FIRST], place[lane, BEHIND]
-    for k in range(width):
-        after[k] = now[lane * width + k]
-    while i < behind:
-        # until P is scaled again: eight columns of one scale
-        n = min(behind, (i + SCALING - 1) // SCALING * SCALING + 1) - i
-        end = ends[i + n - 1] + 1
-        for at in range(NORM, WORK, EIGHT):
-            store(work, at, filled(0.0))
-        _multiply_all(factors, events, begin, end, pairs, K, low, high, after)
+    own, of_times = lane * width, lane * (rows.size // LANES)
+    # until P is scaled again: eight columns of one scale
+    n = min(behind, (i + SCALING - 1) // SCALING * SCALING + 1) - i
+    end = ends[np.uint64(of_times + i + n - 1)] + 1
+    for at in range(NORM, WORK, EIGHT):
+        store(work, at, filled(0.0))
+    for k in range(low, high, EIGHT):
+        store(after, k, load(now, own + k))
+    _multiply_all(factors, events, place[lane, NEXT], end, pairs, K, low, high, after)
+    for k in range(low, high, EIGHT):
+        _sum_up(of_times + i, n, k, min(EIGHT, high - k), way, across, squares, q)
+    m, scaled = n, (i + n - 1) % SCALING == 0
+    for r in range(n - 1, -1, -1):
+        if not LOW < work[NORM + r] < 1.0 / LOW:
+            m, scaled = r + 1, True
+    scale, at = over(filled(1.0), load(work, NORM)), first_column + i
+    for o in range(4):
+        one = times(load(work, SUM_0 + EIGHT * o), scale)
+        store_first(sums, o * sums.shape[1] + at, one, m)
+    if c.shape[1] > 0:
+        _write_amplitudes(low, high, of_times + i, m, at, way, q, c)
+    damping = np.sqrt(1.0 / work[NORM + m - 1]) if scaled else 1.0
+    for k in range(low, high, EIGHT):
+        store(now, own + k, times(load(after, m * width + k), filled(damping)))
+    if scaled:
+        row = rows[of_times + i + m - 1] * K
+        for k in range(low, high):
+            if not now[own + k] * way[row + k] > GONE:
+                now[own + k] = 0.0
+        while low + 1 < high and now[own + low] == 0.0:
+            low += 1
+        while low + 1 < high and now[own + high - 1] == 0.0:
+            high -= 1
+        place[lane, FIRST], place[lane, BEHIND] = low, high
+    place[lane, TIME], place[lane, NEXT] = i + m, ends[of_times + i + m - 1] + 1
+
+
+@njit(inline="always")
+def _follow_rest(lane: Any, products: Any, q: Any) -> None:
+    """Follow a lane's events behind the last output time that its list has."""
+    now, place, after, K = q.now, q.place, q.after, products.squares.shape[1]
+    begin, end, own, width = place[lane, NEXT], place[lane, COUNT], lane * (K + EIGHT), K + EIGHT
+    low, high = place[lane, FIRST], place[lane, BEHIND]
+    if begin < end:
         for k in range(low, high, EIGHT):
-            _sum_up(i, n, k, min(EIGHT, high - k), way, across, squares, q)
-        m, scaled = n, (i + n - 1) % SCALING == 0
-        for r in range(n - 1, -1, -1):
-            if not LOW < work[NORM + r] < 1.0 / LOW:
-                m, scaled = r + 1, True
-        scale, at = over(filled(1.0), load(work, NORM)), first_column + i
-        for o in range(4):
-            one = times(load(work, SUM_0 + EIGHT * o), scale)
-            store_first(sums, o * sums.shape[1] + at, one, m)
-        if c.shape[1] > 0:
-            _write_amplitudes(low, high, i, m, at, way, q, c)
-        i += m
-        begin = ends[i - 1] + 1
-        damping = np.sqrt(1.0 / work[NORM + m - 1]) if scaled else 1.0
+            store(after, k, load(now, own + k))
+        _multiply_all(products.factors, q.events, begin, end, products.rows, K, low, high, after)
         for k in range(low, high, EIGHT):
-            store(after, k, times(load(after, m * width + k), filled(damping)))
-        if scaled:
-            row = rows[i - 1] * K
-            for k in range(low, high):
-                if not after[k] * way[row + k] > GONE:
-                    after[k] = 0.0
-            while low + 1 < high and after[low] == 0.0:
-                low += 1
-            while low + 1 < high and after[high - 1] == 0.0:
-                high -= 1
-    if begin < count:
-        _multiply_all(factors, events, begin, count, pairs, K, low, high, after)
-        for k in range(low, high, EIGHT):
-            store(after, k, load(after, width + k))
-    for k in range(width):
-        now[lane * width + k] = after[k]
-    place[lane, FIRST], place[lane, BEHIND] = low, high
+            store(now, own + k, load(after, width + k))
 
 
 @njit(**UNCOUNTED)
-def follow_piece_of_lane(
+def list_piece_of_lane(
     lane: int,
     drawn: int,
     ended: bool,
@@ -398,16 +432,14 @@ def follow_piece_of_lane(
     walks: Walks,
     taus: Array,
     table: Counts,
-    products: Products,
+    pairs: int,
     q: Crossings,
     first_column: int,
     M: Array,
     emitted: Array,
     absorbed: Array,
-    sums: Array,
-    c: Array,
 ) -> None:
-    """Follow the next jumps of a lane's record, and write what the output times see that pass.
+    """List the next jumps of a lane's record, and write what is counted at output times they pass.
 
     Parameters
     ----------
@@ -415,27 +447,63 @@ def follow_piece_of_lane(
         Index of start and ladder, start * K + k.
     table : ndarray
         Of `interval_table`.
+    pairs : int
+        Rows of `Products.factors` before those of output times.
     first_column : int
         Of the first output time.
     M, emitted, absorbed : ndarray (columns,)
+    """
+    place, rows, ends, T, top = q.place, q.rows, q.ends, taus.size, J[J.size - 1]
+    own = J[drawn % J.size]
+    if q.burst[lane] == np.inf:
+        _find_burst(lane, int(np.floor(own)), walks, q)
+    i, ups, row = _list_events(lane, int(top + own + 0.5), walks, taus, table, q)
+    behind = T if ended else i
+    _list_times(lane, behind, ups, pairs, T, q)
+    first, before, start = place[lane, TIME], place[lane, UPS], place[lane, START]
+    before += first - place[lane, NEXT]
+    for i in range(np.uint64(first), np.uint64(behind)):
+        at, of_lane = np.uint64(first_column) + i, np.uint64(lane * T) + i
+        risen = before + np.int64(ends[of_lane]) - np.int64(i)
+        M[at], absorbed[at] = top - rows[of_lane], risen
+        emitted[at] = risen + rows[of_lane] - start
+    place[lane, ROW], place[lane, UPS] = row, place[lane, UPS] + ups
+
+
+@njit(**UNCOUNTED)
+def follow_lists(
+    lanes: int,
+    drawn: Counts,
+    products: Products,
+    q: Crossings,
+    first_column: int,
+    sums: Array,
+    c: Array,
+) -> None:
+    """Follow all lanes' lists, and write the states that their output times see.
+
+    A few output times of each lane in turn: what waits in one is made up for by the next.
+
+    Parameters
+    ----------
+    first_column : int
+        Of lane 0; each has as many columns as output times.
     sums : ndarray (4, columns)
         Of the unit state: sums of its squares with `products.squares`, and across ladders.
     c : ndarray (K, columns), or (K, 0) where nobody asked
         Amplitudes of unit length, but for signs.
     """
-    place, rows, ends, top = q.place, q.rows, q.ends, J[J.size - 1]
-    bottom, dark = int(top + J[drawn % J.size] + 0.5), int(np.ceil(top))
-    behind, count, ups = _list_events(
-        lane, bottom, dark, ended, walks, taus, table, products.rows, q
-    )
-    first, before, start = place[lane, TIME], place[lane, UPS], place[lane, START]
-    for i in range(np.uint64(first), np.uint64(behind)):
-        at = np.uint64(first_column) + i
-        risen = before + ends[i] - np.int64(i) + first
-        M[at], absorbed[at], emitted[at] = top - rows[i], risen, risen + rows[i] - start
-    way = products.way[drawn // J.size]
-    _follow_events(lane, behind, count, way, products, q, first_column, sums, c)
-    place[lane, TIME], place[lane, UPS] = behind, before + ups
+    place, K, T, goes_on = q.place, products.squares.shape[1], q.latest.size, True
+    while goes_on:
+        goes_on = False
+        for lane in range(lanes):
+            if place[lane, TIME] < place[lane, LISTED]:
+                way = products.way[drawn[lane] // K]
+                _follow_times(lane, way, products, q, first_column + lane * T, sums, c)
+                goes_on = True
+    for lane in range(lanes):
+        _follow_rest(lane, products, q)
+        place[lane, NEXT], place[lane, COUNT] = 0, 0
 
 
 @njit(**KERNEL)

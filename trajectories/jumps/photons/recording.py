@@ -26,7 +26,8 @@ from darkbattery.trajectories.jumps.photons.crossings import (
     TIME,
     Crossings,
     Products,
-    follow_piece_of_lane,
+    follow_lists,
+    list_piece_of_lane,
     means_of_sums,
     new_crossings,
     products_of,
@@ -268,7 +269,7 @@ def _follow_products(
     sums: Array,
     amplitudes: Array,
 ) -> None:
-    T, runs, block = taus.size, burst.size, walks.block
+    T, runs = taus.size, burst.size
     for begin in range(0, runs, LANES):
         lanes = min(LANES, runs - begin)
         start_walks(seed, first + begin, lanes, cumulative, J, m_starts, walks)
@@ -277,28 +278,25 @@ def _follow_products(
             start_crossings(r, walks.drawn[r], J, m_starts, crossings)
         goes_on = True
         while goes_on:
-            goes_on = next_piece(
-                seed, first + begin, nbar, taus[T - 1], float(table.size - 1), walks
-            )
+            goes_on = next_piece(seed, nbar, taus[T - 1], float(table.size - 1), walks)
             for r in range(lanes):
                 if crossings.place[r, TIME] < T:
-                    follow_piece_of_lane(
+                    list_piece_of_lane(
                         r,
                         walks.drawn[r],
-                        block[r] == 0,
+                        walks.goes_on[r] == 0,
                         J,
                         walks,
                         taus,
                         table,
-                        products,
+                        products.rows,
                         crossings,
                         (begin + r) * T,
                         M,
                         emitted,
                         absorbed,
-                        sums,
-                        amplitudes,
                     )
+            follow_lists(lanes, walks.drawn, products, crossings, begin * T, sums, amplitudes)
         for r in range(lanes):
             burst[begin + r] = crossings.burst[r]
 
