@@ -6,6 +6,7 @@ from numba import njit
 
 from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.experiment import experiment_of
+from darkbattery.trajectories import sample
 from darkbattery.trajectories.jumps.photons.abreast import (
     LANES,
     new_walks,
@@ -59,3 +60,17 @@ def test_jumps_of_runs_side_by_side_are_those_of_each_alone(sizes, nbar, last, r
         np.testing.assert_array_equal(found[r][0], taus)
         heights = own + start_of_walk(*given) + np.cumsum(directions)
         np.testing.assert_array_equal(found[r][1], heights)
+
+
+@pytest.mark.parametrize("sizes", [(10, 50), (1, 2), (40, 60)])
+@pytest.mark.parametrize("runs", [1, 3 * LANES + 5])
+def test_runs_that_are_only_added_up_are_those_that_are_kept_for_more(sizes, runs):
+    """One kernel makes, follows and adds runs of which nothing else is asked."""
+    battery, times = CollectiveBattery(*sizes, nbar=0.5), np.linspace(0.0, 1.5, 41)
+    names = ["battery_energy", "power", "emission_rate", "emitted_photons", "absorbed_photons"]
+    added = sample(battery, times, runs=runs, seed=5, observables=names)
+    kept = sample(battery, times, runs=runs, seed=5, observables=[*names, "daemonic_ergotropy"])
+    for name in names:
+        np.testing.assert_array_equal(added[name], kept[name])
+    for name, one in added.distributions.items():
+        np.testing.assert_array_equal(one.weight, kept.distributions[name].weight)

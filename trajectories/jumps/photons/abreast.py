@@ -5,7 +5,7 @@ a run are left to a vector unit by runs that go abreast, each in a lane. A run's
 `trajectories.jumps.photons.walks.walk`, to the bit.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -85,8 +85,8 @@ def new_walks() -> Walks:
     high, low = (np.zeros(LANES, dtype=np.uint64) for _ in range(2))
     heights, cells = (room_for(PIECE * LANES, np.int32) for _ in range(2))
     words, work, block = room_for(MADE, np.uint64), room_for(ROOM), np.zeros(1, dtype=np.int64)
-    of_lanes: Any = (drawn, jumps, goes_on, block, high, low)
-    return Walks(words, work, *of_lanes, room_for(PIECE * LANES), heights, cells)
+    taus = room_for(PIECE * LANES)
+    return Walks(words, work, drawn, jumps, goes_on, block, high, low, taus, heights, cells)
 
 
 @njit(**UNCOUNTED)

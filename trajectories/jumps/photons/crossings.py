@@ -409,18 +409,17 @@ def _follow_times(
     place[lane, TIME], place[lane, NEXT] = i + m, ends[of_times + i + m - 1] + 1
 
 
-@njit(inline="always")
-def _follow_rest(lane: Any, products: Any, q: Any) -> None:
+@njit(**UNCOUNTED)
+def _follow_rest(lane: int, products: Products, q: Crossings) -> None:
     """Follow a lane's events behind the last output time that its list has."""
     now, place, after, K = q.now, q.place, q.after, products.squares.shape[1]
     begin, end, own, width = place[lane, NEXT], place[lane, COUNT], lane * (K + EIGHT), K + EIGHT
     low, high = place[lane, FIRST], place[lane, BEHIND]
-    if begin < end:
-        for k in range(low, high, EIGHT):
-            store(after, k, load(now, own + k))
-        _multiply_all(products.factors, q.events, begin, end, products.rows, K, low, high, after)
-        for k in range(low, high, EIGHT):
-            store(now, own + k, load(after, width + k))
+    for k in range(low, high, EIGHT):
+        store(after, k, load(now, own + k))
+    _multiply_many(products.factors, q.events, begin, end, products.rows, K, low, high, after)
+    for k in range(low, high, EIGHT):
+        store(now, own + k, load(after, width + k))
 
 
 @njit(**UNCOUNTED)
@@ -502,7 +501,8 @@ def follow_lists(
                 _follow_times(lane, way, products, q, first_column + lane * T, sums, c)
                 goes_on = True
     for lane in range(lanes):
-        _follow_rest(lane, products, q)
+        if place[lane, NEXT] < place[lane, COUNT]:
+            _follow_rest(lane, products, q)
         place[lane, NEXT], place[lane, COUNT] = 0, 0
 
 

@@ -184,13 +184,18 @@ def room_for_path(
     )
 
 
+def as_products(q: Tables, taus: Array) -> Products | None:
+    """Tables of runs whose amplitudes are followed as products; None where they are not."""
+    if q.nbar == 0.0 or q.in_groups:
+        return None
+    return products_of(q.bonds, q.damping, q.diagonal, q.coupling, q.sign, taus)
+
+
 def groups_of_runs(
     q: Tables, taus: Array, first: int, runs: int, states: bool = False
 ) -> Iterator[tuple[int, Path]]:
     """First run of each group and its room; the group has as many runs as ``path.burst``."""
-    products = None
-    if q.nbar > 0.0 and not q.in_groups:
-        products = products_of(q.bonds, q.damping, q.diagonal, q.coupling, q.sign, taus)
+    products = as_products(q, taus)
     of_ladders = q.damping.size if states or products is None else 0
     size = GROUP_NUMBERS // ((12 + of_ladders) * taus.size)
     size = max(1, min(size, MOST_GROUP, runs))
@@ -248,6 +253,60 @@ def _follow_decays(
             emitted[r * taus.size + i] = numbers[i]
 
 
+@njit(**INNER)
+def follow_lanes(
+    seed: int,
+    first: int,
+    begin: int,
+    lanes: int,
+    nbar: float,
+    cumulative: Array,
+    J: Array,
+    m_starts: Array,
+    taus: Array,
+    table: Counts,
+    products: Products,
+    walks: Walks,
+    crossings: Crossings,
+    burst: Array,
+    drawn: Counts,
+    M: Array,
+    emitted: Array,
+    absorbed: Array,
+    sums: Array,
+    amplitudes: Array,
+) -> None:
+    """Make and follow the runs from first + begin on that go abreast, into places from `begin`."""
+    T = taus.size
+    start_walks(seed, first + begin, lanes, cumulative, J, m_starts, walks)
+    for r in range(lanes):
+        drawn[begin + r] = walks.drawn[r]
+        start_crossings(r, walks.drawn[r], J, m_starts, crossings)
+    goes_on = True
+    while goes_on:
+        goes_on = next_piece(seed, nbar, taus[T - 1], float(table.size - 1), walks)
+        for r in range(lanes):
+            if crossings.place[r, TIME] < T:
+                list_piece_of_lane(
+                    r,
+                    walks.drawn[r],
+                    walks.goes_on[r] == 0,
+                    J,
+                    walks,
+                    taus,
+                    table,
+                    products.rows,
+                    crossings,
+                    (begin + r) * T,
+                    M,
+                    emitted,
+                    absorbed,
+                )
+        follow_lists(lanes, walks.drawn, products, crossings, begin * T, sums, amplitudes)
+    for r in range(lanes):
+        burst[begin + r] = crossings.burst[r]
+
+
 @njit(**KERNEL)
 def _follow_products(
     seed: int,
@@ -269,36 +328,29 @@ def _follow_products(
     sums: Array,
     amplitudes: Array,
 ) -> None:
-    T, runs = taus.size, burst.size
-    for begin in range(0, runs, LANES):
-        lanes = min(LANES, runs - begin)
-        start_walks(seed, first + begin, lanes, cumulative, J, m_starts, walks)
-        for r in range(lanes):
-            drawn[begin + r] = walks.drawn[r]
-            start_crossings(r, walks.drawn[r], J, m_starts, crossings)
-        goes_on = True
-        while goes_on:
-            goes_on = next_piece(seed, nbar, taus[T - 1], float(table.size - 1), walks)
-            for r in range(lanes):
-                if crossings.place[r, TIME] < T:
-                    list_piece_of_lane(
-                        r,
-                        walks.drawn[r],
-                        walks.goes_on[r] == 0,
-                        J,
-                        walks,
-                        taus,
-                        table,
-                        products.rows,
-                        crossings,
-                        (begin + r) * T,
-                        M,
-                        emitted,
-                        absorbed,
-                    )
-            follow_lists(lanes, walks.drawn, products, crossings, begin * T, sums, amplitudes)
-        for r in range(lanes):
-            burst[begin + r] = crossings.burst[r]
+    for begin in range(0, burst.size, LANES):
+        follow_lanes(
+            seed,
+            first,
+            begin,
+            min(LANES, burst.size - begin),
+            nbar,
+            cumulative,
+            J,
+            m_starts,
+            taus,
+            table,
+            products,
+            walks,
+            crossings,
+            burst,
+            drawn,
+            M,
+            emitted,
+            absorbed,
+            sums,
+            amplitudes,
+        )
 
 
 @njit(**KERNEL)

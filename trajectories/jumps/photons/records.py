@@ -27,12 +27,17 @@ from darkbattery.trajectories.jumps.counts.sums import (
     bits,
 )
 from darkbattery.trajectories.jumps.counts.tally import JumpStudy
+from darkbattery.trajectories.jumps.photons.abreast import LANES, Walks
+from darkbattery.trajectories.jumps.photons.crossings import Crossings, Products, means_of_sums
 from darkbattery.trajectories.jumps.photons.recording import (
     Tables,
     add_rows,
+    as_products,
     follow,
+    follow_lanes,
     groups_of_runs,
     kernel_tables,
+    room_for_path,
 )
 from darkbattery.trajectories.reading.conditional import (
     ABSORPTION,
@@ -56,6 +61,11 @@ def count_records(study: JumpStudy, first: int, runs: int, rows: Told | None = N
     # of Clebsch and Gordan, for M = J_t, J_t - 1, ...
     coefficients = _population_table(tables.basis) if study.needs_populations else None
     spread = sums.spread_total.size > 0
+    if rows is None and coefficients is None and not spread:
+        products = as_products(q, taus)
+        if products is not None:
+            _count_products(study, first, runs, q, taus, products, sums)
+            return study.tally(first, runs, counts)
     for start, path in groups_of_runs(q, taus, first, runs, coefficients is not None or spread):
         follow(np.uint64(study.seed), start, taus, q, path)
         n = path.burst.size
@@ -73,6 +83,77 @@ def count_records(study: JumpStudy, first: int, runs: int, rows: Told | None = N
             z = path.means[BATTERY_Z]
             _add_spreads(start, n, path.amplitudes, path.M, z, path.quantities, work, q, sums)
     return study.tally(first, runs, counts)
+
+
+def _count_products(
+    study: JumpStudy,
+    first: int,
+    runs: int,
+    q: Tables,
+    taus: Array,
+    products: Products,
+    sums: Sums,
+) -> None:
+    """Make, follow and add the runs in one kernel, where no more of them is asked for."""
+    path = room_for_path(q, taus, min(runs, LANES), products, False)
+    _add_products(
+        np.uint64(study.seed),
+        first,
+        runs,
+        (q.nbar, q.n_battery, q.n_charger, study.battery.gamma),
+        (q.cumulative, q.bonds.J, q.bonds.m_starts, taus, study.times, path.table),
+        (products, path.walks, path.crossings),
+        (path.burst, path.drawn, path.M, path.emitted, path.absorbed),
+        (path.means, path.amplitudes, path.quantities),
+        sums,
+    )
+
+
+@njit(**KERNEL)
+def _add_products(
+    seed: int,
+    first: int,
+    runs: int,
+    numbers: tuple[float, ...],
+    tables: tuple[Array, Array, Array, Array, Array, Counts],
+    made: tuple[Products, Walks, Crossings],
+    found: tuple[Array, Counts, Array, Array, Array],
+    states: tuple[Array, Array, Array],
+    sums: Sums,
+) -> None:
+    """As many runs at a time as go abreast: what is known of them stays in the nearest caches."""
+    nbar, n_battery, n_charger, gamma = numbers
+    cumulative, J, m_starts, taus, times, table = tables
+    products, walks, crossings = made
+    burst, drawn, M, emitted, absorbed = found
+    means, amplitudes, quantities = states
+    for begin in range(0, runs, burst.size):
+        n = min(burst.size, runs - begin)
+        follow_lanes(
+            seed,
+            first + begin,
+            0,
+            n,
+            nbar,
+            cumulative,
+            J,
+            m_starts,
+            taus,
+            table,
+            products,
+            walks,
+            crossings,
+            burst,
+            drawn,
+            M,
+            emitted,
+            absorbed,
+            means,
+            amplitudes,
+        )
+        means_of_sums(means, M, nbar)
+        _read_quantities(means, M, n_battery, n_charger, gamma, quantities)
+        _add_each(quantities, n, burst, drawn, taus, times, sums)
 
 
 def _population_table(basis: CoupledBasis) -> Array:
@@ -93,14 +174,27 @@ def _read_quantities(
         found[3, i], found[4, i] = means[EMISSION_RATE, i] * gamma, means[ABSORPTION, i] * gamma
 
 
+@njit(**INNER)
+def _add_each(
+    quantities: Array,
+    runs: int,
+    burst: Array,
+    drawn: Counts,
+    taus: Array,
+    times: Array,
+    sums: Sums,
+) -> None:
+    ladders = sums.ladders
+    for r in range(runs):
+        ladders[drawn[r] % ladders.size] += 1
+        add_run(quantities, r * taus.size, burst[r], taus, times, sums)
+
+
 @njit(**KERNEL)
 def _add_runs(
     quantities: Array, burst: Array, drawn: Counts, taus: Array, times: Array, sums: Sums
 ) -> None:
-    ladders = sums.ladders
-    for r in range(burst.size):
-        ladders[drawn[r] % ladders.size] += 1
-        add_run(quantities, r * taus.size, burst[r], taus, times, sums)
+    _add_each(quantities, burst.size, burst, drawn, taus, times, sums)
 
 
 @njit(**KERNEL)
