@@ -44,6 +44,9 @@ KERNEL = {"cache": True, "error_model": "numpy", "_nrt": False, "no_cfunc_wrappe
 # those that only kernels call need no way in from Python
 INNER = {**KERNEL, "no_cpython_wrapper": True}
 INNER_WITH_ARRAYS = {**INNER, "_nrt": True}
+# small ones and those of every jump become a part of their callers: a state, a frame and a course
+# are some 170 numbers to hand over, which takes longer than the arithmetic
+WITHIN = {**INNER, "forceinline": True}
 
 
 class Roots(NamedTuple):
@@ -154,7 +157,7 @@ def channel_constant(spins: int, two_j: int, change: int) -> float:
     return (n + j + 1.0) / (2.0 * j * (2.0 * j + 1.0))
 
 
-@njit(**KERNEL)
+@njit(**KERNEL, forceinline=True)
 def ladder_factors(state: State, q: int, table: Roots) -> None:
     """First half of a jump, for all channels: scratch[0, 1, 2] = t(J, M) c, to J, J - 1, J + 1."""
     at, c, x = state.at, state.c, state.scratch
@@ -181,7 +184,7 @@ def ladder_factors(state: State, q: int, table: Roots) -> None:
             x[2, EDGE + k] = sign * m1[k] * m2[k] * c[EDGE + k]
 
 
-@njit(**KERNEL)
+@njit(**KERNEL, forceinline=True)
 def channel(state: State, which: int, change: int, table: Roots, out: Amplitudes) -> float:
     """Second half: `out` = T c after `ladder_factors`, from one J lower on; its squared norm."""
     at, x = state.at, state.scratch
@@ -198,7 +201,7 @@ def channel(state: State, which: int, change: int, table: Roots, out: Amplitudes
     return norm
 
 
-@njit(**INNER)
+@njit(**WITHIN)
 def _reduced(at: Integers, which: int, change: int, table: Roots, x: Amplitudes) -> None:
     """scratch[3, 4, 5] = f(J -> J, J - 1, J + 1) scratch[0, 1, 2]."""
     n, two_j = at[SIZE], 2 * at[LOW] + table.half
@@ -252,7 +255,7 @@ def _reduced(at: Integers, which: int, change: int, table: Roots, x: Amplitudes)
             x[5, e] = sign * (v1[k] * v2[k]) * (s2[k] * s3[k]) * next_step[k] * x[2, e]
 
 
-@njit(**INNER)
+@njit(**WITHIN)
 def settle(state: State, low: int, size: int, unsettled: Amplitudes, norm: float) -> None:
     """Make `unsettled` (any scale, from J index `low` on) the state: cut, normalised, bordered."""
     at, c = state.at, state.c

@@ -20,6 +20,7 @@ from darkbattery.trajectories.jumps.spins.local_noise import (
     TWO_JC,
     TWO_M,
     UP,
+    WITHIN,
     Array,
     Roots,
     State,
@@ -220,7 +221,7 @@ def generator(plan: Any, s: Any) -> Any:
     )
 
 
-@njit(**INNER)
+@njit(**WITHIN)
 def _note(
     process: int, state: State, course: Course, jump_times: Array, processes: NDArray[np.int8]
 ) -> None:
@@ -294,7 +295,7 @@ def _photon(g: Generator, state: State, q: int, table: Roots) -> bool:
     return ensemble_jump(state, BATTERY if g.coupled == BATTERY_ONLY else CHARGER, q, table)
 
 
-@njit(**INNER)
+@njit(**WITHIN)
 def _read_ladders(
     g: Generator,
     state: State,
@@ -333,7 +334,7 @@ def _read_populations(state: State, course: Course, table: Roots) -> None:
         course.lowest[i] = battery_populations(state, table, course.populations[i])
 
 
-@njit(**INNER)
+@njit(**WITHIN)
 def _read(g: Generator, state: State, course: Course, found: Any) -> None:
     """Read the state, with these `means`, at the next output time."""
     i, q, at = course.counts[READ], course.quantities, state.at

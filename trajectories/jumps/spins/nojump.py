@@ -38,6 +38,7 @@ from darkbattery.trajectories.jumps.spins.local_noise import (
     TWO_JB,
     TWO_JC,
     TWO_M,
+    WITHIN,
     Amplitudes,
     Array,
     Integers,
@@ -141,7 +142,7 @@ def tilt(g: Generator, ensemble: int) -> float:
     return g.noise[3 * ensemble + EMISSION] - g.noise[3 * ensemble + PUMPING]
 
 
-@njit(**INNER)
+@njit(**WITHIN)
 def begin_ladders(g: Generator, state: State, frame: Frame, table: Roots) -> None:
     """Under `LADDERS`: fill `frame` of the state, after a jump or at the start of a stage."""
     at, c = state.at, state.c
@@ -174,7 +175,7 @@ def begin_rotated(state: State, frame: Frame, slot: int, table: Roots) -> None:
         frame.z[r] = frame.known_z[slot, r]
 
 
-@njit(**INNER)
+@njit(**WITHIN)
 def waiting_time(g: Generator, state: State, frame: Frame, u: float, exponential: float) -> float:
     """Time until the next jump, infinity for none: component r by :math:`|y_r|^2`, then Exp."""
     at = state.at
@@ -201,7 +202,7 @@ def _evolved(frame: Any, dt: Any, y: Any, n: Any) -> Any:
     return norm
 
 
-@njit(**INNER)
+@njit(**WITHIN)
 def evolve_ladders(state: State, frame: Frame, low: int, size: int, dt: float) -> None:
     """Under `LADDERS`: the state, normalised, at dt after `frame` was filled without a jump.
 
@@ -240,7 +241,7 @@ def evolve_rotated(
     settle(state, low, n, out, 1.0)
 
 
-@njit(**INNER)
+@njit(**WITHIN)
 def slot_of(stage: int, state: State, frame: Frame) -> int:
     """Where in the table the eigenvectors are; -1 - where they belong if they are not there."""
     at = state.at
@@ -332,7 +333,7 @@ def product_rate(g: Generator, at: Integers, m: float) -> float:
 # --- what the state says about energies and photons
 
 
-@njit(**INNER)
+@njit(**WITHIN)
 def brightness(g: Generator, state: State, table: Roots) -> float:
     r""":math:`\langle J(J+1)-M^2\rangle`."""
     at, c = state.at, state.c
@@ -343,7 +344,7 @@ def brightness(g: Generator, state: State, table: Roots) -> float:
     return total
 
 
-@njit(**INNER)
+@njit(**WITHIN)
 def matrix_elements(state: State, lowest: int, n: int, table: Roots) -> None:
     """What is read of n amplitudes from J index `lowest` on, as their weights, in ``state.real``.
 
@@ -383,7 +384,7 @@ def _shared(g: Any, M: Any, own: Any, beside: Any, q: Any, own_q: Any) -> Any:
     return own + beside, rate, g.gamma * (g.nbar + 1.0) * (q + M), g.gamma * g.nbar * (q - M)
 
 
-@njit(**INNER)
+@njit(**WITHIN)
 def ladder_means(
     g: Generator, state: State, frame: Frame, size: int, dt: float
 ) -> tuple[float, float, float, float]:
