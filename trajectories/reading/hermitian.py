@@ -91,3 +91,55 @@ def diagonalise(d: Any, e: Any) -> None:
             if not broken:
                 d[first] -= p
                 e[first], e[last] = g, 0.0
+
+
+@njit(**INNER)
+def diagonalise_with(d: Any, e: Any, n: int, rows: Any) -> None:
+    """The same for any trace, of the first n; `rows`, which are turned along, become eigenvectors.
+
+    Rows, not columns: turns of two of them run in whole registers.
+    """
+    size = 0.0
+    for i in range(n):
+        size = max(size, abs(d[i]) + abs(e[i]))
+    negligible = NEGLIGIBLE * size
+    e[n - 1] = 0.0
+    for first in range(n):
+        for _ in range(MOST_TURNS):
+            last = first
+            while last < n - 1 and abs(e[last]) > negligible:
+                last += 1
+            if last == first:
+                break
+            g = (d[first + 1] - d[first]) / (2.0 * e[first])
+            r = np.sqrt(g * g + 1.0)
+            g = d[last] - d[first] + e[first] / (g + (r if g >= 0.0 else -r))
+            sine, cosine, p, broken = 1.0, 1.0, 0.0, False
+            for i in range(last - 1, first - 1, -1):
+                f, b = sine * e[i], cosine * e[i]
+                r = np.sqrt(f * f + g * g)
+                e[i + 1] = r
+                if r == 0.0:
+                    d[i + 1] -= p
+                    e[last], broken = 0.0, True
+                    break
+                sine, cosine = f / r, g / r
+                g = d[i + 1] - p
+                r = (d[i] - g) * sine + 2.0 * cosine * b
+                p = sine * r
+                d[i + 1] = g + p
+                g = cosine * r - b
+                _turn(rows, i, n, sine, cosine)
+            if not broken:
+                d[first] -= p
+                e[first], e[last] = g, 0.0
+
+
+@njit(inline="always")
+def _turn(rows: Any, i: Any, n: Any, sine: Any, cosine: Any) -> None:
+    """Turn rows i and i + 1 into each other."""
+    low, high = rows[i], rows[i + 1]
+    for k in range(n):
+        a, b = low[k], high[k]
+        high[k] = sine * a + cosine * b
+        low[k] = cosine * a - sine * b

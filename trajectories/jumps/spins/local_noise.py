@@ -27,6 +27,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from darkbattery.nvmodel.eight import EIGHT
+
 Array = NDArray[np.float64]
 Amplitudes = NDArray[Any]  # real, or complex where battery and charger are detuned
 Integers = NDArray[np.int64]
@@ -114,7 +116,8 @@ def roots(spins: int) -> Roots:
 
 def empty_state(n_battery: int, n_charger: int, detuned: bool) -> State:
     """Room for any state of these spins."""
-    room = min(n_battery, n_charger) + 1 + 2 * EDGE + 4
+    # what is written in whole registers ends within
+    room = whole(min(n_battery, n_charger) + 1) + 2 * EDGE + 4
     kind = np.complex128 if detuned else np.float64
     return State(
         np.zeros(5, dtype=np.int64),
@@ -123,6 +126,12 @@ def empty_state(n_battery: int, n_charger: int, detuned: bool) -> State:
         np.zeros((3, room), dtype=kind),
         np.zeros((4, room)),
     )
+
+
+@njit(inline="always")
+def whole(n: Any) -> Any:
+    """n, rounded up to whole registers."""
+    return (n + EIGHT - 1) // EIGHT * EIGHT
 
 
 @njit(inline="always")
@@ -319,15 +328,21 @@ def ensemble_jump(state: State, which: int, q: int, table: Roots) -> bool:
 @njit(**KERNEL)
 def collective_jump(state: State, q: int, table: Roots) -> bool:
     """Let :math:`J^-` or :math:`J^+` act: diagonal in J."""
-    at, x = state.at, state.scratch
-    ladder_factors(state, q, table)
+    at, c, out = state.at, state.c, state.scratch[0]
+    n, two_j = at[SIZE], 2 * at[LOW] + table.half
+    two_m = at[TWO_M] if q == DOWN else -at[TWO_M]
+    above, below = (
+        rising(table, (two_j + two_m) // 2, n),
+        rising(table, (two_j - two_m) // 2 + 1, n),
+    )
     norm = 0.0
-    for k in range(at[SIZE]):
-        norm += weight(x[0, EDGE + k])
+    for k in range(n):
+        out[EDGE + k] = above[k] * below[k] * c[EDGE + k]
+        norm += weight(out[EDGE + k])
     if norm <= 1e-25:
         return False
     at[TWO_M] += 2 * q
-    settle(state, at[LOW], at[SIZE], x[0], norm)
+    settle(state, at[LOW], n, out, norm)
     return True
 
 

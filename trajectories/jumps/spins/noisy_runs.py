@@ -41,6 +41,7 @@ from darkbattery.trajectories.jumps.spins.nojump import (
     PUMPING,
     Frame,
     Generator,
+    battery_mean,
     begin_ladders,
     begin_rotated,
     brightness,
@@ -245,8 +246,9 @@ def _jump(g: Generator, state: State, u: float, v: float, table: Roots) -> int:
     """Draw a process with u and its channel with v, and let it happen; -1 where none can."""
     noise = g.noise
     sharp = noise[1] == 0.0 and noise[2] == 0.0 and noise[4] == 0.0 and noise[5] == 0.0
-    if g.coupled == BOTH and sharp:
-        z, emission, absorption = 0.0, brightness(g, state, table), 0.0
+    if g.coupled == BOTH:
+        z = 0.0 if sharp else battery_mean(state, table)
+        emission, absorption = brightness(g, state, table), 0.0
         if g.nbar > 0.0:
             absorption = g.gamma * g.nbar * (emission - 0.5 * state.at[TWO_M])
         emission = g.gamma * (g.nbar + 1.0) * (emission + 0.5 * state.at[TWO_M])

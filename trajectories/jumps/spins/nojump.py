@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from darkbattery.nvmodel.eight import EIGHT
+from darkbattery.nvmodel.eight import EIGHT, filled, load, plus, store, times
 from darkbattery.nvmodel.streams import exp_bounded
 from darkbattery.trajectories.jumps.spins.local_noise import (
     BATTERY,
@@ -48,8 +48,10 @@ from darkbattery.trajectories.jumps.spins.local_noise import (
     ladder_range,
     settle,
     weight,
+    whole,
 )
 from darkbattery.trajectories.propagate.realspins import ROTATED
+from darkbattery.trajectories.reading.hermitian import diagonalise_with
 from darkbattery.trajectories.space.angular import known_eigenvector
 
 BOTH, BATTERY_ONLY, CHARGER_ONLY, NONE = 0, 1, 2, 3
@@ -77,15 +79,16 @@ class Frame(NamedTuple):
 
     Attributes
     ----------
-    y : ndarray (room,)
+    y : ndarray (wide,)
         Amplitudes; the state's own ones under `LADDERS`.
-    rate : ndarray (room,)
+    rate : ndarray (wide,)
         Eigenvalues of the Hermitian part of G.
-    z : ndarray (room,)
+    z : ndarray (wide,)
         :math:`J_B^z` of each eigenvector, where it is sharp.
-    vectors : ndarray (slots, room, room)
-        Rows are eigenvectors over J; a table of bounded size, overwritten.
-    known : ndarray (slots, room), known_z : ndarray (slots, room)
+    vectors, columns : ndarray (slots, room, wide)
+        Rows are eigenvectors over J, and J over eigenvectors, zeros behind them up to whole
+        registers; tables of bounded size, overwritten.
+    known : ndarray (slots, wide), known_z : ndarray (slots, wide)
         Their `rate` and `z`.
     keys : ndarray of int64 (slots, 2)
     series : ndarray
@@ -98,6 +101,7 @@ class Frame(NamedTuple):
     rate: Array
     z: Array
     vectors: Array
+    columns: Array
     known: Array
     known_z: Array
     keys: Integers
@@ -110,19 +114,21 @@ def empty_frame(
 ) -> Frame:
     """Room for any state; for eigenvectors only where `rotated`, for the series where `summed`."""
     room = min(n_battery, n_charger) + 1
-    slots = max(1, min(8192, CACHE_BYTES // (8 * room * room))) if rotated else 0
+    wide = whole(room)
+    slots = max(1, min(8192, CACHE_BYTES // (16 * room * wide))) if rotated else 0
     kind = np.complex128 if detuned else np.float64
-    wide = -(-room // EIGHT) * EIGHT if summed else 0
+    rows = wide if summed else 0
     return Frame(
-        np.zeros(room, dtype=kind),
-        np.zeros(room),
-        np.zeros(room),
-        np.zeros((slots, room, room)),
-        np.zeros((slots, room)),
-        np.zeros((slots, room)),
+        np.zeros(wide, dtype=kind),
+        np.zeros(wide),
+        np.zeros(wide),
+        np.zeros((slots, room, wide)),
+        np.zeros((slots, room, wide)),
+        np.zeros((slots, wide)),
+        np.zeros((slots, wide)),
         np.full((slots, 2), -1, dtype=np.int64),
-        np.zeros(2 * EIGHT + 2 * (ORDERS + 2) * wide),
-        np.zeros(3 * wide + EIGHT),
+        np.zeros(2 * EIGHT + 2 * (ORDERS + 2) * rows),
+        np.zeros(3 * rows + EIGHT),
     )
 
 
@@ -159,18 +165,39 @@ def begin_ladders(g: Generator, state: State, frame: Frame, table: Roots) -> Non
         frame.y[k] = c[EDGE + k]
 
 
-@njit(**KERNEL)
+@njit(inline="always")
+def _are_real(amplitudes: Any) -> Any:
+    return amplitudes.itemsize == 8
+
+
+@njit(inline="always")
+def _combined(
+    rows: Any, first: Any, weights: Any, begin: Any, count: Any, out: Any, to: Any
+) -> Any:
+    """Eight of out = sum of real `weights` times rows, which begin at `first`."""
+    row, found = rows.shape[2], filled(0.0)
+    for k in range(count):
+        found = plus(found, times(load(rows, first + k * row), filled(weights[begin + k].real)))
+    store(out, to, found)
+
+
+@njit(**KERNEL, forceinline=True)
 def begin_rotated(state: State, frame: Frame, slot: int, table: Roots) -> None:
     """Under `ROTATED`: the same, with the eigenvectors that `eigenvectors` has put into `slot`."""
-    at, c = state.at, state.c
+    at, c, columns = state.at, state.c, frame.columns
     low, n = ladder_range(at, table)
-    shift = at[LOW] - low
-    for r in range(n):
-        total = 0.0 * c[0]
-        v = frame.vectors[slot, r]
-        for k in range(at[SIZE]):
-            total += v[shift + k] * c[EDGE + k]
-        frame.y[r] = total
+    shift, size = at[LOW] - low, at[SIZE]
+    if _are_real(c):
+        first = (slot * columns.shape[1] + shift) * columns.shape[2]
+        for b in range(0, n, EIGHT):
+            _combined(columns, first + b, c, EDGE, size, frame.y, b)
+    else:
+        for r in range(n):
+            total, v = 0.0 * c[0], frame.vectors[slot, r]
+            for k in range(size):
+                total += v[shift + k] * c[EDGE + k]
+            frame.y[r] = total
+    for r in range(whole(n)):
         frame.rate[r] = frame.known[slot, r]
         frame.z[r] = frame.known_z[slot, r]
 
@@ -213,31 +240,42 @@ def evolve_ladders(state: State, frame: Frame, low: int, size: int, dt: float) -
     settle(state, low, size, y, norm)
 
 
-@njit(**KERNEL)
+@njit(**KERNEL, forceinline=True)
 def evolve_rotated(
     g: Generator, state: State, frame: Frame, slot: int, dt: float, table: Roots
 ) -> None:
     """Under `ROTATED`: evolve by dt without a jump, and normalise."""
     at = state.at
     low, n = ladder_range(at, table)
-    y, out = frame.y, state.scratch[0]
+    y, out, vectors = frame.y, state.scratch[0], frame.vectors
     least = np.inf
     for r in range(n):
         if weight(y[r]) > 0.0 and frame.rate[r] < least:
             least = frame.rate[r]
+    for r in range(whole(n)):
+        x = -0.5 * dt * (frame.rate[r] - least)  # positive only where there is no amplitude
+        x = x if x > -300.0 else -300.0
+        y[r] *= exp_bounded(x if x < 0.0 else 0.0)
+    if g.turn != 0.0:
+        for r in range(n):
+            y[r] *= np.exp(-0.5 * g.turn * frame.z[r] * dt)
     norm = 0.0
     for r in range(n):
-        damping = max(-0.5 * dt * (frame.rate[r] - least), -300.0)
-        y[r] *= np.exp(damping - 0.5 * g.turn * frame.z[r] * dt)
         norm += weight(y[r])
     scale = 1.0 / np.sqrt(norm)
-    for k in range(n):
-        out[EDGE + k] = 0.0
-    for r in range(n):
+    for r in range(whole(n)):
         y[r] *= scale
-        v = frame.vectors[slot, r]
+    if _are_real(y):
+        first = slot * vectors.shape[1] * vectors.shape[2]
+        for b in range(0, n, EIGHT):
+            _combined(vectors, first + b, y, 0, n, out, EDGE + b)
+    else:
         for k in range(n):
-            out[EDGE + k] += y[r] * v[k]
+            out[EDGE + k] = 0.0
+        for r in range(n):
+            v = vectors[slot, r]
+            for k in range(n):
+                out[EDGE + k] += y[r] * v[k]
     settle(state, low, n, out, 1.0)
 
 
@@ -271,19 +309,26 @@ def eigenvectors(
     first, second = _key(stage, at)
     frame.keys[slot, 0], frame.keys[slot, 1] = first, second
     low, n = ladder_range(at, table)
-    vectors, rate, z = frame.vectors[slot], frame.known[slot], frame.known_z[slot]
+    vectors, columns = frame.vectors[slot], frame.columns[slot]
+    rate, z = frame.known[slot], frame.known_z[slot]
     diagonal, across = np.empty(n), np.empty(n + 1)
     battery_z(at, table, low, diagonal, across)
-    if g.coupled == BOTH:
-        _tridiagonal(g, at, low, table, diagonal, across, vectors, rate)
-        z[:n] = 0.0  # no detuning here
-        return
-    M = 0.5 * at[TWO_M]
-    lowest = max(-0.5 * at[TWO_JB], M - 0.5 * at[TWO_JC])
     for r in range(n):
-        z[r] = lowest + r
-        known_eigenvector(diagonal, across[1:], z[r], vectors[r, :n])
-        rate[r] = product_rate(g, at, z[r])
+        for k in range(whole(n)):
+            vectors[r, k] = columns[r, k] = 0.0
+    for r in range(whole(n)):
+        rate[r] = z[r] = 0.0
+    if g.coupled == BOTH:  # no detuning here
+        _tridiagonal(g, at, low, table, diagonal, across, vectors, rate)
+    else:
+        lowest = max(-0.5 * at[TWO_JB], 0.5 * (at[TWO_M] - at[TWO_JC]))
+        for r in range(n):
+            z[r] = lowest + r
+            known_eigenvector(diagonal, across[1:], z[r], vectors[r, :n])
+            rate[r] = product_rate(g, at, z[r])
+    for r in range(n):
+        for k in range(n):
+            columns[k, r] = vectors[r, k]
 
 
 @njit(**INNER_WITH_ARRAYS)
@@ -297,22 +342,34 @@ def _tridiagonal(
     vectors: Array,
     rate: Array,
 ) -> None:
+    """Eigenvectors where both ensembles see the reservoir, in the order of their rates."""
     n, M = z.size, 0.5 * at[TWO_M]
-    matrix = np.zeros((n, n))
     slope = tilt(g, 0) - tilt(g, 1)
-    constant = clock(g) + tilt(g, 1) * M + g.gamma * M
+    constant, beside = clock(g) + tilt(g, 1) * M + g.gamma * M, np.zeros(n)
     for k in range(n):
         J = low + k + 0.5 * table.half
         collective = g.gamma * (2.0 * g.nbar + 1.0) * ((J - M) * (J + M) + J)
-        matrix[k, k] = collective + constant + slope * z[k]
+        rate[k] = collective + constant + slope * z[k]
         if k > 0:
-            matrix[k, k - 1] = matrix[k - 1, k] = slope * across[k]
-    values, columns = np.linalg.eigh(matrix)
-    least = 1e-14 * max(abs(values[0]), abs(values[n - 1]))
+            beside[k - 1] = slope * across[k]
+        vectors[k, k] = 1.0
+    diagonalise_with(rate, beside, n, vectors)
+    _in_order(rate, vectors, n)
+    least = 1e-14 * max(abs(rate[0]), abs(rate[n - 1]))
     for r in range(n):
-        rate[r] = values[r] if values[r] > least else 0.0  # below: rounding of a dark state
+        rate[r] = rate[r] if rate[r] > least else 0.0  # below: rounding of a dark state
+
+
+@njit(**INNER)
+def _in_order(rate: Array, rows: Array, n: int) -> None:
+    """Sort n rates, and the rows that belong to them."""
+    for r in range(n - 1):
+        least = r
+        for i in range(r + 1, n):
+            least = i if rate[i] < rate[least] else least
+        rate[r], rate[least] = rate[least], rate[r]
         for k in range(n):
-            vectors[r, k] = columns[k, r]
+            rows[r, k], rows[least, k] = rows[least, k], rows[r, k]
 
 
 @njit(**INNER)
@@ -342,6 +399,20 @@ def brightness(g: Generator, state: State, table: Roots) -> float:
         J = low + k
         total += weight(c[EDGE + k]) * ((J - M) * (J + M) + J)
     return total
+
+
+@njit(**WITHIN)
+def battery_mean(state: State, table: Roots) -> float:
+    r""":math:`\langle J_B^z\rangle`."""
+    at, c, real = state.at, state.c, state.real
+    n = at[SIZE]
+    battery_z(at, table, at[LOW], real[0, :n], real[1, : n + 1])
+    own, beside = 0.0, 0.0
+    for k in range(n):
+        own += real[0, k] * weight(c[EDGE + k])
+    for k in range(1, n):
+        beside += real[1, k] * (c[EDGE + k] * np.conj(c[EDGE + k - 1])).real
+    return own + 2.0 * beside
 
 
 @njit(**WITHIN)
