@@ -101,7 +101,7 @@ def _count_products(
         first,
         runs,
         (q.nbar, q.n_battery, q.n_charger, study.battery.gamma),
-        (q.cumulative, q.bonds.J, q.bonds.m_starts, taus, study.times, path.table),
+        (q.starts.cumulative, q.starts.J, q.starts.m_starts, taus, study.times, path.table),
         (products, path.walks, path.crossings),
         (path.burst, path.drawn, path.M, path.emitted, path.absorbed),
         (path.means, path.amplitudes, path.quantities),
