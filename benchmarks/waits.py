@@ -219,7 +219,7 @@ WAITS = {
         "s",
         2.0,
         sweep_of_a_thousand,
-        "half draws 21 panels into four files: 2,600 layouts of a text; a sixth averages, "
+        "half draws 21 panels into four files: 2,600 layouts of a text; a sixth is averages, "
         "a quarter loads libraries and kernels",
         once=True,
     ),
