@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numba import njit
 from scipy.linalg import expm
 
 from darkbattery.nvmodel import CollectiveBattery, LocalNoise, Polarised, Pulse, Stage
@@ -29,6 +30,7 @@ from darkbattery.trajectories.jumps.spins.nojump import (
 )
 from darkbattery.trajectories.jumps.spins.series import series_until
 from darkbattery.trajectories.jumps.spins.stages import empty_frame_of, log_binomials, plan
+from darkbattery.trajectories.reading.hermitian import diagonalise_with
 from darkbattery.trajectories.space.angular import known_eigenvector
 
 SYSTEMS = [(2, 3), (3, 2), (1, 4), (5, 5), (4, 6)]
@@ -250,6 +252,29 @@ def test_evolution_without_jumps_in_eigenvectors(coupled):
     found = np.zeros(n, dtype=complex)
     found[low : low + size] = state.c[EDGE : EDGE + size]
     assert np.allclose(found, exact / np.linalg.norm(exact), atol=1e-12)
+
+
+@njit
+def diagonalised(d, e, n, rows):
+    diagonalise_with(d, e, n, rows)
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
+@pytest.mark.parametrize("n", [1, 2, 3, 11, 40])
+def test_eigenvectors_of_a_tridiagonal_matrix(n, scale):
+    rng = np.random.default_rng(n)
+    diagonal, beside = scale * rng.normal(size=n), scale * rng.normal(size=n)
+    beside[: n // 4] = 0.0  # parts that do not meet
+    matrix = np.diag(diagonal) + np.diag(beside[:-1], 1) + np.diag(beside[:-1], -1)
+    rows = np.zeros((n, n + 3))
+    rows[:, :n] = np.eye(n)
+    diagonalised(diagonal, beside, n, rows)
+    vectors = rows[:, :n]
+    # some 2 n turns of each row, rounded at 1e-16 each
+    error = 1e-15 * (n + 10)
+    assert np.allclose(vectors @ matrix @ vectors.T, np.diag(diagonal), atol=scale * error, rtol=0)
+    assert np.allclose(vectors @ vectors.T, np.eye(n), atol=error, rtol=0)
+    assert np.all(rows[:, n:] == 0.0)
 
 
 @pytest.mark.parametrize("dt", [0.01, 0.37, 3.0])

@@ -338,6 +338,7 @@ def collective_jump(state: State, q: int, table: Roots) -> bool:
     norm = 0.0
     for k in range(n):
         out[EDGE + k] = above[k] * below[k] * c[EDGE + k]
+    for k in range(n):
         norm += weight(out[EDGE + k])
     if norm <= 1e-25:
         return False

@@ -54,8 +54,8 @@ REACHES = np.array(
     [(2e-18 * math.factorial(m + 1)) ** (1.0 / (m + 1)) for m in range(EIGHT, ORDERS + 1, EIGHT)]
 )
 LONGER = 1.5  # a step over the wait at the present rate, which mostly falls
-LEAST_REACH = 2.0  # of a step that nothing ends: shorter ones save little
-CLOSE = 1e-9  # of a step: Newton's next error is the square, times some tens
+LEAST_REACH = REACHES[1]  # of a step that nothing ends: shorter ones save little
+CLOSE = 1e-8  # of a step: Newton's next error is the square, times some tens
 
 
 @njit(**KERNEL)
