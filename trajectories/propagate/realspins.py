@@ -15,7 +15,7 @@ LADDERS, ROTATED, SERIES = 0, 1, 2
 NEITHER = "not in the quantum engine of a reservoir; use meanfield"
 MOST_REAL_SPINS = 20_000_000  # in all: tables of some 2 GB
 TABLE_BYTES = 100.0  # a spin
-MOST_ROTATED = 2001  # amplitudes: 32 MB for one set of eigenvectors
+MOST_ROTATED = 2001  # amplitudes: 64 MB for one set of eigenvectors, by rows and by columns
 
 
 def way_of(stage: Stage, detuning: float, battery: LocalNoise, charger: LocalNoise) -> int:
