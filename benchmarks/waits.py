@@ -280,8 +280,9 @@ WAITS = {
         "s",
         1.0,
         lambda: averages(10_000, 10_000, 0.0, 101, "battery_energy"),
-        "713 chains of some 40 steps, each of four resolvents of 193 rungs, one after the other, "
-        "and 13 blocks of 16 rows, 19 us; a third is Python around them",
+        "713 chains of some 65 steps and halves, each of four resolvents of up to 193 rungs, one "
+        "after the other, and 4 blocks of 16 rows, and of 8 lengths whose blocks are inverted, "
+        "33 us each; a third is Python around them",
         once=True,
     ),
     "R = 1 of a million": Wait(
@@ -315,8 +316,8 @@ WAITS = {
         "us/path",
         4.2,
         wigner_paths,
-        "3.7 GHz Zen 4: 800 normal numbers at 2.6 ns, 400 steps at 4.5, with readings; 1 us is "
-        "sums over runs, and the reading of 101 ladders at the end",
+        "3.7 GHz Zen 4: 800 normal numbers at 2.6 ns, of some 17 instructions of eight numbers "
+        "each; 400 steps at 3.2; 101 readings and sums of them, 1 us, a half of it memory",
     ),
     "Wigner beside XMDS2": Wait(
         "the same beside XMDS2, 64 paths abreast",

@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.kernelcache import INNER
-from darkbattery.trajectories.propagate.columns import PARTS, add_columns, less_row
+from darkbattery.trajectories.propagate.columns import PARTS, add_columns, less_row, scale_row
 from darkbattery.trajectories.propagate.grids import POINTS, Blocks
 from darkbattery.trajectories.propagate.radau import POLES
 
@@ -34,27 +34,58 @@ def factorise(h: float, q: Blocks, factors: Array) -> None:
     last = q.first.size - 2
     a, b = np.zeros((POINTS, POINTS)), np.zeros((POINTS, POINTS))
     pivots = np.empty(POINTS, np.int64)
+    for e in range(last, -1, -1):
+        if q.first[e + 1] - q.first[e] == 1:
+            _invert_rung(h, q, e, last, factors)
+            continue
+        for pole in range(POLES.size):
+            _invert_block(h, q, e, last, POLES[pole], factors[pole], a, b, pivots)
+
+
+@njit(**INNER)
+def _invert_rung(h: float, q: Blocks, e: int, last: int, factors: Array) -> None:
+    """The inverse of a block of one rung, at all poles: they do not wait for each other."""
+    rung, own, left = q.first[e], h * q.inner[q.start[e]], h * h * q.below[q.first[e]]
     for pole in range(POLES.size):
-        factor = factors[pole]
-        for e in range(last, -1, -1):
-            size, start = q.first[e + 1] - q.first[e], q.start[e]
-            for i in range(size):
-                for j in range(size):
-                    a[i, j], b[i, j] = h * q.inner[start + i * size + j], 0.0
-                a[i, i] -= POLES[pole].real
-                b[i, i] -= POLES[pole].imag
-            if e < last:
-                cr, ci = factor[0, q.first[e + 1], 0], factor[1, q.first[e + 1], 0]
-                for i in range(size):
-                    left = h * h * q.below[q.first[e] + i]
-                    for j in range(size):
-                        a[i, j] -= left * cr * q.above[e + 1, j]
-                        b[i, j] -= left * ci * q.above[e + 1, j]
-            _invert(a, b, size, pivots)
-            for i in range(size):
-                for j in range(size):
-                    factor[0, q.first[e] + j, i] = a[i, j]
-                    factor[1, q.first[e] + j, i] = b[i, j]
+        a, b = own - POLES[pole].real, 0.0 - POLES[pole].imag
+        if e < last:
+            a -= left * factors[pole, 0, rung + 1, 0] * q.above[e + 1, 0]
+            b -= left * factors[pole, 1, rung + 1, 0] * q.above[e + 1, 0]
+        square = a * a + b * b
+        factors[pole, 0, rung, 0], factors[pole, 1, rung, 0] = a / square, -b / square
+
+
+@njit(**INNER)
+def _invert_block(
+    h: float,
+    q: Blocks,
+    e: int,
+    last: int,
+    pole: complex,
+    factor: Array,
+    a: Array,
+    b: Array,
+    pivots: NDArray[np.int64],
+) -> None:
+    """The inverse of a block at one pole into its `factor`; a and b are room."""
+    size, start = q.first[e + 1] - q.first[e], q.start[e]
+    for i in range(size):
+        for j in range(size):
+            a[i, j], b[i, j] = h * q.inner[start + i * size + j], 0.0
+        a[i, i] -= pole.real
+        b[i, i] -= pole.imag
+    if e < last:
+        cr, ci = factor[0, q.first[e + 1], 0], factor[1, q.first[e + 1], 0]
+        for i in range(size):
+            left = h * h * q.below[q.first[e] + i]
+            for j in range(size):
+                a[i, j] -= left * cr * q.above[e + 1, j]
+                b[i, j] -= left * ci * q.above[e + 1, j]
+    _invert(a, b, size, pivots)
+    for i in range(size):
+        for j in range(size):
+            factor[0, q.first[e] + j, i] = a[i, j]
+            factor[1, q.first[e] + j, i] = b[i, j]
 
 
 @njit(**INNER)
@@ -71,15 +102,10 @@ def _invert(a: Array, b: Array, n: int, pivots: NDArray[np.int64]) -> None:
             for j in range(n):
                 a[c, j], a[pivot, j] = a[pivot, j], a[c, j]
                 b[c, j], b[pivot, j] = b[pivot, j], b[c, j]
-        pr, pi = a[c, c] / largest, -b[c, c] / largest
-        a[c, c], b[c, c] = 1.0, 0.0
-        for j in range(n):
-            a[c, j], b[c, j] = a[c, j] * pr - b[c, j] * pi, a[c, j] * pi + b[c, j] * pr
+        scale_row(a, b, c, a[c, c] / largest, -b[c, c] / largest)
         for i in range(n):
             if i != c:
-                fr, fi = a[i, c], b[i, c]
-                a[i, c], b[i, c] = 0.0, 0.0
-                less_row(a, b, i, c, fr, fi)
+                less_row(a, b, i, c, a[i, c], b[i, c])
     for c in range(n - 1, -1, -1):
         pivot = pivots[c]
         if pivot != c:

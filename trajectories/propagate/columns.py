@@ -37,6 +37,16 @@ def _everywhere(builder: Any, number: Any) -> Any:
     return builder.shuffle_vector(lane, nothing, first)
 
 
+def _with(builder: Any, value: Any, column: Any, number: float) -> Any:
+    """A row with a number in one column: written to memory by itself, a row's load waits for it."""
+    whole = ir.VectorType(column.type, POINTS)
+    nothing, first = ir.Constant(whole, ir.Undefined), ir.VectorType(ir.IntType(32), POINTS)
+    one = builder.insert_element(nothing, column, ir.Constant(ir.IntType(32), 0))
+    every = builder.shuffle_vector(one, nothing, ir.Constant(first, [0] * POINTS))
+    here = builder.icmp_signed("==", ir.Constant(whole, list(range(POINTS))), every)
+    return builder.select(here, ir.Constant(_COLUMN, [number] * POINTS), value)
+
+
 def _times(builder: Any, a: Any, b: Any) -> Any:
     return builder.fmul(a, b, flags=_FUSED)
 
@@ -107,7 +117,7 @@ def add_columns(
 
 @intrinsic
 def less_row(typingctx: Any, a: Any, b: Any, i: Any, c: Any, fr: Any, fi: Any) -> Any:
-    """Rows of a + ib (rows, POINTS): row i less fr + i fi times row c."""
+    """Rows of a + ib (rows, POINTS): row i, with 0 in column c, less fr + i fi times row c."""
     signature = types.void(a, b, i, c, fr, fi)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -116,13 +126,34 @@ def less_row(typingctx: Any, a: Any, b: Any, i: Any, c: Any, fr: Any, fi: Any) -
         to, row = builder.mul(args[2], stride), builder.mul(args[3], stride)
         real, imaginary = _everywhere(builder, args[4]), _everywhere(builder, args[5])
         ar, ai = _load(builder, of_a, row), _load(builder, of_b, row)
-        one, two = _load(builder, of_a, to), _load(builder, of_b, to)
+        one = _with(builder, _load(builder, of_a, to), args[3], 0.0)
+        two = _with(builder, _load(builder, of_b, to), args[3], 0.0)
         one = builder.fsub(one, _times(builder, real, ar), flags=_FUSED)
         one = builder.fadd(one, _times(builder, imaginary, ai), flags=_FUSED)
         two = builder.fsub(two, _times(builder, real, ai), flags=_FUSED)
         two = builder.fsub(two, _times(builder, imaginary, ar), flags=_FUSED)
         _store(builder, one, of_a, to)
         _store(builder, two, of_b, to)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def scale_row(typingctx: Any, a: Any, b: Any, c: Any, fr: Any, fi: Any) -> Any:
+    """Rows of a + ib (rows, POINTS): row c, with 1 in column c, times fr + i fi."""
+    signature = types.void(a, b, c, fr, fi)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        of_a, of_b = (_data(context, builder, signature.args[k], args[k]) for k in (0, 1))
+        row = builder.mul(args[2], ir.Constant(args[2].type, POINTS))
+        real, imaginary = _everywhere(builder, args[3]), _everywhere(builder, args[4])
+        one = _with(builder, _load(builder, of_a, row), args[2], 1.0)
+        two = _with(builder, _load(builder, of_b, row), args[2], 0.0)
+        new = builder.fsub(builder.fmul(one, real), builder.fmul(two, imaginary))
+        other = builder.fadd(builder.fmul(one, imaginary), builder.fmul(two, real))
+        _store(builder, new, of_a, row)
+        _store(builder, other, of_b, row)
         return context.get_dummy_value()
 
     return signature, codegen

@@ -22,6 +22,7 @@ The matrix is then block tridiagonal with one coupling column and one coupling r
 """
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -74,10 +75,7 @@ def ladder_grid(L: float, points: int = POINTS) -> Grid:
     >>> ladder_grid(10**16).n.size < 2000
     True
     """
-    angle = np.pi * np.arange(points + 1) / points
-    xi = np.sin(0.5 * angle) ** 2
-    bary = np.where(np.arange(points + 1) % 2, -1.0, 1.0)
-    bary[[0, -1]] *= 0.5
+    xi, bary = (one.copy() for one in _chebyshev(points))
     widths = _element_widths(L)
     if not widths.size:
         rungs = np.arange(L + 1.0)
@@ -98,6 +96,16 @@ def ladder_grid(L: float, points: int = POINTS) -> Grid:
     )
     width = np.concatenate([np.zeros(FINE), widths, np.zeros(FINE + 1)])
     return Grid(float(L), n, m, np.concatenate([[0], np.cumsum(sizes)]), width, xi, bary)
+
+
+@lru_cache(maxsize=4)
+def _chebyshev(points: int) -> tuple[Array, Array]:
+    """Where an element's points are from 0 to 1, the next one's first among them; weights."""
+    angle = np.pi * np.arange(points + 1) / points
+    xi = np.sin(0.5 * angle) ** 2
+    bary = np.where(np.arange(points + 1) % 2, -1.0, 1.0)
+    bary[[0, -1]] *= 0.5
+    return xi, bary
 
 
 def _element_widths(L: float) -> Array:
@@ -139,7 +147,8 @@ def reading_weights(grid: Grid, rungs: Array, weight: Array, from_top: bool) -> 
     where = rungs if from_top else -rungs
     starts = grid.n[grid.first[:-1]] if from_top else -grid.m[grid.first[:-1]]
     block = np.searchsorted(starts, where, side="right") - 1
-    for e in np.unique(block):
+    # rungs are in order, and so are their blocks: what is alike stands together
+    for e in dict.fromkeys(block.tolist()):
         here = block == e
         left = grid.first[e]
         if grid.width[e] == 0.0:

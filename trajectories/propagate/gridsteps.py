@@ -66,7 +66,7 @@ SMALLEST = 1e-100
 
 # resolvents to changes of the function at each of the points in time: 2 c_j(c_i)/z_j
 _SHARES = 2.0 * STAGES / POLES
-_END = np.stack([_SHARES[-1].real, -_SHARES[-1].imag], axis=-1)  # on real and imaginary part
+_LAST = np.stack([_SHARES[-1].real, -_SHARES[-1].imag], axis=-1)  # on real and imaginary part
 
 
 class TooManyStepsError(ArithmeticError):
@@ -167,7 +167,7 @@ class _Steps(NamedTuple):
 
     `x` (4, columns, points) holds the functions at their ends, `path` (4, 9, 2, columns, r)
     readings and their integrals at `POINTS_IN_TIME`, `missing` (4, columns, r) the estimated error
-    of readings in between.
+    of readings in between; of steps within which nothing is read only their ends are.
     """
 
     x: Array
@@ -176,6 +176,7 @@ class _Steps(NamedTuple):
 
 
 HERE, WHOLE, HALF, SECOND = range(4)
+END = POINTS_IN_TIME.size - 1  # of a step, among these points
 
 
 class _Space(NamedTuple):
@@ -233,7 +234,8 @@ def _walk(
         for to in range(WHOLE, WHOLE + 1 if trusted else SECOND + 1):
             if legible:  # written once: what is called thrice is compiled thrice
                 start, share = (HALF if to == SECOND else HERE), (1.0 if to == WHOLE else 0.5)
-                _step(share * h, q, start, to, reader, space, steps)
+                since = 1 if to == WHOLE and reached > done else END
+                _step(share * h, q, start, to, reader, space, steps, since)
                 if to == WHOLE and reached > done:
                     legible = _all_below(steps.missing[to], accepted.reading, 1.0)
         if not legible:
@@ -333,9 +335,19 @@ def _larger(a: float, b: float) -> float:
 
 @njit(**INNER)
 def _step(
-    h: float, q: Blocks, start: int, to: int, reader: _Reader, space: _Space, steps: _Steps
+    h: float,
+    q: Blocks,
+    start: int,
+    to: int,
+    reader: _Reader,
+    space: _Space,
+    steps: _Steps,
+    since: int,
 ) -> None:
-    """The step `to` from the end of the step `start`."""
+    """The step `to` from the end of the step `start`, read at points in time from `since` on.
+
+    From the first on where outputs lie within, and what is missing there is estimated; else `END`.
+    """
     # r(A) x = x + 2 Re sum (c/z) (A - z)^-1 A x, since r(0) = 1: what changes little in a
     # step gets little of the residues' rounding, however many steps there are
     x, out, path, rate, solved = (
@@ -351,14 +363,14 @@ def _step(
         for n in range(x.shape[1]):
             value = 0.0
             for p in range(POLES.size):
-                value += _END[p, 0] * solved[p, 2 * c, n] + _END[p, 1] * solved[p, 2 * c + 1, n]
+                value += _LAST[p, 0] * solved[p, 2 * c, n] + _LAST[p, 1] * solved[p, 2 * c + 1, n]
             value = x[c, n] + h * value
             out[c, n] = 0.0 if abs(value) < SMALLEST else value
     slope, parts = np.empty(path.shape[2:]), np.empty((2 * x.shape[0], path.shape[3]))
     _read_rows(x, reader, path[0, 0])
     _read_rows(rate, reader, slope)
     _copy(steps.path[start, -1, 1], path[0, 1])
-    for i in range(1, path.shape[0]):
+    for i in range(since, path.shape[0]):
         _copy(path[0, 0], path[i, 0])
         _copy(path[0, 1], path[i, 1])
     for p in range(POLES.size):
@@ -368,10 +380,10 @@ def _step(
                 flow = h * complex(parts[2 * c, r], parts[2 * c + 1, r])
                 # an integral is one more row of the generator, with rate 0: its solve is a division
                 gained = h * (flow - path[0, 0, c, r]) / POLES[p]
-                for i in range(_SHARES.shape[0]):
-                    path[i + 1, 0, c, r] += (_SHARES[i, p] * flow).real
-                    path[i + 1, 1, c, r] += (_SHARES[i, p] * gained).real
-    for c in range(slope.shape[0]):
+                for i in range(since, path.shape[0]):
+                    path[i, 0, c, r] += (_SHARES[i - 1, p] * flow).real
+                    path[i, 1, c, r] += (_SHARES[i - 1, p] * gained).real
+    for c in range(slope.shape[0] if since == 1 else 0):
         for r in range(slope.shape[1]):
             defect = -h * slope[c, r]
             for i in range(SLOPE_AT_START.size):

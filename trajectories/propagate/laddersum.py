@@ -40,6 +40,9 @@ FADED = 100.0
 # ladders summed at a time, so that memory stays below 50 MB however many there are
 CHUNK = 1 << 16
 
+# weights of a panel's nodes that are kept while its chains are evolved: twice 8 MB
+MOST_SHARES = 1 << 20
+
 # the error on the grid is measured against this many points fewer per element. The interpolants'
 # errors fall by some 6 per point, so the estimate is 40 times the error of the grid in use
 FEWER_POINTS = 2
@@ -170,8 +173,9 @@ def sum_over_ladders(family: LadderFamily, taus: Array) -> LadderSum:
     heaviest = int(np.argmax(np.abs(family.weight).sum(axis=0))) if family.k.size else 0
     for a, b, nodes in panels(family, float(taus[-1])):
         central = np.argmin(np.abs(nodes - family.k[heaviest])) if a <= heaviest < b else -1
+        standing = _standing(family, (a, b), nodes)
         for j in range(nodes.size):
-            _add_chain(running, family, taus, (a, b), nodes, j)
+            _add_chain(running, family, taus, nodes, j, standing)
             if j == central:
                 running.grid_error += total * _grid_error(
                     family, taus, nodes[j], family.k[heaviest]
@@ -186,27 +190,59 @@ def sum_over_ladders(family: LadderFamily, taus: Array) -> LadderSum:
     return LadderSum(running.values, running.integrals, error, running.chains)
 
 
+@dataclass(frozen=True, eq=False)
+class _Standing:
+    """How the nodes of a panel stand for its ladders.
+
+    `share` (k, nodes) has the weights, `change` those less what they would be without the middle
+    node; of a panel too long to be held both are None, and made anew for each node.
+    """
+
+    panel: tuple[int, int]
+    interpolated: bool
+    share: Array | None
+    change: Array | None
+
+
+def _standing(family: LadderFamily, panel: tuple[int, int], nodes: Array) -> _Standing:
+    count = panel[1] - panel[0]
+    interpolated = nodes.size < count
+    if not interpolated or count * nodes.size > MOST_SHARES:
+        return _Standing(panel, interpolated, None, None)
+    return _Standing(panel, interpolated, *_shares_at(nodes, family.k[panel[0] : panel[1]]))
+
+
+def _shares_at(nodes: Array, k: Array) -> tuple[Array, Array]:
+    """Weights of all nodes at k (k, nodes), and what changes of them without the middle one."""
+    share = interpolation(nodes, _barycentric(nodes), k)
+    middle = nodes.size // 2
+    fewer = np.delete(nodes, middle)
+    without = interpolation(fewer, _barycentric(fewer), k)
+    change = share.copy()
+    change[:, :middle] -= without[:, :middle]
+    change[:, middle + 1 :] -= without[:, middle:]
+    return share, change
+
+
 def _add_chain(
     running: _Running,
     family: LadderFamily,
     taus: Array,
-    panel: tuple[int, int],
     nodes: Array,
     j: int,
+    standing: _Standing,
 ) -> None:
     """Evolve the chain of node j and add its part of the panel's sum."""
     grid = ladder_grid(family.d + 2.0 * nodes[j])
     chain = family.chain(grid)
     rows = family.weight.shape[0]
-    readings = np.zeros((2 * rows, grid.n.size))
-    for k, weight in _shares(family, panel, nodes, j):
-        readings += reading_weights(grid, k, weight, family.from_top)
-    interpolated = nodes.size < panel[1] - panel[0]
-    used = readings if interpolated else readings[:rows]
+    used = np.zeros((2 * rows if standing.interpolated else rows, grid.n.size))
+    for k, weight in _shares(family, nodes, j, standing):
+        used += reading_weights(grid, k, weight, family.from_top)
     found = _evolve(chain, grid, used, taus)
     running.values += found.values[:, :rows]
     running.integrals += found.integrals[:, :rows]
-    if interpolated:
+    if standing.interpolated:
         running.node_difference += found.values[:, rows:, 0]
     running.step_error = max(running.step_error, found.step_error)
     running.reading_error += found.reading_error[:rows, 0]
@@ -214,30 +250,27 @@ def _add_chain(
 
 
 def _shares(
-    family: LadderFamily, panel: tuple[int, int], nodes: Array, j: int
+    family: LadderFamily, nodes: Array, j: int, standing: _Standing
 ) -> Iterator[tuple[Array, Array]]:
     """Ladders k of the panel, and the weights with which node j stands for them (2 rows, k).
 
-    The second half of the rows is what changes if the panel's middle node is left out.
+    The second half of the rows, of panels that are interpolated, is what changes if the panel's
+    middle node is left out.
     """
-    a, b = panel
-    if nodes.size == b - a:
-        weight = family.weight[:, a + j : a + j + 1]
-        yield family.k[a + j : a + j + 1], np.concatenate([weight, 0.0 * weight])
+    a, b = standing.panel
+    if not standing.interpolated:
+        yield family.k[a + j : a + j + 1], family.weight[:, a + j : a + j + 1]
         return
-    bary = _barycentric(nodes)
-    fewer = np.delete(nodes, nodes.size // 2)
-    fewer_bary = _barycentric(fewer)
+    if standing.share is not None and standing.change is not None:
+        weight = family.weight[:, a:b]
+        both = [weight * standing.share[:, j], weight * standing.change[:, j]]
+        yield family.k[a:b], np.concatenate(both)
+        return
     for start in range(a, b, CHUNK):
         stop = min(start + CHUNK, b)
-        k = family.k[start:stop]
-        share = interpolation(nodes, bary, k)[:, j]
-        without = np.zeros_like(share)
-        if j != nodes.size // 2:
-            place = j if j < nodes.size // 2 else j - 1
-            without = interpolation(fewer, fewer_bary, k)[:, place]
-        weight = family.weight[:, start:stop]
-        yield k, np.concatenate([weight * share, weight * (share - without)])
+        k, weight = family.k[start:stop], family.weight[:, start:stop]
+        share, change = _shares_at(nodes, k)
+        yield k, np.concatenate([weight * share[:, j], weight * change[:, j]])
 
 
 def _barycentric(nodes: Array) -> Array:
