@@ -111,6 +111,11 @@ class Part:
         return step_of(self.leg.system, 0.0, self.kinds)
 
     @cached_property
+    def asked(self) -> NDArray[np.bool_]:
+        """Of which pieces the end is an output time."""
+        return np.array([piece.output for piece in self.pieces], dtype=bool)
+
+    @cached_property
     def reading(self) -> Reading:
         """What readings take."""
         return reading_of(self.leg.system)
@@ -413,10 +418,9 @@ def walk(
             plan, part, source, paths, seen, steps, valid, refilling, trace
         )
         steps += sum(part.steps)
-        asked = np.array([piece.output for piece in part.pieces], dtype=bool)
-        every = bool(asked.all())
-        rows.append(found if every else found[:, asked])
-        vectors.append(of_spins.total if every else of_spins.total[:, asked])
+        every = bool(part.asked.all())
+        rows.append(found if every else found[:, part.asked])
+        vectors.append(of_spins.total if every else of_spins.total[:, part.asked])
     if len(rows) == 1:
         return Runs(rows[0], seen.delay, vectors[0])
     return Runs(np.concatenate(rows, axis=1), seen.delay, np.concatenate(vectors, axis=1))
@@ -463,7 +467,7 @@ def _walk_part(
     rows = np.empty((ROWS, len(part.pieces), lanes))
     vectors = _vectors(plan, part, source.first, lanes, valid)
     place, done, z = np.zeros(2, dtype=np.int64), 0, paths.spins[2]
-    lengths = np.repeat(part.schedule.length, part.schedule.steps)
+    lengths = np.repeat(part.schedule.length, 0 if trace is None else part.schedule.steps)
     while place[0] < len(part.pieces):
         count = min(size, total - done)
         if plan.system.refills:
