@@ -25,10 +25,18 @@ from darkbattery.nvmodel.refusal import InputError
 
 NAME = "darkbattery"
 
+PARTS: dict[str, Any]
+try:
+    from darkbattery.nvmodel.compiling import PartCompiler
+
+    PARTS = {"pipeline_class": PartCompiler}
+except ImportError:  # a numba whose insides are elsewhere: it compiles in its own way, and longer
+    PARTS = {}
+
 # floating-point numbers as in C: a division by zero is an infinity, no exception
 KERNEL: dict[str, Any] = {"cache": True, "error_model": "numpy"}
 # no wrapper for Python around kernels that only kernels call
-INNER: dict[str, Any] = {"error_model": "numpy", "no_cpython_wrapper": True}
+INNER: dict[str, Any] = {"error_model": "numpy", "no_cpython_wrapper": True, **PARTS}
 # nor any count of references to the arrays of a tuple, of kernels that make none
 UNCOUNTED: dict[str, Any] = {**INNER, "_nrt": False}
 

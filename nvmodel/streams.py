@@ -17,6 +17,8 @@ from numba import njit, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from darkbattery.nvmodel.kernelcache import INNER
+
 Array = NDArray[np.float64]
 Words = NDArray[np.uint64]
 
@@ -197,7 +199,7 @@ def exp_bounded(x: Any) -> Any:
     return p * _float_of((_bits_of(shifted) + 1023) << 52)
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True)
+@njit(**INNER)
 def fill_words(seed: int, domain: int, run: int, block: int, words: Words, count: int) -> None:
     """The first `count` words (a multiple of 4) of run `run` from block `block` on."""
     for j in range(count // WORDS):
@@ -208,7 +210,7 @@ def fill_words(seed: int, domain: int, run: int, block: int, words: Words, count
         words[4 * j + 3] = d
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True)
+@njit(**INNER)
 def to_exponential(words: Words, count: int, out: Array) -> None:
     """Unit-mean exponential numbers, -ln(uniform), of the first `count` words.
 

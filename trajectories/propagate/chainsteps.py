@@ -35,6 +35,9 @@ READING_TOLERANCE = 1e-12
 STEP_POWER = 1.0 / (ORDER + 1)
 READING_POWER = 1.0 / (STAGES.shape[0] + 1)
 
+# by which two half steps are more accurate than one
+MORE_ACCURATE = 2.0**-ORDER
+
 # where halving changed less than this, the next few steps of the same size are taken whole, and
 # those whose length readings limit: at its end a step is more accurate than within
 UNVERIFIED_BELOW = 1e-11
@@ -204,7 +207,7 @@ def _follow(
             if not change <= STEP_TOLERANCE and divisible:
                 longest = h * _larger(0.1, _smaller(0.7, growth))
                 continue
-            error += change * 2.0**-ORDER
+            error += change * MORE_ACCURATE
             if growth > 1.0:
                 longest = _larger(longest, h * _smaller(4.0, growth))
             else:
@@ -234,13 +237,13 @@ def _copy_above_floor(start: Array, x: Array) -> None:
             x[r, c] = SMALLEST if abs(value) < SMALLEST else value
 
 
-@njit(inline="always")
+@njit(**INNER)
 def _larger(a: float, b: float) -> float:
     """The first where they cannot be compared: what is not a number stays."""
     return b if b > a else a
 
 
-@njit(inline="always")
+@njit(**INNER)
 def _smaller(a: float, b: float) -> float:
     return b if b < a else a
 

@@ -15,7 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.experiment import Experiment
-from darkbattery.nvmodel.kernelcache import apart
+from darkbattery.nvmodel.kernelcache import KERNEL, apart
 from darkbattery.nvmodel.refusal import InputError
 
 Array = NDArray[np.float64]
@@ -259,7 +259,7 @@ def clebsch_gordan(basis: CoupledBasis, M: Array) -> Array:
     return out
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**KERNEL)
 def _clebsch_gordan(jb: float, jc: float, J: Array, M: Array, out: Array) -> None:
     for i in range(M.size):
         low, high = max(-jb, M[i] - jc), min(jb, M[i] + jc)
@@ -276,7 +276,7 @@ def _clebsch_gordan(jb: float, jc: float, J: Array, M: Array, out: Array) -> Non
                 known_eigenvector(diag, off, J[k] * (J[k] + 1), out[i, k, first : first + size])
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**KERNEL)
 def _clebsch_gordan_abreast(jb: float, jc: float, J: Array, M: Array, out: Array) -> None:
     """`_clebsch_gordan`, ABREAST ladders at once."""
     longest = round(2.0 * min(jb, jc)) + 1
@@ -422,7 +422,7 @@ def _normalise(
             left[row + lane] /= norm[lane]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**KERNEL)
 def known_eigenvector(diag: Array, off: Array, eigenvalue: float, v: Array) -> None:
     """Fill v (n,) with the normalised eigenvector of a tridiagonal matrix, its end positive.
 

@@ -139,9 +139,12 @@ def count_few_photons(
     cells, T, last = np.empty(DEEP * LANES, dtype=np.int32), taus.size, taus[taus.size - 1]
     most_cell = float(table.size - 1)
     per_tau = most_cell / last if last > 0.0 else 0.0
-    # a column for photons behind the last time, which makes them no exception; appended, for an
-    # array into a slice is compiled with the text of its refusal, which takes seconds
-    ends, came = np.append(taus, np.inf), np.zeros((found.shape[0] + WORDS, T + 1), dtype=np.int64)
+    # a column for photons behind the last time, which makes them no exception; in a loop, for
+    # numpy's functions on arrays are compiled with all that they call
+    ends, came = np.empty(T + 1), np.zeros((found.shape[0] + WORDS, T + 1), dtype=np.int64)
+    for k in range(T):
+        ends[k] = taus[k]
+    ends[T] = np.inf
     for start in range(first, first + runs, LANES):
         n = min(LANES, first + runs - start)
         most = _start(seed, start, n, starts, lanes, counts.ladders)
