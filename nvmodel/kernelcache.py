@@ -25,13 +25,14 @@ from darkbattery.nvmodel.refusal import InputError
 
 NAME = "darkbattery"
 
-PARTS: dict[str, Any]
-try:
-    from darkbattery.nvmodel.compiling import PartCompiler
+# minor versions of numba whose insides `compiling` knows: others compile in their own way, longer
+KNOWN_INSIDES = range(62, 69)
+PARTS: dict[str, Any] = {}
+with contextlib.suppress(ImportError):
+    if numba.version_info.short[1] in KNOWN_INSIDES:
+        from darkbattery.nvmodel.compiling import PartCompiler
 
-    PARTS = {"pipeline_class": PartCompiler}
-except ImportError:  # a numba whose insides are elsewhere: it compiles in its own way, and longer
-    PARTS = {}
+        PARTS = {"pipeline_class": PartCompiler}
 
 # floating-point numbers as in C: a division by zero is an infinity, no exception
 KERNEL: dict[str, Any] = {"cache": True, "error_model": "numpy"}
