@@ -40,6 +40,7 @@ from darkbattery.nvmodel.kernelcache import apart
 
 Array = NDArray[np.float64]
 Amplitudes = NDArray[np.complex128]
+Rows = tuple[Any, Any]  # in normal numbers, of two that are used together
 
 # rows of a pair's vectors
 X_1, Y_1, Z_1, X_2, Y_2, Z_2 = (np.uint64(BLOCK * row) for row in range(6))
@@ -132,10 +133,10 @@ def advance(
     for n in range(steps[0], steps[1]):
         first = np.uint64((used - since) * per_step) * LANES
         if eliminated:
-            _begin_eliminated(state, 2.0 / rate, h, width, noise, first, first + row)
+            _begin_eliminated(state, 2.0 / rate, h, width, noise, (first, first + row))
         else:
             pushed = (decay, force, width, drive[used])
-            _begin(state, pushed, noise, first, first + row, 0.5 * h)
+            _begin(state, pushed, noise, (first, first + row), 0.5 * h)
         for i in range(share.size):
             k = order[i]
             spin = CLASS * np.uint64(k)
@@ -147,7 +148,8 @@ def advance(
                 _turn_resonant(state, spins, spin, weights, eliminated)
                 continue
             # without decoherence its factor is 1 and its noise 0, whichever row is taken
-            across = first + row * np.uint64((2 + 2 * k) * decoheres)
+            kicks = first + row * np.uint64((2 + 2 * k) * decoheres)
+            across = (kicks, kicks + row)
             along = first + row * np.uint64(2 + 2 * share.size * decoheres + k)
             if relaxes:
                 _along(spins, spin, decays[1, k], noises[1, k], equilibrium[k], noise, along)
@@ -156,9 +158,9 @@ def advance(
             if decoheres or gh == 0.0:
                 angle = (np.cos(wz), np.sin(wz))
             if gh == 0.0:
-                _turn_alone(state, spins, spin, angle, local, noise, across, across + row)
+                _turn_alone(state, spins, spin, angle, local, noise, across)
             else:
-                _turn(state, spins, spin, wz / gh, angle, local, noise, across, across + row)
+                _turn(state, spins, spin, wz / gh, angle, local, noise, across)
             if relaxes:
                 _along(spins, spin, decays[1, k], noises[1, k], equilibrium[k], noise, along)
             _add(state, spins, spin, weights)
@@ -166,7 +168,7 @@ def advance(
             falls = _end_eliminated(state, (4.0 / rate, 0.5 / total), 0.5 * h)
         else:
             gone = (rate, 0.5 / total)
-            falls = _end(state, pushed, noise, first, first + row, gone, 0.5 * h)
+            falls = _end(state, pushed, noise, (first, first + row), gone, 0.5 * h)
         if falls != zero:
             _note_falls(state, start + n * h, h)
         used += 1
@@ -207,16 +209,16 @@ def advance_pair(
     h, decay, force, width = length
     (since, per_step), zero = held, np.uint64(0)
     for n in range(steps[0], steps[1]):
-        real = np.uint64((used - since) * per_step) * LANES
-        imag = real + LANES
+        first = np.uint64((used - since) * per_step) * LANES
+        rows = (first, first + LANES)
         if pair.eliminated:
-            falls = _step_of_eliminated_pair(state, spins, pair, h, width, noise, real, imag)
+            falls = _step_of_eliminated_pair(state, spins, pair, h, width, noise, rows)
         elif decay.imag == 0.0:  # a kernel of its own, compiled for real numbers
             undetuned = (decay.real, force.real, width, drive[used])
-            falls = _step_of_pair(state, spins, pair, h, undetuned, noise, real, imag)
+            falls = _step_of_pair(state, spins, pair, h, undetuned, noise, rows)
         else:
             pushed = (decay, force, width, drive[used])
-            falls = _step_of_pair(state, spins, pair, h, pushed, noise, real, imag)
+            falls = _step_of_pair(state, spins, pair, h, pushed, noise, rows)
         if falls != zero:
             _note_falls(state, start + n * h, h)
         used += 1
@@ -236,6 +238,13 @@ def _half_field(re: Any, im: Any, s_re: Any, s_im: Any, pushed: Any, n_re: Any, 
     return new_re, new_im
 
 
+@njit(inline="always")
+def _next_field(state: Any, lane: Any, pushed: Any, n_re: Any, n_im: Any) -> Any:
+    """`_half_field` of a lane."""
+    re, im = state[FIELD_RE + lane], state[FIELD_IM + lane]
+    return _half_field(re, im, state[SUM_RE + lane], state[SUM_IM + lane], pushed, n_re, n_im)
+
+
 @njit(error_model="numpy")
 def _step_of_pair(
     state: Array,
@@ -244,26 +253,18 @@ def _step_of_pair(
     h: float,
     pushed: tuple[Any, Any, float, complex],
     noise: Array,
-    real: Any,
-    imag: Any,
+    rows: Rows,
 ) -> Any:
     """`_begin`, both turns and `_end` in one pass."""
     apart()
     half, rate, vacuum = 0.5 * h, pair.kappa, 0.5 / pair.total
     falls = np.uint64(0)
+    real, imag = rows
     for lane in range(LANES):
         left = state[LEFT_SO_FAR + lane] + half * state[LEAVING_RATE + lane]
         before = state[SUM_Z + lane]
         n_re, n_im = noise[real + lane], noise[imag + lane]
-        re, im = _half_field(
-            state[FIELD_RE + lane],
-            state[FIELD_IM + lane],
-            state[SUM_RE + lane],
-            state[SUM_IM + lane],
-            pushed,
-            n_re,
-            n_im,
-        )
+        re, im = _next_field(state, lane, pushed, n_re, n_im)
         s_re, s_im, s_z, _ = _turn_pair(spins, lane, re, im, pair, h)
         state[SUM_RE + lane], state[SUM_IM + lane], state[SUM_Z + lane] = s_re, s_im, s_z
         re, im = _half_field(re, im, s_re, s_im, pushed, n_re, n_im)
@@ -284,24 +285,19 @@ def _step_of_eliminated_pair(
     h: float,
     width: float,
     noise: Array,
-    real: Any,
-    imag: Any,
+    rows: Rows,
 ) -> Any:
     """`_begin_eliminated`, both turns and `_end_eliminated` in one pass."""
     apart()
     half, over, c = 0.5 * h, 1.0 / h, 2.0 / pair.kappa
     rate, own = 4.0 / pair.kappa, 0.5 / pair.total
     falls = np.uint64(0)
+    real, imag = rows
     for lane in range(LANES):
         left = state[LEFT_SO_FAR + lane] + half * state[LEAVING_RATE + lane]
         before = state[SUM_Z + lane]
-        re, im = _mean_field(
-            state[SUM_RE + lane],
-            state[SUM_IM + lane],
-            state[SUM_Q + lane],
-            (c, h, over),
-            width * noise[real + lane],
-            width * noise[imag + lane],
+        re, im = _next_mean_field(
+            state, lane, (c, h, over), width * noise[real + lane], width * noise[imag + lane]
         )
         state[FIELD_RE + lane], state[FIELD_IM + lane] = re, im
         s_re, s_im, s_z, s_q = _turn_pair(spins, lane, re, im, pair, h)
@@ -347,6 +343,13 @@ def _mean_field(s_re: Any, s_im: Any, q: Any, length: Any, w_re: Any, w_im: Any)
 
 
 @njit(inline="always")
+def _next_mean_field(state: Any, lane: Any, length: Any, w_re: Any, w_im: Any) -> Any:
+    """`_mean_field` of a lane."""
+    s_re, s_im, q = state[SUM_RE + lane], state[SUM_IM + lane], state[SUM_Q + lane]
+    return _mean_field(s_re, s_im, q, length, w_re, w_im)
+
+
+@njit(inline="always")
 def _factors(re: Any, im: Any, gh: Any, wz: Any) -> Any:
     """Factors of the turn about (2 Re b, -2 Im b, D) h = 2w, common to all classes of equal b, D.
 
@@ -378,23 +381,17 @@ def _begin(
     state: Array,
     pushed: tuple[complex, complex, float, complex],
     noise: Array,
-    real: Any,
-    imag: Any,
+    rows: Rows,
     half: float,
 ) -> None:
     """Half a step of the field and of what leaves; the inversion is kept and the sums cleared."""
     apart()
+    real, imag = rows
     for lane in range(LANES):
         state[LEFT_SO_FAR + lane] += half * state[LEAVING_RATE + lane]
         state[BEFORE + lane] = state[SUM_Z + lane]
-        state[FIELD_RE + lane], state[FIELD_IM + lane] = _half_field(
-            state[FIELD_RE + lane],
-            state[FIELD_IM + lane],
-            state[SUM_RE + lane],
-            state[SUM_IM + lane],
-            pushed,
-            noise[real + lane],
-            noise[imag + lane],
+        state[FIELD_RE + lane], state[FIELD_IM + lane] = _next_field(
+            state, lane, pushed, noise[real + lane], noise[imag + lane]
         )
         state[SUM_RE + lane] = state[SUM_IM + lane] = 0.0
         state[SUM_Q + lane] = state[SUM_Z + lane] = 0.0
@@ -412,24 +409,16 @@ def _end(
     state: Array,
     pushed: tuple[complex, complex, float, complex],
     noise: Array,
-    real: Any,
-    imag: Any,
+    rows: Rows,
     gone: tuple[float, float],
     half: float,
 ) -> Any:
     """The other half step of field and leaving; how many inversions fell through 0."""
     apart()
     falls, (rate, vacuum) = np.uint64(0), gone
+    real, imag = rows
     for lane in range(LANES):
-        re, im = _half_field(
-            state[FIELD_RE + lane],
-            state[FIELD_IM + lane],
-            state[SUM_RE + lane],
-            state[SUM_IM + lane],
-            pushed,
-            noise[real + lane],
-            noise[imag + lane],
-        )
+        re, im = _next_field(state, lane, pushed, noise[real + lane], noise[imag + lane])
         state[FIELD_RE + lane], state[FIELD_IM + lane] = re, im
         now = rate * (re * re + im * im - vacuum)
         state[LEAVING_RATE + lane] = now
@@ -445,22 +434,17 @@ def _begin_eliminated(
     h: float,
     width: float,
     noise: Array,
-    real: Any,
-    imag: Any,
+    rows: Rows,
 ) -> None:
     """As `_begin`; the field is averaged over the step with the spins taken to its middle."""
     apart()
     half, over = 0.5 * h, 1.0 / h
+    real, imag = rows
     for lane in range(LANES):
         state[LEFT_SO_FAR + lane] += half * state[LEAVING_RATE + lane]
         state[BEFORE + lane] = state[SUM_Z + lane]
-        state[FIELD_RE + lane], state[FIELD_IM + lane] = _mean_field(
-            state[SUM_RE + lane],
-            state[SUM_IM + lane],
-            state[SUM_Q + lane],
-            (c, h, over),
-            width * noise[real + lane],
-            width * noise[imag + lane],
+        state[FIELD_RE + lane], state[FIELD_IM + lane] = _next_mean_field(
+            state, lane, (c, h, over), width * noise[real + lane], width * noise[imag + lane]
         )
         state[SUM_RE + lane] = state[SUM_IM + lane] = 0.0
         state[SUM_Q + lane] = state[SUM_Z + lane] = 0.0
@@ -557,6 +541,14 @@ def _angles(state: Array, gh: float, wz: float) -> None:
         )
 
 
+@njit(inline="always")
+def _kicks(angle: Any, x: Any, y: Any) -> Any:
+    """Half of a step's noise turned back, and half of it turned on."""
+    cosine, sine = angle
+    cos_x, sin_x, cos_y, sin_y = cosine * x, sine * x, cosine * y, sine * y
+    return cos_x + sin_y, cos_y - sin_x, cos_x - sin_y, sin_x + cos_y
+
+
 @njit(error_model="numpy")
 def _turn(
     state: Array,
@@ -566,8 +558,7 @@ def _turn(
     angle: tuple[float, float],
     local: tuple[float, float],
     noise: Array,
-    kicks_x: Any,
-    kicks_y: Any,
+    rows: Rows,
 ) -> None:
     """v + u x (swing v + bend u x v), u = (Re alpha, -Im alpha, tilt), tilt = D/2G.
 
@@ -576,20 +567,21 @@ def _turn(
     as large as it should be however far the class turns. `angle` are cosine and sine of D h/2.
     """
     apart()
-    (cosine, sine), (factor, amplitude) = angle, local
+    factor, amplitude = local
     y, z = spin + COMPONENT, spin + np.uint64(2) * COMPONENT
+    kicks_x, kicks_y = rows
     for lane in range(LANES):
         ux, uy = state[FIELD_RE + lane], -state[FIELD_IM + lane]
         kick_x, kick_y = amplitude * noise[kicks_x + lane], amplitude * noise[kicks_y + lane]
-        cos_x, sin_x, cos_y, sin_y = cosine * kick_x, sine * kick_x, cosine * kick_y, sine * kick_y
-        a = factor * spins[spin + lane] + (cos_x + sin_y)
-        b = factor * spins[y + lane] + (cos_y - sin_x)
+        before_x, before_y, after_x, after_y = _kicks(angle, kick_x, kick_y)
+        a = factor * spins[spin + lane] + before_x
+        b = factor * spins[y + lane] + before_y
         c, swing, bend = spins[z + lane], state[SWING + lane], state[BEND + lane]
         qx = swing * a + bend * (uy * c - tilt * b)
         qy = swing * b + bend * (tilt * a - ux * c)
         qz = swing * c + bend * (ux * b - uy * a)
-        spins[spin + lane] = factor * (a + (uy * qz - tilt * qy)) + (cos_x - sin_y)
-        spins[y + lane] = factor * (b + (tilt * qx - ux * qz)) + (sin_x + cos_y)
+        spins[spin + lane] = factor * (a + (uy * qz - tilt * qy)) + after_x
+        spins[y + lane] = factor * (b + (tilt * qx - ux * qz)) + after_y
         spins[z + lane] = c + (ux * qy - uy * qx)
 
 
@@ -601,21 +593,21 @@ def _turn_alone(
     angle: tuple[float, float],
     local: tuple[float, float],
     noise: Array,
-    kicks_x: Any,
-    kicks_y: Any,
+    rows: Rows,
 ) -> None:
     """`_turn` of spins that no field sees, about z alone, exactly."""
     apart()
     (cosine, sine), (factor, amplitude) = angle, local
     turn_x, turn_y = cosine * cosine - sine * sine, 2.0 * cosine * sine
     y = spin + COMPONENT
+    kicks_x, kicks_y = rows
     for lane in range(LANES):
         kick_x, kick_y = amplitude * noise[kicks_x + lane], amplitude * noise[kicks_y + lane]
-        cos_x, sin_x, cos_y, sin_y = cosine * kick_x, sine * kick_x, cosine * kick_y, sine * kick_y
-        a = factor * spins[spin + lane] + (cos_x + sin_y)
-        b = factor * spins[y + lane] + (cos_y - sin_x)
-        spins[spin + lane] = factor * (turn_x * a - turn_y * b) + (cos_x - sin_y)
-        spins[y + lane] = factor * (turn_y * a + turn_x * b) + (sin_x + cos_y)
+        before_x, before_y, after_x, after_y = _kicks(angle, kick_x, kick_y)
+        a = factor * spins[spin + lane] + before_x
+        b = factor * spins[y + lane] + before_y
+        spins[spin + lane] = factor * (turn_x * a - turn_y * b) + after_x
+        spins[y + lane] = factor * (turn_y * a + turn_x * b) + after_y
 
 
 @njit(error_model="numpy")
