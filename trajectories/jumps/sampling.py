@@ -115,7 +115,8 @@ def sample(
         `trajectories.jumps.resonator.cavity_jumps`, of few spins else
         `trajectories.jumps.resonator.mode_jumps`. In a reservoir, with local noise, detuning, a
         protocol or any start, runs are followed through the irreps :math:`(j_B,j_C)` of both
-    ensembles; see `trajectories.jumps.spins.noisy_runs`. times : array_like (T,)
+        ensembles; see `trajectories.jumps.spins.noisy_runs`.
+    times : array_like (T,)
         As for `evolve`.
     runs : int
         At least 1; at most :math:`2^{32}` in one study.
