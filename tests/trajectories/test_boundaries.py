@@ -214,10 +214,12 @@ class Guard:
 
 @pytest.mark.parametrize("name", [n for n, one in BATTERIES.items() if not one.is_collective])
 def test_series_write_nothing_beyond_their_arrays(name, monkeypatch):
-    guard, battery = Guard(stages.empty_frame), BATTERIES[name]
-    monkeypatch.setattr(stages, "empty_frame", guard)
+    guards = {room: Guard(getattr(stages, room)) for room in ("empty_frame", "empty_state")}
+    for room, guard in guards.items():
+        monkeypatch.setattr(stages, room, guard)
+    battery = BATTERIES[name]
     sample(battery, _around_switches(battery), runs=300, seed=11)
-    assert guard.held()
+    assert all(guard.held() for guard in guards.values())
 
 
 @pytest.mark.parametrize(("n_battery", "n_charger"), [(1, 1), (1, 9), (8, 8), (10, 50), (40, 60)])
