@@ -56,7 +56,7 @@ def start(request, tmp_path_factory):
 
 
 def test_a_study_stops_goes_on_and_has_the_bytes_of_a_plain_start(start, tmp_path):
-    (tmp_path / "d.toml").write_text(STUDY)
+    (tmp_path / "d.toml").write_text(STUDY.replace("400_000", "2_000_000"))
     order = (*launch.PROGRAM, "run", "d.toml", "--out", "two")
     # longer than the averages take, shorter than the study
     stopped = start(tmp_path, *order, "--time-limit", "1.5")

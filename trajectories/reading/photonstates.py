@@ -10,8 +10,9 @@ photons until t is in one pure state of sharp M, so that its battery has no cohe
 energies and is its populations :math:`p_b(n,t)`. With :math:`P(n,t)` the probability of n and
 :math:`\bar p=\sum_nPp(n)` the average battery,
 
-.. math:: \mathrm{tr}\rho_B^2=\sum_bp_b^2,\qquad S=-\sum_bp_b\log_2p_b,\qquad
-          \chi=S(\bar p)-\sum_nP\,S(p(n))=\sum_nP\sum_bp_b(n)\log_2\frac{p_b(n)}{\bar p_b},
+.. math:: \mathrm{tr}\rho_B^2=\sum_bp_b^2,\qquad S=-\sum_bp_b\log_2p_b,
+
+.. math:: \chi=S(\bar p)-\sum_nP\,S(p(n))=\sum_nP\sum_bp_b(n)\log_2\frac{p_b(n)}{\bar p_b},
 
 the last the Holevo quantity, a mean of relative entropies.
 """
