@@ -74,7 +74,7 @@ def measured(n_b: int, n_c: int, nbar: float, runs: int) -> dict[str, str]:
         "N_B": f"{n_b:.3g}",
         "N_C": f"{n_c:.3g}",
         "nbar": f"{nbar:g}",
-        "ms a run": f"{1e3 * seconds / runs:.2g}",
+        "ms a run": f"{1e3 * seconds / runs:.3g}",
         "ns a jump": f"{1e9 * seconds / runs / photons:.2g}",
         "peak, MB": f"{peak:.0f}",
     }
