@@ -217,7 +217,9 @@ def above_floor(series: Series, found: dict[tuple[Series, float], dict[int, Poin
         known = [n for n, point in row.items() if math.isfinite(point.floor)]
         if known:
             end = row[known[-1]]
-            ends.append(f"{end.seconds / end.floor:.2g} at R = {ratio:g} and N_B = {known[-1]:.0e}")
+            times = end.seconds / end.floor
+            shown = f"{times:.2g}" if times < 100.0 else f"{times:.0f}"
+            ends.append(f"{shown} at R = {ratio:g} and N_B = {known[-1]:.0e}")
     return ", ".join(ends)
 
 
