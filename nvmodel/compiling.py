@@ -138,8 +138,9 @@ class _Lowering(NativeLowering):
     _name = "lowering of a kernel"
 
     def run_pass(self, state: Any) -> bool:
-        state.library = _Code(state.targetctx.codegen(), state.func_id.func_qualname)
-        state.library.enable_object_caching()
+        kernel = _Code(state.targetctx.codegen(), state.func_id.func_qualname)
+        kernel.enable_object_caching()
+        state["library"] = kernel
         state.flags.no_cfunc_wrapper = True
         return bool(super().run_pass(state))
 
@@ -152,18 +153,19 @@ class _PartLowering(NativeLowering):
 
     def run_pass(self, state: Any) -> bool:
         # sums that may be reordered keep the order that they are given by themselves
-        code = _OptimisedPart if state.flags.fastmath else _Part
-        state.library = code(state.targetctx.codegen(), state.func_id.func_qualname)
+        kind = _OptimisedPart if state.flags.fastmath else _Part
+        code = kind(state.targetctx.codegen(), state.func_id.func_qualname)
+        state["library"] = code
         state.flags.no_cpython_wrapper = state.flags.no_cfunc_wrapper = True
         state.flags.no_compile = True
         super().run_pass(state)
         lowered = state["cr"]
         # an object to find it by where others are typed; there is nothing to call
         name = lowered.fndesc.qualname.split(".")[-1]
-        module, kept = lowered.fndesc.lookup_module(), (state.library,)
+        module, kept = lowered.fndesc.lookup_module(), (code,)
         stands = _dynfunc.make_function(module, name, "", 0, lowered.env, kept)
-        state.targetctx.insert_user_function(stands, lowered.fndesc, [state.library])
-        state.reload_init.extend(getattr(state.library, "_reload_init", ()))  # numba > 0.62
+        state.targetctx.insert_user_function(stands, lowered.fndesc, [code])
+        state.reload_init.extend(getattr(code, "_reload_init", ()))  # numba > 0.62
         state["cr"] = lowered._replace(cfunc=stands)
         return True
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from darkbattery.meanfield.averages.delay import BurstDelay
 from darkbattery.meanfield.averages.modal import modal_run
-from darkbattery.meanfield.classes.moments import is_broadened
+from darkbattery.meanfield.classes.moments import largest_count
 from darkbattery.nvmodel import ResonatorBattery
 from darkbattery.nvmodel.devices.estimates import Estimates
 from darkbattery.nvmodel.refusal import InputError
@@ -97,10 +97,7 @@ def _first_rest(model: ResonatorBattery) -> float:
 
 def most_classes(model: ResonatorBattery, classes: int) -> int:
     """So many, but not more than spins, and one without anything to divide."""
-    assert model.battery is not None
-    if not is_broadened(model):
-        return 1
-    return min(classes, model.battery.number, model.charger.number)
+    return min(classes, largest_count(model))
 
 
 def dephasing_rate(model: ResonatorBattery) -> float:

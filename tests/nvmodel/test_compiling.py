@@ -4,6 +4,7 @@ import gc
 import os
 import subprocess
 import sys
+from operator import attrgetter
 
 import numpy as np
 import pytest
@@ -36,9 +37,10 @@ def test_a_kernel_holds_what_it_calls():
     """The part is in the kernel's code; by itself it is no machine code, as all else was."""
     assert _doubled(np.arange(3.0)).tolist() == [0.0, 2.0, 4.0]
     kernel, part = (next(iter(each.overloads.values())) for each in (_doubled, _rise))
-    engine = kernel.library.codegen._engine
+    within, of_part = map(attrgetter("library"), (kernel, part))
+    engine = within.codegen._engine
     assert engine.is_symbol_defined(kernel.fndesc.llvm_cpython_wrapper_name)
-    assert part.fndesc.llvm_func_name in [f.name for f in part.library.get_defined_functions()]
+    assert part.fndesc.llvm_func_name in [f.name for f in of_part.get_defined_functions()]
     assert not engine.is_symbol_defined(part.fndesc.llvm_cpython_wrapper_name)
 
 

@@ -27,7 +27,7 @@ def eigenvalues(a: Any, d: Any, e: Any) -> None:
         d[k] = a[k, k].real
     if n > 1:
         e[n - 2] = abs(a[n - 1, n - 2])
-    diagonalise(d, e)
+    diagonalise(d, e, d.size, NEGLIGIBLE, None)
 
 
 @njit(**INNER)
@@ -59,50 +59,12 @@ def _reflect(a: Any, k: int) -> float:
 
 
 @njit(**INNER)
-def diagonalise(d: Any, e: Any) -> None:
-    """Implicit QL on the diagonal d and what stands beside it, e[i] between i and i + 1."""
-    n = d.size
-    e[n - 1] = 0.0
-    for first in range(n):
-        for _ in range(MOST_TURNS):
-            last = first
-            while last < n - 1 and e[last] * e[last] > NEGLIGIBLE * NEGLIGIBLE:
-                last += 1
-            if last == first:
-                break
-            g = (d[first + 1] - d[first]) / (2.0 * e[first])
-            r = np.sqrt(g * g + 1.0)
-            g = d[last] - d[first] + e[first] / (g + (r if g >= 0.0 else -r))
-            sine, cosine, p, broken = 1.0, 1.0, 0.0, False
-            for i in range(last - 1, first - 1, -1):
-                f, b = sine * e[i], cosine * e[i]
-                r = np.sqrt(f * f + g * g)
-                e[i + 1] = r
-                if r == 0.0:
-                    d[i + 1] -= p
-                    e[last], broken = 0.0, True
-                    break
-                sine, cosine = f / r, g / r
-                g = d[i + 1] - p
-                r = (d[i] - g) * sine + 2.0 * cosine * b
-                p = sine * r
-                d[i + 1] = g + p
-                g = cosine * r - b
-            if not broken:
-                d[first] -= p
-                e[first], e[last] = g, 0.0
+def diagonalise(d: Any, e: Any, n: int, negligible: float, rows: Any) -> None:
+    """Implicit QL on the diagonal d (n numbers) and what is beside it, e[i] between i and i + 1.
 
-
-@njit(**INNER)
-def diagonalise_with(d: Any, e: Any, n: int, rows: Any) -> None:
-    """The same for any trace, of the first n; `rows`, which are turned along, become eigenvectors.
-
-    Rows, not columns: turns of two of them run in whole registers.
+    What is not above `negligible` beside the diagonal is none. `rows`, where they are not None, are
+    turned along, and become eigenvectors: rows, for turns of two of them run in whole registers.
     """
-    size = 0.0
-    for i in range(n):
-        size = max(size, abs(d[i]) + abs(e[i]))
-    negligible = NEGLIGIBLE * size
     e[n - 1] = 0.0
     for first in range(n):
         for _ in range(MOST_TURNS):
@@ -129,10 +91,20 @@ def diagonalise_with(d: Any, e: Any, n: int, rows: Any) -> None:
                 p = sine * r
                 d[i + 1] = g + p
                 g = cosine * r - b
-                _turn(rows, i, n, sine, cosine)
+                if rows is not None:
+                    _turn(rows, i, n, sine, cosine)
             if not broken:
                 d[first] -= p
                 e[first], e[last] = g, 0.0
+
+
+@njit(**INNER)
+def diagonalise_with(d: Any, e: Any, n: int, rows: Any) -> None:
+    """`diagonalise` of a matrix of any size, with its eigenvectors."""
+    size = 0.0
+    for i in range(n):
+        size = max(size, abs(d[i]) + abs(e[i]))
+    diagonalise(d, e, n, NEGLIGIBLE * size, rows)
 
 
 @njit(inline="always")

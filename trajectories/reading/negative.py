@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.kernelcache import INNER, KERNEL
-from darkbattery.trajectories.reading.hermitian import diagonalise
+from darkbattery.trajectories.reading.hermitian import NEGLIGIBLE, diagonalise
 
 Array = NDArray[np.float64]
 
@@ -86,7 +86,7 @@ def _negative(a: Array, room: Array, left_out: float) -> float:
             square += 2.0 * e[size - 1] * e[size - 1]
     if size == 0:
         return 0.0
-    diagonalise(d[:size], e[:size])
+    diagonalise(d[:size], e[:size], size, NEGLIGIBLE, None)
     total = 0.0
     for i in range(size):
         if d[i] < 0.0:
