@@ -7,11 +7,13 @@ import pytest
 from scipy.sparse import diags
 
 from darkbattery.nvmodel import CollectiveBattery, DickeState, LocalNoise, Polarised, Pulse, Stage
+from darkbattery.nvmodel.eight import EIGHT
 from darkbattery.trajectories import evolve, sample
 from darkbattery.trajectories.averages.evolution import FOR_REAL_SPINS
 from darkbattery.trajectories.averages.speed_limits import LIMITS, SPEEDS
 from darkbattery.trajectories.jumps.photons import recording
 from darkbattery.trajectories.jumps.spins import stages
+from darkbattery.trajectories.jumps.spins.local_noise import EDGE, empty_state
 from darkbattery.trajectories.propagate.krylov import krylov_states
 from tests.explicit import Explicit
 
@@ -214,12 +216,18 @@ class Guard:
 
 @pytest.mark.parametrize("name", [n for n, one in BATTERIES.items() if not one.is_collective])
 def test_series_write_nothing_beyond_their_arrays(name, monkeypatch):
-    guards = {room: Guard(getattr(stages, room)) for room in ("empty_frame", "empty_state")}
-    for room, guard in guards.items():
-        monkeypatch.setattr(stages, room, guard)
-    battery = BATTERIES[name]
+    guard, battery = Guard(stages.empty_frame), BATTERIES[name]
+    monkeypatch.setattr(stages, "empty_frame", guard)
     sample(battery, _around_switches(battery), runs=300, seed=11)
-    assert all(guard.held() for guard in guards.values())
+    assert guard.held()
+
+
+@pytest.mark.parametrize("fewest", range(1, 20))
+def test_a_row_of_a_state_has_room_for_whole_registers(fewest):
+    """Beyond its end stands the next row, which no guard between arrays would miss."""
+    scratch = empty_state(fewest, 50, detuned=False).scratch
+    # amplitudes of all J, from the border on, in registers of eight
+    assert scratch.shape[1] >= EDGE + -(-(fewest + 1) // EIGHT) * EIGHT
 
 
 @pytest.mark.parametrize(("n_battery", "n_charger"), [(1, 1), (1, 9), (8, 8), (10, 50), (40, 60)])
