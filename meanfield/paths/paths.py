@@ -17,7 +17,8 @@ noise of variance 2[1 - z_eq v_z]dt/(T1 N_k). Without a resonator
 A step is symmetric, of second order in the drift and in additive noise: half a step of the field
 with its exact decay, a rotation of every spin, half a step of the field. Rotations are exact to
 1e-5 of the angle and keep the length to rounding. A decay over a step with noise puts half of the
-noise before what it surrounds and half after it.
+noise before what it surrounds and half after it; that of T1 grows with v_z, whose value before the
+step decides both halves: the noise is Ito's, and moves no mean.
 """
 
 from dataclasses import dataclass
@@ -39,8 +40,8 @@ SUMS, INVERSION = 4, 3
 # whether rows overlap; nor, of an index without a sign, whether it is negative.
 BLOCK = 64
 LANES = np.uint64(BLOCK)
-# where rows begin: field, sums, three factors of a rotation, rate of leaving, inversion before the
-# step, what has left, time of the burst, and all that is read
+# where rows begin: field, sums, three factors of a rotation, a class's noise along z, rate of
+# leaving, inversion before the step, what has left, time of the burst, and all that is read
 (
     FIELD_RE,
     FIELD_IM,
@@ -51,14 +52,15 @@ LANES = np.uint64(BLOCK)
     SWING,
     BEND,
     KEPT,
+    KICK,
     LEAVING_RATE,
     BEFORE,
     LEFT_SO_FAR,
     DELAY,
     READ,
-) = (np.uint64(BLOCK * row) for row in range(14))
+) = (np.uint64(BLOCK * row) for row in range(15))
 ROWS = 8  # that are read
-STATE = BLOCK * (13 + ROWS)
+STATE = BLOCK * (14 + ROWS)
 # the vectors of a block are an array of their own, (M, 3, BLOCK) but flat
 COMPONENT, CLASS = np.uint64(BLOCK), np.uint64(3 * BLOCK)
 

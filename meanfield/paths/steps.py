@@ -21,6 +21,7 @@ from darkbattery.meanfield.paths.paths import (
     FIELD_IM,
     FIELD_RE,
     KEPT,
+    KICK,
     LANES,
     LEAVING_RATE,
     LEFT_SO_FAR,
@@ -151,8 +152,10 @@ def advance(
             kicks = first + row * np.uint64((2 + 2 * k) * decoheres)
             across = (kicks, kicks + row)
             along = first + row * np.uint64(2 + 2 * share.size * decoheres + k)
+            relaxation = (decays[1, k], equilibrium[k])
             if relaxes:
-                _along(spins, spin, decays[1, k], noises[1, k], equilibrium[k], noise, along)
+                _draw_kick(state, spins, spin, noises[1, k], equilibrium[k], noise, along)
+                _relax(state, spins, spin, relaxation)
             local = (decays[0, k], noises[0, k])
             angle = (1.0, 0.0)
             if decoheres or gh == 0.0:
@@ -162,7 +165,7 @@ def advance(
             else:
                 _turn(state, spins, spin, wz / gh, angle, local, noise, across)
             if relaxes:
-                _along(spins, spin, decays[1, k], noises[1, k], equilibrium[k], noise, along)
+                _relax(state, spins, spin, relaxation)
             _add(state, spins, spin, weights)
         if eliminated:
             falls = _end_eliminated(state, (4.0 / rate, 0.5 / total), 0.5 * h)
@@ -514,22 +517,24 @@ def _add(state: Array, spins: Array, spin: Any, weights: tuple[float, float]) ->
 
 
 @njit(error_model="numpy")
-def _along(
-    spins: Array,
-    spin: Any,
-    factor: float,
-    amplitude: float,
-    rest: float,
-    noise: Array,
-    row: Any,
+def _draw_kick(
+    state: Array, spins: Array, spin: Any, amplitude: float, rest: float, noise: Array, row: Any
 ) -> None:
-    """Half of a step's relaxation towards `rest`, and half of its noise."""
+    """Half of a step's noise along z, as large as the inversion before the step has it."""
     apart()
     at = spin + np.uint64(2) * COMPONENT
     for lane in range(LANES):
-        z = spins[at + lane]
-        spread = np.sqrt(max(0.0, 1.0 - rest * z))
-        spins[at + lane] = rest + factor * (z - rest) + amplitude * spread * noise[row + lane]
+        spread = np.sqrt(max(0.0, 1.0 - rest * spins[at + lane]))
+        state[KICK + lane] = amplitude * spread * noise[row + lane]
+
+
+@njit(error_model="numpy")
+def _relax(state: Array, spins: Array, spin: Any, relaxation: tuple[float, float]) -> None:
+    """Half of a step's relaxation towards equilibrium, and half of its noise."""
+    apart()
+    (factor, rest), at = relaxation, spin + np.uint64(2) * COMPONENT
+    for lane in range(LANES):
+        spins[at + lane] = rest + factor * (spins[at + lane] - rest) + state[KICK + lane]
 
 
 @njit(error_model="numpy")

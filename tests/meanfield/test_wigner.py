@@ -258,6 +258,19 @@ def test_damping_and_thermal_noise_bring_equilibrium():
     np.testing.assert_allclose(variance, (1 - p * p) / 2000, rtol=4 * np.sqrt(2 / 4000))
 
 
+@pytest.mark.parametrize("equilibrium", [-0.9, 0.9])
+@pytest.mark.parametrize("number", [1, 4])
+def test_relaxation_of_few_spins_moves_no_mean(number, equilibrium):
+    """Its noise grows with v_z: from the wrong one a spin would end 1/4 from its equilibrium."""
+    model = alone(number, t1_s=1.0, t2_s=1.0, coupling=1e-6, equilibrium=equilibrium)
+    times = np.array([0.0, 0.5, 2.0, 8.0])
+    found = meanfield.sample(model, times, runs=20000, seed=2)
+    inversion = equilibrium + (1.0 - equilibrium) * np.exp(-times)
+    distance = np.abs(found["charger_energy"] - 0.5 * (1.0 + inversion))
+    # 4 standard errors, and at the start, which is sharp, rounding
+    assert (distance <= 4.0 * found.errors["charger_energy"] + 1e-7).all(), distance
+
+
 # two radians in a step, in which kicks at both its ends would keep cos(1)^2 of their variance
 @pytest.mark.parametrize(("coupling", "detuning"), [(1e-6, 0.0), (1e-6, 20.0), (0.0, 20.0)])
 def test_transverse_noise_keeps_its_variance(coupling, detuning):
