@@ -94,7 +94,8 @@ def _power_bound(m):
         return np.nan
     seen = p >= 1e-7
     information = (rate[seen] ** 2 / p[seen]).sum()
-    return np.sqrt(p @ (k - p @ k) ** 2 * information) / m.spins.nb
+    variance = max(0.0, p @ (k - p @ k) ** 2)  # of a battery all down it is rounding
+    return np.sqrt(variance * information) / m.spins.nb
 
 
 def _statistical_speed(m):
