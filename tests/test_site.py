@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parent.parent / "docs"
-WIDTHS = (1300, 390)  # pixels
+WIDTHS = (1600, 1200, 768, 390)  # pixels: contents beside the text or not, a tablet, a telephone
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
 # of an equation on the narrow screen, over the text's: smaller is not read
 SMALLEST = 0.55
