@@ -33,6 +33,7 @@ html_js_files = ["site.js"]
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
 myst_heading_anchors = 3
 nb_execution_mode = "force"  # the tests build with -D nb_execution_mode=off
+nb_execution_in_temp = True  # a notebook that writes files leaves none beside the docs
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 
