@@ -1,54 +1,42 @@
-"""What a record is worth: the daemonic ergotropy behind three detectors.
+"""What a record is worth: the daemonic ergotropy behind three detectors, docs/detectors.md.
 
-`python -m darkbattery.runs.studies.detectors OUT PAGE` makes the page.
-Carries out the shipped definitions `detectors`, `detectors_ratio`, `detectors_temperature` and
-`detectors_efficiency` into the folder OUT (under mpirun on all ranks), sets what single runs gave
-beside the exact averages that bound it, and brings the page up to date between its marks, with its
-figure.
+What single runs of the shipped definitions `detectors*.toml` gave, beside the exact averages that
+bound it.
 """
 
-import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from rich.console import Console
 
 from darkbattery import trajectories
 from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.detector import DIFFUSIVE, KINDS, Detector
 from darkbattery.nvmodel.experiment import Model
 from darkbattery.nvmodel.solution import Solution
-from darkbattery.runs.pages.marks import fill
-from darkbattery.runs.ranks.world import (
-    ending_together,
-    has_terminal,
-    rank_of,
-    working_communicator,
-)
+from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
+from darkbattery.runs.pages.marks import fill, shown, with_error
 from darkbattery.runs.results.store import load
-from darkbattery.runs.start.execute import Order, execute
-from darkbattery.runs.studies.detectors_figure import draw
-from darkbattery.runs.studies.fluctuations import shown, with_error
 
 Array = NDArray[np.float64]
 
 SIZE, EFFICIENCY = "detectors", "detectors_efficiency"
 RATIO, TEMPERATURE = "detectors_ratio", "detectors_temperature"
+DEFINITIONS = (SIZE, RATIO, TEMPERATURE, EFFICIENCY)
 WORTH = "daemonic_ergotropy"
 BOUNDS = ("ergotropy", "battery_energy")
 """Between which every daemonic ergotropy lies: that of the average state, and the mean energy."""
 DRAWN = 2  # battery spins of the panel over time
 NOTHING = 1e-9  # per spin: rounding of exact averages is 1e-12 and less
-
-
-def carry_out(out: Path, comm: Any, console: Console) -> None:
-    """All studies, into `out`/NAME each."""
-    for name in (SIZE, RATIO, TEMPERATURE, EFFICIENCY):
-        execute(Order(name, out / name, "replace"), comm, console)
 
 
 def sampled(folder: Path, observable: str) -> pd.DataFrame:
@@ -179,7 +167,7 @@ def tables(out: Path) -> dict[str, pd.DataFrame]:
     }
 
 
-def panels(out: Path) -> dict[str, Any]:
+def _panels(out: Path) -> dict[str, Any]:
     """What the figure shows: what records add, over size; worth and bounds over time."""
     definition = load(out / SIZE).study.definition
     table, models = sampled(out / SIZE, WORTH), {}
@@ -211,16 +199,62 @@ def panels(out: Path) -> dict[str, Any]:
     }
 
 
-def main(out: Path, page: Path) -> None:
-    """Carry out, tabulate, draw, and refresh `page`."""
-    comm = working_communicator()
-    console = Console(force_terminal=has_terminal(comm), quiet=rank_of(comm) != 0)
-    carry_out(out, comm, console)
-    if rank_of(comm) == 0:
-        fill(page, tables(out))
-        draw(panels(out), page.parent / "figures" / "detectors.png")
+def tell(results: Path, page: Path) -> None:
+    """Refresh the tables of `page`, and its figure."""
+    fill(page, tables(results))
+    draw(_panels(results), page.parent / "figures" / "detectors.png")
 
 
-if __name__ == "__main__":
-    with ending_together():
-        main(Path(sys.argv[1]), Path(sys.argv[2]))
+def draw(panels: Mapping[str, Any], path: Path) -> None:
+    """What each record adds over size; worth over time between its bounds; over efficiency."""
+    with figure_style():
+        figure, axes = plt.subplots(1, 3, figsize=(9.0, 3.0), layout="constrained")
+        colours: dict[str, Any] = dict(zip(KINDS, COLOURS, strict=False))
+        for kind, shape in zip(KINDS, ("o", "s", "^"), strict=True):
+            values, errors = panels["added"][kind]
+            axes[0].errorbar(
+                panels["sizes"],
+                values,
+                errors,
+                fmt=f"{shape}-",
+                ms=4,
+                lw=0.8,
+                color=colours[kind],
+                label=kind,
+            )
+            own = panels["efficiency"]
+            own = own[own["detector.kind"] == kind].sort_values("detector.efficiency")
+            axes[2].errorbar(
+                own["detector.efficiency"],
+                own["value"],
+                own["error"],
+                fmt=f"{shape}-",
+                ms=4,
+                lw=0.8,
+                color=colours[kind],
+            )
+        axes[0].set(xscale="log", xlabel="$N_B$", ylabel="$W_d - W$ per spin  (ħω)")
+        axes[0].set_xticks(panels["sizes"], [f"{size:.4g}" for size in panels["sizes"]])
+        axes[0].minorticks_off()
+        axes[0].set_ylim(bottom=0.0)
+        axes[0].legend(frameon=False)
+        axes[0].set_title("what a record adds", loc="left", fontsize="medium")
+        _over_time(axes[1], panels, colours)
+        axes[2].set(xlabel="efficiency η", ylabel="$W_d$ per spin  (ħω)")
+        axes[2].axhline(panels["exact"]["ergotropy"][-1], color="0.5", lw=0.8, ls=":")
+        axes[2].set_title(f"$N_B$ = {panels['drawn']}, in the end", loc="left", fontsize="medium")
+        open_frames(figure)
+        figure.savefig(path, dpi=150)
+        plt.close(figure)
+
+
+def _over_time(axis: Any, panels: Mapping[str, Any], colours: Mapping[str, Any]) -> None:
+    times, exact = panels["times"], panels["exact"]
+    axis.plot(times, exact["battery_energy"], color="0.5", lw=0.8, ls="--", label="mean energy")
+    axis.plot(times, exact["ergotropy"], color="0.5", lw=0.8, ls=":", label="average state")
+    axis.plot(times, exact["daemonic_ergotropy"], color=colours["photons"], lw=1.2)
+    for kind in DIFFUSIVE:
+        axis.plot(times, panels["courses"][kind]["value"], color=colours[kind], lw=1.2)
+    axis.set(xlabel=r"time  $(1/\gamma)$", ylabel="per spin  (ħω)")
+    axis.legend(frameon=False, fontsize="small")
+    axis.set_title(f"$N_B$ = {panels['drawn']}", loc="left", fontsize="medium")

@@ -1,11 +1,10 @@
-"""Brings docs/paper.md up to date: `python -m darkbattery.runs.studies.paper.document RESULT PAGE`.
+"""Brings docs/paper.md up to date.
 
 The tables stand in the page between marks, so that the text around them is written by hand and no
 verdict is.
 """
 
 import shutil
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -35,7 +34,3 @@ def refresh(result: Path, page: Path) -> None:
 def documented_verdicts(page: Path) -> dict[str, str]:
     """Verdict by claim, as `page` has them."""
     return {row[0]: row[-1] for row in rows_of_page(page, "claims")}
-
-
-if __name__ == "__main__":
-    refresh(Path(sys.argv[1]), Path(sys.argv[2]))

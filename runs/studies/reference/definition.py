@@ -1,8 +1,4 @@
-"""The tables of all keys in the docs: `python -m darkbattery.runs.studies.reference.definition
-PAGE`."""
-
-import sys
-from pathlib import Path
+"""The tables of all keys in the docs."""
 
 import pandas as pd
 
@@ -14,7 +10,6 @@ from darkbattery.runs.definitions.schema import (
     Table,
     rows_of,
 )
-from darkbattery.runs.pages.marks import fill
 
 
 def tables() -> dict[str, pd.DataFrame]:
@@ -31,7 +26,3 @@ def tables() -> dict[str, pd.DataFrame]:
 def _table(keys: Table) -> pd.DataFrame:
     rows = [(f"`{name}`", meaning, default) for name, meaning, default in rows_of(keys)]
     return pd.DataFrame(rows, columns=["key", "meaning", "default"])
-
-
-if __name__ == "__main__":
-    fill(Path(sys.argv[1]), tables())

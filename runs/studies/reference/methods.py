@@ -1,14 +1,11 @@
-"""The table of all methods in the docs: `python -m darkbattery.runs.studies.reference.methods
-PAGE`.
+"""The table of all methods in the docs.
 
 Made by asking each method, size by size, what it offers and why it would not.
 """
 
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -27,7 +24,6 @@ from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.resonator import ResonatorBattery
 from darkbattery.runs.definitions.models import Model
-from darkbattery.runs.pages.marks import markdown, replaced
 from darkbattery.trajectories.jumps.filters.runs import STATE_FILTER
 from darkbattery.trajectories.jumps.sampling import SAMPLE
 from darkbattery.trajectories.methods import AT_RESONATOR, CLOSED, IN_RESERVOIR
@@ -217,14 +213,3 @@ def _answers(method: Method, case: Case, spins: int, name: str) -> bool:
         return gives(method, Problem(model, times, (name,), RUNS))
     except InputError:
         return False
-
-
-def refresh(page: Path) -> None:
-    """Put the table between its marks on `page`."""
-    text = page.read_text(encoding="utf-8")
-    text = replaced(text, "methods", markdown(methods_table()) + "\n")
-    page.write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    refresh(Path(sys.argv[1]))

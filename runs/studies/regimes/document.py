@@ -1,12 +1,10 @@
 """Brings docs/regimes.md and the map up to date.
 
-`python -m darkbattery.runs.studies.regimes.document RESULT PAGE` does.
 The tables stand in the page between marks; the map of errors in `meanfield/` is replaced by
 the result's.
 """
 
 import shutil
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -26,7 +24,3 @@ def refresh(result: Path, page: Path, package: Path = Path(meanfield.__file__).p
     for drawing in sorted((result / FIGURES).glob("*.png")):
         shutil.copyfile(drawing, figures / drawing.name)
     shutil.copyfile(result / MAP, package / MAP)
-
-
-if __name__ == "__main__":
-    refresh(Path(sys.argv[1]), Path(sys.argv[2]))
