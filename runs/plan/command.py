@@ -16,9 +16,9 @@ from darkbattery.nvmodel.refusal import InputError, whole_number
 from darkbattery.runs.figures.files import save_figure
 from darkbattery.runs.plan import table as burst
 from darkbattery.runs.plan.drawing import draw_map, draw_plan
+from darkbattery.runs.plan.forecast import Forecast
 from darkbattery.runs.plan.intervals import (
     DRAWS,
-    Drawn,
     drawn_forecasts,
     drawn_sensitivities,
     interval_table,
@@ -32,7 +32,7 @@ from darkbattery.runs.plan.sequences.drawing import draw_sequence
 from darkbattery.runs.plan.sequences.plan import DRAWS as SEQUENCE_DRAWS
 from darkbattery.runs.plan.sequences.plan import SequencePlan, make_sequence_plan
 from darkbattery.runs.plan.sequences.timeline import timed_stages
-from darkbattery.runs.plan.subject import Subject, find_subject
+from darkbattery.runs.plan.subject import NO_ERRORS, Drawn, Subject, find_subject
 from darkbattery.runs.ranks.world import on_root, rank_of, size_of
 from darkbattery.runs.results.provenance import surroundings
 from darkbattery.runs.results.store import FIGURES
@@ -72,7 +72,7 @@ class _Answers:
 
     plan: Plan
     map: pd.DataFrame | None
-    drawn: list[Drawn]
+    drawn: list[Drawn[Forecast]]
     scaling: tuple[pd.DataFrame, ...]
 
 
@@ -163,7 +163,7 @@ def _draws(order: Order, subject: Subject) -> int:
         return DRAWS if fitted else 0
     count = whole_number("--draws", order.draws, least=0, most=MOST_DRAWS)
     if count and subject.device is None:
-        raise InputError("--draws", count, "needs a device: a run definition has no errors")
+        raise InputError("--draws", count, NO_ERRORS)
     return count
 
 
