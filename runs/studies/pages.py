@@ -27,11 +27,11 @@ from darkbattery.runs.ranks.world import (
 from darkbattery.runs.start.execute import Order, execute
 from darkbattery.runs.studies import detectors, fluctuations, gallery
 from darkbattery.runs.studies.baselines import figure as baselines
-from darkbattery.runs.studies.paper import document as paper
+from darkbattery.runs.studies.paper import command as paper
 from darkbattery.runs.studies.reference.definition import tables as keys_tables
 from darkbattery.runs.studies.reference.methods import methods_table
 from darkbattery.runs.studies.reference.observables import observables_table
-from darkbattery.runs.studies.regimes import document as regimes
+from darkbattery.runs.studies.regimes import command as regimes
 
 Tell = Callable[[Path, Path], None]
 

@@ -10,6 +10,7 @@ import pytest
 
 from darkbattery.nvmodel import InputError
 from darkbattery.runs.definitions.definition import read_definition, shipped_definitions
+from darkbattery.runs.pages.marks import rows_of_page
 from darkbattery.runs.pages.typeset import typeset
 from darkbattery.runs.studies.paper.appendix import (
     Rate,
@@ -18,8 +19,7 @@ from darkbattery.runs.studies.paper.appendix import (
     steady_populations,
 )
 from darkbattery.runs.studies.paper.claims import Evidence, Verdict, judged
-from darkbattery.runs.studies.paper.command import layouts_of, write_figure
-from darkbattery.runs.studies.paper.document import documented_verdicts, refresh
+from darkbattery.runs.studies.paper.command import layouts_of, refresh, write_figure
 from darkbattery.runs.studies.paper.evidence import gather
 from darkbattery.runs.studies.paper.panels import LAYOUTS, PANELS, curve_label, panel_data, unit_of
 from darkbattery.runs.studies.paper.table import (
@@ -48,7 +48,7 @@ def claims(evidence) -> pd.DataFrame:
 
 def test_verdicts_are_those_of_the_page(claims):
     measured = dict(zip(map(typeset, claims["claim"]), claims["verdict"], strict=True))
-    assert measured == documented_verdicts(PAGE)
+    assert measured == {row[0]: row[-1] for row in rows_of_page(PAGE, "claims")}
 
 
 def test_every_claim_is_named_once_and_judged(claims):

@@ -19,7 +19,7 @@ from darkbattery.runs.pages.marks import markdown
 from darkbattery.runs.ranks.signals import StopRequest
 from darkbattery.runs.results.study import run_study
 from darkbattery.runs.start.workplace import Workplace
-from darkbattery.runs.studies.regimes.document import refresh
+from darkbattery.runs.studies.regimes.command import refresh
 from darkbattery.runs.studies.regimes.errors import (
     LEVELS,
     Evidence,

@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
-from darkbattery.nvmodel.numbers import with_error
 from darkbattery.runs.definitions.definition import RunDefinition
 
 Array = NDArray[np.float64]
@@ -84,17 +82,6 @@ class Claim:
     measure: Callable[[Evidence], Measured]
 
 
-@dataclass(frozen=True)
-class PowerLaw:
-    """y = c x^exponent by least squares of the logarithms, with the exponent's standard error."""
-
-    exponent: float
-    error: float
-
-    def __str__(self) -> str:
-        return with_error(self.exponent, max(self.error, 1e-4))
-
-
 def judged(holds: bool, within_limits: bool = False) -> Verdict:
     """The verdict of a statement as it stands, and of what is left of it within limits.
 
@@ -104,16 +91,6 @@ def judged(holds: bool, within_limits: bool = False) -> Verdict:
     if holds:
         return Verdict.HOLDS
     return Verdict.LIMITED if within_limits else Verdict.FAILS
-
-
-def power_law(x: ArrayLike, y: ArrayLike) -> PowerLaw:
-    """Fit of a power law.
-
-    >>> str(power_law([1, 2, 4], [3, 6, 12]))
-    '1.00000(10)'
-    """
-    fit = stats.linregress(np.log(np.asarray(x, float)), np.log(np.asarray(y, float)))
-    return PowerLaw(float(fit.slope), float(fit.stderr))
 
 
 def smallest_step(values: ArrayLike) -> float:

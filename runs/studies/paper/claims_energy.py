@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from darkbattery.runs.studies.kit import power_law
 from darkbattery.runs.studies.paper.claims import (
     SOLVER,
     Claim,
@@ -9,7 +10,6 @@ from darkbattery.runs.studies.paper.claims import (
     Measured,
     judged,
     listed,
-    power_law,
     smallest_step,
 )
 

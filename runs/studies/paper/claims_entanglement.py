@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from darkbattery.runs.studies.kit import power_law
 from darkbattery.runs.studies.paper.claims import (
     SOLVER,
     Claim,
@@ -11,7 +12,6 @@ from darkbattery.runs.studies.paper.claims import (
     Measured,
     judged,
     listed,
-    power_law,
     smallest_step,
     smallest_step_with_ratio,
 )

@@ -3,15 +3,14 @@
 import numpy as np
 import pandas as pd
 
+from darkbattery.runs.studies.kit import PowerLaw, power_law
 from darkbattery.runs.studies.paper.claims import (
     SOLVER,
     Claim,
     Evidence,
     Measured,
-    PowerLaw,
     judged,
     listed,
-    power_law,
 )
 
 

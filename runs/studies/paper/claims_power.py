@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 
+from darkbattery.runs.studies.kit import power_law
 from darkbattery.runs.studies.paper.appendix import PRINTED, derived_equations
 from darkbattery.runs.studies.paper.claims import (
     Claim,
     Evidence,
     Measured,
     judged,
-    power_law,
     smallest_step_with_ratio,
 )
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from darkbattery.nvmodel.fields import thermal_occupation
+from darkbattery.runs.studies.kit import parabola_top, power_law
 from darkbattery.runs.studies.paper.claims import (
     SOLVER,
     Claim,
@@ -11,7 +12,6 @@ from darkbattery.runs.studies.paper.claims import (
     Measured,
     judged,
     listed,
-    power_law,
     smallest_step,
 )
 
@@ -169,8 +169,8 @@ def _lowest(curve: pd.DataFrame) -> float:
     """Temperature of the least energy: the bottom of the parabola through three steps."""
     at = int(curve["battery_energy"].argmin())
     around = curve.iloc[at - 1 : at + 2]
-    curvature, slope, _ = np.polyfit(around["temperature"], around["battery_energy"], 2)
-    return float(-slope / (2.0 * curvature))
+    energy = around["battery_energy"].to_numpy()
+    return parabola_top(around["temperature"].to_numpy(), -energy)[0]
 
 
 def _two_goes_both_ways(evidence: Evidence) -> Measured:

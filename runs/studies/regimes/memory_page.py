@@ -7,8 +7,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from darkbattery.runs.studies.regimes.errors import ELIMINATED, LEVELS
-from darkbattery.runs.studies.regimes.laws import size_text
-from darkbattery.runs.studies.regimes.tables import SHORT, thresholds
+from darkbattery.runs.studies.regimes.tables import SHORT, size_text, thresholds
 
 HEADINGS = {
     "memory_usable": "At a resonator: spins N from which the error stays below 20 / 5 / 1 %, "
