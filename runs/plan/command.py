@@ -191,12 +191,7 @@ def _of_burst(answers: _Answers, prepared: _Prepared) -> _Told:
         "regimes": regimes,
         "warnings": list(plan.forecast.warnings),
     }
-    tables = {
-        "summary": burst.summary(plan),
-        "curves": burst.curves(plan),
-        "sensitivities": burst.sensitivity_table(plan),
-        "uncertainties": burst.uncertainty_table(plan),
-    }
+    tables = burst.tables(plan)
     figures = {"plan": draw_plan(plan)}
     said: list[str | Listing] = [
         answer,
@@ -241,14 +236,7 @@ def _of_sequence(plan: SequencePlan) -> _Told:
         "draws": len(plan.drawn),
         "warnings": list(plan.warnings),
     }
-    tables = {
-        "summary": sequence.summary(plan),
-        "stages": sequence.stage_table(plan),
-        "sensitivities": sequence.limit_table(plan),
-        "scan": sequence.scan_table(plan),
-        "curves": sequence.course_table(plan),
-        "draws": sequence.draw_table(plan),
-    }
+    tables = sequence.tables(plan)
     said: list[str | Listing] = [
         answer,
         sequence.summary_listing(tables["summary"], len(plan.drawn)),

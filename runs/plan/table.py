@@ -52,6 +52,16 @@ QUANTITIES: tuple[tuple[str, str, Reader], ...] = (
 LADDER = "ergotropy per spin, ladder"
 
 
+def tables(plan: Plan) -> dict[str, pd.DataFrame]:
+    """Those of the plan alone, by the names of their files."""
+    return {
+        "summary": summary(plan),
+        "curves": curves(plan),
+        "sensitivities": sensitivity_table(plan),
+        "uncertainties": uncertainty_table(plan),
+    }
+
+
 def summary(plan: Plan) -> pd.DataFrame:
     """Columns quantity, unit, value, low, high (over the ranges of its quantities), perfect."""
     spanned = plan.spanned()

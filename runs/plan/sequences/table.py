@@ -69,6 +69,18 @@ def _share(port: str, name: str) -> Reader:
     return lambda shots: shots.ports[port] * np.asarray(getattr(shots, name))
 
 
+def tables(plan: SequencePlan) -> dict[str, pd.DataFrame]:
+    """All of them, by the names of their files."""
+    return {
+        "summary": summary(plan),
+        "stages": stage_table(plan),
+        "sensitivities": limit_table(plan),
+        "scan": scan_table(plan),
+        "curves": course_table(plan),
+        "draws": draw_table(plan),
+    }
+
+
 def summary(plan: SequencePlan) -> pd.DataFrame:
     """A row a quantity: mean over shots, its error, middle 95 % of shots and of devices' means.
 

@@ -38,6 +38,14 @@ class Evidence:
             table = table[table[field] == value]
         return table
 
+    def over(self, column: str, name: str, **fields: Any) -> pd.DataFrame:
+        """The same rows in the order of a column."""
+        return self.rows(name, **fields).sort_values(column)
+
+    def curves(self, column: str, name: str, by: str) -> list[pd.DataFrame]:
+        """Table `name` over a column, once for each value of the field `by`."""
+        return [part.sort_values(column) for _, part in self.rows(name).groupby(by)]
+
 
 class Verdict(StrEnum):
     """What the numbers say about a statement."""
@@ -98,10 +106,11 @@ def smallest_step(values: ArrayLike) -> float:
     return float(np.diff(np.asarray(values, dtype=float)).min())
 
 
-def smallest_step_with_ratio(table: pd.DataFrame, column: str) -> float:
-    """The least increase of a column with R, of any number of battery spins."""
-    parts = (part.sort_values("ratio") for _, part in table.groupby("n_battery"))
-    return min(smallest_step(part[column]) for part in parts)
+def straight(x: pd.Series, y: pd.Series) -> tuple[float, float, float]:
+    """Least-squares line: slope, offset, and the largest distance from it over the range of y."""
+    slope, offset = np.polyfit(x, y, 1)
+    off = np.abs(np.polyval((slope, offset), x) - y).max()
+    return slope, offset, off / np.ptp(y)
 
 
 def listed(values: Sequence[float] | Array, digits: int = 4) -> str:
