@@ -1,9 +1,10 @@
-"""What studies share: power laws, tops of curves, and tables of numbers in files, on screen."""
+"""What studies share: rows of tables, power laws, tops of curves; tables in files, on screen."""
 
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -53,6 +54,13 @@ def parabola_top(x: Array, y: Array) -> tuple[float, float]:
     if curvature >= 0.0:
         return float(x[at]), float(y[at])
     return float(x[at] - slope / (2 * curvature)), float(height - slope**2 / 4 / curvature)
+
+
+def where(table: pd.DataFrame, **fields: Any) -> pd.DataFrame:
+    """The rows of a table whose columns have these values."""
+    for field, value in fields.items():
+        table = table[table[field] == value]
+    return table
 
 
 def copy_figures(folder: Path, page: Path) -> None:

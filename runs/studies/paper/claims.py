@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from darkbattery.runs.definitions.definition import RunDefinition
+from darkbattery.runs.studies.kit import where
 
 Array = NDArray[np.float64]
 
@@ -33,10 +34,7 @@ class Evidence:
 
     def rows(self, name: str, **fields: Any) -> pd.DataFrame:
         """The rows of table `name` whose columns have these values."""
-        table = self.tables[name]
-        for field, value in fields.items():
-            table = table[table[field] == value]
-        return table
+        return where(self.tables[name], **fields)
 
     def over(self, column: str, name: str, **fields: Any) -> pd.DataFrame:
         """The same rows in the order of a column."""

@@ -1,13 +1,13 @@
 """The tables of docs/regimes.md, from the map of errors and the study's tables; exponents in N."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from darkbattery.runs.studies.kit import PowerLaw, power_law
+from darkbattery.runs.studies.kit import PowerLaw, power_law, where
 from darkbattery.runs.studies.regimes.errors import (
     LEVELS,
     STAGES,
@@ -60,11 +60,9 @@ def usable_table(errors: pd.DataFrame) -> pd.DataFrame:
     """From which N on each method is good to 20, 5 and 1 %, by question: the worst R and nbar."""
     errors, rows = in_reservoir(errors), []
     for question, observable, measure in QUESTIONS:
-        row = {"question": question}
-        for method, name in METHODS.items():
-            part = errors[(errors["method"] == method) & (errors["observable"] == observable)]
-            row[name] = thresholds(part, measure)
-        rows.append(row)
+        rows.append(
+            {"question": question} | good_from(where(errors, observable=observable), measure)
+        )
     return pd.DataFrame(rows)
 
 
@@ -92,10 +90,7 @@ def usable_by_model(errors: pd.DataFrame) -> pd.DataFrame:
     for question, observable, measure in QUESTIONS:
         for (ratio, nbar), here in errors.groupby(["ratio", "nbar"]):
             row = {"question": question, "R": f"{ratio:g}", "nbar": f"{nbar:g}"}
-            for method, name in METHODS.items():
-                part = here[(here["method"] == method) & (here["observable"] == observable)]
-                row[name] = thresholds(part, measure)
-            rows.append(row)
+            rows.append(row | good_from(where(here, observable=observable), measure))
     return pd.DataFrame(rows)
 
 
@@ -103,11 +98,7 @@ def stages_table(evidence: Evidence) -> pd.DataFrame:
     """The same for the energy, by stage of the charging."""
     errors, rows = stage_errors(evidence), []
     for stage in STAGES:
-        row = {"energy": stage}
-        for method, name in METHODS.items():
-            part = errors[(errors["method"] == method) & (errors["observable"] == stage)]
-            row[name] = thresholds(part, "largest")
-        rows.append(row)
+        rows.append({"energy": stage} | good_from(where(errors, observable=stage), "largest"))
     return pd.DataFrame(rows)
 
 
@@ -158,7 +149,7 @@ def _models(evidence: Evidence) -> Iterator[tuple[dict[str, str], float, pd.Data
 def dark_table(evidence: Evidence) -> pd.DataFrame:
     """What is missing to a full battery at the end, and how wrong each method has it."""
     d = evidence.differences
-    d = d[(d["observable"] == "battery_energy") & d["method"].isin(METHODS)]
+    d = where(d[d["method"].isin(METHODS)], observable="battery_energy")
     rows = []
     for (ratio, nbar, size), here in d.groupby(["ratio", "nbar", "n_battery"]):
         if size > 1000:
@@ -222,25 +213,16 @@ class Law:
 
 def _of(method: str, observable: str, column: str) -> Callable[..., tuple[Array, Array]]:
     def values(evidence: Evidence, ratio: float, nbar: float) -> tuple[Array, Array]:
-        d = evidence.differences
-        rows = d[
-            (d["method"] == method)
-            & (d["observable"] == observable)
-            & (d["ratio"] == ratio)
-            & (d["nbar"] == nbar)
-        ].sort_values("spins")
+        found = where(evidence.differences, method=method, observable=observable)
+        rows = where(found, ratio=ratio, nbar=nbar).sort_values("spins")
         return rows["spins"].to_numpy(dtype=float), rows[column].abs().to_numpy(dtype=float)
 
     return values
 
 
 def _lack(evidence: Evidence, ratio: float, nbar: float) -> tuple[Array, Array]:
-    steady = evidence.steady
-    rows = steady[
-        (steady["observable"] == "battery_energy")
-        & (steady["ratio"] == ratio)
-        & (steady["nbar"] == nbar)
-    ].sort_values("n_battery")
+    found = where(evidence.steady, observable="battery_energy", ratio=ratio, nbar=nbar)
+    rows = found.sort_values("n_battery")
     sizes = rows["n_battery"].to_numpy(dtype=float) * (1.0 + ratio)
     return sizes, 1.0 - rows["value"].to_numpy(dtype=float)
 
@@ -297,7 +279,14 @@ def all_tables(evidence: Evidence, errors: pd.DataFrame) -> dict[str, pd.DataFra
 
 
 def _by_method(here: pd.DataFrame, observable: str) -> pd.DataFrame:
-    return here[here["observable"] == observable].set_index("method")
+    return where(here, observable=observable).set_index("method")
+
+
+def good_from(
+    errors: pd.DataFrame, measure: str, methods: Mapping[str, str] = METHODS
+) -> dict[str, str]:
+    """From which N on each method is good enough, by its name."""
+    return {name: thresholds(where(errors, method=one), measure) for one, name in methods.items()}
 
 
 def thresholds(part: pd.DataFrame, measure: str, levels: Sequence[float] = LEVELS) -> str:
