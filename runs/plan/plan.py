@@ -1,7 +1,7 @@
 """All that a plan says about one subject, found on all ranks."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 from darkbattery import trajectories
 from darkbattery.nvmodel import CollectiveBattery, ResonatorBattery
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.runs.plan.forecast import Forecast, forecast, numbers, perfect
+from darkbattery.runs.plan.forecast import Forecast, forecast, numbers
 from darkbattery.runs.plan.parameters import PARAMETERS
 from darkbattery.runs.plan.regimes import Regime, regimes
 from darkbattery.runs.plan.sensitivity import Sensitivities, sensitivities
@@ -123,6 +123,22 @@ def _score(one: Forecast) -> float:
     if one.bursts:
         return one.given
     return min(0.0, one.estimates.net_cooperativity - 1.0)
+
+
+def perfect(model: ResonatorBattery) -> ResonatorBattery:
+    """The same numbers, couplings and resonator; no line, no decoherence, all spins polarised."""
+    assert model.battery is not None
+
+    def ideal(spins):  # type: ignore[no-untyped-def]
+        return replace(spins.made_alike(), polarisation=1.0, t1_s=math.inf, t2_s=math.inf)
+
+    return replace(
+        model,
+        battery=ideal(model.battery),
+        charger=ideal(model.charger),
+        battery_detuning_hz=0.0,
+        charger_detuning_hz=0.0,
+    )
 
 
 def ladder_ergotropy(model: ResonatorBattery) -> float:

@@ -16,6 +16,14 @@ import pandas as pd
 from rich.console import Console
 
 from darkbattery.nvmodel.refusal import known_name
+from darkbattery.runs.definitions.schema import (
+    AT_RESONATOR,
+    CLOSED,
+    COLLECTIVE,
+    RUN,
+    Table,
+    rows_of,
+)
 from darkbattery.runs.pages.marks import fill
 from darkbattery.runs.plan import document as planning
 from darkbattery.runs.ranks.world import (
@@ -28,7 +36,6 @@ from darkbattery.runs.start.execute import Order, execute
 from darkbattery.runs.studies import detectors, fluctuations, gallery
 from darkbattery.runs.studies.baselines import figure as baselines
 from darkbattery.runs.studies.paper import command as paper
-from darkbattery.runs.studies.reference.definition import tables as keys_tables
 from darkbattery.runs.studies.reference.methods import methods_table
 from darkbattery.runs.studies.reference.observables import observables_table
 from darkbattery.runs.studies.regimes import command as regimes
@@ -50,6 +57,22 @@ class Study:
 
     tell: Tell
     definitions: tuple[str, ...] = ()
+
+
+def keys_tables() -> dict[str, pd.DataFrame]:
+    """A row a key, by the name of its table's marks."""
+    kinds: dict[str, Table] = {
+        "reservoir": COLLECTIVE,
+        "resonator": AT_RESONATOR,
+        "dicke": CLOSED,
+        "run": RUN,
+    }
+    return {name: _table(keys) for name, keys in kinds.items()}
+
+
+def _table(keys: Table) -> pd.DataFrame:
+    rows = [(f"`{name}`", meaning, default) for name, meaning, default in rows_of(keys)]
+    return pd.DataFrame(rows, columns=["key", "meaning", "default"])
 
 
 def _of_tables(tables: Callable[[], Mapping[str, pd.DataFrame]]) -> Study:

@@ -76,7 +76,7 @@ def _make(
     started = time.perf_counter()
     whole = order.figure is None
     needed = None if whole else set().union(*(tables_of(one) for one in layouts))
-    evidence = gather(needed, comm, at)
+    evidence = gather(needed, comm, at.study)
     if evidence is None:
         return
     with at.result() as aside:

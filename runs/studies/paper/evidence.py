@@ -1,7 +1,7 @@
 """What the figures and claims are read from: the definitions carried out, as wide tables."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,6 @@ from darkbattery.runs.definitions.definition import (
 from darkbattery.runs.ranks.world import rank_of, size_of
 from darkbattery.runs.results.study import run_study
 from darkbattery.runs.results.table import Study
-from darkbattery.runs.start.workplace import Workplace
 from darkbattery.runs.studies.kit import parabola_top
 from darkbattery.runs.studies.paper.claims import Evidence
 
@@ -64,19 +63,25 @@ def definition_names() -> tuple[str, ...]:
     return tuple(name.removeprefix(FOLDER) for name in shipped if name.startswith(FOLDER))
 
 
+def _carry_out(name: str, definition: RunDefinition, comm: Any) -> Study | None:
+    return run_study(definition, comm)
+
+
 def gather(
-    tables: Iterable[str] | None = None, comm: Any = None, at: Workplace | None = None
+    tables: Iterable[str] | None = None,
+    comm: Any = None,
+    carry_out: Callable[[str, RunDefinition, Any], Study | None] = _carry_out,
 ) -> Evidence | None:
     """Carry out what `tables` need (default: everything) on all ranks; None but on rank 0.
 
-    Definitions that are finished at the workplace are read there.
+    `carry_out` may know of a definition that was finished before, by its name.
     """
     names = [*definition_names(), *_SOURCES] if tables is None else list(tables)
     sources = sorted({source for name in names for source in _SOURCES.get(name, (name,))})
     definitions = {name: read_definition(find_definition(FOLDER + name)) for name in sources}
     found: dict[str, pd.DataFrame] = {}
     for name, definition in definitions.items():
-        study = run_study(definition, comm) if at is None else at.study(name, definition, comm)
+        study = carry_out(name, definition, comm)
         if study is not None:
             table = wide(study)
             found[name] = with_slope(table) if name in SWEPT_TEMPERATURE else table
