@@ -212,27 +212,11 @@ def draw(panels: Mapping[str, Any], path: Path) -> None:
         colours: dict[str, Any] = dict(zip(KINDS, COLOURS, strict=False))
         for kind, shape in zip(KINDS, ("o", "s", "^"), strict=True):
             values, errors = panels["added"][kind]
-            axes[0].errorbar(
-                panels["sizes"],
-                values,
-                errors,
-                fmt=f"{shape}-",
-                ms=4,
-                lw=0.8,
-                color=colours[kind],
-                label=kind,
-            )
+            look: Any = {"fmt": f"{shape}-", "ms": 4, "lw": 0.8, "color": colours[kind]}
+            axes[0].errorbar(panels["sizes"], values, errors, label=kind, **look)
             own = panels["efficiency"]
             own = own[own["detector.kind"] == kind].sort_values("detector.efficiency")
-            axes[2].errorbar(
-                own["detector.efficiency"],
-                own["value"],
-                own["error"],
-                fmt=f"{shape}-",
-                ms=4,
-                lw=0.8,
-                color=colours[kind],
-            )
+            axes[2].errorbar(own["detector.efficiency"], own["value"], own["error"], **look)
         axes[0].set(xscale="log", xlabel="$N_B$", ylabel="$W_d - W$ per spin  (ħω)")
         axes[0].set_xticks(panels["sizes"], [f"{size:.4g}" for size in panels["sizes"]])
         axes[0].minorticks_off()

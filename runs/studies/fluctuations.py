@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.errors import jackknife_variance
 from darkbattery.nvmodel.experiment import Model
 from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
 from darkbattery.runs.pages.marks import fill, shown, with_error
@@ -51,9 +52,7 @@ class Spread:
     @property
     def error(self) -> float:
         """Jackknife over groups of runs."""
-        n = self.left_out.size
-        centred = self.left_out - self.left_out.mean()
-        return float(np.sqrt((n - 1) / n * (centred**2).sum()))
+        return float(np.sqrt(jackknife_variance(self.left_out)))
 
 
 def spread(values: Array, of: Callable[[Array], Any] = np.std) -> Spread:
