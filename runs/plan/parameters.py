@@ -8,7 +8,7 @@ from typing import Any
 from darkbattery.nvmodel import Multiplet, ResonatorBattery, SpinEnsemble, Stage
 from darkbattery.nvmodel.devices.estimates import estimates
 from darkbattery.nvmodel.numbers import in_unit
-from darkbattery.nvmodel.refusal import InputError, finite_number, known_name
+from darkbattery.nvmodel.refusal import InputError, finite_number
 
 Change = Callable[[ResonatorBattery, float], ResonatorBattery]
 
@@ -34,11 +34,6 @@ class Parameter:
     read: Callable[[ResonatorBattery], float | None]
     change: Change
     independent: bool = True
-
-
-def parameter(name: str) -> Parameter:
-    """The parameter of that name, or a refusal with the nearest."""
-    return PARAMETERS[known_name("--vary", name, PARAMETERS)]
 
 
 def both(model: ResonatorBattery, change: Callable[[SpinEnsemble], SpinEnsemble]) -> Any:

@@ -25,7 +25,6 @@ from darkbattery.runs.definitions.schema import (
     rows_of,
 )
 from darkbattery.runs.pages.marks import fill
-from darkbattery.runs.plan import document as planning
 from darkbattery.runs.ranks.world import (
     ending_together,
     has_terminal,
@@ -33,7 +32,7 @@ from darkbattery.runs.ranks.world import (
     working_communicator,
 )
 from darkbattery.runs.start.execute import Order, execute
-from darkbattery.runs.studies import detectors, fluctuations, gallery
+from darkbattery.runs.studies import detectors, fluctuations, gallery, planning
 from darkbattery.runs.studies.baselines import figure as baselines
 from darkbattery.runs.studies.paper import command as paper
 from darkbattery.runs.studies.reference.methods import methods_table
@@ -88,9 +87,9 @@ STUDIES = {
     "gallery": Study(gallery.tell, gallery.DEFINITIONS),
     "methods": _of_tables(lambda: {"methods": methods_table()}),
     "observables": _of_tables(lambda: {"observables": observables_table()}),
-    "paper": Study(paper.refresh),
-    "planning": Study(planning.refresh),
-    "regimes": Study(regimes.refresh),
+    "paper": Study(paper.tell),
+    "planning": Study(planning.tell),
+    "regimes": Study(regimes.tell),
 }
 
 

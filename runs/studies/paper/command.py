@@ -117,7 +117,7 @@ def _write_tables(evidence: Evidence, folder: Path, console: Console) -> None:
     console.print(f"{len(claims)} claims; {tally(claims)}", highlight=False)
 
 
-def refresh(result: Path, page: Path) -> None:
+def tell(result: Path, page: Path) -> None:
     """Put the tables of a result of `darkbattery paper` into `page`, its PNGs beside it.
 
     They stand between marks: text around them is written by hand, and no verdict is.

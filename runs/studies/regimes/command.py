@@ -82,7 +82,7 @@ def write(folder: Path, console: Console) -> None:
     save_figure(draw_memory(memory), folder / FIGURES, "regimes_memory", DPI)
 
 
-def refresh(result: Path, page: Path, package: Path = Path(meanfield.__file__).parent) -> None:
+def tell(result: Path, page: Path, package: Path = Path(meanfield.__file__).parent) -> None:
     """Put the tables of a result of `darkbattery regimes` into `page`, its PNGs beside it.
 
     The tables stand between marks; the map of errors in `meanfield/` is replaced by the result's.

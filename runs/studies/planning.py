@@ -26,7 +26,7 @@ COLUMNS = (
 )
 
 
-def refresh(results: Path, page: Path) -> None:
+def tell(results: Path, page: Path) -> None:
     """Put a row for each device planned under `results` into `page`, between its marks."""
     fill(page, {"devices": table(results)})
 
