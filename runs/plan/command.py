@@ -23,8 +23,8 @@ from darkbattery.runs.plan.intervals import (
     drawn_sensitivities,
     interval_table,
 )
-from darkbattery.runs.plan.maps import Vary, make_map, models_of, parse_axes
-from darkbattery.runs.plan.parameters import PARAMETERS
+from darkbattery.runs.plan.maps import make_map, models_of, parse_axes
+from darkbattery.runs.plan.parameters import PARAMETERS, Vary
 from darkbattery.runs.plan.plan import Plan, make_plan
 from darkbattery.runs.plan.scaling import Scaling, parse_scaling, scaling_table, shots_lines
 from darkbattery.runs.plan.sequences import table as sequence

@@ -15,8 +15,7 @@ from darkbattery.nvmodel import Solution
 from darkbattery.runs.figures.axes import prefixed
 from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
 from darkbattery.runs.plan.forecast import Forecast
-from darkbattery.runs.plan.maps import Vary
-from darkbattery.runs.plan.parameters import PARAMETERS, shown
+from darkbattery.runs.plan.parameters import PARAMETERS, Vary, shown
 from darkbattery.runs.plan.plan import Plan
 from darkbattery.runs.plan.sensitivity import OBJECTIVES
 

@@ -36,6 +36,14 @@ class Parameter:
     independent: bool = True
 
 
+@dataclass(frozen=True)
+class Vary:
+    """One axis of a map: a parameter, and its values."""
+
+    name: str
+    values: tuple[float, ...]
+
+
 def both(model: ResonatorBattery, change: Callable[[SpinEnsemble], SpinEnsemble]) -> Any:
     """The model with `change` applied to battery and charger."""
     battery = None if model.battery is None else change(model.battery)
