@@ -191,7 +191,7 @@ def _of_burst(answers: _Answers, prepared: _Prepared) -> _Told:
         "regimes": regimes,
         "warnings": list(plan.forecast.warnings),
     }
-    tables = burst.tables(plan)
+    tables = {name: table(plan) for name, table in burst.TABLES.items()}
     figures = {"plan": draw_plan(plan)}
     said: list[str | Listing] = [
         answer,
@@ -236,7 +236,7 @@ def _of_sequence(plan: SequencePlan) -> _Told:
         "draws": len(plan.drawn),
         "warnings": list(plan.warnings),
     }
-    tables = sequence.tables(plan)
+    tables = {name: table(plan) for name, table in sequence.TABLES.items()}
     said: list[str | Listing] = [
         answer,
         sequence.summary_listing(tables["summary"], len(plan.drawn)),

@@ -52,16 +52,6 @@ QUANTITIES: tuple[tuple[str, str, Reader], ...] = (
 LADDER = "ergotropy per spin, ladder"
 
 
-def tables(plan: Plan) -> dict[str, pd.DataFrame]:
-    """Those of the plan alone, by the names of their files."""
-    return {
-        "summary": summary(plan),
-        "curves": curves(plan),
-        "sensitivities": sensitivity_table(plan),
-        "uncertainties": uncertainty_table(plan),
-    }
-
-
 def summary(plan: Plan) -> pd.DataFrame:
     """Columns quantity, unit, value, low, high (over the ranges of its quantities), perfect."""
     spanned = plan.spanned()
@@ -116,6 +106,15 @@ def uncertainty_table(plan: Plan) -> pd.DataFrame:
             }
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+# by the names of their files
+TABLES: dict[str, Callable[[Plan], pd.DataFrame]] = {
+    "summary": summary,
+    "curves": curves,
+    "sensitivities": sensitivity_table,
+    "uncertainties": uncertainty_table,
+}
 
 
 def summary_listing(rows: pd.DataFrame, title: str) -> Listing:

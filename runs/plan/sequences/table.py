@@ -69,18 +69,6 @@ def _share(port: str, name: str) -> Reader:
     return lambda shots: shots.ports[port] * np.asarray(getattr(shots, name))
 
 
-def tables(plan: SequencePlan) -> dict[str, pd.DataFrame]:
-    """All of them, by the names of their files."""
-    return {
-        "summary": summary(plan),
-        "stages": stage_table(plan),
-        "sensitivities": limit_table(plan),
-        "scan": scan_table(plan),
-        "curves": course_table(plan),
-        "draws": draw_table(plan),
-    }
-
-
 def summary(plan: SequencePlan) -> pd.DataFrame:
     """A row a quantity: mean over shots, its error, middle 95 % of shots and of devices' means.
 
@@ -180,6 +168,17 @@ def draw_table(plan: SequencePlan) -> pd.DataFrame:
         )
         rows.append({**one.values, **found})
     return pd.DataFrame(rows)
+
+
+# by the names of their files
+TABLES: dict[str, Callable[[SequencePlan], pd.DataFrame]] = {
+    "summary": summary,
+    "stages": stage_table,
+    "sensitivities": limit_table,
+    "scan": scan_table,
+    "curves": course_table,
+    "draws": draw_table,
+}
 
 
 def summary_listing(rows: pd.DataFrame, draws: int) -> Listing:
