@@ -15,20 +15,20 @@ demo: $(VENV)/demo  ## the main job: charge three batteries under MPI and draw t
 
 paper: $(VENV)/demo  ## every figure and claim of the paper, and the page that shows them
 	$(MPIRUN) $(BIN)/darkbattery paper --out results/paper --replace
-	$(BIN)/python -m darkbattery.runs.studies.paper.document results/paper docs/paper.md
+	$(BIN)/python -m darkbattery.runs.studies.pages paper docs/paper.md results/paper
 
 fluctuations: $(VENV)/demo  ## how single runs scatter, and the page that shows it
-	$(MPIRUN) $(BIN)/python -m darkbattery.runs.studies.fluctuations results/fluctuations docs/fluctuations.md
+	$(MPIRUN) $(BIN)/python -m darkbattery.runs.studies.pages fluctuations docs/fluctuations.md results/fluctuations
 
 detectors: $(VENV)/demo  ## what a homodyne record is worth beside one of photons, and its page
-	$(MPIRUN) $(BIN)/python -m darkbattery.runs.studies.detectors results/detectors docs/detectors.md
+	$(MPIRUN) $(BIN)/python -m darkbattery.runs.studies.pages detectors docs/detectors.md results/detectors
 
 regimes: $(VENV)/demo  ## where the semiclassical engine may be used; the page and the map of errors
 	$(MPIRUN) $(BIN)/darkbattery regimes --out results/regimes --replace
-	$(BIN)/python -m darkbattery.runs.studies.regimes.document results/regimes docs/regimes.md
+	$(BIN)/python -m darkbattery.runs.studies.pages regimes docs/regimes.md results/regimes
 
 gallery: $(VENV)/demo  ## the figures of the docs' gallery, and its page
-	$(MPIRUN) $(BIN)/python -m darkbattery.runs.studies.gallery results/gallery docs/gallery.md
+	$(MPIRUN) $(BIN)/python -m darkbattery.runs.studies.pages gallery docs/gallery.md results/gallery
 
 sequence: $(VENV)/demo  ## the shipped sequence, and its figure for the page on sequences
 	$(MPIRUN) $(BIN)/darkbattery run nv_sequence --out results/nv_sequence --replace
@@ -38,7 +38,7 @@ DEVICES := $(sort $(basename $(notdir $(wildcard nvmodel/devices/*.toml))))
 plans: $(VENV)/demo  ## what each device would reach, and the table of the page on planning
 	for name in $(DEVICES); do \
 		$(MPIRUN) $(BIN)/darkbattery plan $$name --out results/plans/$$name --replace || exit 1; done
-	$(BIN)/python -m darkbattery.runs.plan.document results/plans docs/planning.md
+	$(BIN)/python -m darkbattery.runs.studies.pages planning docs/planning.md results/plans
 
 # two workers on two cores: a BLAS that starts threads of its own has them wait for each other
 test test-all verify: export OPENBLAS_NUM_THREADS = 1
@@ -92,9 +92,9 @@ bench-quick: $(VENV)/dev  ## a dozen figures beside the stored ones of such a ma
 	$(BIN)/python benchmarks/quick.py
 
 docs: $(VENV)/docs  ## the documentation site, offline
-	$(BIN)/python -m darkbattery.runs.studies.reference.observables docs/observables.md
-	$(BIN)/python -m darkbattery.runs.studies.reference.methods docs/methods.md
-	$(BIN)/python -m darkbattery.runs.studies.reference.definition docs/definition.md
+	$(BIN)/python -m darkbattery.runs.studies.pages observables docs/observables.md
+	$(BIN)/python -m darkbattery.runs.studies.pages methods docs/methods.md
+	$(BIN)/python -m darkbattery.runs.studies.pages definition docs/definition.md
 	$(BIN)/sphinx-build -q -W --keep-going docs site/html
 	@echo site/html/index.html
 

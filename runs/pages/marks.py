@@ -3,6 +3,7 @@
 A mark is a comment, ``<!-- name: generated -->``, its end ``<!-- name: end -->``.
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -71,3 +72,23 @@ def cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value if abs(value) > 1e-9 else 0.0:.6g}"
     return str(value)
+
+
+def shown(value: float) -> str:
+    """Four digits."""
+    return f"{value:.4g}"
+
+
+def with_error(value: float, error: float) -> str:
+    """Value and error, the error as two digits in units of the value's last.
+
+    >>> with_error(0.123456, 0.00123), with_error(12.34, 1.23), with_error(2.5, 0.0)
+    ('0.1235(12)', '12.3(1.2)', '2.5')
+    """
+    if math.isnan(value):
+        return "-"
+    if not error > 0.0:
+        return f"{value:.4g}"
+    places = max(0, 1 - math.floor(math.log10(error)))
+    digits = f"{error:.{places}f}"
+    return f"{value:.{places}f}({digits if error >= 1.0 else digits.replace('.', '').lstrip('0')})"

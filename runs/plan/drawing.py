@@ -15,11 +15,9 @@ from darkbattery.nvmodel import Solution
 from darkbattery.runs.figures.axes import prefixed
 from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
 from darkbattery.runs.plan.forecast import Forecast
-from darkbattery.runs.plan.maps import Vary
-from darkbattery.runs.plan.parameters import PARAMETERS
+from darkbattery.runs.plan.parameters import PARAMETERS, Vary, shown
 from darkbattery.runs.plan.plan import Plan
 from darkbattery.runs.plan.sensitivity import OBJECTIVES
-from darkbattery.runs.plan.table import plan_title, shown
 
 MICROSECOND = 1e-6
 DWARFED = 10.0  # a peak so many times larger leaves nothing to see of the other
@@ -41,7 +39,7 @@ def draw_plan(plan: Plan) -> Figure:
         _draw_power(grid[0, 1], plan, (blue, green))
         _draw_budget(grid[1, 0], plan)
         _draw_limits(grid[1, 1], plan, (blue, orange))
-        figure.suptitle(plan_title(plan))
+        figure.suptitle(plan.title)
         open_frames(figure)
         return figure
 

@@ -22,12 +22,13 @@ from darkbattery.meanfield.classes.moments import is_broadened
 from darkbattery.nvmodel import ResonatorBattery, Solution
 from darkbattery.nvmodel.devices.estimates import Estimates, estimates
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.runs.plan.lasting import equilibrium_inversion, growth_lasts
 from darkbattery.runs.plan.window import (
     FEWEST,
     UNSETTLED,
     Window,
     dephasing_rate,
+    equilibrium_inversion,
+    growth_lasts,
     is_too_slow,
     most_classes,
     settling_window,
@@ -200,22 +201,6 @@ def forecast(
         coarse = fine
 
 
-def perfect(model: ResonatorBattery) -> ResonatorBattery:
-    """The same numbers, couplings and resonator; no line, no decoherence, all spins polarised."""
-    assert model.battery is not None
-
-    def ideal(spins):  # type: ignore[no-untyped-def]
-        return replace(spins.made_alike(), polarisation=1.0, t1_s=math.inf, t2_s=math.inf)
-
-    return replace(
-        model,
-        battery=ideal(model.battery),
-        charger=ideal(model.charger),
-        battery_detuning_hz=0.0,
-        charger_detuning_hz=0.0,
-    )
-
-
 def equilibrium_energy(model: ResonatorBattery) -> float:
     """Energy of a battery spin that its surroundings lead to, in hbar omega."""
     assert model.battery is not None
@@ -292,13 +277,9 @@ def _solved(burst: _Burst, classes: int) -> Forecast:
     rise, heat = energy - energy[0], _heat(model, curve)
     own = rise - np.maximum(heat, 0.0)
     full = int(own.argmax())
-    out = curve["emitted_photons"] - curve["absorbed_photons"]
-    held = N_B * energy + model.charger.number * curve["charger_energy"] + curve["photons"]
-    # excitations held and sent out, less those at the start and what the solver lost
-    N = N_B + model.charger.number
+    N, held, out, supplied = _excitations(model, curve)
     balance = float(np.abs(curve["excitation_balance"]).max())
     error = max(balance, ROUNDING)
-    supplied = held - held[0] + out - N * curve["excitation_balance"]
     ergotropy = float(curve["ergotropy_local"][full])
     # what the thermal field sends in, less what it takes, is not the charger's
     warmed = _beyond(float(heat[full]) + max(0.0, -float(out[full])) / N_B, error)
@@ -337,6 +318,17 @@ def _solved(burst: _Burst, classes: int) -> Forecast:
         rest=burst.window.rest,
         curve=curve,
     )
+
+
+def _excitations(model: ResonatorBattery, curve: Solution) -> tuple[int, Array, Array, Array]:
+    """The number of spins; excitations held, sent out since the start, and supplied by T1."""
+    assert model.battery is not None
+    N_B, N_C = model.battery.number, model.charger.number
+    out = curve["emitted_photons"] - curve["absorbed_photons"]
+    held = N_B * curve["battery_energy"] + N_C * curve["charger_energy"] + curve["photons"]
+    # less those at the start and what the solver lost
+    supplied = held - held[0] + out - (N_B + N_C) * curve["excitation_balance"]
+    return N_B + N_C, held, out, supplied
 
 
 def _beyond(value: float, error: float) -> float:

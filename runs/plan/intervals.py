@@ -1,19 +1,15 @@
 """What a device's uncertainty makes of a plan: forecasts of draws, shared by the ranks."""
 
 import math
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from darkbattery.nvmodel.devices.draws import draw_values
-from darkbattery.nvmodel.refusal import InputError
 from darkbattery.runs.plan.forecast import Forecast, numbers
-from darkbattery.runs.plan.subject import Subject, corner
+from darkbattery.runs.plan.subject import Drawn, Subject, of_draws
 from darkbattery.runs.plan.window import BRIEF
-from darkbattery.runs.ranks.world import spread
 
 # draws of a device with a covariance unless said otherwise
 DRAWS = 64
@@ -32,30 +28,11 @@ READ = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Drawn:
-    """One possible device: its uncertain values, and what it would do; None if it cannot be."""
-
-    values: dict[str, float]
-    forecast: Forecast | None
-
-
 def drawn_forecasts(
     subject: Subject, count: int, rest: float | None, comm: Any = None, seed: int = 1
-) -> list[Drawn]:
+) -> list[Drawn[Forecast]]:
     """Forecasts of `count` draws of the subject's device, on every rank the same."""
-    if subject.device is None:
-        raise InputError("--draws", count, "needs a device: a run definition has no errors")
-    values = draw_values(subject.device, count, seed)
-    solved = spread(comm, partial(_solved, subject, rest), values)
-    return [Drawn(own, found) for own, found in zip(values, solved, strict=True)]
-
-
-def _solved(subject: Subject, rest: float | None, values: dict[str, float]) -> Forecast | None:
-    try:
-        return numbers(corner(subject, values), BRIEF, rest)
-    except InputError:  # T2 above 2 T1, ports wider than the resonator: there is none such
-        return None
+    return of_draws(subject, count, partial(numbers, classes=BRIEF, rest=rest), comm, seed)
 
 
 def interval_of(values: list[float]) -> tuple[float, float]:
@@ -70,9 +47,9 @@ def interval_of(values: list[float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def interval_table(drawn: list[Drawn]) -> pd.DataFrame:
+def interval_table(drawn: list[Drawn[Forecast]]) -> pd.DataFrame:
     """Columns quantity, unit, median, low, high: the middle 95 % of the draws that burst."""
-    found = [one.forecast for one in drawn if one.forecast is not None]
+    found = [one.found for one in drawn if one.found is not None]
     bursting = [one for one in found if one.bursts]
     rows: list[tuple[str, str, float, float, float]] = []
     if found:
@@ -93,7 +70,7 @@ def _share(hits: int, count: int) -> tuple[float, float]:
     return hits / count, math.sqrt(middle * (1.0 - middle) / (count + 3.0))
 
 
-def drawn_sensitivities(drawn: list[Drawn]) -> pd.DataFrame:
+def drawn_sensitivities(drawn: list[Drawn[Forecast]]) -> pd.DataFrame:
     """What the scatter of the draws is due to, by a regression of logarithms.
 
     Columns quantity, field, elasticity, error, share: of the variance, the rest unexplained. Empty
@@ -101,14 +78,14 @@ def drawn_sensitivities(drawn: list[Drawn]) -> pd.DataFrame:
     """
     columns = ["quantity", "field", "elasticity", "error", "share"]
     rows = []
-    bursting = [one for one in drawn if one.forecast is not None and one.forecast.bursts]
+    bursting = [one for one in drawn if one.found is not None and one.found.bursts]
     fields = sorted(bursting[0].values) if bursting else []
     if len(bursting) < max(len(fields) + 3, ENOUGH * len(drawn)):
         return pd.DataFrame(columns=columns)
     logs = np.log(np.maximum([[one.values[f] for f in fields] for one in bursting], 1e-300))
     logs = logs - logs.mean(axis=0)
     for name in ("stored energy per spin", "peak power, mean over runs", "time of the burst"):
-        values = np.array([READ[name][1](one.forecast) for one in bursting])
+        values = np.array([READ[name][1](one.found) for one in bursting])
         if not (values > 0.0).all() or np.ptp(values) == 0.0:
             continue
         y = np.log(values) - np.log(values).mean()

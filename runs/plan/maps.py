@@ -7,7 +7,6 @@ import math
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import pandas as pd
 from darkbattery.nvmodel import ResonatorBattery
 from darkbattery.nvmodel.refusal import InputError, finite_number, known_name, whole_number
 from darkbattery.runs.plan.forecast import Forecast, numbers
-from darkbattery.runs.plan.parameters import PARAMETERS, changed
+from darkbattery.runs.plan.parameters import PARAMETERS, Vary, changed
 from darkbattery.runs.plan.window import BRIEF
 from darkbattery.runs.ranks.world import on_root, spread
 from darkbattery.runs.results.provenance import surroundings
@@ -42,14 +41,6 @@ FORECAST = (
     "storage_time",
 )
 ESTIMATES = ("cooperativity", "net_cooperativity", "bad_cavity", "thermal_photons")
-
-
-@dataclass(frozen=True)
-class Vary:
-    """One axis of a map."""
-
-    name: str
-    values: tuple[float, ...]
 
 
 def parse_vary(text: str) -> Vary:

@@ -7,7 +7,8 @@ from typing import Any
 
 from darkbattery.nvmodel import Multiplet, ResonatorBattery, SpinEnsemble, Stage
 from darkbattery.nvmodel.devices.estimates import estimates
-from darkbattery.nvmodel.refusal import InputError, finite_number, known_name
+from darkbattery.nvmodel.numbers import in_unit
+from darkbattery.nvmodel.refusal import InputError, finite_number
 
 Change = Callable[[ResonatorBattery, float], ResonatorBattery]
 
@@ -35,9 +36,12 @@ class Parameter:
     independent: bool = True
 
 
-def parameter(name: str) -> Parameter:
-    """The parameter of that name, or a refusal with the nearest."""
-    return PARAMETERS[known_name("--vary", name, PARAMETERS)]
+@dataclass(frozen=True)
+class Vary:
+    """One axis of a map: a parameter, and its values."""
+
+    name: str
+    values: tuple[float, ...]
 
 
 def both(model: ResonatorBattery, change: Callable[[SpinEnsemble], SpinEnsemble]) -> Any:
@@ -260,3 +264,14 @@ def changed(model: ResonatorBattery, values: dict[str, float]) -> ResonatorBatte
         if name in values:
             model = one.change(model, values[name])
     return model
+
+
+def shown(value: float, unit: str = "1") -> str:
+    """Three digits, with a prefix of the unit; nothing there is a dash.
+
+    >>> shown(1.23456e-9, "J"), shown(float("nan")), shown(float("inf"), "s"), shown(0.1482, "ħω")
+    ('1.23 nJ', '-', 'inf', '0.148 ħω')
+    """
+    if unit == "MHz":
+        value, unit = 1e6 * value, "Hz"
+    return in_unit(value, unit)

@@ -1,15 +1,17 @@
 """All that a plan says about one subject, found on all ranks."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from darkbattery.nvmodel import ResonatorBattery
-from darkbattery.runs.plan.forecast import Forecast, forecast, numbers, perfect
-from darkbattery.runs.plan.ladder import ladder_ergotropy, perfect_ladder_ergotropy
+from darkbattery import trajectories
+from darkbattery.nvmodel import CollectiveBattery, ResonatorBattery
+from darkbattery.nvmodel.refusal import InputError
+from darkbattery.runs.plan.forecast import Forecast, forecast, numbers
+from darkbattery.runs.plan.parameters import PARAMETERS
 from darkbattery.runs.plan.regimes import Regime, regimes
 from darkbattery.runs.plan.sensitivity import Sensitivities, sensitivities
 from darkbattery.runs.plan.subject import Subject, Variant, corner, variants
@@ -56,6 +58,13 @@ class Plan:
     sensitivities: Sensitivities
     uncertainties: tuple[Uncertainty, ...]
     corners: tuple[Forecast, ...]
+
+    @property
+    def title(self) -> str:
+        """The subject, and how many times larger its charger is."""
+        ratio = PARAMETERS["ratio"].read(self.subject.model)
+        assert ratio is not None
+        return f"{self.subject.title}, R = {ratio:.4g}"
 
     def spanned(self) -> tuple[Forecast, ...]:
         """Every forecast that the ranges allow and that was made."""
@@ -114,6 +123,60 @@ def _score(one: Forecast) -> float:
     if one.bursts:
         return one.given
     return min(0.0, one.estimates.net_cooperativity - 1.0)
+
+
+def perfect(model: ResonatorBattery) -> ResonatorBattery:
+    """The same numbers, couplings and resonator; no line, no decoherence, all spins polarised."""
+    assert model.battery is not None
+
+    def ideal(spins):  # type: ignore[no-untyped-def]
+        return replace(spins.made_alike(), polarisation=1.0, t1_s=math.inf, t2_s=math.inf)
+
+    return replace(
+        model,
+        battery=ideal(model.battery),
+        charger=ideal(model.charger),
+        battery_detuning_hz=0.0,
+        charger_detuning_hz=0.0,
+    )
+
+
+def ladder_ergotropy(model: ResonatorBattery) -> float:
+    """Per spin, of the dark states in which charging ends; NaN where it is not defined.
+
+    It is defined where the spins stay symmetric, that is where the resonator can be eliminated, and
+    told where the N_B + 1 populations fit (see `trajectories.steady_state`). For very many spins at
+    R > 1 it tends to the energy itself: few levels near the top are populated, and a unitary may
+    shift them all to the bottom.
+
+    >>> from darkbattery.nvmodel import Resonator, SpinEnsemble
+    >>> spins = SpinEnsemble(number=10, coupling=1.0)
+    >>> cavity = Resonator(frequency_hz=3e9, linewidth_fwhm_hz=1e6)
+    >>> model = ResonatorBattery(SpinEnsemble(number=50, coupling=1.0), cavity, spins)
+    >>> print(round(ladder_ergotropy(model), 3))
+    0.898
+    """
+    try:
+        return _dark_ergotropy(model.eliminate_resonator())
+    except InputError:
+        return math.nan
+
+
+def perfect_ladder_ergotropy(model: ResonatorBattery) -> float:
+    """The same of equal spins without decoherence at any resonator at zero temperature.
+
+    The resonator conserves J, so that the dark states and their weights are those of the shared
+    reservoir, whatever kappa.
+    """
+    assert model.battery is not None
+    if model.nbar > 1e-6 or model.battery.coupling != model.charger.coupling:
+        return ladder_ergotropy(model)
+    return _dark_ergotropy(CollectiveBattery(model.battery.number, model.charger.number))
+
+
+def _dark_ergotropy(battery: CollectiveBattery) -> float:
+    found = trajectories.steady_state(battery)
+    return float(found["ergotropy"][0]) if "ergotropy" in found.values else math.nan
 
 
 def finite_range(values: list[float]) -> tuple[float, float]:

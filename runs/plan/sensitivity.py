@@ -6,8 +6,9 @@ the charger gave per battery spin; where nothing bursts the cooperativity of the
 """
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from scipy.optimize import brentq
 
@@ -19,6 +20,8 @@ from darkbattery.runs.plan.forecast import Forecast, numbers
 from darkbattery.runs.plan.parameters import PARAMETERS, Parameter
 from darkbattery.runs.plan.window import BRIEF
 from darkbattery.runs.ranks.world import spread
+
+T = TypeVar("T")
 
 # relative step: differences of the energies are then far above the integrator's 1e-8 and the
 # second-order error a thousandth
@@ -80,7 +83,7 @@ def sensitivities(
     model: ResonatorBattery, comm: Any = None, classes: int = BRIEF, rest: float | None = None
 ) -> Sensitivities:
     """Elasticities of every parameter that is a property of the device, on all ranks of `comm`."""
-    steps = [step for one in PARAMETERS.values() for step in steps_of(model, one)]
+    steps = all_steps(model)
     here = estimates(model).net_cooperativity
     solved: list[Forecast] = []
     if growth_rate(model) > 0.0:
@@ -89,25 +92,17 @@ def sensitivities(
     values = [float(getattr(one, objective, 0.0)) for one in solved]
     if objective == "cooperativity":
         values = [estimates(step.model).net_cooperativity for step in steps]
-    pairs: dict[str, list[tuple[float, float]]] = {}
-    for step, value in zip(steps, values, strict=True):
-        pairs.setdefault(step.name, []).append((math.log(step.factor), value))
     found = []
-    for name, ends in pairs.items():
-        if (
-            objective == "cooperativity"
-            and here <= 0.0
-            and name not in ("inversion", "polarisation")
-        ):
+    for name, width, (low, high) in paired(steps, values):
+        if objective == "cooperativity" and here <= 0.0 and name not in INVERSIONS:
             continue  # couplings and widths do not change the sign of the net inversion
-        (x0, y0), (x1, y1) = ends
         # a cooperativity may be negative, and there rises where the inversion does
-        slope = math.log(y1 / y0) if min(y0, y1) > 0.0 else (y1 - y0) / abs(here)
+        slope = math.log(high / low) if min(low, high) > 0.0 else (high - low) / abs(here)
         needed = needed_for_threshold(model, name) if objective == "cooperativity" else math.nan
         now = PARAMETERS[name].read(model)
         assert now is not None
         unit = PARAMETERS[name].unit
-        found.append(Sensitivity(name, unit, now, slope / (x1 - x0), needed))
+        found.append(Sensitivity(name, unit, now, slope / width, needed))
     ordered = sorted(found, key=lambda one: (-abs(one.elasticity), one.name))
     return Sensitivities(objective, tuple(ordered))
 
@@ -144,7 +139,20 @@ class Step:
     model: ResonatorBattery
 
 
-def steps_of(model: ResonatorBattery, one: Parameter) -> list[Step]:
+def all_steps(model: ResonatorBattery) -> list[Step]:
+    """Two of every parameter that is a property of the device and can be varied."""
+    return [step for one in PARAMETERS.values() for step in _steps_of(model, one)]
+
+
+def paired(steps: Sequence[Step], found: Sequence[T]) -> Iterator[tuple[str, float, tuple[T, T]]]:
+    """Of each parameter what was found at its two steps, and how far apart they are in ln x."""
+    for i in range(0, len(steps), 2):
+        low, high = steps[i : i + 2]
+        width = math.log(high.factor) - math.log(low.factor)
+        yield low.name, width, (found[i], found[i + 1])
+
+
+def _steps_of(model: ResonatorBattery, one: Parameter) -> list[Step]:
     """The model with the parameter a step larger and a step smaller; one-sided at a bound."""
     value = one.read(model)
     if not one.independent or value is None or not 0.0 < value < math.inf:

@@ -1,10 +1,12 @@
 """What is planned: a published device or a file, as a `ResonatorBattery`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from darkbattery.nvmodel import ResonatorBattery
+from darkbattery.nvmodel.devices.draws import draw_values
 from darkbattery.nvmodel.devices.published import (
     DEVICES,
     Device,
@@ -27,9 +29,14 @@ from darkbattery.runs.definitions.devicesequence import (
 from darkbattery.runs.definitions.models import build_model, flattened, known_key
 from darkbattery.runs.definitions.tomlfile import read_toml
 from darkbattery.runs.plan.parameters import split
+from darkbattery.runs.ranks.world import spread
 
 # charger spins for each battery spin of a device unless said otherwise
 RATIO = 5.0
+
+NO_ERRORS = "needs a device: a run definition has no errors"
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,14 @@ class Variant:
     status: str
     value: float
     model: ResonatorBattery
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn(Generic[Found]):
+    """One possible device: its uncertain values, and what was found; None if it cannot be."""
+
+    values: dict[str, float]
+    found: Found | None
 
 
 def find_subject(name: str, ratio: float | None = None) -> Subject:
@@ -117,6 +132,27 @@ def corner(subject: Subject, values: dict[str, float]) -> ResonatorBattery:
         device = with_value(device, field, value)
     assert subject.ratio is not None
     return with_sequence(device, subject.ratio, subject.sequence)
+
+
+def of_draws(
+    subject: Subject,
+    count: int,
+    find: Callable[[ResonatorBattery], Found],
+    comm: Any = None,
+    seed: int = 1,
+) -> list[Drawn[Found]]:
+    """What `find` says of `count` draws of the subject's device, on every rank the same."""
+    if count and subject.device is None:
+        raise InputError("--draws", count, NO_ERRORS)
+
+    def of_one(own: dict[str, float]) -> Found | None:
+        try:
+            return find(corner(subject, own))
+        except InputError:  # T2 above 2 T1, ports wider than the resonator: there is none such
+            return None
+
+    values = draw_values(subject.device, count, seed) if subject.device is not None else []
+    return [Drawn(*pair) for pair in zip(values, spread(comm, of_one, values), strict=True)]
 
 
 def _from_file(path: Path) -> tuple[str, ResonatorBattery]:

@@ -1,17 +1,14 @@
 """A plan in tables: tidy ones for files, and those for people."""
 
-import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from darkbattery.nvmodel.numbers import between, in_unit, percent, plain, with_error
+from darkbattery.nvmodel.numbers import between, percent, plain, with_error
 from darkbattery.runs.plan.forecast import Forecast
-from darkbattery.runs.plan.parameters import PARAMETERS
+from darkbattery.runs.plan.parameters import PARAMETERS, shown
 from darkbattery.runs.plan.plan import Plan, finite_range
 from darkbattery.runs.plan.sensitivity import OBJECTIVES
 from darkbattery.runs.terminal.tables import Listing
@@ -111,9 +108,13 @@ def uncertainty_table(plan: Plan) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def rich_summary(plan: Plan) -> Listing:
-    """`summary` for people."""
-    return summary_listing(summary(plan), plan_title(plan))
+# by the names of their files
+TABLES: dict[str, Callable[[Plan], pd.DataFrame]] = {
+    "summary": summary,
+    "curves": curves,
+    "sensitivities": sensitivity_table,
+    "uncertainties": uncertainty_table,
+}
 
 
 def summary_listing(rows: pd.DataFrame, title: str) -> Listing:
@@ -134,11 +135,6 @@ def summary_listing(rows: pd.DataFrame, title: str) -> Listing:
     return table
 
 
-def rich_regimes(plan: Plan) -> Listing:
-    """Which engine holds where."""
-    return regime_listing([(one.question, one.measure, one.answer) for one in plan.regimes])
-
-
 def regime_listing(regimes: Iterable[Sequence[str]]) -> Listing:
     """Questions, measures and answers, as they were stored, for people."""
     columns = ("question", "answer")
@@ -146,11 +142,6 @@ def regime_listing(regimes: Iterable[Sequence[str]]) -> Listing:
     for question, measure, said in regimes:
         table.add_row(question, f"{said} ({measure})")
     return table
-
-
-def rich_sensitivities(plan: Plan) -> Listing:
-    """Elasticities, the most limiting first."""
-    return sensitivity_listing(sensitivity_table(plan))
 
 
 def sensitivity_listing(rows: pd.DataFrame) -> Listing:
@@ -219,7 +210,7 @@ def answer(plan: Plan) -> str:
     """What comes out, in a sentence."""
     one = plan.forecast
     if not one.bursts:
-        return f"{plan_title(plan)}: no burst, so that the battery is not charged by itself."
+        return f"{plan.title}: no burst, so that the battery is not charged by itself."
     if one.no_storage:
         kept = f"not kept ({one.no_storage})"
     elif math.isinf(one.storage_time):
@@ -227,7 +218,7 @@ def answer(plan: Plan) -> str:
     else:
         kept = f"kept for {shown(one.storage_time, 's')}"
     return (
-        f"{plan_title(plan)}: {shown(one.energy_joule, 'J')} ({shown(one.energy, 'ħω')} a spin) "
+        f"{plan.title}: {shown(one.energy_joule, 'J')} ({shown(one.energy, 'ħω')} a spin) "
         f"stored after {shown(one.charging_time, 's')}, at a mean peak power of "
         f"{shown(one.mean_peak_power, 'W')}; {shown(one.ergotropy_joule, 'J')} of it is work; "
         f"{kept}."
@@ -258,29 +249,3 @@ def burst_count(plan: Plan) -> str:
         f"ranges: {len(plan.uncertainties)} quantities, one at a time and all at their "
         f"better and worse ends; {count} of {len(spanned)} forecasts burst"
     )
-
-
-def shown(value: float, unit: str = "1") -> str:
-    """Three digits, with a prefix of the unit; nothing there is a dash.
-
-    >>> shown(1.23456e-9, "J"), shown(float("nan")), shown(float("inf"), "s"), shown(0.1482, "ħω")
-    ('1.23 nJ', '-', 'inf', '0.148 ħω')
-    """
-    if unit == "MHz":
-        value, unit = 1e6 * value, "Hz"
-    return in_unit(value, unit)
-
-
-def plan_title(plan: Plan) -> str:
-    """The subject, and how many times larger its charger is."""
-    ratio = PARAMETERS["ratio"].read(plan.subject.model)
-    assert ratio is not None
-    return f"{plan.subject.title}, R = {ratio:.4g}"
-
-
-def write_tables(tables: Mapping[str, pd.DataFrame], record: Mapping[str, Any], path: Path) -> None:
-    """Tables that have rows, beside the record, which is at `path`."""
-    for name, frame in tables.items():
-        if len(frame):
-            frame.to_parquet(path.parent / f"{name}.parquet", index=False)
-    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

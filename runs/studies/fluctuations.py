@@ -1,44 +1,41 @@
-"""How single runs scatter with size, R and temperature.
+"""How single runs scatter with size, R and temperature: docs/fluctuations.md.
 
-`python -m darkbattery.runs.studies.fluctuations OUT PAGE` makes the page.
-Carries out the three shipped definitions `fluctuations*.toml` into the folder OUT (under mpirun on
-all ranks), sets what single runs gave beside closed forms, and brings the page up to date between
-its marks, with its figure.
+What single runs of the three shipped definitions `fluctuations*.toml` gave, beside closed forms.
 """
 
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from numpy.typing import NDArray
-from rich.console import Console
 
 from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.errors import jackknife_variance
 from darkbattery.nvmodel.experiment import Model
-from darkbattery.runs.pages.marks import fill
+from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
+from darkbattery.runs.pages.marks import fill, shown, with_error
 from darkbattery.runs.ranks.parts import point_folder
-from darkbattery.runs.ranks.world import (
-    ending_together,
-    has_terminal,
-    rank_of,
-    working_communicator,
-)
 from darkbattery.runs.results.store import load
-from darkbattery.runs.start.execute import Order, execute
-from darkbattery.runs.studies.fluctuations_figure import draw
 from darkbattery.trajectories import evolve
 from darkbattery.trajectories.reading.endstates import dark_states
 
 Array = NDArray[np.float64]
 
 SIZE, RATIO, TEMPERATURE = "fluctuations", "fluctuations_ratio", "fluctuations_temperature"
+DEFINITIONS = (SIZE, RATIO, TEMPERATURE)
 GROUPS = 32  # of runs, i mod 32, for jackknife errors: runs share their random numbers over sizes
 FITTED_FROM = 10  # battery spins: smaller ones are not yet on the power law
 RELIABLE_SIZES, RELIABLE_RATIO, GROWTH_TIMES = (1, 2, 10, 50), 5, (0.3, 1.0, 2.0, 4.0)
+BINS = 30  # of the delays drawn
 EULER = float(np.euler_gamma)
 
 
@@ -55,9 +52,7 @@ class Spread:
     @property
     def error(self) -> float:
         """Jackknife over groups of runs."""
-        n = self.left_out.size
-        centred = self.left_out - self.left_out.mean()
-        return float(np.sqrt((n - 1) / n * (centred**2).sum()))
+        return float(np.sqrt(jackknife_variance(self.left_out)))
 
 
 def spread(values: Array, of: Callable[[Array], Any] = np.std) -> Spread:
@@ -86,12 +81,6 @@ def exponent(sizes: Array, spreads: list[Spread]) -> tuple[float, float]:
 def _slope(logs: Array, values: Array) -> Array:
     centred = logs - logs.mean()
     return np.asarray(np.tensordot(centred, np.log(values), axes=1) / (centred @ centred))
-
-
-def carry_out(out: Path, comm: Any, console: Console) -> None:
-    """The three studies, into `out`/NAME each."""
-    for name in (SIZE, RATIO, TEMPERATURE):
-        execute(Order(name, out / name, "replace"), comm, console)
 
 
 def rows_of(folder: Path, point: int) -> pd.DataFrame:
@@ -257,26 +246,6 @@ def _root_error(root: float, error_of_square: float) -> float:
     return float(error_of_square / (2.0 * root)) if root > 0.0 else 0.0
 
 
-def shown(value: float) -> str:
-    """Four digits."""
-    return f"{value:.4g}"
-
-
-def with_error(value: float, error: float) -> str:
-    """Value and error, the error as two digits in units of the value's last.
-
-    >>> with_error(0.123456, 0.00123), with_error(12.34, 1.23), with_error(2.5, 0.0)
-    ('0.1235(12)', '12.3(1.2)', '2.5')
-    """
-    if np.isnan(value):
-        return "-"
-    if not error > 0.0:
-        return f"{value:.4g}"
-    places = max(0, 1 - int(np.floor(np.log10(error))))
-    digits = f"{error:.{places}f}"
-    return f"{value:.{places}f}({digits if error >= 1.0 else digits.replace('.', '').lstrip('0')})"
-
-
 def tables(out: Path) -> dict[str, pd.DataFrame]:
     """All tables of the page by the names of their marks."""
     size, spreads = charging_table(out / SIZE)
@@ -310,17 +279,57 @@ def _panels(folder: Path) -> dict[str, Any]:
     return panels
 
 
-def main(out: Path, page: Path) -> None:
-    """Carry out, tabulate, draw, and refresh `page`."""
-    comm = working_communicator()
-    console = Console(force_terminal=has_terminal(comm), quiet=rank_of(comm) != 0)
-    carry_out(out, comm, console)
-    if rank_of(comm) == 0:
-        found = tables(out)
-        fill(page, found)
-        draw(_panels(out / SIZE), page.parent / "figures" / "fluctuations.png")
+def tell(results: Path, page: Path) -> None:
+    """Refresh the tables of `page`, and its figure."""
+    fill(page, tables(results))
+    draw(_panels(results / SIZE), page.parent / "figures" / "fluctuations.png")
 
 
-if __name__ == "__main__":
-    with ending_together():
-        main(Path(sys.argv[1]), Path(sys.argv[2]))
+def draw(panels: Mapping[str, Any], path: Path) -> None:
+    """Spreads over size beside closed forms, and the delays of one size beside Gumbel's density.
+
+    `panels`: ``sizes``, ``energy``, ``work``, ``delay`` (value and error, each (points,)), the
+    closed forms ``energy_exact``, ``work_exact``, ``delay_exact``, and ``scaled``: delays of single
+    runs by N_B, times the growth rate, less Gumbel's location.
+    """
+    with figure_style():
+        figure, axes = plt.subplots(1, 3, figsize=(9.0, 2.9), layout="constrained")
+        colours = COLOURS
+        for axis, names, title in (
+            (axes[0], ("energy", "work"), "final energy and ergotropy"),
+            (axes[1], ("delay",), "delay of the burst"),
+        ):
+            for name, colour in zip(names, colours, strict=False):
+                _compare(axis, panels, name, colour)
+            axis.set(xscale="log", yscale="log", xlabel="$N_B$")
+            axis.set_title(title, loc="left", fontsize="medium")
+        axes[0].set_ylabel("standard deviation per spin  (ħω)")
+        axes[0].legend(frameon=False)
+        axes[1].set_ylabel(r"standard deviation  $(1/\gamma)$")
+        x = np.linspace(-3.0, 7.0, 201)
+        for (size, scaled), colour in zip(panels["scaled"].items(), colours, strict=False):
+            axes[2].hist(
+                scaled,
+                BINS,
+                range=(-3.0, 7.0),
+                density=True,
+                histtype="step",
+                color=colour,
+                label=f"$N_B$ = {size}",
+            )
+        axes[2].plot(x, np.exp(-x - np.exp(-x)), color="black", lw=1.2, label="Gumbel")
+        axes[2].set_xlabel(r"$(N_C - N_B)\,\gamma t - \ln[(N_C - N_B)^2/N_C]$")
+        axes[2].set_ylabel("density of runs")
+        axes[2].legend(frameon=False, fontsize="small")
+        open_frames(figure)
+        figure.savefig(path, dpi=150)
+        plt.close(figure)
+
+
+def _compare(axis: Axes, panels: Mapping[str, Any], name: str, colour: Any) -> None:
+    value: NDArray[np.float64] = panels[name][0]
+    labels = {"energy": "energy", "work": "ergotropy", "delay": "delay"}
+    axis.errorbar(
+        panels["sizes"], value, panels[name][1], fmt="o", ms=3.5, color=colour, label=labels[name]
+    )
+    axis.plot(panels["sizes"], panels[f"{name}_exact"], color=colour, lw=1.0)

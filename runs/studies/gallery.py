@@ -1,26 +1,11 @@
-"""The gallery of the docs, from shipped run definitions.
-
-`python -m darkbattery.runs.studies.gallery OUT PAGE` makes the page.
-Carries each definition out into a folder under OUT (under mpirun on all ranks), copies its figure
-beside the page, and writes the page anew.
-"""
+"""The gallery of the docs: shipped run definitions, and the figures that they draw."""
 
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 from darkbattery.runs.definitions.definition import find_definition
 from darkbattery.runs.pages.typeset import typeset
-from darkbattery.runs.ranks.world import (
-    ending_together,
-    has_terminal,
-    rank_of,
-    working_communicator,
-)
-from darkbattery.runs.start.execute import Order, execute
 
 
 @dataclass(frozen=True)
@@ -67,21 +52,7 @@ PICTURES = (
 )
 
 
-def main(out: Path, page: Path) -> None:
-    """Carry out all definitions and write the page."""
-    comm = working_communicator()
-    console = Console(force_terminal=has_terminal(comm), quiet=rank_of(comm) != 0)
-    parts = [HEAD]
-    for picture in PICTURES:
-        folder = out / picture.definition.replace("/", "-")
-        execute(Order(picture.definition, folder, "replace", None, 60.0), comm, console)
-        name = f"gallery-{folder.name}.png"
-        if rank_of(comm) == 0:
-            shutil.copyfile(folder / "figures" / "charging.png", page.parent / "figures" / name)
-        parts.append(entry(picture, name))
-    if rank_of(comm) == 0:
-        page.write_text("\n".join(parts), encoding="utf-8")
-
+DEFINITIONS = tuple(picture.definition for picture in PICTURES)
 
 HEAD = """# Gallery
 
@@ -100,6 +71,12 @@ def entry(picture: Picture, figure: str) -> str:
     )
 
 
-if __name__ == "__main__":
-    with ending_together():
-        main(Path(sys.argv[1]), Path(sys.argv[2]))
+def tell(results: Path, page: Path) -> None:
+    """Write the page anew, with the figures of all definitions."""
+    parts = [HEAD]
+    for picture in PICTURES:
+        folder = results / picture.definition.replace("/", "-")
+        name = f"gallery-{folder.name}.png"
+        shutil.copyfile(folder / "figures" / "charging.png", page.parent / "figures" / name)
+        parts.append(entry(picture, name))
+    page.write_text("\n".join(parts), encoding="utf-8")

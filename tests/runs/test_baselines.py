@@ -7,15 +7,20 @@ from scipy.linalg import expm
 
 from darkbattery.nvmodel import InputError
 from darkbattery.nvmodel.dicke import DickeBattery
-from darkbattery.runs.definitions.definition import parse_definition
+from darkbattery.runs.definitions.definition import (
+    find_definition,
+    parse_definition,
+    read_definition,
+)
 from darkbattery.runs.results.study import observables_of, run_study
-from darkbattery.runs.studies.baselines.figure import capacities, draw, peak_powers, table_of
+from darkbattery.runs.studies.baselines.figure import DEFINITIONS, capacities, draw, peak_powers
 from darkbattery.trajectories.averages.dicke import evolve_dicke
 
 
 @pytest.fixture(scope="module")
 def tables():
-    return {name: table_of(name) for name in ("dicke", "dark_power", "dark_capacity")}
+    studies = {name: run_study(read_definition(find_definition(name))) for name in DEFINITIONS}
+    return {name.removeprefix("baselines/"): study.table for name, study in studies.items()}
 
 
 def test_a_weakly_coupled_spin_oscillates_as_jaynes_and_cummings_say():

@@ -12,17 +12,16 @@ from darkbattery.runs.definitions.definition import (
     parse_definition,
     read_definition,
 )
-from darkbattery.runs.pages.marks import rows_of_page
+from darkbattery.runs.pages.marks import rows_of_page, shown
 from darkbattery.runs.ranks.world import working_communicator
 from darkbattery.runs.start.execute import Order, execute
 from darkbattery.runs.studies.detectors import (
     SIZE,
     exact,
     exact_table,
-    main,
     one_spin_table,
 )
-from darkbattery.runs.studies.fluctuations import shown
+from darkbattery.runs.studies.pages import make
 
 PAGE = Path(__file__).parents[2] / "docs" / "detectors.md"
 RUN = {"method": "sample", "times": [0.1, 0.4], "runs": 10}
@@ -118,5 +117,5 @@ def test_the_whole_page_made_again(tmp_path):
     (tmp_path / "figures").mkdir()
     copy = tmp_path / "detectors.md"
     copy.write_text(PAGE.read_text())
-    main(tmp_path / "results", copy)
+    make("detectors", copy, tmp_path / "results")
     assert copy.read_text() == PAGE.read_text()

@@ -7,18 +7,17 @@ import pytest
 
 from darkbattery.nvmodel import InputError
 from darkbattery.runs.definitions.definition import find_definition, read_definition
-from darkbattery.runs.pages.marks import fill, rows_of_page
+from darkbattery.runs.pages.marks import fill, rows_of_page, shown
 from darkbattery.runs.studies.fluctuations import (
     RATIO,
     SIZE,
     TEMPERATURE,
     charging_line,
     exponent,
-    main,
     reliability_table,
-    shown,
     spread,
 )
+from darkbattery.runs.studies.pages import make
 from darkbattery.trajectories import sample, steady_state
 from darkbattery.trajectories.reading.endstates import dark_states
 
@@ -123,6 +122,6 @@ def test_the_whole_page_made_again(tmp_path):
     (tmp_path / "figures").mkdir()
     copy = tmp_path / "fluctuations.md"
     copy.write_text(PAGE.read_text())
-    main(tmp_path / "results", copy)
+    make("fluctuations", copy, tmp_path / "results")
     assert copy.read_text() == PAGE.read_text()
     assert (tmp_path / "figures" / "fluctuations.png").stat().st_size > 10_000

@@ -16,9 +16,9 @@ from darkbattery.runs.ranks.signals import StopRequest
 from darkbattery.runs.results.study import run_study
 from darkbattery.runs.start.workplace import Workplace
 from darkbattery.runs.studies.regimes.errors import ELIMINATED, memory_map
-from darkbattery.runs.studies.regimes.memory import (
+from darkbattery.runs.studies.regimes.evidence import (
     SIZES,
-    carry_out,
+    carry_out_memory,
     memory_rows,
     of_size,
     on_other_engine,
@@ -200,11 +200,11 @@ def test_the_study_is_carried_out_read_told_and_drawn(tmp_path, monkeypatch):
         times = definition.times[::10]
         return replace(definition, model=tuple(fields.items()), times=times)
 
-    monkeypatch.setattr("darkbattery.runs.studies.regimes.memory.of_size", of_two_lines)
-    monkeypatch.setattr("darkbattery.runs.studies.regimes.memory.PATHS", 50)
+    monkeypatch.setattr("darkbattery.runs.studies.regimes.evidence.of_size", of_two_lines)
+    monkeypatch.setattr("darkbattery.runs.studies.regimes.evidence.PATHS", 50)
     partial = tmp_path / "regimes.partial"
     partial.mkdir()  # as its owner does
-    carry_out(Workplace(tmp_path / "regimes", partial, False, StopRequest()), sizes=(2,))
+    carry_out_memory(Workplace(tmp_path / "regimes", partial, False, StopRequest()), sizes=(2,))
     memory = read_memory(partial, sizes=(2,))
     assert set(memory["method"]) == {"second", "delay", "wigner", ELIMINATED}
     errors = memory_map(memory)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from darkbattery.meanfield import methods as semiclassical
-from darkbattery.runs.studies.reference.methods import NOWHERE, methods_table, refresh
+from darkbattery.runs.studies.pages import make
+from darkbattery.runs.studies.reference.methods import NOWHERE, methods_table
 from darkbattery.trajectories.methods import AT_RESONATOR, CLOSED, IN_RESERVOIR
 
 PAGE = Path(__file__).parents[2] / "docs" / "methods.md"
@@ -19,7 +20,7 @@ def table():
 def test_the_page_is_what_its_generator_writes(tmp_path):
     copy = tmp_path / "methods.md"
     copy.write_text(PAGE.read_text(encoding="utf-8"), encoding="utf-8")
-    refresh(copy)
+    make("methods", copy)
     assert copy.read_text(encoding="utf-8") == PAGE.read_text(encoding="utf-8")
 
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from darkbattery.nvmodel.observables import OBSERVABLES
-from darkbattery.runs.studies.reference.observables import observables_table, refresh
+from darkbattery.runs.studies.pages import make
+from darkbattery.runs.studies.reference.observables import observables_table
 
 PAGE = Path(__file__).parents[2] / "docs" / "observables.md"
 
@@ -11,7 +12,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "observables.md"
 def test_the_page_is_what_its_generator_writes(tmp_path):
     copy = tmp_path / "observables.md"
     copy.write_text(PAGE.read_text(encoding="utf-8"), encoding="utf-8")
-    refresh(copy)
+    make("observables", copy)
     assert copy.read_text(encoding="utf-8") == PAGE.read_text(encoding="utf-8")
 
 

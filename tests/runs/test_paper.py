@@ -10,6 +10,7 @@ import pytest
 
 from darkbattery.nvmodel import InputError
 from darkbattery.runs.definitions.definition import read_definition, shipped_definitions
+from darkbattery.runs.pages.marks import rows_of_page
 from darkbattery.runs.pages.typeset import typeset
 from darkbattery.runs.studies.paper.appendix import (
     Rate,
@@ -18,10 +19,9 @@ from darkbattery.runs.studies.paper.appendix import (
     steady_populations,
 )
 from darkbattery.runs.studies.paper.claims import Evidence, Verdict, judged
-from darkbattery.runs.studies.paper.command import layouts_of, write_figure
-from darkbattery.runs.studies.paper.document import documented_verdicts, refresh
+from darkbattery.runs.studies.paper.command import layouts_of, tell, write_figure
 from darkbattery.runs.studies.paper.evidence import gather
-from darkbattery.runs.studies.paper.panels import LAYOUTS, PANELS, curve_label, panel_data, unit_of
+from darkbattery.runs.studies.paper.panels import LAYOUTS, PANELS, curve_label, panel_data
 from darkbattery.runs.studies.paper.table import (
     CLAIMS,
     appendix_table,
@@ -48,7 +48,7 @@ def claims(evidence) -> pd.DataFrame:
 
 def test_verdicts_are_those_of_the_page(claims):
     measured = dict(zip(map(typeset, claims["claim"]), claims["verdict"], strict=True))
-    assert measured == documented_verdicts(PAGE)
+    assert measured == {row[0]: row[-1] for row in rows_of_page(PAGE, "claims")}
 
 
 def test_every_claim_is_named_once_and_judged(claims):
@@ -121,7 +121,6 @@ def test_panels_are_the_papers_with_their_captions_curves():
 def test_each_panel_has_all_its_curves(panel, evidence):
     data = panel_data(panel, evidence)
     assert set(data["quantity"]) == {layer.y for layer in panel.layers}
-    assert all(unit_of(layer.y) for layer in panel.layers)
     assert np.isfinite(data.select_dtypes("number").to_numpy(dtype=float)).all()
     lengths = data.groupby(["quantity", panel.by]).size()
     assert len(lengths) == len(panel.layers) * len(panel.values)
@@ -207,7 +206,7 @@ def test_a_page_without_marks_is_refused(tmp_path, claims):
     claims.to_parquet(result / "claims.parquet")
     page.write_text("no marks")
     with pytest.raises(InputError, match="marks"):
-        refresh(result, page)
+        tell(result, page)
 
 
 @pytest.mark.parametrize("figure", [1, 7, -3])

@@ -29,11 +29,10 @@ from darkbattery.nvmodel.devices.published import DEVICES, find_device
 from darkbattery.nvmodel.devices.sheets import with_fit
 from darkbattery.runs.cli import main
 from darkbattery.runs.definitions.devicefile import write_device
-from darkbattery.runs.plan.forecast import forecast, perfect
+from darkbattery.runs.plan.forecast import forecast
 from darkbattery.runs.plan.intervals import drawn_forecasts, drawn_sensitivities, interval_table
-from darkbattery.runs.plan.ladder import perfect_ladder_ergotropy
 from darkbattery.runs.plan.parameters import PARAMETERS, changed
-from darkbattery.runs.plan.plan import make_plan
+from darkbattery.runs.plan.plan import make_plan, perfect, perfect_ladder_ergotropy
 from darkbattery.runs.plan.regimes import regimes
 from darkbattery.runs.plan.scaling import parse_scaling, scaling_table, shots_lines
 from darkbattery.runs.plan.sensitivity import needed_for_threshold, sensitivities

@@ -26,7 +26,7 @@ from darkbattery.nvmodel.devices.sheets import sheet_of
 from darkbattery.runs.cli import main
 from darkbattery.runs.definitions.devicefile import write_device
 from darkbattery.runs.plan.parameters import PARAMETERS
-from darkbattery.runs.plan.sequences.plan import Approximations, DrawnShots, SequencePlan
+from darkbattery.runs.plan.sequences.plan import Approximations, SequencePlan
 from darkbattery.runs.plan.sequences.scan import scan_of
 from darkbattery.runs.plan.sequences.shots import (
     Recipe,
@@ -50,7 +50,7 @@ from darkbattery.runs.plan.sequences.timeline import (
     output_times,
     timed_stages,
 )
-from darkbattery.runs.plan.subject import Subject, corner, find_subject
+from darkbattery.runs.plan.subject import Drawn, Subject, corner, find_subject
 from darkbattery.runs.report.page import report_page
 
 N_B, N_C = 10**6, 5 * 10**6
@@ -226,7 +226,7 @@ def test_half_the_step_moves_the_same_runs_a_little():
 @pytest.mark.parametrize("count", [1, 3])
 def test_one_draw_has_no_interval(count):
     plan = _dark_plan()
-    plan = replace(plan, drawn=(DrawnShots({}, plan.shots),) * count)
+    plan = replace(plan, drawn=(Drawn({}, plan.shots),) * count)
     rows = summary(plan)
     known = rows["drawn_low"].notna() & rows["drawn_high"].notna()
     assert known.any() == (count > 1)

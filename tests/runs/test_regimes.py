@@ -19,7 +19,7 @@ from darkbattery.runs.pages.marks import markdown
 from darkbattery.runs.ranks.signals import StopRequest
 from darkbattery.runs.results.study import run_study
 from darkbattery.runs.start.workplace import Workplace
-from darkbattery.runs.studies.regimes.document import refresh
+from darkbattery.runs.studies.regimes.command import tell
 from darkbattery.runs.studies.regimes.errors import (
     LEVELS,
     Evidence,
@@ -174,7 +174,7 @@ def test_a_page_without_marks_is_refused(tmp_path):
     pd.DataFrame({"a": ["b"]}).to_parquet(result / "tables" / "usable.parquet")
     page.write_text("no marks")
     with pytest.raises(InputError, match="marks"):
-        refresh(result, page, tmp_path)
+        tell(result, page, tmp_path)
     assert page.read_text() == "no marks"
 
 

@@ -14,7 +14,7 @@ from darkbattery.runs.definitions.definition import parse_definition, shipped_de
 from darkbattery.runs.definitions.schema import json_schema
 from darkbattery.runs.pages.marks import fill
 from darkbattery.runs.questions import QUESTIONS
-from darkbattery.runs.studies.reference.definition import tables
+from darkbattery.runs.studies.pages import keys_tables
 
 PAGE = Path(__file__).parents[2] / "docs" / "definition.md"
 RESERVOIR = {"n_battery": 2, "n_charger": 10}
@@ -73,5 +73,5 @@ def test_it_says_what_reading_says(model, run, valid):
 def test_the_page_has_its_tables(tmp_path):
     copy = tmp_path / "definition.md"
     copy.write_text(PAGE.read_text("utf-8"), "utf-8")
-    fill(copy, tables())
+    fill(copy, keys_tables())
     assert copy.read_text("utf-8") == PAGE.read_text("utf-8")

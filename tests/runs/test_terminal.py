@@ -34,12 +34,12 @@ from darkbattery.runs.studies.devices import (
     transitions,
 )
 from darkbattery.runs.studies.experiments import Comparison
+from darkbattery.runs.studies.kit import rich_numbers
 from darkbattery.runs.studies.paper.claims import Verdict
 from darkbattery.runs.studies.paper.table import (
     appendix_table,
     rich_appendix,
     rich_claims,
-    rich_numbers,
     two_spins_table,
 )
 from darkbattery.runs.terminal.cost_table import cost_table

@@ -19,10 +19,9 @@ from darkbattery.meanfield.paths.wigner import (
     sample,
 )
 from darkbattery.nvmodel import ResonatorBattery
-from darkbattery.nvmodel.devices.draws import draw_values
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.runs.plan.parameters import PARAMETERS, both
-from darkbattery.runs.plan.sensitivity import steps_of
+from darkbattery.runs.plan.sensitivity import all_steps, paired
 from darkbattery.runs.plan.sequences.scan import Scan, scan_of
 from darkbattery.runs.plan.sequences.shots import (
     SEED,
@@ -43,7 +42,7 @@ from darkbattery.runs.plan.sequences.timeline import (
     output_times,
     timed_stages,
 )
-from darkbattery.runs.plan.subject import Subject, corner
+from darkbattery.runs.plan.subject import Drawn, Subject, of_draws
 from darkbattery.runs.ranks.world import spread
 
 Array = NDArray[np.float64]
@@ -80,14 +79,6 @@ class Limit:
     value: float
     given: tuple[float, float]
     power: tuple[float, float]
-
-
-@dataclass(frozen=True, eq=False)
-class DrawnShots:
-    """One possible device: its uncertain values, and its runs; None if it cannot be."""
-
-    values: dict[str, float]
-    shots: Shots | None
 
 
 @dataclass(frozen=True)
@@ -136,7 +127,7 @@ class SequencePlan:
     limits : tuple of Limit
         The most limiting first.
     scan : Scan
-    drawn : tuple of DrawnShots
+    drawn : tuple of Drawn
     approximations : Approximations
     warnings : tuple of str
     """
@@ -151,7 +142,7 @@ class SequencePlan:
     ergotropy: tuple[float, float]
     limits: tuple[Limit, ...]
     scan: Scan
-    drawn: tuple[DrawnShots, ...]
+    drawn: tuple[Drawn[Shots], ...]
     approximations: Approximations
     warnings: tuple[str, ...]
 
@@ -221,6 +212,7 @@ def make_sequence_plan(subject: Subject, draws: int, comm: Any = None) -> Sequen
         brief = Recipe(BRIEF_CLASSES, BRIEF_RUNS, _step_of(control), roles)
         found, warnings = _ergotropy(system, times, roles)
         near = shots_of(model, brief)
+        followed = partial(shots_of, recipe=replace(brief, runs=DRAW_RUNS))
         return SequencePlan(
             subject,
             stages,
@@ -232,7 +224,7 @@ def make_sequence_plan(subject: Subject, draws: int, comm: Any = None) -> Sequen
             found,
             _limits(model, brief, near, comm),
             scan_of(model, brief, comm),
-            _drawn(subject, draws, replace(brief, runs=DRAW_RUNS), comm),
+            tuple(of_draws(subject, draws, followed, comm)),
             _approximations(control, shots, shots_from(fine, model, roles), near),
             (*control.warnings, *warnings),
         )
@@ -273,16 +265,12 @@ def _empty(model: ResonatorBattery, recipe: Recipe) -> Shots:
 
 
 def _limits(model: ResonatorBattery, recipe: Recipe, near: Shots, comm: Any) -> tuple[Limit, ...]:
-    steps = [step for one in PARAMETERS.values() for step in steps_of(model, one)]
+    steps = all_steps(model)
     solved = spread(comm, lambda step: shots_of(step.model, recipe), steps)
-    ends: dict[str, list[tuple[float, Shots]]] = {}
-    for step, shots in zip(steps, solved, strict=True):
-        ends.setdefault(step.name, []).append((math.log(step.factor), shots))
     found = []
-    for name, ((low, one), (high, other)) in ends.items():
+    for name, width, (one, other) in paired(steps, solved):
         value, unit = PARAMETERS[name].read(model), PARAMETERS[name].unit
         assert value is not None
-        width = high - low
         given = _slope(one.given, other.given, near.given, width)
         power = _slope(one.last_watt, other.last_watt, near.last_watt, width)
         found.append(Limit(name, unit, value, given, power))
@@ -293,22 +281,6 @@ def _slope(one: Array, other: Array, near: Array, width: float) -> tuple[float, 
     """Elasticity, and its error over the shots, which have the same noise at both ends."""
     change = (other - one) / (width * near.mean())
     return float(change.mean()), float(change.std(ddof=1) / math.sqrt(change.size))
-
-
-def _drawn(subject: Subject, count: int, recipe: Recipe, comm: Any) -> tuple[DrawnShots, ...]:
-    if not count:
-        return ()
-    assert subject.device is not None
-    values = draw_values(subject.device, count)
-    found = spread(comm, partial(_drawn_one, subject, recipe), values)
-    return tuple(DrawnShots(own, shots) for own, shots in zip(values, found, strict=True))
-
-
-def _drawn_one(subject: Subject, recipe: Recipe, values: dict[str, float]) -> Shots | None:
-    try:
-        return shots_of(corner(subject, values), recipe)
-    except InputError:  # T2 above 2 T1, ports wider than the resonator: there is none such
-        return None
 
 
 def _approximations(control: Control, shots: Shots, fine: Shots, near: Shots) -> Approximations:

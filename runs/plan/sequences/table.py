@@ -77,7 +77,7 @@ def summary(plan: SequencePlan) -> pd.DataFrame:
     """
     rows, after = [], {name for name, _, _ in from_release(plan)}
     leaving = dict(_leaving(plan))
-    drawn = [one.shots for one in plan.drawn if one.shots is not None]
+    drawn = [one.found for one in plan.drawn if one.found is not None]
     for name, unit, read in quantities(plan):
         own = read(plan.shots)
         low, high = np.percentile(own, (LOW, HIGH))
@@ -163,11 +163,22 @@ def draw_table(plan: SequencePlan) -> pd.DataFrame:
     for one in plan.drawn:
         found = (
             {}
-            if one.shots is None
-            else {name: float(read(one.shots).mean()) for name, _, read in quantities(plan)}
+            if one.found is None
+            else {name: float(read(one.found).mean()) for name, _, read in quantities(plan)}
         )
         rows.append({**one.values, **found})
     return pd.DataFrame(rows)
+
+
+# by the names of their files
+TABLES: dict[str, Callable[[SequencePlan], pd.DataFrame]] = {
+    "summary": summary,
+    "stages": stage_table,
+    "sensitivities": limit_table,
+    "scan": scan_table,
+    "curves": course_table,
+    "draws": draw_table,
+}
 
 
 def summary_listing(rows: pd.DataFrame, draws: int) -> Listing:
@@ -314,7 +325,7 @@ def how(plan: SequencePlan) -> list[str]:
     if plan.release is not None:
         lines[0] += f", and what is given back by {in_unit(a.step_recovered, 'J')}"
     if plan.drawn:
-        whole = sum(one.shots is not None for one in plan.drawn)
+        whole = sum(one.found is not None for one in plan.drawn)
         if whole > 1:
             text = f"the middle 95 % of {whole} of {len(plan.drawn)} draws that exist"
         else:

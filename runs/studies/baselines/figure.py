@@ -1,15 +1,11 @@
 r"""One figure: power over size of three batteries, and what spins hold together against apart.
 
-``python -m darkbattery.runs.studies.baselines.figure OUT.png`` runs this folder's definitions,
-draws it.
-
 Left, the largest dE_B/dt per spin over that of one spin: parallel charging stays at 1, the Dicke
 battery grows as sqrt(N) (Ferraro et al. 2018), dark-state charging as N (Quach and Munro 2020).
 Right, :math:`E_{R,M}/(M E_{R,1})`: above one, M spins in one reservoir hold more than M batteries
 of one spin, each with R chargers of its own.
 """
 
-import sys
 from pathlib import Path
 
 import matplotlib
@@ -21,16 +17,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from darkbattery.runs.definitions.definition import find_definition, read_definition
 from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
-from darkbattery.runs.results.study import run_study
+from darkbattery.runs.results.store import load
 
-
-def table_of(name: str) -> pd.DataFrame:
-    """The table of one of the shipped definitions, run here."""
-    study = run_study(read_definition(find_definition(f"baselines/{name}")))
-    assert study is not None
-    return study.table
+DEFINITIONS = ("baselines/dicke", "baselines/dark_power", "baselines/dark_capacity")
 
 
 def peak_powers(dicke: pd.DataFrame, dark: pd.DataFrame) -> pd.DataFrame:
@@ -82,11 +72,10 @@ def draw(powers: pd.DataFrame, held: pd.DataFrame) -> Figure:
         return figure
 
 
-def main(out: Path) -> None:
-    """Run, draw, write."""
-    powers = peak_powers(table_of("dicke"), table_of("dark_power"))
-    draw(powers, capacities(table_of("dark_capacity"))).savefig(out, dpi=200)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+def tell(results: Path, page: Path) -> None:
+    """Draw the figure of the page."""
+    dicke, dark, steady = (
+        load(results / name.replace("/", "-")).study.table for name in DEFINITIONS
+    )
+    figure = draw(peak_powers(dicke, dark), capacities(steady))
+    figure.savefig(page.parent / "figures" / "baselines.png", dpi=200)

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
-from darkbattery.nvmodel.numbers import with_error
 from darkbattery.runs.definitions.definition import RunDefinition
+from darkbattery.runs.studies.kit import where
 
 Array = NDArray[np.float64]
 
@@ -35,10 +34,15 @@ class Evidence:
 
     def rows(self, name: str, **fields: Any) -> pd.DataFrame:
         """The rows of table `name` whose columns have these values."""
-        table = self.tables[name]
-        for field, value in fields.items():
-            table = table[table[field] == value]
-        return table
+        return where(self.tables[name], **fields)
+
+    def over(self, column: str, name: str, **fields: Any) -> pd.DataFrame:
+        """The same rows in the order of a column."""
+        return self.rows(name, **fields).sort_values(column)
+
+    def curves(self, column: str, name: str, by: str) -> list[pd.DataFrame]:
+        """Table `name` over a column, once for each value of the field `by`."""
+        return [part.sort_values(column) for _, part in self.rows(name).groupby(by)]
 
 
 class Verdict(StrEnum):
@@ -84,17 +88,6 @@ class Claim:
     measure: Callable[[Evidence], Measured]
 
 
-@dataclass(frozen=True)
-class PowerLaw:
-    """y = c x^exponent by least squares of the logarithms, with the exponent's standard error."""
-
-    exponent: float
-    error: float
-
-    def __str__(self) -> str:
-        return with_error(self.exponent, max(self.error, 1e-4))
-
-
 def judged(holds: bool, within_limits: bool = False) -> Verdict:
     """The verdict of a statement as it stands, and of what is left of it within limits.
 
@@ -106,25 +99,16 @@ def judged(holds: bool, within_limits: bool = False) -> Verdict:
     return Verdict.LIMITED if within_limits else Verdict.FAILS
 
 
-def power_law(x: ArrayLike, y: ArrayLike) -> PowerLaw:
-    """Fit of a power law.
-
-    >>> str(power_law([1, 2, 4], [3, 6, 12]))
-    '1.00000(10)'
-    """
-    fit = stats.linregress(np.log(np.asarray(x, float)), np.log(np.asarray(y, float)))
-    return PowerLaw(float(fit.slope), float(fit.stderr))
-
-
 def smallest_step(values: ArrayLike) -> float:
     """The least increase from one value to the next: positive if they rise strictly."""
     return float(np.diff(np.asarray(values, dtype=float)).min())
 
 
-def smallest_step_with_ratio(table: pd.DataFrame, column: str) -> float:
-    """The least increase of a column with R, of any number of battery spins."""
-    parts = (part.sort_values("ratio") for _, part in table.groupby("n_battery"))
-    return min(smallest_step(part[column]) for part in parts)
+def straight(x: pd.Series, y: pd.Series) -> tuple[float, float, float]:
+    """Least-squares line: slope, offset, and the largest distance from it over the range of y."""
+    slope, offset = np.polyfit(x, y, 1)
+    off = np.abs(np.polyval((slope, offset), x) - y).max()
+    return slope, offset, off / np.ptp(y)
 
 
 def listed(values: Sequence[float] | Array, digits: int = 4) -> str:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from darkbattery.runs.studies.kit import power_law
 from darkbattery.runs.studies.paper.claims import (
     SOLVER,
     Claim,
@@ -12,7 +13,6 @@ from darkbattery.runs.studies.paper.claims import (
     Measured,
     judged,
     listed,
-    power_law,
 )
 
 PULSE = "protocol.pulse.dephase_battery"

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from darkbattery.runs.studies.kit import power_law
 from darkbattery.runs.studies.paper.claims import (
     SOLVER,
     Claim,
@@ -9,7 +10,6 @@ from darkbattery.runs.studies.paper.claims import (
     Measured,
     judged,
     listed,
-    power_law,
     smallest_step,
 )
 
@@ -28,7 +28,7 @@ def _quarter(evidence: Evidence) -> Measured:
 
 def _opposite(evidence: Evidence) -> Measured:
     rises, falls = [], []
-    for _, curve in evidence.rows("charging").groupby("n_battery"):
+    for curve in evidence.curves("time", "charging", "n_battery"):
         rises.append(smallest_step(curve["battery_energy"]))
         falls.append(smallest_step(-curve["charger_energy"]))
     numbers = (
@@ -40,13 +40,10 @@ def _opposite(evidence: Evidence) -> Measured:
 
 def _grows(evidence: Evidence, over: str, curves: str, limits: str) -> Measured:
     table = "size" if over == "n_battery" else "ratio"
-    steps = [
-        smallest_step(part.sort_values(over)["battery_energy"])
-        for _, part in evidence.rows(table).groupby(curves)
-    ]
+    steps = [smallest_step(part["battery_energy"]) for part in evidence.curves(over, table, curves)]
     decades = []
-    for _, part in evidence.rows(limits).groupby(curves):
-        lack = part.sort_values(over)["energy_lack"].to_numpy()
+    for part in evidence.curves(over, limits, curves):
+        lack = part["energy_lack"].to_numpy()
         decades.append(float((lack[:-1] / np.maximum(lack[1:], 1e-300)).min()))
     numbers = (
         f"least step up to 10: {min(steps):.3g}; over 15 decades 1 - E falls at least "
@@ -58,10 +55,9 @@ def _grows(evidence: Evidence, over: str, curves: str, limits: str) -> Measured:
 def _superextensive(evidence: Evidence) -> Measured:
     least = np.inf
     for table in ("size", "limit_size", "limit_equal"):
-        for _, part in evidence.rows(table).groupby("ratio"):
-            ordered = part.sort_values("n_battery")
-            single = ordered["capacity"].iloc[0]
-            ratios = (ordered["capacity"] / (ordered["n_battery"] * single)).iloc[1:]
+        for part in evidence.curves("n_battery", table, "ratio"):
+            single = part["capacity"].iloc[0]
+            ratios = (part["capacity"] / (part["n_battery"] * single)).iloc[1:]
             least = min(least, float(ratios.min()))
     far = evidence.rows("limit_size", n_battery=1e15)
     one = evidence.rows("limit_size", n_battery=1)
@@ -74,13 +70,8 @@ def _superextensive(evidence: Evidence) -> Measured:
 
 
 def _flattening(evidence: Evidence) -> Measured:
-    ratios = (1, 2, 3, 5, 10)
-    gain = np.array(
-        [
-            np.ptp(evidence.rows("size", ratio=r)["battery_energy"])  # it rises: last less first
-            for r in ratios
-        ]
-    )
+    # it rises: last less first
+    gain = evidence.rows("size").groupby("ratio")["battery_energy"].agg(np.ptp).to_numpy()
     numbers = f"E(10 spins) - E(1 spin) = {listed(gain, 3)} at R = 1, 2, 3, 5, 10"
     falling = np.diff(gain) < 0
     return Measured(numbers, judged(bool(falling.all()), bool(falling[1:].all())))
@@ -99,10 +90,9 @@ def _half(evidence: Evidence) -> Measured:
 
 def _full(evidence: Evidence, table: str, over: str, curves: str) -> Measured:
     laws, ends, factors = [], [], []
-    for _, part in evidence.rows(table).groupby(curves):
-        ordered = part.sort_values(over)
-        ends.append(float(ordered["energy_lack"].iloc[-1]))
-        fitted = ordered[(ordered[over] >= 1e2) & (ordered["energy_lack"] > FIT_ABOVE)]
+    for part in evidence.curves(over, table, curves):
+        ends.append(float(part["energy_lack"].iloc[-1]))
+        fitted = part[(part[over] >= 1e2) & (part["energy_lack"] > FIT_ABOVE)]
         laws.append(power_law(fitted[over], fitted["energy_lack"]))
         factors.append(float((fitted["energy_lack"] * fitted[over]).iloc[-1]))
     x = "N_B" if over == "n_battery" else "R"
@@ -116,7 +106,7 @@ def _full(evidence: Evidence, table: str, over: str, curves: str) -> Measured:
 
 
 def _equal(evidence: Evidence) -> Measured:
-    table = evidence.rows("limit_equal").sort_values("n_battery")
+    table = evidence.over("n_battery", "limit_equal")
     lack = 0.5 - table["battery_energy"]
     law = power_law(table["n_battery"][2:], lack[2:])
     numbers = (

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from darkbattery.runs.studies.kit import power_law
 from darkbattery.runs.studies.paper.claims import (
     SOLVER,
     Claim,
@@ -11,9 +12,8 @@ from darkbattery.runs.studies.paper.claims import (
     Measured,
     judged,
     listed,
-    power_law,
     smallest_step,
-    smallest_step_with_ratio,
+    straight,
 )
 
 RATIOS = (3, 5, 10)  # of Figs. 5(c), 5(d)
@@ -23,11 +23,11 @@ CHARGED, OVERSHOOT = 0.95, 0.01
 
 
 def _steady(evidence: Evidence, ratio: float) -> pd.DataFrame:
-    return evidence.rows("size", ratio=ratio).sort_values("n_battery")
+    return evidence.over("n_battery", "size", ratio=ratio)
 
 
 def _peaks(evidence: Evidence, ratio: float) -> pd.DataFrame:
-    return evidence.rows("rate peaks", ratio=ratio).sort_values("n_battery")
+    return evidence.over("n_battery", "rate peaks", ratio=ratio)
 
 
 def _grows(evidence: Evidence) -> Measured:
@@ -38,7 +38,7 @@ def _grows(evidence: Evidence) -> Measured:
 
 def _along_time(evidence: Evidence) -> Measured:
     falls, charged, overshoots = [], [], []
-    for _, curve in evidence.rows("charging").groupby("n_battery"):
+    for curve in evidence.curves("time", "charging", "n_battery"):
         energy, entanglement = (
             curve["battery_energy"].to_numpy(),
             curve["log_negativity"].to_numpy(),
@@ -95,13 +95,9 @@ def _scaling_falls(evidence: Evidence) -> Measured:
 
 
 def _linear_rate(evidence: Evidence) -> Measured:
-    offs, slopes = [], []
-    for ratio in RATIOS:
-        part = _peaks(evidence, ratio)
-        line = np.polyfit(part["n_battery"], part["rate_peak"], 1)
-        off = np.abs(np.polyval(line, part["n_battery"]) - part["rate_peak"]).max()
-        slopes.append(line[0])
-        offs.append(off / np.ptp(part["rate_peak"]))
+    parts = [_peaks(evidence, ratio) for ratio in RATIOS]
+    lines = [straight(part["n_battery"], part["rate_peak"]) for part in parts]
+    slopes, _, offs = zip(*lines, strict=True)
     numbers = (
         f"slopes {listed(slopes)}, largest distance from the line "
         f"{listed(100 * np.array(offs), 2)} percent of the range at R = 3, 5, 10"
@@ -160,10 +156,8 @@ def _lag_with_size(evidence: Evidence) -> Measured:
 
 
 def _lag_with_ratio(evidence: Evidence) -> Measured:
-    table = evidence.rows("rate peaks")
-    drops = [
-        smallest_step(-part.sort_values("ratio")["lag"]) for _, part in table.groupby("n_battery")
-    ]
+    parts = evidence.curves("ratio", "rate peaks", "n_battery")
+    drops = [smallest_step(-part["lag"]) for part in parts]
     numbers = f"least fall from R = 3 to 5 to 10 over N_B = 1 ... 10: {min(drops):.3f}"
     return Measured(numbers, judged(min(drops) > 0))
 
@@ -188,7 +182,8 @@ def _lag_vanishes(evidence: Evidence) -> Measured:
 
 
 def _rate_with_ratio(evidence: Evidence) -> Measured:
-    step = smallest_step_with_ratio(evidence.rows("rate peaks"), "rate_peak")
+    parts = evidence.curves("ratio", "rate peaks", "n_battery")
+    step = min(smallest_step(part["rate_peak"]) for part in parts)
     numbers = f"least step over R = 3, 5, 10 (N_B = 1 ... 10; to 100 for one spin): {step:.3f}"
     return Measured(numbers, judged(step > 0))
 

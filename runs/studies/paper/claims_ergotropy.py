@@ -3,15 +3,14 @@
 import numpy as np
 import pandas as pd
 
+from darkbattery.runs.studies.kit import PowerLaw, power_law
 from darkbattery.runs.studies.paper.claims import (
     SOLVER,
     Claim,
     Evidence,
     Measured,
-    PowerLaw,
     judged,
     listed,
-    power_law,
 )
 
 
@@ -49,7 +48,7 @@ def _inversion(evidence: Evidence) -> Measured:
 
 
 def _equal_ensembles(evidence: Evidence) -> Measured:
-    steady = evidence.rows("ergotropy_equal").sort_values("n_battery")
+    steady = evidence.over("n_battery", "ergotropy_equal")
     positive = steady[steady["ergotropy"] > SOLVER]
     during = float(evidence.rows("ergotropy_ratio", ratio=1)["ergotropy"].max())
     first = "none" if positive.empty else f"{positive['n_battery'].iloc[0]:.0f}"
@@ -70,16 +69,14 @@ def _never_inverted(evidence: Evidence) -> Measured:
 
 
 def _large_battery(evidence: Evidence) -> Measured:
-    table = evidence.rows("limit_ergotropy")
-    laws, ends = _gaps(table, "ratio", "n_battery", "ergotropy")
+    laws, ends = _gaps(evidence, "limit_ergotropy", "ratio", "n_battery", "ergotropy")
     end = f"to {listed(ends, 2)} at N_B = 3000"
     numbers = f"1 - W/E falls with exponents {', '.join(map(str, laws))} for R = 2, 5, {end}"
     return Measured(numbers, judged(all(abs(law.exponent + 1) < 0.05 for law in laws)))
 
 
 def _large_charger(evidence: Evidence) -> Measured:
-    table = evidence.rows("limit_ratio")
-    laws, ends = _gaps(table, "n_battery", "ratio", "ergotropy_local")
+    laws, ends = _gaps(evidence, "limit_ratio", "n_battery", "ratio", "ergotropy_local")
     end = f"to {listed(ends, 2)} at R = 1e15"
     numbers = f"1 - W/E falls with exponents {', '.join(map(str, laws))} for N_B = 1, 2, 3, {end}"
     vanishing = all(abs(law.exponent + 1) < 0.01 for law in laws)
@@ -87,15 +84,14 @@ def _large_charger(evidence: Evidence) -> Measured:
 
 
 def _gaps(
-    table: pd.DataFrame, by: str, over: str, ergotropy: str
+    evidence: Evidence, table: str, by: str, over: str, ergotropy: str
 ) -> tuple[list[PowerLaw], list[float]]:
     """How 1 - W/E falls from 100 on, and where it ends, for each value of `by`."""
     laws, ends = [], []
-    for _, part in table.groupby(by):
-        ordered = part.sort_values(over)
-        gap = 1.0 - ordered[ergotropy] / ordered["battery_energy"]
-        fitted = (ordered[over] >= 100) & (gap > 1e-12)
-        laws.append(power_law(ordered[over][fitted], gap[fitted]))
+    for part in evidence.curves(over, table, by):
+        gap = 1.0 - part[ergotropy] / part["battery_energy"]
+        fitted = (part[over] >= 100) & (gap > 1e-12)
+        laws.append(power_law(part[over][fitted], gap[fitted]))
         ends.append(float(gap.iloc[-1]))
     return laws, ends
 

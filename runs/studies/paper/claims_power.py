@@ -1,16 +1,16 @@
 """Section IV: the power of charging, and the rate convention."""
 
-import numpy as np
 import pandas as pd
 
+from darkbattery.runs.studies.kit import PowerLaw, power_law
 from darkbattery.runs.studies.paper.appendix import PRINTED, derived_equations
 from darkbattery.runs.studies.paper.claims import (
     Claim,
     Evidence,
     Measured,
     judged,
-    power_law,
-    smallest_step_with_ratio,
+    smallest_step,
+    straight,
 )
 
 # peaks are read from parabolas through points within 3e-3 of the top
@@ -22,24 +22,16 @@ LAST_LABELS = {"power": 30.0, "rate": 10.0}
 PASSES = 1.05
 
 
-def _by_ratio(table: pd.DataFrame, ratio: float) -> pd.DataFrame:
-    return table[table["ratio"] == ratio].sort_values("n_battery")
+def _law(evidence: Evidence, table: str, ratio: float, least: int = 1) -> PowerLaw:
+    """Of the peak power over the size, from so many battery spins on."""
+    part = evidence.over("n_battery", table, ratio=ratio)
+    part = part[part["n_battery"] >= least]
+    return power_law(part["n_battery"], part["power_peak"])
 
 
 def _proportional(evidence: Evidence) -> Measured:
-    small, large = (
-        evidence.rows("power peaks by size"),
-        evidence.rows("power peaks of large batteries"),
-    )
-    near = [
-        power_law(part["n_battery"], part["power_peak"])
-        for part in (_by_ratio(small, ratio) for ratio in (2, 5, 10))
-    ]
-    far = []
-    for ratio in (2, 5):
-        part = _by_ratio(large, ratio)
-        part = part[part["n_battery"] >= 100]
-        far.append(power_law(part["n_battery"], part["power_peak"]))
+    near = [_law(evidence, "power peaks by size", ratio) for ratio in (2, 5, 10)]
+    far = [_law(evidence, "power peaks of large batteries", ratio, 100) for ratio in (2, 5)]
     numbers = (
         f"exponents {', '.join(map(str, near))} for R = 2, 5, 10 over N_B = 1 ... 10; "
         f"{', '.join(map(str, far))} for R = 2, 5 over 100 ... 1000"
@@ -51,23 +43,14 @@ def _proportional(evidence: Evidence) -> Measured:
 
 
 def _straight(evidence: Evidence) -> Measured:
-    found = []
-    for ratio in (2, 5, 10):
-        part = _by_ratio(evidence.rows("power peaks by size"), ratio)
-        line = np.polyfit(part["n_battery"], part["power_peak"], 1)
-        off = np.abs(np.polyval(line, part["n_battery"]) - part["power_peak"]).max()
-        found.append((line[0], line[1], off / np.ptp(part["power_peak"])))
+    parts = (evidence.over("n_battery", "power peaks by size", ratio=r) for r in (2, 5, 10))
+    found = [straight(part["n_battery"], part["power_peak"]) for part in parts]
     numbers = "; ".join(f"{a:.4f} N_B {b:+.4f}, off by {off:.1%}" for a, b, off in found)
     return Measured(numbers + " (R = 2, 5, 10)", judged(max(off for *_, off in found) < 0.01))
 
 
 def _beyond_root(evidence: Evidence) -> Measured:
-    laws = [
-        power_law(part["n_battery"], part["power_peak"])
-        for part in (
-            _by_ratio(evidence.rows("power peaks by size"), ratio) for ratio in (2, 3, 5, 10)
-        )
-    ]
+    laws = [_law(evidence, "power peaks by size", ratio) for ratio in (2, 3, 5, 10)]
     margins = [(law.exponent - 0.5) / law.error for law in laws]
     numbers = (
         f"exponents {', '.join(map(str, laws))} for R = 2, 3, 5, 10: at least {min(margins):.0f} "
@@ -77,7 +60,8 @@ def _beyond_root(evidence: Evidence) -> Measured:
 
 
 def _grows_with_ratio(evidence: Evidence) -> Measured:
-    step = smallest_step_with_ratio(evidence.rows("power peaks by ratio"), "power_peak")
+    parts = evidence.curves("ratio", "power peaks by ratio", "n_battery")
+    step = min(smallest_step(part["power_peak"]) for part in parts)
     tables = ("rate peaks", "rate peaks of large chargers")
     far = pd.concat([evidence.rows(table, n_battery=1) for table in tables]).sort_values("ratio")
     far = far[far["ratio"] >= 30]
@@ -90,7 +74,7 @@ def _grows_with_ratio(evidence: Evidence) -> Measured:
 
 
 def _as_printed(evidence: Evidence) -> Measured:
-    peaks = evidence.rows("rate peaks at R = 50").sort_values("n_battery").iloc[-1]
+    peaks = evidence.over("n_battery", "rate peaks at R = 50").iloc[-1]
     found = {"power": float(peaks["power_peak"]), "rate": float(peaks["rate_peak"])}
 
     def fits(factor: float) -> bool:

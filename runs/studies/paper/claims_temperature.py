@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from darkbattery.nvmodel.fields import thermal_occupation
+from darkbattery.runs.studies.kit import parabola_top, power_law
 from darkbattery.runs.studies.paper.claims import (
     SOLVER,
     Claim,
@@ -11,7 +12,6 @@ from darkbattery.runs.studies.paper.claims import (
     Measured,
     judged,
     listed,
-    power_law,
     smallest_step,
 )
 
@@ -20,7 +20,7 @@ CLOSED = 1e-13  # closed forms, a few roundings
 
 def _curve(evidence: Evidence, ratio: float, start: str = "down") -> pd.DataFrame:
     table = "warm" if ratio <= 4 else "warm_large"
-    return evidence.rows(table, ratio=ratio, battery_start=start).sort_values("temperature")
+    return evidence.over("temperature", table, ratio=ratio, battery_start=start)
 
 
 def _equation_13(evidence: Evidence) -> Measured:
@@ -74,7 +74,7 @@ def _source(evidence: Evidence) -> Measured:
     falls, last, least_net = [], [], np.inf
     for ratio in (1, 2, 3, 4, 10):
         near = _curve(evidence, ratio)
-        far = evidence.rows("hot", ratio=ratio, battery_start="down").sort_values("temperature")
+        far = evidence.over("temperature", "hot", ratio=ratio, battery_start="down")
         for part in (near, far):
             falls.append(smallest_step(-part["open_work"] / part["battery_energy"]))
             # what the charger lost and the battery did not gain went into the reservoir
@@ -169,8 +169,8 @@ def _lowest(curve: pd.DataFrame) -> float:
     """Temperature of the least energy: the bottom of the parabola through three steps."""
     at = int(curve["battery_energy"].argmin())
     around = curve.iloc[at - 1 : at + 2]
-    curvature, slope, _ = np.polyfit(around["temperature"], around["battery_energy"], 2)
-    return float(-slope / (2.0 * curvature))
+    energy = around["battery_energy"].to_numpy()
+    return parabola_top(around["temperature"].to_numpy(), -energy)[0]
 
 
 def _two_goes_both_ways(evidence: Evidence) -> Measured:
@@ -209,7 +209,7 @@ def _decline_slows(evidence: Evidence) -> Measured:
 def _work_vanishes(evidence: Evidence) -> Measured:
     warm = _curve(evidence, 4)
     off = float((warm["ergotropy"] - (2 * warm["battery_energy"] - 1)).abs().max())
-    hot = evidence.rows("hot", ratio=4, battery_start="down").sort_values("temperature")
+    hot = evidence.over("temperature", "hot", ratio=4, battery_start="down")
     far = hot[(hot["temperature"] >= 1e3) & (hot["ergotropy_local"] > 1e-12)]
     law = power_law(far["temperature"], far["ergotropy_local"])
     thermal = _curve(evidence, 4, "thermal")

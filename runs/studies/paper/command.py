@@ -1,4 +1,4 @@
-"""`darkbattery paper`: carry out, draw, measure, write, print."""
+"""`darkbattery paper`: carry out, draw, measure, write, print; and docs/paper.md from it."""
 
 import json
 import time
@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from rich.console import Console
 
 from darkbattery.nvmodel.numbers import counted
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.runs.figures.files import save_figure
-from darkbattery.runs.pages.marks import markdown
+from darkbattery.runs.pages.marks import markdown, replaced
 from darkbattery.runs.ranks.world import size_of
 from darkbattery.runs.results.provenance import surroundings
 from darkbattery.runs.start.workplace import Workplace, workplace
+from darkbattery.runs.studies.kit import copy_figures, rich_numbers, save_table
 from darkbattery.runs.studies.paper.claims import Evidence
 from darkbattery.runs.studies.paper.drawing import DPI, draw
 from darkbattery.runs.studies.paper.evidence import gather
@@ -24,13 +26,12 @@ from darkbattery.runs.studies.paper.table import (
     claims_table,
     rich_appendix,
     rich_claims,
-    rich_numbers,
-    save_table,
     tally,
     two_spins_table,
 )
 
 FIGURES, DATA, RECORD = "figures", "data", "paper.json"
+TABLES = ("claims", "appendix", "two_spins")
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def _make(
     started = time.perf_counter()
     whole = order.figure is None
     needed = None if whole else set().union(*(tables_of(one) for one in layouts))
-    evidence = gather(needed, comm, at)
+    evidence = gather(needed, comm, at.study)
     if evidence is None:
         return
     with at.result() as aside:
@@ -107,10 +108,26 @@ def write_figure(layout: Layout, evidence: Evidence, folder: Path) -> list[Path]
 
 def _write_tables(evidence: Evidence, folder: Path, console: Console) -> None:
     claims, appendix, two_spins = claims_table(evidence), appendix_table(), two_spins_table()
-    for name, table in (("claims", claims), ("appendix", appendix), ("two_spins", two_spins)):
+    for name, table in zip(TABLES, (claims, appendix, two_spins), strict=True):
         save_table(table, folder, name)
         (folder / f"{name}.md").write_text(markdown(table) + "\n", encoding="utf-8")
     console.print(rich_appendix(appendix))
     console.print(rich_numbers(two_spins, "Two spins in the end, beside Eqs. (32) and (13)", 2))
     console.print(rich_claims(claims))
     console.print(f"{len(claims)} claims; {tally(claims)}", highlight=False)
+
+
+def tell(result: Path, page: Path) -> None:
+    """Put the tables of a result of `darkbattery paper` into `page`, its PNGs beside it.
+
+    They stand between marks: text around them is written by hand, and no verdict is.
+    """
+    text = page.read_text(encoding="utf-8")
+    for name in TABLES:
+        table = pd.read_parquet(result / f"{name}.parquet")
+        content = markdown(table) + "\n"
+        if name == "claims":
+            content = f"{len(table)} claims; {tally(table)}.\n\n{content}"
+        text = replaced(text, name, content)
+    page.write_text(text, encoding="utf-8")
+    copy_figures(result / FIGURES, page)

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
+from typing import Any
 
 import matplotlib
 
@@ -60,15 +61,10 @@ def draw_panel(axis: Axes, panel: Panel, data: pd.DataFrame) -> None:
             axis.plot(
                 curve[panel.x],
                 curve["value"],
-                color=COLOURS[i],
-                marker=MARKERS[i],
                 # each curve's markers start elsewhere, so that they do not hide each other
                 markevery=(0 if panel.points else i * every // len(panel.values), every),
-                ms=3.4,
-                mew=0.6,
-                mec="white",
-                lw=1.3,
                 ls={"solid": "-", "dotted": DOTTED}.get(layer.line, DASHES[i]),
+                **_look(i),
             )
     if panel.scale == "log":
         axis.set_xscale("log")
@@ -96,21 +92,16 @@ def draw_panel(axis: Axes, panel: Panel, data: pd.DataFrame) -> None:
     )
 
 
+def _look(i: int) -> dict[str, Any]:
+    """Of curve i of a panel."""
+    markers = {"marker": MARKERS[i], "ms": 3.4, "mew": 0.6, "mec": "white"}
+    return {"color": COLOURS[i], "lw": 1.3, **markers}
+
+
 def _handles(panel: Panel) -> list[Line2D]:
     two = len(panel.layers) > 1
     curves = [
-        Line2D(
-            [],
-            [],
-            color=COLOURS[i],
-            marker=MARKERS[i],
-            ms=3.4,
-            mew=0.6,
-            mec="white",
-            lw=1.3,
-            ls="-" if two else DASHES[i],
-            label=curve_label(panel, value),
-        )
+        Line2D([], [], ls="-" if two else DASHES[i], label=curve_label(panel, value), **_look(i))
         for i, value in enumerate(panel.values)
     ]
     quantities = [

@@ -1,15 +1,18 @@
 """What the figures and claims are read from: the definitions carried out, as wide tables."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from threadpoolctl import threadpool_limits
 
-from darkbattery.nvmodel.experiment import of_the_reservoir
+from darkbattery import trajectories
+from darkbattery.nvmodel.experiment import Model, of_the_reservoir
 from darkbattery.runs.definitions.definition import (
     Point,
     RunDefinition,
@@ -20,11 +23,17 @@ from darkbattery.runs.definitions.definition import (
 from darkbattery.runs.ranks.world import rank_of, size_of
 from darkbattery.runs.results.study import run_study
 from darkbattery.runs.results.table import Study
-from darkbattery.runs.start.workplace import Workplace
+from darkbattery.runs.studies.kit import parabola_top
 from darkbattery.runs.studies.paper.claims import Evidence
-from darkbattery.runs.studies.paper.peaks import local_peak
+
+Array = NDArray[np.float64]
 
 FOLDER = "paper/"
+ZOOM_POINTS = 9  # over the bracket of three times: each zoom is four times finer
+MOST_ZOOMS = 4  # 256 times finer: for the maxima that are jumps, which no parabola fits
+# neighbours this close to the top, relatively: the next term of the series beyond the parabola
+# is then of the order of its square, 1e-5
+SMOOTH = 3e-3
 
 
 @dataclass(frozen=True)
@@ -54,19 +63,25 @@ def definition_names() -> tuple[str, ...]:
     return tuple(name.removeprefix(FOLDER) for name in shipped if name.startswith(FOLDER))
 
 
+def _carry_out(name: str, definition: RunDefinition, comm: Any) -> Study | None:
+    return run_study(definition, comm)
+
+
 def gather(
-    tables: Iterable[str] | None = None, comm: Any = None, at: Workplace | None = None
+    tables: Iterable[str] | None = None,
+    comm: Any = None,
+    carry_out: Callable[[str, RunDefinition, Any], Study | None] = _carry_out,
 ) -> Evidence | None:
     """Carry out what `tables` need (default: everything) on all ranks; None but on rank 0.
 
-    Definitions that are finished at the workplace are read there.
+    `carry_out` may know of a definition that was finished before, by its name.
     """
     names = [*definition_names(), *_SOURCES] if tables is None else list(tables)
     sources = sorted({source for name in names for source in _SOURCES.get(name, (name,))})
     definitions = {name: read_definition(find_definition(FOLDER + name)) for name in sources}
     found: dict[str, pd.DataFrame] = {}
     for name, definition in definitions.items():
-        study = run_study(definition, comm) if at is None else at.study(name, definition, comm)
+        study = carry_out(name, definition, comm)
         if study is not None:
             table = wide(study)
             found[name] = with_slope(table) if name in SWEPT_TEMPERATURE else table
@@ -124,6 +139,55 @@ def _peaks_of(point: Point, table: pd.DataFrame) -> dict[str, Any]:
     if "rate_time" in row:
         row["lag"] = row["rate_time"] - row["power_time"]
     return row
+
+
+@dataclass(frozen=True)
+class Peak:
+    """Where and how high; NaN where there is no local maximum."""
+
+    time: float
+    value: float
+
+
+def local_peak(battery: Model, observable: str, times: Array, values: Array) -> Peak:
+    """The largest local maximum after the start.
+
+    Parameters
+    ----------
+    times, values : ndarray (T,)
+        The curve as computed; asked for again between its highest times until a parabola fits.
+        The entanglement rate jumps up at kinks of the negativity and falls from there: the top of
+        the jump is then the maximum.
+
+    Examples
+    --------
+    >>> from darkbattery.nvmodel import CollectiveBattery
+    >>> battery = CollectiveBattery(n_battery=1, n_charger=1)
+    >>> times = np.linspace(0.0, 2.0, 9)
+    >>> power = trajectories.evolve(battery, times, observables=["power"])["power"]
+    >>> peak = local_peak(battery, "power", times, power)  # (1 - exp(-t)) exp(-t)/2: ln 2 and 1/8
+    >>> round(peak.time, 3), round(peak.value, 6)
+    (0.693, 0.125)
+    """
+    top = _largest_interior(values)
+    if top is None:
+        return Peak(math.nan, math.nan)
+    for _ in range(MOST_ZOOMS):
+        if np.ptp(values[top - 1 : top + 2]) <= SMOOTH * abs(values[top]):
+            break
+        times = np.linspace(times[top - 1], times[top + 1], ZOOM_POINTS)
+        values = trajectories.evolve(battery, times, observables=[observable])[observable]
+        top = 1 + int(np.argmax(values[1:-1]))
+    else:
+        return Peak(float(times[top]), float(values[top]))
+    around = slice(top - 1, top + 2)
+    return Peak(*parabola_top(times[around], values[around]))
+
+
+def _largest_interior(values: Array) -> int | None:
+    inner = values[1:-1]
+    local = 1 + np.flatnonzero((inner > values[:-2]) & (inner >= values[2:]))
+    return int(local[np.argmax(values[local])]) if local.size else None
 
 
 def with_slope(table: pd.DataFrame) -> pd.DataFrame:

@@ -5,7 +5,6 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from darkbattery.nvmodel.observables import OBSERVABLES
 from darkbattery.runs.studies.paper.claims import Evidence
 
 Line = Literal["by curve", "solid", "dotted"]
@@ -234,15 +233,3 @@ def curve_label(panel: Panel, value: float) -> str:
     """
     symbol = {"n_battery": SIZE, "ratio": RATIO, "temperature": "$T$"}[panel.by]
     return f"{symbol} = {value:g}"
-
-
-def unit_of(column: str) -> str:
-    """Unit of an observable or derived column, for the data's readers."""
-    derived = {
-        "power_peak": OBSERVABLES["power"].unit,
-        "rate_peak": OBSERVABLES["entanglement_rate"].unit,
-        "lag": "1/γ",
-        "energy_slope": "1",
-        "energy_lack": OBSERVABLES["battery_energy"].unit,
-    }
-    return derived[column] if column in derived else OBSERVABLES[column].unit

@@ -1,15 +1,11 @@
 """All claims measured, and the two tables (claims, appendix) in the forms people read them in."""
 
-from pathlib import Path
-from textwrap import wrap
-
 import numpy as np
 import pandas as pd
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from darkbattery.runs.pages.marks import cell
 from darkbattery.runs.studies.paper.appendix import (
     OCCUPATIONS,
     STARTS,
@@ -25,7 +21,6 @@ from darkbattery.runs.studies.paper.claims_entanglement import ENTANGLEMENT_CLAI
 from darkbattery.runs.studies.paper.claims_ergotropy import ERGOTROPY_CLAIMS
 from darkbattery.runs.studies.paper.claims_power import POWER_CLAIMS
 from darkbattery.runs.studies.paper.claims_temperature import TEMPERATURE_CLAIMS
-from darkbattery.runs.terminal.tables import Fitted
 
 CLAIMS: tuple[Claim, ...] = (
     *ENERGY_CLAIMS,
@@ -130,24 +125,3 @@ def rich_appendix(appendix: pd.DataFrame) -> Group:
 
 def _headed(verdict: str, what: str) -> Text:
     return Text.assemble((f"{verdict}: ", COLOURS[Verdict(verdict)]), what)
-
-
-def rich_numbers(table: pd.DataFrame, title: str, fixed: int = 1) -> Fitted:
-    """A table of numbers for a terminal; its first columns say what a row is of."""
-    columns = [
-        (_broken(str(name)), [cell(value) for value in table[name]]) for name in table.columns
-    ]
-    return Fitted(columns[:fixed], [[column] for column in columns[fixed:]], heading=title)
-
-
-def _broken(heading: str) -> str:
-    """A heading in lines of about ten letters."""
-    kept = heading.replace(" = ", "\u00a0=\u00a0")  # what an equation says is not torn apart
-    return "\n".join(wrap(kept, 12, break_long_words=False)).replace("\u00a0", " ")
-
-
-def save_table(table: pd.DataFrame, folder: Path, name: str) -> None:
-    """Write a table as Parquet and CSV."""
-    folder.mkdir(parents=True, exist_ok=True)
-    table.to_parquet(folder / f"{name}.parquet", index=False)
-    table.to_csv(folder / f"{name}.csv", index=False)

@@ -1,14 +1,12 @@
-"""The table of all methods in the docs: `python -m darkbattery.runs.studies.reference.methods
-PAGE`.
+"""The table of all methods in the docs.
 
 Made by asking each method, size by size, what it offers and why it would not.
 """
 
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +25,6 @@ from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.resonator import ResonatorBattery
 from darkbattery.runs.definitions.models import Model
-from darkbattery.runs.pages.marks import markdown, replaced
 from darkbattery.trajectories.jumps.filters.runs import STATE_FILTER
 from darkbattery.trajectories.jumps.sampling import SAMPLE
 from darkbattery.trajectories.methods import AT_RESONATOR, CLOSED, IN_RESERVOIR
@@ -46,6 +43,10 @@ ASKED = {
     "scatter of runs": "energy_variance_runs",
 }
 NOWHERE = "-"
+NOISE = LocalNoise(dephasing=1.0)
+SLOW = Resonator(frequency_hz=3e9, linewidth_fwhm_hz=1e6)
+# with half a thermal photon
+WARMER = replace(SLOW, temperature_k=constants.h * SLOW.frequency_hz / constants.k / np.log(3.0))
 
 
 @dataclass(frozen=True)
@@ -56,108 +57,58 @@ class Case:
     of_size: Callable[[int], Model]
 
 
-def _reservoir(spins: int) -> Model:
-    return CollectiveBattery(spins, RATIO * spins)
+def _in_reservoir(**fields: Any) -> Callable[[int], Model]:
+    return lambda spins: CollectiveBattery(spins, RATIO * spins, **fields)
 
 
-def _warm(spins: int) -> Model:
-    return CollectiveBattery(spins, RATIO * spins, nbar=0.5)
-
-
-def _noisy(spins: int) -> Model:
-    noise = LocalNoise(dephasing=1.0)
-    return CollectiveBattery(spins, RATIO * spins, battery_noise=noise)
-
-
-def _homodyne(spins: int) -> Model:
-    return CollectiveBattery(spins, RATIO * spins, detector=Detector("homodyne"))
-
-
-def _heterodyne(spins: int) -> Model:
-    detector = Detector("heterodyne", efficiency=0.5)
-    return CollectiveBattery(spins, RATIO * spins, detector=detector)
-
-
-def _warm_homodyne(spins: int) -> Model:
-    return CollectiveBattery(spins, RATIO * spins, nbar=0.5, detector=Detector("homodyne"))
-
-
-def _noisy_homodyne(spins: int) -> Model:
-    noise = LocalNoise(dephasing=1.0)
-    detector = Detector("homodyne")
-    return CollectiveBattery(spins, RATIO * spins, battery_noise=noise, detector=detector)
-
-
-def _warm_missed(spins: int) -> Model:
-    return CollectiveBattery(spins, RATIO * spins, nbar=0.5, detector_efficiency=0.5)
-
-
-def _noisy_missed(spins: int) -> Model:
-    noise = LocalNoise(dephasing=1.0)
-    return CollectiveBattery(spins, RATIO * spins, battery_noise=noise, detector_efficiency=0.5)
-
-
-def _closed(spins: int) -> Model:
-    return DickeBattery(spins, coupling=0.05)
-
-
-def _slow_resonator(spins: int) -> ResonatorBattery:
-    return ResonatorBattery(
+def _at_resonator(
+    resonator: Resonator = SLOW, t2_s: float | None = None, **fields: Any
+) -> Callable[[int], Model]:
+    return lambda spins: ResonatorBattery(
         battery=SpinEnsemble(number=spins, coupling=1.0),
-        charger=SpinEnsemble(number=RATIO * spins, coupling=1.0),
-        resonator=Resonator(frequency_hz=3e9, linewidth_fwhm_hz=1e6),
+        charger=SpinEnsemble(number=RATIO * spins, coupling=1.0, t2_s=t2_s),
+        resonator=resonator,
+        **fields,
     )
 
 
-def _warm_resonator(spins: int) -> Model:
-    model = _slow_resonator(spins)
-    kelvin = constants.h * model.resonator.frequency_hz / constants.k
-    return replace(model, resonator=replace(model.resonator, temperature_k=kelvin / np.log(3.0)))
-
-
-def _turned(spins: int) -> Model:
-    turned = (Pulse(rotate_charger=1.0), Stage(math.inf))
-    return CollectiveBattery(spins, RATIO * spins, protocol=turned)
-
-
-def _driven(spins: int) -> Model:
-    model = _slow_resonator(spins)
-    return replace(model, drive=Drive(amplitude=1e3, duration_s=1e-6))
-
-
-def _noisy_resonator(spins: int) -> Model:
-    model = _slow_resonator(spins)
-    return replace(model, charger=replace(model.charger, t2_s=1e-6))
-
-
-def _homodyne_at_resonator(spins: int) -> Model:
-    return replace(_slow_resonator(spins), detector=Detector("homodyne"))
-
-
-def _missed_at_resonator(spins: int) -> Model:
-    return replace(_slow_resonator(spins), detector=Detector(efficiency=0.5))
-
-
-RESERVOIR = Case("reservoir, nbar = 0", _reservoir)
-WARM = Case("reservoir, nbar = 0.5", _warm)
-TURNED = Case("reservoir, pulses that rotate spins", _turned)
-NOISY = Case("noise of single spins", _noisy)
-HOMODYNE = Case("reservoir, nbar = 0, homodyne", _homodyne)
-HETERODYNE = Case("reservoir, nbar = 0, heterodyne, efficiency 0.5", _heterodyne)
-WARM_MISSED = Case("reservoir, nbar = 0.5, efficiency 0.5", _warm_missed)
-NOISY_MISSED = Case("noise of single spins, efficiency 0.5", _noisy_missed)
-WARM_HOMODYNE = Case("reservoir, nbar = 0.5, homodyne", _warm_homodyne)
-NOISY_HOMODYNE = Case("noise of single spins, homodyne", _noisy_homodyne)
-SEEN = (HOMODYNE, HETERODYNE, WARM_MISSED, NOISY_MISSED, WARM_HOMODYNE, NOISY_HOMODYNE)
-CLOSED_ONE = Case("closed resonator (Dicke)", _closed)
-RESONATOR = Case("resonator", _slow_resonator)
-WARM_RESONATOR = Case("resonator, nbar = 0.5", _warm_resonator)
-DRIVEN = Case("driven resonator", _driven)
-NOISY_RESONATOR = Case("resonator, noise of single spins", _noisy_resonator)
-HOMODYNE_AT_RESONATOR = Case("resonator, homodyne", _homodyne_at_resonator)
-MISSED_AT_RESONATOR = Case("resonator, efficiency 0.5", _missed_at_resonator)
-AT_MODE = (RESONATOR, WARM_RESONATOR, NOISY_RESONATOR, DRIVEN)
-SEEN_AT_MODE = (HOMODYNE_AT_RESONATOR, MISSED_AT_RESONATOR)
+RESERVOIR = Case("reservoir, nbar = 0", _in_reservoir())
+WARM = Case("reservoir, nbar = 0.5", _in_reservoir(nbar=0.5))
+TURNED = Case(
+    "reservoir, pulses that rotate spins",
+    _in_reservoir(protocol=(Pulse(rotate_charger=1.0), Stage(math.inf))),
+)
+NOISY = Case("noise of single spins", _in_reservoir(battery_noise=NOISE))
+SEEN = (
+    Case("reservoir, nbar = 0, homodyne", _in_reservoir(detector=Detector("homodyne"))),
+    Case(
+        "reservoir, nbar = 0, heterodyne, efficiency 0.5",
+        _in_reservoir(detector=Detector("heterodyne", efficiency=0.5)),
+    ),
+    Case("reservoir, nbar = 0.5, efficiency 0.5", _in_reservoir(nbar=0.5, detector_efficiency=0.5)),
+    Case(
+        "noise of single spins, efficiency 0.5",
+        _in_reservoir(battery_noise=NOISE, detector_efficiency=0.5),
+    ),
+    Case("reservoir, nbar = 0.5, homodyne", _in_reservoir(nbar=0.5, detector=Detector("homodyne"))),
+    Case(
+        "noise of single spins, homodyne",
+        _in_reservoir(battery_noise=NOISE, detector=Detector("homodyne")),
+    ),
+)
+CLOSED_ONE = Case("closed resonator (Dicke)", lambda spins: DickeBattery(spins, coupling=0.05))
+RESONATOR = Case("resonator", _at_resonator())
+DRIVEN = Case("driven resonator", _at_resonator(drive=Drive(amplitude=1e3, duration_s=1e-6)))
+AT_MODE = (
+    RESONATOR,
+    Case("resonator, nbar = 0.5", _at_resonator(WARMER)),
+    Case("resonator, noise of single spins", _at_resonator(t2_s=1e-6)),
+    DRIVEN,
+)
+SEEN_AT_MODE = (
+    Case("resonator, homodyne", _at_resonator(detector=Detector("homodyne"))),
+    Case("resonator, efficiency 0.5", _at_resonator(detector=Detector(efficiency=0.5))),
+)
 KINDS = {"steady": "steady state", "evolve": "averages", "sample": "single runs"}
 
 
@@ -217,14 +168,3 @@ def _answers(method: Method, case: Case, spins: int, name: str) -> bool:
         return gives(method, Problem(model, times, (name,), RUNS))
     except InputError:
         return False
-
-
-def refresh(page: Path) -> None:
-    """Put the table between its marks on `page`."""
-    text = page.read_text(encoding="utf-8")
-    text = replaced(text, "methods", markdown(methods_table()) + "\n")
-    page.write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    refresh(Path(sys.argv[1]))

@@ -1,14 +1,11 @@
-"""The table of all observables in the docs: `python -m
-darkbattery.runs.studies.reference.observables PAGE`.
+"""The table of all observables in the docs.
 
 Made from `nvmodel.observables` and from what each method says that it has for a few models, so that
 the page cannot say anything else.
 """
 
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 
@@ -25,7 +22,6 @@ from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.resonator import ResonatorBattery
 from darkbattery.runs.choice.choice import quantum_methods
 from darkbattery.runs.definitions.models import Model
-from darkbattery.runs.pages.marks import markdown, replaced
 
 PLAIN = CollectiveBattery(10, 50)
 RESONATOR = ResonatorBattery(
@@ -108,14 +104,3 @@ def _except(name: str, offers: Mapping[str, set[str]]) -> str:
 def _only(name: str, offers: Mapping[str, set[str]]) -> str:
     having = [case for case, names in offers.items() if name in names]
     return EVERYWHERE if len(having) == len(offers) else having[0] if having else NOWHERE
-
-
-def refresh(page: Path) -> None:
-    """Put the table between its marks on `page`."""
-    text = page.read_text(encoding="utf-8")
-    text = replaced(text, "observables", markdown(observables_table()) + "\n")
-    page.write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    refresh(Path(sys.argv[1]))

@@ -1,4 +1,4 @@
-"""`darkbattery regimes`: carry out, compare, tabulate, draw, print."""
+"""`darkbattery regimes`: carry out, compare, tabulate, draw, print; and docs/regimes.md."""
 
 import json
 import shutil
@@ -7,22 +7,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from rich.console import Console
 
+from darkbattery import meanfield
 from darkbattery.meanfield.expected import MAP
 from darkbattery.nvmodel.numbers import counted
 from darkbattery.runs.figures.files import save_figure
+from darkbattery.runs.pages.marks import fill
 from darkbattery.runs.ranks.world import rank_of, size_of
 from darkbattery.runs.results.provenance import surroundings
 from darkbattery.runs.start.owner import OWNER
 from darkbattery.runs.start.workplace import workplace
-from darkbattery.runs.studies.paper.table import rich_numbers, save_table
+from darkbattery.runs.studies.kit import copy_figures, rich_numbers, save_table
 from darkbattery.runs.studies.regimes import memory_page
 from darkbattery.runs.studies.regimes.drawing import DPI, draw_map, draw_power
 from darkbattery.runs.studies.regimes.errors import whole_map, written
-from darkbattery.runs.studies.regimes.evidence import carry_out, read_evidence
-from darkbattery.runs.studies.regimes.memory import carry_out as carry_out_memory
-from darkbattery.runs.studies.regimes.memory import read_memory
+from darkbattery.runs.studies.regimes.evidence import (
+    carry_out,
+    carry_out_memory,
+    read_evidence,
+    read_memory,
+)
 from darkbattery.runs.studies.regimes.memory_page import draw_memory
 from darkbattery.runs.studies.regimes.tables import HEADINGS, all_tables
 
@@ -74,3 +80,14 @@ def write(folder: Path, console: Console) -> None:
     save_figure(draw_map(evidence), folder / FIGURES, "regimes_map", DPI)
     save_figure(draw_power(evidence), folder / FIGURES, "regimes_size", DPI)
     save_figure(draw_memory(memory), folder / FIGURES, "regimes_memory", DPI)
+
+
+def tell(result: Path, page: Path, package: Path = Path(meanfield.__file__).parent) -> None:
+    """Put the tables of a result of `darkbattery regimes` into `page`, its PNGs beside it.
+
+    The tables stand between marks; the map of errors in `meanfield/` is replaced by the result's.
+    """
+    tables = sorted((result / TABLES).glob("*.parquet"))
+    fill(page, {path.stem: pd.read_parquet(path) for path in tables})
+    copy_figures(result / FIGURES, page)
+    shutil.copyfile(result / MAP, package / MAP)

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
+from darkbattery.runs.studies.kit import where
 from darkbattery.runs.studies.regimes.errors import LEVELS, Evidence
 from darkbattery.runs.studies.regimes.tables import METHODS
 
@@ -33,11 +34,7 @@ def draw_map(evidence: Evidence) -> Figure:
         mesh = None
         for row, (ratio, nbar) in zip(grid, models.itertuples(index=False), strict=True):
             for axis, method in zip(row, METHODS, strict=True):
-                here = curves[
-                    (curves["method"] == method)
-                    & (curves["ratio"] == ratio)
-                    & (curves["nbar"] == nbar)
-                ]
+                here = where(curves, method=method, ratio=ratio, nbar=nbar)
                 mesh = _draw_panel(axis, here)
             row[0].set_ylabel(f"$N$   (R = {ratio:g}, n̄ = {nbar:g})")
         for axis, title in zip(grid[0], METHODS.values(), strict=True):
@@ -60,13 +57,13 @@ def draw_map(evidence: Evidence) -> Figure:
 def draw_power(evidence: Evidence) -> Figure:
     """Peak power and largest error of the energy over N, each method a curve."""
     d = evidence.differences
-    cold = d[(d["nbar"] == 0.0) & (d["ratio"] == 5.0) & d["method"].isin(METHODS)]
+    cold = where(d[d["method"].isin(METHODS)], nbar=0.0, ratio=5.0)
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
         figure, (left, right) = plt.subplots(1, 2, figsize=(7.0, 2.8), layout="constrained")
         for method, marker in zip(METHODS, "os^", strict=True):
-            rows = cold[cold["method"] == method].sort_values("spins")
-            power = rows[rows["observable"] == "power"]
-            energy = rows[rows["observable"] == "battery_energy"]
+            rows = where(cold, method=method).sort_values("spins")
+            power = where(rows, observable="power")
+            energy = where(rows, observable="battery_energy")
             ratio = 1.0 + power["peak_difference"] / power["peak"]
             look = {"marker": marker, "ms": 3.5, "lw": 1.2, "label": METHODS[method]}
             left.plot(power["spins"], ratio, **look)

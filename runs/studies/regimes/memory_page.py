@@ -6,9 +6,9 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from darkbattery.runs.studies.kit import where
 from darkbattery.runs.studies.regimes.errors import ELIMINATED, LEVELS
-from darkbattery.runs.studies.regimes.laws import size_text
-from darkbattery.runs.studies.regimes.tables import SHORT, thresholds
+from darkbattery.runs.studies.regimes.tables import SHORT, good_from, size_text
 
 HEADINGS = {
     "memory_usable": "At a resonator: spins N from which the error stays below 20 / 5 / 1 %, "
@@ -31,11 +31,10 @@ def memory_usable(errors: pd.DataFrame) -> pd.DataFrame:
     """From which N on each method is good to 20, 5 and 1 %, by question and linewidth."""
     rows = []
     for question, observable, measure in QUESTIONS:
-        here = errors[errors["observable"] == observable]
+        here = where(errors, observable=observable)
         for linewidth, part in here[here["linewidth"] < float("inf")].groupby("linewidth"):
             row = {"question": question, RATIO: f"{linewidth:g}"}
-            for method, name in METHODS.items():
-                row[name] = thresholds(part[part["method"] == method], measure)
+            row |= good_from(part, measure, METHODS)
             rows.append(row | {"studied to N": size_text(part["spins"].max())})
     return pd.DataFrame(rows)
 
@@ -43,17 +42,17 @@ def memory_usable(errors: pd.DataFrame) -> pd.DataFrame:
 def memory_table(memory: pd.DataFrame) -> pd.DataFrame:
     """What is exact, what elimination says of itself, and how far each method is off."""
     rows = []
-    energy = memory[memory["observable"] == "battery_energy"]
-    power = memory[memory["observable"] == "power"]
+    energy = where(memory, observable="battery_energy")
+    power = where(memory, observable="power")
     for (size, linewidth), here in energy.groupby(["n_battery", "linewidth"]):
         model = here.iloc[0]
-        same = (power["n_battery"] == size) & (power["linewidth"] == linewidth)
+        rate = where(power, n_battery=size, linewidth=linewidth)["top"].iloc[0]
         row = {
             "N_B": size_text(size),
             RATIO: f"{linewidth:g}",
             "largest E_B": f"{model['top']:.4f}",
             "at g t": f"{model['coupling'] * model['top_at']:.3f}",
-            "largest dE_B/dt, in g": f"{power[same]['top'].iloc[0] / model['coupling']:.3f}",
+            "largest dE_B/dt, in g": f"{rate / model['coupling']:.3f}",
             "elimination's estimate": f"{model['estimate']:.2g}",
         }
         by_method = here.set_index("method")
@@ -70,7 +69,7 @@ def memory_tables(memory: pd.DataFrame, errors: pd.DataFrame) -> dict[str, pd.Da
 
 def draw_memory(memory: pd.DataFrame) -> Figure:
     """Largest error of the energy, a panel a method; open where chance alone explains it."""
-    energy = memory[memory["observable"] == "battery_energy"]
+    energy = where(memory, observable="battery_energy")
     sizes = sorted(energy["spins"].unique())
     colours = dict(zip(sizes, sns.color_palette("viridis_r", len(sizes)), strict=True))
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
@@ -78,7 +77,7 @@ def draw_memory(memory: pd.DataFrame) -> Figure:
             1, len(METHODS), figsize=(9.0, 2.9), sharex=True, sharey=True, layout="constrained"
         )
         for axis, (method, name) in zip(axes, METHODS.items(), strict=True):
-            here = energy[energy["method"] == method]
+            here = where(energy, method=method)
             for level in LEVELS:
                 axis.axhline(level, color="0.85", lw=0.8, zorder=0)
             for spins, curve in here.groupby("spins"):

@@ -1,9 +1,13 @@
-"""The tables of docs/regimes.md, from the map of errors and the study's tables."""
+"""The tables of docs/regimes.md, from the map of errors and the study's tables; exponents in N."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from darkbattery.runs.studies.kit import PowerLaw, power_law, where
 from darkbattery.runs.studies.regimes.errors import (
     LEVELS,
     STAGES,
@@ -12,7 +16,8 @@ from darkbattery.runs.studies.regimes.errors import (
     stage_errors,
     usable_from,
 )
-from darkbattery.runs.studies.regimes.laws import laws_table, size_text
+
+Array = NDArray[np.float64]
 
 METHODS = {
     "second": "second order (modal run)",
@@ -55,11 +60,9 @@ def usable_table(errors: pd.DataFrame) -> pd.DataFrame:
     """From which N on each method is good to 20, 5 and 1 %, by question: the worst R and nbar."""
     errors, rows = in_reservoir(errors), []
     for question, observable, measure in QUESTIONS:
-        row = {"question": question}
-        for method, name in METHODS.items():
-            part = errors[(errors["method"] == method) & (errors["observable"] == observable)]
-            row[name] = thresholds(part, measure)
-        rows.append(row)
+        rows.append(
+            {"question": question} | good_from(where(errors, observable=observable), measure)
+        )
     return pd.DataFrame(rows)
 
 
@@ -87,10 +90,7 @@ def usable_by_model(errors: pd.DataFrame) -> pd.DataFrame:
     for question, observable, measure in QUESTIONS:
         for (ratio, nbar), here in errors.groupby(["ratio", "nbar"]):
             row = {"question": question, "R": f"{ratio:g}", "nbar": f"{nbar:g}"}
-            for method, name in METHODS.items():
-                part = here[(here["method"] == method) & (here["observable"] == observable)]
-                row[name] = thresholds(part, measure)
-            rows.append(row)
+            rows.append(row | good_from(where(here, observable=observable), measure))
     return pd.DataFrame(rows)
 
 
@@ -98,11 +98,7 @@ def stages_table(evidence: Evidence) -> pd.DataFrame:
     """The same for the energy, by stage of the charging."""
     errors, rows = stage_errors(evidence), []
     for stage in STAGES:
-        row = {"energy": stage}
-        for method, name in METHODS.items():
-            part = errors[(errors["method"] == method) & (errors["observable"] == stage)]
-            row[name] = thresholds(part, "largest")
-        rows.append(row)
+        rows.append({"energy": stage} | good_from(where(errors, observable=stage), "largest"))
     return pd.DataFrame(rows)
 
 
@@ -153,7 +149,7 @@ def _models(evidence: Evidence) -> Iterator[tuple[dict[str, str], float, pd.Data
 def dark_table(evidence: Evidence) -> pd.DataFrame:
     """What is missing to a full battery at the end, and how wrong each method has it."""
     d = evidence.differences
-    d = d[(d["observable"] == "battery_energy") & d["method"].isin(METHODS)]
+    d = where(d[d["method"].isin(METHODS)], observable="battery_energy")
     rows = []
     for (ratio, nbar, size), here in d.groupby(["ratio", "nbar", "n_battery"]):
         if size > 1000:
@@ -197,6 +193,77 @@ def distances_table(evidence: Evidence) -> pd.DataFrame:
     return table.sort_values(["distribution", "R", "nbar"], kind="stable").reset_index(drop=True)
 
 
+@dataclass(frozen=True)
+class Law:
+    """A quantity that follows a power of N = N_B + N_C between two sizes.
+
+    Attributes
+    ----------
+    values : callable
+        From the evidence at one R and nbar to sizes and values.
+    least, most : float
+        Sizes N that are fitted: above, the asymptote is reached; below, the noise is not.
+    """
+
+    name: str
+    values: Callable[[Evidence, float, float], tuple[Array, Array]]
+    least: float
+    most: float
+
+
+def _of(method: str, observable: str, column: str) -> Callable[..., tuple[Array, Array]]:
+    def values(evidence: Evidence, ratio: float, nbar: float) -> tuple[Array, Array]:
+        found = where(evidence.differences, method=method, observable=observable)
+        rows = where(found, ratio=ratio, nbar=nbar).sort_values("spins")
+        return rows["spins"].to_numpy(dtype=float), rows[column].abs().to_numpy(dtype=float)
+
+    return values
+
+
+def _lack(evidence: Evidence, ratio: float, nbar: float) -> tuple[Array, Array]:
+    found = where(evidence.steady, observable="battery_energy", ratio=ratio, nbar=nbar)
+    rows = found.sort_values("n_battery")
+    sizes = rows["n_battery"].to_numpy(dtype=float) * (1.0 + ratio)
+    return sizes, 1.0 - rows["value"].to_numpy(dtype=float)
+
+
+ENERGY = "battery_energy"
+LAWS = (
+    Law("exact: peak power per spin", _of("second", "power", "peak"), 1e3, np.inf),
+    # 1 - E is known to 1e-16
+    Law("exact: 1 - E at the end", _lack, 1e2, 1e11),
+    Law("second order: error of E at the end", _of("second", ENERGY, "end_difference"), 1e2, 1e4),
+    Law("second order: largest error of E", _of("second", ENERGY, "largest"), 1e3, np.inf),
+    Law("delay average: largest error of E", _of("delay", ENERGY, "largest"), 1e2, 1e8),
+    # beyond, the error is within the noise of the runs
+    Law("Wigner: largest error of E", _of("wigner", ENERGY, "largest"), 2.0, 70.0),
+)
+
+
+def laws_table(evidence: Evidence) -> pd.DataFrame:
+    """The exponents, a column for each R and nbar, with the standard error of the fit."""
+    rows = []
+    models = evidence.differences[["ratio", "nbar"]].drop_duplicates()
+    for law in LAWS:
+        row = {"quantity": law.name, "N": _span(law)}
+        for ratio, nbar in models.itertuples(index=False):
+            row[f"R = {ratio:g}, nbar = {nbar:g}"] = str(fitted(law, evidence, ratio, nbar))
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def fitted(law: Law, evidence: Evidence, ratio: float, nbar: float) -> PowerLaw:
+    """The exponent and its error, from a line through the logarithms."""
+    sizes, values = law.values(evidence, ratio, nbar)
+    inside = (sizes >= law.least) & (sizes <= law.most)
+    return power_law(sizes[inside], values[inside])
+
+
+def _span(law: Law) -> str:
+    most = "1e16" if np.isinf(law.most) else size_text(law.most)
+    return f"{size_text(law.least)} to {most}"
+
+
 def all_tables(evidence: Evidence, errors: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Every table of the page by its mark."""
     return {
@@ -212,7 +279,14 @@ def all_tables(evidence: Evidence, errors: pd.DataFrame) -> dict[str, pd.DataFra
 
 
 def _by_method(here: pd.DataFrame, observable: str) -> pd.DataFrame:
-    return here[here["observable"] == observable].set_index("method")
+    return where(here, observable=observable).set_index("method")
+
+
+def good_from(
+    errors: pd.DataFrame, measure: str, methods: Mapping[str, str] = METHODS
+) -> dict[str, str]:
+    """From which N on each method is good enough, by its name."""
+    return {name: thresholds(where(errors, method=one), measure) for one, name in methods.items()}
 
 
 def thresholds(part: pd.DataFrame, measure: str, levels: Sequence[float] = LEVELS) -> str:
@@ -221,3 +295,15 @@ def thresholds(part: pd.DataFrame, measure: str, levels: Sequence[float] = LEVEL
         return "not available"
     found = [usable_from(part, measure, level) for level in levels]
     return " / ".join(NEVER if n is None else size_text(n) if n else ANY for n in found)
+
+
+def size_text(spins: float) -> str:
+    """A number of spins, such as ``300``, ``6e6``.
+
+    >>> size_text(9_999_999_999_999_996), size_text(6000), size_text(3_000_000)
+    ('1e16', '6000', '3e6')
+    """
+    if spins < 1e5:
+        return f"{spins:.0f}"
+    mantissa, exponent = f"{spins:.1e}".split("e")
+    return f"{float(mantissa):g}e{int(exponent)}"

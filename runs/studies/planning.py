@@ -1,17 +1,15 @@
-"""Brings the table of devices up to date.
+"""Brings the table of devices in docs/planning.md up to date.
 
-`python -m darkbattery.runs.plan.document RESULTS docs/planning.md` does.
-RESULTS holds the folders of `darkbattery plan NAME`, one a device, as `make plans` leaves them.
+The results are the folders of `darkbattery plan NAME`, one a device, as `make plans` leaves them.
 """
 
 import json
 import math
-import sys
 from pathlib import Path
 
 import pandas as pd
 
-from darkbattery.runs.pages.marks import replaced
+from darkbattery.runs.pages.marks import fill
 
 RECORD = "plan.json"
 ROUNDING = 1e-14
@@ -28,27 +26,22 @@ COLUMNS = (
 )
 
 
-def refresh(results: Path, page: Path) -> None:
+def tell(results: Path, page: Path) -> None:
     """Put a row for each device planned under `results` into `page`, between its marks."""
-    text = page.read_text(encoding="utf-8")
-    page.write_text(replaced(text, "devices", table(results)), encoding="utf-8")
+    fill(page, {"devices": table(results)})
 
 
-def table(results: Path) -> str:
-    """Markdown: a row a device; a star where its plan warns."""
-    headings = ["device", *(heading for _, heading, _, _ in COLUMNS), "limits most"]
-    lines = [_line(headings), _line(["---"] * len(headings))]
+def table(results: Path) -> pd.DataFrame:
+    """A row a device; a star where its plan warns."""
+    rows = []
     for record in sorted(results.glob(f"*/{RECORD}")):
         plan = json.loads(record.read_text(encoding="utf-8"))
         found = pd.read_parquet(record.parent / "summary.parquet").set_index("quantity")
         star = " *" if plan["warnings"] else ""
         cells = [_cell(found.loc[name], factor, best) for name, _, factor, best in COLUMNS]
-        lines.append(_line([plan["subject"] + star, *cells, _limits(record.parent)]))
-    return "\n".join(lines) + "\n"
-
-
-def _line(cells: list[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+        rows.append([plan["subject"] + star, *cells, _limits(record.parent)])
+    headings = ["device", *(heading for _, heading, _, _ in COLUMNS), "limits most"]
+    return pd.DataFrame(rows, columns=headings)
 
 
 def _cell(row: pd.Series, factor: float, best: bool) -> str:
@@ -85,7 +78,3 @@ def digits(value: float, count: int = 2) -> str:
         return "-"
     mantissa, _, exponent = f"{value:.{count}g}".partition("e")
     return f"${mantissa}\\times10^{{{int(exponent)}}}$" if exponent else mantissa
-
-
-if __name__ == "__main__":
-    refresh(Path(sys.argv[1]), Path(sys.argv[2]))
