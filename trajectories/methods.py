@@ -2,7 +2,6 @@
 
 from darkbattery.trajectories.averages import evolution, steady
 from darkbattery.trajectories.averages.dicke import CLOSED
-from darkbattery.trajectories.averages.evolution import EVOLVE
 from darkbattery.trajectories.averages.steady import STEADY
 from darkbattery.trajectories.jumps import sampling
 from darkbattery.trajectories.jumps.sampling import SAMPLE
@@ -15,5 +14,5 @@ AT_RESONATOR = (
     *sampling.AT_RESONATOR,
 )
 """Of a battery at a resonator."""
-IN_RESERVOIR = (*STEADY, *EVOLVE, *SAMPLE)
+IN_RESERVOIR = (*STEADY, *evolution.EVOLVE, *SAMPLE)
 """Of a battery in a shared reservoir."""

@@ -1,8 +1,8 @@
 r"""Averages of few spins: what an experiment alone decides is kept, and one kernel reads all times.
 
 Of (1, 5) a time's step and reading takes less than a call of numpy, of which the general way
-(`trajectories.averages.evolution`) makes some hundred. At :math:`T=0` populations come from the
-pure states after n photons, as in `trajectories.reading.photonstates`; else from all pairs of
+(`trajectories.averages.collective_master`) makes some hundred. At :math:`T=0` populations come from
+the pure states after n photons, as in `trajectories.reading.photonstates`; else from all pairs of
 ladders.
 """
 

@@ -20,6 +20,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from darkbattery.nvmodel.eight import data_of, doubles, in_every_lane, load_from, store_to
 from darkbattery.nvmodel.kernelcache import INNER
 from darkbattery.trajectories.propagate.grids import POINTS, Blocks
 from darkbattery.trajectories.propagate.radau import POLES
@@ -29,47 +30,26 @@ Array = NDArray[np.float64]
 # sums over rows fill vector registers where they may be taken in any order
 SUMS: dict[str, Any] = {**INNER, "fastmath": {"reassoc", "contract"}}
 
-
 PARTS = 4  # real and imaginary part of the first function, and of the second
 
-_COLUMN = ir.VectorType(ir.DoubleType(), POINTS)
-_POINTER = ir.PointerType(_COLUMN)
+_COLUMN = doubles(POINTS)
 _FUSED = ("contract",)
 
 
 def _load(builder: Any, data: Any, at: Any) -> Any:
-    found = builder.load(builder.bitcast(builder.gep(data, [at]), _POINTER))
-    found.align = 8
-    return found
-
-
-def _store(builder: Any, value: Any, data: Any, at: Any) -> None:
-    builder.store(value, builder.bitcast(builder.gep(data, [at]), _POINTER)).align = 8
-
-
-def _everywhere(builder: Any, number: Any) -> Any:
-    nothing = ir.Constant(_COLUMN, ir.Undefined)
-    lane = builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
-    first = ir.Constant(ir.VectorType(ir.IntType(32), POINTS), [0] * POINTS)
-    return builder.shuffle_vector(lane, nothing, first)
+    return load_from(builder, data, at, _COLUMN)
 
 
 def _with(builder: Any, value: Any, column: Any, number: float) -> Any:
     """A row with a number in one column: written to memory by itself, a row's load waits for it."""
     whole = ir.VectorType(column.type, POINTS)
-    nothing, first = ir.Constant(whole, ir.Undefined), ir.VectorType(ir.IntType(32), POINTS)
-    one = builder.insert_element(nothing, column, ir.Constant(ir.IntType(32), 0))
-    every = builder.shuffle_vector(one, nothing, ir.Constant(first, [0] * POINTS))
+    every = in_every_lane(builder, column, POINTS)
     here = builder.icmp_signed("==", ir.Constant(whole, list(range(POINTS))), every)
     return builder.select(here, ir.Constant(_COLUMN, [number] * POINTS), value)
 
 
 def _times(builder: Any, a: Any, b: Any) -> Any:
     return builder.fmul(a, b, flags=_FUSED)
-
-
-def _data(context: Any, builder: Any, kind: Any, array: Any) -> Any:
-    return context.make_array(kind)(context, builder, array).data
 
 
 @intrinsic
@@ -93,7 +73,7 @@ def add_columns(
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         of_factors, of_solved, of_right = (
-            _data(context, builder, signature.args[k], args[k]) for k in (0, 3, 6)
+            data_of(context, builder, signature.args[k], args[k]) for k in (0, 3, 6)
         )
         place, apart, start, points, size = (args[k] for k in (1, 2, 4, 5, 7))
         whole = size.type
@@ -110,7 +90,7 @@ def add_columns(
         g = _load(builder, of_factors, builder.add(at, apart))
         parts, at = [], builder.add(start, j)
         for _ in range(PARTS):
-            parts.append(_everywhere(builder, builder.load(builder.gep(of_solved, [at]))))
+            parts.append(in_every_lane(builder, builder.load(builder.gep(of_solved, [at])), POINTS))
             at = builder.add(at, points)
         new = []
         for k in (0, 2):
@@ -126,7 +106,7 @@ def add_columns(
         builder.cbranch(builder.icmp_signed("<", following, size), loop, done)
         builder.position_at_end(done)
         for k, value in enumerate(new):
-            _store(builder, value, of_right, ir.Constant(whole, k * POINTS))
+            store_to(builder, value, of_right, ir.Constant(whole, k * POINTS))
         return context.get_dummy_value()
 
     return signature, codegen
@@ -138,10 +118,13 @@ def less_row(typingctx: Any, a: Any, b: Any, i: Any, c: Any, fr: Any, fi: Any) -
     signature = types.void(a, b, i, c, fr, fi)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        of_a, of_b = (_data(context, builder, signature.args[k], args[k]) for k in (0, 1))
+        of_a, of_b = (data_of(context, builder, signature.args[k], args[k]) for k in (0, 1))
         stride = ir.Constant(args[2].type, POINTS)
         to, row = builder.mul(args[2], stride), builder.mul(args[3], stride)
-        real, imaginary = _everywhere(builder, args[4]), _everywhere(builder, args[5])
+        real, imaginary = (
+            in_every_lane(builder, args[4], POINTS),
+            in_every_lane(builder, args[5], POINTS),
+        )
         ar, ai = _load(builder, of_a, row), _load(builder, of_b, row)
         one = _with(builder, _load(builder, of_a, to), args[3], 0.0)
         two = _with(builder, _load(builder, of_b, to), args[3], 0.0)
@@ -149,8 +132,8 @@ def less_row(typingctx: Any, a: Any, b: Any, i: Any, c: Any, fr: Any, fi: Any) -
         one = builder.fadd(one, _times(builder, imaginary, ai), flags=_FUSED)
         two = builder.fsub(two, _times(builder, real, ai), flags=_FUSED)
         two = builder.fsub(two, _times(builder, imaginary, ar), flags=_FUSED)
-        _store(builder, one, of_a, to)
-        _store(builder, two, of_b, to)
+        store_to(builder, one, of_a, to)
+        store_to(builder, two, of_b, to)
         return context.get_dummy_value()
 
     return signature, codegen
@@ -162,15 +145,18 @@ def scale_row(typingctx: Any, a: Any, b: Any, c: Any, fr: Any, fi: Any) -> Any:
     signature = types.void(a, b, c, fr, fi)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        of_a, of_b = (_data(context, builder, signature.args[k], args[k]) for k in (0, 1))
+        of_a, of_b = (data_of(context, builder, signature.args[k], args[k]) for k in (0, 1))
         row = builder.mul(args[2], ir.Constant(args[2].type, POINTS))
-        real, imaginary = _everywhere(builder, args[3]), _everywhere(builder, args[4])
+        real, imaginary = (
+            in_every_lane(builder, args[3], POINTS),
+            in_every_lane(builder, args[4], POINTS),
+        )
         one = _with(builder, _load(builder, of_a, row), args[2], 1.0)
         two = _with(builder, _load(builder, of_b, row), args[2], 0.0)
         new = builder.fsub(builder.fmul(one, real), builder.fmul(two, imaginary))
         other = builder.fadd(builder.fmul(one, imaginary), builder.fmul(two, real))
-        _store(builder, new, of_a, row)
-        _store(builder, other, of_b, row)
+        store_to(builder, new, of_a, row)
+        store_to(builder, other, of_b, row)
         return context.get_dummy_value()
 
     return signature, codegen
