@@ -1,7 +1,8 @@
 """Eight doubles in one register, for the few loops that a compiler leaves to one at a time.
 
 A product and a sum of eight round as eight single ones do: no bits depend on it, and processors
-without registers of that width take two or four.
+without registers of that width take two or four. `doubles` and what takes a `builder` write any
+number of them into compiled code.
 """
 
 from typing import Any
@@ -40,9 +41,36 @@ def room_for(size: int, kind: type = np.float64) -> NDArray[Any]:
     return whole[skipped : skipped + size]
 
 
-def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
-    data = cgutils.create_struct_proxy(kind)(context, builder, value=array).data
-    return builder.gep(data, [index])
+def doubles(count: int) -> Any:
+    """The type of so many doubles in registers."""
+    return ir.VectorType(ir.DoubleType(), count)
+
+
+def data_of(context: Any, builder: Any, kind: Any, array: Any) -> Any:
+    """Where the numbers of an array begin."""
+    return cgutils.create_struct_proxy(kind)(context, builder, value=array).data
+
+
+def load_from(builder: Any, data: Any, index: Any, kind: Any) -> Any:
+    """Numbers of this `kind` of vector from the place `index` on."""
+    place = builder.bitcast(builder.gep(data, [index]), kind.as_pointer())
+    found = builder.load(place, typ=kind)
+    found.align = 8
+    return found
+
+
+def store_to(builder: Any, value: Any, data: Any, index: Any) -> None:
+    """Write a vector there."""
+    place = builder.bitcast(builder.gep(data, [index]), value.type.as_pointer())
+    builder.store(value, place, align=8)
+
+
+def in_every_lane(builder: Any, number: Any, count: int) -> Any:
+    """The same number so many times."""
+    nothing = ir.Constant(ir.VectorType(number.type, count), ir.Undefined)
+    one = builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), count), [0] * count)
+    return builder.shuffle_vector(one, nothing, zeros)
 
 
 @intrinsic
@@ -50,10 +78,8 @@ def load(typingctx: Any, array: Any, index: Any) -> Any:
     """Eight numbers of a contiguous array, from the place `index` of it on."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        place = _place(context, builder, signature.args[0], *args)
-        found = builder.load(builder.bitcast(place, _VECTOR.as_pointer()), typ=_VECTOR)
-        found.align = 8
-        return found
+        data = data_of(context, builder, signature.args[0], args[0])
+        return load_from(builder, data, args[1], _VECTOR)
 
     return _eight(array, types.int64), codegen
 
@@ -63,8 +89,7 @@ def store(typingctx: Any, array: Any, index: Any, x: Any) -> Any:
     """Write eight numbers there."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        place = _place(context, builder, signature.args[0], *args[:2])
-        builder.store(args[2], builder.bitcast(place, _VECTOR.as_pointer()), align=8)
+        store_to(builder, args[2], data_of(context, builder, signature.args[0], args[0]), args[1])
         return context.get_dummy_value()
 
     return types.void(array, types.int64, _eight), codegen
@@ -79,8 +104,8 @@ def column(typingctx: Any, array: Any, index: Any) -> Any:
         found = ir.Constant(_VECTOR, ir.Undefined)
         for r in range(EIGHT):
             index = builder.add(args[1], ir.Constant(whole, EIGHT * r))
-            place = _place(context, builder, signature.args[0], args[0], index)
-            one = builder.load(place, typ=ir.DoubleType())
+            data = data_of(context, builder, signature.args[0], args[0])
+            one = builder.load(builder.gep(data, [index]), typ=ir.DoubleType())
             found = builder.insert_element(found, one, ir.Constant(ir.IntType(32), r))
         return found
 
@@ -91,13 +116,9 @@ def column(typingctx: Any, array: Any, index: Any) -> Any:
 def filled(typingctx: Any, x: Any) -> Any:
     """Eight times the same number."""
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        first = ir.Constant(ir.IntType(32), 0)
-        one = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), args[0], first)
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), EIGHT), [0] * EIGHT)
-        return builder.shuffle_vector(one, ir.Constant(_VECTOR, ir.Undefined), zeros)
-
-    return _eight(types.float64), codegen
+    return _eight(types.float64), lambda _, builder, signature, args: in_every_lane(
+        builder, args[0], EIGHT
+    )
 
 
 @intrinsic
@@ -142,12 +163,10 @@ def store_first(typingctx: Any, array: Any, index: Any, x: Any, count: Any) -> A
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         whole, small = ir.IntType(64), ir.IntType(32)
         numbers = ir.VectorType(whole, EIGHT)
-        one = builder.insert_element(ir.Constant(numbers, ir.Undefined), args[3], small(0))
-        zeros = ir.Constant(ir.VectorType(small, EIGHT), [0] * EIGHT)
-        count = builder.shuffle_vector(one, ir.Constant(numbers, ir.Undefined), zeros)
+        count = in_every_lane(builder, args[3], EIGHT)
         mask = builder.icmp_signed("<", ir.Constant(numbers, list(range(EIGHT))), count)
-        place = _place(context, builder, signature.args[0], *args[:2])
-        place = builder.bitcast(place, _VECTOR.as_pointer())
+        data = data_of(context, builder, signature.args[0], args[0])
+        place = builder.bitcast(builder.gep(data, [args[1]]), _VECTOR.as_pointer())
         kinds = [_VECTOR, place.type, small, mask.type]
         name = "llvm.masked.store.v8f64.p0"
         masked = cgutils.get_or_insert_function(

@@ -23,6 +23,16 @@ from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Distribution, Reading, Solution
 from darkbattery.trajectories.propagate.cavity_steps import Read, follow_pair, pair_of, terms_in_all
 from darkbattery.trajectories.propagate.chains import Chains, pair_chains
+from darkbattery.trajectories.reading.derived import (
+    ENERGIES,
+    FROM_ENERGY,
+    FROM_ENTANGLEMENT,
+    NEED_POPULATIONS,
+    OF_RATES,
+    derived,
+    over_excitations,
+    speeds,
+)
 from darkbattery.trajectories.reading.entanglement import (
     log_negativity,
     log_negativity_and_rate,
@@ -34,19 +44,12 @@ from darkbattery.trajectories.reading.light import (
     with_ports,
 )
 from darkbattery.trajectories.reading.readout import (
-    ENERGIES,
-    FROM_ENERGY,
-    FROM_ENTANGLEMENT,
-    NEED_POPULATIONS,
-    OF_RATES,
     SUMS_OVER_M,
-    derived,
     linear_observables,
     populations,
     product_blocks,
     refuse_large_blocks,
 )
-from darkbattery.trajectories.reading.speed import speeds
 from darkbattery.trajectories.space.angular import ladders_of
 from darkbattery.trajectories.space.cavity_space import (
     Cavity,
@@ -263,9 +266,7 @@ def _observables(
     distributions, populated = {}, None
     if set(NEED_POPULATIONS) & set(names):
         populated = populations(basis, chains, found.states.real)
-        levels = np.arange(n_b + 1.0)
-        quantity = "battery excitations m_B + N_B/2"
-        distributions["populations"] = Distribution.of_values(quantity, levels, populated)
+        distributions["populations"] = over_excitations(populated)
     values |= derived(names, reservoir, energy, in_charger, populated)
     if set(OF_RATES) & set(names) and populated is not None:
         moved = populations(basis, chains, found.rates.real, found.states.real)

@@ -27,22 +27,21 @@ from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.resonator import ResonatorBattery
 from darkbattery.nvmodel.solution import Distribution, Reading, Solution
 from darkbattery.trajectories.propagate.chains import pair_chains
+from darkbattery.trajectories.reading.derived import (
+    CHEAP_OF_POPULATIONS,
+    FROM_ENERGY,
+    FROM_ENTANGLEMENT,
+    FROM_POPULATIONS,
+    derived,
+    over_excitations,
+)
 from darkbattery.trajectories.reading.endstates import (
     EMISSION,
     light_in_the_end,
     scatter_in_the_end,
 )
 from darkbattery.trajectories.reading.fluctuations import OVER_RUNS
-from darkbattery.trajectories.reading.readout import (
-    CHEAP_OF_POPULATIONS,
-    FROM_ENERGY,
-    FROM_ENTANGLEMENT,
-    FROM_POPULATIONS,
-    derived,
-    entanglement,
-    populations,
-    refuse_large_blocks,
-)
+from darkbattery.trajectories.reading.readout import entanglement, populations, refuse_large_blocks
 from darkbattery.trajectories.space.angular import (
     CoupledBasis,
     Ladders,
@@ -174,9 +173,7 @@ def _in_closed_form(problem: Problem) -> Solution:
         state = weight * _equilibrium(basis, chains.M, battery.occupation)
         _add_single_runs(battery, basis, chains.M, state / weight.sum(), names, values)
         ladder = populations(basis, chains, state[None])
-        quantity = "battery excitations m_B + N_B/2"
-        excitations = np.arange(battery.n_battery + 1.0)
-        distributions["populations"] = Distribution.of_values(quantity, excitations, ladder)
+        distributions["populations"] = over_excitations(ladder)
         if "log_negativity" in names:
             values["log_negativity"] = entanglement(basis, chains, state[None], False)[0]
     values |= derived(names, battery, values["battery_energy"], values["charger_energy"], ladder)

@@ -201,21 +201,7 @@ def _walk(
     reading_error: Array,
 ) -> float:
     """Fill `read` and `reading_error`; the error of all steps, or -1 if they are too many."""
-    columns, points = x.shape
-    several = reader.rows.shape[0]
-    space = _Space(
-        np.empty((columns, points)),
-        np.empty((POLES.size, 2 * columns, points)),
-        np.zeros((SLOTS, POLES.size, 2, points, POINTS)),
-        np.zeros(SLOTS),
-        np.zeros(SLOTS, np.int64),
-    )
-    steps = _Steps(
-        np.empty((4, columns, points)),
-        np.zeros((4, POINTS_IN_TIME.size, 2, columns, several)),
-        np.zeros((4, columns, several)),
-    )
-    _copy(x, steps.x[HERE])
+    space, steps = _room_for(x, reader.rows.shape[0])
     length = _Length(FIRST_STEP, 0.0, 0, PATIENCE)
     readable = length
     now, error, difference, verified, unverified, done = 0.0, 0.0, 1.0, 0.0, 0, 0
@@ -230,15 +216,7 @@ def _walk(
         while reached < taus.size and taus[reached] <= now + h:
             reached += 1
         trusted = h <= verified and difference < ROUNDING_SEEN and unverified < MOST_UNVERIFIED
-        legible = True
-        for to in range(WHOLE, WHOLE + 1 if trusted else SECOND + 1):
-            if legible:  # written once: what is called thrice is compiled thrice
-                start, share = (HALF if to == SECOND else HERE), (1.0 if to == WHOLE else 0.5)
-                since = 1 if to == WHOLE and reached > done else END
-                _step(share * h, q, start, to, reader, space, steps, since)
-                if to == WHOLE and reached > done:
-                    legible = _all_below(steps.missing[to], accepted.reading, 1.0)
-        if not legible:
+        if not _tried(h, q, trusted, reached > done, reader, accepted, space, steps):
             readable = _refused(readable, h)
             continue
         if trusted:
@@ -265,6 +243,52 @@ def _walk(
         _copy(steps.path[taken, -1, 1], steps.path[HERE, -1, 1])
         now += h
     return -1.0
+
+
+@njit(**INNER)
+def _room_for(x: Array, several: int) -> tuple[_Space, _Steps]:
+    """Room for steps from x (columns, points), with so many readings."""
+    columns, points = x.shape
+    space = _Space(
+        np.empty((columns, points)),
+        np.empty((POLES.size, 2 * columns, points)),
+        np.zeros((SLOTS, POLES.size, 2, points, POINTS)),
+        np.zeros(SLOTS),
+        np.zeros(SLOTS, np.int64),
+    )
+    steps = _Steps(
+        np.empty((4, columns, points)),
+        np.zeros((4, POINTS_IN_TIME.size, 2, columns, several)),
+        np.zeros((4, columns, several)),
+    )
+    _copy(x, steps.x[HERE])
+    return space, steps
+
+
+@njit(**INNER)
+def _tried(
+    h: float,
+    q: Blocks,
+    trusted: bool,
+    within: bool,
+    reader: _Reader,
+    accepted: _Accepted,
+    space: _Space,
+    steps: _Steps,
+) -> bool:
+    """A whole step and, if it is not `trusted`, two halves.
+
+    False where readings `within` it would miss too much: halves are not made then.
+    """
+    legible = True
+    for to in range(WHOLE, WHOLE + 1 if trusted else SECOND + 1):
+        if legible:  # written once: what is called thrice is compiled thrice
+            start, share = (HALF if to == SECOND else HERE), (1.0 if to == WHOLE else 0.5)
+            since = 1 if to == WHOLE and within else END
+            _step(share * h, q, start, to, reader, space, steps, since)
+            if to == WHOLE and within:
+                legible = _all_below(steps.missing[to], accepted.reading, 1.0)
+    return legible
 
 
 @njit(**INNER)

@@ -64,7 +64,7 @@ def battery_matrix(bands: Any, amplitude: Array, rho: Any) -> None:
 
 @njit(**KERNEL)
 def read_runs(bands: Any, q: Tables, quantities: Array, variance: Array) -> None:
-    """Rows of `readout.LINEAR` and the quantum variance of runs side by side, (.., runs T)."""
+    """Rows of `derived.LINEAR` and the quantum variance of runs side by side, (.., runs T)."""
     runs, T, photons = bands.shape[0], bands.shape[1], bands.shape[3]
     for run in range(runs):
         for i in range(T):

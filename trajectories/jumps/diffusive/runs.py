@@ -42,8 +42,8 @@ from darkbattery.trajectories.jumps.diffusive.recordladder import (
 from darkbattery.trajectories.jumps.diffusive.rows import DiffusiveRows
 from darkbattery.trajectories.jumps.diffusive.study import diffusive_study
 from darkbattery.trajectories.reading.conditional import unravelling
+from darkbattery.trajectories.reading.derived import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from darkbattery.trajectories.reading.fluctuations import OF_STATES
-from darkbattery.trajectories.reading.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from darkbattery.trajectories.space.angular import ladders_of
 
 Array = NDArray[np.float64]
@@ -207,7 +207,7 @@ class Group:
     ----------
     start : int
     quantities : ndarray (7, runs T)
-        The rows of `readout.LINEAR`.
+        The rows of `derived.LINEAR`.
     variance : ndarray (runs T,)
     populations : ndarray (runs T, N_B + 1)
     known : ndarray (3, runs T)

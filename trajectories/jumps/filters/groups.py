@@ -11,9 +11,9 @@ from darkbattery.nvmodel.irreps import Irreps
 from darkbattery.trajectories.jumps.counts.sums import EMISSION, ENERGY, PAIRS, QUANTITIES, VARIANCE
 from darkbattery.trajectories.propagate.watched import Watched
 from darkbattery.trajectories.reading import watched_readout as readout
-from darkbattery.trajectories.reading.readout import LINEAR
+from darkbattery.trajectories.reading.derived import LINEAR
 from darkbattery.trajectories.reading.watched_readout import BatteryReadings, StageReadings
-from darkbattery.trajectories.space.matrix_space import Matrices
+from darkbattery.trajectories.space.product_space import Matrices
 
 Array = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ class Group:
     ----------
     start : int
     quantities : ndarray (Q, runs, T)
-        The rows of `readout.LINEAR`, of a mode its photons for the emission rate; and excitations
+        The rows of `derived.LINEAR`, of a mode its photons for the emission rate; and excitations
         lost, where it is not the paper's model.
     spread : ndarray (QUANTITIES, runs, T)
         What variances are made of.

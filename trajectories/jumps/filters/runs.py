@@ -4,7 +4,7 @@ For what the ladders of `trajectories.jumps.photons.detector` and
 `trajectories.jumps.diffusive.diffusion` do not carry: :math:`T>0`, noise of single spins, detuning,
 protocols and any start, where a detector misses photons or records the field's quadratures; and
 for the light of a resonator, through whatever port. The state is a matrix over the irreps of
-battery and charger, with the mode (`trajectories.space.matrix_space`), what is watched and what is
+battery and charger, with the mode (`trajectories.space.mode_space`), what is watched and what is
 not stands in `trajectories.propagate.watched`.
 
 Data: `Problem` -> plan (stages, tables; by model and times alone) -> groups of runs side by side,
@@ -75,9 +75,9 @@ from darkbattery.trajectories.propagate.watched_mode import (
     watching,
 )
 from darkbattery.trajectories.reading import watched_readout as readout
+from darkbattery.trajectories.reading.derived import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from darkbattery.trajectories.reading.fluctuations import FLUCTUATIONS, OF_STATES
 from darkbattery.trajectories.reading.light import rows_of_runs, with_ports
-from darkbattery.trajectories.reading.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from darkbattery.trajectories.reading.watched_readout import WORK
 from darkbattery.trajectories.space.cavity_space import (
     cavity_of,

@@ -48,8 +48,8 @@ from darkbattery.trajectories.propagate.mode_plan import (
 )
 from darkbattery.trajectories.propagate.mode_stages import mixes_excitations
 from darkbattery.trajectories.reading.conditional import GROUP_NUMBERS, MOST_GROUP
+from darkbattery.trajectories.reading.derived import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from darkbattery.trajectories.reading.light import rows_of_runs, with_ports
-from darkbattery.trajectories.reading.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from darkbattery.trajectories.space.cavity_space import (
     refuse_many_spins,
     refuse_unequal_spins,
