@@ -25,7 +25,7 @@ from darkbattery.runs.definitions.models import Model
 from darkbattery.runs.definitions.schema import Method
 from darkbattery.runs.ranks.distribute import Sample
 from darkbattery.trajectories.methods import AT_RESONATOR, CLOSED, IN_RESERVOIR
-from darkbattery.trajectories.reading.readout import ENERGIES
+from darkbattery.trajectories.reading.derived import ENERGIES
 
 Array = NDArray[np.float64]
 Names = tuple[str, ...] | None

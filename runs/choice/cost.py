@@ -30,7 +30,7 @@ from darkbattery.trajectories.averages import evolution as master
 from darkbattery.trajectories.averages.cavity_averages import AT_RESONATOR
 from darkbattery.trajectories.averages.evolution import EVOLVE
 from darkbattery.trajectories.averages.steady import STEADY, in_reservoir
-from darkbattery.trajectories.reading.readout import FROM_ENTANGLEMENT
+from darkbattery.trajectories.reading.derived import FROM_ENTANGLEMENT
 
 Array = NDArray[np.float64]
 

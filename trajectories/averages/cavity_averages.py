@@ -21,8 +21,8 @@ from darkbattery.trajectories.averages.cavity_irreps import (
 from darkbattery.trajectories.averages.cavity_master import WITH_MODE
 from darkbattery.trajectories.averages.speed_limits import LIMITS, refuse_turned, with_speed_limits
 from darkbattery.trajectories.propagate.mode_stages import mixes_excitations
+from darkbattery.trajectories.reading.derived import ENERGIES
 from darkbattery.trajectories.reading.light import with_ports
-from darkbattery.trajectories.reading.readout import ENERGIES
 from darkbattery.trajectories.space.cavity_space import refuse_many_spins, refuse_unequal_spins
 
 LOST = needing(Needs.LOCAL)

@@ -28,14 +28,14 @@ from darkbattery.trajectories.propagate.mode_plan import ModePlan, first_bound, 
 from darkbattery.trajectories.propagate.mode_pulses import pulsed
 from darkbattery.trajectories.propagate.mode_stages import Kick, Stretch, mixes_excitations
 from darkbattery.trajectories.propagate.mode_steps import mode_states
-from darkbattery.trajectories.reading.light import with_ports
-from darkbattery.trajectories.reading.mode_readout import ModeReadings, ModeReadout
-from darkbattery.trajectories.reading.readout import (
+from darkbattery.trajectories.reading.derived import (
     ENERGIES,
     FROM_ENERGY,
     FROM_ENTANGLEMENT,
     NEED_POPULATIONS,
 )
+from darkbattery.trajectories.reading.light import with_ports
+from darkbattery.trajectories.reading.mode_readout import ModeReadings, ModeReadout
 from darkbattery.trajectories.space.cavity_space import (
     refuse_many_spins,
     refuse_unequal_spins,

@@ -23,6 +23,14 @@ from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Distribution, Reading, Solution
 from darkbattery.trajectories.propagate.cavity_steps import Read, follow_pair, pair_of, terms_in_all
 from darkbattery.trajectories.propagate.chains import Chains, pair_chains
+from darkbattery.trajectories.reading.derived import (
+    ENERGIES,
+    FROM_ENERGY,
+    FROM_ENTANGLEMENT,
+    NEED_POPULATIONS,
+    OF_RATES,
+    derived,
+)
 from darkbattery.trajectories.reading.entanglement import (
     log_negativity,
     log_negativity_and_rate,
@@ -34,13 +42,7 @@ from darkbattery.trajectories.reading.light import (
     with_ports,
 )
 from darkbattery.trajectories.reading.readout import (
-    ENERGIES,
-    FROM_ENERGY,
-    FROM_ENTANGLEMENT,
-    NEED_POPULATIONS,
-    OF_RATES,
     SUMS_OVER_M,
-    derived,
     linear_observables,
     populations,
     product_blocks,

@@ -35,17 +35,17 @@ from darkbattery.trajectories.propagate.generator import INTEGRALS, Rates
 from darkbattery.trajectories.propagate.krylov import TOLERANCE, krylov_states
 from darkbattery.trajectories.propagate.mode_pulses import pulsed
 from darkbattery.trajectories.propagate.realspins import refuse_unknown_stages
-from darkbattery.trajectories.reading.mode_readout import (
-    ModeReadout,
-    from_populations,
-    population_distributions,
-)
-from darkbattery.trajectories.reading.readout import (
+from darkbattery.trajectories.reading.derived import (
     ENERGIES,
     FROM_ENERGY,
     FROM_ENTANGLEMENT,
     NEED_POPULATIONS,
     OF_RATES,
+)
+from darkbattery.trajectories.reading.mode_readout import (
+    ModeReadout,
+    from_populations,
+    population_distributions,
 )
 from darkbattery.trajectories.space.mode_space import ModeSpace, elements_needed
 from darkbattery.trajectories.space.product_space import pairs_of

@@ -23,7 +23,7 @@ from darkbattery.nvmodel.spins import SILENT, Spins
 from darkbattery.nvmodel.times import output_times
 from darkbattery.nvmodel.unitaries import works_of
 from darkbattery.trajectories.averages.speed_limits import LIMITS, with_speed_limits
-from darkbattery.trajectories.reading.readout import OF_RATES
+from darkbattery.trajectories.reading.derived import OF_RATES
 from darkbattery.trajectories.reading.speed import speeds
 
 Array = NDArray[np.float64]

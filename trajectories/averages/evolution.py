@@ -51,6 +51,16 @@ from darkbattery.trajectories.propagate.chains import (
     unknown_paces,
 )
 from darkbattery.trajectories.reading.conditional import unravelling
+from darkbattery.trajectories.reading.derived import (
+    CHEAP_OF_POPULATIONS,
+    ENERGIES,
+    FROM_ENERGY,
+    FROM_ENTANGLEMENT,
+    FROM_POPULATIONS,
+    NEED_POPULATIONS,
+    OF_RATES,
+    derived,
+)
 from darkbattery.trajectories.reading.fluctuations import COUNTING, OVER_RUNS
 from darkbattery.trajectories.reading.kinetic import (
     FANO_BOUND,
@@ -63,15 +73,7 @@ from darkbattery.trajectories.reading.photonstates import (
     populations_from_photons,
 )
 from darkbattery.trajectories.reading.readout import (
-    CHEAP_OF_POPULATIONS,
-    ENERGIES,
-    FROM_ENERGY,
-    FROM_ENTANGLEMENT,
-    FROM_POPULATIONS,
-    NEED_POPULATIONS,
-    OF_RATES,
     SUMS_OVER_M,
-    derived,
     entanglement,
     generator_on,
     linear_observables,

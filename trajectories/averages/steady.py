@@ -27,22 +27,20 @@ from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.resonator import ResonatorBattery
 from darkbattery.nvmodel.solution import Distribution, Reading, Solution
 from darkbattery.trajectories.propagate.chains import pair_chains
+from darkbattery.trajectories.reading.derived import (
+    CHEAP_OF_POPULATIONS,
+    FROM_ENERGY,
+    FROM_ENTANGLEMENT,
+    FROM_POPULATIONS,
+    derived,
+)
 from darkbattery.trajectories.reading.endstates import (
     EMISSION,
     light_in_the_end,
     scatter_in_the_end,
 )
 from darkbattery.trajectories.reading.fluctuations import OVER_RUNS
-from darkbattery.trajectories.reading.readout import (
-    CHEAP_OF_POPULATIONS,
-    FROM_ENERGY,
-    FROM_ENTANGLEMENT,
-    FROM_POPULATIONS,
-    derived,
-    entanglement,
-    populations,
-    refuse_large_blocks,
-)
+from darkbattery.trajectories.reading.readout import entanglement, populations, refuse_large_blocks
 from darkbattery.trajectories.space.angular import (
     CoupledBasis,
     Ladders,

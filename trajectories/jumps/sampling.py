@@ -63,8 +63,8 @@ from darkbattery.trajectories.jumps.resonator import cavity_runs, mode_runs
 from darkbattery.trajectories.jumps.spins.noisy_records import count_noisy_runs
 from darkbattery.trajectories.propagate.realspins import refuse_many_real_spins
 from darkbattery.trajectories.reading.conditional import unravelling
+from darkbattery.trajectories.reading.derived import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from darkbattery.trajectories.reading.fluctuations import FLUCTUATIONS, OF_STATES
-from darkbattery.trajectories.reading.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from darkbattery.trajectories.space.angular import ladders_of
 from darkbattery.trajectories.space.cavity_space import (
     refuse_many_spins,

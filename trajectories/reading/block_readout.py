@@ -15,12 +15,12 @@ from darkbattery.nvmodel.irreps import Irreps
 from darkbattery.nvmodel.solution import Distribution
 from darkbattery.nvmodel.unitaries import works_of
 from darkbattery.trajectories.propagate.generator import INTEGRALS, Generator
+from darkbattery.trajectories.reading.derived import LINEAR, OF_RATES
 from darkbattery.trajectories.reading.entanglement import (
     negative_part,
     negative_part_and_slope,
     transpose_blocks,
 )
-from darkbattery.trajectories.reading.readout import LINEAR, OF_RATES
 from darkbattery.trajectories.reading.speed import speeds
 
 Array = NDArray[np.float64]

@@ -16,10 +16,11 @@ from darkbattery.nvmodel.ergotropy import ladder_ergotropy
 from darkbattery.trajectories.reading.fluctuations import (
     NEED_ERGOTROPY,
     OF_STATES,
+    entropy_in_bits,
     g2_zero,
     reliability,
 )
-from darkbattery.trajectories.reading.photonstates import entropy_in_bits, pair_emission
+from darkbattery.trajectories.reading.photonstates import pair_emission
 from darkbattery.trajectories.space.angular import (
     CoupledBasis,
     clebsch_gordan,

@@ -9,6 +9,7 @@ factor is the variance of the photon number over its mean (1 for independent pho
 (Glauber 1963) says how photons bunch: 2 for thermal light, 1 for a coherent burst.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ Array = NDArray[np.float64]
 COUNTING = needing(Needs.COUNTS)
 OF_STATES = needing(Needs.STATE)
 """What takes the whole conditional state of the battery."""
+PURITY, ENTROPY, GAIN = OF_STATES
 OVER_RUNS = (*needing(Needs.RECORD), *OF_STATES)
 """What the average state does not know."""
 FLUCTUATIONS = needing(Needs.SQUARES)
@@ -241,3 +243,28 @@ def g2_zero(pairs: Array, rate: Array, n_charger: int) -> Array:
     array([ 3., nan])
     """
     return np.where(rate > LEAST_EMISSION * n_charger, ratio(pairs, rate**2), np.nan)
+
+
+def entropy_in_bits(p: Array) -> Array:
+    r""":math:`-\sum p\log_2p` over the last axis.
+
+    >>> entropy_in_bits(np.array([[0.5, 0.5], [1.0, 0.0]])).tolist()
+    [1.0, 0.0]
+    """
+    return -cross_entropy(p, p) + 0.0
+
+
+def cross_entropy(p: Array, of: Array) -> Array:
+    r""":math:`\sum p\log_2q` over the last axis, where p holds anything."""
+    return np.asarray((p * np.log2(np.where(of > 0.0, of, 1.0))).sum(axis=-1))
+
+
+def unseen_of_states(unseen: Unseen, spins: int, bits: float, runs: int) -> dict[str, Array]:
+    r"""How far from the others a run may lie that was not seen, of each of `OF_STATES`.
+
+    An event of probability q tells up to :math:`\log_2(1/q)`, which may be more than the `bits`
+    that the battery's entropy has at most, and what none of `runs` has shown may have 1/runs.
+    """
+    # a run that differs by so much energy has moved so much of its populations
+    moved = np.minimum(1.0, spins * unseen.ergotropy)
+    return {PURITY: moved, ENTROPY: moved * bits, GAIN: moved * max(bits, math.log2(runs))}

@@ -26,8 +26,8 @@ from darkbattery.trajectories.propagate.mode_generator import (
 from darkbattery.trajectories.propagate.mode_stages import Changing, turned_back
 from darkbattery.trajectories.propagate.mode_steps import changed_by
 from darkbattery.trajectories.reading.bipartition import Bipartition, bipartition_of
+from darkbattery.trajectories.reading.derived import OF_RATES
 from darkbattery.trajectories.reading.light import at_the_ports, in_light_and_joules
-from darkbattery.trajectories.reading.readout import OF_RATES
 from darkbattery.trajectories.reading.speed import speeds
 from darkbattery.trajectories.space.angular import lowering_squared
 from darkbattery.trajectories.space.mode_space import ModeSpace

@@ -28,7 +28,17 @@ from darkbattery.nvmodel.ergotropy import ladder_ergotropy
 from darkbattery.nvmodel.errors import Unseen
 from darkbattery.trajectories.reading.conditional import Unravelling
 from darkbattery.trajectories.reading.entanglement import log_negativity_of_pure
-from darkbattery.trajectories.reading.fluctuations import OF_STATES, OverRuns, PhotonStates
+from darkbattery.trajectories.reading.fluctuations import (
+    ENTROPY,
+    GAIN,
+    OF_STATES,
+    PURITY,
+    OverRuns,
+    PhotonStates,
+    cross_entropy,
+    entropy_in_bits,
+    unseen_of_states,
+)
 from darkbattery.trajectories.space.angular import (
     CoupledBasis,
     basis_of,
@@ -197,23 +207,6 @@ def photon_states(
     return found
 
 
-PURITY, ENTROPY, GAIN = OF_STATES
-
-
-def entropy_in_bits(p: Array) -> Array:
-    r""":math:`-\sum p\log_2p` over the last axis.
-
-    >>> entropy_in_bits(np.array([[0.5, 0.5], [1.0, 0.0]])).tolist()
-    [1.0, 0.0]
-    """
-    return -_cross_entropy(p, p) + 0.0
-
-
-def _cross_entropy(p: Array, of: Array) -> Array:
-    r""":math:`\sum p\log_2q` over the last axis, where p holds anything."""
-    return np.asarray((p * np.log2(np.where(of > 0.0, of, 1.0))).sum(axis=-1))
-
-
 def information(
     names: tuple[str, ...],
     tables: Unravelling,
@@ -235,7 +228,7 @@ def information(
     average /= over.runs or 1
     if GAIN in names:
         for n, at, p in populations_by_photons(tables, taus, active):
-            told = -_cross_entropy(p, average[at]) - of_run[ENTROPY][n, at]
+            told = -cross_entropy(p, average[at]) - of_run[ENTROPY][n, at]
             of_run[GAIN][n, at] = np.maximum(told, 0.0)  # but for rounding
     asked = [name for name in OF_STATES if name in names]
     errors: dict[str, Array | None] = dict.fromkeys(asked)
@@ -245,14 +238,3 @@ def information(
         most = unseen_of_states(unseen, spins, math.log2(spins + 1.0), over.runs)
         errors |= {name: over.error(of_run[name], most[name]) for name in asked}
     return {name: over.mean(of_run[name]) for name in asked}, errors
-
-
-def unseen_of_states(unseen: Unseen, spins: int, bits: float, runs: int) -> dict[str, Array]:
-    r"""How far from the others a run may lie that was not seen, of each of `OF_STATES`.
-
-    An event of probability q tells up to :math:`\log_2(1/q)`, which may be more than the `bits`
-    that the battery's entropy has at most, and what none of `runs` has shown may have 1/runs.
-    """
-    # a run that differs by so much energy has moved so much of its populations
-    moved = np.minimum(1.0, spins * unseen.ergotropy)
-    return {PURITY: moved, ENTROPY: moved * bits, GAIN: moved * max(bits, math.log2(runs))}

@@ -1,6 +1,6 @@
 r"""What is read from a state given by its pairs of ladders: energies, populations, entanglement.
 
-All of it is linear in the state but the ergotropies and the negativity.
+All of it is linear in the state but the negativity; `derived` has what follows from some of it.
 """
 
 from collections.abc import Iterator
@@ -10,13 +10,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.efficiency import charging_efficiency
-from darkbattery.nvmodel.ergotropy import local_ergotropy
-from darkbattery.nvmodel.experiment import Model, experiment_of
 from darkbattery.nvmodel.kernelcache import KERNEL
-from darkbattery.nvmodel.observables import ELSEWHERE, OBSERVABLES, Needs, needing
 from darkbattery.nvmodel.refusal import refused_memory
-from darkbattery.nvmodel.unitaries import works_of
 from darkbattery.trajectories.propagate.chains import Chains
 from darkbattery.trajectories.reading.entanglement import (
     log_negativity,
@@ -32,21 +27,6 @@ from darkbattery.trajectories.space.angular import (
 
 Array = NDArray[np.float64]
 
-_OF_MEANS = needing(Needs.MEANS, without=ELSEWHERE)
-ENERGIES = tuple(name for name in _OF_MEANS if OBSERVABLES[name].unasked)
-"""Means of operators and what follows from them: every method has these, cheaply."""
-FROM_ENERGY = tuple(name for name in _OF_MEANS if not OBSERVABLES[name].unasked)
-"""What every method has as well, on request: here it is ergotropy_local, all spins being alike."""
-LINEAR = (
-    "battery_energy",
-    "charger_energy",
-    "power",
-    "emission_rate",
-    "absorption_rate",
-    "emitted_photons",
-    "absorbed_photons",
-)
-"""Those of them that are linear in the state, in the order in which kernels keep their sums."""
 # rows of M that hold less are left out of populations: together below 1e-13 for 1e4 of them
 LEAST_PROBABILITY = 1e-17
 # where all ladders' coefficients are smaller, populations are below 1e-18 times their number
@@ -55,17 +35,6 @@ WIDE = 200  # levels from which on it pays to look for those that are filled
 ROWS = 64  # of M whose coefficients are held at once: neighbours fill the same levels
 # elements of a state's blocks in the product basis, held three times for its negativity: 6 GB
 MOST_BLOCKS = 250_000_000
-FROM_POPULATIONS = needing(
-    Needs.POPULATIONS, without=Needs.RECORD | Needs.SQUARES | Needs.RATES | Needs.COHERENCE
-)
-"""What every method has that knows the battery's populations."""
-CHEAP_OF_POPULATIONS = tuple(name for name in FROM_POPULATIONS if OBSERVABLES[name].unasked)
-OF_RATES = needing(Needs.RATES, without=Needs.HISTORY)
-NEED_POPULATIONS = needing(
-    Needs.POPULATIONS, without=Needs.RECORD | Needs.COHERENCE | Needs.HISTORY
-)
-FROM_ENTANGLEMENT = needing(Needs.PAIRS, without=Needs.FIELD)
-
 
 SUMS_OVER_M = ("battery_z", "battery_z_rate", "total_z", "emission_rate", "absorption_rate")
 """Operators of `linear_observables`, in its order."""
@@ -234,35 +203,3 @@ def generator_on(chains: Chains, state: Array) -> Array:
     change[1:] += chains.gain_above[1:] * state[:-1]
     change[:-1] += chains.gain_below[:-1] * state[1:]
     return change
-
-
-def derived(
-    names: tuple[str, ...],
-    battery: Model,
-    battery_energy: Array,
-    charger_energy: Array,
-    found: Array | None,
-    emitted: Array | None = None,
-) -> dict[str, Array]:
-    """The observables among `names` that follow from energies, populations, photons alone."""
-    values = {}
-    if "charging_efficiency" in names:
-        one = experiment_of(battery)
-        energies = battery_energy, charger_energy
-        values["charging_efficiency"] = charging_efficiency(
-            one.sizes, one.start_energies, *energies
-        )
-    if "open_work" in names:
-        values["open_work"] = battery_energy - battery.thermal_energy
-    if "recorded_photons" in names and emitted is not None:
-        values["recorded_photons"] = battery.detector_efficiency * emitted
-    for name in ("ergotropy_local", "ergotropy_rotation"):
-        if name in names:
-            values[name] = local_ergotropy(battery_energy)
-    if found is not None:
-        values |= {name: of(found) for name, of in works_of().items() if name in names}
-        if "energy_variance" in names:
-            levels = np.arange(found.shape[-1]) / battery.n_battery
-            spread = (levels - battery_energy[:, None]) ** 2
-            values["energy_variance"] = np.asarray((found * spread).sum(axis=-1))
-    return values

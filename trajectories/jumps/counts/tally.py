@@ -47,13 +47,14 @@ from darkbattery.trajectories.jumps.counts.sums import (
     state_counts,
     sums_into,
 )
+from darkbattery.trajectories.reading.derived import FROM_POPULATIONS, LINEAR, derived
 from darkbattery.trajectories.reading.fluctuations import (
     FLUCTUATIONS,
     NEED_ERGOTROPY,
     OF_STATES,
+    entropy_in_bits,
+    unseen_of_states,
 )
-from darkbattery.trajectories.reading.photonstates import entropy_in_bits, unseen_of_states
-from darkbattery.trajectories.reading.readout import FROM_POPULATIONS, LINEAR, derived
 from darkbattery.trajectories.space.angular import CoupledBasis
 
 Array = NDArray[np.float64]

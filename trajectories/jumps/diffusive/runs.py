@@ -13,18 +13,22 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.method import Method, Problem, Work, refused_by
-from darkbattery.nvmodel.normals import fill_normals
 from darkbattery.nvmodel.refusal import refused_sizes
 from darkbattery.nvmodel.runstatistics import RunCounts
 from darkbattery.nvmodel.solution import Solution
-from darkbattery.nvmodel.streams import DIFFUSIVE_RECORDS
 from darkbattery.trajectories.jumps.counts.summaries import Batch, Told, solution_of
 from darkbattery.trajectories.jumps.counts.sums import ENERGY, QUANTITIES, VARIANCE
 from darkbattery.trajectories.jumps.diffusive.diffusion import (
+    ALLOWED,
+    PILOT_SEED,
+    PILOTS,
     REACH,
     Steps,
     follow_mixed,
     follow_pure,
+    joined,
+    noise_of,
+    short_enough,
 )
 from darkbattery.trajectories.jumps.diffusive.reading import (
     COURSES,
@@ -42,8 +46,8 @@ from darkbattery.trajectories.jumps.diffusive.recordladder import (
 from darkbattery.trajectories.jumps.diffusive.rows import DiffusiveRows
 from darkbattery.trajectories.jumps.diffusive.study import diffusive_study
 from darkbattery.trajectories.reading.conditional import unravelling
+from darkbattery.trajectories.reading.derived import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from darkbattery.trajectories.reading.fluctuations import OF_STATES
-from darkbattery.trajectories.reading.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from darkbattery.trajectories.space.angular import ladders_of
 
 Array = NDArray[np.float64]
@@ -52,9 +56,6 @@ _VARIANCES = ("energy_variance", "energy_variance_conditional", "energy_variance
 _WORK = ("daemonic_ergotropy", "ergotropy_variance_runs")
 AVAILABLE = (*ENERGIES, *FROM_ENERGY, *FROM_POPULATIONS, *_VARIANCES, *_WORK, *OF_STATES)
 
-FINEST = 4  # times the steps are halved at most
-PILOTS, PILOT_SEED = 8, 0
-ALLOWED = 5e-4  # of a run's conditional energy per spin, that its steps leave
 MOST_PURE, MOST_MIXED = 450, 80  # photons whose amplitudes, or matrix, are followed
 MOST_STATES = 16_000_000  # doubles of the amplitudes of the battery after n photons: 128 MB
 GROUP_NUMBERS = 1 << 17  # of noise and bands that are held at once
@@ -125,18 +126,6 @@ def steps_of(battery: Experiment, ladder: RecordLadder) -> Steps:
     return Steps(ladder.steps, ladder.at, ladder.M, *tables, detector.efficiency, bracket)
 
 
-def noise_of(battery: Experiment, seed: int, first: int, runs: int, steps: int) -> NDArray[Any]:
-    """Normals (steps, 2, runs): real for homodyne, complex of variance 1 for heterodyne."""
-    assert battery.detector is not None
-    numbers = 2 if battery.detector.kind == "homodyne" else 4
-    rows = np.empty((-(-numbers * steps // 4) * 4, runs))
-    fill_normals(np.uint64(seed), DIFFUSIVE_RECORDS, first, 0, rows)
-    found = rows[: numbers * steps].reshape(steps, numbers, runs)
-    if numbers == 2:
-        return found
-    return np.asarray((found[:, :2] + 1j * found[:, 2:]) * math.sqrt(0.5))
-
-
 def follow(
     battery: Experiment, ladder: RecordLadder, noise: NDArray[Any], bands: int, record: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -159,27 +148,15 @@ def halved(ladder: RecordLadder, battery: Experiment) -> RecordLadder:
     return record_ladder(battery, ends / battery.gamma, math.inf)
 
 
-def joined(record: NDArray[Any], steps: Array) -> NDArray[Any]:
-    """The record (S, 2, runs) of pairs of steps of equal lengths `steps` (S,)."""
-    first, second = record[::2], record[1::2]
-    half = 0.5 * steps[::2, None]
-    integral = first[:, 1] + second[:, 1] + half * (second[:, 0] - first[:, 0])
-    return np.stack([first[:, 0] + second[:, 0], integral], axis=1)
-
-
 @lru_cache(maxsize=8)
 def _planned(battery: Experiment, times: tuple[float, ...]) -> RecordPlan:
-    t, reach, error = np.array(times), REACH, math.inf
+    t = np.array(times)
     z = ladder_readings(battery, t, states=False).z
-    for _ in range(FINEST):
-        ladder = record_ladder(battery, t, reach)
-        if ladder.steps.size == 0:
-            return RecordPlan(ladder, 0.0)
-        error = _step_error(battery, ladder, z)
-        if error <= ALLOWED:
-            break
-        reach *= 0.5
-    return RecordPlan(ladder, error)
+    found = short_enough(
+        lambda reach: record_ladder(battery, t, reach),
+        lambda ladder: _step_error(battery, ladder, z) if ladder.steps.size else 0.0,
+    )
+    return RecordPlan(*found)
 
 
 def _step_error(battery: Experiment, ladder: RecordLadder, z: Array) -> float:

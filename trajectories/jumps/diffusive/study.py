@@ -18,8 +18,8 @@ from darkbattery.trajectories.jumps.counts.tally import (
     JumpStudy,
     largest_rates,
 )
+from darkbattery.trajectories.reading.derived import LINEAR
 from darkbattery.trajectories.reading.fluctuations import OF_STATES
-from darkbattery.trajectories.reading.readout import LINEAR
 from darkbattery.trajectories.space.angular import CoupledBasis
 
 Array = NDArray[np.float64]

@@ -11,7 +11,7 @@ from darkbattery.nvmodel.irreps import Irreps
 from darkbattery.trajectories.jumps.counts.sums import EMISSION, ENERGY, PAIRS, QUANTITIES, VARIANCE
 from darkbattery.trajectories.propagate.watched import Watched
 from darkbattery.trajectories.reading import watched_readout as readout
-from darkbattery.trajectories.reading.readout import LINEAR
+from darkbattery.trajectories.reading.derived import LINEAR
 from darkbattery.trajectories.reading.watched_readout import BatteryReadings, StageReadings
 from darkbattery.trajectories.space.matrix_space import Matrices
 

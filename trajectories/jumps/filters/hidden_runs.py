@@ -14,8 +14,7 @@ from darkbattery.nvmodel.method import Problem
 from darkbattery.nvmodel.protocol import rotates
 from darkbattery.trajectories.jumps.filters.turned_runs import TurnedRuns
 from darkbattery.trajectories.jumps.photons.detector import thin
-from darkbattery.trajectories.jumps.photons.recording import kernel_tables
-from darkbattery.trajectories.jumps.photons.walks import start_of_walk, whole_record
+from darkbattery.trajectories.jumps.photons.walks import Starts, start_of_walk, whole_record
 from darkbattery.trajectories.jumps.resonator import cavity_jumps, mode_jumps
 from darkbattery.trajectories.jumps.resonator.cavity_runs import (
     coefficients_of,
@@ -84,14 +83,15 @@ def hidden_runs(
 def _on_ladders(
     battery: Experiment, times: Array, seed: int, first: int, runs: int
 ) -> Iterator[Hidden]:
-    q = kernel_tables(unravelling(battery), battery)
+    tables = unravelling(battery)
+    starts = Starts(tables.cumulative, tables.basis.J, tables.m_starts)
     taus, nothing = times * battery.gamma, np.zeros(times.size)
     for run in range(first, first + runs):
-        of_run = np.uint64(seed), run, q.starts
-        found, directions = whole_record(*of_run, q.nbar, float(taus[-1]))
+        of_run = np.uint64(seed), run, starts
+        found, directions = whole_record(*of_run, tables.nbar, float(taus[-1]))
         down, up = found[directions < 0], found[directions > 0]
         emitted, absorbed = (np.searchsorted(jumps, taus, side="right") for jumps in (down, up))
-        M = start_of_walk(*of_run, q.nbar) + np.concatenate([[0], np.cumsum(directions)])
+        M = start_of_walk(*of_run, tables.nbar) + np.concatenate([[0], np.cumsum(directions)])
         low = np.flatnonzero(M <= 0.25)
         burst = np.inf if low.size == 0 else float(np.concatenate([[0.0], found])[low[0]])
         counted = emitted.astype(float), absorbed.astype(float), nothing

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,14 +11,13 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.refusal import InputError, refused_memory
-from darkbattery.trajectories.jumps.diffusive.diffusion import REACH
-from darkbattery.trajectories.jumps.diffusive.runs import (
-    ALLOWED,
-    FINEST,
+from darkbattery.trajectories.jumps.diffusive.diffusion import (
     PILOT_SEED,
     PILOTS,
+    REACH,
     joined,
     noise_of,
+    short_enough,
 )
 from darkbattery.trajectories.jumps.filters.groups import (
     ABSORBED,
@@ -57,16 +55,11 @@ class StepPlan:
 
 @lru_cache(maxsize=4)
 def _planned(battery: Experiment, at: tuple[float, ...]) -> StepPlan:
-    reach, error = REACH, math.inf
-    for _ in range(FINEST):
-        steps = _usable(battery, np.array(at), reach)
-        if steps.lengths.size == 0:
-            return StepPlan(steps, 0.0)
-        error = _step_error(battery, steps)
-        if error <= ALLOWED:
-            break
-        reach *= 0.5
-    return StepPlan(steps, error)
+    found = short_enough(
+        lambda reach: _usable(battery, np.array(at), reach),
+        lambda steps: _step_error(battery, steps) if steps.lengths.size else 0.0,
+    )
+    return StepPlan(*found)
 
 
 def planned(battery: Experiment, at: Array) -> StepPlan:
@@ -81,10 +74,11 @@ def refuse_many_steps(battery: Experiment, at: Array) -> None:
 
 def _usable(battery: Experiment, at: Array, reach: float) -> Steps:
     # nothing is looked at in detail where the turning of c alone takes too many
-    number = least_steps(battery, at, reach)
+    seen = watching(battery, at, coherent=True)
+    number = least_steps(seen, at, reach)
     steps = None
     if number <= MOST_STEPS:
-        steps = steps_of(battery, at, reach)
+        steps = steps_of(seen, at, reach)
         number = steps.lengths.size
     if steps is None or number > MOST_STEPS:
         text = f"needs {number:.3g} steps until then, at most {MOST_STEPS}; "

@@ -31,11 +31,11 @@ from darkbattery.trajectories.jumps.counts.lengths import jumps_until, refuse_ju
 from darkbattery.trajectories.jumps.counts.summaries import Batch, Told, solution_of, told_of
 from darkbattery.trajectories.jumps.counts.sums import EMITTED as EMITTED_SPREAD
 from darkbattery.trajectories.jumps.counts.sums import RECORDED
-from darkbattery.trajectories.jumps.diffusive.diffusion import REACH
+from darkbattery.trajectories.jumps.diffusive.diffusion import ALLOWED, REACH
 from darkbattery.trajectories.jumps.diffusive.reading import add_runs
 from darkbattery.trajectories.jumps.diffusive.rows import DiffusiveRows
-from darkbattery.trajectories.jumps.diffusive.runs import ALLOWED, followed_on_ladders
 from darkbattery.trajectories.jumps.diffusive.runs import AVAILABLE as AVAILABLE_OF_RECORDS
+from darkbattery.trajectories.jumps.diffusive.runs import followed_on_ladders
 from darkbattery.trajectories.jumps.filters.groups import (
     ABSORBED,
     EMITTED,
@@ -75,9 +75,9 @@ from darkbattery.trajectories.propagate.watched_mode import (
     watching,
 )
 from darkbattery.trajectories.reading import watched_readout as readout
+from darkbattery.trajectories.reading.derived import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from darkbattery.trajectories.reading.fluctuations import FLUCTUATIONS, OF_STATES
 from darkbattery.trajectories.reading.light import rows_of_runs, with_ports
-from darkbattery.trajectories.reading.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from darkbattery.trajectories.reading.watched_readout import WORK
 from darkbattery.trajectories.space.cavity_space import (
     cavity_of,
@@ -371,7 +371,7 @@ def _work(problem: Problem) -> Work:
     battery, T, runs = experiment_of(problem.model), problem.times.size, problem.runs or 1
     if battery.detector is not None:
         numbers = elements_of_tables(battery, problem.times)
-        steps = steps_of(battery, problem.times, REACH)
+        steps = steps_of(watching(battery, problem.times, coherent=True), problem.times, REACH)
         seconds = steps.lengths.size * (numbers * SECONDS_PER_ELEMENT + SECONDS_PER_STEP)
         return Work(runs * seconds, at_most=len(steps.tables) * numbers * SECONDS_PER_TABLE_ELEMENT)
     size = elements_of(battery, problem.times, rotates(battery.protocol))

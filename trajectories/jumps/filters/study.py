@@ -22,10 +22,11 @@ from darkbattery.trajectories.jumps.counts.tally import (
 from darkbattery.trajectories.jumps.diffusive.study import DiffusiveStudy
 from darkbattery.trajectories.jumps.filters.groups import ABSORBED, EMITTED, LIGHT, LOST
 from darkbattery.trajectories.jumps.resonator.mode_jumps import PHOTONS
-from darkbattery.trajectories.jumps.resonator.study import ModeStudy, mode_study
+from darkbattery.trajectories.jumps.resonator.mode_runs import mode_study
+from darkbattery.trajectories.jumps.resonator.study import ModeStudy
 from darkbattery.trajectories.propagate.mode_plan import plan_and_bound
 from darkbattery.trajectories.reading.conditional import unravelling
-from darkbattery.trajectories.reading.readout import LINEAR
+from darkbattery.trajectories.reading.derived import LINEAR
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]

@@ -49,6 +49,7 @@ from darkbattery.trajectories.jumps.photons.walks import (
     photon_numbers,
 )
 from darkbattery.trajectories.reading.conditional import Unravelling, decay_tables, unravelling
+from darkbattery.trajectories.reading.derived import FROM_POPULATIONS, derived
 from darkbattery.trajectories.reading.fluctuations import (
     FLUCTUATIONS,
     NEED_ERGOTROPY,
@@ -62,7 +63,6 @@ from darkbattery.trajectories.reading.photonstates import (
     photon_states,
     populations_by_photons,
 )
-from darkbattery.trajectories.reading.readout import FROM_POPULATIONS, derived
 from darkbattery.trajectories.space.angular import ladders_of
 
 Array = NDArray[np.float64]

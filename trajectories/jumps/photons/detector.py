@@ -47,8 +47,7 @@ from darkbattery.trajectories.jumps.counts.sums import (
     add_spread,
 )
 from darkbattery.trajectories.jumps.counts.tally import JumpStudy
-from darkbattery.trajectories.jumps.photons.recording import Tables, kernel_tables
-from darkbattery.trajectories.jumps.photons.walks import photon_times
+from darkbattery.trajectories.jumps.photons.walks import Starts, photon_times
 from darkbattery.trajectories.reading.conditional import Unravelling, decay_tables, unravelling
 from darkbattery.trajectories.reading.photonstates import photon_states, populations_by_photons
 from darkbattery.trajectories.space.angular import lowering_squared
@@ -152,9 +151,11 @@ def count_detected(study: JumpStudy, first: int, runs: int) -> Tally:
     battery, counts = study.battery, study.no_runs_yet()
     tables, taus = unravelling(battery), study.times * battery.gamma
     span = np.uint64(study.seed), first, runs, taus, study.times, battery.gamma
-    q, eta = kernel_tables(tables, battery), battery.detector_efficiency
+    starts = Starts(tables.cumulative, tables.basis.J, tables.m_starts)
+    sizes = float(battery.n_battery), float(battery.n_charger)
+    of_runs = starts, sizes, battery.detector_efficiency
     states = detected_states(battery, tables, taus, study.needs_populations)
-    add_detected_runs(*span, q, eta, states, study.sums_into(counts))
+    add_detected_runs(*span, *of_runs, states, study.sums_into(counts))
     return study.tally(first, runs, counts)
 
 
@@ -166,25 +167,26 @@ def add_detected_runs(
     taus: Array,
     times: Array,
     gamma: float,
-    q: Tables,
+    starts: Starts,
+    sizes: tuple[float, float],
     efficiency: float,
     states: DetectedStates,
     sums: Sums,
 ) -> None:
     """Add the runs first ... first + runs - 1 to `sums`, as the observer describes them."""
     T, last, photons = taus.size, taus[taus.size - 1], states.rate.shape[1]
-    halfway = int(np.ceil(q.starts.m_starts[0]))  # the photon after which M <= 0
+    halfway = int(np.ceil(starts.m_starts[0]))  # the photon after which M <= 0
     clicks = np.empty(photons)
     mixture, quantities = np.empty((T, photons)), np.empty((7, T))
     spread = np.zeros((QUANTITIES, T))
     read = MixtureRead(quantities, spread)
     for run in range(first, first + runs):
-        ladder, jump_taus = photon_times(seed, run, q.starts, last)
+        ladder, jump_taus = photon_times(seed, run, starts, last)
         jumps = jump_taus.size
         recorded = thin(seed, run, jump_taus, jumps, efficiency, clicks)
         filter_record(clicks[:recorded], taus, efficiency, states.rate, states.weight, mixture)
         sums.ladders[ladder] += 1
-        _read_mixture(mixture, gamma, q, states, read)
+        _read_mixture(mixture, gamma, sizes, starts.m_starts[0], states, read)
         emitted, seen = 0, 0
         for i in range(T):
             while emitted < jumps and jump_taus[emitted] <= taus[i]:
@@ -343,9 +345,15 @@ def _normalise(pi: Array, low: int, high: int) -> tuple[int, int]:
 
 @njit(error_model="numpy")
 def _read_mixture(
-    mixture: Array, gamma: float, q: Tables, states: DetectedStates, read: MixtureRead
+    mixture: Array,
+    gamma: float,
+    sizes: tuple[float, float],
+    m_start: float,
+    states: DetectedStates,
+    read: MixtureRead,
 ) -> None:
     """Conditional means at every time; the variance of a mixture holds that of its means."""
+    n_battery, n_charger = sizes
     quantities, spread = read.quantities, read.spread
     for i in range(mixture.shape[0]):
         z, z_rate, emission, pairs, photons = 0.0, 0.0, 0.0, 0.0, 0.0
@@ -358,11 +366,11 @@ def _read_mixture(
             photons += w * n
         variance = 0.0
         for n in range(mixture.shape[1]):
-            apart = (states.z[n, i] - z) / q.n_battery
+            apart = (states.z[n, i] - z) / n_battery
             variance += mixture[i, n] * (states.variance[n, i] + apart * apart)
-        quantities[0, i] = 0.5 + z / q.n_battery
-        quantities[1, i] = 0.5 + (q.bonds.m_starts[0] - photons - z) / q.n_charger
-        quantities[2, i] = gamma * z_rate / q.n_battery
+        quantities[0, i] = 0.5 + z / n_battery
+        quantities[1, i] = 0.5 + (m_start - photons - z) / n_charger
+        quantities[2, i] = gamma * z_rate / n_battery
         quantities[3, i] = gamma * emission
         quantities[4, i] = 0.0
         quantities[6, i] = 0.0

@@ -29,9 +29,9 @@ from darkbattery.trajectories.jumps.resonator.cavity_jumps import (
 )
 from darkbattery.trajectories.jumps.resonator.study import add_runs, cavity_study
 from darkbattery.trajectories.reading.conditional import GROUP_NUMBERS, MOST_GROUP
+from darkbattery.trajectories.reading.derived import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from darkbattery.trajectories.reading.fluctuations import FLUCTUATIONS
 from darkbattery.trajectories.reading.light import rows_of_runs, with_ports
-from darkbattery.trajectories.reading.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from darkbattery.trajectories.space.angular import clebsch_gordan
 from darkbattery.trajectories.space.cavity_space import (
     Cavity,

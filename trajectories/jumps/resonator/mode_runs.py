@@ -1,4 +1,4 @@
-"""Single runs at a resonator over irreps: asked for, made in groups and added up.
+"""Single runs at a resonator over irreps: asked for, added up, or one with all it knows.
 
 What mixes ladders of J goes here: unequal couplings, detuned ensembles, noise of single spins,
 polarisations below 1, and stages of those.
@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.experiment import Experiment, Model, experiment_of
 from darkbattery.nvmodel.irreps import Irreps
 from darkbattery.nvmodel.method import Method, Problem, Work, refused_by
@@ -21,8 +22,11 @@ from darkbattery.nvmodel.observables import Needs, needing
 from darkbattery.nvmodel.protocol import end_of
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Solution
+from darkbattery.nvmodel.sums import FULL, usable_bounds
 from darkbattery.trajectories.jumps.counts.lengths import local_jumps
 from darkbattery.trajectories.jumps.counts.summaries import Batch, solution_of, told_of
+from darkbattery.trajectories.jumps.counts.sums import PHOTON_BINS, spread_bounds
+from darkbattery.trajectories.jumps.counts.tally import refuse_large_populations
 from darkbattery.trajectories.jumps.resonator.mode_jumps import (
     ABSORBED,
     BATTERY_ENERGY,
@@ -32,12 +36,13 @@ from darkbattery.trajectories.jumps.resonator.mode_jumps import (
     POWER,
     QUANTITIES,
     REMAINDER,
+    Path,
     Tables,
     add_over_irreps,
     empty_path,
     follow_over_irreps,
 )
-from darkbattery.trajectories.jumps.resonator.study import mode_study
+from darkbattery.trajectories.jumps.resonator.study import SUMMED, ModeStudy
 from darkbattery.trajectories.jumps.spins.noisy_runs import EXCITATIONS
 from darkbattery.trajectories.propagate.exponentials import exponentials_of
 from darkbattery.trajectories.propagate.mode_generator import ModeGenerator, Move
@@ -48,8 +53,8 @@ from darkbattery.trajectories.propagate.mode_plan import (
 )
 from darkbattery.trajectories.propagate.mode_stages import mixes_excitations
 from darkbattery.trajectories.reading.conditional import GROUP_NUMBERS, MOST_GROUP
+from darkbattery.trajectories.reading.derived import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from darkbattery.trajectories.reading.light import rows_of_runs, with_ports
-from darkbattery.trajectories.reading.readout import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from darkbattery.trajectories.space.cavity_space import (
     refuse_many_spins,
     refuse_unequal_spins,
@@ -107,6 +112,90 @@ def sample_over_irreps(problem: Problem) -> Solution:
             told.add(Batch(start, *light, photons, path.burst, lost=lost))
     provenance = {"solver": OVER_IRREPS.name, "seed": problem.seed, "most_photons": bound}
     return solution_of(problem, study.tally(first, runs, counts), told, provenance)
+
+
+def mode_study(problem: Problem, plan: ModePlan, most_photons: int) -> ModeStudy:
+    """What is summed of the runs of a problem."""
+    experiment, times = problem.model, problem.times
+    n_battery, n_charger = experiment.sizes
+    nbar, spins, last = experiment.nbar, n_battery + n_charger, float(times[-1])
+    rates = [stretch.rates for stretch in plan.stretches]
+    noises = [noise for one in rates for noise in (one.battery, one.charger)]
+    coupling = max(one.battery_coupling for one in rates)
+    # of |<i g (a^+ J_B^- - h.c.)>|: twice the largest n times the largest J_B^-
+    power = 4.0 * coupling * math.sqrt(most_photons + 1.0) * (0.5 * n_battery + 1.0) / n_battery
+    power += max(max(noise.emission, noise.pumping) for noise in noises)
+    pumped = spins * max(noise.pumping for noise in noises) * last
+    photons = plan.full + 1.0 + 1.5 * (plan.kappa * nbar * (nbar + 1.0) * last + pumped)
+    study = ModeStudy(
+        experiment_of(CollectiveBattery(n_battery, n_charger, nbar=nbar)),
+        times,
+        problem.seed,
+        problem.names,
+        (*SUMMED, "local_loss"),
+        usable_bounds([1.0, 1.0, power, float(most_photons), FULL, FULL, FULL, 1.0]),
+        spread_bounds(0.5 * spins),
+        float(math.ceil(photons / PHOTON_BINS)),
+        np.zeros(0),
+        Irreps.all_of(n_battery),
+        experiment,
+        plan.kappa,
+        plan.kappa * max(plan.full, 1),
+        max(noise.dephasing + noise.emission + noise.pumping for noise in noises),
+    )
+    refuse_large_populations(study)
+    return study
+
+
+class Followed(NamedTuple):
+    """A run as it was followed.
+
+    Attributes
+    ----------
+    path : Path
+        With room for the whole record.
+    jumps : int
+    battery_j, charger_j, Q : ndarray (T,)
+    populations : ndarray (T, positions)
+        Of the battery's `Irreps`.
+    amplitudes : ndarray of complex (T, N_B + 1, n)
+        By the battery's excitations and photons, times (-i)^n.
+    """
+
+    path: Path
+    jumps: int
+    battery_j: Array
+    charger_j: Array
+    Q: Array
+    populations: Array
+    amplitudes: NDArray[np.complex128]
+
+
+def followed(problem: Problem, run: int) -> Followed:
+    """Run `run` of a problem's study."""
+    refuse_large_tables(problem)
+    plan, bound = plan_and_bound(problem)
+    tables, times = tables_of(problem), problem.times
+    largest, jumps, room = int(np.diff(tables.first).max()), bound + 1, 0
+    while jumps > room:  # a longer record is made again with room for it
+        room = jumps
+        path = empty_path(times.size, 1, largest, room)
+        jumps = follow_over_irreps(np.uint64(problem.seed), run, times, tables, path)
+    space = ModeSpace(plan.jb, plan.jc, bound, plan.top(bound))
+    irreps, kets = Irreps.all_of(tables.n_battery), space.kets
+    p = np.zeros((times.size, irreps.irrep.size))
+    amplitudes = np.zeros((times.size, tables.n_battery + 1, bound + 1), dtype=np.complex128)
+    begin = space.first[path.blocks]
+    for i, (first, b) in enumerate(zip(begin, path.blocks, strict=True)):
+        states = np.arange(first, space.first[b + 1])
+        found, j = path.states[i, : states.size], float(space.jb[kets.b[first]])
+        excited = np.round(kets.mb[states] + 0.5 * tables.n_battery).astype(np.int64)
+        amplitudes[i, excited, kets.n[states]] = found
+        places = irreps.position(j, -j) + np.round(kets.mb[states] + j).astype(np.int64)
+        np.add.at(p[i], places, np.abs(found) ** 2)
+    sharp = kets.mb[begin] + kets.mc[begin] + kets.n[begin]
+    both = space.jb[kets.b[begin]], space.jc[kets.c[begin]]
+    return Followed(path, int(jumps), *both, sharp, p, amplitudes)
 
 
 def tables_of(problem: Problem) -> Tables:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.errors import Unseen, unseen_runs, unseen_scatter
 from darkbattery.nvmodel.experiment import Experiment, Model, experiment_of
-from darkbattery.nvmodel.irreps import Irreps
 from darkbattery.nvmodel.kernelcache import KERNEL
 from darkbattery.nvmodel.method import Problem
 from darkbattery.nvmodel.portlight import NET_PHOTONS
@@ -37,7 +36,6 @@ from darkbattery.trajectories.jumps.counts.sums import QUANTITIES as SPREAD_QUAN
 from darkbattery.trajectories.jumps.counts.tally import (
     JumpStudy,
     moments_of,
-    refuse_large_populations,
 )
 from darkbattery.trajectories.jumps.resonator.cavity_jumps import (
     BATTERY_ENERGY,
@@ -45,7 +43,6 @@ from darkbattery.trajectories.jumps.resonator.cavity_jumps import (
     PHOTONS,
     Path,
 )
-from darkbattery.trajectories.propagate.mode_plan import ModePlan
 from darkbattery.trajectories.reading.light import (
     at_the_ports,
     in_light_and_joules,
@@ -239,36 +236,3 @@ class ModeStudy(StudyAtResonator):
         known = nbar * (nbar + 1.0) * np.exp(-2.0 * self.kappa * self.times)
         variance = moments_of(runs, self.bounds, counts)[PHOTONS].variance()
         return replace(found, mode=np.maximum(found.mode, unseen_scatter(known, variance, runs)))
-
-
-def mode_study(problem: Problem, plan: ModePlan, most_photons: int) -> ModeStudy:
-    """What is summed of the runs of a problem."""
-    experiment, times = problem.model, problem.times
-    n_battery, n_charger = experiment.sizes
-    nbar, spins, last = experiment.nbar, n_battery + n_charger, float(times[-1])
-    rates = [stretch.rates for stretch in plan.stretches]
-    noises = [noise for one in rates for noise in (one.battery, one.charger)]
-    coupling = max(one.battery_coupling for one in rates)
-    # of |<i g (a^+ J_B^- - h.c.)>|: twice the largest n times the largest J_B^-
-    power = 4.0 * coupling * math.sqrt(most_photons + 1.0) * (0.5 * n_battery + 1.0) / n_battery
-    power += max(max(noise.emission, noise.pumping) for noise in noises)
-    pumped = spins * max(noise.pumping for noise in noises) * last
-    photons = plan.full + 1.0 + 1.5 * (plan.kappa * nbar * (nbar + 1.0) * last + pumped)
-    study = ModeStudy(
-        experiment_of(CollectiveBattery(n_battery, n_charger, nbar=nbar)),
-        times,
-        problem.seed,
-        problem.names,
-        (*SUMMED, "local_loss"),
-        usable_bounds([1.0, 1.0, power, float(most_photons), FULL, FULL, FULL, 1.0]),
-        spread_bounds(0.5 * spins),
-        float(math.ceil(photons / PHOTON_BINS)),
-        np.zeros(0),
-        Irreps.all_of(n_battery),
-        experiment,
-        plan.kappa,
-        plan.kappa * max(plan.full, 1),
-        max(noise.dephasing + noise.emission + noise.pumping for noise in noises),
-    )
-    refuse_large_populations(study)
-    return study
