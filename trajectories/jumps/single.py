@@ -22,8 +22,7 @@ from darkbattery.nvmodel.refusal import InputError, refused_sizes, whole_number
 from darkbattery.nvmodel.sums import MOST_RUNS
 from darkbattery.nvmodel.times import output_times
 from darkbattery.trajectories.jumps.counts.lengths import refuse_endless
-from darkbattery.trajectories.jumps.diffusive.runs import followed_on_ladders
-from darkbattery.trajectories.jumps.diffusive.single import diffusive_runs
+from darkbattery.trajectories.jumps.diffusive.runs import diffusive_runs, followed_on_ladders
 from darkbattery.trajectories.jumps.filters.runs import filtered_runs
 from darkbattery.trajectories.jumps.photons.recording import follow, groups_of_runs, kernel_tables
 from darkbattery.trajectories.jumps.photons.walks import (

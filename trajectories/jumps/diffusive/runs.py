@@ -1,4 +1,4 @@
-"""Single runs with a homodyne or heterodyne record: made in groups, and added up."""
+"""Single runs with a homodyne or heterodyne record: added up, or with all that each leaves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from darkbattery.nvmodel.method import Method, Problem, Work, refused_by
 from darkbattery.nvmodel.refusal import refused_sizes
 from darkbattery.nvmodel.runstatistics import RunCounts
 from darkbattery.nvmodel.solution import Solution
-from darkbattery.trajectories.jumps.counts.summaries import Batch, Told, solution_of
+from darkbattery.trajectories.jumps.counts.summaries import Batch, DiffusiveRows, Told, solution_of
 from darkbattery.trajectories.jumps.counts.sums import ENERGY, QUANTITIES, VARIANCE
 from darkbattery.trajectories.jumps.diffusive.diffusion import (
     ALLOWED,
@@ -35,6 +35,7 @@ from darkbattery.trajectories.jumps.diffusive.reading import (
     EMITTED_PHOTONS,
     Tables,
     add_runs,
+    battery_matrix,
     read_batteries,
     read_runs,
 )
@@ -43,11 +44,11 @@ from darkbattery.trajectories.jumps.diffusive.recordladder import (
     ladder_readings,
     record_ladder,
 )
-from darkbattery.trajectories.jumps.diffusive.rows import DiffusiveRows
 from darkbattery.trajectories.jumps.diffusive.study import diffusive_study
 from darkbattery.trajectories.reading.conditional import unravelling
 from darkbattery.trajectories.reading.derived import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from darkbattery.trajectories.reading.fluctuations import OF_STATES
+from darkbattery.trajectories.reading.photonstates import amplitudes_by_photons
 from darkbattery.trajectories.space.angular import ladders_of
 
 Array = NDArray[np.float64]
@@ -62,22 +63,6 @@ GROUP_NUMBERS = 1 << 17  # of noise and bands that are held at once
 MOST_GROUP = 64
 # of a photon number and step, measured on one core; of a pair of them where light is missed
 SECONDS_PURE, SECONDS_MIXED, COMPLEX = 1.5e-8, 3e-8, 3.0
-
-
-@dataclass(frozen=True, eq=False)
-class RecordPlan:
-    """Steps that are short enough for a battery, and what they were seen to leave.
-
-    Attributes
-    ----------
-    ladder : RecordLadder
-    error : float
-        Root mean square, over `PILOTS` runs, of what halving all steps changes in the conditional
-        energy per spin on one record; the largest over the output times.
-    """
-
-    ladder: RecordLadder
-    error: float
 
 
 def followed_on_ladders(battery: Experiment) -> bool:
@@ -149,14 +134,13 @@ def halved(ladder: RecordLadder, battery: Experiment) -> RecordLadder:
 
 
 @lru_cache(maxsize=8)
-def _planned(battery: Experiment, times: tuple[float, ...]) -> RecordPlan:
+def _planned(battery: Experiment, times: tuple[float, ...]) -> tuple[RecordLadder, float]:
     t = np.array(times)
     z = ladder_readings(battery, t, states=False).z
-    found = short_enough(
+    return short_enough(
         lambda reach: record_ladder(battery, t, reach),
         lambda ladder: _step_error(battery, ladder, z) if ladder.steps.size else 0.0,
     )
-    return RecordPlan(*found)
 
 
 def _step_error(battery: Experiment, ladder: RecordLadder, z: Array) -> float:
@@ -171,8 +155,8 @@ def _step_error(battery: Experiment, ladder: RecordLadder, z: Array) -> float:
     return float(np.sqrt((apart**2).mean(axis=0)).max())
 
 
-def planned(battery: Experiment, times: Array) -> RecordPlan:
-    """The steps of a study, by its model and times alone, so that every rank has the same."""
+def planned(battery: Experiment, times: Array) -> tuple[RecordLadder, float]:
+    """The ladder on the steps of a study, and their error; see `short_enough`."""
     return _planned(battery, tuple(times.tolist()))
 
 
@@ -219,7 +203,8 @@ def groups_of_runs(
 
     V is kept in as many bands as that takes, or in `bands`.
     """
-    ladder, T = planned(battery, times).ladder, times.size
+    ladder, _ = planned(battery, times)
+    T = times.size
     reading = ladder_readings(battery, times, states)
     q = Tables(
         reading.z,
@@ -280,14 +265,87 @@ def count_runs(problem: Problem) -> Solution:
         told.add(batch)
         if rows is not None:
             rows.add_records(batch, group.window)
-    plan = planned(battery, times)
+    ladder, error = planned(battery, times)
     provenance = {
         "solver": f"{battery.detector.kind} record",
         "seed": problem.seed,
-        "steps": plan.ladder.steps.size,
-        "step_error": plan.error,
+        "steps": ladder.steps.size,
+        "step_error": error,
     }
     return solution_of(problem, study.tally(first, runs, counts), told, provenance)
+
+
+def diffusive_runs(
+    battery: Experiment, times: Array, seed: int, first: int, runs: int
+) -> Iterator[dict[str, Any]]:
+    """The fields of `SingleRun`s, run by run; refused as `sample` refuses."""
+    refuse_large(Problem(battery, times, (), runs=1))
+    basis = unravelling(battery).basis
+    photons = round(float(basis.J[-1] + basis.m_start))
+    made = groups_of_runs(battery, times, seed, first, runs, states=True, bands=photons + 1)
+    for group in made:
+        for run in range(group.burst.size):
+            yield _fields(battery, times, group, run)
+
+
+def _fields(battery: Experiment, times: Array, group: Group, run: int) -> dict[str, Any]:
+    detector, basis, T = battery.detector, unravelling(battery).basis, times.size
+    assert detector is not None
+    here = slice(run * T, (run + 1) * T)
+    q, bands = group.quantities[:, here], group.bands[run]
+    mean, photons = q[EMITTED_PHOTONS], bands.shape[2] - 1
+    amplitude = ladder_readings(battery, times, states=True).amplitude
+    size = battery.n_battery + 1
+    states = np.zeros((T, size, size), dtype=bands.dtype)
+    for i in range(T):
+        battery_matrix(bands[i], amplitude[i], states[i])
+    # either may be the larger: more battery than charger spins, or fewer
+    turn = np.exp(-1j * detector.phase * np.arange(max(size, photons + 1)))
+    amplitudes = np.zeros((0, basis.n_ladders, photons + 1))
+    if is_pure(battery):
+        u = np.array([_amplitudes(one) for one in bands])
+        amplitudes = _over_ladders(battery, times) * u[:, None, :]
+    if detector.phase != 0.0:
+        amplitudes = amplitudes * turn[: photons + 1]
+        states = np.conj(turn[:size, None]) * states * turn[:size]
+    return {
+        "jump_times": np.zeros(0),
+        "directions": np.zeros(0, dtype=np.int8),
+        "processes": np.zeros(0, dtype=np.int8),
+        "battery_j": np.full(T, battery.n_battery / 2),
+        "charger_j": np.full(T, battery.n_charger / 2),
+        "M": basis.m_start - mean,
+        "J": basis.J.copy(),
+        "amplitudes": amplitudes,
+        "battery_energy": q[0],
+        "charger_energy": q[1],
+        "ergotropy": group.known[2, here],
+        "emitted_photons": mean,
+        "absorbed_photons": np.zeros(T),
+        "populations": group.populations[here],
+        "record": group.window[run],
+        "battery_state": states,
+    }
+
+
+def _amplitudes(bands: NDArray[Any]) -> NDArray[Any]:
+    """u (N + 1,) of a pure V[n, n - d], the most probable one real and positive."""
+    top = int(np.argmax(bands[0].real))
+    n = np.arange(bands.shape[1])
+    above = bands[np.maximum(n - top, 0), n]
+    below = np.conj(bands[np.maximum(top - n, 0), top])
+    return np.asarray(np.where(n >= top, above, below) / np.sqrt(bands[0, top].real))
+
+
+def _over_ladders(battery: Experiment, times: Array) -> Array:
+    """Amplitudes over J of the states after n photons, (T, K, N + 1)."""
+    tables = unravelling(battery)
+    photons = round(float(tables.basis.J[-1] + tables.basis.m_start))
+    found = np.zeros((times.size, tables.basis.n_ladders, photons + 1))
+    always = np.ones((photons + 1, times.size), dtype=bool)
+    for n, at, c in amplitudes_by_photons(tables, times * battery.gamma, always):
+        found[at, :, n] = c
+    return found
 
 
 def _offers(battery: Experiment) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -45,25 +44,16 @@ MOST_STEPS = 50_000
 MOST_TABLES = 32_000_000  # numbers of the exponentials: 384 MB with their places
 
 
-@dataclass(frozen=True, eq=False)
-class StepPlan:
-    """Steps that are short enough, and what halving all of them changes; see `RecordPlan`."""
-
-    steps: Steps
-    error: float
-
-
 @lru_cache(maxsize=4)
-def _planned(battery: Experiment, at: tuple[float, ...]) -> StepPlan:
-    found = short_enough(
+def _planned(battery: Experiment, at: tuple[float, ...]) -> tuple[Steps, float]:
+    return short_enough(
         lambda reach: _usable(battery, np.array(at), reach),
         lambda steps: _step_error(battery, steps) if steps.lengths.size else 0.0,
     )
-    return StepPlan(*found)
 
 
-def planned(battery: Experiment, at: Array) -> StepPlan:
-    """The steps of a study, by its model and times alone, so that every rank has the same."""
+def planned(battery: Experiment, at: Array) -> tuple[Steps, float]:
+    """The steps of a study, and their error; see `short_enough`."""
     return _planned(battery, tuple(at.tolist()))
 
 
@@ -115,7 +105,8 @@ def record_groups(
     battery: Experiment, at: Array, seed: int, first: int, runs: int, states: bool
 ) -> Iterator[Group]:
     """The runs first ... first + runs - 1 with a diffusive record."""
-    steps, T = planned(battery, at).steps, at.size
+    steps, _ = planned(battery, at)
+    T = at.size
     readings = Readings(battery, steps.space, states)
     most = runs_of_a_group(steps.space, T, steps.lengths.size)
     for start in range(first, first + runs, most):

@@ -28,12 +28,17 @@ from darkbattery.nvmodel.protocol import rotates
 from darkbattery.nvmodel.refusal import InputError, refused_sizes
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.trajectories.jumps.counts.lengths import jumps_until, refuse_jumps
-from darkbattery.trajectories.jumps.counts.summaries import Batch, Told, solution_of, told_of
+from darkbattery.trajectories.jumps.counts.summaries import (
+    Batch,
+    DiffusiveRows,
+    Told,
+    solution_of,
+    told_of,
+)
 from darkbattery.trajectories.jumps.counts.sums import EMITTED as EMITTED_SPREAD
 from darkbattery.trajectories.jumps.counts.sums import RECORDED
 from darkbattery.trajectories.jumps.diffusive.diffusion import ALLOWED, REACH
 from darkbattery.trajectories.jumps.diffusive.reading import add_runs
-from darkbattery.trajectories.jumps.diffusive.rows import DiffusiveRows
 from darkbattery.trajectories.jumps.diffusive.runs import AVAILABLE as AVAILABLE_OF_RECORDS
 from darkbattery.trajectories.jumps.diffusive.runs import followed_on_ladders
 from darkbattery.trajectories.jumps.filters.groups import (
@@ -228,8 +233,8 @@ def count_runs(problem: Problem) -> Solution:
             _tell(battery, group, flat, recorded, told)
     provenance = {"solver": STATE_FILTER.name, "seed": problem.seed}
     if battery.detector is not None:
-        plan = planned(battery, at)
-        provenance |= {"steps": plan.steps.lengths.size, "step_error": plan.error}
+        steps, error = planned(battery, at)
+        provenance |= {"steps": steps.lengths.size, "step_error": error}
     return solution_of(problem, study.tally(first, runs, counts), told, provenance)
 
 
