@@ -26,7 +26,7 @@ PURITY, ENTROPY = range(2)
 STATE_ROWS = 2
 LN2 = 0.6931471805599453
 MEANS_ALONE = (VARIANCE, EMISSION, PAIRS)  # of which nobody asks the variance over runs
-# rows of the quantities of a run, in the order of `readout.LINEAR`, that histograms are made of
+# rows of the quantities of a run, in the order of `derived.LINEAR`, that histograms are made of
 BATTERY_ENERGY, EMISSION_RATE, EMITTED_PHOTONS = 0, 3, 5
 
 

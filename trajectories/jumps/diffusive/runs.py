@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.method import Method, Problem, Work, refused_by
 from darkbattery.nvmodel.refusal import refused_sizes
-from darkbattery.nvmodel.runstatistics import RunCounts
 from darkbattery.nvmodel.solution import Solution
-from darkbattery.trajectories.jumps.counts.summaries import Batch, DiffusiveRows, Told, solution_of
 from darkbattery.trajectories.jumps.counts.sums import ENERGY, QUANTITIES, VARIANCE
 from darkbattery.trajectories.jumps.diffusive.diffusion import (
     ALLOWED,
@@ -31,10 +29,7 @@ from darkbattery.trajectories.jumps.diffusive.diffusion import (
     short_enough,
 )
 from darkbattery.trajectories.jumps.diffusive.reading import (
-    COURSES,
-    EMITTED_PHOTONS,
     Tables,
-    add_runs,
     battery_matrix,
     read_batteries,
     read_runs,
@@ -44,7 +39,13 @@ from darkbattery.trajectories.jumps.diffusive.recordladder import (
     ladder_readings,
     record_ladder,
 )
-from darkbattery.trajectories.jumps.diffusive.study import diffusive_study
+from darkbattery.trajectories.jumps.diffusive.study import (
+    EMITTED,
+    Group,
+    count_groups,
+    diffusive_study,
+    first_low,
+)
 from darkbattery.trajectories.reading.conditional import unravelling
 from darkbattery.trajectories.reading.derived import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from darkbattery.trajectories.reading.fluctuations import OF_STATES
@@ -161,32 +162,9 @@ def planned(battery: Experiment, times: Array) -> tuple[RecordLadder, float]:
 
 
 @dataclass(frozen=True, eq=False)
-class Group:
-    """Runs side by side, read in columns of T output times each.
+class LadderGroup(Group):
+    """With the bands of V (runs, T, d, N + 1)."""
 
-    Attributes
-    ----------
-    start : int
-    quantities : ndarray (7, runs T)
-        The rows of `readout.LINEAR`.
-    variance : ndarray (runs T,)
-    populations : ndarray (runs T, N_B + 1)
-    known : ndarray (3, runs T)
-        Of `read_batteries`; without columns where nobody asks, as the populations.
-    burst : ndarray (runs,)
-        The first output time at which the total J^z is <= 0 on average; infinity if at none.
-    window : ndarray (runs, T)
-        Of the record.
-    bands : ndarray (runs, T, d, N + 1)
-    """
-
-    start: int
-    quantities: Array
-    variance: Array
-    populations: Array
-    known: Array
-    burst: Array
-    window: NDArray[Any]
     bands: NDArray[Any]
 
 
@@ -198,7 +176,7 @@ def groups_of_runs(
     runs: int,
     states: bool,
     bands: int | None = None,
-) -> Iterator[Group]:
+) -> Iterator[LadderGroup]:
     """The runs first ... first + runs - 1 in groups; with the battery's matrix if `states`.
 
     V is kept in as many bands as that takes, or in `bands`.
@@ -224,55 +202,34 @@ def groups_of_runs(
         noise = noise_of(battery, seed, start, n, ladder.steps.size)
         nobody = np.zeros((0, 2, 0), noise.dtype)
         found, window = follow(battery, ladder, noise, bands, nobody)
-        quantities, variance = np.empty((7, n * T)), np.empty(n * T)
-        read_runs(found, q, quantities, variance)
-        columns = n * T if states else 0
-        populations, known = np.empty((columns, battery.n_battery + 1)), np.empty((3, columns))
+        quantities, spread = np.empty((7, n, T)), np.zeros((QUANTITIES, n, T))
+        read_runs(found, q, quantities.reshape(7, n * T), spread[VARIANCE].reshape(n * T))
+        spread[ENERGY] = quantities[0]
+        asked = n if states else 0
+        populations, known = np.empty((asked, T, battery.n_battery + 1)), np.empty((3, asked, T))
         if states:
-            read_batteries(found, q, populations, known)
-        above = ladder.M[0] - quantities[EMITTED_PHOTONS].reshape(n, T) > 0.0
-        burst = np.append(times * battery.gamma, np.inf)[
-            np.where(above.all(axis=1), T, np.argmin(above, axis=1))
-        ]
+            flat = populations.reshape(n * T, -1), known.reshape(3, n * T)
+            read_batteries(found, q, *flat)
+        burst = first_low(ladder.M[0] - quantities[EMITTED], times)
         record = np.conj(window)  # states are followed with dZ*
-        yield Group(start, quantities, variance, populations, known, burst, record, found)
+        read = quantities, spread, populations, known, burst
+        yield LadderGroup(start, *read, [np.zeros(0)] * n, record, found)
 
 
 def count_runs(problem: Problem) -> Solution:
     """Make the runs of a problem and add them up."""
-    battery, times, names = problem.model, problem.times, problem.names
-    runs, first = problem.runs or 1, problem.first
-    study = diffusive_study(battery, times, problem.seed, names, unravelling(battery).basis)
-    counts, taus = study.no_runs_yet(), times * battery.gamma
-    sums, states = study.sums_into(counts), study.states_into(counts)
-    rows = None
-    if problem.rows is not None:
-        rows = DiffusiveRows(taus, first, runs, problem.rows, rate=battery.gamma)
-    counted = None
-    if problem.statistics is not None:
-        counted = RunCounts(problem.statistics, times, study.ranges)
-    told = Told(rows, counted, battery.gamma)
-    made = problem.seed, first, runs, study.needs_populations
-    for group in groups_of_runs(battery, times, *made):
-        spread = np.zeros((QUANTITIES, group.variance.size))
-        spread[ENERGY], spread[VARIANCE] = group.quantities[0], group.variance
-        read = group.quantities, spread, group.populations, group.known, group.burst
-        nothing = np.zeros(group.burst.size, dtype=np.int64)  # no photon is recorded by itself
-        add_runs(group.start, *read, nothing, taus, times, sums, states)
-        energies, powers, emission, photons = group.quantities[COURSES]
-        light = emission, (photons, np.zeros_like(photons))
-        batch = Batch(group.start, energies, powers, *light, group.burst)
-        told.add(batch)
-        if rows is not None:
-            rows.add_records(batch, group.window)
+    battery, times, seed = problem.model, problem.times, problem.seed
+    study = diffusive_study(battery, times, seed, problem.names, unravelling(battery).basis)
     ladder, error = planned(battery, times)
     provenance = {
         "solver": f"{battery.detector.kind} record",
-        "seed": problem.seed,
+        "seed": seed,
         "steps": ladder.steps.size,
         "step_error": error,
     }
-    return solution_of(problem, study.tally(first, runs, counts), told, provenance)
+    made = seed, problem.first, problem.runs or 1, study.needs_populations
+    groups = groups_of_runs(battery, times, *made)
+    return count_groups(problem, study, groups, provenance)
 
 
 def diffusive_runs(
@@ -288,12 +245,11 @@ def diffusive_runs(
             yield _fields(battery, times, group, run)
 
 
-def _fields(battery: Experiment, times: Array, group: Group, run: int) -> dict[str, Any]:
+def _fields(battery: Experiment, times: Array, group: LadderGroup, run: int) -> dict[str, Any]:
     detector, basis, T = battery.detector, unravelling(battery).basis, times.size
     assert detector is not None
-    here = slice(run * T, (run + 1) * T)
-    q, bands = group.quantities[:, here], group.bands[run]
-    mean, photons = q[EMITTED_PHOTONS], bands.shape[2] - 1
+    q, bands = group.quantities[:, run], group.bands[run]
+    mean, photons = q[EMITTED], bands.shape[2] - 1
     amplitude = ladder_readings(battery, times, states=True).amplitude
     size = battery.n_battery + 1
     states = np.zeros((T, size, size), dtype=bands.dtype)
@@ -319,10 +275,10 @@ def _fields(battery: Experiment, times: Array, group: Group, run: int) -> dict[s
         "amplitudes": amplitudes,
         "battery_energy": q[0],
         "charger_energy": q[1],
-        "ergotropy": group.known[2, here],
+        "ergotropy": group.known[2, run],
         "emitted_photons": mean,
         "absorbed_photons": np.zeros(T),
-        "populations": group.populations[here],
+        "populations": group.populations[run],
         "record": group.window[run],
         "battery_state": states,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -18,14 +19,12 @@ from darkbattery.trajectories.jumps.diffusive.diffusion import (
     noise_of,
     short_enough,
 )
+from darkbattery.trajectories.jumps.diffusive.study import ABSORBED, EMITTED, LOST, first_low
 from darkbattery.trajectories.jumps.filters.groups import (
-    ABSORBED,
-    EMITTED,
-    LOST,
-    Group,
+    NOTHING,
+    FilterGroup,
     Readings,
     empty_group,
-    first_low,
     runs_of_a_group,
 )
 from darkbattery.trajectories.jumps.filters.record_filter import (
@@ -103,10 +102,10 @@ def _energies(battery: Experiment, steps: Steps, record: Record) -> Array:
 
 def record_groups(
     battery: Experiment, at: Array, seed: int, first: int, runs: int, states: bool
-) -> Iterator[Group]:
+) -> Iterator[FilterGroup]:
     """The runs first ... first + runs - 1 with a diffusive record."""
     steps, _ = planned(battery, at)
-    T = at.size
+    T, root = at.size, math.sqrt(battery.watched_rate)
     readings = Readings(battery, steps.space, states)
     most = runs_of_a_group(steps.space, T, steps.lengths.size)
     for start in range(first, first + runs, most):
@@ -117,9 +116,10 @@ def record_groups(
         q = group.quantities
         for i, watched, x in followed.states():
             readings.read(group, i, watched, x)
-            group.window[:, i] = np.conj(followed.window)  # states are followed with dZ*
+            # states are followed with dZ*
+            group.window[:, i] = np.conj(followed.window) * root
             q[[EMITTED, ABSORBED], :, i] = followed.counts[:2]
             if q.shape[0] > LOST:
                 q[LOST, :, i] = followed.counts[2]
-        group.burst[:] = first_low(group.M, at)
+        group.burst[:] = first_low(group.M, at, NOTHING)
         yield group

@@ -19,8 +19,13 @@ from darkbattery.trajectories.jumps.counts.tally import (
     noises_of,
     noisy_study,
 )
-from darkbattery.trajectories.jumps.diffusive.study import DiffusiveStudy
-from darkbattery.trajectories.jumps.filters.groups import ABSORBED, EMITTED, LIGHT, LOST
+from darkbattery.trajectories.jumps.diffusive.study import (
+    ABSORBED,
+    EMITTED,
+    LIGHT,
+    LOST,
+    DiffusiveStudy,
+)
 from darkbattery.trajectories.jumps.resonator.mode_jumps import PHOTONS
 from darkbattery.trajectories.jumps.resonator.mode_runs import mode_study
 from darkbattery.trajectories.jumps.resonator.study import ModeStudy

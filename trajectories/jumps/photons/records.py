@@ -164,7 +164,7 @@ def _population_table(basis: CoupledBasis) -> Array:
 def _read_quantities(
     means: Array, M: Array, n_battery: float, n_charger: float, gamma: float, found: Array
 ) -> None:
-    """The rows of `readout.LINEAR` that are no photon numbers, into `found` (7, columns)."""
+    """The rows of `derived.LINEAR` that are no photon numbers, into `found` (7, columns)."""
     of_battery, of_charger, of_power = 1.0 / n_battery, 1.0 / n_charger, gamma / n_battery
     # unsigned: an index that might count from the end keeps a loop out of vector registers
     for i in range(np.uint64(M.size)):
