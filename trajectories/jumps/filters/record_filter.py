@@ -123,7 +123,7 @@ class StepTables:
 
 @dataclass(frozen=True, eq=False)
 class RecordStretch:
-    """From one event of a protocol to the next, in steps; see `photon_filter.stretches_of`."""
+    """From one event of a protocol to the next, in steps; see `watched.stretches_of`."""
 
     leg: Leg
     steps: list[StepTables]
