@@ -60,6 +60,7 @@ from darkbattery.trajectories.jumps.photons.walks import (
     refuse_too_large,
 )
 from darkbattery.trajectories.jumps.resonator import cavity_runs, mode_runs
+from darkbattery.trajectories.jumps.resonator.study import OF_THE_MODE
 from darkbattery.trajectories.jumps.spins.noisy_records import count_noisy_runs
 from darkbattery.trajectories.propagate.realspins import refuse_many_real_spins
 from darkbattery.trajectories.reading.conditional import unravelling
@@ -189,9 +190,7 @@ def sample_cavity(
     refuse_unequal_spins(model)
     refuse_many_spins(model)
     experiment = to_be_solved(model, times)
-    default = (
-        mode_runs.DEFAULT if what_mixes_ladders(experiment) else (*ENERGIES, *mode_runs.OF_THE_MODE)
-    )
+    default = mode_runs.DEFAULT if what_mixes_ladders(experiment) else (*ENERGIES, *OF_THE_MODE)
     names = requested(observables, default, offered(AT_RESONATOR, experiment))
     problem = Problem(experiment, times, names, runs, seed, first, summary, statistics)
     return able(AT_RESONATOR, problem).solve(problem).of_model(model)

@@ -60,11 +60,11 @@ from darkbattery.trajectories.jumps.filters.study import filter_study
 from darkbattery.trajectories.jumps.filters.turned_runs import TurnedRuns
 from darkbattery.trajectories.jumps.resonator.cavity_runs import refuse_large_runs
 from darkbattery.trajectories.jumps.resonator.mode_runs import (
-    OF_THE_MODE,
     jumps_at_resonator,
     refuse_large_tables,
     refuse_mixed_excitations,
 )
+from darkbattery.trajectories.jumps.resonator.study import OF_THE_MODE
 from darkbattery.trajectories.jumps.spins.noisy_runs import EXCITATIONS
 from darkbattery.trajectories.propagate.realspins import refuse_unknown_stages
 from darkbattery.trajectories.propagate.watched_mode import (

@@ -42,7 +42,7 @@ from darkbattery.trajectories.jumps.resonator.mode_jumps import (
     empty_path,
     follow_over_irreps,
 )
-from darkbattery.trajectories.jumps.resonator.study import SUMMED, ModeStudy
+from darkbattery.trajectories.jumps.resonator.study import OF_THE_MODE, SUMMED, StudyAtResonator
 from darkbattery.trajectories.jumps.spins.noisy_runs import EXCITATIONS
 from darkbattery.trajectories.propagate.exponentials import exponentials_of
 from darkbattery.trajectories.propagate.mode_generator import ModeGenerator, Move
@@ -64,9 +64,6 @@ from darkbattery.trajectories.space.mode_space import ModeSpace, block_states
 
 Array = NDArray[np.float64]
 
-OF_THE_MODE = tuple(
-    name for name in needing(Needs.MEANS | Needs.FIELD) if name != "excitation_balance"
-)
 LOST = needing(Needs.LOCAL)
 OF_POPULATIONS = (*FROM_POPULATIONS, *needing(Needs.RECORD, without=Needs.SQUARES))
 AVAILABLE = (
@@ -114,7 +111,7 @@ def sample_over_irreps(problem: Problem) -> Solution:
     return solution_of(problem, study.tally(first, runs, counts), told, provenance)
 
 
-def mode_study(problem: Problem, plan: ModePlan, most_photons: int) -> ModeStudy:
+def mode_study(problem: Problem, plan: ModePlan, most_photons: int) -> StudyAtResonator:
     """What is summed of the runs of a problem."""
     experiment, times = problem.model, problem.times
     n_battery, n_charger = experiment.sizes
@@ -127,7 +124,7 @@ def mode_study(problem: Problem, plan: ModePlan, most_photons: int) -> ModeStudy
     power += max(max(noise.emission, noise.pumping) for noise in noises)
     pumped = spins * max(noise.pumping for noise in noises) * last
     photons = plan.full + 1.0 + 1.5 * (plan.kappa * nbar * (nbar + 1.0) * last + pumped)
-    study = ModeStudy(
+    study = StudyAtResonator(
         experiment_of(CollectiveBattery(n_battery, n_charger, nbar=nbar)),
         times,
         problem.seed,
