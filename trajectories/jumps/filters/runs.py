@@ -28,6 +28,7 @@ from darkbattery.nvmodel.solution import Solution
 from darkbattery.trajectories.jumps.counts.lengths import jumps_until, refuse_jumps
 from darkbattery.trajectories.jumps.counts.sums import EMITTED as EMITTED_SPREAD
 from darkbattery.trajectories.jumps.counts.sums import RECORDED
+from darkbattery.trajectories.jumps.counts.tally import MEANS_OF_RUNS
 from darkbattery.trajectories.jumps.diffusive.diffusion import ALLOWED, REACH
 from darkbattery.trajectories.jumps.diffusive.runs import AVAILABLE as AVAILABLE_OF_RECORDS
 from darkbattery.trajectories.jumps.diffusive.runs import followed_on_ladders
@@ -87,15 +88,13 @@ from darkbattery.trajectories.space.cavity_space import (
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
-_RECORDS = needing(Needs.RECORD, without=Needs.SQUARES)
 # of the emitter's J^+J^- in a reservoir: a mode has its own
 _NOT_OF_A_MODE = ("g2_zero",)
 AVAILABLE_OF_PHOTONS = (
     *ENERGIES,
     *FROM_ENERGY,
     *needing(Needs.COURSE),
-    *FROM_POPULATIONS,
-    *_RECORDS,
+    *MEANS_OF_RUNS,
     *needing(Needs.DETECTOR),
     *FLUCTUATIONS,
     *OF_STATES,

@@ -34,6 +34,7 @@ from darkbattery.trajectories.jumps.counts.sums import (
 )
 from darkbattery.trajectories.jumps.counts.sums import EMITTED as EMITTED_SPREAD
 from darkbattery.trajectories.jumps.counts.sums import QUANTITIES as SPREAD_QUANTITIES
+from darkbattery.trajectories.jumps.counts.tally import MEANS_OF_RUNS
 from darkbattery.trajectories.jumps.resonator.cavity_jumps import (
     ABSORBED,
     BATTERY_ENERGY,
@@ -50,7 +51,7 @@ from darkbattery.trajectories.jumps.resonator.cavity_jumps import (
 )
 from darkbattery.trajectories.jumps.resonator.study import OF_THE_MODE, SUMMED, StudyAtResonator
 from darkbattery.trajectories.reading.conditional import GROUP_NUMBERS, MOST_GROUP
-from darkbattery.trajectories.reading.derived import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
+from darkbattery.trajectories.reading.derived import ENERGIES, FROM_ENERGY
 from darkbattery.trajectories.reading.fluctuations import FLUCTUATIONS
 from darkbattery.trajectories.reading.light import rows_of_runs, with_ports
 from darkbattery.trajectories.space.angular import clebsch_gordan
@@ -70,8 +71,7 @@ Counts = NDArray[np.int64]
 
 # of the emitter's J^+J^- in a reservoir: the mode has its own
 SCATTER = tuple(name for name in FLUCTUATIONS if name != "g2_zero")
-_OF_RUNS = needing(Needs.RECORD, without=Needs.SQUARES)
-FROM_STATES = (*FROM_POPULATIONS, *_OF_RUNS, *SCATTER)
+FROM_STATES = (*MEANS_OF_RUNS, *SCATTER)
 AVAILABLE = (*ENERGIES, *OF_THE_MODE, *FROM_ENERGY, *needing(Needs.COURSE), *FROM_STATES)
 
 MOST_RUN_SECONDS = 3600.0  # of one run

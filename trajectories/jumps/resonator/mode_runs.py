@@ -26,7 +26,7 @@ from darkbattery.nvmodel.sums import FULL, usable_bounds
 from darkbattery.trajectories.jumps.counts.lengths import local_jumps
 from darkbattery.trajectories.jumps.counts.summaries import Batch, solution_of, told_of
 from darkbattery.trajectories.jumps.counts.sums import PHOTON_BINS, spread_bounds
-from darkbattery.trajectories.jumps.counts.tally import refuse_large_populations
+from darkbattery.trajectories.jumps.counts.tally import MEANS_OF_RUNS, refuse_large_populations
 from darkbattery.trajectories.jumps.resonator.mode_jumps import (
     ABSORBED,
     BATTERY_ENERGY,
@@ -53,7 +53,7 @@ from darkbattery.trajectories.propagate.mode_plan import (
 )
 from darkbattery.trajectories.propagate.mode_stages import mixes_excitations
 from darkbattery.trajectories.reading.conditional import GROUP_NUMBERS, MOST_GROUP
-from darkbattery.trajectories.reading.derived import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
+from darkbattery.trajectories.reading.derived import ENERGIES, FROM_ENERGY
 from darkbattery.trajectories.reading.light import rows_of_runs, with_ports
 from darkbattery.trajectories.space.cavity_space import (
     refuse_many_spins,
@@ -65,13 +65,12 @@ from darkbattery.trajectories.space.mode_space import ModeSpace, block_states
 Array = NDArray[np.float64]
 
 LOST = needing(Needs.LOCAL)
-OF_POPULATIONS = (*FROM_POPULATIONS, *needing(Needs.RECORD, without=Needs.SQUARES))
 AVAILABLE = (
     *ENERGIES,
     *OF_THE_MODE,
     *FROM_ENERGY,
     *needing(Needs.COURSE),
-    *OF_POPULATIONS,
+    *MEANS_OF_RUNS,
     *LOST,
 )
 DEFAULT = (*ENERGIES, *OF_THE_MODE, *LOST)
