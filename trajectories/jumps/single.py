@@ -33,29 +33,19 @@ from darkbattery.trajectories.jumps.photons.walks import (
 )
 from darkbattery.trajectories.jumps.resonator import (
     cavity_jumps,
+    cavity_runs,
     mode_jumps,
     mode_runs,
 )
-from darkbattery.trajectories.jumps.resonator.cavity_runs import (
-    coefficients_of,
-    mode_of,
-    photon_bound,
-    refuse_large_runs,
-)
 from darkbattery.trajectories.jumps.run import COURSES, ManyRuns, SingleRun
-from darkbattery.trajectories.jumps.spins import noisy_runs
 from darkbattery.trajectories.jumps.spins.local_noise import LOW, SIZE, TWO_JB, TWO_JC, TWO_M
+from darkbattery.trajectories.jumps.spins.noisy_records import whole_runs
+from darkbattery.trajectories.jumps.spins.noisy_runs import EXCITATIONS
 from darkbattery.trajectories.jumps.spins.stages import (
     ABSORBED,
     BATTERY_ENERGY,
     CHARGER_ENERGY,
     EMITTED,
-    JUMPS,
-    empty_course,
-    empty_draws,
-    empty_frame_of,
-    empty_state_of,
-    plan,
 )
 from darkbattery.trajectories.propagate.realspins import refuse_many_real_spins
 from darkbattery.trajectories.reading.conditional import BATTERY_Z, unravelling
@@ -260,16 +250,8 @@ def _with_every_jump(battery: Experiment, t: Array, seed: int, run: int) -> Sing
 
 def _of_real_spins(battery: Experiment, times: Array, seed: int, run: int) -> SingleRun:
     """Run `run` of the study with this seed, with everything it knows."""
-    steps, T = plan(battery), times.size
-    course = empty_course(battery, T, amplitudes=True, populations=True)
-    of_run = np.uint64(seed), run, steps, times
-    room = empty_state_of(battery), empty_frame_of(battery, steps), empty_draws(), course
-    jumps, size = 1024, 0
-    while jumps > size:  # a longer record is made again with room for it
-        size = jumps
-        jump_times, processes = np.empty(size), np.empty(size, dtype=np.int8)
-        noisy_runs.follow(*of_run, *room, jump_times, processes)
-        jumps = int(course.counts[JUMPS])
+    ((course, jump_times, processes),) = whole_runs(battery, times, seed, run, 1, states=True)
+    T = times.size
     at, q = course.at, course.quantities
     spins = battery.n_battery + battery.n_charger
     amplitudes = np.zeros((T, spins // 2 + 1), dtype=course.amplitudes.dtype)
@@ -285,9 +267,9 @@ def _of_real_spins(battery: Experiment, times: Array, seed: int, run: int) -> Si
     halves = np.asarray(0.5 * at.T, dtype=float)
     return SingleRun(
         run=run,
-        jump_times=jump_times[:jumps],
-        directions=noisy_runs.EXCITATIONS[processes[:jumps]],
-        processes=processes[:jumps],
+        jump_times=jump_times,
+        directions=EXCITATIONS[processes],
+        processes=processes,
         times=times,
         battery_j=halves[TWO_JB],
         charger_j=halves[TWO_JC],
@@ -312,17 +294,9 @@ def _at_resonator(experiment: Experiment, times: Array, seed: int, run: int) -> 
         mode_runs.OVER_IRREPS.offers(experiment)  # what runs do not describe is refused
         return _over_irreps_with_mode(problem)
     cavity = cavity_of(experiment)
-    refuse_large_runs(cavity, times)
-    bound, basis = photon_bound(cavity), cavity.basis
-    mode = mode_of(cavity, bound)
-    state, coefficients = cavity_jumps.empty_state(mode), coefficients_of(cavity, bound, True)
-    jumps = bound + 1
-    while True:
-        path = cavity_jumps.empty_path(mode, times.size, 1, coefficients, states=True, jumps=jumps)
-        found = cavity_jumps.follow_runs(np.uint64(seed), run, times, mode, state, path)
-        if found <= jumps:
-            break
-        jumps = found
+    cavity_runs.refuse_large_runs(cavity, times)
+    basis = cavity.basis
+    ((path, found),) = cavity_runs.whole_runs(experiment, times, seed, run, 1, states=True)
     read, directions = path.read, path.directions[:found]
     return SingleRun(
         run=run,
@@ -347,13 +321,13 @@ def _at_resonator(experiment: Experiment, times: Array, seed: int, run: int) -> 
 
 def _over_irreps_with_mode(problem: Problem) -> SingleRun:
     """With the mode, where ladders of J mix."""
-    found = mode_runs.followed(problem, problem.first)
+    found = mode_runs.followed(problem)
     read, processes = found.path.read, found.path.processes[: found.jumps]
     irreps = Irreps.all_of(experiment_of(problem.model).n_battery)
     return SingleRun(
         run=problem.first,
         jump_times=found.path.jump_times[: found.jumps],
-        directions=noisy_runs.EXCITATIONS[processes],
+        directions=EXCITATIONS[processes],
         processes=processes,
         times=problem.times,
         battery_j=found.battery_j,

@@ -1,9 +1,9 @@
-"""Single runs at a resonator on the ladders of J: asked for, made in groups and added up."""
+"""Single runs at a resonator on the ladders of J: asked for, added up, or one by one."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.battery import CollectiveBattery
-from darkbattery.nvmodel.experiment import experiment_of
+from darkbattery.nvmodel.experiment import Model, experiment_of
 from darkbattery.nvmodel.kernelcache import KERNEL
 from darkbattery.nvmodel.method import Method, Problem, Work, refused_by
 from darkbattery.nvmodel.observables import Needs, needing
@@ -186,6 +186,27 @@ def add_runs(first: int, path: Path, times: Array, spins: int, sums: Sums) -> No
                     spread[ERGOTROPY, i] = add_populations(run, i, p, 0, 0, p.size, spins, sums)
         if sums.spread_total.shape[2]:
             add_spread(run, spread, sums)
+
+
+def whole_runs(
+    model: Model, times: Array, seed: int, first: int, runs: int, states: bool
+) -> Iterator[tuple[Path, int]]:
+    """The runs first ... first + runs - 1 one by one in one room, each with so many photons.
+
+    With amplitudes and populations if `states`.
+    """
+    cavity = cavity_of(model)
+    bound = photon_bound(cavity)
+    mode, coefficients = mode_of(cavity, bound), coefficients_of(cavity, bound, wanted=states)
+    state, room = empty_state(mode), bound + 1
+    path = empty_path(mode, times.size, 1, coefficients, states, room)
+    for run in range(first, first + runs):
+        jumps = int(follow_runs(np.uint64(seed), run, times, mode, state, path))
+        if jumps > room:  # a longer record is made again with room for it
+            room = 2 * jumps
+            path = empty_path(mode, times.size, 1, coefficients, states, room)
+            follow_runs(np.uint64(seed), run, times, mode, state, path)
+        yield path, jumps
 
 
 def coefficients_of(cavity: Cavity, most_photons: int, wanted: bool) -> Array:

@@ -7,6 +7,7 @@ polarisations below 1, and stages of those.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -81,6 +82,7 @@ MOST_RUN_SECONDS = 3600.0  # of one run
 MOST_TABLE_SECONDS = 3600.0
 # of a complex product in a run, and in an exponential of the tables
 SECONDS_PER_PRODUCT, SECONDS_PER_TABLE = 2e-9, 4e-8
+ROOM = 1024  # jumps of a run
 PRODUCTS_OF_A_JUMP = 40.0  # with a matrix, beside one for each level
 
 
@@ -143,6 +145,23 @@ def mode_study(problem: Problem, plan: ModePlan, most_photons: int) -> StudyAtRe
     return study
 
 
+def whole_runs(problem: Problem, states: bool) -> Iterator[tuple[Path, int]]:
+    """The runs of a problem one by one in one room, each with so many jumps.
+
+    With amplitudes if `states`.
+    """
+    times, tables, room = problem.times, tables_of(problem), ROOM
+    largest = int(np.diff(tables.first).max()) if states else 0
+    path = empty_path(times.size, 1, largest, room)
+    for run in range(problem.first, problem.first + (problem.runs or 1)):
+        jumps = int(follow_over_irreps(np.uint64(problem.seed), run, times, tables, path))
+        if jumps > room:  # a longer record is made again with room for it
+            room = 2 * jumps
+            path = empty_path(times.size, 1, largest, room)
+            follow_over_irreps(np.uint64(problem.seed), run, times, tables, path)
+        yield path, jumps
+
+
 class Followed(NamedTuple):
     """A run as it was followed.
 
@@ -167,16 +186,12 @@ class Followed(NamedTuple):
     amplitudes: NDArray[np.complex128]
 
 
-def followed(problem: Problem, run: int) -> Followed:
-    """Run `run` of a problem's study."""
+def followed(problem: Problem) -> Followed:
+    """The one run of a problem."""
     refuse_large_tables(problem)
     plan, bound = plan_and_bound(problem)
     tables, times = tables_of(problem), problem.times
-    largest, jumps, room = int(np.diff(tables.first).max()), bound + 1, 0
-    while jumps > room:  # a longer record is made again with room for it
-        room = jumps
-        path = empty_path(times.size, 1, largest, room)
-        jumps = follow_over_irreps(np.uint64(problem.seed), run, times, tables, path)
+    ((path, jumps),) = whole_runs(problem, states=True)
     space = ModeSpace(plan.jb, plan.jc, bound, plan.top(bound))
     irreps, kets = Irreps.all_of(tables.n_battery), space.kets
     p = np.zeros((times.size, irreps.irrep.size))
@@ -191,7 +206,7 @@ def followed(problem: Problem, run: int) -> Followed:
         np.add.at(p[i], places, np.abs(found) ** 2)
     sharp = kets.mb[begin] + kets.mc[begin] + kets.n[begin]
     both = space.jb[kets.b[begin]], space.jc[kets.c[begin]]
-    return Followed(path, int(jumps), *both, sharp, p, amplitudes)
+    return Followed(path, jumps, *both, sharp, p, amplitudes)
 
 
 def tables_of(problem: Problem) -> Tables:
