@@ -69,6 +69,12 @@ class DickeMixture:
     m: Array
     probability: Array
 
+    @property
+    def ladders(self) -> Array:
+        """All j from the highest to the lowest."""
+        highest, lowest = float(self.j.max()), float(self.j.min())
+        return np.asarray(highest - np.arange(round(highest - lowest) + 1))
+
 
 def checked_preparation(field: str, spins: int, start: Preparation) -> Preparation:
     """Return `start`, refused where `spins` spins have no such state."""

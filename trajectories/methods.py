@@ -1,6 +1,6 @@
 """The methods of the quantum engine, in order: steady states, averages, and single runs."""
 
-from darkbattery.trajectories.averages import cavity_averages, steady
+from darkbattery.trajectories.averages import evolution, steady
 from darkbattery.trajectories.averages.dicke import CLOSED
 from darkbattery.trajectories.averages.evolution import EVOLVE
 from darkbattery.trajectories.averages.steady import STEADY
@@ -11,7 +11,7 @@ __all__ = ["AT_RESONATOR", "CLOSED", "IN_RESERVOIR"]
 
 AT_RESONATOR = (
     steady.AT_RESONATOR,
-    *cavity_averages.AT_RESONATOR,
+    *evolution.AT_RESONATOR,
     *sampling.AT_RESONATOR,
 )
 """Of a battery at a resonator."""

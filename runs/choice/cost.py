@@ -25,10 +25,9 @@ from darkbattery.nvmodel.protocol import sends_fields
 from darkbattery.runs.choice.choice import Choice, chosen, engine_of, observables_of
 from darkbattery.runs.definitions.definition import Point, RunDefinition
 from darkbattery.runs.definitions.schema import Method
-from darkbattery.trajectories.averages import cavity_averages, steady
 from darkbattery.trajectories.averages import evolution as master
-from darkbattery.trajectories.averages.cavity_averages import AT_RESONATOR
-from darkbattery.trajectories.averages.evolution import EVOLVE
+from darkbattery.trajectories.averages import steady
+from darkbattery.trajectories.averages.evolution import AT_RESONATOR, EVOLVE
 from darkbattery.trajectories.averages.steady import STEADY, in_reservoir
 from darkbattery.trajectories.reading.derived import FROM_ENTANGLEMENT
 
@@ -187,9 +186,7 @@ def _evolved(choice: Choice, times: Array) -> tuple[float, float]:
 def _averages_work(choice: Choice, times: Array) -> Work | None:
     """What is known of the work beforehand; refused where `evolve` would for the size."""
     if choice.model.resonator is not None:
-        problem = Problem(
-            choice.model, times, cavity_averages.asked(choice.model, choice.observables)
-        )
+        problem = Problem(choice.model, times, master.asked(choice.model, choice.observables))
         return able(AT_RESONATOR, problem).work(problem)
     if choice.model.reservoir is None:
         return None

@@ -27,7 +27,7 @@ from darkbattery.nvmodel.ergotropy import ergotropy_of_matrix
 from darkbattery.nvmodel.method import Problem
 from darkbattery.nvmodel.observables import OBSERVABLES
 from darkbattery.trajectories.averages import cavity_master
-from darkbattery.trajectories.averages.cavity_irreps import AVAILABLE, DRIVEN, OVER_IRREPS
+from darkbattery.trajectories.averages.cavity_irreps import DRIVEN, OVER_IRREPS, WITHOUT_DRIVE
 from darkbattery.trajectories.qutip import resonator_to_qutip
 from darkbattery.trajectories.space.mode_space import ModeSpace, elements_needed
 from tests.explicit import Explicit
@@ -73,7 +73,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_all_observables_are_those_of_dense_qutip(name):
     model, photons = CASES[name]
-    check(model, trajectories.evolve(model, TIMES, AVAILABLE), photons, [(TIMES[-1], 0.0)])
+    check(model, trajectories.evolve(model, TIMES, WITHOUT_DRIVE), photons, [(TIMES[-1], 0.0)])
 
 
 def check(model, found, photons, stretches):
@@ -181,7 +181,7 @@ def expected(model, few, rho, counted, change):
 def test_a_square_pulse_is_that_of_dense_qutip(detunings):
     drive = Drive(amplitude=0.5, duration_s=1.0, start_s=0.3, detuning_hz=detunings[0])
     model = changed((1, 2), 1.0, 0.0, detunings, drive, {"coupling": 1.2, "t2_s": 3.0})
-    found = trajectories.evolve(model, TIMES, AVAILABLE)
+    found = trajectories.evolve(model, TIMES, WITHOUT_DRIVE)
     assert found.provenance["solver"] == DRIVEN.name
     check(model, found, 11, [(0.3, 0.0), (1.3, 0.5), (TIMES[-1], 0.0)])
 
@@ -359,9 +359,9 @@ def test_excitations_are_balanced_and_states_are_states(sizes, kappa, coupling, 
         sizes, kappa + 0.5, 0.0, (detuning, 0.0), None, {"coupling": coupling}, polarisation=up
     )
     model = replace(model, battery=replace(model.battery, **(spins if up > 0.0 else {})))
-    found = trajectories.evolve(model, TIMES, AVAILABLE)
+    found = trajectories.evolve(model, TIMES, WITHOUT_DRIVE)
     assert np.abs(found["excitation_balance"]).max() < 1e-10
-    for name in AVAILABLE:
+    for name in WITHOUT_DRIVE:
         low, high = OBSERVABLES[name].bounds
         x = found[name][np.isfinite(found[name])]
         assert ((x >= low - 1e-10) & (x <= high + 1e-10)).all(), name

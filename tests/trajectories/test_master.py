@@ -4,7 +4,7 @@ import qutip
 
 from darkbattery.nvmodel import CollectiveBattery, InputError
 from darkbattery.trajectories import evolve, steady_state
-from darkbattery.trajectories.averages import evolution as master
+from darkbattery.trajectories.averages import collective_master as master
 from darkbattery.trajectories.averages import few
 from darkbattery.trajectories.averages.evolution import available
 from darkbattery.trajectories.qutip.fewspins import measure, to_qutip
@@ -119,7 +119,7 @@ def test_the_rate_convention_is_that_of_figure_five():
 def test_batches_of_times_give_the_same(monkeypatch):
     battery, times = CollectiveBattery(2, 5, nbar=0.3), np.linspace(0.1, 2.0, 23)
     whole = evolve(battery, times)
-    monkeypatch.setattr("darkbattery.trajectories.averages.evolution.BATCH", 200)
+    monkeypatch.setattr("darkbattery.trajectories.propagate.chains.BATCH", 200)
     parts = evolve(battery, times)
     for name in whole.values:
         # other step sizes: 1e-10 each

@@ -15,7 +15,7 @@ from darkbattery import trajectories
 from darkbattery.nvmodel import CollectiveBattery, LocalNoise, Pulse, Resonator, Spins, Stage
 from darkbattery.nvmodel import Experiment as Model
 from darkbattery.nvmodel.ergotropy import ergotropy_of_matrix
-from darkbattery.trajectories.averages.cavity_irreps import AVAILABLE
+from darkbattery.trajectories.averages.cavity_irreps import WITHOUT_DRIVE
 from tests.explicit import Explicit
 from tests.verify import experiments
 from tests.verify.readings import ladder_ergotropy_of
@@ -181,7 +181,7 @@ def _negativity(rho, first):
 def check_few_at_a_resonator(experiment):
     """`trajectories.evolve` at a resonator, what it has of states, against explicit ones."""
     model, times = experiment.model, experiment.times
-    found = trajectories.evolve(model, times, AVAILABLE)
+    found = trajectories.evolve(model, times, WITHOUT_DRIVE)
     photons = found.provenance["most_photons"] + 1
     if photons > MOST_PHOTONS:
         return

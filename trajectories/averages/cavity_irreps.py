@@ -6,8 +6,11 @@ keeps the irreps alone.
 """
 
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.experiment import Model, experiment_of
@@ -17,17 +20,17 @@ from darkbattery.nvmodel.portlight import AT_PORT
 from darkbattery.nvmodel.protocol import end_of
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Reading, Solution
-from darkbattery.trajectories.propagate.krylov import DIMENSIONS, TOLERANCE
-from darkbattery.trajectories.propagate.mode_generator import (
-    INTEGRALS,
-    SUPPLIED,
-    ModeGenerator,
-    ModeRates,
-)
+from darkbattery.trajectories.propagate.krylov import DIMENSIONS, TOLERANCE, krylov_states
+from darkbattery.trajectories.propagate.mode_generator import INTEGRALS, SUPPLIED, ModeGenerator
 from darkbattery.trajectories.propagate.mode_plan import ModePlan, first_bound, mode_plan
 from darkbattery.trajectories.propagate.mode_pulses import pulsed
-from darkbattery.trajectories.propagate.mode_stages import Kick, Stretch, mixes_excitations
-from darkbattery.trajectories.propagate.mode_steps import mode_states
+from darkbattery.trajectories.propagate.mode_stages import (
+    Changing,
+    Kick,
+    ModeRates,
+    Stretch,
+    mixes_excitations,
+)
 from darkbattery.trajectories.reading.derived import (
     ENERGIES,
     FROM_ENERGY,
@@ -46,7 +49,7 @@ from darkbattery.trajectories.space.mode_space import ModeSpace
 Array = NDArray[np.float64]
 
 COUNTED = ("emitted_photons_variance", "fano_factor")
-AVAILABLE = (
+WITHOUT_DRIVE = (
     *ENERGIES,
     *needing(Needs.MEANS | Needs.FIELD),
     *FROM_ENERGY,
@@ -57,7 +60,7 @@ AVAILABLE = (
     *COUNTED,
     "g2_zero",
 )
-WITH_COHERENCE = (*AVAILABLE, *needing(Needs.COHERENCE))
+WITH_DRIVE = (*WITHOUT_DRIVE, *needing(Needs.COHERENCE))
 """Where a drive makes coherence between energies."""
 
 # pairs of irreps: beyond, not even their states are counted
@@ -71,6 +74,8 @@ REACH, DECAY_COUNTS = 12.0, 0.05
 # the highest photon number may hold so much, times itself; what is missing then is of this size
 NEGLIGIBLE_PHOTONS = 1e-12
 ROUNDING = 1e-8
+# of what changes in time, per step: 1e-9 is then kept over some hundred steps
+RELATIVE, ABSOLUTE = 1e-11, 1e-13
 # when the highest photon number is looked at beside the output times
 WATCHED = 48
 
@@ -153,7 +158,7 @@ def _followed(
     readout = ModeReadout(space, n_battery, n_charger)
     vector = _start(plan, space)
     held = float(thermal_field(model.nbar, most_photons) @ np.arange(most_photons + 1.0))
-    readings = ModeReadings(model, names, readout, held)
+    readings = ModeReadings(names, readout, model, held)
     watched = np.union1d(times, _watched(plan, float(times[-1])))
     generators: dict[ModeRates, ModeGenerator] = {}
     top, done = 0.0, 0
@@ -171,7 +176,7 @@ def _followed(
         done += here
         if done < watched.size:
             spans = np.append(spans, step.length)
-        for i, state in enumerate(mode_states(generator, vector, spans, step.changing)):
+        for i, state in enumerate(_states(generator, vector, spans, step.changing)):
             vector = state
             top = max(top, abs(readout.means(_elements(plan, space, state))["top"]))
             if i < here and at[i] in times:
@@ -179,6 +184,66 @@ def _followed(
         if done == watched.size:
             break
     return readings, top
+
+
+def _states(
+    generator: ModeGenerator, start: Array, times: Array, changing: Changing | None
+) -> Iterator[Array]:
+    r"""Vectors at `times` (rising, >= 0) from the stretch's beginning.
+
+    A vector holds the state, with counting :math:`\rho_1,\rho_2` behind it,
+    :math:`\rho_k=\sum_nn^k\rho(n)` over the photons n emitted so far, and the integrals.
+    """
+    counts = start.size > generator.parts * generator.space.size + INTEGRALS
+    matrix = _with_counts(generator.matrix, generator.emissions) if counts else generator.matrix
+    rows = _widened(generator.counting, matrix.shape[0])
+    if changing is None:
+        yield from krylov_states(matrix, rows, start, times)
+        return
+    yield from _integrated(generator, matrix, rows, start, times, changing)
+
+
+def _with_counts(matrix: Any, emissions: Any) -> Any:
+    return scipy.sparse.bmat(
+        [[matrix, None, None], [emissions, matrix, None], [emissions, 2.0 * emissions, matrix]],
+        format="csr",
+    )
+
+
+def _widened(rows: Array, size: int) -> Array:
+    return np.hstack([rows, np.zeros((len(rows), size - rows.shape[1]))])
+
+
+def _integrated(
+    generator: ModeGenerator,
+    matrix: Any,
+    rows: Array,
+    start: Array,
+    times: Array,
+    changing: Changing,
+) -> Iterator[Array]:
+    """By Dormand and Prince's method of order 8 (Hairer, Norsett and Wanner 1993)."""
+    size = matrix.shape[0]
+    supply = generator.supply if generator.space.coherent else None
+
+    def change(time: float, y: Array) -> Array:
+        state = y[:size]
+        counted = rows @ state
+        if supply is not None:
+            counted[SUPPLIED] += changing.drive(time) * (supply @ state[: supply.size])
+        own = generator.changed(state, changing, time)
+        return np.concatenate([matrix @ state + own, counted])
+
+    now, y = 0.0, start
+    for time in times:
+        if time > now:
+            found = scipy.integrate.solve_ivp(
+                change, (now, time), y, "DOP853", (time,), rtol=RELATIVE, atol=ABSOLUTE
+            )
+            if not found.success:
+                raise ArithmeticError(found.message)
+            now, y = float(time), found.y[:, -1]
+        yield y.copy()
 
 
 def _elements(plan: ModePlan, space: ModeSpace, vector: Array) -> Array:
@@ -210,21 +275,11 @@ def _watched(plan: ModePlan, last: float) -> Array:
 
 
 def _start(plan: ModePlan, space: ModeSpace) -> Array:
-    b, c = plan.battery, plan.charger
     photons = thermal_field(plan.experiment.nbar, space.most_photons)
-    n = np.flatnonzero(photons)
-    ib, ic, at = (x.ravel() for x in np.indices((b.m.size, c.m.size, n.size)))
-    kets = space.find(
-        np.round(space.jb[0] - b.j[ib]).astype(np.int64),
-        np.round(space.jc[0] - c.j[ic]).astype(np.int64),
-        b.m[ib],
-        c.m[ic],
-        n[at],
-    )
-    place = space.locate(kets, kets)
     copies = 3 if plan.counts else 1
     vector = np.zeros(copies * plan.parts * space.size + INTEGRALS)
-    vector[place.position] = b.probability[ib] * c.probability[ic] * photons[n[at]]
+    places = np.flatnonzero(space.diagonal)
+    vector[places] = space.probabilities(plan.battery, plan.charger, photons)
     return vector
 
 
@@ -247,7 +302,7 @@ def _work(problem: Problem) -> Work:
 def _without_drive(model: Model) -> tuple[str, ...]:
     refuse_unequal_spins(model)
     refuse_many_spins(model)
-    return () if mixes_excitations(experiment_of(model)) else with_ports(model, AVAILABLE)
+    return () if mixes_excitations(experiment_of(model)) else with_ports(model, WITHOUT_DRIVE)
 
 
 def _driven(model: Model) -> tuple[str, ...]:
@@ -255,7 +310,7 @@ def _driven(model: Model) -> tuple[str, ...]:
     refuse_many_spins(model)
     if not mixes_excitations(experiment_of(model)):
         return ()
-    return with_ports(model, WITH_COHERENCE, AT_PORT)
+    return with_ports(model, WITH_DRIVE, AT_PORT)
 
 
 OVER_IRREPS = Method(

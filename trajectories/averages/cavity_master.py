@@ -30,6 +30,8 @@ from darkbattery.trajectories.reading.derived import (
     NEED_POPULATIONS,
     OF_RATES,
     derived,
+    over_excitations,
+    speeds,
 )
 from darkbattery.trajectories.reading.entanglement import (
     log_negativity,
@@ -48,7 +50,6 @@ from darkbattery.trajectories.reading.readout import (
     product_blocks,
     refuse_large_blocks,
 )
-from darkbattery.trajectories.reading.speed import speeds
 from darkbattery.trajectories.space.angular import ladders_of
 from darkbattery.trajectories.space.cavity_space import (
     Cavity,
@@ -265,9 +266,7 @@ def _observables(
     distributions, populated = {}, None
     if set(NEED_POPULATIONS) & set(names):
         populated = populations(basis, chains, found.states.real)
-        levels = np.arange(n_b + 1.0)
-        quantity = "battery excitations m_B + N_B/2"
-        distributions["populations"] = Distribution.of_values(quantity, levels, populated)
+        distributions["populations"] = over_excitations(populated)
     values |= derived(names, reservoir, energy, in_charger, populated)
     if set(OF_RATES) & set(names) and populated is not None:
         moved = populations(basis, chains, found.rates.real, found.states.real)

@@ -8,7 +8,6 @@ Krylov spaces, few spins alone.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,15 +39,9 @@ from darkbattery.trajectories.reading.derived import (
     FROM_ENERGY,
     FROM_ENTANGLEMENT,
     NEED_POPULATIONS,
-    OF_RATES,
 )
-from darkbattery.trajectories.reading.mode_readout import (
-    ModeReadout,
-    from_populations,
-    population_distributions,
-)
+from darkbattery.trajectories.reading.mode_readout import ModeReadout, StateReadings
 from darkbattery.trajectories.space.mode_space import ModeSpace, elements_needed
-from darkbattery.trajectories.space.product_space import pairs_of
 
 Array = NDArray[np.float64]
 
@@ -80,10 +73,9 @@ def _ladders(battery: Experiment, steps: Protocol) -> tuple[Array, Array]:
         ("battery", battery.n_battery, battery.battery_preparation),
         ("charger", battery.n_charger, battery.charger_preparation),
     ):
-        j = dicke_mixture(spins, preparation, START_TAIL).j
-        kept = j.max() - np.arange(round(j.max() - j.min()) + 1)
+        kept = dicke_mixture(spins, preparation, START_TAIL).ladders
         alone = any(_by_itself(battery, step, name) for step in steps)
-        found.append(Irreps.all_of(spins).ladders if alone else np.asarray(kept))
+        found.append(Irreps.all_of(spins).ladders if alone else kept)
     return found[0], found[1]
 
 
@@ -113,16 +105,8 @@ def refuse_large(battery: Experiment, times: Array) -> None:
         )
 
 
-@dataclass(eq=False)
-class _Readings:
+class _Readings(StateReadings):
     """Values collected over the output times."""
-
-    names: tuple[str, ...]
-    readout: ModeReadout
-    found: dict[str, list[float]] = field(default_factory=dict)
-    populations: list[Array] = field(default_factory=list)
-    levels: list[Array] = field(default_factory=list)
-    moved: list[Array] = field(default_factory=list)
 
     def add(self, generator: CoherentGenerator, vector: Array) -> None:
         """Read one more output time."""
@@ -132,29 +116,7 @@ class _Readings:
         rows = (generator.power, generator.emission, generator.absorption)
         means |= {name: float(row @ elements) for name, row in zip(LINEAR, rows, strict=True)}
         means |= dict(zip(COUNTED, map(float, counted), strict=True))
-        rho = self.readout.battery(state)
-        self.populations.append(self.readout.populations(state))
-        self.levels.append(self.readout.eigenvalues(rho))
-        z = 2.0 * means["battery_energy"] - 1.0
-        across = float(np.hypot(self.readout.turned(rho), z))
-        means["ergotropy_local"] = means["ergotropy_rotation"] = 0.5 * (across + z)
-        self._changes(generator, elements, state, means)
-        for name, value in means.items():
-            self.found.setdefault(name, []).append(value)
-
-    def _changes(
-        self, generator: CoherentGenerator, elements: Array, state: Array, means: dict[str, float]
-    ) -> None:
-        names, across = set(self.names), self.readout.across
-        if "log_negativity" in names and "entanglement_rate" not in names:
-            means["log_negativity"] = across.log_negativity(state)
-        if not {"entanglement_rate", *OF_RATES} & names:
-            return
-        change = (generator.matrix @ elements).reshape(PARTS, -1)
-        self.moved.append(self.readout.populations(change))
-        if "entanglement_rate" in names:
-            both = across.log_negativity_and_rate(state, change)
-            means["log_negativity"], means["entanglement_rate"] = both
+        self.read(state, lambda: (generator.matrix @ elements).reshape(PARTS, -1), means)
 
     def values(self, battery: Experiment, at_start: tuple[float, float]) -> dict[str, Array]:
         """All that was asked for, over time; efficiencies count from behind the first pulses."""
@@ -162,8 +124,7 @@ class _Readings:
         energies = found["battery_energy"], found["charger_energy"]
         found["open_work"] = energies[0] - battery.thermal_energy
         found["charging_efficiency"] = charging_efficiency(battery.sizes, at_start, *energies)
-        course = np.array(self.populations), np.array(self.levels), self.moved
-        found |= from_populations(self.names, self.readout.irreps, energies[0], *course)
+        found |= self.from_populations(energies[0])
         return {name: found[name] for name in self.names}
 
 
@@ -198,8 +159,8 @@ def _solved(problem: Problem) -> Solution:
         "error_estimate": TOLERANCE * len(steps),
         "unknowns": PARTS * space.size,
     }
-    lines = population_distributions(readout.irreps, np.array(readings.populations))
-    return Solution(times, Reading(readings.values(battery, start), {}, lines), provenance)
+    reading = Reading(readings.values(battery, start), {}, readings.distributions())
+    return Solution(times, reading, provenance)
 
 
 def _states(generator: CoherentGenerator, vector: Array, spans: Array) -> Iterator[Array]:
@@ -211,10 +172,8 @@ def _states(generator: CoherentGenerator, vector: Array, spans: Array) -> Iterat
 def _start(battery: Experiment, space: ModeSpace) -> Array:
     b = dicke_mixture(battery.n_battery, battery.battery_preparation, START_TAIL)
     c = dicke_mixture(battery.n_charger, battery.charger_preparation, START_TAIL)
-    start = pairs_of(b, c, space.jb, space.jc)
-    kets = space.find(*start[:4], np.zeros(start.b.size, dtype=np.int64))
     vector = np.zeros(PARTS * space.size + INTEGRALS)
-    vector[space.locate(kets, kets).position] = start.probability
+    vector[np.flatnonzero(space.diagonal)] = space.probabilities(b, c, np.ones(1))
     return vector
 
 

@@ -18,13 +18,12 @@ from darkbattery.nvmodel.fields import ClosedModes
 from darkbattery.nvmodel.method import Method, Problem, able, never, refused_for_size
 from darkbattery.nvmodel.observables import Needs, needing, requested
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.solution import Distribution, Reading, Solution
+from darkbattery.nvmodel.solution import Reading, Solution
 from darkbattery.nvmodel.spins import SILENT, Spins
 from darkbattery.nvmodel.times import output_times
 from darkbattery.nvmodel.unitaries import works_of
 from darkbattery.trajectories.averages.speed_limits import LIMITS, with_speed_limits
-from darkbattery.trajectories.reading.derived import OF_RATES
-from darkbattery.trajectories.reading.speed import speeds
+from darkbattery.trajectories.reading.derived import OF_RATES, over_excitations, speeds
 
 Array = NDArray[np.float64]
 
@@ -114,10 +113,7 @@ def _solved(problem: Problem) -> Solution:
     if set(ON_REQUEST) & set(names):
         found, populations = _from_ladder(states, operators["hamiltonian"], n)
         values |= found
-        quantity = "battery excitations m_B + N_B/2"
-        distributions["populations"] = Distribution.of_values(
-            quantity, np.arange(n + 1.0), populations
-        )
+        distributions["populations"] = over_excitations(populations)
     provenance = {"solver": "Schroedinger equation", "photons_kept": kept, "overflow": overflow}
     reading = Reading({name: values[name] for name in names}, {}, distributions)
     return Solution(t, reading, provenance)

@@ -25,9 +25,11 @@ from darkbattery.trajectories.propagate.chains import (
     Part,
     pair_rates,
     parts_of,
+    start_state,
     stepped,
 )
 from darkbattery.trajectories.reading.conditional import unravelling
+from darkbattery.trajectories.reading.derived import EXCITATIONS
 from darkbattery.trajectories.reading.photonstates import LEAST_PROBABILITY, signs_of
 from darkbattery.trajectories.reading.readout import SUMS_OVER_M, linear_observables
 from darkbattery.trajectories.space.angular import (
@@ -35,7 +37,6 @@ from darkbattery.trajectories.space.angular import (
     Ladders,
     basis_of,
     clebsch_gordan,
-    starts,
 )
 
 Array = NDArray[np.float64]
@@ -54,7 +55,6 @@ ROWS = (
     "ergotropy",
     "ergotropy_total",
 )
-EXCITATIONS = "battery excitations m_B + N_B/2"  # what populations are over
 _KNOWN = frozenset(ROWS)
 LEAST_NORM = 1e-200  # of amplitudes squared: far above what rounding towards zero spoils
 # products that read the populations of one time, and numbers that all states hold: 1 MB
@@ -160,16 +160,6 @@ def read_at_once(problem: Problem, ladders: Ladders, elements: float) -> bool:
     products = elements * max(ladders.n_battery + 1.0, len(ROWS))
     few = products <= MOST_PRODUCTS and elements * problem.times.size <= MOST_HELD
     return few and _KNOWN.issuperset(problem.names)
-
-
-def start_state(battery: Experiment, basis: CoupledBasis, chains: Chains) -> Array:
-    """The start's density matrix on the chains, (rows, chains)."""
-    state = np.zeros_like(chains.loss)
-    for start in starts(battery, basis):
-        row = round(chains.M[0] - start.M)
-        c = start.amplitude
-        state[row] += start.probability * c[chains.first] * c[chains.second]
-    return state
 
 
 def _weights_of_sums(basis: CoupledBasis, chains: Chains, nbar: float) -> Array:

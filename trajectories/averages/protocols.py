@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.irreps import Irreps
-from darkbattery.nvmodel.preparation import DickeMixture, dicke_mixture
+from darkbattery.nvmodel.preparation import dicke_mixture
 from darkbattery.nvmodel.protocol import (
     Dephasing,
     Protocol,
@@ -126,18 +126,13 @@ def _start(battery: Experiment, parts: int) -> tuple[ProductSpace, Array]:
         )
     b = dicke_mixture(battery.n_battery, battery.battery_preparation, START_TAIL)
     c = dicke_mixture(battery.n_charger, battery.charger_preparation, START_TAIL)
-    space = ProductSpace(_ladders(b), _ladders(c), float(b.m.max() + c.m.max()))
+    space = ProductSpace(b.ladders, c.ladders, float(b.m.max() + c.m.max()))
     _refuse_too_large(battery, space, parts, None)
     start = pairs_of(b, c, space.jb, space.jc)
     place = space.locate(*start[:4], start.mb, start.mc)
     vector = np.zeros(parts * space.size + INTEGRALS)
     vector[place.position] = start.probability
     return space, vector
-
-
-def _ladders(mixture: DickeMixture) -> Array:
-    highest, lowest = float(mixture.j.max()), float(mixture.j.min())
-    return np.asarray(highest - np.arange(round(highest - lowest) + 1))
 
 
 def _spaces(

@@ -33,6 +33,7 @@ from darkbattery.trajectories.reading.derived import (
     FROM_ENTANGLEMENT,
     FROM_POPULATIONS,
     derived,
+    over_excitations,
 )
 from darkbattery.trajectories.reading.endstates import (
     EMISSION,
@@ -172,9 +173,7 @@ def _in_closed_form(problem: Problem) -> Solution:
         state = weight * _equilibrium(basis, chains.M, battery.occupation)
         _add_single_runs(battery, basis, chains.M, state / weight.sum(), names, values)
         ladder = populations(basis, chains, state[None])
-        quantity = "battery excitations m_B + N_B/2"
-        excitations = np.arange(battery.n_battery + 1.0)
-        distributions["populations"] = Distribution.of_values(quantity, excitations, ladder)
+        distributions["populations"] = over_excitations(ladder)
         if "log_negativity" in names:
             values["log_negativity"] = entanglement(basis, chains, state[None], False)[0]
     values |= derived(names, battery, values["battery_energy"], values["charger_energy"], ladder)

@@ -13,21 +13,26 @@ of one array whose rows are :math:`M=J_\text{top},J_\text{top}-1,\dots`, so that
 several in vector registers.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.trajectories.propagate.chainsteps import (
     COLUMNS,
     Generator,
     propagate_columns,
     unknown_pace,
 )
-from darkbattery.trajectories.space.angular import CoupledBasis, lowering_squared
+from darkbattery.trajectories.space.angular import CoupledBasis, lowering_squared, starts
 
 Array = NDArray[np.float64]
+
+# doubles held at once for the states at several output times (256 MB)
+BATCH = 1 << 25
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,6 +207,37 @@ def stepped(
         integrals += gained if counts else 0.0
         error = max(error, missed)
     return states, integrals, error
+
+
+def start_state(battery: Experiment, basis: CoupledBasis, chains: Chains) -> Array:
+    """The start's density matrix on the chains, (rows, chains)."""
+    state = np.zeros_like(chains.loss)
+    for start in starts(battery, basis):
+        row = round(chains.M[0] - start.M)
+        c = start.amplitude
+        state[row] += start.probability * c[chains.first] * c[chains.second]
+    return state
+
+
+def state_batches(
+    battery: Experiment, basis: CoupledBasis, chains: Chains, taus: Array
+) -> Iterator[tuple[Array, Array, float]]:
+    """States and integrals of the photons' weights at the output times.
+
+    As many at once as memory allows.
+    """
+    weights = chains.photon_weights(basis, battery.occupation)
+    slowest = 2.0 * battery.occupation + 1.0
+    state, now = start_state(battery, basis, chains), 0.0
+    photons = np.zeros((len(weights), 1))
+    size, paces = max(1, BATCH // state.size), unknown_paces(chains)
+    for first in range(0, taus.size, size):
+        batch = taus[first : first + size]
+        states, counts, error = propagate(chains, state, batch - now, weights, slowest, paces)
+        counts += photons
+        state, now, photons = states[-1].copy(), batch[-1], counts[:, -1:]
+        yield states, counts, error
+        del states  # before the next ones are made: memory holds one batch
 
 
 def photon_weights(j: Array, m: Array, nbar: float, stays: NDArray[np.bool_]) -> Array:

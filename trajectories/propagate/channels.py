@@ -78,6 +78,23 @@ def total_rate(operator: Operator, spins: int, m: ArrayLike) -> Array:
     return spins / 2 - b if operator == "+" else spins / 2 + b
 
 
+def processes_of(noise: LocalNoise) -> tuple[tuple[Operator, float], ...]:
+    """Operators of single spins with their rates."""
+    return ("z", noise.dephasing), ("-", noise.emission), ("+", noise.pumping)
+
+
+def with_local_decay(decay: Array, ensembles: Iterable[tuple[LocalNoise, int, Array]]) -> Array:
+    """`decay` of all states and the rates at which jumps of single spins leave them.
+
+    >>> with_local_decay(np.zeros(2), [(LocalNoise(emission=2.0), 3, np.array([1.5, -1.5]))])
+    array([6., 0.])
+    """
+    for noise, spins, m in ensembles:
+        for operator, rate in processes_of(noise):
+            decay = decay + rate * total_rate(operator, spins, m)
+    return decay
+
+
 def net_loss(ensembles: Iterable[tuple[LocalNoise, int, Array]]) -> Array:
     """Rate at which single spins lose excitations, less that at which they gain them.
 

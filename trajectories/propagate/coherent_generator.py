@@ -17,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.noise import LocalNoise
-from darkbattery.trajectories.propagate.channels import net_loss, total_rate
-from darkbattery.trajectories.propagate.generator import Rates
+from darkbattery.trajectories.propagate.channels import net_loss, with_local_decay
+from darkbattery.trajectories.propagate.generator import Rates, assembled
 from darkbattery.trajectories.propagate.mode_generator import (
     Move,
-    assembled,
     commuted,
     jumped,
     local_moves,
@@ -124,15 +123,12 @@ class CoherentGenerator:
         weights *= np.where(self.space.diagonal, 1.0, 2.0)
         return np.concatenate([weights, np.zeros(self.space.size)])
 
-    def _ensembles(self) -> tuple[tuple[LocalNoise, int, bool], ...]:
-        r = self.rates
-        return (r.battery, r.n_battery, True), (r.charger, r.n_charger, False)
+    def _ensembles(self) -> tuple[tuple[LocalNoise, int, Array], ...]:
+        k, r = self.space.kets, self.rates
+        return (r.battery, r.n_battery, k.mb), (r.charger, r.n_charger, k.mc)
 
     def _lost(self) -> Array:
-        lost = net_loss(
-            (noise, spins, self._ladder(of_battery)[1])
-            for noise, spins, of_battery in self._ensembles()
-        )
+        lost = net_loss(self._ensembles())
         return self._row([Move(np.arange(lost.size), lost)])
 
     def _terms(self) -> Iterator[Term]:
@@ -148,11 +144,10 @@ class CoherentGenerator:
                     yield place, rate * left.amplitude[one] * right.amplitude[two]
             decay = [Move(at, -0.5 * rate * a) for at, a in self._ordered(lift)]
             yield from commuted(space, decay)
-        alone = np.zeros(space.kets.n.size)
-        for noise, spins, of_battery in self._ensembles():
-            m = self._ladder(of_battery)[1]
-            alone = alone + noise.dephasing * total_rate("z", spins, m)
-            alone = alone + noise.emission * total_rate("-", spins, m)
-            alone = alone + noise.pumping * total_rate("+", spins, m)
+        for noise, spins, of_battery in (
+            (r.battery, r.n_battery, True),
+            (r.charger, r.n_charger, False),
+        ):
             yield from jumped(space, local_moves(space, noise, spins, of_battery))
+        alone = with_local_decay(np.zeros(space.kets.n.size), self._ensembles())
         yield space.locate(one, two), -0.5 * (alone[one] + alone[two])

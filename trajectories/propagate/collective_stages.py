@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkbattery.trajectories.propagate.chains import (
+    BATCH,
     Chains,
     pair_chains,
     photon_numbers,
@@ -21,9 +22,6 @@ from darkbattery.trajectories.propagate.generator import INTEGRALS, Generator
 from darkbattery.trajectories.space.angular import clebsch_gordan, coupled_basis, lowering_squared
 
 Array = NDArray[np.float64]
-
-# doubles held at once for the states at several output times (256 MB)
-BATCH = 1 << 25
 
 
 def applies(generator: Generator) -> bool:

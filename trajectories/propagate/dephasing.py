@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.preparation import log_multiplicities
 from darkbattery.trajectories.propagate.channels import channel_element, channel_strength
-from darkbattery.trajectories.space.matrix_space import MatrixSpace
-from darkbattery.trajectories.space.product_space import ProductSpace
+from darkbattery.trajectories.space.product_space import MatrixSpace, ProductSpace
 
 Array = NDArray[np.float64]
 

@@ -20,15 +20,14 @@ from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.protocol import Stage
 from darkbattery.trajectories.propagate.channels import (
     SHIFT,
-    Operator,
     channel_element,
     channel_strength,
     net_loss,
+    processes_of,
     total_rate,
 )
 from darkbattery.trajectories.space.angular import lowering_squared
-from darkbattery.trajectories.space.matrix_space import MatrixSpace
-from darkbattery.trajectories.space.product_space import Located, ProductSpace
+from darkbattery.trajectories.space.product_space import Located, MatrixSpace, ProductSpace
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -116,11 +115,9 @@ class Generator:
     @cached_property
     def matrix(self) -> Any:
         """Sparse (CSR) matrix of the elements, all but the integrals."""
-        real, imaginary = summed(self.space, terms_of(self.space, self.rates), self.parts == 2)
-        if self.parts == 1:
-            return real
-        turning = scipy.sparse.diags(self.rates.detuning * self.space.coherence)
-        return scipy.sparse.bmat([[real, turning], [-turning, imaginary]], format="csr")
+        turning = self.rates.detuning * self.space.coherence
+        terms = terms_of(self.space, self.rates)
+        return assembled(self.space.size, self.parts, terms, turning)
 
     @cached_property
     def counting(self) -> Array:
@@ -159,31 +156,36 @@ class Generator:
         return rate * weights
 
 
-def _empty(size: int) -> Any:
-    return scipy.sparse.csr_matrix((size, size))
+def assembled(size: int, parts: int, terms: Iterable[Term], turning: Array | None = None) -> Any:
+    """One sparse matrix of real and imaginary parts.
 
-
-def summed(
-    space: ProductSpace | MatrixSpace, terms: Iterable[Term], imaginary: bool = False
-) -> tuple[Any, Any]:
-    """The terms as a sparse matrix over the elements; also over their imaginary parts, or None."""
+    Parameters
+    ----------
+    terms : iterable
+        Where the rate of change of each element comes from, and with what factor.
+    turning : ndarray (size,), optional
+        Frequency of each element, of two parts.
+    """
     rows, columns, values, mirrored = [], [], [], []
-    everything = np.arange(space.size)
     for place, coefficient in terms:
         used = np.flatnonzero(place.valid & (coefficient != 0.0))
-        rows.append(everything[used].astype(np.int32))
+        rows.append(used.astype(np.int32))
         columns.append(place.position[used].astype(np.int32))
         values.append(coefficient[used])
-        if imaginary:
+        if parts == 2:
             mirrored.append(np.where(place.flipped[used], -1.0, 1.0) * coefficient[used])
-    if not rows:
-        return _empty(space.size), _empty(space.size)
-    at = (np.concatenate(rows), np.concatenate(columns))
-    shape = (space.size, space.size)
-    real = scipy.sparse.csr_matrix((np.concatenate(values), at), shape=shape)
-    if not imaginary:
-        return real, None
-    return real, scipy.sparse.csr_matrix((np.concatenate(mirrored), at), shape=shape)
+
+    def matrix(of: list[Array]) -> Any:
+        if not of:
+            return scipy.sparse.csr_matrix((size, size))
+        at = (np.concatenate(rows), np.concatenate(columns))
+        return scipy.sparse.csr_matrix((np.concatenate(of), at), shape=(size, size))
+
+    real = matrix(values)
+    if parts == 1:
+        return real
+    across = scipy.sparse.diags(np.zeros(size) if turning is None else turning)
+    return scipy.sparse.bmat([[real, across], [-across, matrix(mirrored)]], format="csr")
 
 
 def terms_of(space: ProductSpace | MatrixSpace, rates: Rates) -> Iterator[Term]:
@@ -255,12 +257,7 @@ def _local_terms(
     e = space.elements
     ladders, which = (space.jb, e.b) if of_battery else (space.jc, e.c)
     one, two = (e.mb, e.mb2) if of_battery else (e.mc, e.mc2)
-    processes: tuple[tuple[Operator, float], ...] = (
-        ("z", noise.dephasing),
-        ("-", noise.emission),
-        ("+", noise.pumping),
-    )
-    for operator, rate in processes:
+    for operator, rate in processes_of(noise):
         if rate == 0.0:
             continue
         q = SHIFT[operator]

@@ -27,12 +27,15 @@ from numpy.typing import NDArray
 from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.trajectories.propagate.channels import (
     SHIFT,
-    Operator,
     channel_element,
     channel_strength,
     net_loss,
+    processes_of,
     total_rate,
+    with_local_decay,
 )
+from darkbattery.trajectories.propagate.generator import assembled
+from darkbattery.trajectories.propagate.mode_stages import Changing, ModeRates
 from darkbattery.trajectories.space.angular import lowering_squared
 from darkbattery.trajectories.space.mode_space import ModeSpace
 from darkbattery.trajectories.space.product_space import Located
@@ -42,38 +45,6 @@ Indices = NDArray[np.int64]
 
 INTEGRALS = 4
 EMITTED, ABSORBED, LOST, SUPPLIED = range(INTEGRALS)
-
-
-@dataclass(frozen=True)
-class ModeRates:
-    """What happens in a stage, in rad/s and per second, in the frame of the drive.
-
-    Attributes
-    ----------
-    battery_coupling, charger_coupling : float
-        g of one spin; 0 of an ensemble that does not see the mode.
-    battery_detuning, charger_detuning, mode_detuning : float
-    kappa, nbar : float
-    battery, charger : LocalNoise
-    drive : float
-        eta; 0 where it changes within the stage.
-    """
-
-    battery_coupling: float
-    charger_coupling: float
-    battery_detuning: float
-    charger_detuning: float
-    mode_detuning: float
-    kappa: float
-    nbar: float
-    battery: LocalNoise
-    charger: LocalNoise
-    drive: float = 0.0
-
-    @property
-    def detunings(self) -> tuple[float, float, float]:
-        """Of battery, charger and mode."""
-        return self.battery_detuning, self.charger_detuning, self.mode_detuning
 
 
 class Move(NamedTuple):
@@ -179,6 +150,26 @@ class ModeGenerator:
         """Photons per second that a drive of 1 rad/s supplies, as a row."""
         return np.asarray(self.driving.T @ self.row(self.space.kets.n))
 
+    def changed(self, elements: Array, changing: Changing | None, since: float) -> Array:
+        """What a stretch's own changes add to the rate of change of the elements (copies * size).
+
+        `since` counts from the start of the stretch.
+        """
+        if changing is None:
+            return np.zeros_like(elements)
+        copies = elements.reshape(-1, self.parts * self.space.size)
+        eta = changing.drive(since)
+        found = np.zeros_like(copies)
+        if eta != 0.0:
+            found += eta * (self.driving @ copies.T).T
+        if self.parts == 2:
+            battery, charger = self.turning
+            of = changing.detunings(since)
+            turning = of[0] * battery + of[1] * charger
+            real, imaginary = copies.reshape(len(copies), 2, -1).transpose(1, 0, 2)
+            found += np.concatenate([turning * imaginary, -turning * real], axis=1)
+        return found.ravel()
+
     def row(self, of_states: Array | Indices) -> Array:
         """The mean of a diagonal operator (states,) as weights of a vector's elements."""
         weights = np.where(self.space.diagonal, of_states[self.space.pairs[0]], 0.0)
@@ -219,11 +210,7 @@ class ModeGenerator:
         # at the bound nothing is absorbed
         thermal = np.where(k.n < self.space.most_photons, k.n + 1.0, 0.0)
         decay = r.kappa * ((r.nbar + 1.0) * k.n + r.nbar * thermal)
-        for noise, spins, m in self._ensembles():
-            decay = decay + noise.dephasing * total_rate("z", spins, m)
-            decay = decay + noise.emission * total_rate("-", spins, m)
-            decay = decay + noise.pumping * total_rate("+", spins, m)
-        return np.asarray(decay)
+        return with_local_decay(np.asarray(decay), self._ensembles())
 
     def _field_jumps(self) -> list[tuple[Move, int]]:
         """Photons that leave and enter, each with its change of n."""
@@ -240,37 +227,6 @@ class ModeGenerator:
 
     def _whole(self, terms: Iterator[tuple[Located, Array]], turning: Array | None) -> Any:
         return assembled(self.space.size, self.parts, terms, turning)
-
-
-def assembled(
-    size: int, parts: int, terms: Iterator[tuple[Located, Array]], turning: Array | None
-) -> Any:
-    """One sparse matrix of real and imaginary parts.
-
-    Parameters
-    ----------
-    terms : iterator
-        Where the rate of change of each element comes from, and with what factor.
-    turning : ndarray (size,), optional
-        Frequency of each element, of two parts.
-    """
-    rows, columns, values, mirrored = [], [], [], []
-    for place, coefficient in terms:
-        used = np.flatnonzero(place.valid & (coefficient != 0.0))
-        rows.append(used.astype(np.int32))
-        columns.append(place.position[used].astype(np.int32))
-        values.append(coefficient[used])
-        if parts == 2:
-            mirrored.append(np.where(place.flipped[used], -1.0, 1.0) * coefficient[used])
-    if not rows:
-        return scipy.sparse.csr_matrix((parts * size, parts * size))
-    at = (np.concatenate(rows), np.concatenate(columns))
-    real = scipy.sparse.csr_matrix((np.concatenate(values), at), shape=(size, size))
-    if parts == 1:
-        return real
-    imaginary = scipy.sparse.csr_matrix((np.concatenate(mirrored), at), shape=(size, size))
-    across = scipy.sparse.diags(np.zeros(size) if turning is None else turning)
-    return scipy.sparse.bmat([[real, across], [-across, imaginary]], format="csr")
 
 
 def commuted(space: ModeSpace, moves: list[Move]) -> Iterator[tuple[Located, Array]]:
@@ -318,13 +274,8 @@ def local_moves(space: ModeSpace, noise: LocalNoise, spins: int, of_battery: boo
     k = space.kets
     ladders, which = (space.jb, k.b) if of_battery else (space.jc, k.c)
     m = k.mb if of_battery else k.mc
-    processes: tuple[tuple[Operator, float], ...] = (
-        ("z", noise.dephasing),
-        ("-", noise.emission),
-        ("+", noise.pumping),
-    )
     moves = []
-    for operator, rate in processes:
+    for operator, rate in processes_of(noise):
         if rate == 0.0:
             continue
         before = m - SHIFT[operator]

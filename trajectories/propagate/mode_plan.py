@@ -21,7 +21,6 @@ from darkbattery.trajectories.propagate.mode_stages import (
 )
 from darkbattery.trajectories.space.cavity_space import photons_to_begin_with, thermal_field
 from darkbattery.trajectories.space.mode_space import ModeSpace, elements_needed
-from darkbattery.trajectories.space.product_space import pairs_of
 
 Array = NDArray[np.float64]
 
@@ -114,28 +113,19 @@ def mode_plan(problem: Problem, counted: Iterable[str] = ()) -> ModePlan:
     b = dicke_mixture(sizes[0], experiment.battery_preparation, START_TAIL)
     c = dicke_mixture(sizes[1], experiment.charger_preparation, START_TAIL)
     jb, jc = (
-        Irreps.all_of(spins).ladders if any(map(noisy, steps)) else _ladders(mixture)
-        for spins, noisy, mixture in (
-            (sizes[0], _battery_alone, b),
-            (sizes[1], _charger_alone, c),
-        )
+        Irreps.all_of(sizes[k]).ladders if any(_alone(step, k) for step in steps) else start.ladders
+        for k, start in enumerate((b, c))
     )
     counts = bool(set(counted) & set(problem.names))
     parts = 2 if _turns(experiment, steps) else 1
     return ModePlan(experiment, steps, b, c, jb, jc, parts, counts, last)
 
 
-def _battery_alone(step: Stretch | Kick) -> bool:
-    """Whether anything happens to single spins of the battery."""
+def _alone(step: Stretch | Kick, ensemble: int) -> bool:
+    """Whether anything happens to single spins of the battery, or of the charger."""
     if isinstance(step, Stretch):
-        return not step.rates.battery.silent
-    return step.pulse.on_single_spins[0]
-
-
-def _charger_alone(step: Stretch | Kick) -> bool:
-    if isinstance(step, Stretch):
-        return not step.rates.charger.silent
-    return step.pulse.on_single_spins[1]
+        return not (step.rates.battery, step.rates.charger)[ensemble].silent
+    return step.pulse.on_single_spins[ensemble]
 
 
 def _turns(experiment: Experiment, steps: list[Stretch | Kick]) -> bool:
@@ -148,19 +138,10 @@ def _turns(experiment: Experiment, steps: list[Stretch | Kick]) -> bool:
     return any(len(set(one)) > 1 for one in found)
 
 
-def _ladders(mixture: DickeMixture) -> Array:
-    highest, lowest = float(mixture.j.max()), float(mixture.j.min())
-    return np.asarray(highest - np.arange(round(highest - lowest) + 1))
-
-
 def start_over_kets(plan: ModePlan, space: ModeSpace) -> Array:
     """Probabilities of all states of a space at the start."""
-    start = pairs_of(plan.battery, plan.charger, space.jb, space.jc)
     photons = thermal_field(plan.experiment.nbar, space.most_photons)
-    found = np.zeros(space.kets.n.size)
-    for n in np.flatnonzero(photons):
-        kets = space.find(*start[:4], np.full(start.b.size, n))
-        np.add.at(found, kets, start.probability * photons[n])
+    found = space.probabilities(plan.battery, plan.charger, photons)
     return np.asarray(found / found.sum())
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from darkbattery.nvmodel.channels import channels
 from darkbattery.nvmodel.course import Course
 from darkbattery.nvmodel.experiment import Experiment
+from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.protocol import (
     Protocol,
     Pulse,
@@ -25,13 +26,44 @@ from darkbattery.nvmodel.protocol import (
 )
 from darkbattery.nvmodel.pulse import Drive, spans
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.trajectories.propagate.mode_generator import ModeRates
 
 Array = NDArray[np.float64]
 
 # of the time constant: of an exponential change e^-37 is left, less than a double resolves
 SETTLED = 37.0
 SAME_PHASE = 1e-9  # rad: of numbers for users
+
+
+@dataclass(frozen=True)
+class ModeRates:
+    """What happens in a stage, in rad/s and per second, in the frame of the drive.
+
+    Attributes
+    ----------
+    battery_coupling, charger_coupling : float
+        g of one spin; 0 of an ensemble that does not see the mode.
+    battery_detuning, charger_detuning, mode_detuning : float
+    kappa, nbar : float
+    battery, charger : LocalNoise
+    drive : float
+        eta; 0 where it changes within the stage.
+    """
+
+    battery_coupling: float
+    charger_coupling: float
+    battery_detuning: float
+    charger_detuning: float
+    mode_detuning: float
+    kappa: float
+    nbar: float
+    battery: LocalNoise
+    charger: LocalNoise
+    drive: float = 0.0
+
+    @property
+    def detunings(self) -> tuple[float, float, float]:
+        """Of battery, charger and mode."""
+        return self.battery_detuning, self.charger_detuning, self.mode_detuning
 
 
 @dataclass(frozen=True)

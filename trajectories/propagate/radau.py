@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 from darkbattery.nvmodel.kernelcache import INNER
 
 Array = NDArray[np.float64]
-ComplexArray = NDArray[np.complex128]
 
 # All constants were computed with 60 digits; a test derives them again.
 # Poles z_j in the upper half plane.
@@ -105,7 +104,6 @@ STAGES = np.array(
         ],
     ]
 )
-RESIDUES = STAGES[-1]
 ORDER = 15  # at the end of a step; 8 in between
 # largest |q_9| on [0, 1] over |q_8(0)|
 ERROR_PER_DEFECT = 0.0144241

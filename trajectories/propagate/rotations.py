@@ -18,7 +18,7 @@ from darkbattery.trajectories.propagate.channels import (
     channel_strength,
 )
 from darkbattery.trajectories.space.angular import lowering_squared
-from darkbattery.trajectories.space.matrix_space import MatrixSpace
+from darkbattery.trajectories.space.product_space import MatrixSpace
 
 
 def ladder_rotation(j: float, angle: float, axis: float) -> NDArray[np.complex128]:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.protocol import Pulse
 from darkbattery.trajectories.propagate.exponentials import doubled_exponentials
-from darkbattery.trajectories.space.matrix_space import Matrices
+from darkbattery.trajectories.space.product_space import Matrices
 
 Array = NDArray[np.float64]
 

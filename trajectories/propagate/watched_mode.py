@@ -21,11 +21,11 @@ from darkbattery.nvmodel.method import Problem
 from darkbattery.nvmodel.protocol import end_of
 from darkbattery.trajectories.propagate import watched_reservoir
 from darkbattery.trajectories.propagate.channels import net_loss
-from darkbattery.trajectories.propagate.mode_generator import ModeGenerator, ModeRates, Move
+from darkbattery.trajectories.propagate.mode_generator import ModeGenerator, Move
 from darkbattery.trajectories.propagate.mode_plan import ModePlan, plan_and_bound, start_over_kets
+from darkbattery.trajectories.propagate.mode_stages import ModeRates
 from darkbattery.trajectories.propagate.watched import Leg, Watched, Watching
-from darkbattery.trajectories.space.matrix_space import ModeMatrixSpace
-from darkbattery.trajectories.space.mode_space import block_states
+from darkbattery.trajectories.space.mode_space import ModeMatrixSpace, block_states
 
 Array = NDArray[np.float64]
 

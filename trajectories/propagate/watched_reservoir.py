@@ -14,21 +14,21 @@ import scipy
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.experiment import Experiment
+from darkbattery.nvmodel.irreps import Irreps
 from darkbattery.nvmodel.preparation import dicke_mixture
 from darkbattery.nvmodel.protocol import Dephasing, Pulse, Stage, end_of, endless
-from darkbattery.trajectories.propagate.channels import net_loss, total_rate
+from darkbattery.trajectories.propagate.channels import net_loss, with_local_decay
 from darkbattery.trajectories.propagate.dephasing import dephased
 from darkbattery.trajectories.propagate.generator import (
     Rates,
+    assembled,
     collective_gain,
-    summed,
     terms_of,
 )
 from darkbattery.trajectories.propagate.rotations import ket_rotation, turned
 from darkbattery.trajectories.propagate.watched import Leg, Watched, Watching
 from darkbattery.trajectories.space.angular import lowering_squared
-from darkbattery.trajectories.space.matrix_space import MatrixSpace
-from darkbattery.trajectories.space.product_space import pairs_of
+from darkbattery.trajectories.space.product_space import MatrixSpace, pairs_of
 
 Array = NDArray[np.float64]
 
@@ -49,9 +49,7 @@ def space_of(battery: Experiment, coherent: bool) -> MatrixSpace:
     starts = battery.battery_preparation, battery.charger_preparation
     for spins, start, every in zip(battery.sizes, starts, spread, strict=True):
         mixture = dicke_mixture(spins, start)
-        lowest = spins % 2 / 2 if every else float(mixture.j.min())
-        highest = spins / 2 if every else float(mixture.j.max())
-        ladders.append(np.asarray(highest - np.arange(round(highest - lowest) + 1), dtype=float))
+        ladders.append(Irreps.all_of(spins).ladders if every else mixture.ladders)
         top += float(mixture.m.max())
     highest = float(ladders[0][0] + ladders[1][0])
     return MatrixSpace(ladders[0], ladders[1], highest if raises else min(top, highest), coherent)
@@ -75,7 +73,7 @@ def _start_of(battery: Experiment, space: MatrixSpace) -> Array:
 def watched_stage(space: MatrixSpace, rates: Rates, efficiency: float) -> Watched:
     """A stage with these rates."""
     r, lowering = rates, _lowering(space, rates)
-    whole, _ = summed(space, terms_of(space, r))
+    whole = assembled(space.size, 1, terms_of(space, r))
     if r.detuning != 0.0:
         whole = (whole - 1j * r.detuning * scipy.sparse.diags(space.coherence)).tocsr()
     emission_rates, turning = _speeds(space, r, lowering)
@@ -83,8 +81,8 @@ def watched_stage(space: MatrixSpace, rates: Rates, efficiency: float) -> Watche
         space,
         efficiency,
         whole=whole,
-        seen=summed(space, collective_gain(space, r, r.down, 1))[0],
-        absorbed=summed(space, collective_gain(space, r, r.up, -1))[0],
+        seen=assembled(space.size, 1, collective_gain(space, r, r.down, 1)),
+        absorbed=assembled(space.size, 1, collective_gain(space, r, r.up, -1)),
         leaving=math.sqrt(r.down) * lowering,
         entering=math.sqrt(r.up) * lowering.T,
         ket_decay=_ket_decay(space, r, lowering),
@@ -115,11 +113,8 @@ def _lowering(space: MatrixSpace, r: Rates) -> Any:
 
 def _ket_decay(space: MatrixSpace, r: Rates, down: Any) -> Any:
     k = space.kets
-    local = np.zeros(k.b.size)
-    for noise, spins, m in ((r.battery, r.n_battery, k.mb), (r.charger, r.n_charger, k.mc)):
-        local += noise.dephasing * total_rate("z", spins, m)
-        local += noise.emission * total_rate("-", spins, m)
-        local += noise.pumping * total_rate("+", spins, m)
+    ensembles = (r.battery, r.n_battery, k.mb), (r.charger, r.n_charger, k.mc)
+    local = with_local_decay(np.zeros(k.b.size), ensembles)
     found = -0.5 * (r.down * (down.T @ down) + r.up * (down @ down.T))
     found = found - 0.5 * scipy.sparse.diags(local)
     if r.detuning != 0.0:

@@ -22,9 +22,8 @@ from darkbattery.nvmodel.irreps import (
 )
 from darkbattery.nvmodel.refusal import InputError, refused_sizes, whole_number
 from darkbattery.nvmodel.times import output_times
-from darkbattery.trajectories.averages.evolution import state_batches
 from darkbattery.trajectories.jumps.run import SingleRun
-from darkbattery.trajectories.propagate.chains import pair_chains
+from darkbattery.trajectories.propagate.chains import pair_chains, state_batches
 from darkbattery.trajectories.qutip.fewspins import MOST_STATES
 from darkbattery.trajectories.space.angular import CoupledBasis, clebsch_gordan, coupled_basis
 

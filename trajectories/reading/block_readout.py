@@ -8,20 +8,23 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.efficiency import charging_efficiency
-from darkbattery.nvmodel.ergotropy import local_ergotropy
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.irreps import Irreps
 from darkbattery.nvmodel.solution import Distribution
-from darkbattery.nvmodel.unitaries import works_of
 from darkbattery.trajectories.propagate.generator import INTEGRALS, Generator
-from darkbattery.trajectories.reading.derived import LINEAR, OF_RATES
+from darkbattery.trajectories.reading.derived import (
+    LINEAR,
+    OF_RATES,
+    derived,
+    from_populations,
+    over_excitations,
+    over_irreps,
+)
 from darkbattery.trajectories.reading.entanglement import (
     negative_part,
     negative_part_and_slope,
     transpose_blocks,
 )
-from darkbattery.trajectories.reading.speed import speeds
 
 Array = NDArray[np.float64]
 
@@ -129,18 +132,8 @@ class Readings:
         found = {name: np.array(values) for name, values in self.linear.items()}
         populations = np.array(self.populations)
         energy = found["battery_energy"]
-        found["open_work"] = energy - self.battery.thermal_energy
-        found["ergotropy_local"] = found["ergotropy_rotation"] = local_ergotropy(energy)
-        works = works_of(self.irreps).items()
-        found |= {name: of(populations) for name, of in works if name in self.names}
-        if "charging_efficiency" in self.names:
-            sizes, start = self.battery.sizes, self.battery.start_energies
-            energies = energy, found["charger_energy"]
-            found["charging_efficiency"] = charging_efficiency(sizes, start, *energies)
-        if self.moved:
-            by_level = self.irreps.by_excitations
-            rates = by_level(np.array(self.moved))
-            found |= speeds(by_level(populations), rates)
+        found |= derived(self.names, self.battery, energy, found["charger_energy"], None)
+        found |= from_populations(self.names, self.irreps, energy, populations, None, self.moved)
         if self.negativity:
             found["log_negativity"] = np.array(self.negativity)
             found["entanglement_rate"] = np.array(self.rate)
@@ -149,14 +142,7 @@ class Readings:
     def distributions(self) -> dict[str, Distribution]:
         """Over the battery's excitations, and over its irreps."""
         populations = np.array(self.populations)
-        excitations = np.arange(self.battery.n_battery + 1.0)
         return {
-            "populations": Distribution.of_values(
-                "battery excitations m_B + N_B/2",
-                excitations,
-                self.irreps.by_excitations(populations),
-            ),
-            "irreps": Distribution.of_values(
-                "battery irrep j_B", self.irreps.ladders, self.irreps.by_ladder(populations)
-            ),
+            "populations": over_excitations(self.irreps.by_excitations(populations)),
+            "irreps": over_irreps(self.irreps, populations),
         }

@@ -1,6 +1,6 @@
 """What is read from a state of spins at a mode over irreps."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -8,13 +8,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.efficiency import charging_efficiency
 from darkbattery.nvmodel.ergotropy import local_ergotropy
 from darkbattery.nvmodel.experiment import Experiment
-from darkbattery.nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps
+from darkbattery.nvmodel.irreps import Irreps
 from darkbattery.nvmodel.portlight import IN_PHASE, NET_PHOTONS, QUADRATURE, reads_field
 from darkbattery.nvmodel.solution import Distribution
-from darkbattery.nvmodel.unitaries import CAPACITIES, works_of
 from darkbattery.trajectories.propagate.mode_generator import (
     ABSORBED,
     EMITTED,
@@ -24,11 +22,14 @@ from darkbattery.trajectories.propagate.mode_generator import (
     ModeGenerator,
 )
 from darkbattery.trajectories.propagate.mode_stages import Changing, turned_back
-from darkbattery.trajectories.propagate.mode_steps import changed_by
 from darkbattery.trajectories.reading.bipartition import Bipartition, bipartition_of
-from darkbattery.trajectories.reading.derived import OF_RATES
+from darkbattery.trajectories.reading.derived import (
+    OF_RATES,
+    derived,
+    from_populations,
+    population_distributions,
+)
 from darkbattery.trajectories.reading.light import at_the_ports, in_light_and_joules
-from darkbattery.trajectories.reading.speed import speeds
 from darkbattery.trajectories.space.angular import lowering_squared
 from darkbattery.trajectories.space.mode_space import ModeSpace
 
@@ -144,17 +145,66 @@ class ModeReadout:
 
 
 @dataclass(eq=False)
-class ModeReadings:
-    """Values collected over the output times."""
+class StateReadings:
+    """What states are read for, collected over the output times."""
 
-    experiment: Experiment
     names: tuple[str, ...]
     readout: ModeReadout
+    found: dict[str, list[float]] = field(default_factory=dict, kw_only=True)
+    populations: list[Array] = field(default_factory=list, kw_only=True)
+    levels: list[Array] = field(default_factory=list, kw_only=True)
+    moved: list[Array] = field(default_factory=list, kw_only=True)
+
+    def read(self, state: Array, change: Callable[[], Array], means: dict[str, float]) -> None:
+        """Keep `means` of a state (parts, size) with what else is asked for.
+
+        `change` gives its rate of change.
+        """
+        names, across = set(self.names), self.readout.across
+        moved = change() if {"entanglement_rate", *OF_RATES} & names else state
+        if "entanglement_rate" in names:
+            both = across.log_negativity_and_rate(state, moved)
+            means["log_negativity"], means["entanglement_rate"] = both
+        elif "log_negativity" in names:
+            means["log_negativity"] = across.log_negativity(state)
+        if set(OF_RATES) & names:
+            self.moved.append(self.readout.populations(moved))
+        self._work(state, means)
+        for name, value in means.items():
+            self.found.setdefault(name, []).append(value)
+
+    def _work(self, state: Array, means: dict[str, float]) -> None:
+        """Populations, and what coherence between energies adds to the work."""
+        populations = self.readout.populations(state)
+        self.populations.append(populations)
+        z = 2.0 * means["battery_energy"] - 1.0
+        if self.readout.space.coherent:
+            rho = self.readout.battery(state)
+            self.levels.append(self.readout.eigenvalues(rho))
+            length = float(np.hypot(self.readout.turned(rho), z))
+            means["ergotropy_local"] = 0.5 * (length + z)
+        else:
+            self.levels.append(populations)
+            means["ergotropy_local"] = float(local_ergotropy(np.array(means["battery_energy"])))
+        means["ergotropy_rotation"] = means["ergotropy_local"]
+
+    def from_populations(self, energy: Array) -> dict[str, Array]:
+        """What `derived.from_populations` has, with the energy (T,)."""
+        levels = np.array(self.levels) if self.readout.space.coherent else None
+        course = np.array(self.populations), levels, self.moved
+        return from_populations(self.names, self.readout.irreps, energy, *course)
+
+    def distributions(self) -> dict[str, Distribution]:
+        """Over the battery's excitations, and over its irreps."""
+        return population_distributions(self.readout.irreps, np.array(self.populations))
+
+
+@dataclass(eq=False)
+class ModeReadings(StateReadings):
+    """The same at a mode, of an experiment that begins with so many thermal photons."""
+
+    experiment: Experiment
     thermal_photons: float
-    found: dict[str, list[float]] = field(default_factory=dict)
-    populations: list[Array] = field(default_factory=list)
-    levels: list[Array] = field(default_factory=list)
-    moved: list[Array] = field(default_factory=list)
 
     def add(
         self, generator: ModeGenerator, vector: Array, changing: Changing | None, since: float
@@ -177,44 +227,16 @@ class ModeReadings:
             once, twice = vector[size:-INTEGRALS].reshape(2, parts, -1)[:, 0]
             means["counted"] = float(once[space.diagonal].sum())
             means["counted_squared"] = float(twice[space.diagonal].sum())
-        more = changed_by(generator, elements, changing, since)
-        self._entanglement(generator, elements, more, means)
-        if set(OF_RATES) & set(self.names):
-            change = (generator.matrix @ elements + more).reshape(parts, -1)
-            self.moved.append(self.readout.populations(change))
-        self._work(state, means)
-        if space.coherent and reads_field(self.names):
-            means[IN_PHASE], means[QUADRATURE] = np.array([self.readout.field(state)]).view(float)
-        for name, value in means.items():
-            self.found.setdefault(name, []).append(value)
-
-    def _entanglement(
-        self, generator: ModeGenerator, elements: Array, more: Array, means: dict[str, float]
-    ) -> None:
-        state = elements.reshape(generator.parts, -1)
-        if "entanglement_rate" in self.names:
-            moved = (generator.matrix @ elements + more).reshape(generator.parts, -1)
-            value, rate = self.readout.across.log_negativity_and_rate(state, moved)
-            means["log_negativity"], means["entanglement_rate"] = value, rate
-        elif "log_negativity" in self.names:
-            means["log_negativity"] = self.readout.across.log_negativity(state)
         if "log_negativity_rest" in self.names:
             means["log_negativity_rest"] = self.readout.against_rest.log_negativity(state)
+        if space.coherent and reads_field(self.names):
+            means[IN_PHASE], means[QUADRATURE] = np.array([self.readout.field(state)]).view(float)
 
-    def _work(self, state: Array, means: dict[str, float]) -> None:
-        """Populations, and what coherence between energies adds to the work."""
-        populations = self.readout.populations(state)
-        self.populations.append(populations)
-        z = 2.0 * means["battery_energy"] - 1.0
-        if self.readout.space.coherent:
-            rho = self.readout.battery(state)
-            self.levels.append(self.readout.eigenvalues(rho))
-            length = float(np.hypot(self.readout.turned(rho), z))
-            means["ergotropy_local"] = 0.5 * (length + z)
-        else:
-            self.levels.append(populations)
-            means["ergotropy_local"] = float(local_ergotropy(np.array(means["battery_energy"])))
-        means["ergotropy_rotation"] = means["ergotropy_local"]
+        def change() -> Array:
+            more = generator.changed(elements, changing, since)
+            return np.asarray((generator.matrix @ elements + more).reshape(parts, -1))
+
+        self.read(state, change, means)
 
     def values(self, times: Array) -> dict[str, Array]:
         """All that was asked for, over time."""
@@ -232,11 +254,9 @@ class ModeReadings:
         held = held + found["photons"] + found["emitted_photons"] - found["absorbed_photons"]
         held = held + found["local_loss"] - found["supplied"]
         found["excitation_balance"] = (held - self._at_first()) / (battery + charger)
-        found["open_work"] = found["battery_energy"] - self.experiment.thermal_energy
-        sizes, start = self.experiment.sizes, self.experiment.start_energies
         energies = found["battery_energy"], found["charger_energy"]
-        found["charging_efficiency"] = charging_efficiency(sizes, start, *energies)
-        found |= self._from_populations(found["battery_energy"])
+        found = {**derived(self.names, self.experiment, *energies, None), **found}
+        found |= self.from_populations(found["battery_energy"])
         with np.errstate(divide="ignore", invalid="ignore"):
             n = found["photons"]
             found["g2_zero"] = np.where(n >= FEWEST_PHOTONS, found["pairs"] / n**2, np.nan)
@@ -253,68 +273,3 @@ class ModeReadings:
         ensembles = self.experiment.ensembles
         up = sum(0.5 * one.number * (1.0 + one.inversion(nbar)) for one in ensembles)
         return up + self.thermal_photons
-
-    def _from_populations(self, energy: Array) -> dict[str, Array]:
-        levels = np.array(self.levels) if self.readout.space.coherent else None
-        course = np.array(self.populations), levels, self.moved
-        return from_populations(self.names, self.readout.irreps, energy, *course)
-
-    def distributions(self) -> dict[str, Distribution]:
-        """Over the battery's excitations, and over its irreps."""
-        return population_distributions(self.readout.irreps, np.array(self.populations))
-
-
-def from_populations(
-    names: tuple[str, ...],
-    irreps: Irreps,
-    energy: Array,
-    populations: Array,
-    levels: Array | None,
-    moved: Sequence[Array],
-) -> dict[str, Array]:
-    """Work, capacities, speeds and variance among `names`, over time.
-
-    Parameters
-    ----------
-    populations : ndarray (T, positions)
-        Of the battery's |j, m>.
-    levels : ndarray (T, positions), optional
-        Eigenvalues of its state where that has coherence between energies.
-    moved : sequence of ndarray (T, positions)
-        Rates of the populations; empty where nobody asks.
-    """
-    found: dict[str, Array] = {}
-    more = np.zeros_like(energy)
-    if levels is None:
-        levels = populations
-    else:
-        # the work of a state is its energy less that of its eigenvalues, and theirs
-        more = energy - levels @ irreps.level
-    for name, of in works_of(irreps).items():
-        if name in names:
-            found[name] = of(levels) if name in CAPACITIES else more + of(levels)
-    if {"ergotropy_coherent", "ergotropy_incoherent"} & set(names):
-        alone = ladder_ergotropy_of_irreps(irreps, populations)
-        found["ergotropy_incoherent"] = alone
-        found["ergotropy_coherent"] = more + ladder_ergotropy_of_irreps(irreps, levels) - alone
-    excited = irreps.by_excitations(populations)
-    if moved:
-        found |= speeds(excited, irreps.by_excitations(np.array(moved)))
-    if "energy_variance" in names:
-        spread = np.arange(excited.shape[1]) / (excited.shape[1] - 1.0) - energy[:, None]
-        found["energy_variance"] = np.asarray((excited * spread**2).sum(axis=1))
-    return found
-
-
-def population_distributions(irreps: Irreps, populations: Array) -> dict[str, Distribution]:
-    """Over the battery's excitations, and over its irreps."""
-    excitations = np.arange(irreps.spins + 1.0)
-    what = "battery excitations m_B + N_B/2"
-    found = {
-        "populations": Distribution.of_values(what, excitations, irreps.by_excitations(populations))
-    }
-    if irreps.ladders.size > 1:
-        found["irreps"] = Distribution.of_values(
-            "battery irrep j_B", irreps.ladders, irreps.by_ladder(populations)
-        )
-    return found

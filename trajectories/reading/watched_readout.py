@@ -17,7 +17,7 @@ from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.irreps import Irreps
 from darkbattery.nvmodel.preparation import log_multiplicities
 from darkbattery.trajectories.propagate.watched import Watched, times
-from darkbattery.trajectories.space.matrix_space import Matrices
+from darkbattery.trajectories.space.product_space import Matrices
 
 Array = NDArray[np.float64]
 

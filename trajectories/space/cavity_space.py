@@ -261,84 +261,117 @@ class Blocks(NamedTuple):
     start: Integers
 
 
+class _Sectors(NamedTuple):
+    """The values of Q of a pair of ladders, and where the elements of each are.
+
+    Beside 2J, 2J' and 2Q, `low` and `left` are the fewest photons n and n', `rows` and `columns`
+    how many numbers there are of each.
+    """
+
+    twice_j: int
+    twice_k: int
+    twice_q: Integers
+    low: Integers
+    left: Integers
+    rows: Integers
+    columns: Integers
+
+    @property
+    def stride(self) -> Integers:
+        """From row to row: each stands between two zeros."""
+        return self.columns + 1
+
+    @property
+    def room(self) -> Integers:
+        """Of each block, between rows of zeros."""
+        return (self.rows + 2) * self.stride + 1
+
+    @property
+    def nothing(self) -> int:
+        """Zeros ahead, for blocks that are not there."""
+        return int(self.columns.max()) + 2
+
+    @property
+    def origin(self) -> Integers:
+        """Places of the first elements."""
+        ahead = np.concatenate([[0], np.cumsum(self.room)[:-1]])
+        return np.asarray(self.nothing + ahead + self.stride + 1)
+
+
+def _sectors_of(cavity: Cavity, k: int, other: int, most_photons: int) -> _Sectors:
+    """Those of `blocks_of`."""
+    two_J, two_K = (round(2.0 * cavity.basis.J[i]) for i in (k, other))
+    thermal = cavity.nbar > 0.0
+    top = two_K + 2 * most_photons if thermal else round(2.0 * cavity.basis.m_start)
+    two_Q = np.arange(-two_K, top + 1, 2)
+    low, left = (np.maximum(0, (two_Q - two) // 2) for two in (two_J, two_K))
+    high, right = (np.minimum(most_photons, (two_Q + two) // 2) for two in (two_J, two_K))
+    return _Sectors(two_J, two_K, two_Q, low, left, high - low + 1, right - left + 1)
+
+
 def blocks_of(cavity: Cavity, k: int, other: int, most_photons: int) -> Blocks:
     """The pair of ladders k >= `other` of `cavity.basis`, with at most so many photons.
 
     Without thermal photons Q falls from that of the start.
     """
-    two_J, two_K = (round(2.0 * cavity.basis.J[i]) for i in (k, other))
-    two_m = round(2.0 * cavity.basis.m_start)
-    two_top = two_K + 2 * most_photons if cavity.nbar > 0.0 else two_m
-    two_Q = np.arange(-two_K, two_top + 1, 2)
-    low = np.maximum(0, (two_Q - two_J) // 2)
-    high = np.minimum(most_photons, (two_Q + two_J) // 2)
-    left = np.maximum(0, (two_Q - two_K) // 2)
-    right = np.minimum(most_photons, (two_Q + two_K) // 2)
-    rows, columns = high - low + 1, right - left + 1
-    stride = columns + 1
-    # zeros for blocks that are not there, then each block between rows of zeros
-    nothing = int(columns.max()) + 2
-    room = (rows + 2) * stride + 1
-    origin = nothing + np.concatenate([[0], np.cumsum(room)[:-1]]) + stride + 1
-    block = np.repeat(np.arange(two_Q.size), rows)
-    row = np.arange(block.size) - np.repeat(np.cumsum(rows) - rows, rows)
-    begin = origin[block] + row * stride[block]
-    n = low[block] + row
-    h = coupling_elements(cavity.coupling, two_J, two_Q[block], n)
-    below = coupling_elements(cavity.coupling, two_J, two_Q[block], n - 1)
-    column_block = np.repeat(np.arange(two_Q.size), columns + 1)
-    column = np.arange(column_block.size) - np.repeat(
-        np.cumsum(columns + 1) - columns - 1, columns + 1
-    )
-    m = left[column_block] + column - 1
-    across = coupling_elements(cavity.coupling, two_K, two_Q[column_block], m)
-    first_column = np.concatenate([[0], np.cumsum(columns + 1)[:-1]])
+    of = _sectors_of(cavity, k, other, most_photons)
+    origin, stride, sectors = of.origin, of.stride, np.arange(of.twice_q.size)
+
+    def place(sector: Integers, n: Integers, other_n: Integers) -> Integers:
+        at = origin[sector] + (n - of.low[sector]) * stride[sector]
+        return np.asarray(at + other_n - of.left[sector])
+
+    block = np.repeat(sectors, of.rows)
+    row = np.arange(block.size) - np.repeat(np.cumsum(of.rows) - of.rows, of.rows)
+    n, left = of.low[block] + row, of.left[block]
+    begin = place(block, n, left)
 
     def shifted(by: int) -> Integers:
-        there = np.clip(block + by, 0, two_Q.size - 1)
-        at = origin[there] + (n + by - low[there]) * stride[there] + left[block] + by - left[there]
-        return np.where((block + by >= 0) & (block + by < two_Q.size), at, 1)
+        inside = (block + by >= 0) & (block + by < sectors.size)
+        there = np.clip(block + by, 0, sectors.size - 1)
+        return np.where(inside, place(there, n + by, left + by), 1)
 
-    equal = (n >= left[block]) & (n <= right[block])
-    at, of, both = begin[equal], block[equal], n[equal]
-    diagonal = at + both - left[of]
-    origin_of_start = (two_m + 2 * np.arange(most_photons + 1) + two_K) // 2
-    held = origin_of_start < two_Q.size
-    photons = np.arange(most_photons + 1)[held]
-    there = origin_of_start[held]
-    start = origin[there] + (photons - low[there]) * stride[there] + photons - left[there]
+    equal = (n >= left) & (n < left + of.columns[block])
+    sector, both = block[equal], n[equal]
+    photons = np.arange(most_photons + 1)
+    there = (round(2.0 * cavity.basis.m_start) + 2 * photons + of.twice_k) // 2
+    held = there < sectors.size
+    first_column, across = _across(cavity.coupling, of)
     return Blocks(
-        size=int(nothing + room.sum()),
-        Q=0.5 * two_Q[block],
+        size=int(of.nothing + of.room.sum()),
+        Q=np.asarray(0.5 * of.twice_q[block]),
         begin=begin,
-        length=columns[block],
+        length=of.columns[block],
         above=begin + stride[block],
         below=begin - stride[block],
         richer=shifted(1),
         poorer=shifted(-1),
         photons=n,
-        first=left[block],
-        rising=h,
-        falling=below,
+        first=left,
+        rising=coupling_elements(cavity.coupling, of.twice_j, of.twice_q[block], n),
+        falling=coupling_elements(cavity.coupling, of.twice_j, of.twice_q[block], n - 1),
         columns=first_column[block],
         across=across,
-        diagonal=diagonal,
-        diagonal_m=(two_K - two_Q[of]) // 2 + both,
+        diagonal=place(sector, both, both),
+        diagonal_m=(of.twice_k - of.twice_q[sector]) // 2 + both,
         diagonal_n=both,
-        start=start,
+        start=place(there[held], photons[held], photons[held]),
     )
+
+
+def _across(coupling: float, of: _Sectors) -> tuple[Integers, Array]:
+    """h' of J' sector by sector, from one photon below the fewest on; where each one's begin."""
+    size = of.columns + 1
+    begin = np.cumsum(size) - size
+    sector = np.repeat(np.arange(size.size), size)
+    n = of.left[sector] + np.arange(sector.size) - begin[sector] - 1
+    return begin, coupling_elements(coupling, of.twice_k, of.twice_q[sector], n)
 
 
 def elements_of(cavity: Cavity, k: int, other: int, most_photons: int) -> float:
     """How many elements `blocks_of` will have, zeros left out."""
-    two_J, two_K = (round(2.0 * cavity.basis.J[i]) for i in (k, other))
-    top = two_K + 2 * most_photons if cavity.nbar > 0.0 else round(2.0 * cavity.basis.m_start)
-    two_Q = np.arange(-two_K, top + 1, 2)
-    sizes = [
-        np.minimum(most_photons, (two_Q + two) // 2) - np.maximum(0, (two_Q - two) // 2) + 1.0
-        for two in (two_J, two_K)
-    ]
-    return float(sizes[0] @ sizes[1])
+    of = _sectors_of(cavity, k, other, most_photons)
+    return float(of.rows.astype(float) @ of.columns.astype(float))
 
 
 def coupling_elements(coupling: float, two_J: int, two_Q: Integers, n: Integers) -> Array:

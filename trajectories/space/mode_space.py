@@ -2,18 +2,21 @@ r"""Battery, charger and a mode over irreps: states :math:`|j_Bm_B\rangle|j_Cm_C
 
 What mixes the ladders of J keeps the irreps (j_B, j_C), or moves between them in jumps, and without
 a drive :math:`Q=m_B+m_C+n` is sharp: there is a block for every (j_B, j_C, Q). With a drive there
-is one for every (j_B, j_C). Of the Hermitian blocks one half is stored. The numbers of irreps
-(multiplicities) are inside: the traces of the blocks add up to one.
+is one for every (j_B, j_C). Of the Hermitian blocks a `ModeSpace` stores one half, a
+`ModeMatrixSpace` both. The numbers of irreps (multiplicities) are inside: the traces of the blocks
+add up to one.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
-from darkbattery.trajectories.space.product_space import Located
+from darkbattery.nvmodel.preparation import DickeMixture
+from darkbattery.trajectories.space.product_space import Located, Matrices, pairs_of
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -134,6 +137,15 @@ class ModeSpace:
         there = self._lookup[tuple(np.where(inside, i, 0) for i in index)]
         return np.where(inside, there, -1).astype(np.int64)
 
+    def probabilities(self, b: DickeMixture, c: DickeMixture, photons: Array) -> Array:
+        """Of all states at the start: of both ensembles, and 0, 1, ... photons."""
+        start = pairs_of(b, c, self.jb, self.jc)
+        found = np.zeros(self.kets.n.size)
+        for n in np.flatnonzero(photons):
+            kets = self.find(*start[:4], np.full(start.b.size, n))
+            np.add.at(found, kets, start.probability * photons[n])
+        return found
+
     def locate(self, one: Indices, two: Indices) -> Located:
         """Where the elements <one|rho|two> stand; position 0 and not valid where there is none."""
         valid = (one >= 0) & (two >= 0)
@@ -179,3 +191,62 @@ def block_states(
             states = sums[np.minimum(q + 1, rows)] - sums[np.clip(q - most_photons, 0, rows)]
             found.append(states.sum(keepdims=True) if coherent else states)
     return np.concatenate(found)
+
+
+@dataclass(frozen=True, eq=False)
+class ModeMatrixSpace(Matrices):
+    """Whole matrices, as of `MatrixSpace`, with a mode of at most so many photons.
+
+    Attributes
+    ----------
+    jb, jc, m_top, coherent
+        As of all `Matrices`.
+    most_photons : int
+
+    Examples
+    --------
+    >>> half = np.array([0.5])
+    >>> ModeMatrixSpace(half, half, 0.0, False, most_photons=1).size  # 1 and 3 x 3
+    10
+    """
+
+    jb: Array
+    jc: Array
+    m_top: float
+    coherent: bool
+    most_photons: int
+
+    @cached_property
+    def modes(self) -> ModeSpace:
+        """The kets with their places, as operators over them are made."""
+        return ModeSpace(self.jb, self.jc, self.most_photons, self.m_top)
+
+    @cached_property
+    def kets(self) -> Kets:
+        """Sector by sector, M + n rising."""
+        return self.modes.kets
+
+    @cached_property
+    def level(self) -> Array:
+        """M + n."""
+        return np.asarray(self.kets.mb + self.kets.mc + self.kets.n)
+
+    @cached_property
+    def of_the_rest(self) -> NDArray[np.bool_]:
+        """The same; and without coherence of the mode."""
+        left, right = self._sides
+        e, n = self.elements, self.kets.n
+        return np.asarray((np.abs(e.mc - e.mc2) < 0.25) & (n[left] == n[right]))
+
+    def sandwiched(self, source: Indices, amplitude: Array) -> Any:
+        r""":math:`\rho\to K\rho K^T` of a real K that takes each ket to at most one other.
+
+        `source` (kets,) is where each comes from, -1 from nowhere, with the factor `amplitude`.
+        """
+        left, right = self._sides
+        one, two = source[left], source[right]
+        column = np.where((one >= 0) & (two >= 0), self._table[one, two], -1)
+        value = amplitude[left] * amplitude[right]
+        row = np.flatnonzero((column >= 0) & (value != 0.0))
+        shape = (self.size,) * 2
+        return scipy.sparse.csr_matrix((value[row], (row, column[row])), shape=shape)

@@ -13,7 +13,7 @@ from darkbattery.trajectories.jumps.diffusive.study import LOST, Group
 from darkbattery.trajectories.propagate.watched import Watched
 from darkbattery.trajectories.reading import watched_readout as readout
 from darkbattery.trajectories.reading.watched_readout import BatteryReadings, StageReadings
-from darkbattery.trajectories.space.matrix_space import Matrices
+from darkbattery.trajectories.space.product_space import Matrices
 
 Array = NDArray[np.float64]
 

@@ -4,7 +4,7 @@ For what the ladders of `trajectories.jumps.photons.detector` and
 `trajectories.jumps.diffusive.diffusion` do not carry: :math:`T>0`, noise of single spins, detuning,
 protocols and any start, where a detector misses photons or records the field's quadratures; and
 for the light of a resonator, through whatever port. The state is a matrix over the irreps of
-battery and charger, with the mode (`trajectories.space.matrix_space`), what is watched and what is
+battery and charger, with the mode (`trajectories.space.mode_space`), what is watched and what is
 not stands in `trajectories.propagate.watched`.
 
 Data: `Problem` -> plan (stages, tables; by model and times alone) -> groups of runs side by side,

@@ -40,8 +40,7 @@ from darkbattery.trajectories.propagate.watched import (
     times,
 )
 from darkbattery.trajectories.propagate.watched_reservoir import legs_of, space_of
-from darkbattery.trajectories.space.matrix_space import MatrixSpace
-from darkbattery.trajectories.space.product_space import pairs_of
+from darkbattery.trajectories.space.product_space import MatrixSpace, pairs_of
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
