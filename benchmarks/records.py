@@ -27,7 +27,7 @@ from threadpoolctl import threadpool_limits
 from darkbattery import trajectories
 from darkbattery.nvmodel import CollectiveBattery, Detector
 from darkbattery.runs.pages.marks import fill
-from darkbattery.trajectories.jumps.diffusive.runs import ALLOWED
+from darkbattery.trajectories.jumps.diffusive.diffusion import ALLOWED
 from darkbattery.trajectories.qutip.fewspins import to_qutip
 
 TIMES = np.linspace(0.0, 2.0, 101)

@@ -17,12 +17,14 @@ from darkbattery.trajectories.jumps.filters.record_filter import (
     StepTables,
     steps_of,
 )
+from darkbattery.trajectories.propagate.watched_mode import watching
 from tests.verify.states import Spins
 
 
 def even_steps(model, T, count):
     """So many steps of one length until T, pulses ahead of them, where nothing else is switched."""
-    first = steps_of(model, np.array([T]), math.inf)
+    at = np.array([T])
+    first = steps_of(watching(model, at, coherent=True), at, math.inf)
     stretches = [
         one
         if one.leg.watched is None

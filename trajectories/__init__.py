@@ -2,10 +2,9 @@
 
 from darkbattery.trajectories.averages.evolution import evolve
 from darkbattery.trajectories.averages.steady import steady_state
-from darkbattery.trajectories.jumps.many import ManyRuns, single_runs
-from darkbattery.trajectories.jumps.run import SingleRun
+from darkbattery.trajectories.jumps.run import ManyRuns, SingleRun
 from darkbattery.trajectories.jumps.sampling import sample
-from darkbattery.trajectories.jumps.single import single_run
+from darkbattery.trajectories.jumps.single import single_run, single_runs
 from darkbattery.trajectories.jumps.spectrum import CurrentSpectrum, current_spectrum
 from darkbattery.trajectories.jumps.spins.noisy_runs import PROCESSES
 

@@ -16,9 +16,10 @@ from darkbattery.nvmodel import (
 )
 from darkbattery.trajectories import evolve, sample, single_run
 from darkbattery.trajectories.averages import steady
+from darkbattery.trajectories.jumps.diffusive.diffusion import joined, noise_of
 from darkbattery.trajectories.jumps.diffusive.reading import battery_matrix
 from darkbattery.trajectories.jumps.diffusive.recordladder import ladder_readings, record_ladder
-from darkbattery.trajectories.jumps.diffusive.runs import follow, halved, joined, noise_of
+from darkbattery.trajectories.jumps.diffusive.runs import follow, halved
 from darkbattery.trajectories.jumps.photons.waiting import waiting_times
 from darkbattery.trajectories.space.angular import clebsch_gordan, coupled_basis
 

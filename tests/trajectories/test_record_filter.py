@@ -17,14 +17,15 @@ from darkbattery.nvmodel import (
 )
 from darkbattery.trajectories import evolve, sample, single_run
 from darkbattery.trajectories.jumps.diffusive import runs as diffusive_runs
+from darkbattery.trajectories.jumps.diffusive.diffusion import joined, noise_of
 from darkbattery.trajectories.jumps.diffusive.recordladder import ladder_readings, record_ladder
-from darkbattery.trajectories.jumps.diffusive.runs import joined, noise_of
 from darkbattery.trajectories.jumps.filters.groups import irreps_of
 from darkbattery.trajectories.jumps.filters.record_filter import (
     Record,
     RecordRuns,
     steps_of,
 )
+from darkbattery.trajectories.propagate.watched_mode import watching
 from darkbattery.trajectories.qutip.fewspins import to_qutip
 from darkbattery.trajectories.reading.watched_readout import BatteryReadings, StageReadings
 from tests.onrecord import even_steps, milstein
@@ -100,7 +101,8 @@ def test_at_zero_temperature_it_is_the_ladder_of_photons(kind):
     z = ladder_readings(battery, grid, states=False).z
     expected = 0.5 + np.einsum("rtn,nt->tr", bands[:, :, 0].real, z) / 2
     nobody = np.zeros((0, 2, 0), noise.dtype)
-    again = followed(battery, steps_of(battery, grid, math.inf), Record(nobody, record))
+    steps = steps_of(watching(battery, grid, coherent=True), grid, math.inf)
+    again = followed(battery, steps, Record(nobody, record))
     found = np.array([energy for _, energy in again])
     # both are wrong by some 1e-5 with steps of 0.003
     np.testing.assert_allclose(found, expected, atol=5e-5)

@@ -16,7 +16,7 @@ from darkbattery.nvmodel import (
     Stage,
 )
 from darkbattery.trajectories import current_spectrum, evolve, sample, single_run
-from darkbattery.trajectories.jumps.diffusive.runs import noise_of
+from darkbattery.trajectories.jumps.diffusive.diffusion import noise_of
 from darkbattery.trajectories.jumps.filters.record_filter import Record, RecordRuns
 from darkbattery.trajectories.jumps.filters.runs import perfect_groups, photon_groups
 from darkbattery.trajectories.reading.watched_readout import StageReadings

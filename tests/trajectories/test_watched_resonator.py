@@ -24,7 +24,7 @@ from darkbattery.nvmodel import (
     Statistics,
 )
 from darkbattery.trajectories import current_spectrum, evolve, sample, single_run, single_runs
-from darkbattery.trajectories.jumps.diffusive.runs import joined, noise_of
+from darkbattery.trajectories.jumps.diffusive.diffusion import joined, noise_of
 from darkbattery.trajectories.jumps.filters.groups import irreps_of
 from darkbattery.trajectories.jumps.filters.record_filter import (
     Record,
@@ -32,7 +32,7 @@ from darkbattery.trajectories.jumps.filters.record_filter import (
     steps_of,
 )
 from darkbattery.trajectories.jumps.sampling import available
-from darkbattery.trajectories.propagate.watched_mode import QUADRATURE
+from darkbattery.trajectories.propagate.watched_mode import QUADRATURE, watching
 from darkbattery.trajectories.qutip import resonator_to_qutip
 from darkbattery.trajectories.reading.watched_readout import BatteryReadings, StageReadings
 from tests.onrecord import even_steps, milstein
@@ -202,7 +202,8 @@ def _energies(battery, steps, record):
 @pytest.mark.parametrize("kind", BOTH)
 def test_halving_the_steps_gains_order_1_5_on_a_record(name, kind):
     model = seen(name, Detector(kind, efficiency=0.7))
-    coarse = steps_of(model, np.array([1.0]), 1.6)
+    at = np.array([1.0])
+    coarse = steps_of(watching(model, at, coherent=True), at, 1.6)
     fine = coarse.halved()
     finest = fine.halved().halved().halved()
     noise = noise_of(model, 3, 0, 40, finest.lengths.size)

@@ -38,6 +38,7 @@ from darkbattery.trajectories.jumps.counts.lengths import (
 )
 from darkbattery.trajectories.jumps.counts.summaries import Told, solution_of, told_of
 from darkbattery.trajectories.jumps.counts.tally import (
+    MEANS_OF_RUNS,
     OF_POPULATIONS,
     JumpStudy,
     collective_study,
@@ -60,10 +61,11 @@ from darkbattery.trajectories.jumps.photons.walks import (
     refuse_too_large,
 )
 from darkbattery.trajectories.jumps.resonator import cavity_runs, mode_runs
+from darkbattery.trajectories.jumps.resonator.study import OF_THE_MODE
 from darkbattery.trajectories.jumps.spins.noisy_records import count_noisy_runs
 from darkbattery.trajectories.propagate.realspins import refuse_many_real_spins
 from darkbattery.trajectories.reading.conditional import unravelling
-from darkbattery.trajectories.reading.derived import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
+from darkbattery.trajectories.reading.derived import ENERGIES, FROM_ENERGY
 from darkbattery.trajectories.reading.fluctuations import FLUCTUATIONS, OF_STATES
 from darkbattery.trajectories.space.angular import ladders_of
 from darkbattery.trajectories.space.cavity_space import (
@@ -77,9 +79,8 @@ Array = NDArray[np.float64]
 # sums at so many photons resolve no variances
 AVAILABLE_IN_GROUPS = (*ENERGIES, *FROM_ENERGY, *needing(Needs.COURSE))
 LOST = needing(Needs.LOCAL)
-_MEANS_OF_RUNS = (*FROM_POPULATIONS, *needing(Needs.RECORD, without=Needs.SQUARES))
-AVAILABLE_WITH_NOISE = (*AVAILABLE_IN_GROUPS, *_MEANS_OF_RUNS, *LOST)
-AVAILABLE = (*AVAILABLE_IN_GROUPS, *_MEANS_OF_RUNS, *needing(Needs.DETECTOR), *FLUCTUATIONS)
+AVAILABLE_WITH_NOISE = (*AVAILABLE_IN_GROUPS, *MEANS_OF_RUNS, *LOST)
+AVAILABLE = (*AVAILABLE_IN_GROUPS, *MEANS_OF_RUNS, *needing(Needs.DETECTOR), *FLUCTUATIONS)
 # measured on one core: (10, 50) spins at nbar = 0.5 take 1.8e-7 s a jump, (1000, 5000) 5e-8 s
 SECONDS_PER_JUMP = 2e-7
 # at nbar = 0 with every photon recorded 1.2e-8 to 2.2e-8 s from (10, 50) to (1e5, 5e5) spins
@@ -189,9 +190,7 @@ def sample_cavity(
     refuse_unequal_spins(model)
     refuse_many_spins(model)
     experiment = to_be_solved(model, times)
-    default = (
-        mode_runs.DEFAULT if what_mixes_ladders(experiment) else (*ENERGIES, *mode_runs.OF_THE_MODE)
-    )
+    default = mode_runs.DEFAULT if what_mixes_ladders(experiment) else (*ENERGIES, *OF_THE_MODE)
     names = requested(observables, default, offered(AT_RESONATOR, experiment))
     problem = Problem(experiment, times, names, runs, seed, first, summary, statistics)
     return able(AT_RESONATOR, problem).solve(problem).of_model(model)

@@ -1,6 +1,7 @@
-"""One run with all it knows."""
+"""One run with all it knows, or many."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,11 @@ from darkbattery.nvmodel.experiment import (
 from darkbattery.nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps
 from darkbattery.nvmodel.method import Problem
 from darkbattery.nvmodel.protocol import rotates
-from darkbattery.nvmodel.refusal import refused_sizes, whole_number
+from darkbattery.nvmodel.refusal import InputError, refused_sizes, whole_number
 from darkbattery.nvmodel.sums import MOST_RUNS
 from darkbattery.nvmodel.times import output_times
 from darkbattery.trajectories.jumps.counts.lengths import refuse_endless
-from darkbattery.trajectories.jumps.diffusive.runs import followed_on_ladders
-from darkbattery.trajectories.jumps.diffusive.single import diffusive_runs
+from darkbattery.trajectories.jumps.diffusive.runs import diffusive_runs, followed_on_ladders
 from darkbattery.trajectories.jumps.filters.runs import filtered_runs
 from darkbattery.trajectories.jumps.photons.recording import follow, groups_of_runs, kernel_tables
 from darkbattery.trajectories.jumps.photons.walks import (
@@ -33,30 +33,19 @@ from darkbattery.trajectories.jumps.photons.walks import (
 )
 from darkbattery.trajectories.jumps.resonator import (
     cavity_jumps,
+    cavity_runs,
     mode_jumps,
     mode_runs,
-    mode_single,
 )
-from darkbattery.trajectories.jumps.resonator.cavity_runs import (
-    coefficients_of,
-    mode_of,
-    photon_bound,
-    refuse_large_runs,
-)
-from darkbattery.trajectories.jumps.run import SingleRun
-from darkbattery.trajectories.jumps.spins import noisy_runs
+from darkbattery.trajectories.jumps.run import COURSES, ManyRuns, SingleRun
 from darkbattery.trajectories.jumps.spins.local_noise import LOW, SIZE, TWO_JB, TWO_JC, TWO_M
+from darkbattery.trajectories.jumps.spins.noisy_records import whole_runs
+from darkbattery.trajectories.jumps.spins.noisy_runs import EXCITATIONS
 from darkbattery.trajectories.jumps.spins.stages import (
     ABSORBED,
     BATTERY_ENERGY,
     CHARGER_ENERGY,
     EMITTED,
-    JUMPS,
-    empty_course,
-    empty_draws,
-    empty_frame_of,
-    empty_state_of,
-    plan,
 )
 from darkbattery.trajectories.propagate.realspins import refuse_many_real_spins
 from darkbattery.trajectories.reading.conditional import BATTERY_Z, unravelling
@@ -69,6 +58,8 @@ from darkbattery.trajectories.space.cavity_space import (
 )
 
 Array = NDArray[np.float64]
+
+MOST_NUMBERS = 64_000_000  # of populations over runs and times: 512 MB
 
 
 def single_run(battery: Model, times: ArrayLike, seed: int, run: int) -> SingleRun:
@@ -84,6 +75,94 @@ def single_run(battery: Model, times: ArrayLike, seed: int, run: int) -> SingleR
     ([], [0.175973, 0.5])
     """
     return next(runs_side_by_side(battery, times, seed, run, 1))
+
+
+def single_runs(model: Model, times: ArrayLike, seed: int, runs: Iterable[int]) -> ManyRuns:
+    """The runs with these indices of the study with this seed, again, to the bit.
+
+    They are made as `single_run` makes each, whatever is recorded: some 1,000 a second of a few
+    spins.
+
+    Parameters
+    ----------
+    model, times, seed
+        As `sample` takes them.
+    runs : iterable of int
+        Such as ``range(100)``, or those that a table of rows chose; each once.
+
+    Raises InputError as `single_run` does, and beyond memory.
+
+    Examples
+    --------
+    >>> from darkbattery.nvmodel import CollectiveBattery
+    >>> found = single_runs(CollectiveBattery(1, 1), [1.0, 50.0], seed=3, runs=[2, 5])
+    >>> found.runs.tolist(), found.jump_runs.tolist(), found.populations.shape
+    ([2, 5], [2], (2, 2, 2))
+    """
+    t, experiment = output_times(times), experiment_of(model)
+    each = t.size * (experiment.n_battery + 1.0)
+    if not experiment.counts_every_photon:
+        each *= experiment.n_battery + 2.0 + sum(experiment.sizes)  # and matrices, or amplitudes
+    chosen = _indices(runs, int(MOST_NUMBERS / each))
+    made = [
+        one
+        for first, number in _stretches(chosen)
+        for one in runs_side_by_side(model, t, seed, first, number)
+    ]
+    jumps = [one.jump_times.size for one in made]
+
+    def joined(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(one, name) for one in made])
+
+    def stacked(name: str) -> NDArray[Any]:
+        return np.array([getattr(one, name) for one in made])
+
+    return ManyRuns(
+        runs=np.array(chosen),
+        times=t,
+        jump_runs=np.repeat(chosen, jumps),
+        jump_times=joined("jump_times"),
+        directions=joined("directions"),
+        processes=joined("processes"),
+        J=made[0].J,
+        M=stacked("M"),
+        battery_j=stacked("battery_j"),
+        charger_j=stacked("charger_j"),
+        courses={name: stacked(name) for name in COURSES},
+        populations=stacked("populations"),
+        final_amplitudes=_last(made),
+        record=None if made[0].record is None else stacked("record"),
+        battery_states=None if made[0].battery_state is None else stacked("battery_state"),
+    )
+
+
+def _indices(runs: Iterable[int], most: int) -> list[int]:
+    """As whole numbers; no more are looked at than memory holds the populations of."""
+    if isinstance(runs, str) or not isinstance(runs, Iterable):
+        raise InputError("runs", runs, "must be indices of runs, such as range(100)")
+    some = list(islice(runs, most + 1))
+    if len(some) > most:
+        raise InputError("runs", runs, f"at most {most} of these at once; take fewer runs or times")
+    chosen = [whole_number("runs", run, least=0, most=MOST_RUNS - 1) for run in some]
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise InputError("runs", chosen, "must be at least one index, each once")
+    return chosen
+
+
+def _stretches(chosen: list[int]) -> Iterator[tuple[int, int]]:
+    """First index and number of those that follow each other."""
+    begin = 0
+    for end in range(1, len(chosen) + 1):
+        if end == len(chosen) or chosen[end] != chosen[end - 1] + 1:
+            yield chosen[begin], end - begin
+            begin = end
+
+
+def _last(made: list[SingleRun]) -> NDArray[Any]:
+    """At the last time; of no ladder where a record leaves no amplitudes."""
+    if made[0].amplitudes.shape[0] == 0:
+        return np.zeros((len(made), 0, 1))
+    return np.array([one.amplitudes[-1] for one in made])
 
 
 def runs_side_by_side(
@@ -171,16 +250,8 @@ def _with_every_jump(battery: Experiment, t: Array, seed: int, run: int) -> Sing
 
 def _of_real_spins(battery: Experiment, times: Array, seed: int, run: int) -> SingleRun:
     """Run `run` of the study with this seed, with everything it knows."""
-    steps, T = plan(battery), times.size
-    course = empty_course(battery, T, amplitudes=True, populations=True)
-    of_run = np.uint64(seed), run, steps, times
-    room = empty_state_of(battery), empty_frame_of(battery, steps), empty_draws(), course
-    jumps, size = 1024, 0
-    while jumps > size:  # a longer record is made again with room for it
-        size = jumps
-        jump_times, processes = np.empty(size), np.empty(size, dtype=np.int8)
-        noisy_runs.follow(*of_run, *room, jump_times, processes)
-        jumps = int(course.counts[JUMPS])
+    ((course, jump_times, processes),) = whole_runs(battery, times, seed, run, 1, states=True)
+    T = times.size
     at, q = course.at, course.quantities
     spins = battery.n_battery + battery.n_charger
     amplitudes = np.zeros((T, spins // 2 + 1), dtype=course.amplitudes.dtype)
@@ -196,9 +267,9 @@ def _of_real_spins(battery: Experiment, times: Array, seed: int, run: int) -> Si
     halves = np.asarray(0.5 * at.T, dtype=float)
     return SingleRun(
         run=run,
-        jump_times=jump_times[:jumps],
-        directions=noisy_runs.EXCITATIONS[processes[:jumps]],
-        processes=processes[:jumps],
+        jump_times=jump_times,
+        directions=EXCITATIONS[processes],
+        processes=processes,
         times=times,
         battery_j=halves[TWO_JB],
         charger_j=halves[TWO_JC],
@@ -223,17 +294,9 @@ def _at_resonator(experiment: Experiment, times: Array, seed: int, run: int) -> 
         mode_runs.OVER_IRREPS.offers(experiment)  # what runs do not describe is refused
         return _over_irreps_with_mode(problem)
     cavity = cavity_of(experiment)
-    refuse_large_runs(cavity, times)
-    bound, basis = photon_bound(cavity), cavity.basis
-    mode = mode_of(cavity, bound)
-    state, coefficients = cavity_jumps.empty_state(mode), coefficients_of(cavity, bound, True)
-    jumps = bound + 1
-    while True:
-        path = cavity_jumps.empty_path(mode, times.size, 1, coefficients, states=True, jumps=jumps)
-        found = cavity_jumps.follow_runs(np.uint64(seed), run, times, mode, state, path)
-        if found <= jumps:
-            break
-        jumps = found
+    cavity_runs.refuse_large_runs(cavity, times)
+    basis = cavity.basis
+    ((path, found),) = cavity_runs.whole_runs(experiment, times, seed, run, 1, states=True)
     read, directions = path.read, path.directions[:found]
     return SingleRun(
         run=run,
@@ -258,13 +321,13 @@ def _at_resonator(experiment: Experiment, times: Array, seed: int, run: int) -> 
 
 def _over_irreps_with_mode(problem: Problem) -> SingleRun:
     """With the mode, where ladders of J mix."""
-    found = mode_single.followed(problem, problem.first)
+    found = mode_runs.followed(problem)
     read, processes = found.path.read, found.path.processes[: found.jumps]
     irreps = Irreps.all_of(experiment_of(problem.model).n_battery)
     return SingleRun(
         run=problem.first,
         jump_times=found.path.jump_times[: found.jumps],
-        directions=noisy_runs.EXCITATIONS[processes],
+        directions=EXCITATIONS[processes],
         processes=processes,
         times=problem.times,
         battery_j=found.battery_j,

@@ -121,10 +121,8 @@ def current_spectrum(
     if used.sum() < 2 or np.abs(lengths[used] - step).max() > SAME_LENGTH * step:
         raise InputError("times", t.tolist()[:4], "must be at least two, equally spaced from 0 on")
     total, square, rate = 0.0, 0.0, experiment.watched_rate
-    # on ladders time is counted in 1/gamma
-    unit = 1.0 if on_ladders else math.sqrt(rate)
     for group in source.groups_of_runs(experiment, t, seed, first, runs, states=False):
-        window = unit * group.window[:, used]
+        window = group.window[:, used]
         both = np.iscomplexobj(window)
         found = np.fft.fft(window, axis=1) if both else np.fft.rfft(window, axis=1)
         power = np.abs(found) ** 2 / (rate * t[-1])

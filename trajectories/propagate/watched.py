@@ -13,7 +13,7 @@ record does.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -207,3 +207,37 @@ def stretches_of(legs: list[Leg], at: Array) -> list[tuple[Leg, float, float, in
         found.append((leg, now, leg.end, -1))
         now = leg.end
     return found
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """From one event of a protocol to the next: an output, a new stage, a pulse.
+
+    Attributes
+    ----------
+    start, stop : float
+    leg : Leg
+        In which it lies; of a pulse, in no time.
+    silence : Silence or None
+    output : int
+        Which output time is at its end; -1 if none.
+    """
+
+    start: float
+    stop: float
+    leg: Leg
+    silence: Silence | None
+    output: int
+
+
+def silent_stretches(legs: list[Leg], at: Array, silent: Callable[[Watched], Any]) -> list[Stretch]:
+    """Those of `stretches_of`, with tables of what is `silent` in their stages, between jumps."""
+    found, longest = stretches_of(legs, at), dict.fromkeys(legs, 0.0)
+    for leg, start, stop, _ in found:
+        longest[leg] = max(longest[leg], stop - start)
+    tables = {
+        leg: Silence.of(silent(leg.watched), span)
+        for leg, span in longest.items()
+        if leg.watched is not None and span > 0.0
+    }
+    return [Stretch(start, stop, leg, tables.get(leg), i) for leg, start, stop, i in found]

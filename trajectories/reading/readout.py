@@ -1,6 +1,6 @@
 r"""What is read from a state given by its pairs of ladders: energies, populations, entanglement.
 
-All of it is linear in the state but the ergotropies and the negativity.
+All of it is linear in the state but the negativity; `derived` has what follows from some of it.
 """
 
 from collections.abc import Iterator

@@ -23,6 +23,7 @@ from darkbattery.nvmodel.errors import (
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.irreps import Irreps
 from darkbattery.nvmodel.noise import LocalNoise
+from darkbattery.nvmodel.observables import Needs, needing
 from darkbattery.nvmodel.peaks import PEAK, no_peaks, peak_counts, read_peaks
 from darkbattery.nvmodel.preparation import Polarised
 from darkbattery.nvmodel.protocol import Stage
@@ -59,6 +60,8 @@ from darkbattery.trajectories.space.angular import CoupledBasis
 
 Array = NDArray[np.float64]
 
+# means over runs of what their records leave of the battery
+MEANS_OF_RUNS = (*FROM_POPULATIONS, *needing(Needs.RECORD, without=Needs.SQUARES))
 # read from the populations of every run
 OF_POPULATIONS = (*FROM_POPULATIONS, *NEED_ERGOTROPY, *OF_STATES)
 Counts = NDArray[np.int64]

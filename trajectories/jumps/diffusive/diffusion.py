@@ -26,18 +26,27 @@ but for the decay. The record's own drift is expanded to :math:`h^2`, with its f
 order 2.
 """
 
-from typing import Any, NamedTuple
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.kernelcache import INNER, KERNEL
+from darkbattery.nvmodel.normals import fill_normals
+from darkbattery.nvmodel.streams import DIFFUSIVE_RECORDS
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Made = TypeVar("Made")  # steps, however they are kept
 
 REACH = 0.1  # of a step, times the largest rate that is probable
+FINEST = 4  # times the steps are halved at most
+ALLOWED = 5e-4  # of a run's conditional energy per spin, that its steps leave
+PILOTS, PILOT_SEED = 8, 0  # runs on which that is looked at
 ORDERS = 4  # lowerings of a record within a step that are kept
 
 
@@ -54,6 +63,47 @@ class Steps(NamedTuple):
     high: Integers
     efficiency: float
     bracket: float
+
+
+def noise_of(battery: Experiment, seed: int, first: int, runs: int, steps: int) -> NDArray[Any]:
+    """Normals (steps, 2, runs): real for homodyne, complex of variance 1 for heterodyne."""
+    assert battery.detector is not None
+    numbers = 2 if battery.detector.kind == "homodyne" else 4
+    rows = np.empty((-(-numbers * steps // 4) * 4, runs))
+    fill_normals(np.uint64(seed), DIFFUSIVE_RECORDS, first, 0, rows)
+    found = rows[: numbers * steps].reshape(steps, numbers, runs)
+    if numbers == 2:
+        return found
+    return np.asarray((found[:, :2] + 1j * found[:, 2:]) * math.sqrt(0.5))
+
+
+def joined(record: NDArray[Any], steps: Array) -> NDArray[Any]:
+    """The record (S, 2, runs) of pairs of steps of equal lengths `steps` (S,)."""
+    first, second = record[::2], record[1::2]
+    half = 0.5 * steps[::2, None]
+    integral = first[:, 1] + second[:, 1] + half * (second[:, 0] - first[:, 0])
+    return np.stack([first[:, 0] + second[:, 0], integral], axis=1)
+
+
+def short_enough(
+    of_reach: Callable[[float], Made], error_of: Callable[[Made], float]
+) -> tuple[Made, float]:
+    """The longest steps that leave no more than `ALLOWED`, as far as `FINEST`, and what they leave.
+
+    That is the root mean square, over `PILOTS` runs, of what halving all steps changes in the
+    conditional energy per spin on one record; the largest over the output times. By a study's model
+    and times alone, so that every rank has the same.
+    """
+    reach = REACH
+    steps = of_reach(reach)
+    error = error_of(steps)
+    for _ in range(FINEST - 1):
+        if error <= ALLOWED:
+            break
+        reach *= 0.5
+        steps = of_reach(reach)
+        error = error_of(steps)
+    return steps, error
 
 
 def record_powers(y: Any, integral: Any, q: float, root: float, factor: Any, steered: Any) -> None:

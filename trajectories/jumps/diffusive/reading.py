@@ -32,7 +32,6 @@ Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 EMITTED_PHOTONS = 5  # row of the quantities
-COURSES = [0, 2, 3, EMITTED_PHOTONS]  # rows: battery energy, power, emission, photons
 
 
 class Tables(NamedTuple):
@@ -124,7 +123,6 @@ def add_runs(
     known: Array,
     burst: Array,
     recorded: Counts,
-    taus: Array,
     times: Array,
     sums: Sums,
     states: StateSums,
@@ -142,7 +140,7 @@ def add_runs(
     wanted = populations.shape[0] > 0
     for place in range(burst.size):
         begin, run = place * T, first + place
-        add_run(quantities, begin, burst[place], taus, times, sums)
+        add_run(quantities, begin, burst[place], times, times, sums)
         if sums.recorded.size:
             cell = int(recorded[place] / sums.photon_width)
             sums.recorded[min(cell, sums.recorded.size - 1)] += 1

@@ -1,4 +1,4 @@
-"""Single runs with a homodyne or heterodyne record: made in groups, and added up."""
+"""Single runs with a homodyne or heterodyne record: added up, or with all that each leaves."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.method import Method, Problem, Work, refused_by
-from darkbattery.nvmodel.normals import fill_normals
 from darkbattery.nvmodel.refusal import refused_sizes
-from darkbattery.nvmodel.runstatistics import RunCounts
 from darkbattery.nvmodel.solution import Solution
-from darkbattery.nvmodel.streams import DIFFUSIVE_RECORDS
-from darkbattery.trajectories.jumps.counts.summaries import Batch, Told, solution_of
 from darkbattery.trajectories.jumps.counts.sums import ENERGY, QUANTITIES, VARIANCE
 from darkbattery.trajectories.jumps.diffusive.diffusion import (
+    ALLOWED,
+    PILOT_SEED,
+    PILOTS,
     REACH,
     Steps,
     follow_mixed,
     follow_pure,
+    joined,
+    noise_of,
+    short_enough,
 )
 from darkbattery.trajectories.jumps.diffusive.reading import (
-    COURSES,
-    EMITTED_PHOTONS,
     Tables,
-    add_runs,
+    battery_matrix,
     read_batteries,
     read_runs,
 )
@@ -39,11 +39,17 @@ from darkbattery.trajectories.jumps.diffusive.recordladder import (
     ladder_readings,
     record_ladder,
 )
-from darkbattery.trajectories.jumps.diffusive.rows import DiffusiveRows
-from darkbattery.trajectories.jumps.diffusive.study import diffusive_study
+from darkbattery.trajectories.jumps.diffusive.study import (
+    EMITTED,
+    Group,
+    count_groups,
+    diffusive_study,
+    first_low,
+)
 from darkbattery.trajectories.reading.conditional import unravelling
 from darkbattery.trajectories.reading.derived import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from darkbattery.trajectories.reading.fluctuations import OF_STATES
+from darkbattery.trajectories.reading.photonstates import amplitudes_by_photons
 from darkbattery.trajectories.space.angular import ladders_of
 
 Array = NDArray[np.float64]
@@ -52,31 +58,12 @@ _VARIANCES = ("energy_variance", "energy_variance_conditional", "energy_variance
 _WORK = ("daemonic_ergotropy", "ergotropy_variance_runs")
 AVAILABLE = (*ENERGIES, *FROM_ENERGY, *FROM_POPULATIONS, *_VARIANCES, *_WORK, *OF_STATES)
 
-FINEST = 4  # times the steps are halved at most
-PILOTS, PILOT_SEED = 8, 0
-ALLOWED = 5e-4  # of a run's conditional energy per spin, that its steps leave
 MOST_PURE, MOST_MIXED = 450, 80  # photons whose amplitudes, or matrix, are followed
 MOST_STATES = 16_000_000  # doubles of the amplitudes of the battery after n photons: 128 MB
 GROUP_NUMBERS = 1 << 17  # of noise and bands that are held at once
 MOST_GROUP = 64
 # of a photon number and step, measured on one core; of a pair of them where light is missed
 SECONDS_PURE, SECONDS_MIXED, COMPLEX = 1.5e-8, 3e-8, 3.0
-
-
-@dataclass(frozen=True, eq=False)
-class RecordPlan:
-    """Steps that are short enough for a battery, and what they were seen to leave.
-
-    Attributes
-    ----------
-    ladder : RecordLadder
-    error : float
-        Root mean square, over `PILOTS` runs, of what halving all steps changes in the conditional
-        energy per spin on one record; the largest over the output times.
-    """
-
-    ladder: RecordLadder
-    error: float
 
 
 def followed_on_ladders(battery: Experiment) -> bool:
@@ -125,18 +112,6 @@ def steps_of(battery: Experiment, ladder: RecordLadder) -> Steps:
     return Steps(ladder.steps, ladder.at, ladder.M, *tables, detector.efficiency, bracket)
 
 
-def noise_of(battery: Experiment, seed: int, first: int, runs: int, steps: int) -> NDArray[Any]:
-    """Normals (steps, 2, runs): real for homodyne, complex of variance 1 for heterodyne."""
-    assert battery.detector is not None
-    numbers = 2 if battery.detector.kind == "homodyne" else 4
-    rows = np.empty((-(-numbers * steps // 4) * 4, runs))
-    fill_normals(np.uint64(seed), DIFFUSIVE_RECORDS, first, 0, rows)
-    found = rows[: numbers * steps].reshape(steps, numbers, runs)
-    if numbers == 2:
-        return found
-    return np.asarray((found[:, :2] + 1j * found[:, 2:]) * math.sqrt(0.5))
-
-
 def follow(
     battery: Experiment, ladder: RecordLadder, noise: NDArray[Any], bands: int, record: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -159,27 +134,14 @@ def halved(ladder: RecordLadder, battery: Experiment) -> RecordLadder:
     return record_ladder(battery, ends / battery.gamma, math.inf)
 
 
-def joined(record: NDArray[Any], steps: Array) -> NDArray[Any]:
-    """The record (S, 2, runs) of pairs of steps of equal lengths `steps` (S,)."""
-    first, second = record[::2], record[1::2]
-    half = 0.5 * steps[::2, None]
-    integral = first[:, 1] + second[:, 1] + half * (second[:, 0] - first[:, 0])
-    return np.stack([first[:, 0] + second[:, 0], integral], axis=1)
-
-
 @lru_cache(maxsize=8)
-def _planned(battery: Experiment, times: tuple[float, ...]) -> RecordPlan:
-    t, reach, error = np.array(times), REACH, math.inf
+def _planned(battery: Experiment, times: tuple[float, ...]) -> tuple[RecordLadder, float]:
+    t = np.array(times)
     z = ladder_readings(battery, t, states=False).z
-    for _ in range(FINEST):
-        ladder = record_ladder(battery, t, reach)
-        if ladder.steps.size == 0:
-            return RecordPlan(ladder, 0.0)
-        error = _step_error(battery, ladder, z)
-        if error <= ALLOWED:
-            break
-        reach *= 0.5
-    return RecordPlan(ladder, error)
+    return short_enough(
+        lambda reach: record_ladder(battery, t, reach),
+        lambda ladder: _step_error(battery, ladder, z) if ladder.steps.size else 0.0,
+    )
 
 
 def _step_error(battery: Experiment, ladder: RecordLadder, z: Array) -> float:
@@ -194,38 +156,15 @@ def _step_error(battery: Experiment, ladder: RecordLadder, z: Array) -> float:
     return float(np.sqrt((apart**2).mean(axis=0)).max())
 
 
-def planned(battery: Experiment, times: Array) -> RecordPlan:
-    """The steps of a study, by its model and times alone, so that every rank has the same."""
+def planned(battery: Experiment, times: Array) -> tuple[RecordLadder, float]:
+    """The ladder on the steps of a study, and their error; see `short_enough`."""
     return _planned(battery, tuple(times.tolist()))
 
 
 @dataclass(frozen=True, eq=False)
-class Group:
-    """Runs side by side, read in columns of T output times each.
+class LadderGroup(Group):
+    """With the bands of V (runs, T, d, N + 1)."""
 
-    Attributes
-    ----------
-    start : int
-    quantities : ndarray (7, runs T)
-        The rows of `derived.LINEAR`.
-    variance : ndarray (runs T,)
-    populations : ndarray (runs T, N_B + 1)
-    known : ndarray (3, runs T)
-        Of `read_batteries`; without columns where nobody asks, as the populations.
-    burst : ndarray (runs,)
-        The first output time at which the total J^z is <= 0 on average; infinity if at none.
-    window : ndarray (runs, T)
-        Of the record.
-    bands : ndarray (runs, T, d, N + 1)
-    """
-
-    start: int
-    quantities: Array
-    variance: Array
-    populations: Array
-    known: Array
-    burst: Array
-    window: NDArray[Any]
     bands: NDArray[Any]
 
 
@@ -237,12 +176,13 @@ def groups_of_runs(
     runs: int,
     states: bool,
     bands: int | None = None,
-) -> Iterator[Group]:
+) -> Iterator[LadderGroup]:
     """The runs first ... first + runs - 1 in groups; with the battery's matrix if `states`.
 
     V is kept in as many bands as that takes, or in `bands`.
     """
-    ladder, T = planned(battery, times).ladder, times.size
+    ladder, _ = planned(battery, times)
+    T = times.size
     reading = ladder_readings(battery, times, states)
     q = Tables(
         reading.z,
@@ -262,55 +202,106 @@ def groups_of_runs(
         noise = noise_of(battery, seed, start, n, ladder.steps.size)
         nobody = np.zeros((0, 2, 0), noise.dtype)
         found, window = follow(battery, ladder, noise, bands, nobody)
-        quantities, variance = np.empty((7, n * T)), np.empty(n * T)
-        read_runs(found, q, quantities, variance)
-        columns = n * T if states else 0
-        populations, known = np.empty((columns, battery.n_battery + 1)), np.empty((3, columns))
+        quantities, spread = np.empty((7, n, T)), np.zeros((QUANTITIES, n, T))
+        read_runs(found, q, quantities.reshape(7, n * T), spread[VARIANCE].reshape(n * T))
+        spread[ENERGY] = quantities[0]
+        asked = n if states else 0
+        populations, known = np.empty((asked, T, battery.n_battery + 1)), np.empty((3, asked, T))
         if states:
-            read_batteries(found, q, populations, known)
-        above = ladder.M[0] - quantities[EMITTED_PHOTONS].reshape(n, T) > 0.0
-        burst = np.append(times * battery.gamma, np.inf)[
-            np.where(above.all(axis=1), T, np.argmin(above, axis=1))
-        ]
+            flat = populations.reshape(n * T, -1), known.reshape(3, n * T)
+            read_batteries(found, q, *flat)
+        burst = first_low(ladder.M[0] - quantities[EMITTED], times)
         record = np.conj(window)  # states are followed with dZ*
-        yield Group(start, quantities, variance, populations, known, burst, record, found)
+        read = quantities, spread, populations, known, burst
+        yield LadderGroup(start, *read, [np.zeros(0)] * n, record, found)
 
 
 def count_runs(problem: Problem) -> Solution:
     """Make the runs of a problem and add them up."""
-    battery, times, names = problem.model, problem.times, problem.names
-    runs, first = problem.runs or 1, problem.first
-    study = diffusive_study(battery, times, problem.seed, names, unravelling(battery).basis)
-    counts, taus = study.no_runs_yet(), times * battery.gamma
-    sums, states = study.sums_into(counts), study.states_into(counts)
-    rows = None
-    if problem.rows is not None:
-        rows = DiffusiveRows(taus, first, runs, problem.rows, rate=battery.gamma)
-    counted = None
-    if problem.statistics is not None:
-        counted = RunCounts(problem.statistics, times, study.ranges)
-    told = Told(rows, counted, battery.gamma)
-    made = problem.seed, first, runs, study.needs_populations
-    for group in groups_of_runs(battery, times, *made):
-        spread = np.zeros((QUANTITIES, group.variance.size))
-        spread[ENERGY], spread[VARIANCE] = group.quantities[0], group.variance
-        read = group.quantities, spread, group.populations, group.known, group.burst
-        nothing = np.zeros(group.burst.size, dtype=np.int64)  # no photon is recorded by itself
-        add_runs(group.start, *read, nothing, taus, times, sums, states)
-        energies, powers, emission, photons = group.quantities[COURSES]
-        light = emission, (photons, np.zeros_like(photons))
-        batch = Batch(group.start, energies, powers, *light, group.burst)
-        told.add(batch)
-        if rows is not None:
-            rows.add_records(batch, group.window)
-    plan = planned(battery, times)
+    battery, times, seed = problem.model, problem.times, problem.seed
+    study = diffusive_study(battery, times, seed, problem.names, unravelling(battery).basis)
+    ladder, error = planned(battery, times)
     provenance = {
         "solver": f"{battery.detector.kind} record",
-        "seed": problem.seed,
-        "steps": plan.ladder.steps.size,
-        "step_error": plan.error,
+        "seed": seed,
+        "steps": ladder.steps.size,
+        "step_error": error,
     }
-    return solution_of(problem, study.tally(first, runs, counts), told, provenance)
+    made = seed, problem.first, problem.runs or 1, study.needs_populations
+    groups = groups_of_runs(battery, times, *made)
+    return count_groups(problem, study, groups, provenance)
+
+
+def diffusive_runs(
+    battery: Experiment, times: Array, seed: int, first: int, runs: int
+) -> Iterator[dict[str, Any]]:
+    """The fields of `SingleRun`s, run by run; refused as `sample` refuses."""
+    refuse_large(Problem(battery, times, (), runs=1))
+    basis = unravelling(battery).basis
+    photons = round(float(basis.J[-1] + basis.m_start))
+    made = groups_of_runs(battery, times, seed, first, runs, states=True, bands=photons + 1)
+    for group in made:
+        for run in range(group.burst.size):
+            yield _fields(battery, times, group, run)
+
+
+def _fields(battery: Experiment, times: Array, group: LadderGroup, run: int) -> dict[str, Any]:
+    detector, basis, T = battery.detector, unravelling(battery).basis, times.size
+    assert detector is not None
+    q, bands = group.quantities[:, run], group.bands[run]
+    mean, photons = q[EMITTED], bands.shape[2] - 1
+    amplitude = ladder_readings(battery, times, states=True).amplitude
+    size = battery.n_battery + 1
+    states = np.zeros((T, size, size), dtype=bands.dtype)
+    for i in range(T):
+        battery_matrix(bands[i], amplitude[i], states[i])
+    # either may be the larger: more battery than charger spins, or fewer
+    turn = np.exp(-1j * detector.phase * np.arange(max(size, photons + 1)))
+    amplitudes = np.zeros((0, basis.n_ladders, photons + 1))
+    if is_pure(battery):
+        u = np.array([_amplitudes(one) for one in bands])
+        amplitudes = _over_ladders(battery, times) * u[:, None, :]
+    if detector.phase != 0.0:
+        amplitudes = amplitudes * turn[: photons + 1]
+        states = np.conj(turn[:size, None]) * states * turn[:size]
+    return {
+        "jump_times": np.zeros(0),
+        "directions": np.zeros(0, dtype=np.int8),
+        "processes": np.zeros(0, dtype=np.int8),
+        "battery_j": np.full(T, battery.n_battery / 2),
+        "charger_j": np.full(T, battery.n_charger / 2),
+        "M": basis.m_start - mean,
+        "J": basis.J.copy(),
+        "amplitudes": amplitudes,
+        "battery_energy": q[0],
+        "charger_energy": q[1],
+        "ergotropy": group.known[2, run],
+        "emitted_photons": mean,
+        "absorbed_photons": np.zeros(T),
+        "populations": group.populations[run],
+        "record": group.window[run],
+        "battery_state": states,
+    }
+
+
+def _amplitudes(bands: NDArray[Any]) -> NDArray[Any]:
+    """u (N + 1,) of a pure V[n, n - d], the most probable one real and positive."""
+    top = int(np.argmax(bands[0].real))
+    n = np.arange(bands.shape[1])
+    above = bands[np.maximum(n - top, 0), n]
+    below = np.conj(bands[np.maximum(top - n, 0), top])
+    return np.asarray(np.where(n >= top, above, below) / np.sqrt(bands[0, top].real))
+
+
+def _over_ladders(battery: Experiment, times: Array) -> Array:
+    """Amplitudes over J of the states after n photons, (T, K, N + 1)."""
+    tables = unravelling(battery)
+    photons = round(float(tables.basis.J[-1] + tables.basis.m_start))
+    found = np.zeros((times.size, tables.basis.n_ladders, photons + 1))
+    always = np.ones((photons + 1, times.size), dtype=bool)
+    for n, at, c in amplitudes_by_photons(tables, times * battery.gamma, always):
+        found[at, :, n] = c
+    return found
 
 
 def _offers(battery: Experiment) -> tuple[str, ...]:

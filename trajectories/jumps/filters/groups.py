@@ -9,58 +9,35 @@ from numpy.typing import NDArray
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.irreps import Irreps
 from darkbattery.trajectories.jumps.counts.sums import EMISSION, ENERGY, PAIRS, QUANTITIES, VARIANCE
+from darkbattery.trajectories.jumps.diffusive.study import LOST, Group
 from darkbattery.trajectories.propagate.watched import Watched
 from darkbattery.trajectories.reading import watched_readout as readout
-from darkbattery.trajectories.reading.derived import LINEAR
 from darkbattery.trajectories.reading.watched_readout import BatteryReadings, StageReadings
 from darkbattery.trajectories.space.product_space import Matrices
 
 Array = NDArray[np.float64]
 
-EMITTED, ABSORBED, LOST = LINEAR.index("emitted_photons"), LINEAR.index("absorbed_photons"), 7
-LIGHT = LINEAR.index("emission_rate")
 MOST_GROUP = 128  # runs
+NOTHING = 1e-12  # of a mean J^z: rounding
 GROUP_NUMBERS = 1 << 19  # of states and readings that are held at once
 
 
 @dataclass(frozen=True, eq=False)
-class Group:
-    """Runs side by side, read in columns of T output times each.
+class FilterGroup(Group):
+    """With more of what is known where states are matrices over irreps.
 
     Attributes
     ----------
-    start : int
-    quantities : ndarray (Q, runs, T)
-        The rows of `derived.LINEAR`, of a mode its photons for the emission rate; and excitations
-        lost, where it is not the paper's model.
-    spread : ndarray (QUANTITIES, runs, T)
-        What variances are made of.
-    populations : ndarray (runs, T, positions)
-    known : ndarray (3, runs, T)
-        Purity, entropy in bits, ergotropy; without runs where nobody asks, as the populations.
-    burst : ndarray (runs,)
-    recorded : list of ndarray
-        Times of recorded photons.
     jumps : list of (ndarray, ndarray)
         Times and processes of all jumps that are known; nothing but the recorded photons without.
     M : ndarray (runs, T)
         On average.
-    window : ndarray (runs, T)
-        Of a diffusive record: its integral since the output time before.
     matrices : list of ndarray (runs, T, 2j + 1, 2j + 1)
         Of the battery, for each of its irreps; nothing where nobody asks.
     """
 
-    start: int
-    quantities: Array
-    spread: Array
-    populations: Array
-    known: Array
-    burst: Array
-    recorded: list[Array]
     jumps: list[tuple[Array, NDArray[np.int8]]]
     M: Array
-    window: NDArray[Any]
     matrices: list[NDArray[Any]]
 
 
@@ -75,12 +52,12 @@ def is_plain(battery: Experiment) -> bool:
     return battery.resonator is None and battery.is_collective
 
 
-def empty_group(battery: Experiment, start: int, runs: int, T: int, states: bool) -> Group:
+def empty_group(battery: Experiment, start: int, runs: int, T: int, states: bool) -> FilterGroup:
     """Room for what is read."""
     positions, rows = irreps_of(battery).j.size, LOST if is_plain(battery) else LOST + 1
     known = runs if states else 0
     heterodyne = battery.detector is not None and battery.detector.kind == "heterodyne"
-    return Group(
+    return FilterGroup(
         start,
         np.zeros((rows, runs, T)),
         np.zeros((QUANTITIES, runs, T)),
@@ -88,17 +65,11 @@ def empty_group(battery: Experiment, start: int, runs: int, T: int, states: bool
         np.zeros((readout.KNOWN, known, T)),
         np.full(runs, np.inf),
         [np.zeros(0)] * runs,
-        [],
-        np.zeros((runs, T)),
         np.zeros((runs, T), dtype=np.complex128 if heterodyne else np.float64),
-        [],
+        jumps=[],
+        M=np.zeros((runs, T)),
+        matrices=[],
     )
-
-
-def first_low(M: Array, at: Array) -> Array:
-    """The first output time at which the total J^z is <= 0 on average (runs,); else infinity."""
-    low = M <= 1e-12
-    return np.where(low.any(axis=1), at[np.argmax(low, axis=1)], np.inf)
 
 
 class Readings:
@@ -109,7 +80,7 @@ class Readings:
         self._of_battery = BatteryReadings(space, irreps_of(battery)) if states else None
         self._stages: dict[Watched, StageReadings] = {}
 
-    def read(self, group: Group, i: int, watched: Watched, x: NDArray[Any]) -> None:
+    def read(self, group: FilterGroup, i: int, watched: Watched, x: NDArray[Any]) -> None:
         """States x (elements, runs) of trace 1 at output time i."""
         stage = self._stages.setdefault(watched, StageReadings(self._battery, watched))
         means, q, spread = stage.means(x), group.quantities, group.spread

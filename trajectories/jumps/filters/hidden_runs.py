@@ -14,34 +14,19 @@ from darkbattery.nvmodel.method import Problem
 from darkbattery.nvmodel.protocol import rotates
 from darkbattery.trajectories.jumps.filters.turned_runs import TurnedRuns
 from darkbattery.trajectories.jumps.photons.detector import thin
-from darkbattery.trajectories.jumps.photons.recording import kernel_tables
-from darkbattery.trajectories.jumps.photons.walks import start_of_walk, whole_record
-from darkbattery.trajectories.jumps.resonator import cavity_jumps, mode_jumps
-from darkbattery.trajectories.jumps.resonator.cavity_runs import (
-    coefficients_of,
-    mode_of,
-    photon_bound,
+from darkbattery.trajectories.jumps.photons.walks import Starts, start_of_walk, whole_record
+from darkbattery.trajectories.jumps.resonator import (
+    cavity_jumps,
+    cavity_runs,
+    mode_jumps,
+    mode_runs,
 )
-from darkbattery.trajectories.jumps.resonator.mode_runs import tables_of
-from darkbattery.trajectories.jumps.spins.noisy_runs import follow
-from darkbattery.trajectories.jumps.spins.stages import (
-    ABSORBED,
-    BURST,
-    EMITTED,
-    JUMPS,
-    LOCAL_LOSS,
-    empty_course,
-    empty_draws,
-    empty_frame_of,
-    empty_state_of,
-    plan,
-)
+from darkbattery.trajectories.jumps.spins.noisy_records import whole_runs
+from darkbattery.trajectories.jumps.spins.stages import ABSORBED, BURST, EMITTED, LOCAL_LOSS
 from darkbattery.trajectories.reading.conditional import unravelling
-from darkbattery.trajectories.space.cavity_space import cavity_of, what_mixes_ladders
+from darkbattery.trajectories.space.cavity_space import what_mixes_ladders
 
 Array = NDArray[np.float64]
-
-ROOM = 1024  # jumps
 
 
 class Hidden(NamedTuple):
@@ -84,14 +69,15 @@ def hidden_runs(
 def _on_ladders(
     battery: Experiment, times: Array, seed: int, first: int, runs: int
 ) -> Iterator[Hidden]:
-    q = kernel_tables(unravelling(battery), battery)
+    tables = unravelling(battery)
+    starts = Starts(tables.cumulative, tables.basis.J, tables.m_starts)
     taus, nothing = times * battery.gamma, np.zeros(times.size)
     for run in range(first, first + runs):
-        of_run = np.uint64(seed), run, q.starts
-        found, directions = whole_record(*of_run, q.nbar, float(taus[-1]))
+        of_run = np.uint64(seed), run, starts
+        found, directions = whole_record(*of_run, tables.nbar, float(taus[-1]))
         down, up = found[directions < 0], found[directions > 0]
         emitted, absorbed = (np.searchsorted(jumps, taus, side="right") for jumps in (down, up))
-        M = start_of_walk(*of_run, q.nbar) + np.concatenate([[0], np.cumsum(directions)])
+        M = start_of_walk(*of_run, tables.nbar) + np.concatenate([[0], np.cumsum(directions)])
         low = np.flatnonzero(M <= 0.25)
         burst = np.inf if low.size == 0 else float(np.concatenate([[0.0], found])[low[0]])
         counted = emitted.astype(float), absorbed.astype(float), nothing
@@ -101,21 +87,10 @@ def _on_ladders(
 def _of_real_spins(
     battery: Experiment, times: Array, seed: int, first: int, runs: int
 ) -> Iterator[Hidden]:
-    steps = plan(battery)
-    course = empty_course(battery, times.size, amplitudes=False, populations=False)
-    room = empty_state_of(battery), empty_frame_of(battery, steps), empty_draws(), course
-    when, processes = np.empty(ROOM), np.empty(ROOM, dtype=np.int8)
-    for run in range(first, first + runs):
-        of_run = np.uint64(seed), run, steps, times
-        follow(*of_run, *room, when, processes)
-        jumps = int(course.counts[JUMPS])
-        if jumps > when.size:  # a longer record is made again with room for it
-            when, processes = np.empty(2 * jumps), np.empty(2 * jumps, dtype=np.int8)
-            follow(*of_run, *room, when, processes)
-        emissions = when[:jumps][processes[:jumps] == 0].copy()
+    for course, when, processes in whole_runs(battery, times, seed, first, runs, states=False):
         q = course.quantities
         counted = q[EMITTED].copy(), q[ABSORBED].copy(), q[LOCAL_LOSS].copy()
-        yield Hidden(emissions, *counted, float(course.now[BURST]))
+        yield Hidden(when[processes == 0], *counted, float(course.now[BURST]))
 
 
 def _of_turned_spins(
@@ -133,18 +108,8 @@ def _with_mode(
     battery: Experiment, times: Array, seed: int, first: int, runs: int
 ) -> Iterator[Hidden]:
     q = cavity_jumps
-    cavity = cavity_of(battery)
-    bound = photon_bound(cavity)
-    mode, nothing = mode_of(cavity, bound), coefficients_of(cavity, bound, wanted=False)
-    state, room = q.empty_state(mode), bound + 1
-    path = q.empty_path(mode, times.size, 1, nothing, jumps=room)
-    for run in range(first, first + runs):
-        jumps = int(q.follow_runs(np.uint64(seed), run, times, mode, state, path))
-        if jumps > room:
-            room = 2 * jumps
-            path = q.empty_path(mode, times.size, 1, nothing, jumps=room)
-            q.follow_runs(np.uint64(seed), run, times, mode, state, path)
-        emissions = path.jump_times[:jumps][path.directions[:jumps] < 0].copy()
+    for path, jumps in cavity_runs.whole_runs(battery, times, seed, first, runs, states=False):
+        emissions = path.jump_times[:jumps][path.directions[:jumps] < 0]
         emitted, absorbed = path.read[q.EMITTED].copy(), path.read[q.ABSORBED].copy()
         yield Hidden(emissions, emitted, absorbed, 0.0 * times, float(path.burst[0]))
 
@@ -152,16 +117,9 @@ def _with_mode(
 def _over_irreps_with_mode(
     battery: Experiment, times: Array, seed: int, first: int, runs: int
 ) -> Iterator[Hidden]:
-    q, tables, room = mode_jumps, tables_of(Problem(battery, times, ())), ROOM
-    path = q.empty_path(times.size, 1, 0, room)
-    for run in range(first, first + runs):
-        jumps = int(q.follow_over_irreps(np.uint64(seed), run, times, tables, path))
-        if jumps > room:
-            room = 2 * jumps
-            path = q.empty_path(times.size, 1, 0, room)
-            q.follow_over_irreps(np.uint64(seed), run, times, tables, path)
-        emissions = path.jump_times[:jumps][path.processes[:jumps] == 0].copy()
-        read = path.read
-        emitted, absorbed, lost = read[q.EMITTED], read[q.ABSORBED], read[q.LOCAL_LOSS]
-        counted = emitted.copy(), absorbed.copy(), lost.copy()
-        yield Hidden(emissions, *counted, float(path.burst[0]))
+    q, problem = mode_jumps, Problem(battery, times, (), runs, seed, first)
+    for path, jumps in mode_runs.whole_runs(problem, states=False):
+        emissions = path.jump_times[:jumps][path.processes[:jumps] == 0]
+        emitted, absorbed = path.read[q.EMITTED].copy(), path.read[q.ABSORBED].copy()
+        lost = path.read[q.LOCAL_LOSS].copy()
+        yield Hidden(emissions, emitted, absorbed, lost, float(path.burst[0]))

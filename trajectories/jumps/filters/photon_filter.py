@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.protocol import rotates
 from darkbattery.trajectories.propagate.watched import (
-    Leg,
     Silence,
+    Stretch,
     Watched,
-    stretches_of,
+    silent_stretches,
     times,
     turns_phases,
 )
@@ -35,27 +35,6 @@ from darkbattery.trajectories.propagate.watched_mode import watching
 from darkbattery.trajectories.propagate.watched_reservoir import pulsed
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Stretch:
-    """From one event of a protocol to the next: an output, a new stage, a pulse.
-
-    Attributes
-    ----------
-    start, stop : float
-    leg : Leg
-        In which it lies; of a pulse, in no time.
-    silence : Silence or None
-    output : int
-        Which output time is at its end; -1 if none.
-    """
-
-    start: float
-    stop: float
-    leg: Leg
-    silence: Silence | None
-    output: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,18 +50,7 @@ class FilterPlan:
 def _planned(battery: Experiment, at: tuple[float, ...]) -> FilterPlan:
     coherent = rotates(battery.protocol)
     space, start_on, legs = watching(battery, np.array(at), coherent)
-    found = stretches_of(legs, np.array(at))
-    longest: dict[Leg, float] = {}
-    for leg, start, stop, _ in found:
-        longest[leg] = max(longest.get(leg, 0.0), stop - start)
-    tables = {
-        leg: Silence.of(leg.watched.silent, span)
-        for leg, span in longest.items()
-        if leg.watched is not None and span > 0.0
-    }
-    stretches = [
-        Stretch(start, stop, leg, tables.get(leg), output) for leg, start, stop, output in found
-    ]
+    stretches = silent_stretches(legs, np.array(at), lambda watched: watched.silent)
     return FilterPlan(space, start_on, stretches)
 
 

@@ -43,11 +43,11 @@ from darkbattery.trajectories.propagate.exponentials import doubled_exponentials
 from darkbattery.trajectories.propagate.watched import (
     Leg,
     Watched,
+    Watching,
     stretches_of,
     times,
     turns_phases,
 )
-from darkbattery.trajectories.propagate.watched_mode import watching
 from darkbattery.trajectories.propagate.watched_reservoir import pulsed
 
 Array = NDArray[np.float64]
@@ -123,7 +123,7 @@ class StepTables:
 
 @dataclass(frozen=True, eq=False)
 class RecordStretch:
-    """From one event of a protocol to the next, in steps; see `photon_filter.stretches_of`."""
+    """From one event of a protocol to the next, in steps; see `watched.stretches_of`."""
 
     leg: Leg
     steps: list[StepTables]
@@ -158,12 +158,12 @@ class Steps:
         return Steps(self.space, self.start, stretches)
 
 
-def steps_of(battery: Experiment, at: Array, reach: float) -> Steps:
+def steps_of(seen: Watching, at: Array, reach: float) -> Steps:
     """Steps of at most `reach` over the largest rate that is probable on average.
 
     They are halves, quarters, ... of the times between events, so that few differ.
     """
-    space, start_on, legs = watching(battery, at, coherent=True)
+    space, start_on, legs = seen
     average = start_on
     found: dict[tuple[int, float], StepTables] = {}
     looked: dict[tuple[int, float], Any] = {}
@@ -183,13 +183,12 @@ def steps_of(battery: Experiment, at: Array, reach: float) -> Steps:
     return Steps(space, start_on, stretches)
 
 
-def least_steps(battery: Experiment, at: Array, reach: float) -> float:
+def least_steps(seen: Watching, at: Array, reach: float) -> float:
     """So many steps there are at least."""
-    _, _, legs = watching(battery, at, coherent=True)
-    turning = {id(leg): _rates(leg.watched)[1] for leg in legs if leg.watched is not None}
+    turning = {id(leg): _rates(leg.watched)[1] for leg in seen.legs if leg.watched is not None}
     return sum(
         (stop - start) * turning[id(leg)] / reach
-        for leg, start, stop, _ in stretches_of(legs, at)
+        for leg, start, stop, _ in stretches_of(seen.legs, at)
         if leg.watched is not None
     )
 

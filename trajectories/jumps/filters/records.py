@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -12,23 +11,20 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.refusal import InputError, refused_memory
-from darkbattery.trajectories.jumps.diffusive.diffusion import REACH
-from darkbattery.trajectories.jumps.diffusive.runs import (
-    ALLOWED,
-    FINEST,
+from darkbattery.trajectories.jumps.diffusive.diffusion import (
     PILOT_SEED,
     PILOTS,
+    REACH,
     joined,
     noise_of,
+    short_enough,
 )
+from darkbattery.trajectories.jumps.diffusive.study import ABSORBED, EMITTED, LOST, first_low
 from darkbattery.trajectories.jumps.filters.groups import (
-    ABSORBED,
-    EMITTED,
-    LOST,
-    Group,
+    NOTHING,
+    FilterGroup,
     Readings,
     empty_group,
-    first_low,
     runs_of_a_group,
 )
 from darkbattery.trajectories.jumps.filters.record_filter import (
@@ -47,30 +43,16 @@ MOST_STEPS = 50_000
 MOST_TABLES = 32_000_000  # numbers of the exponentials: 384 MB with their places
 
 
-@dataclass(frozen=True, eq=False)
-class StepPlan:
-    """Steps that are short enough, and what halving all of them changes; see `RecordPlan`."""
-
-    steps: Steps
-    error: float
-
-
 @lru_cache(maxsize=4)
-def _planned(battery: Experiment, at: tuple[float, ...]) -> StepPlan:
-    reach, error = REACH, math.inf
-    for _ in range(FINEST):
-        steps = _usable(battery, np.array(at), reach)
-        if steps.lengths.size == 0:
-            return StepPlan(steps, 0.0)
-        error = _step_error(battery, steps)
-        if error <= ALLOWED:
-            break
-        reach *= 0.5
-    return StepPlan(steps, error)
+def _planned(battery: Experiment, at: tuple[float, ...]) -> tuple[Steps, float]:
+    return short_enough(
+        lambda reach: _usable(battery, np.array(at), reach),
+        lambda steps: _step_error(battery, steps) if steps.lengths.size else 0.0,
+    )
 
 
-def planned(battery: Experiment, at: Array) -> StepPlan:
-    """The steps of a study, by its model and times alone, so that every rank has the same."""
+def planned(battery: Experiment, at: Array) -> tuple[Steps, float]:
+    """The steps of a study, and their error; see `short_enough`."""
     return _planned(battery, tuple(at.tolist()))
 
 
@@ -81,10 +63,11 @@ def refuse_many_steps(battery: Experiment, at: Array) -> None:
 
 def _usable(battery: Experiment, at: Array, reach: float) -> Steps:
     # nothing is looked at in detail where the turning of c alone takes too many
-    number = least_steps(battery, at, reach)
+    seen = watching(battery, at, coherent=True)
+    number = least_steps(seen, at, reach)
     steps = None
     if number <= MOST_STEPS:
-        steps = steps_of(battery, at, reach)
+        steps = steps_of(seen, at, reach)
         number = steps.lengths.size
     if steps is None or number > MOST_STEPS:
         text = f"needs {number:.3g} steps until then, at most {MOST_STEPS}; "
@@ -119,9 +102,10 @@ def _energies(battery: Experiment, steps: Steps, record: Record) -> Array:
 
 def record_groups(
     battery: Experiment, at: Array, seed: int, first: int, runs: int, states: bool
-) -> Iterator[Group]:
+) -> Iterator[FilterGroup]:
     """The runs first ... first + runs - 1 with a diffusive record."""
-    steps, T = planned(battery, at).steps, at.size
+    steps, _ = planned(battery, at)
+    T, root = at.size, math.sqrt(battery.watched_rate)
     readings = Readings(battery, steps.space, states)
     most = runs_of_a_group(steps.space, T, steps.lengths.size)
     for start in range(first, first + runs, most):
@@ -132,9 +116,10 @@ def record_groups(
         q = group.quantities
         for i, watched, x in followed.states():
             readings.read(group, i, watched, x)
-            group.window[:, i] = np.conj(followed.window)  # states are followed with dZ*
+            # states are followed with dZ*
+            group.window[:, i] = np.conj(followed.window) * root
             q[[EMITTED, ABSORBED], :, i] = followed.counts[:2]
             if q.shape[0] > LOST:
                 q[LOST, :, i] = followed.counts[2]
-        group.burst[:] = first_low(group.M, at)
+        group.burst[:] = first_low(group.M, at, NOTHING)
         yield group

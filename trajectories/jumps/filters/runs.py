@@ -8,14 +8,12 @@ battery and charger, with the mode (`trajectories.space.mode_space`), what is wa
 not stands in `trajectories.propagate.watched`.
 
 Data: `Problem` -> plan (stages, tables; by model and times alone) -> groups of runs side by side,
-each read at the output times (`Group`) -> `FilterStudy`'s sums, rows and statistics.
+each read at the output times (`FilterGroup`) -> `FilterStudy`'s sums, rows and statistics.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,23 +26,25 @@ from darkbattery.nvmodel.protocol import rotates
 from darkbattery.nvmodel.refusal import InputError, refused_sizes
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.trajectories.jumps.counts.lengths import jumps_until, refuse_jumps
-from darkbattery.trajectories.jumps.counts.summaries import Batch, Told, solution_of, told_of
 from darkbattery.trajectories.jumps.counts.sums import EMITTED as EMITTED_SPREAD
 from darkbattery.trajectories.jumps.counts.sums import RECORDED
-from darkbattery.trajectories.jumps.diffusive.diffusion import REACH
-from darkbattery.trajectories.jumps.diffusive.reading import add_runs
-from darkbattery.trajectories.jumps.diffusive.rows import DiffusiveRows
-from darkbattery.trajectories.jumps.diffusive.runs import ALLOWED, followed_on_ladders
+from darkbattery.trajectories.jumps.counts.tally import MEANS_OF_RUNS
+from darkbattery.trajectories.jumps.diffusive.diffusion import ALLOWED, REACH
 from darkbattery.trajectories.jumps.diffusive.runs import AVAILABLE as AVAILABLE_OF_RECORDS
-from darkbattery.trajectories.jumps.filters.groups import (
+from darkbattery.trajectories.jumps.diffusive.runs import followed_on_ladders
+from darkbattery.trajectories.jumps.diffusive.study import (
     ABSORBED,
     EMITTED,
     LIGHT,
     LOST,
-    Group,
+    count_groups,
+    first_low,
+)
+from darkbattery.trajectories.jumps.filters.groups import (
+    NOTHING,
+    FilterGroup,
     Readings,
     empty_group,
-    first_low,
     irreps_of,
     runs_of_a_group,
 )
@@ -57,15 +57,15 @@ from darkbattery.trajectories.jumps.filters.records import (
     record_groups,
     refuse_many_steps,
 )
-from darkbattery.trajectories.jumps.filters.study import FilterStudy, filter_study
+from darkbattery.trajectories.jumps.filters.study import filter_study
 from darkbattery.trajectories.jumps.filters.turned_runs import TurnedRuns
 from darkbattery.trajectories.jumps.resonator.cavity_runs import refuse_large_runs
 from darkbattery.trajectories.jumps.resonator.mode_runs import (
-    OF_THE_MODE,
     jumps_at_resonator,
     refuse_large_tables,
     refuse_mixed_excitations,
 )
+from darkbattery.trajectories.jumps.resonator.study import OF_THE_MODE
 from darkbattery.trajectories.jumps.spins.noisy_runs import EXCITATIONS
 from darkbattery.trajectories.propagate.realspins import refuse_unknown_stages
 from darkbattery.trajectories.propagate.watched_mode import (
@@ -74,7 +74,6 @@ from darkbattery.trajectories.propagate.watched_mode import (
     irreps_reached,
     watching,
 )
-from darkbattery.trajectories.reading import watched_readout as readout
 from darkbattery.trajectories.reading.derived import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
 from darkbattery.trajectories.reading.fluctuations import FLUCTUATIONS, OF_STATES
 from darkbattery.trajectories.reading.light import rows_of_runs, with_ports
@@ -89,15 +88,13 @@ from darkbattery.trajectories.space.cavity_space import (
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
-_RECORDS = needing(Needs.RECORD, without=Needs.SQUARES)
 # of the emitter's J^+J^- in a reservoir: a mode has its own
 _NOT_OF_A_MODE = ("g2_zero",)
 AVAILABLE_OF_PHOTONS = (
     *ENERGIES,
     *FROM_ENERGY,
     *needing(Needs.COURSE),
-    *FROM_POPULATIONS,
-    *_RECORDS,
+    *MEANS_OF_RUNS,
     *needing(Needs.DETECTOR),
     *FLUCTUATIONS,
     *OF_STATES,
@@ -116,7 +113,7 @@ SECONDS_PER_STEP, SECONDS_PER_TABLE_ELEMENT = 2e-5, 2e-6
 
 def photon_groups(
     battery: Experiment, at: Array, seed: int, first: int, runs: int, states: bool
-) -> Iterator[Group]:
+) -> Iterator[FilterGroup]:
     """The runs first ... first + runs - 1, as one knows them whose detector misses photons."""
     plan, T = filter_plan(battery, at), at.size
     readings, most = Readings(battery, plan.space, states), runs_of_a_group(plan.space, T)
@@ -134,13 +131,13 @@ def photon_groups(
         for i, watched, x in filtered(plan, group.recorded):
             readings.read(group, i, watched, x)
         if rotates(battery.protocol):
-            group.burst[:] = first_low(group.M, at)
+            group.burst[:] = first_low(group.M, at, NOTHING)
         yield group
 
 
 def perfect_groups(
     battery: Experiment, at: Array, seed: int, first: int, runs: int, states: bool
-) -> Iterator[Group]:
+) -> Iterator[FilterGroup]:
     """The same of turned spins where every jump is known: pure states."""
     space, T = watching(battery, at, coherent=True).space, at.size
     readings, most = Readings(battery, space, states), runs_of_a_group(space, T)
@@ -158,14 +155,14 @@ def perfect_groups(
             group.recorded[run] = found.jump_times(run, 0)
             kinds = np.array(found.processes[run], dtype=np.int8)
             group.jumps.append((found.jump_times(run), kinds))
-        group.burst[:] = first_low(group.M, at)
+        group.burst[:] = first_low(group.M, at, NOTHING)
         group.spread[EMITTED_SPREAD] = group.spread[RECORDED] = q[EMITTED]
         yield group
 
 
 def groups_of_runs(
     battery: Experiment, at: Array, seed: int, first: int, runs: int, states: bool
-) -> Iterator[Group]:
+) -> Iterator[FilterGroup]:
     """The runs first ... first + runs - 1, whatever is recorded of them."""
     made = photon_groups if battery.detector is None else record_groups
     made = perfect_groups if battery.counts_every_photon else made
@@ -209,28 +206,14 @@ def _jumps_until(battery: Experiment, at: Array) -> float:
 
 def count_runs(problem: Problem) -> Solution:
     """Make the runs of a problem and add them up."""
-    battery, at, names = experiment_of(problem.model), problem.times, problem.names
-    runs, first, T = problem.runs or 1, problem.first, at.size
-    study = filter_study(battery, at, problem.seed, names)
-    counts = study.no_runs_yet()
-    sums, states = study.sums_into(counts), study.states_into(counts)
-    told = _told(battery, problem, study)
-    made = problem.seed, first, runs, study.needs_populations
-    for group in groups_of_runs(battery, at, *made):
-        columns, known = group.burst.size * T, group.known.shape[1] * T
-        flat = group.quantities.reshape(-1, columns)
-        recorded = np.array([record.size for record in group.recorded], dtype=np.int64)
-        populations = group.populations.reshape(known, study.positions)
-        spread = group.spread.reshape(-1, columns)
-        read = flat, spread, populations, group.known.reshape(readout.KNOWN, known)
-        add_runs(group.start, *read, group.burst, recorded, at, at, sums, states)
-        if told is not None:
-            _tell(battery, group, flat, recorded, told)
-    provenance = {"solver": STATE_FILTER.name, "seed": problem.seed}
+    battery, at, seed = experiment_of(problem.model), problem.times, problem.seed
+    study = filter_study(battery, at, seed, problem.names)
+    provenance: dict[str, Any] = {"solver": STATE_FILTER.name, "seed": seed}
     if battery.detector is not None:
-        plan = planned(battery, at)
-        provenance |= {"steps": plan.steps.lengths.size, "step_error": plan.error}
-    return solution_of(problem, study.tally(first, runs, counts), told, provenance)
+        steps, error = planned(battery, at)
+        provenance |= {"steps": steps.lengths.size, "step_error": error}
+    made = seed, problem.first, problem.runs or 1, study.needs_populations
+    return count_groups(problem, study, groups_of_runs(battery, at, *made), provenance)
 
 
 def filtered_runs(
@@ -259,11 +242,11 @@ def filtered_runs(
                 turn = np.exp(1j * phase * (excited[:, None] - excited))
                 state = fields["battery_state"]
                 fields["battery_state"] = turn * state if phase else state
-                fields["record"] = group.window[r] * np.sqrt(battery.watched_rate)
+                fields["record"] = group.window[r]
             yield fields
 
 
-def _fields(battery: Experiment, times: Array, group: Group, r: int) -> dict[str, Any]:
+def _fields(battery: Experiment, times: Array, group: FilterGroup, r: int) -> dict[str, Any]:
     T, q = times.size, group.quantities[:, r]
     reached = irreps_reached(battery, times)
     halves = (float(j[0]) if j.size == 1 else np.nan for j in reached)
@@ -293,32 +276,6 @@ def _over_excitations(battery: Experiment, T: int, matrices: list[NDArray[Any]])
         low = (size - rho.shape[-1]) // 2
         found[:, low : size - low, low : size - low] += rho
     return found
-
-
-def _told(battery: Experiment, problem: Problem, study: FilterStudy) -> Told | None:
-    rate = battery.watched_rate
-    told = told_of(problem, study.ranges, rate)
-    if told is None or problem.rows is None or battery.detector is None:
-        return told
-    of_runs = problem.first, problem.runs or 1, problem.rows
-    return replace(told, rows=DiffusiveRows(problem.times * rate, *of_runs, rate=rate))
-
-
-def _tell(battery: Experiment, group: Group, flat: Array, recorded: Counts, told: Told) -> None:
-    """Tell of each run of a group; records in units of one over the root of the light's rate."""
-    T, diffuses = group.M.shape[1], battery.detector is not None
-    lost = flat[LOST, T - 1 :: T] if len(flat) > LOST else np.zeros(group.burst.size)
-    light = flat[0], flat[2], flat[3], (flat[EMITTED], flat[ABSORBED])
-    batch = Batch(
-        group.start,
-        *light,
-        group.burst * battery.watched_rate,
-        lost=lost if diffuses else lost.astype(np.int64),
-        recorded=None if diffuses else recorded,
-    )
-    told.add(batch)
-    if isinstance(told.rows, DiffusiveRows):
-        told.rows.add_records(batch, group.window * math.sqrt(battery.watched_rate))
 
 
 def lacking_coherence(battery: Experiment) -> dict[str, str]:
@@ -371,7 +328,7 @@ def _work(problem: Problem) -> Work:
     battery, T, runs = experiment_of(problem.model), problem.times.size, problem.runs or 1
     if battery.detector is not None:
         numbers = elements_of_tables(battery, problem.times)
-        steps = steps_of(battery, problem.times, REACH)
+        steps = steps_of(watching(battery, problem.times, coherent=True), problem.times, REACH)
         seconds = steps.lengths.size * (numbers * SECONDS_PER_ELEMENT + SECONDS_PER_STEP)
         return Work(runs * seconds, at_most=len(steps.tables) * numbers * SECONDS_PER_TABLE_ELEMENT)
     size = elements_of(battery, problem.times, rotates(battery.protocol))

@@ -19,10 +19,16 @@ from darkbattery.trajectories.jumps.counts.tally import (
     noises_of,
     noisy_study,
 )
-from darkbattery.trajectories.jumps.diffusive.study import DiffusiveStudy
-from darkbattery.trajectories.jumps.filters.groups import ABSORBED, EMITTED, LIGHT, LOST
+from darkbattery.trajectories.jumps.diffusive.study import (
+    ABSORBED,
+    EMITTED,
+    LIGHT,
+    LOST,
+    DiffusiveStudy,
+)
 from darkbattery.trajectories.jumps.resonator.mode_jumps import PHOTONS
-from darkbattery.trajectories.jumps.resonator.study import ModeStudy, mode_study
+from darkbattery.trajectories.jumps.resonator.mode_runs import mode_study
+from darkbattery.trajectories.jumps.resonator.study import StudyAtResonator
 from darkbattery.trajectories.propagate.mode_plan import plan_and_bound
 from darkbattery.trajectories.reading.conditional import unravelling
 from darkbattery.trajectories.reading.derived import LINEAR
@@ -65,7 +71,7 @@ class FilterStudy(DiffusiveStudy):
 
 
 @dataclass(frozen=True, eq=False)
-class FilterStudyAtResonator(FilterStudy, ModeStudy):
+class FilterStudyAtResonator(FilterStudy, StudyAtResonator):
     """The same at a resonator, over the irreps of both ensembles."""
 
     @property

@@ -34,8 +34,9 @@ from darkbattery.trajectories.propagate.watched import (
     SERIES,
     Leg,
     Silence,
+    Stretch,
     Watched,
-    stretches_of,
+    silent_stretches,
     times,
 )
 from darkbattery.trajectories.propagate.watched_reservoir import legs_of, space_of
@@ -98,18 +99,6 @@ class KetStage:
 
 
 @dataclass(frozen=True, eq=False)
-class KetStretch:
-    """From one event of a protocol to the next; see `photon_filter.stretches_of`."""
-
-    start: float
-    stop: float
-    leg: Leg
-    stage: KetStage | None
-    silence: Silence | None
-    output: int
-
-
-@dataclass(frozen=True, eq=False)
 class KetPlan:
     """What runs of a battery go through, with its tables; made once."""
 
@@ -117,22 +106,14 @@ class KetPlan:
     space: MatrixSpace
     starts: Indices
     cumulative: Array
-    stretches: list[KetStretch]
+    stretches: list[Stretch]
+    stages: dict[Leg, KetStage]
 
 
 @lru_cache(maxsize=4)
 def _planned(battery: Experiment, at: tuple[float, ...]) -> KetPlan:
     space = space_of(battery, coherent=True)
-    found = stretches_of(legs_of(battery, space, 1.0), np.array(at))
-    stages = {leg: KetStage(leg.watched, space) for leg, *_ in found if leg.watched is not None}
-    longest: dict[Leg, float] = {}
-    for leg, start, stop, _ in found:
-        longest[leg] = max(longest.get(leg, 0.0), stop - start)
-    tables = {
-        leg: Silence.of(stage.watched.ket_decay, longest[leg])
-        for leg, stage in stages.items()
-        if longest[leg] > 0.0
-    }
+    legs = legs_of(battery, space, 1.0)
     of_battery = dicke_mixture(battery.n_battery, battery.battery_preparation)
     of_charger = dicke_mixture(battery.n_charger, battery.charger_preparation)
     begin = pairs_of(of_battery, of_charger, space.jb, space.jc)
@@ -141,7 +122,8 @@ def _planned(battery: Experiment, at: tuple[float, ...]) -> KetPlan:
         space,
         space.find(*begin[:4]),
         np.cumsum(begin.probability),
-        [KetStretch(s, e, leg, stages.get(leg), tables.get(leg), i) for leg, s, e, i in found],
+        silent_stretches(legs, np.array(at), lambda watched: watched.ket_decay),
+        {leg: KetStage(leg.watched, space) for leg in legs if leg.watched is not None},
     )
 
 
@@ -181,14 +163,14 @@ class TurnedRuns:
             if s.leg.pulse is not None:
                 psi = self._pulsed(psi, s.leg.pulse, s.start)
                 continue
-            assert s.stage is not None
+            stage = plan.stages[s.leg]
             if s.silence is not None:
-                psi = self._through(s, s.stage, s.silence, psi)
+                psi = self._through(s, stage, s.silence, psi)
             if s.output >= 0:
-                yield s.output, s.stage.watched, psi / np.sqrt(_norms(psi))
+                yield s.output, stage.watched, psi / np.sqrt(_norms(psi))
 
     def _through(
-        self, s: KetStretch, stage: KetStage, silence: Silence, psi: NDArray[Any]
+        self, s: Stretch, stage: KetStage, silence: Silence, psi: NDArray[Any]
     ) -> NDArray[Any]:
         """A stretch: each run from jump to jump, all that have one more side by side."""
         on, now = np.arange(self._runs), np.full(self._runs, s.start)

@@ -114,34 +114,19 @@ class DecayStudy:
     def read(self, spans: RunSpans, counts: Mapping[str, Counts]) -> Reading:
         """Means, standard errors and distributions."""
         tables, runs = unravelling(self.battery), len(spans)
-        occupation = occupation_of(counts["arrivals"], runs)
-        basis, gamma = tables.basis, self.battery.gamma
-        z, z_rate, emission = decay_tables(tables, self._taus, occupation > 0)
-        photons = np.arange(z.shape[0], dtype=float)[:, None]
-        battery_energy = 0.5 + z / basis.n_battery
-        quantities = {
-            "battery_energy": battery_energy,
-            "charger_energy": 0.5 + (basis.m_start - photons - z) / basis.n_charger,
-            "power": gamma * z_rate / basis.n_battery,
-            "emission_rate": gamma * emission,
-            "absorption_rate": np.zeros_like(z),
-            "emitted_photons": np.broadcast_to(photons, z.shape),
-            "absorbed_photons": np.zeros_like(z),
-            "recorded_photons": np.broadcast_to(photons, z.shape),
-        }
-        values: dict[str, Array] = {}
-        errors: dict[str, Array | None] = {}
-        over = OverRuns(occupation, runs)
+        over = OverRuns(occupation_of(counts["arrivals"], runs), runs)
+        quantities = self._quantities(tables, over.weight > 0)
+        battery_energy = quantities["battery_energy"]
         photons_so_far = (over.mean(quantities[name]) for name in PHOTONS)
         unseen = unseen_of(self.battery, self.times, runs, *photons_so_far)
-        power, emission_rate, _ = largest_rates(self.battery, float(basis.J[-1]))
+        power, emission_rate, _ = largest_rates(self.battery, float(tables.basis.J[-1]))
         # differences of such sizes: a power of 1e-17 after the burst is rounding
         rounding = {"power": ROUNDING * power, "emission_rate": ROUNDING * emission_rate}
-        for name, quantity in quantities.items():
-            values[name], errors[name] = (
-                over.mean(quantity),
-                over.error(quantity, unseen.of_means[name], rounding.get(name, 0.0)),
-            )
+        values = {name: over.mean(quantity) for name, quantity in quantities.items()}
+        errors: dict[str, Array | None] = {
+            name: over.error(quantity, unseen.of_means[name], rounding.get(name, 0.0))
+            for name, quantity in quantities.items()
+        }
         values |= derived(
             self.names, self.battery, values["battery_energy"], values["charger_energy"], None
         )
@@ -157,7 +142,7 @@ class DecayStudy:
             distributions["populations"] = populations
         if {*FLUCTUATIONS, *OVER_RUNS} & set(self.names):
             with_ergotropy = bool(set(NEED_ERGOTROPY) & set(self.names))
-            states = photon_states(tables, self._taus, occupation > 0, with_ergotropy)
+            states = photon_states(tables, self._taus, over.weight > 0, with_ergotropy)
             found, found_errors = fluctuations(
                 self.names, states, over, self.battery.n_charger, unseen
             )
@@ -172,6 +157,23 @@ class DecayStudy:
             {name: errors[name] for name in self.names},
             distributions,
         )
+
+    def _quantities(self, tables: Unravelling, active: NDArray[np.bool_]) -> dict[str, Array]:
+        """What is a mean over runs, after n photons at each time, (photons + 1, T)."""
+        basis, gamma = tables.basis, self.battery.gamma
+        z, z_rate, emission = decay_tables(tables, self._taus, active)
+        photons = np.arange(z.shape[0], dtype=float)[:, None]
+        so_far = np.broadcast_to(photons, z.shape)
+        return {
+            "battery_energy": 0.5 + z / basis.n_battery,
+            "charger_energy": 0.5 + (basis.m_start - photons - z) / basis.n_charger,
+            "power": gamma * z_rate / basis.n_battery,
+            "emission_rate": gamma * emission,
+            "absorption_rate": np.zeros_like(z),
+            "emitted_photons": so_far,
+            "absorbed_photons": np.zeros_like(z),
+            "recorded_photons": so_far,
+        }
 
     def _distributions(
         self, tables: Unravelling, energy: Array, runs: int, counts: Mapping[str, Counts]

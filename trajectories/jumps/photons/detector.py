@@ -47,8 +47,7 @@ from darkbattery.trajectories.jumps.counts.sums import (
     add_spread,
 )
 from darkbattery.trajectories.jumps.counts.tally import JumpStudy
-from darkbattery.trajectories.jumps.photons.recording import Tables, kernel_tables
-from darkbattery.trajectories.jumps.photons.walks import photon_times
+from darkbattery.trajectories.jumps.photons.walks import Starts, photon_times
 from darkbattery.trajectories.reading.conditional import Unravelling, decay_tables, unravelling
 from darkbattery.trajectories.reading.photonstates import photon_states, populations_by_photons
 from darkbattery.trajectories.space.angular import lowering_squared
@@ -94,6 +93,8 @@ class DetectedStates(NamedTuple):
 
     Attributes
     ----------
+    n_battery, n_charger, gamma, m_start : float
+        Of the model: sizes, rate and M of the start.
     rate : ndarray (K, photons + 1)
         :math:`\lambda_J(n)`.
     weight : ndarray (K,)
@@ -105,6 +106,10 @@ class DetectedStates(NamedTuple):
         Of the battery; empty unless asked for.
     """
 
+    n_battery: float
+    n_charger: float
+    gamma: float
+    m_start: float
     rate: Array
     weight: Array
     z: Array
@@ -136,6 +141,10 @@ def detected_states(
             populations[n, at] = p
     M = basis.m_start - np.arange(photons + 1)
     return DetectedStates(
+        float(battery.n_battery),
+        float(battery.n_charger),
+        battery.gamma,
+        basis.m_start,
         np.ascontiguousarray(lowering_squared(basis.J[:, None], M)),
         basis.weight / basis.weight.sum(),
         means[0],
@@ -151,10 +160,11 @@ def count_detected(study: JumpStudy, first: int, runs: int) -> Tally:
     """Make runs first ... first + runs - 1 and add them up as the observer describes them."""
     battery, counts = study.battery, study.no_runs_yet()
     tables, taus = unravelling(battery), study.times * battery.gamma
-    span = np.uint64(study.seed), first, runs, taus, study.times, battery.gamma
-    q, eta = kernel_tables(tables, battery), battery.detector_efficiency
+    span = np.uint64(study.seed), first, runs, taus, study.times
+    starts = Starts(tables.cumulative, tables.basis.J, tables.m_starts)
     states = detected_states(battery, tables, taus, study.needs_populations)
-    add_detected_runs(*span, q, eta, states, study.sums_into(counts))
+    sums = study.sums_into(counts)
+    add_detected_runs(*span, starts, battery.detector_efficiency, states, sums)
     return study.tally(first, runs, counts)
 
 
@@ -165,26 +175,25 @@ def add_detected_runs(
     runs: int,
     taus: Array,
     times: Array,
-    gamma: float,
-    q: Tables,
+    starts: Starts,
     efficiency: float,
     states: DetectedStates,
     sums: Sums,
 ) -> None:
     """Add the runs first ... first + runs - 1 to `sums`, as the observer describes them."""
     T, last, photons = taus.size, taus[taus.size - 1], states.rate.shape[1]
-    halfway = int(np.ceil(q.starts.m_starts[0]))  # the photon after which M <= 0
+    halfway = int(np.ceil(states.m_start))  # the photon after which M <= 0
     clicks = np.empty(photons)
     mixture, quantities = np.empty((T, photons)), np.empty((7, T))
     spread = np.zeros((QUANTITIES, T))
     read = MixtureRead(quantities, spread)
     for run in range(first, first + runs):
-        ladder, jump_taus = photon_times(seed, run, q.starts, last)
+        ladder, jump_taus = photon_times(seed, run, starts, last)
         jumps = jump_taus.size
         recorded = thin(seed, run, jump_taus, jumps, efficiency, clicks)
         filter_record(clicks[:recorded], taus, efficiency, states.rate, states.weight, mixture)
         sums.ladders[ladder] += 1
-        _read_mixture(mixture, gamma, q, states, read)
+        _read_mixture(mixture, states, read)
         emitted, seen = 0, 0
         for i in range(T):
             while emitted < jumps and jump_taus[emitted] <= taus[i]:
@@ -342,10 +351,9 @@ def _normalise(pi: Array, low: int, high: int) -> tuple[int, int]:
 
 
 @njit(error_model="numpy")
-def _read_mixture(
-    mixture: Array, gamma: float, q: Tables, states: DetectedStates, read: MixtureRead
-) -> None:
+def _read_mixture(mixture: Array, states: DetectedStates, read: MixtureRead) -> None:
     """Conditional means at every time; the variance of a mixture holds that of its means."""
+    n_battery, n_charger, gamma = states.n_battery, states.n_charger, states.gamma
     quantities, spread = read.quantities, read.spread
     for i in range(mixture.shape[0]):
         z, z_rate, emission, pairs, photons = 0.0, 0.0, 0.0, 0.0, 0.0
@@ -358,11 +366,11 @@ def _read_mixture(
             photons += w * n
         variance = 0.0
         for n in range(mixture.shape[1]):
-            apart = (states.z[n, i] - z) / q.n_battery
+            apart = (states.z[n, i] - z) / n_battery
             variance += mixture[i, n] * (states.variance[n, i] + apart * apart)
-        quantities[0, i] = 0.5 + z / q.n_battery
-        quantities[1, i] = 0.5 + (q.bonds.m_starts[0] - photons - z) / q.n_charger
-        quantities[2, i] = gamma * z_rate / q.n_battery
+        quantities[0, i] = 0.5 + z / n_battery
+        quantities[1, i] = 0.5 + (states.m_start - photons - z) / n_charger
+        quantities[2, i] = gamma * z_rate / n_battery
         quantities[3, i] = gamma * emission
         quantities[4, i] = 0.0
         quantities[6, i] = 0.0

@@ -28,8 +28,8 @@ from darkbattery.nvmodel.solution import Distribution, Reading
 from darkbattery.nvmodel.tally import RunSpans, Tally, run_range
 from darkbattery.nvmodel.times import listed_numbers, output_times
 from darkbattery.trajectories.jumps.photons.detector import thin
-from darkbattery.trajectories.jumps.photons.recording import Tables, kernel_tables
 from darkbattery.trajectories.jumps.photons.walks import (
+    Starts,
     Walker,
     emission_times,
     new_walker,
@@ -141,12 +141,13 @@ def waiting_times(
     until = finite_number("until", until, least=0.0, exclusive=True)
     battery = to_be_solved(battery, [until])
     runs, first, seed = run_range(runs, first, seed)
-    counts = np.zeros((2, bins.size - 1), dtype=np.int64)
+    counts, tables = np.zeros((2, bins.size - 1), dtype=np.int64), unravelling(battery)
     _count_waits(
         np.uint64(seed),
         first,
         runs,
-        kernel_tables(unravelling(battery), battery),
+        Starts(tables.cumulative, tables.basis.J, tables.m_starts),
+        tables.nbar,
         battery.detector_efficiency,
         until * battery.gamma,
         bins * battery.gamma,
@@ -162,7 +163,8 @@ def _count_waits(
     seed: int,
     first: int,
     runs: int,
-    q: Tables,
+    starts: Starts,
+    nbar: float,
     efficiency: float,
     last: float,
     edges: Array,
@@ -171,7 +173,7 @@ def _count_waits(
 ) -> None:
     clicks = np.empty(1024)
     for run in range(first, first + runs):
-        photons = emission_times(seed, run, q.starts, q.nbar, last, walker)
+        photons = emission_times(seed, run, starts, nbar, last, walker)
         emitted = photons.size
         if emitted > clicks.size:
             clicks = np.empty(2 * emitted)

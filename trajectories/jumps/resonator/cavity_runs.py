@@ -1,19 +1,40 @@
-"""Single runs at a resonator: asked for, made in groups and added up, or one with all it knows."""
+"""Single runs at a resonator on the ladders of J: asked for, added up, or one by one."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.experiment import experiment_of
+from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.experiment import Model, experiment_of
+from darkbattery.nvmodel.kernelcache import KERNEL
 from darkbattery.nvmodel.method import Method, Problem, Work, refused_by
 from darkbattery.nvmodel.observables import Needs, needing
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Solution
+from darkbattery.nvmodel.sums import FULL, usable_bounds
 from darkbattery.trajectories.jumps.counts.summaries import Batch, solution_of, told_of
+from darkbattery.trajectories.jumps.counts.sums import (
+    EMISSION,
+    ENERGY,
+    ERGOTROPY,
+    PHOTON_BINS,
+    VARIANCE,
+    Sums,
+    add_populations,
+    add_run,
+    add_spread,
+    spread_bounds,
+)
+from darkbattery.trajectories.jumps.counts.sums import EMITTED as EMITTED_SPREAD
+from darkbattery.trajectories.jumps.counts.sums import QUANTITIES as SPREAD_QUANTITIES
+from darkbattery.trajectories.jumps.counts.tally import MEANS_OF_RUNS
 from darkbattery.trajectories.jumps.resonator.cavity_jumps import (
     ABSORBED,
     BATTERY_ENERGY,
@@ -23,13 +44,14 @@ from darkbattery.trajectories.jumps.resonator.cavity_jumps import (
     POWER,
     QUANTITIES,
     Mode,
+    Path,
     empty_path,
     empty_state,
     follow_runs,
 )
-from darkbattery.trajectories.jumps.resonator.study import add_runs, cavity_study
+from darkbattery.trajectories.jumps.resonator.study import OF_THE_MODE, SUMMED, StudyAtResonator
 from darkbattery.trajectories.reading.conditional import GROUP_NUMBERS, MOST_GROUP
-from darkbattery.trajectories.reading.derived import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
+from darkbattery.trajectories.reading.derived import ENERGIES, FROM_ENERGY
 from darkbattery.trajectories.reading.fluctuations import FLUCTUATIONS
 from darkbattery.trajectories.reading.light import rows_of_runs, with_ports
 from darkbattery.trajectories.space.angular import clebsch_gordan
@@ -39,20 +61,17 @@ from darkbattery.trajectories.space.cavity_space import (
     first_photon_bound,
     refuse_many_spins,
     refuse_unequal_spins,
+    slowest_decay,
     thermal_field,
     what_mixes_ladders,
 )
 
 Array = NDArray[np.float64]
+Counts = NDArray[np.int64]
 
-# the balance compares what each is propagated by itself with the rest: nothing of single runs
-OF_THE_MODE = tuple(
-    name for name in needing(Needs.MEANS | Needs.FIELD) if name != "excitation_balance"
-)
 # of the emitter's J^+J^- in a reservoir: the mode has its own
 SCATTER = tuple(name for name in FLUCTUATIONS if name != "g2_zero")
-_OF_RUNS = needing(Needs.RECORD, without=Needs.SQUARES)
-FROM_STATES = (*FROM_POPULATIONS, *_OF_RUNS, *SCATTER)
+FROM_STATES = (*MEANS_OF_RUNS, *SCATTER)
 AVAILABLE = (*ENERGIES, *OF_THE_MODE, *FROM_ENERGY, *needing(Needs.COURSE), *FROM_STATES)
 
 MOST_RUN_SECONDS = 3600.0  # of one run
@@ -88,6 +107,106 @@ def _solved(problem: Problem) -> Solution:
             told.add(Batch(start, *light, photons, path.burst, basis.J[path.drawn]))
     provenance = {"solver": QUANTUM_JUMPS.name, "seed": seed, "most_photons": bound}
     return solution_of(problem, study.tally(first, runs, counts), told, provenance)
+
+
+@dataclass(frozen=True, eq=False)
+class CavityStudy(StudyAtResonator):
+    """On the ladders of J."""
+
+    cavity: Cavity
+
+    def left(self, counts: Mapping[str, Counts], runs: int, means: Mapping[str, Array]) -> Array:
+        """Excitations of a run that its ladder does not keep for ever, on average, at most.
+
+        Where none was seen those seen before have decayed at the slowest rate of a single one.
+        """
+        basis = self.cavity.basis
+        excited = basis.n_battery * (means["battery_energy"] - 0.5) + means["photons"]
+        excited = excited + basis.n_charger * (means["charger_energy"] - 0.5)
+        seen = excited + float(counts["ladders"] @ basis.J) / runs
+        seen = np.where(seen < 0.5 / runs, 0.0, seen)  # a whole number of them, at T = 0
+        left, rate = np.empty_like(seen), slowest_decay(self.cavity)
+        before, at = 0.0, 0.0
+        for i, t in enumerate(self.times):
+            before = max(seen[i], before * math.exp(-rate * (t - at)))
+            left[i], at = before, t
+        return left
+
+
+def cavity_study(problem: Problem, cavity: Cavity, most_photons: int) -> CavityStudy:
+    """What is summed of the runs of a problem."""
+    basis, times = cavity.basis, problem.times
+    # of |<i g (a^+ J_B^- - h.c.)>|: twice the largest n times the largest J_B^-
+    power = 2.0 * cavity.coupling * math.sqrt(most_photons + 1.0) * (0.5 * basis.n_battery + 1.0)
+    bounds = [1.0, 1.0, power / basis.n_battery * 2.0, float(most_photons), FULL, FULL, 1.0]
+    steady = cavity.kappa * cavity.nbar * (cavity.nbar + 1.0) * float(times[-1])
+    width = math.ceil((cavity.excitations + 1.0 + 1.5 * steady) / PHOTON_BINS)
+    return CavityStudy(
+        experiment_of(CollectiveBattery(basis.n_battery, basis.n_charger, nbar=cavity.nbar)),
+        times,
+        problem.seed,
+        problem.names,
+        SUMMED,
+        usable_bounds(bounds),
+        spread_bounds(float(basis.J[-1])),
+        float(width),
+        basis.J.copy(),
+        None,
+        problem.model,
+        cavity.kappa,
+        cavity.kappa * cavity.excitations,
+        0.0,
+        cavity,
+    )
+
+
+@njit(**KERNEL)
+def add_runs(first: int, path: Path, times: Array, spins: int, sums: Sums) -> None:
+    """Add the runs first, first + 1, ... that were followed into `path`; `spins` of the battery.
+
+    Populations, if asked for, are sorted on the way.
+    """
+    read, burst, drawn, populations = path.read, path.burst, path.drawn, path.populations
+    T, spread = times.size, np.zeros((SPREAD_QUANTITIES, times.size))
+    for place in range(burst.size):
+        begin, run = place * T, first + place
+        add_run(read, begin, burst[place], times, times, sums)
+        sums.ladders[drawn[place]] += 1
+        for i in range(T):
+            column = begin + i
+            energy = read[BATTERY_ENERGY, column]
+            spread[ENERGY, i], spread[EMITTED_SPREAD, i] = energy, read[EMITTED, column]
+            spread[EMISSION, i] = read[PHOTONS, column]
+            if populations.shape[0]:
+                p, square = populations[column], 0.0
+                for m in range(p.size):
+                    square += p[m] * (m / spins - energy) ** 2
+                spread[VARIANCE, i] = square
+                if sums.populations.shape[1]:
+                    spread[ERGOTROPY, i] = add_populations(run, i, p, 0, 0, p.size, spins, sums)
+        if sums.spread_total.shape[2]:
+            add_spread(run, spread, sums)
+
+
+def whole_runs(
+    model: Model, times: Array, seed: int, first: int, runs: int, states: bool
+) -> Iterator[tuple[Path, int]]:
+    """The runs first ... first + runs - 1 one by one in one room, each with so many photons.
+
+    With amplitudes and populations if `states`.
+    """
+    cavity = cavity_of(model)
+    bound = photon_bound(cavity)
+    mode, coefficients = mode_of(cavity, bound), coefficients_of(cavity, bound, wanted=states)
+    state, room = empty_state(mode), bound + 1
+    path = empty_path(mode, times.size, 1, coefficients, states, room)
+    for run in range(first, first + runs):
+        jumps = int(follow_runs(np.uint64(seed), run, times, mode, state, path))
+        if jumps > room:  # a longer record is made again with room for it
+            room = 2 * jumps
+            path = empty_path(mode, times.size, 1, coefficients, states, room)
+            follow_runs(np.uint64(seed), run, times, mode, state, path)
+        yield path, jumps
 
 
 def coefficients_of(cavity: Cavity, most_photons: int, wanted: bool) -> Array:

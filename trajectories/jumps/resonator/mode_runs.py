@@ -1,4 +1,4 @@
-"""Single runs at a resonator over irreps: asked for, made in groups and added up.
+"""Single runs at a resonator over irreps: asked for, added up, or one with all it knows.
 
 What mixes ladders of J goes here: unequal couplings, detuned ensembles, noise of single spins,
 polarisations below 1, and stages of those.
@@ -7,13 +7,15 @@ polarisations below 1, and stages of those.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.experiment import Experiment, Model, experiment_of
 from darkbattery.nvmodel.irreps import Irreps
 from darkbattery.nvmodel.method import Method, Problem, Work, refused_by
@@ -21,8 +23,11 @@ from darkbattery.nvmodel.observables import Needs, needing
 from darkbattery.nvmodel.protocol import end_of
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Solution
+from darkbattery.nvmodel.sums import FULL, usable_bounds
 from darkbattery.trajectories.jumps.counts.lengths import local_jumps
 from darkbattery.trajectories.jumps.counts.summaries import Batch, solution_of, told_of
+from darkbattery.trajectories.jumps.counts.sums import PHOTON_BINS, spread_bounds
+from darkbattery.trajectories.jumps.counts.tally import MEANS_OF_RUNS, refuse_large_populations
 from darkbattery.trajectories.jumps.resonator.mode_jumps import (
     ABSORBED,
     BATTERY_ENERGY,
@@ -32,12 +37,13 @@ from darkbattery.trajectories.jumps.resonator.mode_jumps import (
     POWER,
     QUANTITIES,
     REMAINDER,
+    Path,
     Tables,
     add_over_irreps,
     empty_path,
     follow_over_irreps,
 )
-from darkbattery.trajectories.jumps.resonator.study import mode_study
+from darkbattery.trajectories.jumps.resonator.study import OF_THE_MODE, SUMMED, StudyAtResonator
 from darkbattery.trajectories.jumps.spins.noisy_runs import EXCITATIONS
 from darkbattery.trajectories.propagate.exponentials import exponentials_of
 from darkbattery.trajectories.propagate.mode_generator import ModeGenerator, Move
@@ -48,7 +54,7 @@ from darkbattery.trajectories.propagate.mode_plan import (
 )
 from darkbattery.trajectories.propagate.mode_stages import mixes_excitations
 from darkbattery.trajectories.reading.conditional import GROUP_NUMBERS, MOST_GROUP
-from darkbattery.trajectories.reading.derived import ENERGIES, FROM_ENERGY, FROM_POPULATIONS
+from darkbattery.trajectories.reading.derived import ENERGIES, FROM_ENERGY
 from darkbattery.trajectories.reading.light import rows_of_runs, with_ports
 from darkbattery.trajectories.space.cavity_space import (
     refuse_many_spins,
@@ -59,17 +65,13 @@ from darkbattery.trajectories.space.mode_space import ModeSpace, block_states
 
 Array = NDArray[np.float64]
 
-OF_THE_MODE = tuple(
-    name for name in needing(Needs.MEANS | Needs.FIELD) if name != "excitation_balance"
-)
 LOST = needing(Needs.LOCAL)
-OF_POPULATIONS = (*FROM_POPULATIONS, *needing(Needs.RECORD, without=Needs.SQUARES))
 AVAILABLE = (
     *ENERGIES,
     *OF_THE_MODE,
     *FROM_ENERGY,
     *needing(Needs.COURSE),
-    *OF_POPULATIONS,
+    *MEANS_OF_RUNS,
     *LOST,
 )
 DEFAULT = (*ENERGIES, *OF_THE_MODE, *LOST)
@@ -80,6 +82,7 @@ MOST_RUN_SECONDS = 3600.0  # of one run
 MOST_TABLE_SECONDS = 3600.0
 # of a complex product in a run, and in an exponential of the tables
 SECONDS_PER_PRODUCT, SECONDS_PER_TABLE = 2e-9, 4e-8
+ROOM = 1024  # jumps of a run
 PRODUCTS_OF_A_JUMP = 40.0  # with a matrix, beside one for each level
 
 
@@ -107,6 +110,103 @@ def sample_over_irreps(problem: Problem) -> Solution:
             told.add(Batch(start, *light, photons, path.burst, lost=lost))
     provenance = {"solver": OVER_IRREPS.name, "seed": problem.seed, "most_photons": bound}
     return solution_of(problem, study.tally(first, runs, counts), told, provenance)
+
+
+def mode_study(problem: Problem, plan: ModePlan, most_photons: int) -> StudyAtResonator:
+    """What is summed of the runs of a problem."""
+    experiment, times = problem.model, problem.times
+    n_battery, n_charger = experiment.sizes
+    nbar, spins, last = experiment.nbar, n_battery + n_charger, float(times[-1])
+    rates = [stretch.rates for stretch in plan.stretches]
+    noises = [noise for one in rates for noise in (one.battery, one.charger)]
+    coupling = max(one.battery_coupling for one in rates)
+    # of |<i g (a^+ J_B^- - h.c.)>|: twice the largest n times the largest J_B^-
+    power = 4.0 * coupling * math.sqrt(most_photons + 1.0) * (0.5 * n_battery + 1.0) / n_battery
+    power += max(max(noise.emission, noise.pumping) for noise in noises)
+    pumped = spins * max(noise.pumping for noise in noises) * last
+    photons = plan.full + 1.0 + 1.5 * (plan.kappa * nbar * (nbar + 1.0) * last + pumped)
+    study = StudyAtResonator(
+        experiment_of(CollectiveBattery(n_battery, n_charger, nbar=nbar)),
+        times,
+        problem.seed,
+        problem.names,
+        (*SUMMED, "local_loss"),
+        usable_bounds([1.0, 1.0, power, float(most_photons), FULL, FULL, FULL, 1.0]),
+        spread_bounds(0.5 * spins),
+        float(math.ceil(photons / PHOTON_BINS)),
+        np.zeros(0),
+        Irreps.all_of(n_battery),
+        experiment,
+        plan.kappa,
+        plan.kappa * max(plan.full, 1),
+        max(noise.dephasing + noise.emission + noise.pumping for noise in noises),
+    )
+    refuse_large_populations(study)
+    return study
+
+
+def whole_runs(problem: Problem, states: bool) -> Iterator[tuple[Path, int]]:
+    """The runs of a problem one by one in one room, each with so many jumps.
+
+    With amplitudes if `states`.
+    """
+    times, tables, room = problem.times, tables_of(problem), ROOM
+    largest = int(np.diff(tables.first).max()) if states else 0
+    path = empty_path(times.size, 1, largest, room)
+    for run in range(problem.first, problem.first + (problem.runs or 1)):
+        jumps = int(follow_over_irreps(np.uint64(problem.seed), run, times, tables, path))
+        if jumps > room:  # a longer record is made again with room for it
+            room = 2 * jumps
+            path = empty_path(times.size, 1, largest, room)
+            follow_over_irreps(np.uint64(problem.seed), run, times, tables, path)
+        yield path, jumps
+
+
+class Followed(NamedTuple):
+    """A run as it was followed.
+
+    Attributes
+    ----------
+    path : Path
+        With room for the whole record.
+    jumps : int
+    battery_j, charger_j, Q : ndarray (T,)
+    populations : ndarray (T, positions)
+        Of the battery's `Irreps`.
+    amplitudes : ndarray of complex (T, N_B + 1, n)
+        By the battery's excitations and photons, times (-i)^n.
+    """
+
+    path: Path
+    jumps: int
+    battery_j: Array
+    charger_j: Array
+    Q: Array
+    populations: Array
+    amplitudes: NDArray[np.complex128]
+
+
+def followed(problem: Problem) -> Followed:
+    """The one run of a problem."""
+    refuse_large_tables(problem)
+    plan, bound = plan_and_bound(problem)
+    tables, times = tables_of(problem), problem.times
+    ((path, jumps),) = whole_runs(problem, states=True)
+    space = ModeSpace(plan.jb, plan.jc, bound, plan.top(bound))
+    irreps, kets = Irreps.all_of(tables.n_battery), space.kets
+    p = np.zeros((times.size, irreps.irrep.size))
+    amplitudes = np.zeros((times.size, tables.n_battery + 1, bound + 1), dtype=np.complex128)
+    begin = space.first[path.blocks]
+    for i, (first, b) in enumerate(zip(begin, path.blocks, strict=True)):
+        states = np.arange(first, space.first[b + 1])
+        found, j = path.states[i, : states.size], float(space.jb[kets.b[first]])
+        excited = np.round(kets.mb[states] + 0.5 * tables.n_battery).astype(np.int64)
+        amplitudes[i, excited, kets.n[states]] = found
+        places = irreps.position(j, -j) + np.round(kets.mb[states] + j).astype(np.int64)
+        np.add.at(p[i], places, np.abs(found) ** 2)
+    sharp = kets.mb[begin] + kets.mc[begin] + kets.n[begin]
+    both = space.jb[kets.b[begin]], space.jc[kets.c[begin]]
+    return Followed(path, jumps, *both, sharp, p, amplitudes)
 
 
 def tables_of(problem: Problem) -> Tables:

@@ -1,9 +1,12 @@
 """Single runs with local noise, detuning, protocols or any start: added up, or one with it all."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.irreps import Irreps
 from darkbattery.nvmodel.tally import Tally
 from darkbattery.trajectories.jumps.counts.summaries import Batch, Told
@@ -26,6 +29,7 @@ from darkbattery.trajectories.jumps.spins.stages import (
     BURST,
     EMISSION_RATE,
     EMITTED,
+    JUMPS,
     LOCAL_LOSS,
     POWER,
     QUANTITIES,
@@ -41,6 +45,8 @@ from darkbattery.trajectories.jumps.spins.stages import (
 from darkbattery.trajectories.reading.conditional import GROUP_NUMBERS, MOST_GROUP
 
 Counts = NDArray[np.int64]
+
+ROOM = 1024  # jumps of a run
 
 
 def count_noisy_runs(study: JumpStudy, first: int, runs: int, rows: Told | None = None) -> Tally:
@@ -62,6 +68,27 @@ def count_noisy_runs(study: JumpStudy, first: int, runs: int, rows: Told | None 
         if rows is not None:
             _add_rows(start, *batch, study.J, rows)
     return study.tally(first, runs, counts)
+
+
+def whole_runs(
+    battery: Experiment, times: Array, seed: int, first: int, runs: int, states: bool
+) -> Iterator[tuple[Course, Array, NDArray[np.int8]]]:
+    """The runs first ... first + runs - 1 in one room: course, and when and what each jump was.
+
+    With amplitudes and populations if `states`.
+    """
+    steps = plan(battery)
+    course = empty_course(battery, times.size, amplitudes=states, populations=states)
+    room = empty_state_of(battery), empty_frame_of(battery, steps), empty_draws(), course
+    when, processes = np.empty(ROOM), np.empty(ROOM, dtype=np.int8)
+    for run in range(first, first + runs):
+        of_run = np.uint64(seed), run, steps, times
+        follow(*of_run, *room, when, processes)
+        jumps = int(course.counts[JUMPS])
+        if jumps > when.size:  # a longer record is made again with room for it
+            when, processes = np.empty(2 * jumps), np.empty(2 * jumps, dtype=np.int8)
+            follow(*of_run, *room, when, processes)
+        yield course, when[:jumps], processes[:jumps]
 
 
 def _add_rows(start: int, read: Array, burst: Array, ladders: Counts, J: Array, r: Told) -> None:
