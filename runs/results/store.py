@@ -156,9 +156,8 @@ def save(study: Study, provenance: dict[str, Any], folder: Path) -> None:
     write_checksums(folder, SUMMED)
 
 
-def load(folder: Path) -> Result:
-    """Read a result folder; InputError if it is not one, not whole, or not as it was written."""
-
+def result_definition(folder: Path) -> RunDefinition:
+    """The definition in a result folder; refused as `load` refuses one."""
     if not folder.is_dir():
         here = RESULTS / folder
         instead = f"; {here} is a result" if (here / DEFINITION).is_file() else ""
@@ -166,7 +165,12 @@ def load(folder: Path) -> Result:
     if not (folder / DEFINITION).is_file():
         raise InputError("result folder", str(folder), f"holds no {DEFINITION}")
     verify(folder, SUMMED)
-    definition = parse_definition(read_toml("result folder", folder / DEFINITION))
+    return parse_definition(read_toml("result folder", folder / DEFINITION))
+
+
+def load(folder: Path) -> Result:
+    """Read a result folder; InputError if it is not one, not whole, or not as it was written."""
+    definition = result_definition(folder)
     record = _record(folder)
     study = Study(
         definition=definition,
