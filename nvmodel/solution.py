@@ -295,7 +295,7 @@ class Solution(Mapping[str, Array]):
 
         Raises InputError for averages, for overlapping runs and for different studies.
         """
-        if self.tally is None or other.tally is None:
+        if self.tally is None or not isinstance(other, Solution) or other.tally is None:
             raise InputError("merge", other, "only single runs can be merged")
         merged = self.tally.merge(other.tally)
         return Solution(self.times, merged, self.provenance, model=self.model)
@@ -328,6 +328,8 @@ class Solution(Mapping[str, Array]):
         """
         import pandas as pd
 
+        if isinstance(parameters, str) or not isinstance(parameters, Iterable):
+            raise InputError("parameters", parameters, "must be a list of names")
         columns = {name: self._parameter(name) for name in parameters}
         frame = pd.DataFrame(self.columns())
         for position, (name, value) in enumerate(columns.items()):

@@ -21,7 +21,8 @@ def run(definition: str | Path | Mapping[str, Any] | RunDefinition, comm: Any = 
     Parameters
     ----------
     definition : str, Path, mapping or RunDefinition
-        A TOML file, the name of a shipped one (``"charging"``), or its content.
+        A TOML file, the name of a shipped one (``"charging"``), or its content, in which lists may
+        be arrays.
     comm : mpi4py communicator, optional
         Whose ranks share the work. Default: this process alone.
 
@@ -54,11 +55,12 @@ def run(definition: str | Path | Mapping[str, Any] | RunDefinition, comm: Any = 
         parse_definition,
         read_definition,
     )
+    from darkbattery.runs.definitions.tomlfile import as_in_toml
     from darkbattery.runs.results.study import refuse_unread, run_study
 
     if isinstance(definition, str | PathLike):
         definition = read_definition(find_definition(str(definition)))
     elif not isinstance(definition, RunDefinition):
-        definition = parse_definition(definition)
+        definition = parse_definition(as_in_toml(definition))
     refuse_unread(definition)
     return run_study(definition, comm)  # type: ignore[return-value]  # None but on rank 0

@@ -42,7 +42,7 @@ from darkbattery.meanfield.paths.readings import (
 from darkbattery.meanfield.paths.steps import collect
 from darkbattery.nvmodel.normals import fill_normals
 from darkbattery.nvmodel.protocol import rotates
-from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.refusal import InputError, refused_memory
 from darkbattery.nvmodel.streams import TRUNCATED_WIGNER
 from darkbattery.nvmodel.sums import FULL
 
@@ -50,6 +50,8 @@ Array = NDArray[np.float64]
 
 # runs side by side: many, so that loops over lanes outweigh calls, but their state stays in cache
 LANE_CLASSES, FEWEST_LANES, MOST_LANES = 4096, 32, 256
+# doubles of what a batch of runs, or its sum, holds at all output times together: 8 GB
+MOST_NUMBERS = 1_000_000_000
 # normals held at once, and steps between which the stepper draws its own
 CHUNK, DRAWN = 1 << 16, 1 << 12
 # of one run; days for a million runs of the smallest systems
@@ -248,6 +250,21 @@ def simulate(plan: Plan, seed: int, first: int, runs: int) -> Iterator[tuple[int
 def lanes_for(system: System) -> int:
     """How many runs to keep side by side."""
     return min(MOST_LANES, max(FEWEST_LANES, LANE_CLASSES // system.number.size))
+
+
+def refuse_many_times(system: System, times: int) -> None:
+    """Refuse so many output times that memory does not hold what is read at them.
+
+    Of a batch the rows of every run, and the vectors that are summed; twice, since halving the step
+    compares two batches, and sums take as much as what is added to them.
+    """
+    components, classes = kept_vectors(system)
+    each = 2.0 * (ROWS * lanes_for(system) + GROUPS * components * classes.size)
+    if times * each > MOST_NUMBERS:
+        fit = int(MOST_NUMBERS / each)
+        advice = f"take fewer classes, or at most {fit} times"
+        held = "single runs side by side"
+        raise refused_memory("times", times, held, times * each, MOST_NUMBERS, advice)
 
 
 def start_blocks(system: System) -> int:

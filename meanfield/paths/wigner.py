@@ -33,6 +33,7 @@ from darkbattery.meanfield.paths.walk import (
     fastest_rate,
     lanes_for,
     plan_with_step,
+    refuse_many_times,
     simulate,
     start_of,
     walk,
@@ -112,7 +113,7 @@ def sample(
     Raises
     ------
     InputError
-        For bad times, names, ranges of runs, seeds.
+        For bad times, names, ranges of runs, seeds, and more times than memory holds.
 
     Examples
     --------
@@ -195,6 +196,7 @@ def controlled_plan(model: Experiment | System, times: tuple[float, ...], classe
     """Choose the step: a function of the definition alone, whichever runs are asked for."""
     system = model if isinstance(model, System) else system_of(model, classes)
     t = np.array(times)
+    refuse_many_times(system, t.size)
     class_error = _class_check(model, t, classes)
     warnings = () if class_error is None else class_error.warnings(classes, largest_count(model))
     step = FIRST_STEP / fastest_rate(system)

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from darkbattery.nvmodel.refusal import InputError
 from darkbattery.runs.commands.speech import console_of
 from darkbattery.runs.ranks.world import communicator, on_root
 
@@ -23,13 +22,11 @@ def report(
     Examples:
     darkbattery report results/charging --out charging.html
     """
+    from darkbattery.runs.definitions.textfile import usable_file
     from darkbattery.runs.report.page import write_report
 
     def make() -> None:
-        if out.exists() and not (replace and out.is_file()):
-            raise InputError("--out", str(out), "exists already; give --replace or another name")
-        if not out.absolute().parent.is_dir():
-            raise InputError("--out", str(out), "is in a folder that does not exist")
+        usable_file(out, replace)
         write_report(folders, out)
         console_of().print(str(out), highlight=False, soft_wrap=True)
 

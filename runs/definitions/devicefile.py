@@ -17,6 +17,7 @@ from darkbattery.nvmodel.lines.voigt import Voigt
 from darkbattery.nvmodel.refusal import InputError, known_name
 from darkbattery.runs.definitions.datafiles import with_spin_files
 from darkbattery.runs.definitions.models import axis_of, map_of, one_line, shifts_of
+from darkbattery.runs.definitions.textfile import usable_file, write_whole
 from darkbattery.runs.definitions.tomlfile import read_toml
 
 # keys of a device file that say what is switched, and not what the device is
@@ -145,10 +146,7 @@ def doubts(device: Device) -> list[str]:
 def write_template(out: Path | None, replace: bool) -> Path:
     """A commented device file; refuse to overwrite unless asked to."""
     path = Path("device.toml") if out is None else out
-    if path.exists() and not (replace and path.is_file()):
-        raise InputError("--out", str(path), "exists already; give --replace or another name")
-    if not path.absolute().parent.is_dir():
-        raise InputError("--out", str(path), "is in a folder that does not exist")
+    usable_file(path, replace)
     template = Path(__file__).parents[1] / "questions" / "device.txt"
-    path.write_text(template.read_text("utf-8"), "utf-8")
+    write_whole(path, template.read_text("utf-8"))
     return path

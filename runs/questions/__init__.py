@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
-from darkbattery.nvmodel.refusal import InputError, known_name
+from darkbattery.nvmodel.refusal import known_name
+from darkbattery.runs.definitions.devicefile import write_template
+from darkbattery.runs.definitions.textfile import usable_file, write_whole
 
-__all__ = ["QUESTIONS", "write_question"]
+__all__ = ["DEVICE", "QUESTIONS", "write_question"]
 
 QUESTIONS = {
     "energy": "How much energy does a battery keep, and how much of it is work?",
@@ -14,18 +16,18 @@ QUESTIONS = {
     "precision": "How many single runs are enough for an error that I choose?",
     "resonator": "What would NV-like spins at a microwave resonator do, in seconds and hertz?",
 }
+DEVICE = "device"  # a data sheet, and no definition
 
 
 def write_question(question: str, out: Path | None, replace: bool) -> Path:
-    """Write the definition for `question` to `out`; refuse to overwrite unless asked to."""
-    known_name("QUESTION", question, QUESTIONS)
+    """Write the definition for `question`, or the data sheet, to `out`; see `usable_file`."""
+    known_name("QUESTION", question, (*QUESTIONS, DEVICE))
+    if question == DEVICE:
+        return write_template(out, replace)
     path = out if out is not None else Path(f"{question}.toml")
-    if path.exists() and not (replace and path.is_file()):
-        raise InputError("--out", str(path), "exists already; give --replace or another name")
-    if not path.absolute().parent.is_dir():
-        raise InputError("--out", str(path), "is in a folder that does not exist")
+    usable_file(path, replace)
     template = Path(__file__).parent / f"{question}.toml"
-    path.write_text(template.read_text("utf-8"), "utf-8")
+    write_whole(path, template.read_text("utf-8"))
     return path
 
 

@@ -16,6 +16,7 @@ import tomli_w
 
 from darkbattery.nvmodel.numbers import counted, with_error
 from darkbattery.runs.definitions.definition import Point, RunDefinition
+from darkbattery.runs.definitions.textfile import write_whole
 from darkbattery.runs.report.charts import Chart, charts
 from darkbattery.runs.report.equations import equation
 from darkbattery.runs.report.folders import Told, picture, pictures, told
@@ -178,9 +179,4 @@ def _flat(record: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 
 def write_report(folders: Sequence[Path], out: Path) -> None:
     """Write the page aside and rename it, so that a page that exists is whole."""
-    aside = out.with_name(f".{out.name}.part")
-    try:
-        aside.write_text(report_page(folders), encoding="utf-8")
-        aside.replace(out)
-    finally:
-        aside.unlink(missing_ok=True)
+    write_whole(out, report_page(folders))

@@ -19,6 +19,7 @@ from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.rows import Summary
 from darkbattery.runs.definitions.definition import RunDefinition, parse_definition
 from darkbattery.runs.definitions.models import nested, written
+from darkbattery.runs.definitions.textfile import refused_writing
 from darkbattery.runs.definitions.tomlfile import read_toml
 from darkbattery.runs.results.checksums import CHECKSUMS, verify, write_checksums
 from darkbattery.runs.results.table import Study, no_table
@@ -64,24 +65,23 @@ class Result:
     provenance: dict[str, Any]
 
 
-def usable_folder(out: Path, replace: bool, mark: str = DEFINITION) -> Path:
+def usable_folder(out: Path, replace: bool, mark: str = PROVENANCE) -> Path:
     """Where a result may be put, links followed; refused before any work where it can not.
 
-    Only a folder that holds the file `mark` is one of ours and may be replaced. A trial beside it
-    is written and renamed, as the result will be.
+    Only a folder that holds the file `mark` is one of ours and may be replaced: a definition may
+    stand in any, as `definition.toml` too. A trial beside it is written and renamed, as the result
+    will be.
     """
-    if out.is_symlink() and not out.exists():
-        raise InputError("--out", str(out), "is a link to nothing")
-    found = out.resolve()
-    if found.exists() and not replace:
-        raise InputError("--out", str(out), "exists already; give --replace or another name")
-    if found.exists() and not (found / mark).is_file():
-        raise InputError("--out", str(out), "is not a result folder; it is never replaced")
-    try:
+    with refused_writing(out):
+        if out.is_symlink() and not out.exists():
+            raise InputError("--out", str(out), "is a link to nothing")
+        found = out.resolve()
+        if found.exists() and not replace:
+            raise InputError("--out", str(out), "exists already; give --replace or another name")
+        if found.exists() and not (found / mark).is_file():
+            raise InputError("--out", str(out), "is not a result folder; it is never replaced")
         found.parent.mkdir(parents=True, exist_ok=True)
         _try_writing(found)
-    except OSError as error:
-        raise InputError("--out", str(out), f"cannot be written: {error.strerror}") from None
     return found
 
 
@@ -156,9 +156,8 @@ def save(study: Study, provenance: dict[str, Any], folder: Path) -> None:
     write_checksums(folder, SUMMED)
 
 
-def load(folder: Path) -> Result:
-    """Read a result folder; InputError if it is not one, not whole, or not as it was written."""
-
+def result_definition(folder: Path) -> RunDefinition:
+    """The definition in a result folder; refused as `load` refuses one."""
     if not folder.is_dir():
         here = RESULTS / folder
         instead = f"; {here} is a result" if (here / DEFINITION).is_file() else ""
@@ -166,7 +165,12 @@ def load(folder: Path) -> Result:
     if not (folder / DEFINITION).is_file():
         raise InputError("result folder", str(folder), f"holds no {DEFINITION}")
     verify(folder, SUMMED)
-    definition = parse_definition(read_toml("result folder", folder / DEFINITION))
+    return parse_definition(read_toml("result folder", folder / DEFINITION))
+
+
+def load(folder: Path) -> Result:
+    """Read a result folder; InputError if it is not one, not whole, or not as it was written."""
+    definition = result_definition(folder)
     record = _record(folder)
     study = Study(
         definition=definition,

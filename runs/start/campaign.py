@@ -17,7 +17,12 @@ from darkbattery.runs.definitions.definition import RunDefinition, parse_definit
 from darkbattery.runs.definitions.tomlfile import read_toml
 from darkbattery.runs.ranks.checkpoint import Kept, read_tallies, write_tallies
 from darkbattery.runs.ranks.parts import RECORDS, Parts, point_folder
-from darkbattery.runs.results.store import DEFINITION, PROVENANCE, definition_content
+from darkbattery.runs.results.store import (
+    DEFINITION,
+    PROVENANCE,
+    definition_content,
+    result_definition,
+)
 from darkbattery.runs.start.owner import OWNER
 from darkbattery.runs.start.walltime import add_wall_seconds
 
@@ -130,7 +135,7 @@ def begin_extension(definition: RunDefinition, out: Path) -> None:
     """
     if not (out / DEFINITION).is_file():
         raise InputError("--extend", str(out), "is not a result folder")
-    known = _definition_in(out)
+    known = result_definition(out)
     if known.study_digest() != definition.study_digest():
         raise InputError("--extend", str(out), "holds the runs of another definition")
     if definition.first != known.first:
@@ -190,7 +195,7 @@ def merged(folders: Sequence[Path]) -> tuple[RunDefinition, list[Kept | None]]:
     """
     if len(folders) < 2:
         raise InputError("DIR", [str(f) for f in folders], "give at least two result folders")
-    definitions = [_definition_in(folder) for folder in folders]
+    definitions = [result_definition(folder) for folder in folders]
     for folder, definition in zip(folders, definitions, strict=True):
         if definition.study_digest() != definitions[0].study_digest():
             raise InputError("DIR", str(folder), f"is another study than {folders[0]}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -16,6 +17,7 @@ class Listing:
     """A table below its heading, which may be wider than the table; rows are added one by one.
 
     Columns in `left` hold words, which may be broken (not those in `whole`), the others numbers.
+    On a terminal that is too narrow for them the cells of a row stand below each other.
     """
 
     heading: str
@@ -33,12 +35,33 @@ class Listing:
     @property
     def width(self) -> int:
         """Letters of a line where nothing is broken."""
-        columns = zip(*([*self.columns], *self.rows), strict=True)
-        return 2 + sum(_width((heading, list(cells))) for heading, *cells in columns)
+        return 2 + sum(map(_width, self._by_column()))
+
+    def _by_column(self) -> list[tuple[str, list[str]]]:
+        columns = zip_longest(self.columns, *self.rows, fillvalue="")
+        return [(heading, cells) for heading, *cells in columns]
 
     def add_row(self, *cells: str, style: str = "") -> None:
         """One cell a column; those that are left out at the end are empty."""
         self._rows.append((cells, style))
+
+    def _least_width(self) -> int:
+        """Letters of a line where words are broken as far as they can be read."""
+        found = 0
+        for column in self._by_column():
+            widest = _width(column)
+            broken = column[0] in self.left and column[0] not in self.whole
+            found += min(widest, LEAST_WORDS + GAP) if broken else widest
+        return found
+
+    def _below_each_other(self) -> Iterator[str]:
+        """A line a cell, with its heading but for the first of a row."""
+        headings = [" ".join(heading.split()) for heading in self.columns]
+        for first, *cells in self.rows:
+            yield first
+            for heading, cell in zip(headings[1:], cells, strict=False):
+                if cell:
+                    yield f"  {heading} {cell}"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         def said(text: str) -> Text:
@@ -49,6 +72,10 @@ class Listing:
             heading = said(self.heading)
             heading.stylize("bold")
             yield heading
+        if self._least_width() > options.max_width:
+            for line in self._below_each_other():
+                yield said(line)
+            return
         table = Table(
             box=ASCII_HEAD if options.ascii_only else box.SIMPLE_HEAD,
             padding=(0, 1, 0, 0),
@@ -75,6 +102,7 @@ ASCII_HEAD = box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=T
 
 Column = tuple[str, list[str]]  # heading, whose lines are broken already, and cells
 GAP = 2  # between columns
+LEAST_WORDS = 8  # letters of a line of words that are broken
 NUMBER = "+-.0123456789"  # how one begins
 
 

@@ -420,6 +420,14 @@ def test_bad_input_is_refused(options, message):
         meanfield.sample(SMALL, [1.0], **arguments)
 
 
+@pytest.mark.parametrize(("model", "most"), [(SMALL, 244140), (BROAD, 328947)])
+def test_more_times_than_memory_holds_are_refused(model, most):
+    times = np.linspace(0.0, 1.0, 1_000_000)
+    with pytest.raises(InputError, match=r"times = 1000000: needs .* GB, at most 8; ") as refusal:
+        meanfield.sample(model, times, runs=1, seed=0)
+    assert str(refusal.value).endswith(f"at most {most} times")
+
+
 def test_sums_over_lanes_are_exact_sums_to_the_bit():
     """The kernel against numpy, with values beyond the bounds and NaN."""
     rng = np.random.default_rng(5)

@@ -199,6 +199,12 @@ def test_parameters_are_columns():
     ]
     assert [frame["ratio"].unique().tolist() for frame in frames] == [[2.0], [5.0]]
     assert list(frames[0].columns) == ["ratio", "time", "observable", "value", "error"]
+    single = trajectories.sample(PLAIN, [0.5], runs=2, seed=1)
+    for no_list in ("ratio", 5):
+        with pytest.raises(InputError, match=f"parameters = {no_list!r}: must be a list of names"):
+            single.to_dataframe(no_list)
+    with pytest.raises(InputError, match="merge = 5: only single runs can be merged"):
+        single.merge(5)
     with pytest.raises(InputError, match="parameters = 'rato': is no attribute"):
         trajectories.evolve(PLAIN, [0.5]).to_dataframe(["rato"])
 

@@ -193,8 +193,29 @@ def test_init_lists_its_questions_and_refuses_others(tmp_path, monkeypatch, caps
         assert all(word in out for word in asked.split())
     with pytest.raises(InputError, match="did you mean 'power'"):
         write_question("pwer", None, False)
+    with pytest.raises(InputError, match=r"known: .*, resonator, device$"):
+        write_question("nothing", None, False)
     with pytest.raises(InputError, match="folder that does not exist"):
         write_question("power", tmp_path / "no" / "x.toml", False)
+
+
+@pytest.mark.parametrize("command", ["init power", "init device", "report here"])
+def test_a_file_that_cannot_be_written_is_refused_by_its_option(
+    command, tmp_path, monkeypatch, capsys
+):
+    """Folders were "exists already; give --replace", with it too; errors of the system bare."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    monkeypatch.setattr("darkbattery.runs.report.page.report_page", lambda folders: "a page")
+    for options, allowed in (
+        (("--out", str(folder), "--replace"), "is a folder; give the name of a file"),
+        (("--out", "x" * 300), "cannot be written: File name too long"),
+    ):
+        status, _, err = called(monkeypatch, capsys, *command.split(), *options)
+        assert status == 2
+        assert err.startswith(f"darkbattery: --out = {options[1]!r:.50}")
+        assert err.endswith(f": {allowed}\n")
+    assert not list(folder.iterdir())
 
 
 # ---- check

@@ -288,6 +288,21 @@ def test_merge_and_extend_refuse_damaged_tallies(broken, result, tmp_path, monke
         merged([result, result])
 
 
+@pytest.mark.parametrize("name", ["definition.toml", "table.parquet"])
+def test_merge_and_extend_refuse_what_was_changed_by_hand(
+    name, broken, result, tmp_path, monkeypatch, capsys
+):
+    """They alone went by the definition as it stood, and took its title on."""
+    (broken / name).write_bytes((broken / name).read_bytes() + b"\n")
+    with pytest.raises(InputError, match=f"{name} was changed"):
+        merged([broken, result])
+    more = tmp_path / "more.toml"
+    more.write_text(SMALL.replace("runs = 40", "runs = 80"))
+    assert ends_well(monkeypatch, capsys, "run", more, "--out", broken, "--extend") == 2
+    with pytest.raises(InputError, match=r"result folder = .*: is no folder here"):
+        merged([tmp_path / "nothing", result])
+
+
 # ---- nothing is run from files
 
 

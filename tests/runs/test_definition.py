@@ -3,9 +3,11 @@ import re
 import tomllib
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import tomli_w
 
+from darkbattery import runs
 from darkbattery.nvmodel import Drive, InputError, LocalNoise, Polarised, Pulse, Stage
 from darkbattery.runs.definitions.definition import (
     find_definition,
@@ -51,6 +53,16 @@ def test_times_evenly_spaced_in_their_logarithm():
     times = {"start": 0.01, "stop": 1, "points": 3, "spacing": "log"}
     definition = parse_definition(_with("run.times", times))
     assert definition.times == pytest.approx((0.01, 0.1, 1.0))
+
+
+def test_lists_as_python_has_them():
+    """Arrays of numpy, tuples and ranges were refused, but for the times."""
+    model = {"n_battery": range(1, 3), "ratio": np.int64(5), "nbar": np.array([0.0, 1.0])}
+    run = {"method": ("evolve",), "times": (0.0, 1.0), "observables": ("power",)}
+    plain = {"n_battery": [1, 2], "ratio": 5, "nbar": [0.0, 1.0]}
+    listed = {"method": ["evolve"], "times": [0.0, 1.0], "observables": ["power"]}
+    found = runs.run({"model": model, "run": run}).table
+    assert found.equals(runs.run({"model": plain, "run": listed}).table)
 
 
 def test_times_in_units_of_the_burst():

@@ -462,13 +462,17 @@ def test_what_cannot_take_a_result_is_refused_first(tmp_path):
     with pytest.raises(InputError, match="is a link to nothing"):
         usable_folder(tmp_path / "link", replace=True)
     (tmp_path / "file").write_text("")
+    # a user's own definition beside other work; all of it was removed
+    (tmp_path / "definition.toml").write_text("")
     for name in ("file", "."):
         with pytest.raises(InputError, match="is not a result folder"):
             usable_folder(tmp_path / name, replace=True)
     (tmp_path / "real").mkdir()
-    (tmp_path / "real" / "definition.toml").write_text("")
+    (tmp_path / "real" / "provenance.json").write_text("")
     (tmp_path / "alias").symlink_to("real")
     assert usable_folder(tmp_path / "alias", replace=True) == (tmp_path / "real").resolve()
+    with pytest.raises(InputError, match=r"^--out = .*: cannot be written: File name too long"):
+        usable_folder(tmp_path / ("x" * 300), replace=False)
 
 
 def test_what_came_to_exist_meanwhile_stays(tmp_path):

@@ -60,6 +60,18 @@ def test_one_model_has_a_row_a_quantity():
     assert "W_d" not in text
 
 
+@pytest.mark.parametrize("width", [20, 30, 40])
+def test_one_model_is_whole_on_a_narrow_terminal(width):
+    """Names of quantities vanished at 40 columns, at 20 most digits of numbers."""
+    names = ["battery_energy", "power"]
+    run = {"method": ["evolve", "sample"], "times": [0.0, 0.5], "runs": 50, "observables": names}
+    study = run_study(parse_definition({"model": {"n_battery": 1, "ratio": 5}, "run": run}))
+    text = " ".join(_printed(study, width).split())
+    value = study.table[study.table["method"] == "evolve"]["value"].iloc[1]
+    for word in ("battery", "energy, at", "time of", f"{value:.6g}", "deviation"):
+        assert word in text
+
+
 def test_hundreds_of_points_are_first_last_and_a_count():
     study = _steady(list(range(1, 61)), 5, ["battery_energy"])
     rows = _printed(study, 80).splitlines()
