@@ -43,6 +43,7 @@ from darkbattery.trajectories.jumps.resonator.cavity_jumps import (
     BATTERY_ENERGY,
     EMITTED,
     PHOTONS,
+    POWER,
     Path,
 )
 from darkbattery.trajectories.propagate.mode_plan import ModePlan
@@ -97,6 +98,12 @@ class StudyAtResonator(JumpStudy):
             found.update(at_the_ports(self.model, whole))
 
 
+def _with_power_of_a_photon(found: Unseen, bounds: Array) -> Unseen:
+    """Of power what a photon that is lost takes: its share of the largest, whatever kappa is."""
+    share = bounds[POWER] / max(1.0, float(bounds[PHOTONS]))
+    return replace(found, power=np.maximum(found.power, share * found.photons))
+
+
 @dataclass(frozen=True, eq=False)
 class CavityStudy(StudyAtResonator):
     """On the ladders of J."""
@@ -124,6 +131,7 @@ class CavityStudy(StudyAtResonator):
         )
         # of the thermal field at the start, which decays as an empty resonator's
         known = nbar * (nbar + 1.0) * np.exp(-2.0 * self.cavity.kappa * self.times)
+        found = _with_power_of_a_photon(found, self.bounds)
         if runs < 2:
             return found
         variance = moments_of(runs, self.bounds, counts)[PHOTONS].variance()
@@ -233,6 +241,7 @@ class ModeStudy(StudyAtResonator):
             dark=False,
             witnessed=np.minimum(emitted, absorbed) if nbar > 0.0 else emitted,
         )
+        found = _with_power_of_a_photon(found, self.bounds)
         if runs < 2:
             return found
         # of the thermal field at the start, which decays as an empty resonator's
