@@ -295,8 +295,9 @@ def unseen_runs(
     gives, a power by heat and by single spins, too. Where fewer than one event is expected in all
     runs, y < 1, its weight is y(1 - ln y): so it tends to zero at t = 0 and where all is dark. Once
     some `WITNESSES` runs had events of the rarest kind, their scatter knows what one makes, and the
-    weight falls exponentially with their number. A burst comes later than t with probability :math:`\Delta e^{-\Delta\gamma t}`,
-    Delta = \|N_C - N_B\| (the delay's Gumbel tail); such a run lies as far off as the whole charge.
+    weight falls exponentially with their number. A burst comes later than t with probability
+    :math:`\Delta e^{-\Delta\gamma t}`, Delta = \|N_C - N_B\| (the delay's Gumbel tail); such a run
+    lies as far off as the whole charge.
 
     Parameters
     ----------
