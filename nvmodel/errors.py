@@ -292,11 +292,12 @@ def unseen_runs(
     r"""What one event more or less makes, and a run whose burst is late.
 
     An event moves one excitation: energies by a step per spin, rates by what one rung of the ladder
-    gives. Where fewer than one event is expected in all runs, y < 1, its weight is y(1 - ln y): so
-    it tends to zero at t = 0 and where all is dark. Once some `WITNESSES` runs had events of the
-    rarest kind, their scatter knows what one makes, and the weight falls exponentially with their
-    number. A burst comes later than t with probability :math:`\Delta e^{-\Delta\gamma t}`,
-    Delta = \|N_C - N_B\| (the delay's Gumbel tail); such a run lies as far off as the whole charge.
+    gives, a power by heat and by single spins, too. Where fewer than one event is expected in all
+    runs, y < 1, its weight is y(1 - ln y): so it tends to zero at t = 0 and where all is dark. Once
+    some `WITNESSES` runs had events of the rarest kind, their scatter knows what one makes, and the
+    weight falls exponentially with their number. A burst comes later than t with probability
+    :math:`\Delta e^{-\Delta\gamma t}`, Delta = \|N_C - N_B\| (the delay's Gumbel tail); such a run
+    lies as far off as the whole charge.
 
     Parameters
     ----------
@@ -335,7 +336,7 @@ def unseen_runs(
     return Unseen(
         energy=reach(step, begun, 1.0),
         charger=reach(1.0 / n_charger, begun, min(1.0, ladder / n_charger)),
-        power=gamma * reach(spins, busy, top) / n_battery,
+        power=(gamma * (warm + nbar) * rate + local * begun) / n_battery,
         rate=gamma * warm * rate,
         absorption=gamma * nbar * rate,
         photons=reach(1.0, begun, ladder),

@@ -15,7 +15,7 @@ from darkbattery.nvmodel.observables import Needs, needing
 from darkbattery.nvmodel.portlight import NET_PHOTONS
 from darkbattery.nvmodel.preparation import Polarised
 from darkbattery.trajectories.jumps.counts.tally import JumpStudy, moments_of
-from darkbattery.trajectories.jumps.resonator.cavity_jumps import PHOTONS
+from darkbattery.trajectories.jumps.resonator.cavity_jumps import PHOTONS, POWER
 from darkbattery.trajectories.reading.light import (
     at_the_ports,
     in_light_and_joules,
@@ -38,6 +38,12 @@ SUMMED = (
 OF_THE_MODE = tuple(
     name for name in needing(Needs.MEANS | Needs.FIELD) if name != "excitation_balance"
 )
+
+
+def _with_power_of_a_photon(found: Unseen, bounds: Array) -> Unseen:
+    """Of power what a photon that is lost takes: its share of the largest, whatever kappa is."""
+    share = bounds[POWER] / max(1.0, float(bounds[PHOTONS]))
+    return replace(found, power=np.maximum(found.power, share * found.photons))
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +106,7 @@ class StudyAtResonator(JumpStudy):
             witnessed=np.minimum(emitted, absorbed) if nbar > 0.0 else emitted,
             left=self.left(counts, runs, means),
         )
+        found = _with_power_of_a_photon(found, self.bounds)
         if runs < 2:
             return found
         # of the thermal field at the start, which decays as an empty resonator's
