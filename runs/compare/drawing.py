@@ -21,8 +21,9 @@ from darkbattery.runs.compare.differences import curve_of, observables_of, overl
 from darkbattery.runs.compare.distances import TIMES
 from darkbattery.runs.compare.matching import Pair, Series, time_factor
 from darkbattery.runs.compare.statements import called
-from darkbattery.runs.figures.axes import BAND, heading, legend_below, time_scale
+from darkbattery.runs.figures.axes import BAND, heading, legend_below
 from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
+from darkbattery.runs.results.table import time_scale
 
 DPI = 150  # of PNGs
 MOST_PANELS = 4

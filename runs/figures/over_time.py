@@ -21,19 +21,23 @@ from darkbattery.runs.figures.axes import (
     panels,
     settle_titles,
     symbol,
-    time_scale,
-    value_scale,
-    zero_throughout,
 )
-from darkbattery.runs.figures.line_maps import draw_line_map, line_maps
-from darkbattery.runs.figures.looks import shown, styles
 from darkbattery.runs.figures.shots import draw_received_field, draw_received_power
-from darkbattery.runs.figures.stages import draw_stages, shade_stages
+from darkbattery.runs.figures.stages import draw_line_map, draw_stages, line_maps, shade_stages
 from darkbattery.runs.figures.style import figure_style, open_frames
-from darkbattery.runs.figures.sweep import Curves, Drawn, Plan, curves_of, plan, spread
+from darkbattery.runs.figures.sweep import (
+    Curves,
+    Drawn,
+    Plan,
+    curves_of,
+    plan,
+    shown,
+    spread,
+    styles,
+)
 from darkbattery.runs.results.jumps import drawn_run
 from darkbattery.runs.results.summary import average_over_runs, averages_words
-from darkbattery.runs.results.table import Study, rows_of
+from darkbattery.runs.results.table import Study, rows_of, time_scale, value_scale, zero_throughout
 
 MARKERS = 15  # sampled points shown on a curve
 MOST_PANELS = 9
@@ -83,7 +87,7 @@ def draw(study: Study) -> Figure:
         chosen.hues.bar(figure, axes)
         legend_below(figure, entries)
         notes = list(chosen.notes)
-        if clock(study.definition) is CHOSEN:
+        if clock(study.definition.model) is CHOSEN:
             notes.append(OWN_NOTE)
         if zero:
             notes.append(f"zero throughout: {', '.join(map(in_words, zero))}")

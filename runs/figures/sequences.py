@@ -12,13 +12,12 @@ from matplotlib.figure import Figure
 
 from darkbattery.nvmodel.observables import in_words
 from darkbattery.runs.definitions.definition import Point
-from darkbattery.runs.definitions.units import unit_of
-from darkbattery.runs.figures.axes import BAND, prefixed, time_scale
-from darkbattery.runs.figures.line_maps import INVERSION, line_maps, mesh_of
+from darkbattery.runs.definitions.units import prefixed, unit_of
+from darkbattery.runs.figures.axes import BAND
 from darkbattery.runs.figures.shots import draw_received_field, draw_received_power
-from darkbattery.runs.figures.stages import draw_stages, shade_stages
+from darkbattery.runs.figures.stages import INVERSION, draw_stages, line_maps, mesh_of, shade_stages
 from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
-from darkbattery.runs.results.table import Study, rows_of
+from darkbattery.runs.results.table import Study, rows_of, time_scale
 
 Colour = tuple[float, float, float]
 
@@ -129,7 +128,7 @@ def _scale(study: Study, point: Point, name: str) -> tuple[float, str]:
     values = chain.from_iterable(
         table.loc[table["observable"] == name, "value"].abs().to_list() for table in tables
     )
-    factor, unit = prefixed(share * max(values, default=0.0), unit_of(study.definition, name))
+    factor, unit = prefixed(share * max(values, default=0.0), unit_of(study.definition.model, name))
     return share * factor, unit
 
 

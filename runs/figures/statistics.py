@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from darkbattery.runs.figures.axes import BAND, heading, legend_below, panels, time_scale
-from darkbattery.runs.figures.histograms import asked_scale, shares_of
+from darkbattery.runs.figures.axes import BAND, heading, legend_below, panels
+from darkbattery.runs.figures.histograms import shares_of
 from darkbattery.runs.figures.style import figure_style, open_frames
 from darkbattery.runs.figures.sweep import Drawn, Plan, plan
-from darkbattery.runs.results.table import Study, rows_of
+from darkbattery.runs.results.table import Study, asked_scale, rows_of, time_scale
 
 MOST_CURVES = 8  # of points, in one panel
 MOST_PANELS = 12

@@ -13,25 +13,27 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from darkbattery.nvmodel.observables import in_words
-from darkbattery.runs.definitions.units import CHOSEN, OWN_NOTE, clock, unit_of
+from darkbattery.runs.definitions.units import CHOSEN, OWN_NOTE, clock, prefixed, unit_of
 from darkbattery.runs.figures.axes import (
     BAND,
     heading,
     legend_below,
     logarithmic,
     panels,
-    prefixed,
     settle_titles,
     symbol,
+)
+from darkbattery.runs.figures.style import figure_style, open_frames
+from darkbattery.runs.figures.sweep import Drawn, Plan, ordered, plan, position, shown, styles
+from darkbattery.runs.results.summary import PEAKED, Ends, ends
+from darkbattery.runs.results.table import (
+    Key,
+    Study,
+    key_of,
     time_scale,
     value_scale,
     zero_throughout,
 )
-from darkbattery.runs.figures.looks import ordered, position, shown, styles
-from darkbattery.runs.figures.style import figure_style, open_frames
-from darkbattery.runs.figures.sweep import Drawn, Plan, plan
-from darkbattery.runs.results.summary import PEAKED, Ends, Key, ends
-from darkbattery.runs.results.table import Study, key_of
 
 MOST_PANELS = 12
 MOST_CURVES = 24
@@ -75,7 +77,7 @@ def draw_sweep(study: Study) -> Figure:
         chosen.hues.bar(figure, axes)
         legend_below(figure, entries)
         notes = list(chosen.notes)
-        if clock(study.definition) is CHOSEN:
+        if clock(study.definition.model) is CHOSEN:
             notes.append(OWN_NOTE)
         if _unsure(of_point):
             notes.append("largest of sampled means: too high by about their errors")
@@ -138,7 +140,7 @@ def quantity_scale(study: Study, quantity: Quantity, found: pd.DataFrame) -> tup
     factor, unit = value_scale(study, quantity.name)
     if quantity.kind == "peak":
         largest = float(found["value"].abs().max())
-        factor, unit = prefixed(largest, unit_of(study.definition, quantity.name))
+        factor, unit = prefixed(largest, unit_of(study.definition.model, quantity.name))
     return factor, symbol(quantity.name, unit)
 
 

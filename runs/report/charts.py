@@ -11,23 +11,32 @@ import plotly.graph_objects as go
 
 from darkbattery.nvmodel.observables import OBSERVABLES, in_words
 from darkbattery.nvmodel.solution import PROFILES
-from darkbattery.runs.figures.axes import BAND, logarithmic, time_scale, value_scale
-from darkbattery.runs.figures.histograms import Shares, asked_scale, shares_of
-from darkbattery.runs.figures.looks import LINE_STYLES, Colour, ordered, position, shown
+from darkbattery.runs.figures.axes import BAND, logarithmic
+from darkbattery.runs.figures.histograms import Shares, shares_of
 from darkbattery.runs.figures.over_time import fan_observable
-from darkbattery.runs.figures.sweep import Drawn, plan, spread
+from darkbattery.runs.figures.sweep import (
+    LINE_STYLES,
+    Colour,
+    Drawn,
+    ordered,
+    plan,
+    position,
+    shown,
+    spread,
+)
 from darkbattery.runs.figures.swept import Quantity, quantities, quantity_scale, values
 from darkbattery.runs.report.mathematics import set_html, symbol_html
 from darkbattery.runs.results.jumps import drawn_run
-from darkbattery.runs.results.summary import (
-    Ends,
+from darkbattery.runs.results.summary import Ends, average_over_runs, averages_words, ends
+from darkbattery.runs.results.table import (
     Key,
-    average_over_runs,
-    averages_words,
-    ends,
+    Study,
+    asked_scale,
+    rows_of,
     swept_names,
+    time_scale,
+    value_scale,
 )
-from darkbattery.runs.results.table import Study, rows_of
 
 DASHES = ("solid", "dash", "dashdot", "dot", "longdashdot")  # as LINE_STYLES, in Plotly's words
 SAID = {"sample": "single runs", "steady": "steady state"}

@@ -25,16 +25,16 @@ from darkbattery.runs.results.table import Study
 from darkbattery.runs.start.campaign import (
     TALLIES,
     Checkpoint,
+    add_wall_seconds,
     begin_extension,
     common_name,
     continues,
     kept_so_far,
     merged,
     open_partial,
-    partial_folder,
+    wall_seconds_so_far,
 )
-from darkbattery.runs.start.owner import OWNER, Owner
-from darkbattery.runs.start.walltime import add_wall_seconds, wall_seconds_so_far
+from darkbattery.runs.start.owner import OWNER, Owner, partial_folder
 from darkbattery.runs.terminal.progress import reporter
 from darkbattery.runs.terminal.screen import ResultTables
 

@@ -8,13 +8,14 @@ from typing import Any
 import matplotlib
 
 matplotlib.use("Agg")
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from numpy.typing import NDArray
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike, NDArray
 
 from darkbattery import trajectories
 from darkbattery.nvmodel.observables import in_words
@@ -23,14 +24,12 @@ from darkbattery.nvmodel.refusal import InputError, whole_number
 from darkbattery.runs.choice.choice import Choice, chosen, engine_of
 from darkbattery.runs.definitions.definition import RunDefinition
 from darkbattery.runs.definitions.models import Model
-from darkbattery.runs.figures.axes import time_axis
-from darkbattery.runs.figures.files import save_figure
-from darkbattery.runs.figures.levels import draw_levels
 from darkbattery.runs.figures.shots import draw_received_field, draw_received_power
-from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
+from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames, save_figure
 from darkbattery.runs.results.jumps import with_jumps
 from darkbattery.runs.results.store import Result
 from darkbattery.runs.results.study import received
+from darkbattery.runs.results.table import time_axis
 
 TICKS = {
     -1: ("photon emitted", "black"),
@@ -258,3 +257,21 @@ def draw_replay(one: Replay) -> Figure:
         axes[-1, 0].set_xlabel(one.axis)
         open_frames(figure)
         return figure
+
+
+def draw_levels(
+    figure: Figure, axis: Axes, times: ArrayLike, levels: NDArray[np.float64], label: str
+) -> None:
+    """Probabilities `levels` (T, excitations) and their bar."""
+    image = axis.pcolormesh(
+        times,
+        np.arange(levels.shape[1]),
+        levels.T,
+        cmap="viridis",
+        vmin=0.0,
+        shading="nearest",
+        rasterized=True,
+    )
+    figure.colorbar(image, ax=axis, label="probability")
+    axis.set_ylabel(label)
+    axis.yaxis.set_major_locator(MaxNLocator(integer=True))

@@ -17,10 +17,14 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.observables import in_words
 from darkbattery.nvmodel.refusal import InputError, number_between
-from darkbattery.runs.figures.files import save_figure
-from darkbattery.runs.figures.levels import draw_levels
-from darkbattery.runs.figures.style import COLOURS, figure_style, open_frame, open_frames
-from darkbattery.runs.start.replay import DRAWN, Replay
+from darkbattery.runs.figures.style import (
+    COLOURS,
+    figure_style,
+    open_frame,
+    open_frames,
+    save_figure,
+)
+from darkbattery.runs.start.replay import DRAWN, Replay, draw_levels
 from darkbattery.trajectories.reading.husimi import azimuth_of, husimi
 
 Array = NDArray[np.float64]

@@ -18,8 +18,7 @@ from darkbattery.runs.results.provenance import provenance
 from darkbattery.runs.results.store import load, save, usable_folder, written_aside
 from darkbattery.runs.results.study import Campaign, run_study
 from darkbattery.runs.results.table import Study
-from darkbattery.runs.start.campaign import partial_folder
-from darkbattery.runs.start.owner import Owner
+from darkbattery.runs.start.owner import Owner, partial_folder
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
-from darkbattery.runs.figures.files import save_figure
+from darkbattery.runs.figures.style import save_figure
 from darkbattery.runs.plan.parameters import PARAMETERS
 from darkbattery.runs.plan.sequences.drawing import draw_sequence
 from darkbattery.runs.plan.sequences.plan import SequencePlan

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from darkbattery.meanfield.expected import MAP
 from darkbattery.nvmodel.numbers import counted
-from darkbattery.runs.figures.files import save_figure
+from darkbattery.runs.figures.style import save_figure
 from darkbattery.runs.ranks.world import rank_of, size_of
 from darkbattery.runs.results.provenance import surroundings
 from darkbattery.runs.start.owner import OWNER
