@@ -16,12 +16,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from darkbattery.nvmodel.observables import OBSERVABLES, in_words
+from darkbattery.nvmodel.observables import in_words
 from darkbattery.runs.compare.differences import curve_of, observables_of, overlay, unit_of
 from darkbattery.runs.compare.distances import TIMES
 from darkbattery.runs.compare.matching import Pair, Series, time_factor
 from darkbattery.runs.compare.statements import called
-from darkbattery.runs.figures.axes import BAND, heading, legend_below
+from darkbattery.runs.figures.axes import BAND, heading, legend_below, symbol
 from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
 from darkbattery.runs.results.table import time_scale
 
@@ -90,15 +90,14 @@ def time_label(scaled: bool, pairs: Sequence[Pair]) -> str:
 
 
 def _style(pairs: Sequence[Pair], models: Sequence[str], scaled: bool) -> Style:
-    palette = COLOURS
     methods = list(dict.fromkeys(s.name for pair in pairs for s in (pair.reference, pair.other)))
     factor = time_scale(pairs[0].reference.source.study)[0] if pairs and not scaled else 1.0
     return Style(
         scaled,
         factor,
-        dict(zip(models, palette, strict=False)),
+        dict(zip(models, COLOURS, strict=False)),
         {name: DASHES[i % len(DASHES)] for i, name in enumerate(methods)},
-        {name: palette[i % len(palette)] for i, name in enumerate(methods)},
+        {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(methods)},
     )
 
 
@@ -122,7 +121,7 @@ def _draw_curves(axis: Axes, name: str, pairs: Sequence[Pair], style: Style) -> 
             low, high = curve.value - BAND * curve.error, curve.value + BAND * curve.error
             axis.fill_between(time, low, high, color=colour, alpha=0.25, lw=0)
     unit = unit_of(pairs[0].reference.source.study.definition, name, style.scaled)
-    axis.set_ylabel(f"{OBSERVABLES[name].symbol}  ({unit})" if unit else OBSERVABLES[name].symbol)
+    axis.set_ylabel(symbol(name, unit))
     axis.set_xlabel(time_label(style.scaled, pairs))
     axis.set_title(in_words(name), fontsize="medium", loc="left")
 

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from darkbattery.runs.figures.axes import BAND, heading, legend_below, panels
+from darkbattery.runs.figures.axes import BAND, panels
 from darkbattery.runs.figures.histograms import shares_of
-from darkbattery.runs.figures.style import figure_style, open_frames
+from darkbattery.runs.figures.style import figure_style
 from darkbattery.runs.figures.sweep import Drawn, Plan, plan
 from darkbattery.runs.results.table import Study, asked_scale, rows_of, time_scale
 
@@ -40,17 +40,14 @@ def draw_statistics(study: Study) -> Figure:
                 _draw_histogram(axis, name, chosen, study, entries)
         for axis, pair in zip(axes[len(single) :], asked.joint, strict=False):
             _draw_joint(axis, pair, chosen.drawn[0], study)
-        chosen.hues.bar(figure, axes)
-        legend_below(figure, entries)
-        notes = list(chosen.notes)
+        notes = []
         if asked.where:
             notes.append(f"selected: {asked.where}")
         if count > MOST_PANELS:
             notes.append(f"{count - MOST_PANELS} more in the tables")
         if asked.joint and len(definition.points()) > 1:
             notes.append("joint histograms: of the first point")
-        heading(figure, definition.title, notes)
-        open_frames(figure)
+        chosen.finish(figure, axes, entries, definition.title, notes)
         return figure
 
 

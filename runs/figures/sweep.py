@@ -15,11 +15,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from darkbattery.nvmodel.observables import in_words
 from darkbattery.nvmodel.refusal import is_real
 from darkbattery.runs.definitions.definition import Point
-from darkbattery.runs.definitions.models import shown as in_words
-from darkbattery.runs.figures.axes import logarithmic
-from darkbattery.runs.figures.style import COLOURS
+from darkbattery.runs.definitions.models import shown as as_written
+from darkbattery.runs.definitions.units import CHOSEN, OWN_NOTE, clock
+from darkbattery.runs.figures.axes import heading, legend_below, logarithmic
+from darkbattery.runs.figures.style import COLOURS, open_frames
 from darkbattery.runs.results.table import Key, Study, key_of, rows_of_points, swept_names
 
 Colour = tuple[float, float, float] | tuple[float, float, float, float]
@@ -116,7 +118,7 @@ def same(one: Any, other: Any) -> bool:
 
 def shown(value: Any) -> str:
     """A swept value in a legend."""
-    return f"{value:.6g}" if ordered(value) else in_words(value)
+    return f"{value:.6g}" if ordered(value) else as_written(value)
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,24 @@ class Plan:
     style_values: tuple[Any, ...]
     drawn: tuple[Drawn, ...]
     notes: tuple[str, ...]
+
+    def entries(self) -> dict[str, Artist]:
+        """Its colours and line styles for a legend."""
+        return self.hues.entries() | styles(self.styled, self.style_values)
+
+    def finish(
+        self,
+        figure: Figure,
+        axes: Sequence[Axes],
+        entries: Mapping[str, Artist],
+        title: str,
+        notes: Sequence[str],
+    ) -> None:
+        """What stands around the panels: colour bar, legend, title and notes."""
+        self.hues.bar(figure, axes)
+        legend_below(figure, entries)
+        heading(figure, title, [*self.notes, *notes])
+        open_frames(figure)
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,3 +237,14 @@ def spread(values: Sequence[Any], most: int) -> tuple[Any, ...]:
 
 def _among(values: Sequence[Any], value: Any) -> bool:
     return any(same(one, value) for one in values)
+
+
+def own_unit(study: Study) -> list[str]:
+    """A note where times are in the definition's own unit."""
+    return [OWN_NOTE] if clock(study.definition.model) is CHOSEN else []
+
+
+def not_shown(zero: Sequence[str], left: Sequence[str]) -> list[str]:
+    """Notes on observables that are zero everywhere, and on panels that found no place."""
+    notes = [f"zero throughout: {', '.join(map(in_words, zero))}"] if zero else []
+    return notes + ([f"not drawn: {', '.join(left)}"] if left else [])

@@ -13,18 +13,25 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from darkbattery.nvmodel.observables import in_words
-from darkbattery.runs.definitions.units import CHOSEN, OWN_NOTE, clock, prefixed, unit_of
+from darkbattery.runs.definitions.units import prefixed, unit_of
 from darkbattery.runs.figures.axes import (
     BAND,
-    heading,
-    legend_below,
     logarithmic,
     panels,
     settle_titles,
     symbol,
 )
-from darkbattery.runs.figures.style import figure_style, open_frames
-from darkbattery.runs.figures.sweep import Drawn, Plan, ordered, plan, position, shown, styles
+from darkbattery.runs.figures.style import figure_style
+from darkbattery.runs.figures.sweep import (
+    Drawn,
+    Plan,
+    not_shown,
+    ordered,
+    own_unit,
+    plan,
+    position,
+    shown,
+)
 from darkbattery.runs.results.summary import PEAKED, Ends, ends
 from darkbattery.runs.results.table import (
     Key,
@@ -69,25 +76,15 @@ def draw_sweep(study: Study) -> Figure:
         of_point = ends(study)
         chosen = plan(study, along=True, most=MOST_CURVES)
         figure, axes = panels(len(shown_ones[:MOST_PANELS]))
-        entries: dict[str, Artist] = chosen.hues.entries()
-        entries |= styles(chosen.styled, chosen.style_values)
+        entries = chosen.entries()
         for axis, quantity in zip(axes, shown_ones, strict=False):
             found = values(of_point, quantity, chosen)
             _draw_quantity(axis, quantity, found, chosen, study, entries)
-        chosen.hues.bar(figure, axes)
-        legend_below(figure, entries)
-        notes = list(chosen.notes)
-        if clock(study.definition.model) is CHOSEN:
-            notes.append(OWN_NOTE)
+        notes = own_unit(study)
         if _unsure(of_point):
             notes.append("largest of sampled means: too high by about their errors")
-        if zero:
-            notes.append(f"zero throughout: {', '.join(map(in_words, zero))}")
-        left = [quantity.title for quantity in shown_ones[MOST_PANELS:]]
-        if left:
-            notes.append(f"not drawn: {', '.join(left)}")
-        heading(figure, study.definition.title, notes)
-        open_frames(figure)
+        notes += not_shown(zero, [quantity.title for quantity in shown_ones[MOST_PANELS:]])
+        chosen.finish(figure, axes, entries, study.definition.title, notes)
         settle_titles(axes)
         return figure
 
