@@ -25,8 +25,7 @@ def init(
     darkbattery init device
     darkbattery init power --out my.toml
     """
-    from darkbattery.runs.definitions.devicefile import write_template
-    from darkbattery.runs.questions import QUESTIONS, write_question
+    from darkbattery.runs.questions import DEVICE, QUESTIONS, write_question
     from darkbattery.runs.terminal.tables import Listing
 
     comm = communicator()
@@ -34,15 +33,11 @@ def init(
     if question is None:
         columns = ("template", "question that it answers")
         table = Listing("", columns, left=columns, whole=("template",))
-        for name, asked in QUESTIONS.items():
+        for name, asked in {**QUESTIONS, "device": DEVICE}.items():
             table.add_row(name, asked)
-        table.add_row("device", "What have I got? (a data sheet for plan and fit)")
         console.print(table)
         return
-    if question == "device":
-        path = on_root(comm, lambda: write_template(out, replace))
-    else:
-        path = on_root(comm, lambda: write_question(question, out, replace))
+    path = on_root(comm, lambda: write_question(question, out, replace))
     console.print(str(path), highlight=False, soft_wrap=True)
 
 

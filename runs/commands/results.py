@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from darkbattery.nvmodel.numbers import counted
-from darkbattery.nvmodel.refusal import InputError
 from darkbattery.runs.commands.speech import console_of
 from darkbattery.runs.ranks.world import communicator, on_root
 
@@ -18,17 +17,11 @@ def show(folder: Annotated[Path, typer.Argument(help="A result folder.")]) -> No
     darkbattery show results/charging
     """
     from darkbattery.runs.results.store import load
-    from darkbattery.runs.results.summary import runs_line
-    from darkbattery.runs.terminal.screen import ResultTables
+    from darkbattery.runs.terminal.screen import tell
 
     result = load(folder)
     console = console_of()
-    console.print(ResultTables(result.study))
-    if line := runs_line(result.study):
-        console.print(line, highlight=False, soft_wrap=True)
-    for warning in result.study.warnings:
-        whole = not console.is_terminal  # as `run` says them
-        console.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=whole)
+    tell(result.study, console)
     record = result.provenance
     console.print(
         f"seed {record['seed']}, {counted(record['ranks'], 'rank')}, {record['wall_seconds']} s, "
@@ -82,12 +75,10 @@ def report(
     darkbattery report results/charging --out charging.html
     """
     from darkbattery.runs.report.page import write_report
+    from darkbattery.runs.results.store import refuse_taken
 
     def make() -> None:
-        if out.exists() and not (replace and out.is_file()):
-            raise InputError("--out", str(out), "exists already; give --replace or another name")
-        if not out.absolute().parent.is_dir():
-            raise InputError("--out", str(out), "is in a folder that does not exist")
+        refuse_taken(out, replace)
         write_report(folders, out)
         console_of().print(str(out), highlight=False, soft_wrap=True)
 

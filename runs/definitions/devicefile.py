@@ -159,18 +159,6 @@ def doubts(device: Device) -> list[str]:
     return found
 
 
-def write_template(out: Path | None, replace: bool) -> Path:
-    """A commented device file; refuse to overwrite unless asked to."""
-    path = Path("device.toml") if out is None else out
-    if path.exists() and not (replace and path.is_file()):
-        raise InputError("--out", str(path), "exists already; give --replace or another name")
-    if not path.absolute().parent.is_dir():
-        raise InputError("--out", str(path), "is in a folder that does not exist")
-    template = Path(__file__).parents[1] / "questions" / "device.txt"
-    path.write_text(template.read_text("utf-8"), "utf-8")
-    return path
-
-
 @dataclass(frozen=True)
 class Sequence:
     """What is switched.

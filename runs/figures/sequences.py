@@ -48,22 +48,20 @@ def draw_sequence(study: Study, point: Point) -> Figure:
         figure = plt.figure(figsize=(7.2, 1.9 * count + 0.6), layout="constrained")
         grid = figure.add_gridspec(count, 2, width_ratios=(1.0, 0.025))
         colours = iter(COLOURS[:4])
-        axes: list[Axes] = []
-        for i, names in enumerate(panels):
-            axes.append(figure.add_subplot(grid[i, 0], sharex=axes[0] if axes else None))
+        axes = [figure.add_subplot(grid[0, 0])]
+        axes += [figure.add_subplot(grid[i, 0], sharex=axes[0]) for i in range(1, count)]
+        for axis, names in zip(axes, panels, strict=False):
             for name in names:
-                _draw_curves(axes[-1], study, point, name, next(colours))
-            _label(axes[-1], study, point, names)
-        for i, draw_scope in enumerate(scopes, start=len(panels)):
+                _draw_curves(axis, study, point, name, next(colours))
+            _label(axis, study, point, names)
+        for axis, draw_scope in zip(axes[len(panels) :], scopes, strict=False):
             assert receiver is not None
-            axes.append(figure.add_subplot(grid[i, 0], sharex=axes[0] if axes else None))
             shots = rows_of(study.single_runs, point)
-            draw_scope(axes[-1], shots, receiver, time_scale(study)[0])
-        for i, (title, rows) in enumerate(maps.items(), start=above):
-            axes.append(figure.add_subplot(grid[i, 0], sharex=axes[0] if axes else None))
-            drawn = mesh_of(axes[-1], rows, study)
-            axes[-1].set_ylabel(axes[-1].get_ylabel().replace("from the line's centre", "detuning"))
-            axes[-1].set_title(f"{title}, over its line", fontsize="medium", loc="left")
+            draw_scope(axis, shots, receiver, time_scale(study)[0])
+        for axis, (title, rows) in zip(axes[above:], maps.items(), strict=True):
+            drawn = mesh_of(axis, rows, study)
+            axis.set_ylabel(axis.get_ylabel().replace("from the line's centre", "detuning"))
+            axis.set_title(f"{title}, over its line", fontsize="medium", loc="left")
         bar = figure.colorbar(drawn, cax=figure.add_subplot(grid[above:, 1]))
         bar.set_label(INVERSION)
         if panels:

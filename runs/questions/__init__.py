@@ -1,10 +1,11 @@
-"""Commented run definitions to begin with, one for each question."""
+"""Commented run definitions to begin with, one for each question, and a device file."""
 
 from pathlib import Path
 
-from darkbattery.nvmodel.refusal import InputError, known_name
+from darkbattery.nvmodel.refusal import known_name
+from darkbattery.runs.results.store import refuse_taken
 
-__all__ = ["QUESTIONS", "write_question"]
+__all__ = ["DEVICE", "QUESTIONS", "write_question"]
 
 QUESTIONS = {
     "energy": "How much energy does a battery keep, and how much of it is work?",
@@ -14,17 +15,16 @@ QUESTIONS = {
     "precision": "How many single runs are enough for an error that I choose?",
     "resonator": "What would NV-like spins at a microwave resonator do, in seconds and hertz?",
 }
+DEVICE = "What have I got? (a data sheet for plan and fit)"
 
 
 def write_question(question: str, out: Path | None, replace: bool) -> Path:
-    """Write the definition for `question` to `out`; refuse to overwrite unless asked to."""
-    known_name("QUESTION", question, QUESTIONS)
+    """Write the definition for `question`, or "device", to `out`; refused where a file stands."""
+    known_name("QUESTION", question, [*QUESTIONS, "device"])
     path = out if out is not None else Path(f"{question}.toml")
-    if path.exists() and not (replace and path.is_file()):
-        raise InputError("--out", str(path), "exists already; give --replace or another name")
-    if not path.absolute().parent.is_dir():
-        raise InputError("--out", str(path), "is in a folder that does not exist")
-    template = Path(__file__).parent / f"{question}.toml"
+    refuse_taken(path, replace)
+    # a device file is no run definition, as all *.toml here are
+    template = Path(__file__).parent / f"{question}.{'toml' if question in QUESTIONS else 'txt'}"
     path.write_text(template.read_text("utf-8"), "utf-8")
     return path
 

@@ -86,6 +86,14 @@ def usable_folder(out: Path, replace: bool, mark: str = DEFINITION) -> Path:
     return found
 
 
+def refuse_taken(out: Path, replace: bool) -> None:
+    """Refuse a file that cannot be written: it is there already, or its folder is not."""
+    if out.exists() and not (replace and out.is_file()):
+        raise InputError("--out", str(out), "exists already; give --replace or another name")
+    if not out.absolute().parent.is_dir():
+        raise InputError("--out", str(out), "is in a folder that does not exist")
+
+
 def _try_writing(out: Path) -> None:
     trial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     moved = trial.with_name(trial.name + ".moved")

@@ -15,7 +15,15 @@ from darkbattery.nvmodel.observables import in_words
 from darkbattery.runs.choice.choice import exact_averages
 from darkbattery.runs.definitions.units import OWN, OWN_NOTE, clock, unit_of, unit_of_asked
 from darkbattery.runs.results.store import TABLE
-from darkbattery.runs.results.summary import CLOSE, PEAKED, Ends, averages_name, ends, label
+from darkbattery.runs.results.summary import (
+    CLOSE,
+    PEAKED,
+    Ends,
+    averages_name,
+    ends,
+    label,
+    runs_line,
+)
 from darkbattery.runs.results.table import Key, Study, swept_names
 from darkbattery.runs.terminal.tables import Column, Fitted, Listing
 
@@ -79,6 +87,19 @@ class ResultTables:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield Text(self.study.definition.title, style="bold")
         yield from result_tables(self.study)
+
+
+def tell(study: Study, console: Console, more: Sequence[str] = ()) -> None:
+    """Print a study: its tables, how many runs were made, its warnings and `more` of them."""
+    console.print(ResultTables(study))
+    if line := runs_line(study):
+        console.print(line, highlight=False, soft_wrap=True)
+    # never kept to itself: numbers outside a solver's validity are not handed out in silence
+    teller = Console(stderr=True) if console.quiet else console
+    for warning in (*study.warnings, *more):
+        # one line each in a file, where they are looked for; broken at words on a terminal
+        whole = not teller.is_terminal
+        teller.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=whole)
 
 
 def result_tables(study: Study) -> Iterator[Listing | Fitted | Text]:
