@@ -14,12 +14,13 @@ from darkbattery.nvmodel.tally import RunSpans
 from darkbattery.runs.choice.choice import choice_lines, observables_of
 from darkbattery.runs.definitions.definition import RunDefinition, find_definition, read_definition
 from darkbattery.runs.ranks.checkpoint import Kept, write_tallies
+from darkbattery.runs.ranks.distribute import Campaign
 from darkbattery.runs.ranks.parts import RECORDS, Parts, point_folder
 from darkbattery.runs.ranks.signals import Stopped, StopRequest, stop_on_signals
 from darkbattery.runs.ranks.world import on_root, rank_of, size_of
 from darkbattery.runs.results.provenance import provenance
 from darkbattery.runs.results.store import FIGURES, OWN, RESULTS, save, usable_folder, written_aside
-from darkbattery.runs.results.study import Campaign, refuse_unread, run_study
+from darkbattery.runs.results.study import refuse_unread, run_study
 from darkbattery.runs.results.summary import runs_made
 from darkbattery.runs.results.table import Study
 from darkbattery.runs.start.campaign import (
