@@ -1,6 +1,7 @@
 """Axes of figures: their labels, logarithmic scales, and one legend below all panels."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
 
@@ -36,6 +37,14 @@ def logarithmic(values: NDArray[np.float64]) -> bool:
         return False
     ratios = np.diff(np.log(values))
     return bool(ratios.max() < 5.0 * ratios.min())
+
+
+def banded(axis: Axes, time: Any, value: Any, error: Any, alpha: float, **look: Any) -> None:
+    """A line, in a band of `BAND` standard errors where it has any."""
+    axis.plot(time, value, **look)
+    if np.nan_to_num(error).any():
+        band = BAND * error
+        axis.fill_between(time, value - band, value + band, color=look["color"], alpha=alpha, lw=0)
 
 
 def panels(count: int) -> tuple[Figure, list[Axes]]:

@@ -28,7 +28,6 @@ from darkbattery.runs.figures.sweep import (
     not_shown,
     own_unit,
     plan,
-    shown,
     spread,
 )
 from darkbattery.runs.results.jumps import drawn_run
@@ -243,8 +242,7 @@ def _draw_fan(axis: Axes, one: Drawn, sheet: _Sheet) -> None:
     title = f"{len(lines)} single runs"
     if seen < len(lines):
         title = f"{seen} of {title}"
-    label = _label(one)
-    axis.set_title(f"{title}\n{label}" if label else title, fontsize="medium", loc="left")
+    axis.set_title(f"{title}\n{one.label}" if one.label else title, fontsize="medium", loc="left")
 
 
 def _draw_received(axis: Axes, one: Drawn, study: Study, draw_one: Scope) -> None:
@@ -255,12 +253,8 @@ def _draw_received(axis: Axes, one: Drawn, study: Study, draw_one: Scope) -> Non
     draw_one(axis, shots, receiver, of_time)
     shade_stages(axis, study)
     axis.set_xlabel(said)
-    if label := _label(one):
-        axis.set_title(f"{axis.get_title('left')}\n{label}", fontsize="medium", loc="left")
-
-
-def _label(one: Drawn) -> str:
-    return ", ".join(f"{field} = {shown(value)}" for field, value in one.point.swept)
+    if one.label:
+        axis.set_title(f"{axis.get_title('left')}\n{one.label}", fontsize="medium", loc="left")
 
 
 def _is_sequence(one: Drawn) -> bool:

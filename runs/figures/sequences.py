@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from darkbattery.nvmodel.observables import in_words
 from darkbattery.runs.definitions.definition import Point
 from darkbattery.runs.definitions.units import prefixed, unit_of
-from darkbattery.runs.figures.axes import BAND
+from darkbattery.runs.figures.axes import banded
 from darkbattery.runs.figures.shots import draw_received_field, draw_received_power
 from darkbattery.runs.figures.stages import INVERSION, draw_stages, line_maps, mesh_of, shade_stages
 from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
@@ -88,15 +88,14 @@ def _draw_curves(axis: Axes, study: Study, point: Point, name: str, colour: Colo
         for _, one in list(shots.groupby("run"))[:MOST_SHOTS]:
             axis.plot(one["time"] * of_time, one["value"] * factor, color=colour, lw=0.5, alpha=0.5)
     rows = rows_of(study.table[study.table["observable"] == name], point)
-    for method, style in (("evolve", "-"), ("sample", "-")):
+    for method in ("evolve", "sample"):
         curve = rows[rows["method"] == method]
         if not len(curve):
             continue
         t, value = curve["time"] * of_time, curve["value"] * factor
-        axis.plot(t, value, color=colour, ls=style, lw=1.5, label=in_words(name))
-        if curve["error"].notna().any():
-            error = BAND * factor * curve["error"]
-            axis.fill_between(t, value - error, value + error, color=colour, alpha=0.3, lw=0)
+        banded(
+            axis, t, value, factor * curve["error"], 0.3, color=colour, lw=1.5, label=in_words(name)
+        )
 
 
 def _label(axis: Axes, study: Study, point: Point, names: list[str]) -> None:

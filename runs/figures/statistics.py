@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from darkbattery.runs.figures.axes import BAND, panels
+from darkbattery.runs.figures.axes import banded, panels
 from darkbattery.runs.figures.histograms import shares_of
 from darkbattery.runs.figures.style import figure_style
 from darkbattery.runs.figures.sweep import Drawn, Plan, plan
@@ -104,9 +104,7 @@ def _draw_selected(axis: Axes, chosen: Plan, study: Study, entries: dict[str, Ar
         for rows, style in ((every, "-"), (chosen_rows, "--")):
             curve = rows_of(rows, one.point)
             time, value = curve["time"] * of_time, curve["value"]
-            axis.plot(time, value, color=one.colour, ls=style, lw=1.3)
-            band = BAND * curve["error"]
-            axis.fill_between(time, value - band, value + band, color=one.colour, alpha=0.2, lw=0)
+            banded(axis, time, value, curve["error"], 0.2, color=one.colour, ls=style, lw=1.3)
     entries["solid: all runs"] = Line2D([], [], color="0.3", lw=1.1)
     entries["dashed: selected runs"] = Line2D([], [], color="0.3", ls="--", lw=1.1)
     axis.set_xlabel(label)

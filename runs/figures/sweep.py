@@ -129,6 +129,11 @@ class Drawn:
     colour: Colour
     style: Any
 
+    @property
+    def label(self) -> str:
+        """Its swept fields, as legends have them."""
+        return ", ".join(f"{field} = {shown(value)}" for field, value in self.point.swept)
+
 
 @dataclass(frozen=True)
 class Plan:

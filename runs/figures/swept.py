@@ -46,6 +46,8 @@ MOST_PANELS = 12
 MOST_CURVES = 24
 MOST_MARKED = 40  # points of a curve that get a marker
 TICK_LETTERS = 26  # of all ticks below a panel, side by side
+# how curves are called, their markers, and widths and sizes in points
+LINES = {"steady": ("steady state", "D", 1.0, 3.0), "evolve": ("averages", ".", 1.3, 5.0)}
 FEW_NAMES = 8  # values without an order whose names stand level below the axis
 
 
@@ -185,16 +187,10 @@ def _draw_curve(
         error = BAND * factor * curve["error"].to_numpy(dtype=float)[order]
         axis.errorbar(x, y, error, fmt="o", ms=3.5, mfc="white", color=look.colour, lw=0.9)
         said, marker = f"single runs, ± {BAND:g} standard errors", "o"
-    elif method == "steady":
-        said, marker = "steady state", "D"
-        axis.plot(
-            x, y, color=look.colour, ls=look.style, lw=1.0, marker=marker if few else None, ms=3.0
-        )
     else:
-        said, marker = "averages", "."
-        axis.plot(
-            x, y, color=look.colour, ls=look.style, lw=1.3, marker=marker if few else None, ms=5.0
-        )
+        said, marker, wide, size = LINES[method]
+        shown_as = marker if few else None
+        axis.plot(x, y, color=look.colour, ls=look.style, lw=wide, marker=shown_as, ms=size)
     entries[said] = Line2D(
         [], [], color="0.3", ls="none" if method == "sample" else "-", lw=1.0, ms=3.5,
         marker=marker if few or method == "sample" else None,

@@ -282,8 +282,7 @@ def _fan(study: Study, one: Drawn, name: str, mean: pd.DataFrame) -> Chart:
     _axes(figure, symbol_html(time), _label(name, unit), 1)
     last = part[part["time"] == part["time"].max()]
     count = min(part["run"].nunique(), MOST_RUNS)
-    where = ", ".join(f"{field} = {shown(value)}" for field, value in one.point.swept)
-    title = ", ".join(filter(None, (f"{count} single runs", where)))
+    title = ", ".join(filter(None, (f"{count} single runs", one.label)))
     caption = "Single runs one by one, with their jumps; grey: the average over all."
     rows = last[["run", "time", "value"]].reset_index(drop=True)
     return _chart(title, caption, figure, rows)
