@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import Annotated, Any
 
@@ -16,21 +16,13 @@ from typer.core import TyperGroup
 
 from darkbattery.nvmodel import kernelcache
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.runs.commands.checking import check, init, schema
-from darkbattery.runs.commands.comparison import compare
-from darkbattery.runs.commands.devices import devices
-from darkbattery.runs.commands.diamond import diamond
-from darkbattery.runs.commands.fit import fit
-from darkbattery.runs.commands.machine import doctor
+from darkbattery.runs.commands.checking import check, doctor, init, schema
+from darkbattery.runs.commands.devices import devices, diamond, fit, plan
 from darkbattery.runs.commands.output import forgiving
-from darkbattery.runs.commands.paper import paper
-from darkbattery.runs.commands.plan import plan
-from darkbattery.runs.commands.regimes import regimes
-from darkbattery.runs.commands.report import report
-from darkbattery.runs.commands.results import plot, show
+from darkbattery.runs.commands.results import compare, plot, report, show
 from darkbattery.runs.commands.speech import Loudness, ask_for
+from darkbattery.runs.commands.studies import paper, regimes
 from darkbattery.runs.commands.study import merge, replay, run
-from darkbattery.runs.commands.usage import UsageError, usage_line
 from darkbattery.runs.ranks.signals import Stopped
 from darkbattery.runs.ranks.world import (
     BAD_INPUT,
@@ -64,6 +56,14 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 
 # these share their work, or look at every rank; all others are rank 0's
 ON_ALL_RANKS = (init, check, run, report, paper, regimes, plan, doctor)
+
+# typer carries its own copy of click, or needs click itself: this is the one that it raises
+UsageError: type[Exception] = next(
+    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError"
+)
+
+# by a word of what typer says of a value that is none, whichever its version
+NUMBERS = {"integer": "a whole number", "number": "a number", "float": "a number"}
 
 EXIT_STATUSES = """Exit status: 0 done; 1 a fault of ours, with a trace; 2 bad input, one line on
 standard error; 3 stopped in order before the end, and the same command goes on."""
@@ -154,6 +154,39 @@ def _commands(
     ask_for(Loudness(quiet, verbose))
     if context.invoked_subcommand != "doctor":  # which always answers
         kernelcache.refuse_uncompiled()
+
+
+def usage_line(error: Any, arguments: Sequence[str], commands: Sequence[str]) -> str:
+    """What is wrong with `arguments`, and where to read what is allowed; "" after the help's text.
+
+    >>> usage_line(UsageError("Missing argument 'folder'."), ["show"], ["show"])
+    "missing argument 'folder' (darkbattery show --help says what there is)"
+    """
+    if number := _not_a_number(error, arguments):
+        return number
+    said = " ".join(error.format_message().split()).rstrip(".?")
+    said = (said[:1].lower() + said[1:]).replace(". Did you", "; did you")
+    command = next((word for word in arguments if word in commands), "")
+    page = " ".join(filter(None, ["darkbattery", command, "--help"]))
+    return f"{said} ({page} says what there is)" if said else ""
+
+
+def _not_a_number(error: Any, arguments: Sequence[str]) -> str:
+    words = error.format_message()
+    number = next((kind for word, kind in NUMBERS.items() if word in words), None)
+    for name in getattr(getattr(error, "param", None), "opts", ()):
+        if number and (value := _given(name, arguments)) is not None:
+            return f"{name} = {value!r}: must be {number}"
+    return ""
+
+
+def _given(option: str, arguments: Sequence[str]) -> str | None:
+    """The value of an option, behind "=" or as the next word."""
+    for word, following in zip(arguments, [*arguments[1:], None], strict=True):
+        name, equals, value = word.partition("=")
+        if name == option:
+            return value if equals else following
+    return None
 
 
 # objects made between two searches for cycles: at Python's 700 a tenth of a small study's time goes

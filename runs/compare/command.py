@@ -9,15 +9,17 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
+from darkbattery.nvmodel.refusal import InputError
 from darkbattery.runs.compare.differences import difference_table
 from darkbattery.runs.compare.distances import distance_table
 from darkbattery.runs.compare.drawing import DPI, draw
-from darkbattery.runs.compare.matching import Pair, Source, matched, read_sources
+from darkbattery.runs.compare.matching import Pair, Source, matched
 from darkbattery.runs.compare.statements import answer, statements
 from darkbattery.runs.compare.tables import DIFFERENCES, tables
-from darkbattery.runs.figures.files import save_figure
+from darkbattery.runs.figures.style import save_figure
 from darkbattery.runs.ranks.signals import stop_on_signals
 from darkbattery.runs.results.provenance import surroundings
+from darkbattery.runs.results.store import load
 from darkbattery.runs.start.workplace import workplace
 
 RECORD, DISTANCES = "comparison.json", "distances.parquet"
@@ -46,6 +48,22 @@ class Comparison:
     distances: pd.DataFrame
     statements: tuple[str, ...]
     remarks: tuple[str, ...]
+
+
+def read_sources(folders: Sequence[Path]) -> list[Source]:
+    """Load result folders; names are the folders' last parts, longer where those are equal."""
+    if len(folders) < 2:
+        raise InputError("folders", [str(f) for f in folders], "give at least two results")
+    whole = [folder.resolve() for folder in folders]
+    if len(set(whole)) < len(whole):
+        raise InputError("folders", [str(f) for f in folders], "must be different results")
+    depth = 1
+    while len({folder.parts[-depth:] for folder in whole}) < len(whole):
+        depth += 1
+    return [
+        Source("/".join(path.parts[-depth:]), load(folder).study, folder)
+        for path, folder in zip(whole, folders, strict=True)
+    ]
 
 
 def compare(sources: Sequence[Source], scaled: bool = False, anyway: bool = False) -> Comparison:

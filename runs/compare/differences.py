@@ -70,7 +70,7 @@ def unit_of(definition: RunDefinition, observable: str, scaled: bool) -> str:
     (['ħωγ', 'ħω'], '')
     """
     if not scaled:
-        unit = units.unit_of(definition, observable)
+        unit = units.unit_of(definition.model, observable)
         return "" if unit == "1" else unit
     unit = OBSERVABLES[observable].unit
     return "" if unit in ("1", TIME_UNIT) else unit.replace("γ", "").strip()

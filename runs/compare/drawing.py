@@ -16,15 +16,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from darkbattery.nvmodel.observables import OBSERVABLES, in_words
+from darkbattery.nvmodel.observables import in_words
 from darkbattery.runs.compare.differences import curve_of, observables_of, overlay, unit_of
 from darkbattery.runs.compare.distances import TIMES
 from darkbattery.runs.compare.matching import Pair, Series, time_factor
 from darkbattery.runs.compare.statements import called
-from darkbattery.runs.figures.axes import BAND, heading, legend_below, time_scale
+from darkbattery.runs.figures.axes import BAND, banded, heading, legend_below, symbol
 from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
+from darkbattery.runs.results.table import time_scale
 
 DPI = 150  # of PNGs
+BRIGHT = 0.25  # of bands
 MOST_PANELS = 4
 MOST_MODELS = 4  # drawn; the tables hold all
 DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1.2, 1, 1.2)))
@@ -75,8 +77,8 @@ def draw(pairs: Sequence[Pair], runs: Sequence[Pair], scaled: bool) -> Figure:
         for line, count in zip(grid, used, strict=True):
             for axis in line[count:]:
                 axis.set_axis_off()
-        banded = any(series.method == "sample" for _, series in _series(shown))
-        _legend(figure, style, banded)
+        sampled_too = any(series.method == "sample" for _, series in _series(shown))
+        _legend(figure, style, sampled_too)
         open_frames(figure)
     return figure
 
@@ -89,15 +91,14 @@ def time_label(scaled: bool, pairs: Sequence[Pair]) -> str:
 
 
 def _style(pairs: Sequence[Pair], models: Sequence[str], scaled: bool) -> Style:
-    palette = COLOURS
     methods = list(dict.fromkeys(s.name for pair in pairs for s in (pair.reference, pair.other)))
     factor = time_scale(pairs[0].reference.source.study)[0] if pairs and not scaled else 1.0
     return Style(
         scaled,
         factor,
-        dict(zip(models, palette, strict=False)),
+        dict(zip(models, COLOURS, strict=False)),
         {name: DASHES[i % len(DASHES)] for i, name in enumerate(methods)},
-        {name: palette[i % len(palette)] for i, name in enumerate(methods)},
+        {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(methods)},
     )
 
 
@@ -115,13 +116,11 @@ def _draw_curves(axis: Axes, name: str, pairs: Sequence[Pair], style: Style) -> 
         if name not in set(series.table["observable"].unique()) or series.method == "steady":
             continue
         curve = curve_of(series, name, style.scaled)
-        colour, time = style.colour(model, series.name), style.factor * curve.time
-        axis.plot(time, curve.value, color=colour, ls=style.dashes[series.name], lw=1.3)
-        if curve.error.any():
-            low, high = curve.value - BAND * curve.error, curve.value + BAND * curve.error
-            axis.fill_between(time, low, high, color=colour, alpha=0.25, lw=0)
+        colour, dashes = style.colour(model, series.name), style.dashes[series.name]
+        time = style.factor * curve.time
+        banded(axis, time, curve.value, curve.error, BRIGHT, color=colour, ls=dashes, lw=1.3)
     unit = unit_of(pairs[0].reference.source.study.definition, name, style.scaled)
-    axis.set_ylabel(f"{OBSERVABLES[name].symbol}  ({unit})" if unit else OBSERVABLES[name].symbol)
+    axis.set_ylabel(symbol(name, unit))
     axis.set_xlabel(time_label(style.scaled, pairs))
     axis.set_title(in_words(name), fontsize="medium", loc="left")
 
@@ -133,12 +132,9 @@ def _draw_differences(axis: Axes, name: str, pairs: Sequence[Pair], style: Style
             continue
         curves = [curve_of(series, name, style.scaled) for series in (pair.reference, pair.other)]
         found = overlay(*curves)
-        colour, difference = style.colour(pair.model, pair.other.name), found.difference
-        time = style.factor * found.time
-        axis.plot(time, difference, color=colour, ls=style.dashes[pair.other.name], lw=1.1)
-        if found.error.any():
-            low, high = difference - BAND * found.error, difference + BAND * found.error
-            axis.fill_between(time, low, high, color=colour, alpha=0.25, lw=0)
+        method, time = pair.other.name, style.factor * found.time
+        colour, dashes = style.colour(pair.model, method), style.dashes[method]
+        banded(axis, time, found.difference, found.error, BRIGHT, color=colour, ls=dashes, lw=1.1)
     unit = unit_of(pairs[0].reference.source.study.definition, name, style.scaled)
     axis.set_ylabel(f"less the reference  ({unit})" if unit else "less the reference")
     axis.set_xlabel(time_label(style.scaled, pairs))
@@ -171,7 +167,7 @@ def _draw_distribution(axis: Axes, kind: str, pairs: Sequence[Pair], style: Styl
     axis.set_ylabel("share of runs below")
 
 
-def _legend(figure: Figure, style: Style, banded: bool) -> None:
+def _legend(figure: Figure, style: Style, sampled: bool) -> None:
     """What colours, dashes and bands are, below all panels; one model in the title."""
     one = len(style.colours) == 1
     entries: dict[str, Artist] = {}
@@ -180,8 +176,8 @@ def _legend(figure: Figure, style: Style, banded: bool) -> None:
     for name, dashes in style.dashes.items():
         colour = style.methods[name] if one else "0.3"
         entries[called(name)] = Line2D([], [], color=colour, ls=dashes)
-    if banded:
-        entries[f"band: ± {BAND:g} standard errors"] = Patch(color="0.3", alpha=0.25, lw=0)
+    if sampled:
+        entries[f"band: ± {BAND:g} standard errors"] = Patch(color="0.3", alpha=BRIGHT, lw=0)
     legend_below(figure, entries)
     if one:
         heading(figure, next(iter(style.colours)), ())

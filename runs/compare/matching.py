@@ -15,7 +15,6 @@ from darkbattery.runs.definitions import units
 from darkbattery.runs.definitions.definition import Point
 from darkbattery.runs.definitions.models import Model
 from darkbattery.runs.definitions.schema import Method
-from darkbattery.runs.results.store import load
 from darkbattery.runs.results.table import Study, rows_of
 
 # fields of a `CollectiveBattery` that may differ between two comparable ones, or that are compared
@@ -108,22 +107,6 @@ class Pair:
         """Whether both have as many spins."""
         one, two = self.reference.facts, self.other.facts
         return (one.n_battery, one.spins) == (two.n_battery, two.spins)
-
-
-def read_sources(folders: Sequence[Path]) -> list[Source]:
-    """Load result folders; names are the folders' last parts, longer where those are equal."""
-    if len(folders) < 2:
-        raise InputError("folders", [str(f) for f in folders], "give at least two results")
-    whole = [folder.resolve() for folder in folders]
-    if len(set(whole)) < len(whole):
-        raise InputError("folders", [str(f) for f in folders], "must be different results")
-    depth = 1
-    while len({folder.parts[-depth:] for folder in whole}) < len(whole):
-        depth += 1
-    return [
-        Source("/".join(path.parts[-depth:]), load(folder).study, folder)
-        for path, folder in zip(whole, folders, strict=True)
-    ]
 
 
 def facts_of(model: Model) -> Facts:
@@ -391,5 +374,5 @@ def time_factor(series: Series, scaled: bool) -> float:
 
 def time_unit(pair: Pair, scaled: bool) -> str:
     """Of a pair's times where they have one that needs saying: seconds at a resonator."""
-    seconds = units.clock(pair.reference.source.study.definition) is units.SECONDS
+    seconds = units.clock(pair.reference.source.study.definition.model) is units.SECONDS
     return units.SECONDS.time if seconds and not scaled else ""

@@ -1,6 +1,7 @@
-"""Axes of figures: units with prefixes, logarithmic scales, and one legend below all panels."""
+"""Axes of figures: their labels, logarithmic scales, and one legend below all panels."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
 
@@ -8,62 +9,15 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.numbers import PREFIXES, ROUNDING
 from darkbattery.nvmodel.observables import OBSERVABLES
-from darkbattery.runs.definitions.definition import RunDefinition
-from darkbattery.runs.definitions.units import SECONDS, clock, unit_of
-from darkbattery.runs.results.table import Study
 
 BAND = 2.0  # half-width of error bands in standard errors
 WIDTH, HEIGHT = 3.4, 2.7  # of a panel, inches
-
-
-def prefixed(largest: float, unit: str) -> tuple[float, str]:
-    """Factor and unit in which `largest` (in s, J, W or a rate /s) is a number from 1 to 1000.
-
-    >>> prefixed(4.3e-6, "s")
-    (1000000.0, 'µs')
-    >>> prefixed(0.7, "ħω")
-    (1.0, 'ħω')
-    >>> prefixed(2.5e6, "/s")
-    (1e-06, 'MHz')
-    >>> prefixed(1e23, "/s")  # beyond all prefixes
-    (1.0, 'Hz')
-    """
-    if unit == "/s":
-        unit = "Hz"
-    if unit not in ("s", "J", "W", "Hz") or not 0.0 < largest < np.inf:
-        return 1.0, unit
-    power = int(3 * np.floor(np.log10(largest) / 3.0 + 1e-9))
-    if power not in PREFIXES:
-        return 1.0, unit  # as nvmodel.numbers.with_unit writes it
-    return float(f"1e{-power}"), PREFIXES[power] + unit
-
-
-def time_scale(study: Study) -> tuple[float, str]:
-    """Factor from the table's times to the axis, and the axis's label."""
-    times = study.table["time"].to_numpy(dtype=float)
-    return time_axis(study.definition, float(np.max(times[np.isfinite(times)], initial=0.0)))
-
-
-def time_axis(definition: RunDefinition, longest: float) -> tuple[float, str]:
-    """The same of times up to the longest."""
-    units = clock(definition)
-    if units is not SECONDS:
-        return 1.0, units.axis
-    factor, unit = prefixed(longest, "s")
-    return factor, f"t ({unit})"
-
-
-def value_scale(study: Study, name: str) -> tuple[float, str]:
-    """Factor from the table's values of an observable to the axis, and its unit there."""
-    return prefixed(study.largest.get(name, 0.0), unit_of(study.definition, name))
 
 
 def symbol(name: str, unit: str) -> str:
@@ -85,18 +39,12 @@ def logarithmic(values: NDArray[np.float64]) -> bool:
     return bool(ratios.max() < 5.0 * ratios.min())
 
 
-def zero_throughout(study: Study, table: pd.DataFrame) -> list[str]:
-    """The observables that are zero in every row: said in a line, a panel would show nothing else.
-
-    None where all of them are. An energy per spin of 1e-17 is rounding, and zero.
-    """
-    largest = table["value"].abs().groupby(table["observable"], sort=False).max()
-    zero = [
-        str(name)
-        for name, most in largest.items()
-        if most <= (ROUNDING if unit_of(study.definition, str(name)) == "ħω" else 0.0)
-    ]
-    return zero if len(zero) < len(largest) else []
+def banded(axis: Axes, time: Any, value: Any, error: Any, alpha: float, **look: Any) -> None:
+    """A line, in a band of `BAND` standard errors where it has any."""
+    axis.plot(time, value, **look)
+    if np.nan_to_num(error).any():
+        band = BAND * error
+        axis.fill_between(time, value - band, value + band, color=look["color"], alpha=alpha, lw=0)
 
 
 def panels(count: int) -> tuple[Figure, list[Axes]]:

@@ -6,10 +6,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from darkbattery.runs.definitions.units import unit_of_asked
-from darkbattery.runs.figures.axes import prefixed
-from darkbattery.runs.results.table import Study
-
 Array = NDArray[np.float64]
 
 
@@ -56,11 +52,3 @@ def shares_of(rows: pd.DataFrame, low: str = "low", high: str = "high") -> Share
         # photons come whole: what lies from n to n + 1 is n
         end = np.where(end - begin == 1.0, begin, end)
     return Shares(begin, end, weight[here] / weight.sum())
-
-
-def asked_scale(study: Study, name: str) -> tuple[float, str]:
-    """Factor from the numbers of a distribution's bins to the axis, and its unit there."""
-    bins = study.distributions[study.distributions["distribution"] == name]
-    ends = bins.loc[bins["weight"] > 0, "low"].to_numpy(dtype=float)
-    largest = np.max(np.abs(ends[np.isfinite(ends)]), initial=0.0)
-    return prefixed(float(largest), unit_of_asked(study.definition, name))

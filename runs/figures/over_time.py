@@ -1,5 +1,8 @@
 """Over time: averages with their error bands, and single runs one by one."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,29 +14,25 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from darkbattery.nvmodel.observables import OBSERVABLES, in_words
+from darkbattery.nvmodel.receiver import Receiver
 from darkbattery.runs.choice.choice import exact_averages
-from darkbattery.runs.definitions.units import CHOSEN, OWN_NOTE, clock
-from darkbattery.runs.figures.axes import (
-    BAND,
-    heading,
-    legend_below,
-    logarithmic,
-    panels,
-    settle_titles,
-    symbol,
-    time_scale,
-    value_scale,
-    zero_throughout,
-)
-from darkbattery.runs.figures.line_maps import draw_line_map, line_maps
-from darkbattery.runs.figures.looks import shown, styles
+from darkbattery.runs.figures.axes import BAND, logarithmic, panels, settle_titles, symbol
 from darkbattery.runs.figures.shots import draw_received_field, draw_received_power
-from darkbattery.runs.figures.stages import draw_stages, shade_stages
-from darkbattery.runs.figures.style import figure_style, open_frames
-from darkbattery.runs.figures.sweep import Curves, Drawn, Plan, curves_of, plan, spread
+from darkbattery.runs.figures.stages import draw_line_map, draw_stages, line_maps, shade_stages
+from darkbattery.runs.figures.style import figure_style
+from darkbattery.runs.figures.sweep import (
+    Curves,
+    Drawn,
+    Plan,
+    curves_of,
+    not_shown,
+    own_unit,
+    plan,
+    spread,
+)
 from darkbattery.runs.results.jumps import drawn_run
 from darkbattery.runs.results.summary import average_over_runs, averages_words
-from darkbattery.runs.results.table import Study, rows_of
+from darkbattery.runs.results.table import Study, rows_of, time_scale, value_scale, zero_throughout
 
 MARKERS = 15  # sampled points shown on a curve
 MOST_PANELS = 9
@@ -44,57 +43,75 @@ MOST_SHARP = 20  # single runs of a panel that are made again to draw their jump
 MOST_STROKES = 40.0  # heights of a panel that lines of single runs go up and down; 300 fill it
 WHOLE = ("emitted_photons", "absorbed_photons", "J")  # whole numbers in a single run
 
+Panel = Callable[[Axes], None]  # draws into the panel that it is given
+Scope = Callable[[Axes, pd.DataFrame, Receiver, float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class _Sheet:
+    """What all panels of a figure share: `near` at output times, `settled` in the steady state."""
+
+    study: Study
+    chosen: Plan
+    near: Curves
+    settled: Curves
+    entries: dict[str, Artist]  # of the legend, where panels add theirs
+
 
 def draw(study: Study) -> Figure:
     """All panels of a study in one figure: observables, deviations, fans of single runs."""
     with figure_style():
-        timed = study.timed
+        timed, points = study.timed, study.definition.points()
         zero = zero_throughout(study, timed)
         names = [str(name) for name in timed["observable"].unique() if name not in zero]
-        panelled, left = names[:MOST_PANELS], names[MOST_PANELS:]
-        compared = exact_averages(study.definition) and _has_both(timed)
-        sampled = "sample" in set(timed["method"].unique())
-        chosen = plan(study, along=False, most=MOST_SAMPLED if sampled else MOST_CURVES)
-        fans = spread(chosen.drawn, MOST_FANS) if len(study.single_runs) else ()
-        maps = line_maps(study)
-        receiver = study.definition.receiver
-        heard = fans if receiver is not None else ()
-        figure, axes = panels(len(panelled) + compared + len(fans) + len(maps) + 2 * len(heard))
-        near = curves_of(study, timed, chosen.drawn)
-        steady = study.table[study.table["method"] == "steady"]
-        settled = curves_of(study, steady, chosen.drawn)
-        entries: dict[str, Artist] = chosen.hues.entries()
-        entries |= styles(chosen.styled, chosen.style_values)
-        for axis, name in zip(axes, panelled, strict=False):
-            _draw_observable(axis, name, chosen, study, near, settled, entries)
-        if compared:
-            _draw_deviation(axes[len(panelled)], chosen, study, near, entries)
-        curves = len(panelled) + compared
-        for axis, one in zip(axes[curves : curves + len(fans)], fans, strict=True):
-            _draw_fan(axis, one, study, near, entries)
-        rest = axes[curves + len(fans) :]
-        for axis, (title, rows) in zip(rest, maps.items(), strict=False):
-            draw_line_map(axis, title, rows, study)
-        for axis in axes[: curves + len(fans)]:
-            draw_stages(axis, study, entries)
-        for i, one in enumerate(heard):
-            two = rest[len(maps) + 2 * i : len(maps) + 2 * i + 2]
-            _draw_received(two, one, study)
-        chosen.hues.bar(figure, axes)
-        legend_below(figure, entries)
-        notes = list(chosen.notes)
-        if clock(study.definition) is CHOSEN:
-            notes.append(OWN_NOTE)
-        if zero:
-            notes.append(f"zero throughout: {', '.join(map(in_words, zero))}")
-        if left:
-            notes.append(f"not drawn: {', '.join(map(in_words, left))}")
-        if 0 < len(fans) < len(study.definition.points()):
-            notes.append(f"single runs of {len(fans)} of {len(study.definition.points())} points")
-        heading(figure, study.definition.title, notes)
-        open_frames(figure)
+        sheet = _sheet(study)
+        fans = spread(sheet.chosen.drawn, MOST_FANS) if len(study.single_runs) else ()
+        over_time = _over_time(sheet, names[:MOST_PANELS], fans)
+        others = _maps_and_shots(study, fans)
+        figure, axes = panels(len(over_time) + len(others))
+        for axis, draw_panel in zip(axes, [*over_time, *others], strict=False):
+            draw_panel(axis)
+        for axis in axes[: len(over_time)]:
+            draw_stages(axis, study, sheet.entries)
+        notes = own_unit(study) + not_shown(zero, list(map(in_words, names[MOST_PANELS:])))
+        if 0 < len(fans) < len(points):
+            notes.append(f"single runs of {len(fans)} of {len(points)} points")
+        sheet.chosen.finish(figure, axes, sheet.entries, study.definition.title, notes)
         settle_titles(axes)
         return figure
+
+
+def _sheet(study: Study) -> _Sheet:
+    timed, table = study.timed, study.table
+    sampled = "sample" in set(timed["method"].unique())
+    chosen = plan(study, along=False, most=MOST_SAMPLED if sampled else MOST_CURVES)
+    near = curves_of(study, timed, chosen.drawn)
+    settled = curves_of(study, table[table["method"] == "steady"], chosen.drawn)
+    return _Sheet(study, chosen, near, settled, chosen.entries())
+
+
+def _over_time(sheet: _Sheet, names: Sequence[str], fans: Sequence[Drawn]) -> list[Panel]:
+    """Observables, what samples deviate from averages by, and single runs."""
+    found: list[Panel] = [partial(_draw_observable, name=name, sheet=sheet) for name in names]
+    if exact_averages(sheet.study.definition) and _has_both(sheet.study.timed):
+        found.append(partial(_draw_deviation, sheet=sheet))
+    return found + [partial(_draw_fan, one=one, sheet=sheet) for one in fans]
+
+
+def _maps_and_shots(study: Study, fans: Sequence[Drawn]) -> list[Panel]:
+    """What lines hold, and what a receiver has of the points whose single runs are drawn."""
+    maps = line_maps(study).items()
+    found: list[Panel] = [
+        partial(draw_line_map, title=title, rows=rows, study=study) for title, rows in maps
+    ]
+    if study.definition.receiver is None:
+        return found
+    scopes = (draw_received_power, draw_received_field)
+    return found + [
+        partial(_draw_received, one=one, study=study, draw_one=scope)
+        for one in fans
+        for scope in scopes
+    ]
 
 
 def _has_both(timed: pd.DataFrame) -> bool:
@@ -109,25 +126,18 @@ def _time_axis(axis: Axes, study: Study) -> None:
         axis.set_xscale("log")
 
 
-def _draw_observable(
-    axis: Axes,
-    name: str,
-    chosen: Plan,
-    study: Study,
-    near: Curves,
-    settled: Curves,
-    entries: dict[str, Artist],
-) -> None:
+def _draw_observable(axis: Axes, name: str, sheet: _Sheet) -> None:
     """Exact curves as lines, sampled means as points with error bars in a band of two errors."""
+    study, near, entries = sheet.study, sheet.near, sheet.entries
     of_time, (factor, unit) = time_scale(study)[0], value_scale(study, name)
-    for one in chosen.drawn:
+    for one in sheet.chosen.drawn:
         averages = near.by(one.point, name, "evolve")
         if len(averages):
             _averages(axis, averages, one, of_time, factor)
             words = averages_words(study.definition)
             entries[f"line: {words}"] = Line2D([], [], color="0.3", lw=1.4)
         _sampled(axis, near.by(one.point, name, "sample"), one, of_time, factor, entries)
-        for value in settled.of(one.point, name)["value"]:
+        for value in sheet.settled.of(one.point, name)["value"]:
             axis.plot(
                 [1.0], [value * factor], color=one.colour, ls="none", marker="<", ms=4.5,
                 clip_on=False, transform=axis.get_yaxis_transform(),
@@ -174,20 +184,18 @@ def _sampled(
     entries[f"bars, band: ± {BAND:g} standard errors"] = Patch(color="0.3", alpha=0.3, lw=0)
 
 
-def _draw_deviation(
-    axis: Axes, chosen: Plan, study: Study, near: Curves, entries: dict[str, Artist]
-) -> None:
+def _draw_deviation(axis: Axes, sheet: _Sheet) -> None:
     """(sampled - exact)/standard error of the battery's energy: stays within +-2 mostly."""
     axis.axhspan(-2, 2, color="0.92", lw=0)
-    entries["grey: ± 2, where 95 % should lie"] = Patch(color="0.92")
-    for one in chosen.drawn:
-        energy = near.of(one.point, "battery_energy").set_index("time")
+    sheet.entries["grey: ± 2, where 95 % should lie"] = Patch(color="0.92")
+    for one in sheet.chosen.drawn:
+        energy = sheet.near.of(one.point, "battery_energy").set_index("time")
         exact = energy[energy["method"] == "evolve"]["value"]
         sampled = energy[energy["method"] == "sample"]
         known = sampled["error"] > 0
         z = ((sampled["value"] - exact) / sampled["error"])[known]
-        axis.plot(z.index * time_scale(study)[0], z, color=one.colour, ls=one.style, lw=1)
-    _time_axis(axis, study)
+        axis.plot(z.index * time_scale(sheet.study)[0], z, color=one.colour, ls=one.style, lw=1)
+    _time_axis(axis, sheet.study)
     axis.set_ylabel("standard errors")
     axis.set_title("battery energy: sampled − exact", fontsize="medium", loc="left")
 
@@ -203,13 +211,12 @@ def fan_observable(runs: pd.DataFrame) -> str:
     return (energies or stored)[0]
 
 
-def _draw_fan(
-    axis: Axes, one: Drawn, study: Study, near: Curves, entries: dict[str, Artist]
-) -> None:
+def _draw_fan(axis: Axes, one: Drawn, sheet: _Sheet) -> None:
     """One quantity of the first single runs, and the average over them all.
 
     Of runs that jump all the time so many are drawn as leave lines to be seen, one at least.
     """
+    study, entries = sheet.study, sheet.entries
     name = fan_observable(study.single_runs)
     of_time, (factor, unit) = time_scale(study)[0], value_scale(study, name)
     runs = rows_of(study.single_runs, one.point)
@@ -222,7 +229,7 @@ def _draw_fan(
     for line in lines[:seen]:
         x, y = line["time"] * of_time, line["value"] * factor
         axis.plot(x, y, color=one.colour, lw=width, alpha=alpha, **drawing)
-    mean = near.of(one.point, name)
+    mean = sheet.near.of(one.point, name)
     entries["thin: single runs"] = Line2D([], [], color="0.3", lw=0.6, alpha=0.7)
     curve = average_over_runs(study, mean)
     if len(curve):
@@ -235,21 +242,19 @@ def _draw_fan(
     title = f"{len(lines)} single runs"
     if seen < len(lines):
         title = f"{seen} of {title}"
-    label = ", ".join(f"{field} = {shown(value)}" for field, value in one.point.swept)
-    axis.set_title(f"{title}\n{label}" if label else title, fontsize="medium", loc="left")
+    axis.set_title(f"{title}\n{one.label}" if one.label else title, fontsize="medium", loc="left")
 
 
-def _draw_received(axes: list[Axes], one: Drawn, study: Study) -> None:
-    """A receiver's power of a few shots, and I and Q of the first."""
+def _draw_received(axis: Axes, one: Drawn, study: Study, draw_one: Scope) -> None:
+    """A receiver's power of a few shots, or I and Q of the first."""
     receiver, shots = study.definition.receiver, rows_of(study.single_runs, one.point)
     assert receiver is not None
-    label = ", ".join(f"{field} = {shown(value)}" for field, value in one.point.swept)
-    for axis, draw_one in zip(axes, (draw_received_power, draw_received_field), strict=True):
-        draw_one(axis, shots, receiver, time_scale(study)[0])
-        shade_stages(axis, study)
-        axis.set_xlabel(time_scale(study)[1])
-        if label:
-            axis.set_title(f"{axis.get_title('left')}\n{label}", fontsize="medium", loc="left")
+    of_time, said = time_scale(study)
+    draw_one(axis, shots, receiver, of_time)
+    shade_stages(axis, study)
+    axis.set_xlabel(said)
+    if one.label:
+        axis.set_title(f"{axis.get_title('left')}\n{one.label}", fontsize="medium", loc="left")
 
 
 def _is_sequence(one: Drawn) -> bool:

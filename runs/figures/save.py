@@ -4,13 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from darkbattery.runs.figures.files import save_figure
 from darkbattery.runs.figures.over_time import draw
 from darkbattery.runs.figures.sequences import draw_sequence, sequence_of
 from darkbattery.runs.figures.statistics import draw_statistics
+from darkbattery.runs.figures.style import save_figure
 from darkbattery.runs.figures.swept import draw_sweep
-from darkbattery.runs.results.summary import swept_names
-from darkbattery.runs.results.table import Study
+from darkbattery.runs.results.table import Study, swept_names
 
 
 def save_figures(study: Study, folder: Path) -> list[Path]:

@@ -12,13 +12,12 @@ from matplotlib.figure import Figure
 
 from darkbattery.nvmodel.observables import in_words
 from darkbattery.runs.definitions.definition import Point
-from darkbattery.runs.definitions.units import unit_of
-from darkbattery.runs.figures.axes import BAND, prefixed, time_scale
-from darkbattery.runs.figures.line_maps import INVERSION, line_maps, mesh_of
+from darkbattery.runs.definitions.units import prefixed, unit_of
+from darkbattery.runs.figures.axes import banded
 from darkbattery.runs.figures.shots import draw_received_field, draw_received_power
-from darkbattery.runs.figures.stages import draw_stages, shade_stages
+from darkbattery.runs.figures.stages import INVERSION, draw_stages, line_maps, mesh_of, shade_stages
 from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
-from darkbattery.runs.results.table import Study, rows_of
+from darkbattery.runs.results.table import Study, rows_of, time_scale
 
 Colour = tuple[float, float, float]
 
@@ -49,22 +48,20 @@ def draw_sequence(study: Study, point: Point) -> Figure:
         figure = plt.figure(figsize=(7.2, 1.9 * count + 0.6), layout="constrained")
         grid = figure.add_gridspec(count, 2, width_ratios=(1.0, 0.025))
         colours = iter(COLOURS[:4])
-        axes: list[Axes] = []
-        for i, names in enumerate(panels):
-            axes.append(figure.add_subplot(grid[i, 0], sharex=axes[0] if axes else None))
+        axes = [figure.add_subplot(grid[0, 0])]
+        axes += [figure.add_subplot(grid[i, 0], sharex=axes[0]) for i in range(1, count)]
+        for axis, names in zip(axes, panels, strict=False):
             for name in names:
-                _draw_curves(axes[-1], study, point, name, next(colours))
-            _label(axes[-1], study, point, names)
-        for i, draw_scope in enumerate(scopes, start=len(panels)):
+                _draw_curves(axis, study, point, name, next(colours))
+            _label(axis, study, point, names)
+        for axis, draw_scope in zip(axes[len(panels) :], scopes, strict=False):
             assert receiver is not None
-            axes.append(figure.add_subplot(grid[i, 0], sharex=axes[0] if axes else None))
             shots = rows_of(study.single_runs, point)
-            draw_scope(axes[-1], shots, receiver, time_scale(study)[0])
-        for i, (title, rows) in enumerate(maps.items(), start=above):
-            axes.append(figure.add_subplot(grid[i, 0], sharex=axes[0] if axes else None))
-            drawn = mesh_of(axes[-1], rows, study)
-            axes[-1].set_ylabel(axes[-1].get_ylabel().replace("from the line's centre", "detuning"))
-            axes[-1].set_title(f"{title}, over its line", fontsize="medium", loc="left")
+            draw_scope(axis, shots, receiver, time_scale(study)[0])
+        for axis, (title, rows) in zip(axes[above:], maps.items(), strict=True):
+            drawn = mesh_of(axis, rows, study)
+            axis.set_ylabel(axis.get_ylabel().replace("from the line's centre", "detuning"))
+            axis.set_title(f"{title}, over its line", fontsize="medium", loc="left")
         bar = figure.colorbar(drawn, cax=figure.add_subplot(grid[above:, 1]))
         bar.set_label(INVERSION)
         if panels:
@@ -91,15 +88,14 @@ def _draw_curves(axis: Axes, study: Study, point: Point, name: str, colour: Colo
         for _, one in list(shots.groupby("run"))[:MOST_SHOTS]:
             axis.plot(one["time"] * of_time, one["value"] * factor, color=colour, lw=0.5, alpha=0.5)
     rows = rows_of(study.table[study.table["observable"] == name], point)
-    for method, style in (("evolve", "-"), ("sample", "-")):
+    for method in ("evolve", "sample"):
         curve = rows[rows["method"] == method]
         if not len(curve):
             continue
         t, value = curve["time"] * of_time, curve["value"] * factor
-        axis.plot(t, value, color=colour, ls=style, lw=1.5, label=in_words(name))
-        if curve["error"].notna().any():
-            error = BAND * factor * curve["error"]
-            axis.fill_between(t, value - error, value + error, color=colour, alpha=0.3, lw=0)
+        banded(
+            axis, t, value, factor * curve["error"], 0.3, color=colour, lw=1.5, label=in_words(name)
+        )
 
 
 def _label(axis: Axes, study: Study, point: Point, names: list[str]) -> None:
@@ -129,7 +125,7 @@ def _scale(study: Study, point: Point, name: str) -> tuple[float, str]:
     values = chain.from_iterable(
         table.loc[table["observable"] == name, "value"].abs().to_list() for table in tables
     )
-    factor, unit = prefixed(share * max(values, default=0.0), unit_of(study.definition, name))
+    factor, unit = prefixed(share * max(values, default=0.0), unit_of(study.definition.model, name))
     return share * factor, unit
 
 

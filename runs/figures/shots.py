@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from darkbattery.nvmodel.numbers import counted
 from darkbattery.nvmodel.receiver import UNITS, Receiver
-from darkbattery.runs.figures.axes import prefixed
+from darkbattery.runs.definitions.units import prefixed
 from darkbattery.runs.figures.style import COLOURS
 
 MOST = 3  # shots in a panel: traces of more hide each other

@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from darkbattery.runs.figures.axes import BAND, heading, legend_below, panels, time_scale
-from darkbattery.runs.figures.histograms import asked_scale, shares_of
-from darkbattery.runs.figures.style import figure_style, open_frames
+from darkbattery.runs.figures.axes import banded, panels
+from darkbattery.runs.figures.histograms import shares_of
+from darkbattery.runs.figures.style import figure_style
 from darkbattery.runs.figures.sweep import Drawn, Plan, plan
-from darkbattery.runs.results.table import Study, rows_of
+from darkbattery.runs.results.table import Study, asked_scale, rows_of, time_scale
 
 MOST_CURVES = 8  # of points, in one panel
 MOST_PANELS = 12
@@ -40,17 +40,14 @@ def draw_statistics(study: Study) -> Figure:
                 _draw_histogram(axis, name, chosen, study, entries)
         for axis, pair in zip(axes[len(single) :], asked.joint, strict=False):
             _draw_joint(axis, pair, chosen.drawn[0], study)
-        chosen.hues.bar(figure, axes)
-        legend_below(figure, entries)
-        notes = list(chosen.notes)
+        notes = []
         if asked.where:
             notes.append(f"selected: {asked.where}")
         if count > MOST_PANELS:
             notes.append(f"{count - MOST_PANELS} more in the tables")
         if asked.joint and len(definition.points()) > 1:
             notes.append("joint histograms: of the first point")
-        heading(figure, definition.title, notes)
-        open_frames(figure)
+        chosen.finish(figure, axes, entries, definition.title, notes)
         return figure
 
 
@@ -107,9 +104,7 @@ def _draw_selected(axis: Axes, chosen: Plan, study: Study, entries: dict[str, Ar
         for rows, style in ((every, "-"), (chosen_rows, "--")):
             curve = rows_of(rows, one.point)
             time, value = curve["time"] * of_time, curve["value"]
-            axis.plot(time, value, color=one.colour, ls=style, lw=1.3)
-            band = BAND * curve["error"]
-            axis.fill_between(time, value - band, value + band, color=one.colour, alpha=0.2, lw=0)
+            banded(axis, time, value, curve["error"], 0.2, color=one.colour, ls=style, lw=1.3)
     entries["solid: all runs"] = Line2D([], [], color="0.3", lw=1.1)
     entries["dashed: selected runs"] = Line2D([], [], color="0.3", ls="--", lw=1.1)
     axis.set_xlabel(label)

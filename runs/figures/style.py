@@ -1,14 +1,17 @@
 """How figures look: seaborn's ticks style in its size for paper, and its colours, set down here.
 
 A run draws at its end, and seaborn loads statistics that take longer than all panels of a small
-study. Where a map of colours is seaborn's own, it is loaded there.
+study. Where a map of colours is seaborn's own, it is loaded there. Files are written here, too, the
+same bytes for the same data.
 """
 
 from contextlib import AbstractContextManager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import matplotlib
+import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -101,3 +104,19 @@ def open_frame(axis: Axes) -> None:
     """The same of one panel."""
     for side in ("left", "bottom", "top", "right"):
         axis.spines[side].set_visible(side in ("left", "bottom"))
+
+
+def save_figure(figure: Figure, folder: Path, name: str, dpi: int = 200) -> list[Path]:
+    """Write `figure` as PNG, of `dpi` points an inch, and SVG into `folder`; and close it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}.png", folder / f"{name}.svg"]
+    figure.set_dpi(dpi)  # texts are measured for the layout as the PNG needs them, and once
+    if (layout := figure.get_layout_engine()) is not None:
+        layout.execute(figure)
+    figure.set_layout_engine(None)  # laid out once: saving would do it again for each file
+    # a fixed salt and no date: equal data give equal files
+    with plt.rc_context({"svg.hashsalt": "darkbattery"}):
+        figure.savefig(paths[0], dpi=dpi)
+        figure.savefig(paths[1], metadata={"Date": None})
+    plt.close(figure)
+    return paths

@@ -13,30 +13,41 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from darkbattery.nvmodel.observables import in_words
-from darkbattery.runs.definitions.units import CHOSEN, OWN_NOTE, clock, unit_of
+from darkbattery.runs.definitions.units import prefixed, unit_of
 from darkbattery.runs.figures.axes import (
     BAND,
-    heading,
-    legend_below,
     logarithmic,
     panels,
-    prefixed,
     settle_titles,
     symbol,
+)
+from darkbattery.runs.figures.style import figure_style
+from darkbattery.runs.figures.sweep import (
+    Drawn,
+    Plan,
+    not_shown,
+    ordered,
+    own_unit,
+    plan,
+    position,
+    shown,
+)
+from darkbattery.runs.results.summary import PEAKED, Ends, ends
+from darkbattery.runs.results.table import (
+    Key,
+    Study,
+    key_of,
     time_scale,
     value_scale,
     zero_throughout,
 )
-from darkbattery.runs.figures.looks import ordered, position, shown, styles
-from darkbattery.runs.figures.style import figure_style, open_frames
-from darkbattery.runs.figures.sweep import Drawn, Plan, plan
-from darkbattery.runs.results.summary import PEAKED, Ends, Key, ends
-from darkbattery.runs.results.table import Study, key_of
 
 MOST_PANELS = 12
 MOST_CURVES = 24
 MOST_MARKED = 40  # points of a curve that get a marker
 TICK_LETTERS = 26  # of all ticks below a panel, side by side
+# how curves are called, their markers, and widths and sizes in points
+LINES = {"steady": ("steady state", "D", 1.0, 3.0), "evolve": ("averages", ".", 1.3, 5.0)}
 FEW_NAMES = 8  # values without an order whose names stand level below the axis
 
 
@@ -67,25 +78,15 @@ def draw_sweep(study: Study) -> Figure:
         of_point = ends(study)
         chosen = plan(study, along=True, most=MOST_CURVES)
         figure, axes = panels(len(shown_ones[:MOST_PANELS]))
-        entries: dict[str, Artist] = chosen.hues.entries()
-        entries |= styles(chosen.styled, chosen.style_values)
+        entries = chosen.entries()
         for axis, quantity in zip(axes, shown_ones, strict=False):
             found = values(of_point, quantity, chosen)
             _draw_quantity(axis, quantity, found, chosen, study, entries)
-        chosen.hues.bar(figure, axes)
-        legend_below(figure, entries)
-        notes = list(chosen.notes)
-        if clock(study.definition) is CHOSEN:
-            notes.append(OWN_NOTE)
+        notes = own_unit(study)
         if _unsure(of_point):
             notes.append("largest of sampled means: too high by about their errors")
-        if zero:
-            notes.append(f"zero throughout: {', '.join(map(in_words, zero))}")
-        left = [quantity.title for quantity in shown_ones[MOST_PANELS:]]
-        if left:
-            notes.append(f"not drawn: {', '.join(left)}")
-        heading(figure, study.definition.title, notes)
-        open_frames(figure)
+        notes += not_shown(zero, [quantity.title for quantity in shown_ones[MOST_PANELS:]])
+        chosen.finish(figure, axes, entries, study.definition.title, notes)
         settle_titles(axes)
         return figure
 
@@ -138,7 +139,7 @@ def quantity_scale(study: Study, quantity: Quantity, found: pd.DataFrame) -> tup
     factor, unit = value_scale(study, quantity.name)
     if quantity.kind == "peak":
         largest = float(found["value"].abs().max())
-        factor, unit = prefixed(largest, unit_of(study.definition, quantity.name))
+        factor, unit = prefixed(largest, unit_of(study.definition.model, quantity.name))
     return factor, symbol(quantity.name, unit)
 
 
@@ -186,16 +187,10 @@ def _draw_curve(
         error = BAND * factor * curve["error"].to_numpy(dtype=float)[order]
         axis.errorbar(x, y, error, fmt="o", ms=3.5, mfc="white", color=look.colour, lw=0.9)
         said, marker = f"single runs, ± {BAND:g} standard errors", "o"
-    elif method == "steady":
-        said, marker = "steady state", "D"
-        axis.plot(
-            x, y, color=look.colour, ls=look.style, lw=1.0, marker=marker if few else None, ms=3.0
-        )
     else:
-        said, marker = "averages", "."
-        axis.plot(
-            x, y, color=look.colour, ls=look.style, lw=1.3, marker=marker if few else None, ms=5.0
-        )
+        said, marker, wide, size = LINES[method]
+        shown_as = marker if few else None
+        axis.plot(x, y, color=look.colour, ls=look.style, lw=wide, marker=shown_as, ms=size)
     entries[said] = Line2D(
         [], [], color="0.3", ls="none" if method == "sample" else "-", lw=1.0, ms=3.5,
         marker=marker if few or method == "sample" else None,

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from darkbattery.nvmodel.numbers import in_unit
 from darkbattery.nvmodel.refusal import InputError, whole_number
 from darkbattery.runs.definitions.devicefile import device_named, write_device
-from darkbattery.runs.figures.files import save_figure
+from darkbattery.runs.figures.style import save_figure
 from darkbattery.runs.fit.drawing import draw_fit
 from darkbattery.runs.fit.model import predicted
 from darkbattery.runs.fit.solve import Fit, Problem, fit, problem_of

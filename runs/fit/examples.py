@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from darkbattery.nvmodel.devices.datasheet import Device, with_value
-from darkbattery.runs.definitions.devicefile import device_named, write_template
+from darkbattery.runs.definitions.devicefile import device_named
 from darkbattery.runs.fit.synthetic import synthetic_trace, write_csv
+from darkbattery.runs.questions import write_question
 
 # what the traces were made with
 TRUTH = {
@@ -33,7 +34,7 @@ def true_device(device: Device) -> Device:
 def main(folder: Path) -> None:
     """Write device.toml, s21.csv and burst.csv."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = write_template(folder / "device.toml", replace=True)
+    path = write_question("device", folder / "device.toml", replace=True)
     device = true_device(device_named("device", str(path)))
     f = device.frequency_hz.converted + np.linspace(-25e6, 25e6, 251)
     line = {"gain": 0.83, "phase": 0.4, "delay": 3.1e-8}

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from darkbattery.nvmodel.numbers import counted
 from darkbattery.nvmodel.refusal import InputError, whole_number
-from darkbattery.runs.figures.files import save_figure
+from darkbattery.runs.figures.style import save_figure
 from darkbattery.runs.plan import table as burst
 from darkbattery.runs.plan.drawing import draw_map, draw_plan
 from darkbattery.runs.plan.forecast import Forecast

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from darkbattery.meanfield.averages.delay import averaged
 from darkbattery.nvmodel import Solution
-from darkbattery.runs.figures.axes import prefixed
+from darkbattery.runs.definitions.units import prefixed
 from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
 from darkbattery.runs.plan.forecast import Forecast
 from darkbattery.runs.plan.parameters import PARAMETERS, Vary, shown

@@ -19,10 +19,10 @@ from darkbattery.nvmodel.refusal import InputError, finite_number, known_name
 from darkbattery.nvmodel.resonator import of_a_resonator
 from darkbattery.runs.definitions.datafiles import with_files
 from darkbattery.runs.definitions.definition import find_definition, shipped_definitions
-from darkbattery.runs.definitions.devicefile import device_from
-from darkbattery.runs.definitions.devicesequence import (
+from darkbattery.runs.definitions.devicefile import (
     NO_SEQUENCE,
     Sequence,
+    device_from,
     sequence_from,
     with_sequence,
 )

@@ -1,9 +1,8 @@
-"""Commented run definitions to begin with, one for each question."""
+"""Commented run definitions to begin with, one for each question, and a device file."""
 
 from pathlib import Path
 
 from darkbattery.nvmodel.refusal import known_name
-from darkbattery.runs.definitions.devicefile import write_template
 from darkbattery.runs.definitions.textfile import usable_file, write_whole
 
 __all__ = ["DEVICE", "QUESTIONS", "write_question"]
@@ -16,17 +15,16 @@ QUESTIONS = {
     "precision": "How many single runs are enough for an error that I choose?",
     "resonator": "What would NV-like spins at a microwave resonator do, in seconds and hertz?",
 }
-DEVICE = "device"  # a data sheet, and no definition
+DEVICE = "What have I got? (a data sheet for plan and fit)"
 
 
 def write_question(question: str, out: Path | None, replace: bool) -> Path:
-    """Write the definition for `question`, or the data sheet, to `out`; see `usable_file`."""
-    known_name("QUESTION", question, (*QUESTIONS, DEVICE))
-    if question == DEVICE:
-        return write_template(out, replace)
+    """Write the definition for `question`, or "device", to `out`; see `usable_file`."""
+    known_name("QUESTION", question, [*QUESTIONS, "device"])
     path = out if out is not None else Path(f"{question}.toml")
     usable_file(path, replace)
-    template = Path(__file__).parent / f"{question}.toml"
+    # a device file is no run definition, as all *.toml here are
+    template = Path(__file__).parent / f"{question}.{'toml' if question in QUESTIONS else 'txt'}"
     write_whole(path, template.read_text("utf-8"))
     return path
 

@@ -11,6 +11,7 @@ precision is reached, and at the end.
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,8 +25,9 @@ from darkbattery.nvmodel.sums import MOST_RUNS
 from darkbattery.nvmodel.tally import RunSpans
 from darkbattery.runs.definitions.precision import Precision
 from darkbattery.runs.ranks.checkpoint import Kept
-from darkbattery.runs.ranks.messages import Ranks, Stop, ranks_of
+from darkbattery.runs.ranks.messages import Ranks, ranks_of
 from darkbattery.runs.ranks.parts import Parts
+from darkbattery.runs.ranks.signals import StopRequest
 from darkbattery.runs.ranks.team import PIECE_SECONDS, Team
 from darkbattery.runs.ranks.world import on_root, rank_of
 
@@ -133,6 +135,32 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Campaign:
+    """How the single runs of a study are carried out; what they give does not depend on it.
+
+    Attributes
+    ----------
+    progress : Progress, optional
+        Told now and then on rank 0.
+    kept : sequence of Kept or None, optional
+        On rank 0: what an earlier start found, a point each; only what is missing is made.
+    keeper : Keeper, optional
+        On rank 0.
+    stop : StopRequest, optional
+        Asked after each claim of blocks. When any rank was asked to stop, all end in order.
+    folder : Path, optional
+        Of the unfinished study: where finished averages are kept, and where the rows of single
+        runs go, if the definition asks for them.
+    """
+
+    progress: Progress | None = None
+    kept: Sequence[Kept | None] | None = None
+    keeper: Keeper | None = None
+    stop: StopRequest | None = None
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What was found, and whether the work is finished or was stopped before."""
 
@@ -185,17 +213,12 @@ def distribute(
     whole_number("runs", runs, least=1, most=MOST_RUNS)
     names = None if observables is None else tuple(observables)
     job = Job(sample, model, times, runs, seed, first, names, precision)
-    outcome = distribute_all([job], comm, progress, keeper=checkpoint)
+    outcome = distribute_all([job], comm, Campaign(progress, keeper=checkpoint))
     return None if outcome is None else outcome.solutions[0]
 
 
 def distribute_all(
-    jobs: Sequence[Job],
-    comm: Any = None,
-    progress: Progress | None = None,
-    kept: Sequence[Kept | None] | None = None,
-    keeper: Keeper | None = None,
-    stop: Stop | None = None,
+    jobs: Sequence[Job], comm: Any = None, campaign: Campaign | None = None
 ) -> Outcome | None:
     """Several studies at once: their blocks stand in one line, so no rank waits between them.
 
@@ -203,46 +226,39 @@ def distribute_all(
     ----------
     jobs
         The same on every rank.
-    kept : on rank 0, optional
-        What an earlier start of the same jobs found; only what is missing is made.
-    keeper : on rank 0, optional
-    stop : on every rank, optional
-        Asked after each claim of blocks. When any rank was asked to stop, all end in order.
+    campaign : Campaign, optional
+        Default: all from the beginning to the end, and nothing told or kept.
 
     Returns
     -------
     Outcome or None
         Solutions in the order of `jobs` on rank 0 (of a stopped job what there is); None elsewhere.
     """
-    state = _State.start(jobs, kept) if rank_of(comm) == 0 else None
+    campaign = campaign or Campaign()
+    state = _State.start(jobs, campaign.kept) if rank_of(comm) == 0 else None
     ranks = ranks_of(comm)
     if ranks is None:
-        asked = _all_plans(jobs, None, state, progress, keeper, stop)
+        asked = _all_plans(jobs, None, state, campaign)
     else:
-        with ranks.heeding(stop), ranks.watched():
-            asked = _all_plans(jobs, ranks, state, progress, keeper, stop)
+        with ranks.heeding(campaign.stop), ranks.watched():
+            asked = _all_plans(jobs, ranks, state, campaign)
     if state is None:
         return None
     finished = not asked or not state.plan(jobs)
-    if not finished and keeper is not None:
-        keeper.keep(state.found, state.goals)
+    if not finished and campaign.keeper is not None:
+        campaign.keeper.keep(state.found, state.goals)
     return Outcome([s for s in state.found if s is not None], finished)
 
 
 def _all_plans(
-    jobs: Sequence[Job],
-    ranks: Ranks | None,
-    state: "_State | None",
-    progress: Progress | None,
-    keeper: Keeper | None,
-    stop: Stop | None,
+    jobs: Sequence[Job], ranks: Ranks | None, state: "_State | None", campaign: Campaign
 ) -> bool:
     """Carry out one plan after the other until nothing is to be made; True if asked to stop."""
     while True:
         plan = on_root(ranks, lambda: None if state is None else state.plan(jobs))
         if not plan:
             return False
-        if _carry_out(jobs, plan, ranks, state, progress, keeper, stop):
+        if _carry_out(jobs, plan, ranks, state, campaign):
             return True
 
 
@@ -293,18 +309,17 @@ def _carry_out(
     plan: list[tuple[int, int, int]],
     ranks: Ranks | None,
     state: _State | None,
-    progress: Progress | None,
-    keeper: Keeper | None,
-    stop: Stop | None,
+    campaign: Campaign,
 ) -> bool:
     """Make all that is planned, collecting when a checkpoint is due; True if asked to stop."""
+    keeper, stop = campaign.keeper, campaign.stop
     there = [0] * len(jobs) if state is None else state.runs()
     line = _Line(jobs, plan, there)
     piece = ALONE_SECONDS if ranks is None else PIECE_SECONDS
     rows = any(job.parts is not None for job in jobs)
     team = Team(ranks, line.blocks, ROWS_SECONDS if rows else piece)
     while True:
-        made = _work(jobs, line, team, progress, keeper, stop)
+        made = _work(jobs, line, team, campaign)
         asked = stop is not None and stop.requested
         if ranks is not None:
             made, asked = _collected(ranks, made, asked)
@@ -317,14 +332,10 @@ def _carry_out(
 
 
 def _work(
-    jobs: Sequence[Job],
-    line: "_Line",
-    team: Team,
-    progress: Progress | None,
-    keeper: Keeper | None,
-    stop: Stop | None,
+    jobs: Sequence[Job], line: "_Line", team: Team, campaign: Campaign
 ) -> list[Solution | None]:
     """Make blocks until none are left, or until the ranks are to come together."""
+    progress, keeper, stop = campaign.progress, campaign.keeper, campaign.stop
     mine: list[Solution | None] = [None] * len(jobs)
     while True:
         asked = stop is not None and stop.requested

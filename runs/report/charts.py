@@ -11,23 +11,32 @@ import plotly.graph_objects as go
 
 from darkbattery.nvmodel.observables import OBSERVABLES, in_words
 from darkbattery.nvmodel.solution import PROFILES
-from darkbattery.runs.figures.axes import BAND, logarithmic, time_scale, value_scale
-from darkbattery.runs.figures.histograms import Shares, asked_scale, shares_of
-from darkbattery.runs.figures.looks import LINE_STYLES, Colour, ordered, position, shown
+from darkbattery.runs.figures.axes import BAND, logarithmic
+from darkbattery.runs.figures.histograms import Shares, shares_of
 from darkbattery.runs.figures.over_time import fan_observable
-from darkbattery.runs.figures.sweep import Drawn, plan, spread
+from darkbattery.runs.figures.sweep import (
+    LINE_STYLES,
+    Colour,
+    Drawn,
+    ordered,
+    plan,
+    position,
+    shown,
+    spread,
+)
 from darkbattery.runs.figures.swept import Quantity, quantities, quantity_scale, values
 from darkbattery.runs.report.mathematics import set_html, symbol_html
 from darkbattery.runs.results.jumps import drawn_run
-from darkbattery.runs.results.summary import (
-    Ends,
+from darkbattery.runs.results.summary import Ends, average_over_runs, averages_words, ends
+from darkbattery.runs.results.table import (
     Key,
-    average_over_runs,
-    averages_words,
-    ends,
+    Study,
+    asked_scale,
+    rows_of,
     swept_names,
+    time_scale,
+    value_scale,
 )
-from darkbattery.runs.results.table import Study, rows_of
 
 DASHES = ("solid", "dash", "dashdot", "dot", "longdashdot")  # as LINE_STYLES, in Plotly's words
 SAID = {"sample": "single runs", "steady": "steady state"}
@@ -79,28 +88,7 @@ def _swept(study: Study, of_point: Mapping[Key, Sequence[Ends]], quantity: Quant
     figure = go.Figure()
     groups = list(found.groupby(["method", "curve"], sort=False))
     for (method, _), curve in groups:
-        one: Drawn = curve["drawn"].iloc[0]
-        at = [x if numbers else shown(x) for x in curve["x"]]
-        others = [(n, v) for n, v in one.point.swept if n != chosen.along]
-        called = _called(study, others, str(method))
-        order = np.argsort([position(field, x) for x in curve["x"]], kind="stable")
-        error = factor * curve["error"].to_numpy(dtype=float)[order]
-        known = bool(np.isfinite(error).any())
-        figure.add_trace(
-            go.Scatter(
-                x=[at[i] for i in order],
-                y=factor * curve["value"].to_numpy(dtype=float)[order],
-                name=called,
-                mode="markers" if method == "sample" else "lines+markers",
-                line={"color": _css(one.colour), "dash": _dash(one.style), "width": 1.6},
-                marker=_marker(str(method), one.colour) | {"size": SIZES[str(method)]},
-                error_y={"array": BAND * error, "thickness": 1.2, "width": 0} if known else None,
-                customdata=error if known else None,
-                hovertemplate=f"{chosen.along} = %{{x}}: %{{y:.6g}}"
-                + (" ± %{customdata:.2g}" if known else "")
-                + f"<extra>{called}</extra>",
-            )
-        )
+        figure.add_trace(_swept_curve(study, chosen.along, str(method), curve, factor))
     _axes(figure, chosen.along, label, len(groups))
     if numbers and logarithmic(np.array(field, dtype=float)):
         ticks = list(spread(sorted(field), MOST_TICKS))
@@ -115,6 +103,47 @@ def _swept(study: Study, of_point: Mapping[Key, Sequence[Ends]], quantity: Quant
         " ".join([f"{OBSERVABLES[quantity.name].definition}.", *notes, *_left_out(chosen.notes)]),
         figure,
         table[["curve", "value", "error"]],
+    )
+
+
+def _swept_curve(
+    study: Study, along: str, method: str, curve: pd.DataFrame, factor: float
+) -> go.Scatter:
+    """One curve against the swept field, its points in the order of the definition."""
+    field = dict(study.definition.model).get(along, (None,))
+    numbers = all(map(ordered, field))
+    one: Drawn = curve["drawn"].iloc[0]
+    at = [x if numbers else shown(x) for x in curve["x"]]
+    others = [(name, value) for name, value in one.point.swept if name != along]
+    order = np.argsort([position(field, x) for x in curve["x"]], kind="stable")
+    error = factor * curve["error"].to_numpy(dtype=float)[order]
+    bars = {"array": BAND * error, "thickness": 1.2, "width": 0}
+    return _curve(
+        [at[i] for i in order],
+        factor * curve["value"].to_numpy(dtype=float)[order],
+        _called(study, others, method),
+        f"{along} = %{{x}}",
+        error,
+        mode="markers" if method == "sample" else "lines+markers",
+        line={"color": _css(one.colour), "dash": _dash(one.style), "width": 1.6},
+        marker=_marker(method, one.colour) | {"size": SIZES[method]},
+        error_y=bars if np.isfinite(error).any() else None,
+    )
+
+
+def _curve(
+    x: Any, y: Any, called: str, at: str = "%{x:.4g}", error: Any = None, **look: Any
+) -> go.Scatter:
+    """A curve that says under the pointer where it is, its value, and the error if it has one."""
+    known = error is not None and bool(np.isfinite(error).any())
+    behind = " ± %{customdata:.2g}" if known else ""
+    return go.Scatter(
+        x=x,
+        y=y,
+        name=called,
+        customdata=error if known else None,
+        hovertemplate=f"{at}: %{{y:.6g}}{behind}<extra>{called}</extra>",
+        **look,
     )
 
 
@@ -157,20 +186,14 @@ def _over_time(study: Study, timed: pd.DataFrame, name: str) -> Chart:
 
 
 def _line(series: pd.DataFrame, called: str, method: str, one: Drawn) -> go.Scatter:
-    error = series["error"].to_numpy(dtype=float)
-    known = np.isfinite(error).any()
-    many = len(series) > 1
-    return go.Scatter(
-        x=series["time"].to_numpy(),
-        y=series["value"].to_numpy(),
-        customdata=error if known else None,
-        name=called,
-        mode="lines" if method != "sample" and many else "markers",
+    return _curve(
+        series["time"].to_numpy(),
+        series["value"].to_numpy(),
+        called,
+        error=series["error"].to_numpy(dtype=float),
+        mode="lines" if method != "sample" and len(series) > 1 else "markers",
         line={"color": _css(one.colour), "dash": _dash(one.style), "width": 1.8},
         marker=_marker(method, one.colour),
-        hovertemplate="%{x:.4g}: %{y:.6g}"
-        + (" ± %{customdata:.2g}" if known else "")
-        + f"<extra>{called}</extra>",
     )
 
 
@@ -245,36 +268,21 @@ def _fan(study: Study, one: Drawn, name: str, mean: pd.DataFrame) -> Chart:
     factor, unit = value_scale(study, name)
     part = rows_of(study.single_runs[study.single_runs["observable"] == name], one.point)
     figure = go.Figure()
+
+    def scaled(run: pd.DataFrame, called: str, **look: Any) -> go.Scatter:
+        times, of_run = (run[column].to_numpy() for column in ("time", "value"))
+        return _curve(of_time * times, factor * of_run, called, mode="lines", **look)
+
     for number, kept in list(part.groupby("run"))[:MOST_RUNS]:
         run = drawn_run(study.definition, one.point, int(str(number)), name, kept)
-        figure.add_trace(
-            go.Scatter(
-                x=of_time * run["time"].to_numpy(),
-                y=factor * run["value"].to_numpy(),
-                name=f"run {number}",
-                mode="lines",
-                line={"color": _css(one.colour), "width": 1},
-                opacity=0.6,
-                showlegend=False,
-                hovertemplate="%{x:.4g}: %{y:.6g}" + f"<extra>run {number}</extra>",
-            )
-        )
-    mean = average_over_runs(study, mean)
-    figure.add_trace(
-        go.Scatter(
-            x=of_time * mean["time"].to_numpy(),
-            y=factor * mean["value"].to_numpy(),
-            name="average over all",
-            mode="lines",
-            line={"color": "#888888", "width": 2.4},
-            hovertemplate="%{x:.4g}: %{y:.6g}<extra>average</extra>",
-        )
-    )
+        line = {"color": _css(one.colour), "width": 1}
+        figure.add_trace(scaled(run, f"run {number}", line=line, opacity=0.6, showlegend=False))
+    line = {"color": "#888888", "width": 2.4}
+    figure.add_trace(scaled(average_over_runs(study, mean), "average over all", line=line))
     _axes(figure, symbol_html(time), _label(name, unit), 1)
     last = part[part["time"] == part["time"].max()]
     count = min(part["run"].nunique(), MOST_RUNS)
-    where = ", ".join(f"{field} = {shown(value)}" for field, value in one.point.swept)
-    title = ", ".join(filter(None, (f"{count} single runs", where)))
+    title = ", ".join(filter(None, (f"{count} single runs", one.label)))
     caption = "Single runs one by one, with their jumps; grey: the average over all."
     rows = last[["run", "time", "value"]].reset_index(drop=True)
     return _chart(title, caption, figure, rows)

@@ -13,20 +13,28 @@ import jinja2
 import numpy as np
 import pandas as pd
 import tomli_w
+from latex2mathml.converter import convert
 
 from darkbattery.nvmodel.numbers import counted, with_error
 from darkbattery.runs.definitions.definition import Point, RunDefinition
 from darkbattery.runs.definitions.textfile import write_whole
 from darkbattery.runs.report.charts import Chart, charts
-from darkbattery.runs.report.equations import equation
 from darkbattery.runs.report.folders import Told, picture, pictures, told
 from darkbattery.runs.report.packing import drawing_library, packed
 from darkbattery.runs.report.tables import tables_html
 from darkbattery.runs.results.store import Result, definition_content, load
-from darkbattery.runs.results.summary import runs_line
-from darkbattery.runs.terminal.answer import answer
-from darkbattery.runs.terminal.screen import result_tables
+from darkbattery.runs.results.summary import ends, label, runs_line
+from darkbattery.runs.results.table import Study
+from darkbattery.runs.terminal.screen import SI, Found, found, result_tables
 
+# what the answer is about
+FIRST = ("battery energy", "charger energy")  # asked for most
+WORDS = {
+    "steady state": "{} in the steady state",
+    "at the end": "{} at the end",
+    "largest": "largest {}",
+}
+MOMENTS = ("steady state", "at the end")
 LONGEST_NAME = 40  # letters of a file's name
 
 
@@ -119,12 +127,63 @@ def _of_study(anchor: str, result: Result, folder: Path) -> Section:
         provenance=tuple(_flat(result.provenance)),
         runs=runs_line(study),
         question=_question(definition, points),
-        equation=equation(points[0].model),
+        equation=convert(points[0].model.equation, display="block"),
         explanation=points[0].model.symbols,
         toml=toml,
         toml_link=f"data:application/toml;base64,{encoded}",
         file_name=f"{name}.toml",
     )
+
+
+def answer(study: Study) -> str:
+    """The stored energy at the end, and the largest power; over a sweep, from where to where."""
+    points = [(label(study, key), found(study, curves)) for key, curves in ends(study).items()]
+    rows = [one for _, here in points for one in here]
+    if not rows:
+        return "Nothing was asked for."
+    quantity = next((name for name in FIRST if any(o.quantity == name for o in rows)), None)
+    parts = [_about(points, quantity or rows[0].quantity, MOMENTS)]
+    if any(one.quantity == "power" and one.moment == "largest" for one in rows):
+        parts.append(_about(points, "power", ("largest",)))
+    text = "; ".join(filter(None, parts))
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _about(points: Sequence[tuple[str, list[Found]]], quantity: str, moments: Sequence[str]) -> str:
+    """One quantity, at the first of the moments that it has."""
+    for moment in moments:
+        chosen = [
+            (label, [o for o in here if o.quantity == quantity and o.moment == moment])
+            for label, here in points
+        ]
+        chosen = [(label, here) for label, here in chosen if here]
+        if chosen:
+            return f"{WORDS[moment].format(quantity)}: {_range(chosen)}"
+    return ""
+
+
+def _range(chosen: Sequence[tuple[str, list[Found]]]) -> str:
+    if len(chosen) == 1:
+        return _all_methods(chosen[0][1])
+    low = min(chosen, key=lambda item: item[1][0].value)
+    high = max(chosen, key=lambda item: item[1][0].value)
+    return f"from {_first(*low)} to {_first(*high)}"
+
+
+def _first(label: str, here: Sequence[Found]) -> str:
+    return f"{_said(here[0])} ({label.replace('=', ' = ')})"
+
+
+def _all_methods(here: Sequence[Found]) -> str:
+    values = [f"{_said(one)} {one.method}" for one in here if one.method != "deviation"]
+    apart = [f"{one.shown} standard errors apart" for one in here if one.method == "deviation"]
+    return ", ".join([*values, *apart])
+
+
+def _said(one: Found) -> str:
+    """The number with its unit, which one with a prefix has already."""
+    unit = "" if one.unit in ("1", *SI) else one.unit
+    return f"{one.shown} {unit}".rstrip()
 
 
 def _question(definition: RunDefinition, points: Sequence[Point]) -> str:

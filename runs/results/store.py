@@ -1,14 +1,15 @@
-"""The result folder: written aside, renamed when whole, read back."""
+"""The result folder: written aside, renamed when whole, read back; a changed byte is noticed."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,6 @@ from darkbattery.runs.definitions.definition import RunDefinition, parse_definit
 from darkbattery.runs.definitions.models import nested, written
 from darkbattery.runs.definitions.textfile import refused_writing
 from darkbattery.runs.definitions.tomlfile import read_toml
-from darkbattery.runs.results.checksums import CHECKSUMS, verify, write_checksums
 from darkbattery.runs.results.table import Study, no_table
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ STATISTICS = "statistics.parquet"
 JOINTS = "joints.parquet"
 PROVENANCE = "provenance.json"
 FIGURES = "figures"
+CHECKSUMS = "SHA256SUMS"
 FORMAT = 1  # of the folder; another one is refused
 LEAST_SPACE = 1 << 20  # bytes that must be free before a study begins
 
@@ -279,3 +280,36 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def write_checksums(folder: Path, names: Iterable[str]) -> None:
+    """Write the checksums of those of the files `names` that are there."""
+    lines = [f"{_sha256(folder / name)}  {name}\n" for name in names if (folder / name).is_file()]
+    (folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
+
+
+def verify(folder: Path, names: Iterable[str]) -> None:
+    """Refuse a folder of which one of the files `names` is not as it was written.
+
+    A file that is not there must not be listed, and the other way round.
+    """
+    try:
+        lines = (folder / CHECKSUMS).read_text("ascii").splitlines()
+        listed = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+    except (OSError, ValueError):
+        raise _refused(folder, f"cannot be checked: {CHECKSUMS} is missing or damaged") from None
+    for name in names:
+        present = (folder / name).is_file()
+        if name in listed and not present:
+            raise _refused(folder, f"is not whole: {name} is missing")
+        if present and _sha256(folder / name) != listed.get(name):
+            raise _refused(folder, f"{name} was changed or damaged, or {CHECKSUMS} was")
+
+
+def _refused(folder: Path, reason: str) -> InputError:
+    return InputError("result folder", str(folder), reason)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

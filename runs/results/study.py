@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,11 +21,10 @@ from darkbattery.runs.choice.choice import (
 from darkbattery.runs.definitions.definition import Point, RunDefinition
 from darkbattery.runs.definitions.schema import Method
 from darkbattery.runs.ranks.averages import Averages, Key
-from darkbattery.runs.ranks.checkpoint import Kept
-from darkbattery.runs.ranks.distribute import Job, Keeper, Progress, distribute_all
+from darkbattery.runs.ranks.distribute import Campaign, Job, distribute_all
 from darkbattery.runs.ranks.messages import ranks_of
 from darkbattery.runs.ranks.parts import Parts, point_folder
-from darkbattery.runs.ranks.signals import Stopped, StopRequest
+from darkbattery.runs.ranks.signals import Stopped
 from darkbattery.runs.ranks.world import on_root, rank_of, size_of
 from darkbattery.runs.results.table import Study, in_column, swept_columns
 
@@ -37,29 +34,6 @@ if TYPE_CHECKING:
 RECEIVED = ("run", "time", "observable", "value")  # columns of what a receiver records
 # stored of single runs where nothing is asked for by name
 FAN = ("battery_energy", "charger_energy", "ergotropy", "emitted_photons")
-
-
-@dataclass(frozen=True)
-class Campaign:
-    """How the single runs of a study are carried out; what they give does not depend on it.
-
-    Attributes
-    ----------
-    progress : Progress, optional
-    kept : sequence of Kept or None, optional
-        What an earlier start found, a point each.
-    keeper : Keeper, optional
-    stop : Stop, optional
-    folder : Path, optional
-        Of the unfinished study: where finished averages are kept, and where the rows of single
-        runs go, if the definition asks for them.
-    """
-
-    progress: Progress | None = None
-    kept: Sequence[Kept | None] | None = None
-    keeper: Keeper | None = None
-    stop: StopRequest | None = None
-    folder: Path | None = None
 
 
 def run_study(
@@ -179,9 +153,7 @@ def _single_runs(
         _job(definition, point, parts)
         for point, parts in zip(points, _parts(definition, points, campaign), strict=True)
     ]
-    outcome = distribute_all(
-        jobs, comm, campaign.progress, campaign.kept, campaign.keeper, campaign.stop
-    )
+    outcome = distribute_all(jobs, comm, campaign)
     finished = None if outcome is None else outcome.finished
     if comm is not None:
         finished = comm.bcast(finished, root=0)

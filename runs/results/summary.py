@@ -10,7 +10,7 @@ import numpy as np
 from darkbattery.nvmodel.numbers import counted, plain
 from darkbattery.runs.choice.choice import exact_averages
 from darkbattery.runs.definitions.definition import RunDefinition
-from darkbattery.runs.results.table import Study
+from darkbattery.runs.results.table import Key, Study, swept_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 FEW = 4  # points whose numbers of runs are told one by one
 PEAKED = ("power", "emission_rate", "output_power")  # whose largest value is asked for
 CLOSE = 2.0  # standard errors: a mean so near the largest one may be the largest in truth
-
-
-def swept_names(study: Study) -> list[str]:
-    """Fields that the definition sweeps."""
-    return [name for name, values in study.definition.model if len(values) > 1]
 
 
 @dataclass(frozen=True)
@@ -41,9 +36,6 @@ class Ends:
     largest_error: float
     largest_time: float
     unsure: bool
-
-
-Key = tuple[Any, ...]  # of a point: its swept fields as the table's columns hold them
 
 
 def ends(study: Study) -> dict[Key, list[Ends]]:

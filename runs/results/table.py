@@ -1,4 +1,4 @@
-"""What a study gave, as tidy tables, and their rows by point of the sweep."""
+"""What a study gave, as tidy tables: their rows by point of the sweep, and the units of axes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from darkbattery.nvmodel.numbers import ROUNDING
 from darkbattery.nvmodel.refusal import is_real
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.runs.definitions.definition import Point, RunDefinition
 from darkbattery.runs.definitions.models import shown
+from darkbattery.runs.definitions.units import SECONDS, clock, prefixed, unit_of, unit_of_asked
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Key = tuple[Any, ...]  # of a point: its swept fields as the table's columns hold them
 
 
 def no_table() -> pd.DataFrame:
@@ -74,6 +78,11 @@ class Study:
         return {str(name): float(value) for name, value in found.items()}
 
 
+def swept_names(study: Study) -> list[str]:
+    """Fields that the definition sweeps."""
+    return [name for name, values in study.definition.model if len(values) > 1]
+
+
 def swept_columns(points: Sequence[Point]) -> list[tuple[tuple[str, Any], ...]]:
     """The swept fields of each point as columns hold them, each of one kind at all points.
 
@@ -96,7 +105,7 @@ def swept_columns(points: Sequence[Point]) -> list[tuple[tuple[str, Any], ...]]:
     return [tuple(row) for row in rows]
 
 
-def key_of(point: Point) -> tuple[Any, ...]:
+def key_of(point: Point) -> Key:
     """Its swept fields as columns hold them."""
     return tuple(in_column(value) for _, value in point.swept)
 
@@ -123,3 +132,45 @@ def in_column(value: Any) -> Any:
         return shown(value)
     # mixed whole and real numbers in one sweep are one column of reals
     return value if isinstance(value, int) and abs(value) < 1 << 62 else float(value)
+
+
+def time_scale(study: Study) -> tuple[float, str]:
+    """Factor from the table's times to the axis, and the axis's label."""
+    times = study.table["time"].to_numpy(dtype=float)
+    return time_axis(study.definition, float(np.max(times[np.isfinite(times)], initial=0.0)))
+
+
+def time_axis(definition: RunDefinition, longest: float) -> tuple[float, str]:
+    """The same of times up to the longest."""
+    units = clock(definition.model)
+    if units is not SECONDS:
+        return 1.0, units.axis
+    factor, unit = prefixed(longest, "s")
+    return factor, f"t ({unit})"
+
+
+def value_scale(study: Study, name: str) -> tuple[float, str]:
+    """Factor from the table's values of an observable to the axis, and its unit there."""
+    return prefixed(study.largest.get(name, 0.0), unit_of(study.definition.model, name))
+
+
+def asked_scale(study: Study, name: str) -> tuple[float, str]:
+    """Factor from the numbers of a distribution's bins to the axis, and its unit there."""
+    bins = study.distributions[study.distributions["distribution"] == name]
+    ends = bins.loc[bins["weight"] > 0, "low"].to_numpy(dtype=float)
+    largest = np.max(np.abs(ends[np.isfinite(ends)]), initial=0.0)
+    return prefixed(float(largest), unit_of_asked(study.definition.model, name))
+
+
+def zero_throughout(study: Study, table: pd.DataFrame) -> list[str]:
+    """The observables that are zero in every row: said in a line, a panel would show nothing else.
+
+    None where all of them are. An energy per spin of 1e-17 is rounding, and zero.
+    """
+    largest = table["value"].abs().groupby(table["observable"], sort=False).max()
+    zero = [
+        str(name)
+        for name, most in largest.items()
+        if most <= (ROUNDING if unit_of(study.definition.model, str(name)) == "ħω" else 0.0)
+    ]
+    return zero if len(zero) < len(largest) else []

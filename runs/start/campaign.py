@@ -23,10 +23,10 @@ from darkbattery.runs.results.store import (
     definition_content,
     result_definition,
 )
-from darkbattery.runs.start.owner import OWNER
-from darkbattery.runs.start.walltime import add_wall_seconds
+from darkbattery.runs.start.owner import OWNER, partial_folder
 
 TALLIES = "tallies.bin"
+WALL = "wall_seconds.json"
 
 
 @dataclass
@@ -58,11 +58,6 @@ class Checkpoint:
             self.failure = f"checkpoint {self.path} cannot be written: {error.strerror}"
             self.console.print(f"warning: {self.failure}", soft_wrap=True)
         self._last = time.monotonic()
-
-
-def partial_folder(out: Path) -> Path:
-    """Where the unfinished study of the result folder `out` lives."""
-    return out.with_name(out.name + ".partial")
 
 
 def open_partial(definition: RunDefinition, out: Path, restart: bool) -> bool:
@@ -240,3 +235,20 @@ def _tallies(folder: Path, definition: RunDefinition) -> list[Kept | None]:
 
 def _definition_in(folder: Path) -> RunDefinition:
     return parse_definition(read_toml("study", folder / DEFINITION))
+
+
+def wall_seconds_so_far(folder: Path) -> float:
+    """Seconds that earlier starts of the study in `folder` took; 0 where none is known."""
+    try:
+        return max(0.0, float(json.loads((folder / WALL).read_text("utf-8"))))
+    except (OSError, ValueError, TypeError):
+        return 0.0
+
+
+def add_wall_seconds(folder: Path, seconds: float) -> None:
+    """Keep that so many more were spent; what cannot be kept (a full disk) is not worth a stop."""
+    total = wall_seconds_so_far(folder) + seconds
+    try:
+        (folder / WALL).write_text(f"{total:.3f}\n", encoding="utf-8")
+    except OSError:
+        return

@@ -14,29 +14,30 @@ from darkbattery.nvmodel.tally import RunSpans
 from darkbattery.runs.choice.choice import choice_lines, observables_of
 from darkbattery.runs.definitions.definition import RunDefinition, find_definition, read_definition
 from darkbattery.runs.ranks.checkpoint import Kept, write_tallies
+from darkbattery.runs.ranks.distribute import Campaign
 from darkbattery.runs.ranks.parts import RECORDS, Parts, point_folder
 from darkbattery.runs.ranks.signals import Stopped, StopRequest, stop_on_signals
 from darkbattery.runs.ranks.world import on_root, rank_of, size_of
 from darkbattery.runs.results.provenance import provenance
 from darkbattery.runs.results.store import FIGURES, OWN, RESULTS, save, usable_folder, written_aside
-from darkbattery.runs.results.study import Campaign, refuse_unread, run_study
-from darkbattery.runs.results.summary import runs_line, runs_made
+from darkbattery.runs.results.study import refuse_unread, run_study
+from darkbattery.runs.results.summary import runs_made
 from darkbattery.runs.results.table import Study
 from darkbattery.runs.start.campaign import (
     TALLIES,
     Checkpoint,
+    add_wall_seconds,
     begin_extension,
     common_name,
     continues,
     kept_so_far,
     merged,
     open_partial,
-    partial_folder,
+    wall_seconds_so_far,
 )
-from darkbattery.runs.start.owner import OWNER, Owner
-from darkbattery.runs.start.walltime import add_wall_seconds, wall_seconds_so_far
+from darkbattery.runs.start.owner import OWNER, Owner, partial_folder
 from darkbattery.runs.terminal.progress import reporter
-from darkbattery.runs.terminal.screen import ResultTables
+from darkbattery.runs.terminal.screen import tell
 
 # what to do with an earlier result or an unfinished one in the same place
 Existing = Literal["refuse", "replace", "restart", "extend"]
@@ -243,15 +244,7 @@ def _finish(
             "and the same command ends from there",
         ) from None
     shutil.rmtree(partial, ignore_errors=True)
-    console.print(ResultTables(study))
-    if line := runs_line(study):
-        console.print(line, highlight=False, soft_wrap=True)
-    # never kept to itself: numbers outside a solver's validity are not handed out in silence
-    teller = Console(stderr=True) if console.quiet else console
-    for warning in (*study.warnings, *figures_failed):
-        # one line each in a file, where they are looked for; broken at words on a terminal
-        whole = not teller.is_terminal
-        teller.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=whole)
+    tell(study, console, figures_failed)
 
 
 def _publish(

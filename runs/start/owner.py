@@ -29,6 +29,11 @@ JOBS = (("SLURM_JOB_ID", "SLURM_RESTART_COUNT"), ("PBS_JOBID", ""), ("LSB_JOBID"
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
+def partial_folder(out: Path) -> Path:
+    """Where the unfinished study of the result folder `out` lives."""
+    return out.with_name(out.name + ".partial")
+
+
 class Owner:
     """The one process that may write into a folder; rank 0 of a world."""
 

@@ -1,6 +1,5 @@
 """Runs of a result again, to the bit: one as table and figure, many as tables."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,13 +7,14 @@ from typing import Any
 import matplotlib
 
 matplotlib.use("Agg")
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from numpy.typing import NDArray
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike, NDArray
 
 from darkbattery import trajectories
 from darkbattery.nvmodel.observables import in_words
@@ -23,14 +23,12 @@ from darkbattery.nvmodel.refusal import InputError, whole_number
 from darkbattery.runs.choice.choice import Choice, chosen, engine_of
 from darkbattery.runs.definitions.definition import RunDefinition
 from darkbattery.runs.definitions.models import Model
-from darkbattery.runs.figures.axes import time_axis
-from darkbattery.runs.figures.files import save_figure
-from darkbattery.runs.figures.levels import draw_levels
 from darkbattery.runs.figures.shots import draw_received_field, draw_received_power
-from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
+from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames, save_figure
 from darkbattery.runs.results.jumps import with_jumps
 from darkbattery.runs.results.store import Result
 from darkbattery.runs.results.study import received
+from darkbattery.runs.results.table import time_axis
 
 TICKS = {
     -1: ("photon emitted", "black"),
@@ -38,6 +36,7 @@ TICKS = {
     1: ("photon absorbed", "red"),
 }
 DRAWN = ("battery_energy", "charger_energy", "ergotropy")
+STYLES = ("-", "--", "-.")  # of what is drawn
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +84,12 @@ class Replay:
             if (table := getattr(self, name)) is not None
         }
         return replace(self, of_time=1.0, **tables)
+
+    @property
+    def levels(self) -> NDArray[np.float64]:
+        """Probabilities (T, excitations) of the battery; none where it has no such levels."""
+        names = [name for name in self.states if str(name).startswith("population_")]
+        return self.states[names].to_numpy()
 
 
 def replay(result: Result, run: int, point: int) -> Replay:
@@ -210,51 +215,60 @@ def save_replay(one: Replay, folder: Path, name: str) -> list[Path]:
 
 def draw_replay(one: Replay) -> Figure:
     """Energies and ergotropy with photons as ticks; below, populations or what a receiver shows."""
-    one = one.on_axis
-    populations = [name for name in one.states if str(name).startswith("population_")]
+    one, levels = one.on_axis, one.levels
     scopes = () if one.received is None else (draw_received_power, draw_received_field)
-    below_count = bool(populations) + len(scopes)
+    count = 1 + bool(levels.size) + len(scopes)
     with figure_style():
-        figure, axes = plt.subplots(
-            1 + below_count,
-            1,
-            figsize=(5.0, 2.7 * (1 + below_count)),
-            sharex=True,
-            squeeze=False,
-            layout="constrained",
+        figure, grid = plt.subplots(
+            count, 1, figsize=(5.0, 2.7 * count), sharex=True, squeeze=False, layout="constrained"
         )
-        above, times = axes[0, 0], one.states["time"].to_numpy()
-        shown = [name for name in DRAWN if name in one.drawn]
-        styles: Iterable[str] = ("-", "--", "-.")
-        colours = COLOURS
-        curves: list[Line2D] = []
-        entries: dict[str, Line2D] = {}
-        for name, style, colour in zip(shown, styles, colours, strict=False):
-            curves += above.plot(
-                one.drawn["time"], one.drawn[name], ls=style, color=colour, label=in_words(name)
-            )
-        for t, direction in zip(one.jumps["time"], one.jumps["direction"], strict=True):
-            said, shade = TICKS[int(direction)]
-            tick = above.axvline(t, 0.0, 0.06, color=shade, lw=0.8)
-            entries.setdefault(f"tick: {said}", tick)
-        above.set_ylabel("energy per spin  (ħω)")
-        above.set_title(f"run {one.run}", loc="left")
-        entries = {str(line.get_label()): line for line in curves} | entries
+        above, *below = grid[:, 0]
+        entries = _draw_energies(above, one)
         # below all panels, clear of the curves
         figure.legend(
-            list(entries.values()),
-            list(entries),
-            loc="outside lower center",
-            ncols=3,
-            frameon=False,
-        )
-        if populations:
-            levels = one.states[populations].to_numpy()
-            draw_levels(figure, axes[1, 0], times, levels, "battery excitations")
-        for axis, draw_scope in zip(axes[1 + bool(populations) :, 0], scopes, strict=True):
+            list(entries.values()), list(entries),
+            loc="outside lower center", ncols=3, frameon=False,
+        )  # fmt: skip
+        if levels.size:
+            draw_levels(figure, below.pop(0), one.states["time"], levels, "battery excitations")
+        for axis, draw_scope in zip(below, scopes, strict=True):
             assert one.received is not None
             assert one.receiver is not None
             draw_scope(axis, one.received, one.receiver, 1.0)
-        axes[-1, 0].set_xlabel(one.axis)
+        grid[-1, 0].set_xlabel(one.axis)
         open_frames(figure)
         return figure
+
+
+def _draw_energies(axis: Axes, one: Replay) -> dict[str, Line2D]:
+    """Curves, and jumps as ticks; what they are called."""
+    entries: dict[str, Line2D] = {}
+    shown = [name for name in DRAWN if name in one.drawn]
+    for name, style, colour in zip(shown, STYLES, COLOURS, strict=False):
+        (curve,) = axis.plot(one.drawn["time"], one.drawn[name], ls=style, color=colour)
+        entries[in_words(name)] = curve
+    for t, direction in zip(one.jumps["time"], one.jumps["direction"], strict=True):
+        said, shade = TICKS[int(direction)]
+        tick = axis.axvline(t, 0.0, 0.06, color=shade, lw=0.8)
+        entries.setdefault(f"tick: {said}", tick)
+    axis.set_ylabel("energy per spin  (ħω)")
+    axis.set_title(f"run {one.run}", loc="left")
+    return entries
+
+
+def draw_levels(
+    figure: Figure, axis: Axes, times: ArrayLike, levels: NDArray[np.float64], label: str
+) -> None:
+    """Probabilities `levels` (T, excitations) and their bar."""
+    image = axis.pcolormesh(
+        times,
+        np.arange(levels.shape[1]),
+        levels.T,
+        cmap="viridis",
+        vmin=0.0,
+        shading="nearest",
+        rasterized=True,
+    )
+    figure.colorbar(image, ax=axis, label="probability")
+    axis.set_ylabel(label)
+    axis.yaxis.set_major_locator(MaxNLocator(integer=True))

@@ -17,10 +17,14 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.observables import in_words
 from darkbattery.nvmodel.refusal import InputError, number_between
-from darkbattery.runs.figures.files import save_figure
-from darkbattery.runs.figures.levels import draw_levels
-from darkbattery.runs.figures.style import COLOURS, figure_style, open_frame, open_frames
-from darkbattery.runs.start.replay import DRAWN, Replay
+from darkbattery.runs.figures.style import (
+    COLOURS,
+    figure_style,
+    open_frame,
+    open_frames,
+    save_figure,
+)
+from darkbattery.runs.start.replay import DRAWN, STYLES, Replay, draw_levels
 from darkbattery.trajectories.reading.husimi import azimuth_of, husimi
 
 Array = NDArray[np.float64]
@@ -30,12 +34,11 @@ PIXELS = 121  # of a sphere across
 VIEW = 0.35  # rad, from above the equator
 FRAMES, PER_SECOND = 80, 12  # of a film, at most
 WRITERS = (".gif", ".mp4")
-STYLES = ("-", "--", "-.")
 
 
 def save_story(one: Replay, moments: Sequence[float], folder: Path, name: str) -> list[Path]:
     """Write the story as PNG and SVG; the paths. Nothing without the battery's levels."""
-    if not _levels(one).size:
+    if not one.levels.size:
         return []
     return save_figure(draw_story(one, moments), folder, f"{name}-story")
 
@@ -57,7 +60,7 @@ def draw_story(one: Replay, moments: Sequence[float] = ()) -> Figure:
         _draw_record(rows[0], one)
         rows[0].set_title(f"run {one.run}", loc="left")
         _draw_energies(rows[1], one)
-        levels = _levels(one)
+        levels = one.levels
         draw_levels(figure, rows[2], one.states["time"], levels, "battery\nexcitations")
         for axis in rows[:2]:
             axis.tick_params(labelbottom=False)
@@ -98,7 +101,7 @@ def save_film(one: Replay, path: Path) -> Path:
         _draw_energies(above, one)
         above.set_xlabel(one.axis)
         mark = above.axvline(times[0], color="0.4", lw=0.8)
-        levels = _levels(one)
+        levels = one.levels
         bars = below.bar(np.arange(levels.shape[1]), levels[0], color="0.4")
         below.set(ylim=(0.0, 1.0), xlabel="battery excitations", ylabel="probability")
         for axis in (above, below):
@@ -146,11 +149,6 @@ def refuse_pictures(one: Replay, moments: Sequence[float], film: Path | None) ->
         number_between("--moment", moment, first, last)
 
 
-def _levels(one: Replay) -> Array:
-    names = [name for name in one.states if str(name).startswith("population_")]
-    return one.states[names].to_numpy()
-
-
 def _places(one: Replay, moments: Sequence[float]) -> list[int]:
     """Output times of the moments; or those between which the energy moves equally far."""
     times = one.states["time"].to_numpy()
@@ -192,8 +190,7 @@ def _draw_record(axis: Axes, one: Replay) -> None:
 
 def _draw_energies(axis: Axes, one: Replay) -> None:
     shown = [name for name in DRAWN if name in one.drawn]
-    colours = COLOURS
-    for name, style, colour in zip(shown, STYLES, colours, strict=False):
+    for name, style, colour in zip(shown, STYLES, COLOURS, strict=False):
         axis.plot(one.drawn["time"], one.drawn[name], ls=style, color=colour, label=in_words(name))
     axis.set_ylim(-0.03, 1.03)
     axis.set_ylabel("energy per\nspin  (ħω)")

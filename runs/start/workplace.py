@@ -11,15 +11,15 @@ from rich.console import Console
 
 from darkbattery.nvmodel.refusal import InputError, finite_number
 from darkbattery.runs.definitions.definition import RunDefinition
+from darkbattery.runs.ranks.distribute import Campaign
 from darkbattery.runs.ranks.parts import RECORDS
 from darkbattery.runs.ranks.signals import Stopped, StopRequest, stop_on_signals
 from darkbattery.runs.ranks.world import on_root, rank_of, size_of
 from darkbattery.runs.results.provenance import provenance
 from darkbattery.runs.results.store import load, save, usable_folder, written_aside
-from darkbattery.runs.results.study import Campaign, run_study
+from darkbattery.runs.results.study import run_study
 from darkbattery.runs.results.table import Study
-from darkbattery.runs.start.campaign import partial_folder
-from darkbattery.runs.start.owner import Owner
+from darkbattery.runs.start.owner import Owner, partial_folder
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -13,24 +13,28 @@ from rich.text import Text
 from darkbattery.nvmodel.numbers import ROUNDING, plain, with_error, with_unit
 from darkbattery.nvmodel.observables import in_words
 from darkbattery.runs.choice.choice import exact_averages
-from darkbattery.runs.definitions.units import OWN, OWN_NOTE, clock, unit_of
+from darkbattery.runs.definitions.units import OWN, OWN_NOTE, clock, unit_of, unit_of_asked
 from darkbattery.runs.results.store import TABLE
 from darkbattery.runs.results.summary import (
     CLOSE,
     PEAKED,
     Ends,
-    Key,
     averages_name,
     ends,
-    swept_names,
+    label,
+    runs_line,
 )
-from darkbattery.runs.results.table import Study
-from darkbattery.runs.terminal.asked import asked_tables
+from darkbattery.runs.results.table import Key, Study, swept_names
 from darkbattery.runs.terminal.tables import Column, Fitted, Listing
 
 MOST_POINTS, ENDS = 40, 8  # printed; beyond, so many of the first and of the last
 SI = {"J": "J", "W": "W", "s": "s", "/s": "Hz"}  # written with prefixes, and how
 DIGITS = 6
+# of what was asked of single runs
+PREFIXED = "s"  # powers in ħω/s have no prefix
+MOST_ROWS = 60  # printed; the others stand in the result folder
+TOLD = {"share": "share", "mean": "mean", "standard_deviation": "sd"}
+TOGETHER = "correlation"
 NOISY = (
     "largest of sampled {}: of several means that agree within {:g} errors, so it lies too high by "
     "about its error, and its time is one of theirs"
@@ -85,6 +89,19 @@ class ResultTables:
         yield from result_tables(self.study)
 
 
+def tell(study: Study, console: Console, more: Sequence[str] = ()) -> None:
+    """Print a study: its tables, how many runs were made, its warnings and `more` of them."""
+    console.print(ResultTables(study))
+    if line := runs_line(study):
+        console.print(line, highlight=False, soft_wrap=True)
+    # never kept to itself: numbers outside a solver's validity are not handed out in silence
+    teller = Console(stderr=True) if console.quiet else console
+    for warning in (*study.warnings, *more):
+        # one line each in a file, where they are looked for; broken at words on a terminal
+        whole = not teller.is_terminal
+        teller.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=whole)
+
+
 def result_tables(study: Study) -> Iterator[Listing | Fitted | Text]:
     """The tables of a study, and what has to be said of them."""
     read = list(ends(study).items())
@@ -116,7 +133,7 @@ def found(study: Study, curves: Iterable[Ends]) -> list[Found]:
         by_name.setdefault(one.observable, []).append(one)
     rows: list[Found] = []
     for name, several in by_name.items():
-        words, unit = in_words(name), unit_of(study.definition, name)
+        words, unit = in_words(name), unit_of(study.definition.model, name)
         steady = [one for one in several if one.method == "steady"]
         timed = sorted((o for o in several if o.method != "steady"), key=lambda o: o.method)
         for moment, ones in (("steady state", steady), ("at the end", timed)):
@@ -126,7 +143,7 @@ def found(study: Study, curves: Iterable[Ends]) -> list[Found]:
             ]
         rows += _deviation(words, timed) if averages == "exact" else []
         if name in PEAKED:
-            rows += _peaks(words, unit, clock(study.definition).time, called, timed)
+            rows += _peaks(words, unit, clock(study.definition.model).time, called, timed)
     return rows
 
 
@@ -240,3 +257,67 @@ def _key(value: Any) -> str:
 
 def _in_heading(unit: str) -> bool:
     return unit not in ("", "1", *SI)
+
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def asked_tables(study: Study) -> Iterator[Listing | Text]:
+    """Share, mean and standard deviation of each quantity, of all runs and of those selected."""
+    if not len(study.statistics):
+        return
+    whole = study.statistics[study.statistics["time"].isna()]
+    pairs = whole["statistic"] == TOGETHER
+    whole, together = whole[~pairs], whole[pairs]
+    rows = list(_rows(study, whole))
+    labelled = bool(swept_names(study))
+    named = ["point", "of single runs", "runs"] if labelled else ["of single runs", "runs"]
+    table = Listing("", [*named, *TOLD.values()], left=named)
+    for point, *cells in rows[:MOST_ROWS]:
+        table.add_row(*([point] if labelled else []), *cells)
+    if rows:
+        yield table
+    if len(together):
+        yield _correlations(study, together, named[:-2])
+    if len(rows) > MOST_ROWS:
+        yield Text(f"{len(rows) - MOST_ROWS} more: statistics.parquet in the result folder")
+    asked = study.definition.statistics
+    if asked is not None and asked.where is not None:
+        yield Text(f"selected: {asked.where}")
+
+
+def _correlations(study: Study, together: pd.DataFrame, named: list[str]) -> Listing:
+    """How the two quantities of each joint pair go together."""
+    columns = [*named, "together", "runs"]
+    table = Listing("", [*columns, TOGETHER], left=columns)
+    for row in together.head(MOST_ROWS).to_dict("records"):
+        point = tuple(row[name] for name in swept_names(study))
+        name = str(row["quantity"]).replace("_", " ")
+        told = with_error(float(row["value"]), float(row["error"]))
+        runs = "selected" if row["where"] else "all"
+        table.add_row(*([label(study, point)] if named else []), name, runs, told)
+    return table
+
+
+def _rows(study: Study, whole: pd.DataFrame) -> Iterator[tuple[str, ...]]:
+    names = [*swept_names(study), "quantity", "where"]
+    for key, about in whole.groupby(names, sort=False, dropna=False):
+        *point, quantity, where = key
+        found = about.set_index("statistic")
+        unit = "" if quantity == "runs" else unit_of_asked(study.definition.model, str(quantity))
+        numbers = [
+            _told(found.loc[name], "" if name == "share" else unit) if name in found.index else ""
+            for name in TOLD
+        ]
+        # the selection itself is a share of all runs
+        runs = "selected" if where and quantity != "runs" else "all"
+        name = "selected" if quantity == "runs" else str(quantity).replace("_", " ")
+        behind = f" ({unit})" if unit not in ("", PREFIXED) else ""
+        yield label(study, tuple(point)), name + behind, runs, *numbers
+
+
+def _told(about: pd.Series, unit: str) -> str:
+    """A number with its error; of seconds with their prefix."""
+    value, error = float(about["value"]), float(about["error"])
+    return with_unit(value, unit, error) if unit == PREFIXED else with_error(value, error)

@@ -20,7 +20,7 @@ from darkbattery.nvmodel import (
     SpinEnsemble,
 )
 from darkbattery.runs.ranks.checkpoint import read_tallies, write_tallies
-from darkbattery.runs.ranks.distribute import Job, distribute_all
+from darkbattery.runs.ranks.distribute import Campaign, Job, distribute_all
 
 class Keeper:
     due = True
@@ -44,7 +44,7 @@ jobs = [
 comm = MPI.COMM_WORLD
 kept = read_tallies(Path("kept"), "study") if "resume" in sys.argv and comm.rank == 0 else None
 keeper = Keeper("die" in sys.argv) if "keep" in sys.argv and comm.rank == 0 else None
-outcome = distribute_all(jobs, comm, kept=kept, keeper=keeper)
+outcome = distribute_all(jobs, comm, Campaign(kept=kept, keeper=keeper))
 if comm.rank == 0:
     digest = hashlib.sha256()
     for solution in outcome.solutions:

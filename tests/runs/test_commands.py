@@ -134,6 +134,8 @@ def test_quiet_keeps_no_warning_to_itself(tmp_path, monkeypatch, capsys):
     status, out, err = called(monkeypatch, capsys, "run", "loud.toml", "--out", "b", "-q")
     assert (status, out) == (0, "")
     assert err.splitlines()[: len(told)] == told
+    status, out, err = called(monkeypatch, capsys, "show", "b", "-q")
+    assert (status, out, err.splitlines()) == (0, "", told)
 
 
 def _on_a_terminal(*arguments):

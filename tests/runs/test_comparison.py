@@ -22,9 +22,10 @@ from darkbattery.runs.compare.statements import answer, equal
 from darkbattery.runs.compare.tables import tables
 from darkbattery.runs.definitions.definition import find_definition, parse_definition
 from darkbattery.runs.definitions.tomlfile import read_toml
+from darkbattery.runs.ranks.distribute import Campaign
 from darkbattery.runs.results.provenance import provenance
 from darkbattery.runs.results.store import save
-from darkbattery.runs.results.study import Campaign, run_study
+from darkbattery.runs.results.study import run_study
 
 MODEL = {"n_battery": [2, 10], "ratio": 5}
 RUN = {"times": {"stop": 1.5, "points": 31}, "seed": 1}

@@ -24,8 +24,13 @@ from darkbattery.runs.definitions.definition import (
 )
 from darkbattery.runs.definitions.tomlfile import read_toml
 from darkbattery.runs.ranks.checkpoint import MAGIC, read_tallies
-from darkbattery.runs.results.checksums import CHECKSUMS, write_checksums
-from darkbattery.runs.results.store import SUMMED, definition_content, load
+from darkbattery.runs.results.store import (
+    CHECKSUMS,
+    SUMMED,
+    definition_content,
+    load,
+    write_checksums,
+)
 from darkbattery.runs.start.campaign import merged
 
 SOURCE = Path(__file__).parent.parent.parent

@@ -3,7 +3,7 @@ import pytest
 
 from darkbattery import trajectories
 from darkbattery.nvmodel import CollectiveBattery, InputError
-from darkbattery.runs.ranks.distribute import Job, distribute, distribute_all
+from darkbattery.runs.ranks.distribute import Campaign, Job, distribute, distribute_all
 
 
 @pytest.mark.parametrize("battery", [CollectiveBattery(2, 10), CollectiveBattery(2, 5, nbar=0.4)])
@@ -48,7 +48,7 @@ def test_progress_tells_the_runs_of_each_point_from_those_of_the_sweep():
 
     models = [CollectiveBattery(1, n) for n in (1, 2, 3)]
     jobs = [Job(trajectories.sample, m, np.array([0.2]), runs=3000, seed=1) for m in models]
-    distribute_all(jobs, progress=Listener())
+    distribute_all(jobs, campaign=Campaign(progress=Listener()))
     # one rank makes all runs of a point itself
     assert all(mine == of_job for mine, of_job in seen)
     assert seen[-1] == (3000, 3000)

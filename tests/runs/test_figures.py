@@ -9,9 +9,9 @@ from matplotlib.lines import Line2D
 
 from darkbattery.nvmodel import CollectiveBattery
 from darkbattery.runs.definitions.definition import parse_definition
-from darkbattery.runs.definitions.units import OWN_NOTE, clock
+from darkbattery.runs.definitions.units import OWN_NOTE, clock, prefixed
 from darkbattery.runs.figures import draw, draw_sweep
-from darkbattery.runs.figures.axes import legend_below, prefixed
+from darkbattery.runs.figures.axes import legend_below
 from darkbattery.runs.figures.save import save_figures
 from darkbattery.runs.figures.sequences import draw_sequence, sequence_of
 from darkbattery.runs.figures.style import figure_style
@@ -107,9 +107,9 @@ def test_values_without_an_order_have_places_on_the_axis():
 
 def test_a_gamma_of_one_written_out_is_a_time_in_its_inverse():
     """It read "t" before, as though in seconds."""
-    assert clock(_study({"n_battery": 1, "gamma": 1.0}).definition).axis == r"$\gamma t$"
+    assert clock(_study({"n_battery": 1, "gamma": 1.0}).definition.model).axis == r"$\gamma t$"
     own = _study({"n_battery": 1, "gamma": 2.0})
-    assert clock(own.definition).axis == "t ([t])"
+    assert clock(own.definition.model).axis == "t ([t])"
     # what [t] in its units is stands in the heading
     assert OWN_NOTE in draw(own)._suptitle.get_text().replace("\n", " ")
 

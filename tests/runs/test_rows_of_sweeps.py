@@ -154,8 +154,7 @@ def test_the_definition_with_levels_is_written_as_it_was_read():
 
 
 def test_results_of_an_earlier_version_are_read_without_numbers_of_runs(tmp_path):
-    from darkbattery.runs.results.checksums import write_checksums
-    from darkbattery.runs.results.store import SUMMED, TABLE
+    from darkbattery.runs.results.store import SUMMED, TABLE, write_checksums
 
     _run(tmp_path, _definition({"n_battery": 1, "ratio": 3}, method="sample", runs=20))
     out = tmp_path / "out"

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from darkbattery.runs.figures.axes import prefixed
+from darkbattery.runs.definitions.units import prefixed
 from darkbattery.runs.figures.stages import name_above
 from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
 from darkbattery.runs.plan.sequences.plan import SequencePlan

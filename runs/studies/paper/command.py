@@ -11,7 +11,7 @@ from rich.console import Console
 
 from darkbattery.nvmodel.numbers import counted
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.runs.figures.files import save_figure
+from darkbattery.runs.figures.style import save_figure
 from darkbattery.runs.pages.marks import markdown, replaced
 from darkbattery.runs.ranks.world import size_of
 from darkbattery.runs.results.provenance import surroundings

@@ -13,7 +13,7 @@ from rich.console import Console
 from darkbattery import meanfield
 from darkbattery.meanfield.expected import MAP
 from darkbattery.nvmodel.numbers import counted
-from darkbattery.runs.figures.files import save_figure
+from darkbattery.runs.figures.style import save_figure
 from darkbattery.runs.pages.marks import fill
 from darkbattery.runs.ranks.world import rank_of, size_of
 from darkbattery.runs.results.provenance import surroundings
