@@ -19,19 +19,19 @@ from numba import njit
 from numpy.typing import NDArray
 
 from darkbattery.meanfield.averages.covariances import FIELD, SPINS, phased, phased_groups
-from darkbattery.meanfield.averages.equations import LEFT, SUPPLIED, Coefficients, coefficients
-from darkbattery.meanfield.averages.stepper import STAGES, first_step
-from darkbattery.meanfield.averages.stretches import Stretch
-from darkbattery.meanfield.averages.turningsteps import (
+from darkbattery.meanfield.averages.equations import LEFT, SUPPLIED, Coefficients
+from darkbattery.meanfield.averages.frames import (
     FOUR,
-    LOOKED_AT,
     TURN,
-    TWO,
     VECTORS,
+    FrameSteps,
     Tableau,
     circle,
+    earlier,
     tableau,
 )
+from darkbattery.meanfield.averages.stepper import STAGES
+from darkbattery.meanfield.averages.stretches import Stretch
 from darkbattery.meanfield.classes.legs import Leg
 
 Array = NDArray[np.float64]
@@ -50,49 +50,36 @@ class PhasedRoom(NamedTuple):
     vectors: Array
 
 
-class PhasedSteps:
-    """Steps of the state of `phased`, from `since` the start of a stretch on.
+class PhasedSteps(FrameSteps):
+    """Steps of the state of `phased`.
 
-    As `meanfield.averages.stepper.Steps`. Errors of f and phi are measured against the larger of
-    both.
+    Errors of f and phi are measured against the larger of both.
     """
 
     def __init__(self, leg: Leg, stretch: Stretch, since: float) -> None:
-        self._leg, self._stretch, self._since = leg, stretch, since
-        self._p, self._ensemble = coefficients(leg.system), leg.system.ensemble.copy()
-        self._root = math.sqrt(leg.system.total)
+        super().__init__(leg, stretch, since, phased_groups(leg.system))
         M = leg.system.number.size
-        self._groups = phased_groups(leg.system)
-        self._floors = np.array([floor for _, floor in self._groups])
         one, two, three = np.empty((3, 3 * M, 3 * M))
         self._room = PhasedRoom(one, two, three, np.empty((VECTORS * STAGES, 3 * M)))
-        self._looked = np.unique(np.linspace(0, M - 1, min(M, LOOKED_AT)).astype(np.int64))
+        self._field, self._since, self._root = stretch.field, since, math.sqrt(leg.system.total)
 
     def _drive(self, now: float) -> complex:
-        return self._stretch.field(self._since + now) / self._root
+        return self._field(self._since + now) / self._root
 
-    def first(self, y: Array) -> float:
-        """Length of the first step from y."""
-        slope, p = np.empty_like(y), coefficients(self._leg.system)
-        p.detuning[:] = self._leg.detuning(self._stretch.start + self._since)
-        phased(y, self._drive(0.0), p, slope)
-        return first_step(y, slope, self._groups)
+    def slope(self, y: Array, p: Coefficients, out: Array) -> None:
+        """The derivative."""
+        phased(y, self._drive(0.0), p, out)
 
-    def take(self, now: float, y: Array, h: float) -> tuple[Array, float, float]:
-        """The state a step later, and both estimates of its error over its length."""
-        rule, new = tableau(), np.empty_like(y)
-        after = rule.nodes * h
-        turned = self._leg.turned(self._stretch.start + self._since + now, after)
-        drive = np.array([self._drive(now + one) for one in after.tolist()], dtype=complex)
-        e5, e3 = _step(
-            y, h, turned, drive, self._ensemble, self._p, rule, self._room, self._floors,
-            self._looked, new,
+    def step(
+        self, now: float, y: Array, h: float, turned: Array, new: Array
+    ) -> tuple[float, float]:
+        """One step."""
+        rule = tableau()
+        drive = np.array([self._drive(now + one) for one in (rule.nodes * h).tolist()], complex)
+        return _step(
+            y, h, turned, drive, self.ensemble, self.p, rule, self._room, self.floors, self.looked,
+            new,
         )  # fmt: skip
-        # of a NaN no comparison knows
-        return (new, e5, e3) if np.isfinite(new).all() else (new, math.inf, math.inf)
-
-    def accept(self) -> None:
-        """The step was taken; nothing is kept of it."""
 
 
 @njit(cache=True, error_model="numpy")
@@ -228,7 +215,7 @@ def _add_earlier(h: float, s: int, inner: Array, sums: Array, vectors: Array, fi
     """What the stages before s have added to c, in its product with `sums` (2, 3M)."""
     if s == 0:
         return
-    begin, until = TWO if s > FOUR else 0, max(s, FOUR + 1)
+    begin, until = earlier(s)
     rows = vectors[VECTORS * begin : VECTORS * until]
     seen, factor = np.dot(rows, sums.T), np.empty((2, rows.shape[0]))
     for j in range(until - begin):
@@ -290,12 +277,7 @@ def _stage(
         G, weight, alone = 2.0 * p.coupling[k], p.share[k] * p.coupling[k], p.coupling[k] / p.total
         x, v, z = b[0, k], b[1, k], b[2, k]
         _own_block(own_c, whole, k, own)
-        for a in range(2):
-            for e in range(3):
-                same = 1.0 if a == e else 0.0
-                S[a, e] = alone * (same - b[a, k] * b[e, k] - own[a, e])
-                for d in range(3):
-                    S[a, e] += whole[e, d, k] * field[a, d, k]
+        _seen(b, field, whole, own, k, alone, S)
         emitting += weight * (0.25 * (S[0, 0] + S[1, 1]) + 0.5 * alone * z)
         U[0, 1], U[1, 0], U[2, 0], U[2, 1] = -G * z, -G * z, G * v, G * x
         for e in range(3):
@@ -324,20 +306,8 @@ def _stage(
             dR[0, d, k] = -G * im * whole[2, d, k]
             dR[1, d, k] = -G * re * whole[2, d, k]
             dR[2, d, k] = G * (im * whole[0, d, k] + re * whole[1, d, k])
-            for i in range(2):
-                u = g = 0.0
-                for e in range(3):
-                    u += back[d, e, k] * U[e, i]
-                    g += back[d, e, k] * f[i, e, k]
-                vectors[i, d * M + k], vectors[2 + i, d * M + k] = u, g
-        for n in range(6):
-            a, e = OWN[n]
-            d_own[n, k] = (
-                vectors[0, a * M + k] * vectors[2, e * M + k]
-                + vectors[2, a * M + k] * vectors[0, e * M + k]
-                + vectors[1, a * M + k] * vectors[3, e * M + k]
-                + vectors[3, a * M + k] * vectors[1, e * M + k]
-            )
+        _pushes(back, U, f, k, vectors)
+        _own_pushed(vectors, k, d_own)
     _into(Z, db)
     for d in range(3):
         _into(Z, dR[:, d])
@@ -369,6 +339,44 @@ def _own_block(own_c: Array, whole: Array, k: int, own: Array) -> None:
                     turned += whole[a, j, k] * whole[e, i, k]
                 found += own_c[n, k] * turned
             own[a, e] = found
+
+
+@njit(inline="always")
+def _seen(b: Array, field: Array, whole: Array, own: Array, k: int, alone: float, S: Array) -> None:
+    """S of class k (2, 3), from the sums of all in the frame and from its spins by themselves."""
+    for a in range(2):
+        for e in range(3):
+            same = 1.0 if a == e else 0.0
+            S[a, e] = alone * (same - b[a, k] * b[e, k] - own[a, e])
+            for d in range(3):
+                S[a, e] += whole[e, d, k] * field[a, d, k]
+
+
+@njit(inline="always")
+def _pushes(back: Array, U: Array, f: Array, k: int, vectors: Array) -> None:
+    """u and g of class k: U and f taken into the frame."""
+    M = back.shape[2]
+    for d in range(3):
+        for i in range(2):
+            u = g = 0.0
+            for e in range(3):
+                u += back[d, e, k] * U[e, i]
+                g += back[d, e, k] * f[i, e, k]
+            vectors[i, d * M + k], vectors[2 + i, d * M + k] = u, g
+
+
+@njit(inline="always")
+def _own_pushed(vectors: Array, k: int, slope: Array) -> None:
+    """The derivative of c of class k with itself, six numbers of u g^T and its transpose."""
+    M = slope.shape[1]
+    for n in range(6):
+        a, e = OWN[n]
+        slope[n, k] = (
+            vectors[0, a * M + k] * vectors[2, e * M + k]
+            + vectors[2, a * M + k] * vectors[0, e * M + k]
+            + vectors[1, a * M + k] * vectors[3, e * M + k]
+            + vectors[3, a * M + k] * vectors[1, e * M + k]
+        )
 
 
 @njit(error_model="numpy")
