@@ -12,7 +12,6 @@ the frame of Z.
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -30,24 +29,22 @@ from darkbattery.meanfield.averages.frames import (
     earlier,
     tableau,
 )
+from darkbattery.meanfield.averages.phasedpairs import (
+    OWN,
+    PhasedRoom,
+    changes,
+    own_of,
+    pairs_end,
+    pairs_error,
+    turn_vectors,
+    unpack,
+)
 from darkbattery.meanfield.averages.stepper import STAGES
 from darkbattery.meanfield.averages.stretches import Stretch
 from darkbattery.meanfield.classes.legs import Leg
 
 Array = NDArray[np.float64]
 Amplitudes = NDArray[np.complex128]
-
-# of the vectors that are followed: all of the state but c; R beyond Z; c of each class with itself
-OWN = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
-
-
-class PhasedRoom(NamedTuple):
-    """c (3M, 3M), turned on one side, its change; rows of u and g of all stages."""
-
-    c: Array
-    turned: Array
-    more: Array
-    vectors: Array
 
 
 class PhasedSteps(FrameSteps):
@@ -99,14 +96,14 @@ def _step(
     """Fill `new`; both estimates of the error over h, of the group that has most."""
     M, S = p.share.size, rule.nodes.size
     c_at = SPINS + 9 * M + 3
-    _unpack(y[c_at:].reshape(9, -1), room.c)
+    unpack(y[c_at:].reshape(9, -1), room.c)
     start, slopes = np.zeros(c_at + 15 * M), np.zeros((S, c_at + 15 * M))
     # element by element: numba compiles much text for an array in a slice
     for i in range(c_at):
         start[i] = y[i]
     R = start[c_at : c_at + 9 * M].reshape(3, 3, M)
     R[0, 0], R[1, 1], R[2, 2] = 1.0, 1.0, 1.0
-    _own_of(room.c, start[c_at + 9 * M :].reshape(6, M))
+    own_of(room.c, start[c_at + 9 * M :].reshape(6, M))
     now, sums = start.copy(), np.empty((2, 3 * M))
     Z, whole, back = np.empty((4, M)), np.empty((3, 3, M)), np.empty((3, 3, M))
     room.vectors[: VECTORS * (FOUR + 1)] = 0.0
@@ -133,37 +130,11 @@ def _step(
     _whole(now[c_at : c_at + 9 * M].reshape(3, 3, M), Z, whole, back)
     e5, e3 = _vectors_end(y, now, errors, Z, M, floors, new)
     vectors = room.vectors[VECTORS * FOUR :]
-    _turn_vectors(whole, vectors)
-    _changes(h, rule.weights[FOUR:], vectors, room)
-    size = max(_pairs_end(whole, room, new[c_at:].reshape(9, -1)), floors[4])
-    c5, c3 = _pairs_error(rule.errors[:, FOUR:], vectors, looked, M)
+    turn_vectors(whole, vectors)
+    changes(h, rule.weights[FOUR:], vectors, room)
+    size = max(pairs_end(whole, room, new[c_at:].reshape(9, -1)), floors[4])
+    c5, c3 = pairs_error(rule.errors[:, FOUR:], vectors, looked, M)
     return max(e5, c5 / size), max(e3, c3 / size)
-
-
-@njit(error_model="numpy")
-def _unpack(packed: Array, c: Array) -> None:
-    """The nine rows of pairs k <= l as one symmetric matrix, its indices (a, k) and (e, l)."""
-    M = c.shape[0] // 3
-    for a in range(3):
-        for e in range(3):
-            first = 0
-            for k in range(M):
-                row, into = packed[3 * a + e], c[a * M + k]
-                for i in range(M - k):
-                    into[e * M + k + i] = row[first + i]
-                for i in range(1, M - k):
-                    c[e * M + k + i, a * M + k] = row[first + i]
-                first += M - k
-
-
-@njit(error_model="numpy")
-def _own_of(c: Array, own: Array) -> None:
-    """c of each class with itself, six numbers."""
-    M = own.shape[1]
-    for i in range(6):
-        a, e = OWN[i]
-        for k in range(M):
-            own[i, k] = c[a * M + k, e * M + k]
 
 
 @njit(error_model="numpy")
@@ -425,93 +396,4 @@ def _vectors_end(
     for e in range(2):
         for i in range(c_at, c_at + 9 * M):
             found[e] = max(found[e], abs(errors[e, i]))
-    return found[0], found[1]
-
-
-@njit(error_model="numpy")
-def _turn_vectors(whole: Array, vectors: Array) -> None:
-    """u and g of all stages out of the frame of the end."""
-    M = whole.shape[2]
-    for r in range(vectors.shape[0]):
-        row = vectors[r]
-        for k in range(M):
-            x, v, z = row[k], row[M + k], row[2 * M + k]
-            row[k] = whole[0, 0, k] * x + whole[0, 1, k] * v + whole[0, 2, k] * z
-            row[M + k] = whole[1, 0, k] * x + whole[1, 1, k] * v + whole[1, 2, k] * z
-            row[2 * M + k] = whole[2, 0, k] * x + whole[2, 1, k] * v + whole[2, 2, k] * z
-
-
-@njit(error_model="numpy")
-def _changes(h: float, weights: Array, vectors: Array, room: PhasedRoom) -> None:
-    """P, the sum of b u g^T over the stages: c changes by P and its transpose."""
-    S, width = weights.size, vectors.shape[1]
-    left, right = np.empty((2 * S, width)), np.empty((2 * S, width))
-    for j in range(S):
-        for i in range(2):
-            left[2 * j + i] = vectors[VECTORS * j + i]
-            right[2 * j + i] = vectors[VECTORS * j + 2 + i] * (h * weights[j])
-    np.dot(left.T, right, room.more)
-
-
-@njit(error_model="numpy")
-def _pairs_end(whole: Array, room: PhasedRoom, packed: Array) -> float:
-    """Rows of pairs k <= l of the new c; the largest component of it and of the old."""
-    M = whole.shape[2]
-    old, half, P = room.c, room.turned, room.more
-    for a in range(3):
-        for k in range(M):
-            one, two, three = whole[a, 0, k], whole[a, 1, k], whole[a, 2, k]
-            _joined(one, old[k], two, old[M + k], three, old[2 * M + k], half[a * M + k])
-    for a in range(3):
-        for e in range(3):
-            first = 0
-            for k in range(M):
-                row, change, out = half[a * M + k], P[a * M + k], packed[3 * a + e]
-                for i in range(M - k):
-                    at = k + i
-                    new = whole[e, 0, at] * row[at] + whole[e, 1, at] * row[M + at]
-                    new += whole[e, 2, at] * row[2 * M + at] + change[e * M + at]
-                    out[first + i] = new
-                for i in range(M - k):
-                    out[first + i] += P[e * M + k + i, a * M + k]
-                first += M - k
-    largest = 0.0
-    for r in range(9):
-        for i in range(packed.shape[1]):
-            largest = max(largest, abs(packed[r, i]))
-    for r in range(3 * M):
-        for i in range(r % M, M):
-            largest = max(largest, abs(old[r, i]), abs(old[r, M + i]), abs(old[r, 2 * M + i]))
-    return largest
-
-
-@njit(error_model="numpy")
-def _joined(
-    a: float, x: Array, b: float, y: Array, c: float, z: Array, out: Array
-) -> None:  # fmt: skip
-    for i in range(out.size):
-        out[i] = a * x[i] + b * y[i] + c * z[i]
-
-
-@njit(error_model="numpy")
-def _pairs_error(
-    errors: Array, vectors: Array, looked: NDArray[np.int64], M: int
-) -> tuple[float, float]:
-    """Largest component of both errors of c over h, in the rows that are looked at."""
-    rows = vectors.shape[0]
-    left = np.empty((3 * looked.size, rows))
-    for i in range(looked.size):
-        for a in range(3):
-            for r in range(rows):
-                left[3 * i + a, r] = vectors[r, a * M + looked[i]]
-    found, right = np.zeros(2), np.empty_like(vectors)
-    for e in range(2):
-        for j in range(rows // VECTORS):
-            for i in range(2):
-                u, g = VECTORS * j + i, VECTORS * j + 2 + i
-                right[u], right[g] = vectors[g] * errors[e, j], vectors[u] * errors[e, j]
-        off = np.dot(left, right)
-        for i in range(off.shape[0]):
-            for k in range(off.shape[1]):
-                found[e] = max(found[e], abs(off[i, k]))
     return found[0], found[1]
