@@ -22,6 +22,7 @@ from darkbattery.meanfield.classes.legs import Leg
 from darkbattery.nvmodel.normals import on_circle
 
 Array = NDArray[np.float64]
+Errors = tuple[float, float]
 
 # rows of the matrices in which their error is looked for, at most: neighbouring classes have much
 # the same
@@ -60,6 +61,20 @@ def tableau() -> Tableau:
     return Tableau(np.array(pair.C[:STAGES]), inner, pair.B[order], errors, np.argsort(order))
 
 
+class Given(NamedTuple):
+    """What a leg's steps have in common.
+
+    Numbers of the equations, the ensemble of each class, the rule, floors of the groups' scales,
+    and the rows in which the error of a matrix is looked for.
+    """
+
+    p: Coefficients
+    ensemble: NDArray[np.int64]
+    rule: Tableau
+    floors: Array
+    looked: NDArray[np.int64]
+
+
 class FrameSteps:
     """`meanfield.averages.stepper.Steps`, from `since` the start of a stretch on.
 
@@ -68,18 +83,16 @@ class FrameSteps:
 
     def __init__(self, leg: Leg, stretch: Stretch, since: float, groups: Sequence[Group]) -> None:
         self._leg, self._begin = leg, stretch.start + since
-        self._groups, self.floors = groups, np.array([floor for _, floor in groups])
-        self.p, self.ensemble = coefficients(leg.system), leg.system.ensemble.copy()
-        M = leg.system.number.size
-        self.looked = np.unique(np.linspace(0, M - 1, min(M, LOOKED_AT)).astype(np.int64))
+        self._groups, floors = groups, np.array([floor for _, floor in groups])
+        M, ensemble = leg.system.number.size, leg.system.ensemble.copy()
+        looked = np.unique(np.linspace(0, M - 1, min(M, LOOKED_AT)).astype(np.int64))
+        self.given = Given(coefficients(leg.system), ensemble, tableau(), floors, looked)
 
     def slope(self, y: Array, p: Coefficients, out: Array) -> None:
         """Write the derivative at the start into `out`."""
         raise NotImplementedError
 
-    def step(
-        self, now: float, y: Array, h: float, turned: Array, new: Array
-    ) -> tuple[float, float]:
+    def step(self, now: float, y: Array, h: float, turned: Array, new: Array) -> Errors:
         """Write the state a step later into `new`; both estimates of its error over its length.
 
         `turned` (2, STAGES): by what the lines of both ensembles have turned beside p's detunings.
@@ -95,7 +108,8 @@ class FrameSteps:
 
     def take(self, now: float, y: Array, h: float) -> tuple[Array, float, float]:
         """The state a step later, and both estimates of its error over its length."""
-        turned, new = self._leg.turned(self._begin + now, tableau().nodes * h), np.empty_like(y)
+        turned = self._leg.turned(self._begin + now, self.given.rule.nodes * h)
+        new = np.empty_like(y)
         e5, e3 = self.step(now, y, h, turned, new)
         # of a NaN no comparison knows
         return (new, e5, e3) if np.isfinite(new).all() else (new, math.inf, math.inf)

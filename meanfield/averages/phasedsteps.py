@@ -23,11 +23,11 @@ from darkbattery.meanfield.averages.frames import (
     FOUR,
     TURN,
     VECTORS,
+    Errors,
     FrameSteps,
-    Tableau,
+    Given,
     circle,
     earlier,
-    tableau,
 )
 from darkbattery.meanfield.averages.phasedpairs import (
     OWN,
@@ -67,16 +67,11 @@ class PhasedSteps(FrameSteps):
         """The derivative."""
         phased(y, self._drive(0.0), p, out)
 
-    def step(
-        self, now: float, y: Array, h: float, turned: Array, new: Array
-    ) -> tuple[float, float]:
+    def step(self, now: float, y: Array, h: float, turned: Array, new: Array) -> Errors:
         """One step."""
-        rule = tableau()
-        drive = np.array([self._drive(now + one) for one in (rule.nodes * h).tolist()], complex)
-        return _step(
-            y, h, turned, drive, self.ensemble, self.p, rule, self._room, self.floors, self.looked,
-            new,
-        )  # fmt: skip
+        after = (self.given.rule.nodes * h).tolist()
+        drive = np.array([self._drive(now + one) for one in after], dtype=complex)
+        return _step(y, h, turned, drive, self.given, self._room, new)
 
 
 @njit(cache=True, error_model="numpy")
@@ -85,15 +80,12 @@ def _step(
     h: float,
     turned: Array,
     drive: Amplitudes,
-    ensemble: NDArray[np.int64],
-    p: Coefficients,
-    rule: Tableau,
+    given: Given,
     room: PhasedRoom,
-    floors: Array,
-    looked: NDArray[np.int64],
     new: Array,
-) -> tuple[float, float]:
+) -> Errors:
     """Fill `new`; both estimates of the error over h, of the group that has most."""
+    p, ensemble, rule, floors, looked = given
     M, S = p.share.size, rule.nodes.size
     c_at = SPINS + 9 * M + 3
     unpack(y[c_at:].reshape(9, -1), room.c)

@@ -34,11 +34,12 @@ from darkbattery.meanfield.averages.frames import (
     FOUR,
     TURN,
     VECTORS,
+    Errors,
     FrameSteps,
+    Given,
     Tableau,
     circle,
     earlier,
-    tableau,
 )
 from darkbattery.meanfield.averages.stepper import STAGES
 from darkbattery.meanfield.averages.stretches import Stretch
@@ -74,33 +75,18 @@ class TurningSteps(FrameSteps):
         """The derivative."""
         second_order(y, p, out)
 
-    def step(
-        self, now: float, y: Array, h: float, turned: Array, new: Array
-    ) -> tuple[float, float]:
+    def step(self, now: float, y: Array, h: float, turned: Array, new: Array) -> Errors:
         """One step."""
-        return _step(
-            y, h, turned, self.ensemble, self.p, tableau(), self._room, self.floors, self.looked,
-            new,
-        )  # fmt: skip
+        return _step(y, h, turned, self.given, self._room, new)
 
 
 @njit(cache=True, error_model="numpy")
-def _step(
-    y: Array,
-    h: float,
-    turned: Array,
-    ensemble: NDArray[np.int64],
-    p: Coefficients,
-    rule: Tableau,
-    room: Room,
-    floors: Array,
-    looked: NDArray[np.int64],
-    new: Array,
-) -> tuple[float, float]:
+def _step(y: Array, h: float, turned: Array, given: Given, room: Room, new: Array) -> Errors:
     """Fill `new`; both estimates of the error over h, of the group that has most.
 
     `turned` (2, STAGES): by what the lines of both ensembles have turned beside p's detunings.
     """
+    p, ensemble, rule, floors, looked = given
     M, S = p.share.size, rule.nodes.size
     frames, sums = np.empty((S, VECTORS, M)), np.empty((2 * S, M))
     _frames(h, turned, ensemble, p, rule.nodes, frames, sums)

@@ -6,6 +6,7 @@ Physical constants come from `scipy.constants`. Frequencies are ordinary (energy
 from dataclasses import dataclass
 
 from darkbattery.nvmodel.devices.datasheet import Status
+from darkbattery.nvmodel.refusal import known_name
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,6 @@ class Constant:
         return self.value
 
 
-_ACOSTA = "Acosta et al., Phys. Rev. Lett. 104, 070801 (2010)"
 _CAMBRIA = "Cambria et al., Phys. Rev. B 108, L180102 (2023)"
 _FELTON = "Felton et al., Phys. Rev. B 79, 075203 (2009)"
 
@@ -49,8 +49,6 @@ PHONON_ENERGIES = (
     Constant(145.5e-3, "eV", _CAMBRIA, "secondary"),
 )
 HIGHEST_TEMPERATURE = Constant(500.0, "K", f"{_CAMBRIA}, abstract", "read")
-# between 280 and 330 K
-SPLITTING_SLOPE = Constant(-74.2e3, "Hz/K", f"{_ACOSTA}, abstract", "read")
 
 GYROMAGNETIC = Constant(28.03e9, "Hz/T", f"g = 2.0028, {_FELTON}", "secondary")
 
@@ -92,3 +90,20 @@ NITROGEN = {
         gyromagnetic=Constant(-4.316e6, "Hz/T", _TABLE, "secondary"),
     ),
 }
+ISOTOPES = {f"{mass}N": nucleus for mass, nucleus in NITROGEN.items()}
+
+
+def hyperfine_shifts(isotope: str) -> tuple[float, ...]:
+    r"""Shifts of the lines of one isotope of nitrogen, Hz, increasing.
+
+    A nucleus in state m shifts the transition between :math:`m_s=0` and :math:`\pm1` by
+    :math:`\pm A_\parallel m` (Felton et al. 2009): three equal lines with 14N, two with 15N. That
+    is for a field along the axis; elsewhere `nvmodel.nv.twolevel` has the lines, and a definition
+    takes their shifts as numbers.
+
+    >>> hyperfine_shifts("14N"), hyperfine_shifts("15N")
+    ((-2140000.0, 0.0, 2140000.0), (-1515000.0, 1515000.0))
+    """
+    nucleus = ISOTOPES[known_name("hyperfine", isotope, ISOTOPES)]
+    step, twice = abs(float(nucleus.axial)), nucleus.twice_spin
+    return tuple(step * (i - 0.5 * twice) for i in range(twice + 1))
