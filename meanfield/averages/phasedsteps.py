@@ -111,7 +111,8 @@ def _step(
                 for k in range(M):
                     sums[a, d * M + k] = p.share[k] * p.coupling[k] * whole[a, d, k]
         field = np.dot(sums, room.c)
-        _add_earlier(h, s, rule.inner, sums, room.vectors, field)
+        if s:
+            _add_earlier(h, s, rule.inner, sums, room.vectors, field)
         _stage(
             now, field.reshape(2, 3, M), drive[s], Z, whole, back, p,
             room.vectors[VECTORS * at : VECTORS * (at + 1)], slopes[at],
@@ -176,8 +177,6 @@ def _whole(R: Array, Z: Array, whole: Array, back: Array) -> None:
 @njit(error_model="numpy")
 def _add_earlier(h: float, s: int, inner: Array, sums: Array, vectors: Array, field: Array) -> None:
     """What the stages before s have added to c, in its product with `sums` (2, 3M)."""
-    if s == 0:
-        return
     begin, until = earlier(s)
     rows = vectors[VECTORS * begin : VECTORS * until]
     seen, factor = np.dot(rows, sums.T), np.empty((2, rows.shape[0]))

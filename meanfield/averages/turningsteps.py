@@ -107,7 +107,8 @@ def _step(y: Array, h: float, turned: Array, given: Given, room: Room, new: Arra
             now = start + np.dot(h * rule.inner[s, :until], slopes[:until])
         field[0] = of_real[s] + of_imag[S + s]
         field[1] = of_imag[s] - of_real[S + s]
-        _add_earlier(h, s, rule.inner, sums, room.vectors, field)
+        if s:
+            _add_earlier(h, s, rule.inner, sums, room.vectors, field)
         at = rule.place[s]
         _stage(now, field, _psi(p, rule.nodes[s] * h), frames[s], p, at, room.vectors, slopes[at])
     # nodes[-1] is 1: its frame is the end's
@@ -177,8 +178,6 @@ def _add_earlier(h: float, s: int, inner: Array, sums: Array, vectors: Array, fi
     Of stage j: :math:`-i\alpha^*y_k+i\beta^*x_k`, :math:`\alpha,\beta=\sum_lf_lG_l\epsilon_l
     (x_l,y_l)`.
     """
-    if s == 0:
-        return
     begin, until = earlier(s)
     own, factor = np.empty((2, sums.shape[1])), np.empty((2, VECTORS * (until - begin)))
     own[0], own[1] = sums[s], sums[inner.shape[0] + s]
