@@ -17,7 +17,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from darkbattery.meanfield.averages.covariances import FIELD, SPINS, phased, phased_groups
+from darkbattery.meanfield.averages.covariances import (
+    FIELD,
+    SPINS,
+    field_slopes,
+    phased,
+    phased_groups,
+)
 from darkbattery.meanfield.averages.equations import LEFT, SUPPLIED, Coefficients
 from darkbattery.meanfield.averages.frames import (
     FOUR,
@@ -279,13 +285,7 @@ def _stage(
         return
     _into(Z, df[0])
     _into(Z, df[1])
-    turn = p.field_detuning
-    slope[LEFT] = p.kappa * (re * re + im * im + phi[0] + phi[2])
-    slope[FIELD] = -half * re + turn * im - my + drive.imag
-    slope[FIELD + 1] = -half * im - turn * re - mx - drive.real
-    slope[c_at - 3] = -p.kappa * (phi[0] - thermal) + 2.0 * turn * phi[1] - to_pp
-    slope[c_at - 1] = -p.kappa * (phi[2] - thermal) - 2.0 * turn * phi[1] - to_qq
-    slope[c_at - 2] = -p.kappa * phi[1] + turn * (phi[2] - phi[0]) - to_pq
+    field_slopes(complex(re, im), phi, (mx, my), (to_pp, to_pq, to_qq), drive, p, slope)
 
 
 @njit(error_model="numpy")
