@@ -191,6 +191,17 @@ def local_ergotropy_of_irreps(irreps: Irreps, populations: ArrayLike) -> Array:
     return np.maximum(0.0, p @ (2.0 * irreps.level - 1.0))
 
 
+def local_ergotropy_of_irreps_gradient(irreps: Irreps, populations: ArrayLike) -> Array:
+    """Derivative of `local_ergotropy_of_irreps` by each population.
+
+    >>> print(local_ergotropy_of_irreps_gradient(Irreps.all_of(2), [0.125, 0.0, 0.375, 0.5]))
+    [-1.  0.  1.  0.]
+    """
+    p = np.asarray(populations, dtype=float)
+    inverted = 2.0 * irreps.level - 1.0
+    return np.where((p @ inverted > 0.0)[..., None], inverted, 0.0)
+
+
 def _sorted_levels(irreps: Irreps, p: Array) -> Array:
     """Mean level per spin, by position, of each (j, m)'s eigenvalues in falling order.
 

@@ -35,6 +35,7 @@ class Constant:
         return self.value
 
 
+_ACOSTA = "Acosta et al., Phys. Rev. Lett. 104, 070801 (2010)"
 _CAMBRIA = "Cambria et al., Phys. Rev. B 108, L180102 (2023)"
 _FELTON = "Felton et al., Phys. Rev. B 79, 075203 (2009)"
 
@@ -49,6 +50,8 @@ PHONON_ENERGIES = (
     Constant(145.5e-3, "eV", _CAMBRIA, "secondary"),
 )
 HIGHEST_TEMPERATURE = Constant(500.0, "K", f"{_CAMBRIA}, abstract", "read")
+# between 280 and 330 K
+SPLITTING_SLOPE = Constant(-74.2e3, "Hz/K", f"{_ACOSTA}, abstract", "read")
 
 GYROMAGNETIC = Constant(28.03e9, "Hz/T", f"g = 2.0028, {_FELTON}", "secondary")
 
