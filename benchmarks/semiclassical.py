@@ -19,7 +19,8 @@ from semiclassical_peers import XmdsProgram, dense_rhs, lossless_spins, nv
 from darkbattery import meanfield
 from darkbattery.meanfield.averages.equations import coefficients, second_order, second_order_start
 from darkbattery.meanfield.classes.moments import System, system_of
-from darkbattery.meanfield.paths.walk import plan_with_step, simulate
+from darkbattery.meanfield.paths.plan import plan_with_step
+from darkbattery.meanfield.paths.walk import simulate
 from darkbattery.nvmodel import CollectiveBattery
 
 

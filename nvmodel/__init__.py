@@ -2,18 +2,18 @@
 
 from darkbattery.nvmodel import kernelcache as _before_any_kernel  # isort: skip # noqa: F401
 from darkbattery.nvmodel.battery import CollectiveBattery
+from darkbattery.nvmodel.course import StepResponse
 from darkbattery.nvmodel.detector import Detector
 from darkbattery.nvmodel.dicke import DickeBattery
 from darkbattery.nvmodel.ensemble import SpinEnsemble
 from darkbattery.nvmodel.experiment import Experiment
-from darkbattery.nvmodel.fields import ClosedModes, Reservoir, Resonator, thermal_occupation
+from darkbattery.nvmodel.fields import ClosedModes, Port, Reservoir, Resonator, thermal_occupation
 from darkbattery.nvmodel.lines.classes import Subensemble
 from darkbattery.nvmodel.lines.measured import FieldMap, Tabulated
 from darkbattery.nvmodel.lines.shapes import Gaussian, Lorentzian, Multiplet, QGaussian
 from darkbattery.nvmodel.lines.voigt import Voigt
 from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.observables import OBSERVABLES, Observable
-from darkbattery.nvmodel.ports import Port
 from darkbattery.nvmodel.preparation import DickeState, Polarised
 from darkbattery.nvmodel.protocol import Pulse, Stage
 from darkbattery.nvmodel.pulse import Drive
@@ -24,7 +24,6 @@ from darkbattery.nvmodel.rows import Summary
 from darkbattery.nvmodel.runstatistics import Statistics
 from darkbattery.nvmodel.solution import Distribution, Solution
 from darkbattery.nvmodel.spins import Spins
-from darkbattery.nvmodel.stepresponse import StepResponse
 
 __all__ = [
     "OBSERVABLES",

@@ -53,8 +53,8 @@ class SpinEnsemble:
     axes : sequence of Subensemble
         Parts of the ensemble whose lines are shifted and whose couplings differ; empty for one.
     refill_s : float, optional
-        :math:`T_r`, s: holes in the line fill again by flip-flops, see `nvmodel.refilling`. None:
-        they stay. Needs a line.
+        :math:`T_r`, s: holes in the line fill again by flip-flops, see
+        `meanfield.classes.refilling`. None: they stay. Needs a line.
 
     Raises
     ------

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.course import Course, RiseShape
+from darkbattery.nvmodel.course import Course, RiseShape, StepResponse
 from darkbattery.nvmodel.display import model_text
 from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.pulse import Drive
@@ -22,7 +22,6 @@ from darkbattery.nvmodel.refusal import (
     listed_items,
     number_between,
 )
-from darkbattery.nvmodel.stepresponse import StepResponse
 
 Coupled = Literal["both", "battery", "charger", "none"]
 SAME_TIME = 1e-12  # relative difference of two times that are meant to be the same

@@ -69,8 +69,8 @@ class Spins:
         Parts of the ensemble whose lines and couplings differ, such as the four axes of NV centres:
         each has the line, shifted; empty for one part.
     refill_s : float, optional
-        :math:`T_r`, s: holes in the line fill again by flip-flops, see `nvmodel.refilling`. None:
-        they stay. Needs a line.
+        :math:`T_r`, s: holes in the line fill again by flip-flops, see
+        `meanfield.classes.refilling`. None: they stay. Needs a line.
 
     Raises
     ------

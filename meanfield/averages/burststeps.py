@@ -1,6 +1,6 @@
 """DOP853 for the undriven Maxwell-Bloch equations, compiled whole: a burst in milliseconds.
 
-The same method and the same control of errors by groups as `meanfield.averages.stepper.march`,
+The same method and the same control of errors by groups as `meanfield.averages.stepper.Explicit`,
 which calls a right-hand side from Python and takes any. Outputs are read from the method's own
 interpolant of order 7 (Hairer, Norsett and Wanner 1993, section II.6): steps are as long as the
 tolerance allows, however close to each other the outputs are. A state is [left, supplied, Re alpha,

@@ -107,7 +107,6 @@ def phased(y: Array, drive: complex, p: Coefficients, out: Array) -> None:
     c = y[SPINS + 9 * M + 3 :].reshape(9, pairs)
     db = out[SPINS : SPINS + 3 * M].reshape(3, M)
     df = out[SPINS + 3 * M : SPINS + 9 * M].reshape(2, 3, M)
-    dphi = out[SPINS + 9 * M : SPINS + 9 * M + 3]
     weight = p.share * p.coupling
     # S (2, 3, M): of x and y of all spins with each component of one
     S = np.zeros((2, 3, M))
@@ -133,9 +132,63 @@ def phased(y: Array, drive: complex, p: Coefficients, out: Array) -> None:
     pp, qq = pp + vacuum, qq + vacuum
     J, U = np.empty((3, 3, M)), np.zeros((3, 2, M))
     _turning(b, re, im, p, J, U)
-    half = 0.5 * p.kappa
+    _spins(b, f, S, J, U, (pp, pq, qq), p, db, df)
     supplied = 2.0 * (drive.imag * re - drive.real * im)
     for k in range(M):
+        supplied += 0.5 * p.share[k] * (p.supply[k] - p.relaxation[k] * b[2, k])
+    out[SUPPLIED] = supplied
+    if p.eliminated:
+        out[LEFT] = 4.0 / p.kappa * emitting
+        out[FIELD] = out[FIELD + 1] = 0.0
+        for i in range(3):
+            out[SPINS + 9 * M + i] = 0.0
+    else:
+        to_pp, to_qq = np.dot(weight, f[0, 1]), np.dot(weight, f[1, 0])
+        to_pq = 0.5 * (np.dot(weight, f[1, 1]) + np.dot(weight, f[0, 0]))
+        field_slopes(complex(re, im), phi, (mx, my), (to_pp, to_pq, to_qq), drive, p, out)
+    _pairs(c, J, U, f, out[SPINS + 9 * M + 3 :].reshape(9, pairs))
+
+
+@njit(error_model="numpy")
+def field_slopes(
+    field: complex,
+    phi: Array,
+    spins: tuple[float, float],
+    pushed: tuple[float, float, float],
+    drive: complex,
+    p: Coefficients,
+    out: Array,
+) -> None:
+    """Derivatives of what has left, of the mean field and of phi, of a field of its own.
+
+    `spins` are half the sums of f G x and f G y over the classes, `pushed` those of covariances
+    that feed pp, pq and qq of phi.
+    """
+    re, im, (mx, my), at = field.real, field.imag, spins, SPINS + 9 * p.share.size
+    half, turn, thermal = 0.5 * p.kappa, p.field_detuning, 0.5 * p.nbar / p.total
+    out[LEFT] = p.kappa * (re * re + im * im + phi[0] + phi[2])
+    out[FIELD] = -half * re + turn * im - my + drive.imag
+    out[FIELD + 1] = -half * im - turn * re - mx - drive.real
+    out[at] = -p.kappa * (phi[0] - thermal) + 2.0 * turn * phi[1] - pushed[0]
+    out[at + 1] = -p.kappa * phi[1] + turn * (phi[2] - phi[0]) - pushed[1]
+    out[at + 2] = -p.kappa * (phi[2] - thermal) - 2.0 * turn * phi[1] - pushed[2]
+
+
+@njit(error_model="numpy")
+def _spins(
+    b: Array,
+    f: Array,
+    S: Array,
+    J: Array,
+    U: Array,
+    phi: tuple[float, float, float],
+    p: Coefficients,
+    db: Array,
+    df: Array,
+) -> None:
+    """Derivatives of Bloch vectors and of f; f itself where the field is eliminated."""
+    (pp, pq, qq), half = phi, 0.5 * p.kappa
+    for k in range(p.share.size):
         G = 2.0 * p.coupling[k]
         x, v, z = b[0, k], b[1, k], b[2, k]
         for e in range(3):
@@ -155,21 +208,6 @@ def phased(y: Array, drive: complex, p: Coefficients, out: Array) -> None:
         db[0, k] -= G * f[1, 2, k]
         db[1, k] -= G * f[0, 2, k]
         db[2, k] += G * (f[0, 1, k] + f[1, 0, k]) + p.supply[k]
-        supplied += 0.5 * p.share[k] * (p.supply[k] - p.relaxation[k] * z)
-    out[SUPPLIED] = supplied
-    if p.eliminated:
-        out[LEFT] = 4.0 / p.kappa * emitting
-        out[FIELD] = out[FIELD + 1] = dphi[0] = dphi[1] = dphi[2] = 0.0
-    else:
-        out[LEFT] = p.kappa * (re * re + im * im + phi[0] + phi[2])
-        out[FIELD] = -half * re + p.field_detuning * im - my + drive.imag
-        out[FIELD + 1] = -half * im - p.field_detuning * re - mx - drive.real
-        turn = p.field_detuning
-        dphi[0] = -p.kappa * (phi[0] - thermal) + 2.0 * turn * phi[1] - np.dot(weight, f[0, 1])
-        dphi[2] = -p.kappa * (phi[2] - thermal) - 2.0 * turn * phi[1] - np.dot(weight, f[1, 0])
-        dphi[1] = -p.kappa * phi[1] + turn * (phi[2] - phi[0])
-        dphi[1] -= 0.5 * (np.dot(weight, f[1, 1]) + np.dot(weight, f[0, 0]))
-    _pairs(c, J, U, f, out[SPINS + 9 * M + 3 :].reshape(9, pairs))
 
 
 @njit(error_model="numpy")

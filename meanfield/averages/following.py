@@ -76,8 +76,9 @@ class Equations:
         Components with a common scale of errors.
     derivative : callable
         derivative(y, drive, coefficients, out), with the drive over sqrt(N).
-    steps : callable
-        steps(equations, leg, stretch, since): how they are stepped from `since` in a stretch on.
+    steps : callable or None
+        steps(leg, stretch, since): how they are stepped from `since` in a stretch on; with a state
+        at every stage for None.
     after : callable
         The state after a pulse.
     read : callable
@@ -91,7 +92,7 @@ class Equations:
     start: Callable[[System], Array]
     groups: Callable[[System], list[Group]]
     derivative: Kernel
-    steps: Callable[["Equations", Leg, Stretch, float], Steps]
+    steps: Callable[[Leg, Stretch, float], Steps] | None
     after: Callable[[Pulse, System, Array], Array]
     read: Callable[[System, Array, Array], Moment]
     correlations: Callable[[int], tuple[slice, ...]]
@@ -144,7 +145,7 @@ class Way(NamedTuple):
 
     def along(self, y: Array, since: float, stops: Array) -> Iterator[Array]:
         """The states at `stops`, counted from `since` in the stretch on."""
-        steps = self.equations.steps(self.equations, self.leg, self.stretch, since)
+        steps = _steps(self.equations, self.leg, self.stretch, since)
         began = self.leg.begin + self.stretch.start + since
         return advance(steps, y, stops, self.tolerance, began, after_step=self.seen.follow)
 
@@ -191,17 +192,11 @@ def _in_stretch(equations: Equations, leg: Leg, stretch: Stretch, since: float) 
     return rhs
 
 
-def _explicitly(equations: Equations, leg: Leg, stretch: Stretch, since: float) -> Steps:
+def _steps(equations: Equations, leg: Leg, stretch: Stretch, since: float) -> Steps:
+    if equations.steps is not None:
+        return equations.steps(leg, stretch, since)
     rhs = _in_stretch(equations, leg, stretch, since)
     return Explicit(rhs, equations.groups(leg.system))
-
-
-def _turning(equations: Equations, leg: Leg, stretch: Stretch, since: float) -> Steps:
-    return TurningSteps(leg, stretch.start + since)
-
-
-def _turning_with_phase(equations: Equations, leg: Leg, stretch: Stretch, since: float) -> Steps:
-    return PhasedSteps(leg, stretch, since)
 
 
 def _undriven(y: Array, drive: complex, p: Coefficients, out: Array) -> None:
@@ -297,7 +292,7 @@ FIRST = Equations(
     start=first_order_start,
     groups=first_order_groups,
     derivative=first_order,
-    steps=_explicitly,
+    steps=None,
     after=first_order_after,
     read=_read_first,
     correlations=_none,
@@ -307,7 +302,7 @@ SECOND = Equations(
     start=second_order_start,
     groups=second_order_groups,
     derivative=_undriven,
-    steps=_turning,
+    steps=TurningSteps,
     after=second_order_after,
     read=_read_second,
     correlations=_of_second,
@@ -317,7 +312,7 @@ PHASED = Equations(
     start=phased_start,
     groups=phased_groups,
     derivative=phased,
-    steps=_turning_with_phase,
+    steps=PhasedSteps,
     after=phased_after,
     read=_read_phased,
     correlations=_of_phased,

@@ -12,87 +12,72 @@ the frame of Z.
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from darkbattery.meanfield.averages.covariances import FIELD, SPINS, phased, phased_groups
-from darkbattery.meanfield.averages.equations import LEFT, SUPPLIED, Coefficients, coefficients
-from darkbattery.meanfield.averages.stepper import STAGES, first_step
-from darkbattery.meanfield.averages.stretches import Stretch
-from darkbattery.meanfield.averages.turningsteps import (
-    FOUR,
-    LOOKED_AT,
-    TURN,
-    TWO,
-    VECTORS,
-    Tableau,
-    circle,
-    tableau,
+from darkbattery.meanfield.averages.covariances import (
+    FIELD,
+    SPINS,
+    field_slopes,
+    phased,
+    phased_groups,
 )
+from darkbattery.meanfield.averages.equations import LEFT, SUPPLIED, Coefficients
+from darkbattery.meanfield.averages.frames import (
+    FOUR,
+    TURN,
+    VECTORS,
+    Errors,
+    FrameSteps,
+    Given,
+    circle,
+    earlier,
+)
+from darkbattery.meanfield.averages.phasedpairs import (
+    OWN,
+    PhasedRoom,
+    changes,
+    own_of,
+    pairs_end,
+    pairs_error,
+    turn_vectors,
+    unpack,
+)
+from darkbattery.meanfield.averages.stepper import STAGES
+from darkbattery.meanfield.averages.stretches import Stretch
 from darkbattery.meanfield.classes.legs import Leg
 
 Array = NDArray[np.float64]
 Amplitudes = NDArray[np.complex128]
 
-# of the vectors that are followed: all of the state but c; R beyond Z; c of each class with itself
-OWN = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
 
+class PhasedSteps(FrameSteps):
+    """Steps of the state of `phased`.
 
-class PhasedRoom(NamedTuple):
-    """c (3M, 3M), turned on one side, its change; rows of u and g of all stages."""
-
-    c: Array
-    turned: Array
-    more: Array
-    vectors: Array
-
-
-class PhasedSteps:
-    """Steps of the state of `phased`, from `since` the start of a stretch on.
-
-    As `meanfield.averages.stepper.Steps`. Errors of f and phi are measured against the larger of
-    both.
+    Errors of f and phi are measured against the larger of both.
     """
 
     def __init__(self, leg: Leg, stretch: Stretch, since: float) -> None:
-        self._leg, self._stretch, self._since = leg, stretch, since
-        self._p, self._ensemble = coefficients(leg.system), leg.system.ensemble.copy()
-        self._root = math.sqrt(leg.system.total)
+        super().__init__(leg, stretch, since, phased_groups(leg.system))
         M = leg.system.number.size
-        self._groups = phased_groups(leg.system)
-        self._floors = np.array([floor for _, floor in self._groups])
         one, two, three = np.empty((3, 3 * M, 3 * M))
         self._room = PhasedRoom(one, two, three, np.empty((VECTORS * STAGES, 3 * M)))
-        self._looked = np.unique(np.linspace(0, M - 1, min(M, LOOKED_AT)).astype(np.int64))
+        self._field, self._since, self._root = stretch.field, since, math.sqrt(leg.system.total)
 
     def _drive(self, now: float) -> complex:
-        return self._stretch.field(self._since + now) / self._root
+        return self._field(self._since + now) / self._root
 
-    def first(self, y: Array) -> float:
-        """Length of the first step from y."""
-        slope, p = np.empty_like(y), coefficients(self._leg.system)
-        p.detuning[:] = self._leg.detuning(self._stretch.start + self._since)
-        phased(y, self._drive(0.0), p, slope)
-        return first_step(y, slope, self._groups)
+    def slope(self, y: Array, p: Coefficients, out: Array) -> None:
+        """The derivative."""
+        phased(y, self._drive(0.0), p, out)
 
-    def take(self, now: float, y: Array, h: float) -> tuple[Array, float, float]:
-        """The state a step later, and both estimates of its error over its length."""
-        rule, new = tableau(), np.empty_like(y)
-        after = rule.nodes * h
-        turned = self._leg.turned(self._stretch.start + self._since + now, after)
-        drive = np.array([self._drive(now + one) for one in after.tolist()], dtype=complex)
-        e5, e3 = _step(
-            y, h, turned, drive, self._ensemble, self._p, rule, self._room, self._floors,
-            self._looked, new,
-        )  # fmt: skip
-        # of a NaN no comparison knows
-        return (new, e5, e3) if np.isfinite(new).all() else (new, math.inf, math.inf)
-
-    def accept(self) -> None:
-        """The step was taken; nothing is kept of it."""
+    def step(self, now: float, y: Array, h: float, turned: Array, new: Array) -> Errors:
+        """One step."""
+        after = (self.given.rule.nodes * h).tolist()
+        drive = np.array([self._drive(now + one) for one in after], dtype=complex)
+        return _step(y, h, turned, drive, self.given, self._room, new)
 
 
 @njit(cache=True, error_model="numpy")
@@ -101,25 +86,22 @@ def _step(
     h: float,
     turned: Array,
     drive: Amplitudes,
-    ensemble: NDArray[np.int64],
-    p: Coefficients,
-    rule: Tableau,
+    given: Given,
     room: PhasedRoom,
-    floors: Array,
-    looked: NDArray[np.int64],
     new: Array,
-) -> tuple[float, float]:
+) -> Errors:
     """Fill `new`; both estimates of the error over h, of the group that has most."""
+    p, ensemble, rule, floors, looked = given
     M, S = p.share.size, rule.nodes.size
     c_at = SPINS + 9 * M + 3
-    _unpack(y[c_at:].reshape(9, -1), room.c)
+    unpack(y[c_at:].reshape(9, -1), room.c)
     start, slopes = np.zeros(c_at + 15 * M), np.zeros((S, c_at + 15 * M))
     # element by element: numba compiles much text for an array in a slice
     for i in range(c_at):
         start[i] = y[i]
     R = start[c_at : c_at + 9 * M].reshape(3, 3, M)
     R[0, 0], R[1, 1], R[2, 2] = 1.0, 1.0, 1.0
-    _own_of(room.c, start[c_at + 9 * M :].reshape(6, M))
+    own_of(room.c, start[c_at + 9 * M :].reshape(6, M))
     now, sums = start.copy(), np.empty((2, 3 * M))
     Z, whole, back = np.empty((4, M)), np.empty((3, 3, M)), np.empty((3, 3, M))
     room.vectors[: VECTORS * (FOUR + 1)] = 0.0
@@ -135,7 +117,8 @@ def _step(
                 for k in range(M):
                     sums[a, d * M + k] = p.share[k] * p.coupling[k] * whole[a, d, k]
         field = np.dot(sums, room.c)
-        _add_earlier(h, s, rule.inner, sums, room.vectors, field)
+        if s:
+            _add_earlier(h, s, rule.inner, sums, room.vectors, field)
         _stage(
             now, field.reshape(2, 3, M), drive[s], Z, whole, back, p,
             room.vectors[VECTORS * at : VECTORS * (at + 1)], slopes[at],
@@ -146,37 +129,11 @@ def _step(
     _whole(now[c_at : c_at + 9 * M].reshape(3, 3, M), Z, whole, back)
     e5, e3 = _vectors_end(y, now, errors, Z, M, floors, new)
     vectors = room.vectors[VECTORS * FOUR :]
-    _turn_vectors(whole, vectors)
-    _changes(h, rule.weights[FOUR:], vectors, room)
-    size = max(_pairs_end(whole, room, new[c_at:].reshape(9, -1)), floors[4])
-    c5, c3 = _pairs_error(rule.errors[:, FOUR:], vectors, looked, M)
+    turn_vectors(whole, vectors)
+    changes(h, rule.weights[FOUR:], vectors, room)
+    size = max(pairs_end(whole, room, new[c_at:].reshape(9, -1)), floors[4])
+    c5, c3 = pairs_error(rule.errors[:, FOUR:], vectors, looked, M)
     return max(e5, c5 / size), max(e3, c3 / size)
-
-
-@njit(error_model="numpy")
-def _unpack(packed: Array, c: Array) -> None:
-    """The nine rows of pairs k <= l as one symmetric matrix, its indices (a, k) and (e, l)."""
-    M = c.shape[0] // 3
-    for a in range(3):
-        for e in range(3):
-            first = 0
-            for k in range(M):
-                row, into = packed[3 * a + e], c[a * M + k]
-                for i in range(M - k):
-                    into[e * M + k + i] = row[first + i]
-                for i in range(1, M - k):
-                    c[e * M + k + i, a * M + k] = row[first + i]
-                first += M - k
-
-
-@njit(error_model="numpy")
-def _own_of(c: Array, own: Array) -> None:
-    """c of each class with itself, six numbers."""
-    M = own.shape[1]
-    for i in range(6):
-        a, e = OWN[i]
-        for k in range(M):
-            own[i, k] = c[a * M + k, e * M + k]
 
 
 @njit(error_model="numpy")
@@ -226,9 +183,7 @@ def _whole(R: Array, Z: Array, whole: Array, back: Array) -> None:
 @njit(error_model="numpy")
 def _add_earlier(h: float, s: int, inner: Array, sums: Array, vectors: Array, field: Array) -> None:
     """What the stages before s have added to c, in its product with `sums` (2, 3M)."""
-    if s == 0:
-        return
-    begin, until = TWO if s > FOUR else 0, max(s, FOUR + 1)
+    begin, until = earlier(s)
     rows = vectors[VECTORS * begin : VECTORS * until]
     seen, factor = np.dot(rows, sums.T), np.empty((2, rows.shape[0]))
     for j in range(until - begin):
@@ -290,12 +245,7 @@ def _stage(
         G, weight, alone = 2.0 * p.coupling[k], p.share[k] * p.coupling[k], p.coupling[k] / p.total
         x, v, z = b[0, k], b[1, k], b[2, k]
         _own_block(own_c, whole, k, own)
-        for a in range(2):
-            for e in range(3):
-                same = 1.0 if a == e else 0.0
-                S[a, e] = alone * (same - b[a, k] * b[e, k] - own[a, e])
-                for d in range(3):
-                    S[a, e] += whole[e, d, k] * field[a, d, k]
+        _seen(b, field, whole, own, k, alone, S)
         emitting += weight * (0.25 * (S[0, 0] + S[1, 1]) + 0.5 * alone * z)
         U[0, 1], U[1, 0], U[2, 0], U[2, 1] = -G * z, -G * z, G * v, G * x
         for e in range(3):
@@ -324,20 +274,8 @@ def _stage(
             dR[0, d, k] = -G * im * whole[2, d, k]
             dR[1, d, k] = -G * re * whole[2, d, k]
             dR[2, d, k] = G * (im * whole[0, d, k] + re * whole[1, d, k])
-            for i in range(2):
-                u = g = 0.0
-                for e in range(3):
-                    u += back[d, e, k] * U[e, i]
-                    g += back[d, e, k] * f[i, e, k]
-                vectors[i, d * M + k], vectors[2 + i, d * M + k] = u, g
-        for n in range(6):
-            a, e = OWN[n]
-            d_own[n, k] = (
-                vectors[0, a * M + k] * vectors[2, e * M + k]
-                + vectors[2, a * M + k] * vectors[0, e * M + k]
-                + vectors[1, a * M + k] * vectors[3, e * M + k]
-                + vectors[3, a * M + k] * vectors[1, e * M + k]
-            )
+        _pushes(back, U, f, k, vectors)
+        _own_pushed(vectors, k, d_own)
     _into(Z, db)
     for d in range(3):
         _into(Z, dR[:, d])
@@ -347,13 +285,7 @@ def _stage(
         return
     _into(Z, df[0])
     _into(Z, df[1])
-    turn = p.field_detuning
-    slope[LEFT] = p.kappa * (re * re + im * im + phi[0] + phi[2])
-    slope[FIELD] = -half * re + turn * im - my + drive.imag
-    slope[FIELD + 1] = -half * im - turn * re - mx - drive.real
-    slope[c_at - 3] = -p.kappa * (phi[0] - thermal) + 2.0 * turn * phi[1] - to_pp
-    slope[c_at - 1] = -p.kappa * (phi[2] - thermal) - 2.0 * turn * phi[1] - to_qq
-    slope[c_at - 2] = -p.kappa * phi[1] + turn * (phi[2] - phi[0]) - to_pq
+    field_slopes(complex(re, im), phi, (mx, my), (to_pp, to_pq, to_qq), drive, p, slope)
 
 
 @njit(error_model="numpy")
@@ -369,6 +301,44 @@ def _own_block(own_c: Array, whole: Array, k: int, own: Array) -> None:
                     turned += whole[a, j, k] * whole[e, i, k]
                 found += own_c[n, k] * turned
             own[a, e] = found
+
+
+@njit(inline="always")
+def _seen(b: Array, field: Array, whole: Array, own: Array, k: int, alone: float, S: Array) -> None:
+    """S of class k (2, 3), from the sums of all in the frame and from its spins by themselves."""
+    for a in range(2):
+        for e in range(3):
+            same = 1.0 if a == e else 0.0
+            S[a, e] = alone * (same - b[a, k] * b[e, k] - own[a, e])
+            for d in range(3):
+                S[a, e] += whole[e, d, k] * field[a, d, k]
+
+
+@njit(inline="always")
+def _pushes(back: Array, U: Array, f: Array, k: int, vectors: Array) -> None:
+    """u and g of class k: U and f taken into the frame."""
+    M = back.shape[2]
+    for d in range(3):
+        for i in range(2):
+            u = g = 0.0
+            for e in range(3):
+                u += back[d, e, k] * U[e, i]
+                g += back[d, e, k] * f[i, e, k]
+            vectors[i, d * M + k], vectors[2 + i, d * M + k] = u, g
+
+
+@njit(inline="always")
+def _own_pushed(vectors: Array, k: int, slope: Array) -> None:
+    """The derivative of c of class k with itself, six numbers of u g^T and its transpose."""
+    M = slope.shape[1]
+    for n in range(6):
+        a, e = OWN[n]
+        slope[n, k] = (
+            vectors[0, a * M + k] * vectors[2, e * M + k]
+            + vectors[2, a * M + k] * vectors[0, e * M + k]
+            + vectors[1, a * M + k] * vectors[3, e * M + k]
+            + vectors[3, a * M + k] * vectors[1, e * M + k]
+        )
 
 
 @njit(error_model="numpy")
@@ -417,93 +387,4 @@ def _vectors_end(
     for e in range(2):
         for i in range(c_at, c_at + 9 * M):
             found[e] = max(found[e], abs(errors[e, i]))
-    return found[0], found[1]
-
-
-@njit(error_model="numpy")
-def _turn_vectors(whole: Array, vectors: Array) -> None:
-    """u and g of all stages out of the frame of the end."""
-    M = whole.shape[2]
-    for r in range(vectors.shape[0]):
-        row = vectors[r]
-        for k in range(M):
-            x, v, z = row[k], row[M + k], row[2 * M + k]
-            row[k] = whole[0, 0, k] * x + whole[0, 1, k] * v + whole[0, 2, k] * z
-            row[M + k] = whole[1, 0, k] * x + whole[1, 1, k] * v + whole[1, 2, k] * z
-            row[2 * M + k] = whole[2, 0, k] * x + whole[2, 1, k] * v + whole[2, 2, k] * z
-
-
-@njit(error_model="numpy")
-def _changes(h: float, weights: Array, vectors: Array, room: PhasedRoom) -> None:
-    """P, the sum of b u g^T over the stages: c changes by P and its transpose."""
-    S, width = weights.size, vectors.shape[1]
-    left, right = np.empty((2 * S, width)), np.empty((2 * S, width))
-    for j in range(S):
-        for i in range(2):
-            left[2 * j + i] = vectors[VECTORS * j + i]
-            right[2 * j + i] = vectors[VECTORS * j + 2 + i] * (h * weights[j])
-    np.dot(left.T, right, room.more)
-
-
-@njit(error_model="numpy")
-def _pairs_end(whole: Array, room: PhasedRoom, packed: Array) -> float:
-    """Rows of pairs k <= l of the new c; the largest component of it and of the old."""
-    M = whole.shape[2]
-    old, half, P = room.c, room.turned, room.more
-    for a in range(3):
-        for k in range(M):
-            one, two, three = whole[a, 0, k], whole[a, 1, k], whole[a, 2, k]
-            _joined(one, old[k], two, old[M + k], three, old[2 * M + k], half[a * M + k])
-    for a in range(3):
-        for e in range(3):
-            first = 0
-            for k in range(M):
-                row, change, out = half[a * M + k], P[a * M + k], packed[3 * a + e]
-                for i in range(M - k):
-                    at = k + i
-                    new = whole[e, 0, at] * row[at] + whole[e, 1, at] * row[M + at]
-                    new += whole[e, 2, at] * row[2 * M + at] + change[e * M + at]
-                    out[first + i] = new
-                for i in range(M - k):
-                    out[first + i] += P[e * M + k + i, a * M + k]
-                first += M - k
-    largest = 0.0
-    for r in range(9):
-        for i in range(packed.shape[1]):
-            largest = max(largest, abs(packed[r, i]))
-    for r in range(3 * M):
-        for i in range(r % M, M):
-            largest = max(largest, abs(old[r, i]), abs(old[r, M + i]), abs(old[r, 2 * M + i]))
-    return largest
-
-
-@njit(error_model="numpy")
-def _joined(
-    a: float, x: Array, b: float, y: Array, c: float, z: Array, out: Array
-) -> None:  # fmt: skip
-    for i in range(out.size):
-        out[i] = a * x[i] + b * y[i] + c * z[i]
-
-
-@njit(error_model="numpy")
-def _pairs_error(
-    errors: Array, vectors: Array, looked: NDArray[np.int64], M: int
-) -> tuple[float, float]:
-    """Largest component of both errors of c over h, in the rows that are looked at."""
-    rows = vectors.shape[0]
-    left = np.empty((3 * looked.size, rows))
-    for i in range(looked.size):
-        for a in range(3):
-            for r in range(rows):
-                left[3 * i + a, r] = vectors[r, a * M + looked[i]]
-    found, right = np.zeros(2), np.empty_like(vectors)
-    for e in range(2):
-        for j in range(rows // VECTORS):
-            for i in range(2):
-                u, g = VECTORS * j + i, VECTORS * j + 2 + i
-                right[u], right[g] = vectors[g] * errors[e, j], vectors[u] * errors[e, j]
-        off = np.dot(left, right)
-        for i in range(off.shape[0]):
-            for k in range(off.shape[1]):
-                found[e] = max(found[e], abs(off[i, k]))
     return found[0], found[1]

@@ -49,45 +49,6 @@ class Steps(Protocol):
         """The step was taken."""
 
 
-def march(
-    rhs: RightHandSide,
-    start: Array,
-    times: Sequence[float] | Array,
-    groups: Sequence[Group],
-    tolerance: float,
-    began: float = 0.0,
-    after_step: Callable[[Array], None] | None = None,
-) -> Iterator[Array]:
-    """Yield the solution of y' = rhs(t, y) at each of `times` (increasing, from 0).
-
-    Parameters
-    ----------
-    rhs : callable
-        rhs(t, y, out) writes y' into `out`.
-    start : ndarray
-        y(0).
-    groups : sequence of (slice, float)
-        Components whose errors are measured against the largest among them, or against the floor
-        given beside them if that is larger: below it lies nothing but rounding.
-    tolerance, began, after_step
-        See `advance`.
-
-    Yields
-    ------
-    ndarray
-        The state; a view that the next step overwrites.
-
-    Examples
-    --------
-    >>> def decay(t, y, out):
-    ...     out[:] = -y
-    >>> states = march(decay, np.ones(1), [0.0, 1.0], [(slice(0, 1), 0.1)], 1e-9)
-    >>> print([float(y[0].round(9)) for y in states])
-    [1.0, 0.367879441]
-    """
-    yield from advance(Explicit(rhs, groups), start, times, tolerance, began, after_step)
-
-
 def advance(
     method: Steps,
     start: Array,
@@ -103,6 +64,7 @@ def advance(
     method : Steps
     start : ndarray
         y(0).
+    times : sequence of float
     tolerance : float
         Largest error of a step, relative to the group's largest component.
     began : float
@@ -119,6 +81,14 @@ def advance(
     ------
     InputError
         For times that cannot be reached: the solution diverges, or too many steps are needed.
+
+    Examples
+    --------
+    >>> def decay(t, y, out):
+    ...     out[:] = -y
+    >>> steps = Explicit(decay, [(slice(0, 1), 0.1)])
+    >>> print([float(y[0].round(9)) for y in advance(steps, np.ones(1), [0.0, 1.0], 1e-9)])
+    [1.0, 0.367879441]
     """
     y, now = np.array(start, dtype=float), 0.0
     step = method.first(y)
@@ -158,7 +128,16 @@ def advance(
 
 
 class Explicit:
-    """`Steps` of y' = rhs(t, y), with a state at every stage."""
+    """`Steps` of y' = rhs(t, y), with a state at every stage.
+
+    Parameters
+    ----------
+    rhs : callable
+        rhs(t, y, out) writes y' into `out`.
+    groups : sequence of (slice, float)
+        Components whose errors are measured against the largest among them, or against the floor
+        given beside them if that is larger: below it lies nothing but rounding.
+    """
 
     def __init__(self, rhs: RightHandSide, groups: Sequence[Group]) -> None:
         self._rhs, self._groups = rhs, groups

@@ -15,12 +15,9 @@ more product. A step of Dormand and Prince's order 8 takes a third of the time o
 at twelve stages, and is as long as the coupling to the field allows, not the largest detuning.
 """
 
-import math
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-import scipy
 from numba import njit
 from numpy.typing import NDArray
 
@@ -30,37 +27,25 @@ from darkbattery.meanfield.averages.equations import (
     SUPPLIED,
     Coefficients,
     Z,
-    coefficients,
     second_order,
     second_order_groups,
 )
-from darkbattery.meanfield.averages.stepper import STAGES, first_step
+from darkbattery.meanfield.averages.frames import (
+    FOUR,
+    TURN,
+    VECTORS,
+    Errors,
+    FrameSteps,
+    Given,
+    Tableau,
+    circle,
+    earlier,
+)
+from darkbattery.meanfield.averages.stepper import STAGES
+from darkbattery.meanfield.averages.stretches import Stretch
 from darkbattery.meanfield.classes.legs import Leg
-from darkbattery.nvmodel.normals import on_circle
 
 Array = NDArray[np.float64]
-
-# rows of C in which its error is looked for, at most: neighbouring classes have much the same
-LOOKED_AT = 12
-# of what a stage leaves of each class: x and y, real and imaginary
-VECTORS = 4
-TURN = 2.0 * math.pi
-# columns of the tableau that stages 5, 6, ... leave out, and those that the end leaves out
-TWO, FOUR = 2, 4
-
-
-class Tableau(NamedTuple):
-    """Dormand and Prince's: nodes, rows of earlier stages, the step's weights, of two errors.
-
-    Columns stand in an order in which those that are not zero lie together: stage s is column
-    `place[s]`.
-    """
-
-    nodes: Array
-    inner: Array
-    weights: Array
-    errors: Array
-    place: NDArray[np.int64]
 
 
 class Room(NamedTuple):
@@ -73,77 +58,35 @@ class Room(NamedTuple):
     vectors: Array
 
 
-@lru_cache(maxsize=1)
-def tableau() -> Tableau:
-    """The rule, with its columns in order."""
-    # not on import: SciPy's integrators are for those who integrate
-    pair, order = scipy.integrate.DOP853, np.array([1, 2, 3, 4, 0, *range(5, STAGES)])
-    errors = np.array([pair.E5[order], pair.E3[order]])
-    inner = np.ascontiguousarray(pair.A[:STAGES, order])
-    assert not inner[FOUR + 1 :, :TWO].any()
-    assert not pair.B[order[:FOUR]].any()
-    assert not errors[:, :FOUR].any()
-    return Tableau(np.array(pair.C[:STAGES]), inner, pair.B[order], errors, np.argsort(order))
+class TurningSteps(FrameSteps):
+    """Steps of the state of `second_order`.
 
-
-class TurningSteps:
-    """Steps of the state of `second_order`, from `since` the start of a leg on.
-
-    As `meanfield.averages.stepper.Steps`. A's and n's errors are measured against the larger of
-    both: with G alike in both equations they matter alike, while far from resonance n is smaller
-    by another factor.
+    A's and n's errors are measured against the larger of both: with G alike in both equations they
+    matter alike, while far from resonance n is smaller by another factor. No field is sent in.
     """
 
-    def __init__(self, leg: Leg, since: float) -> None:
-        self._leg, self._since = leg, since
-        self._p, self._ensemble = coefficients(leg.system), leg.system.ensemble.copy()
+    def __init__(self, leg: Leg, stretch: Stretch, since: float) -> None:
+        super().__init__(leg, stretch, since, second_order_groups(leg.system))
         M = leg.system.number.size
-        groups = second_order_groups(leg.system)
-        self._groups, self._floors = groups, np.array([floor for _, floor in groups])
         one, two, three, four = np.empty((4, M, M))
         self._room = Room(one, two, three, four, np.empty((VECTORS * STAGES, M)))
-        self._looked = np.unique(np.linspace(0, M - 1, min(M, LOOKED_AT)).astype(np.int64))
 
-    def first(self, y: Array) -> float:
-        """Length of the first step from y."""
-        slope, p = np.empty_like(y), coefficients(self._leg.system)
-        p.detuning[:] = self._leg.detuning(self._since)
-        second_order(y, p, slope)
-        return first_step(y, slope, self._groups)
+    def slope(self, y: Array, p: Coefficients, out: Array) -> None:
+        """The derivative."""
+        second_order(y, p, out)
 
-    def take(self, now: float, y: Array, h: float) -> tuple[Array, float, float]:
-        """The state a step later, and both estimates of its error over its length."""
-        rule = tableau()
-        turned = self._leg.turned(self._since + now, rule.nodes * h)
-        new = np.empty_like(y)
-        e5, e3 = _step(
-            y, h, turned, self._ensemble, self._p, rule, self._room,
-            self._floors, self._looked, new,
-        )  # fmt: skip
-        # of a NaN no comparison knows
-        return (new, e5, e3) if np.isfinite(new).all() else (new, math.inf, math.inf)
-
-    def accept(self) -> None:
-        """The step was taken; nothing is kept of it."""
+    def step(self, now: float, y: Array, h: float, turned: Array, new: Array) -> Errors:
+        """One step."""
+        return _step(y, h, turned, self.given, self._room, new)
 
 
 @njit(cache=True, error_model="numpy")
-def _step(
-    y: Array,
-    h: float,
-    turned: Array,
-    ensemble: NDArray[np.int64],
-    p: Coefficients,
-    rule: Tableau,
-    room: Room,
-    floors: Array,
-    looked: NDArray[np.int64],
-    new: Array,
-) -> tuple[float, float]:
+def _step(y: Array, h: float, turned: Array, given: Given, room: Room, new: Array) -> Errors:
     """Fill `new`; both estimates of the error over h, of the group that has most.
 
     `turned` (2, STAGES): by what the lines of both ensembles have turned beside p's detunings.
     """
+    p, ensemble, rule, floors, looked = given
     M, S = p.share.size, rule.nodes.size
     frames, sums = np.empty((S, VECTORS, M)), np.empty((2 * S, M))
     _frames(h, turned, ensemble, p, rule.nodes, frames, sums)
@@ -164,7 +107,8 @@ def _step(
             now = start + np.dot(h * rule.inner[s, :until], slopes[:until])
         field[0] = of_real[s] + of_imag[S + s]
         field[1] = of_imag[s] - of_real[S + s]
-        _add_earlier(h, s, rule.inner, sums, room.vectors, field)
+        if s:
+            _add_earlier(h, s, rule.inner, sums, room.vectors, field)
         at = rule.place[s]
         _stage(now, field, _psi(p, rule.nodes[s] * h), frames[s], p, at, room.vectors, slopes[at])
     # nodes[-1] is 1: its frame is the end's
@@ -206,13 +150,6 @@ def _frames(
 
 
 @njit(error_model="numpy")
-def circle(turns: Array, cosine: Array, sine: Array) -> None:
-    """Cosine and sine of angles in turns, in a loop of its own: it runs in vector registers."""
-    for k in range(turns.size):
-        cosine[k], sine[k] = on_circle(turns[k] - np.floor(turns[k]))
-
-
-@njit(error_model="numpy")
 def _psi(p: Coefficients, since: float) -> complex:
     """The field's own decay and turn; 1 where it has no equation of its own."""
     if p.eliminated:
@@ -241,9 +178,7 @@ def _add_earlier(h: float, s: int, inner: Array, sums: Array, vectors: Array, fi
     Of stage j: :math:`-i\alpha^*y_k+i\beta^*x_k`, :math:`\alpha,\beta=\sum_lf_lG_l\epsilon_l
     (x_l,y_l)`.
     """
-    if s == 0:
-        return
-    begin, until = TWO if s > FOUR else 0, max(s, FOUR + 1)
+    begin, until = earlier(s)
     own, factor = np.empty((2, sums.shape[1])), np.empty((2, VECTORS * (until - begin)))
     own[0], own[1] = sums[s], sums[inner.shape[0] + s]
     rows = vectors[VECTORS * begin : VECTORS * until]

@@ -12,7 +12,7 @@ of n/N (what leaves the resonator) and of the excitations supplied by T1 and by 
 """
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,10 +146,6 @@ class System:
     def size(self, ensemble: int) -> float:
         """Number of spins of one ensemble."""
         return float(self.number[self.ensemble == ensemble].sum())
-
-    def without_resonator(self) -> "System":
-        """The same with the field eliminated, whether or not that is valid."""
-        return replace(self, eliminated=True)
 
 
 def system_of(model: object, classes: int) -> System:

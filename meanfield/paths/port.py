@@ -23,7 +23,8 @@ import scipy
 from numpy.typing import ArrayLike, NDArray
 
 from darkbattery.meanfield.classes.moments import classes_to_take
-from darkbattery.meanfield.paths.walk import FieldTrace, PathNoise, Plan, start_of, walk
+from darkbattery.meanfield.paths.plan import Plan
+from darkbattery.meanfield.paths.walk import FieldTrace, PathNoise, start_of, walk
 from darkbattery.meanfield.paths.wigner import CLASSES, controlled_plan
 from darkbattery.nvmodel.experiment import Model, experiment_of
 from darkbattery.nvmodel.fields import Resonator

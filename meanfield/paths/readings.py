@@ -7,6 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from darkbattery.meanfield.classes.moments import BATTERY, System
+from darkbattery.meanfield.paths.pairsteps import advance_pair, is_pair, pair_of
 from darkbattery.meanfield.paths.paths import (
     BLOCK,
     CLASS,
@@ -25,16 +26,7 @@ from darkbattery.meanfield.paths.paths import (
     Steps,
     step_at,
 )
-from darkbattery.meanfield.paths.steps import (
-    advance,
-    advance_pair,
-    empty_block,
-    fill_block,
-    is_pair,
-    keep_block,
-    leaving,
-    pair_of,
-)
+from darkbattery.meanfield.paths.steps import advance, empty_block, fill_block, keep_block, leaving
 from darkbattery.nvmodel.kernelcache import apart
 from darkbattery.nvmodel.normals import four_rows, set_runs
 from darkbattery.nvmodel.streams import TRUNCATED_WIGNER, WORDS, Words, block_beginning

@@ -11,6 +11,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from darkbattery.meanfield.paths.lane import (
+    factors,
+    next_field,
+    next_mean_field,
+    note_falls,
+    turned,
+)
 from darkbattery.meanfield.paths.paths import (
     BEFORE,
     BEND,
@@ -32,7 +39,6 @@ from darkbattery.meanfield.paths.paths import (
     SUM_Z,
     SUMS,
     SWING,
-    Pair,
     Paths,
     Seen,
     Step,
@@ -42,9 +48,6 @@ from darkbattery.nvmodel.kernelcache import apart
 Array = NDArray[np.float64]
 Amplitudes = NDArray[np.complex128]
 Rows = tuple[Any, Any]  # in normal numbers, of two that are used together
-
-# rows of a pair's vectors
-X_1, Y_1, Z_1, X_2, Y_2, Z_2 = (np.uint64(BLOCK * row) for row in range(6))
 
 # A view of an array, or an array taken out of a tuple, is counted as one more owner of it, which
 # costs as much as a step of some runs. Kernels called for every step take arrays and row numbers.
@@ -161,7 +164,7 @@ def advance(
             if decoheres or gh == 0.0:
                 angle = (np.cos(wz), np.sin(wz))
             if gh == 0.0:
-                _turn_alone(state, spins, spin, angle, local, noise, across)
+                _turn_alone(spins, spin, angle, local, noise, across)
             else:
                 _turn(state, spins, spin, wz / gh, angle, local, noise, across)
             if relaxes:
@@ -173,210 +176,8 @@ def advance(
             gone = (rate, 0.5 / total)
             falls = _end(state, pushed, noise, (first, first + row), gone, 0.5 * h)
         if falls != zero:
-            _note_falls(state, start + n * h, h)
+            note_falls(state, start + n * h, h)
         used += 1
-
-
-@njit(error_model="numpy")
-def is_pair(p: Step, shift: Array) -> bool:
-    """Whether there are two classes that turn alike, undetuned and without noise of their own."""
-    if p.share.size != 2 or p.leads[1] or p.decoheres or p.relaxes or p.detuning[0] != 0.0:
-        return False
-    moved = 0
-    for by in shift.flat:
-        moved += by != 0.0
-    return moved == 0
-
-
-@njit(error_model="numpy")
-def pair_of(p: Step) -> Pair:
-    """What does not depend on a step's length."""
-    share = (p.share[0], p.share[p.share.size - 1])
-    return Pair(share, p.coupling[0], p.total, p.kappa, p.eliminated)
-
-
-@njit(error_model="numpy")
-def advance_pair(
-    state: Array,
-    spins: Array,
-    held: tuple[int, int],
-    length: tuple[float, complex, complex, float],
-    pair: Pair,
-    start: float,
-    steps: tuple[int, int],
-    drive: Amplitudes,
-    noise: Array,
-    used: int,
-) -> None:
-    """`advance` of what `is_pair`; `length` is a step's h, decay, force and noise of the field."""
-    h, decay, force, width = length
-    (since, per_step), zero = held, np.uint64(0)
-    for n in range(steps[0], steps[1]):
-        first = np.uint64((used - since) * per_step) * LANES
-        rows = (first, first + LANES)
-        if pair.eliminated:
-            falls = _step_of_eliminated_pair(state, spins, pair, h, width, noise, rows)
-        elif decay.imag == 0.0:  # a kernel of its own, compiled for real numbers
-            undetuned = (decay.real, force.real, width, drive[used])
-            falls = _step_of_pair(state, spins, pair, h, undetuned, noise, rows)
-        else:
-            pushed = (decay, force, width, drive[used])
-            falls = _step_of_pair(state, spins, pair, h, pushed, noise, rows)
-        if falls != zero:
-            _note_falls(state, start + n * h, h)
-        used += 1
-
-
-@njit(inline="always")
-def _half_field(re: Any, im: Any, s_re: Any, s_im: Any, pushed: Any, n_re: Any, n_im: Any) -> Any:
-    """Half a step of alpha under constant spins, and half of the step's noise."""
-    decay, force, width, drive = pushed
-    # -i (s + eta)
-    push_re, push_im = s_im + drive.imag, -(s_re + drive.real)
-    new_re = decay.real * re + force.real * push_re + 0.5 * width * n_re
-    new_im = decay.real * im + force.real * push_im + 0.5 * width * n_im
-    if decay.imag != 0.0:  # the field is detuned
-        new_re -= decay.imag * im + force.imag * push_im
-        new_im += decay.imag * re + force.imag * push_re
-    return new_re, new_im
-
-
-@njit(inline="always")
-def _next_field(state: Any, lane: Any, pushed: Any, n_re: Any, n_im: Any) -> Any:
-    """`_half_field` of a lane."""
-    re, im = state[FIELD_RE + lane], state[FIELD_IM + lane]
-    return _half_field(re, im, state[SUM_RE + lane], state[SUM_IM + lane], pushed, n_re, n_im)
-
-
-@njit(error_model="numpy")
-def _step_of_pair(
-    state: Array,
-    spins: Array,
-    pair: Pair,
-    h: float,
-    pushed: tuple[Any, Any, float, complex],
-    noise: Array,
-    rows: Rows,
-) -> Any:
-    """`_begin`, both turns and `_end` in one pass."""
-    apart()
-    half, rate, vacuum = 0.5 * h, pair.kappa, 0.5 / pair.total
-    falls = np.uint64(0)
-    real, imag = rows
-    for lane in range(LANES):
-        left = state[LEFT_SO_FAR + lane] + half * state[LEAVING_RATE + lane]
-        before = state[SUM_Z + lane]
-        n_re, n_im = noise[real + lane], noise[imag + lane]
-        re, im = _next_field(state, lane, pushed, n_re, n_im)
-        s_re, s_im, s_z, _ = _turn_pair(spins, lane, re, im, pair, h)
-        state[SUM_RE + lane], state[SUM_IM + lane], state[SUM_Z + lane] = s_re, s_im, s_z
-        re, im = _half_field(re, im, s_re, s_im, pushed, n_re, n_im)
-        state[FIELD_RE + lane], state[FIELD_IM + lane] = re, im
-        now = rate * (re * re + im * im - vacuum)
-        state[LEAVING_RATE + lane] = now
-        state[LEFT_SO_FAR + lane] = left + half * now
-        state[BEFORE + lane] = before
-        falls += np.uint64((before > 0.0) & (s_z <= 0.0))
-    return falls
-
-
-@njit(error_model="numpy")
-def _step_of_eliminated_pair(
-    state: Array,
-    spins: Array,
-    pair: Pair,
-    h: float,
-    width: float,
-    noise: Array,
-    rows: Rows,
-) -> Any:
-    """`_begin_eliminated`, both turns and `_end_eliminated` in one pass."""
-    apart()
-    half, over, c = 0.5 * h, 1.0 / h, 2.0 / pair.kappa
-    rate, own = 4.0 / pair.kappa, 0.5 / pair.total
-    falls = np.uint64(0)
-    real, imag = rows
-    for lane in range(LANES):
-        left = state[LEFT_SO_FAR + lane] + half * state[LEAVING_RATE + lane]
-        before = state[SUM_Z + lane]
-        re, im = _next_mean_field(
-            state, lane, (c, h, over), width * noise[real + lane], width * noise[imag + lane]
-        )
-        state[FIELD_RE + lane], state[FIELD_IM + lane] = re, im
-        s_re, s_im, s_z, s_q = _turn_pair(spins, lane, re, im, pair, h)
-        state[SUM_RE + lane], state[SUM_IM + lane], state[SUM_Z + lane] = s_re, s_im, s_z
-        state[SUM_Q + lane] = s_q
-        now = rate * (s_re * s_re + s_im * s_im + own * s_q)
-        state[LEAVING_RATE + lane] = now
-        state[LEFT_SO_FAR + lane] = left + half * now
-        state[BEFORE + lane] = before
-        falls += np.uint64((before > 0.0) & (s_z <= 0.0))
-    return falls
-
-
-@njit(inline="always")
-def _turn_pair(spins: Any, lane: Any, re: Any, im: Any, pair: Any, h: Any) -> Any:
-    """Turn both classes of a pair in the field; their sums."""
-    (share_1, share_2), g = pair.share, pair.coupling
-    half_1, half_2, q_1, q_2 = (
-        0.5 * share_1 * g,
-        0.5 * share_2 * g,
-        share_1 * g * g,
-        share_2 * g * g,
-    )
-    turn = _factors(re, im, h * g, 0.0)
-    x, y, z = _turned(re, im, turn, spins[X_1 + lane], spins[Y_1 + lane], spins[Z_1 + lane])
-    spins[X_1 + lane], spins[Y_1 + lane], spins[Z_1 + lane] = x, y, z
-    s_re, s_im, s_z, s_q = half_1 * x, -half_1 * y, share_1 * z, q_1 * z
-    x, y, z = _turned(re, im, turn, spins[X_2 + lane], spins[Y_2 + lane], spins[Z_2 + lane])
-    spins[X_2 + lane], spins[Y_2 + lane], spins[Z_2 + lane] = x, y, z
-    s_re, s_im = s_re + half_2 * x, s_im - half_2 * y
-    return s_re, s_im, s_z + share_2 * z, s_q + q_2 * z
-
-
-@njit(inline="always")
-def _mean_field(s_re: Any, s_im: Any, q: Any, length: Any, w_re: Any, w_im: Any) -> Any:
-    """The eliminated field averaged over a step, with the spins taken to its middle."""
-    c, h, over = length
-    half_q = 0.5 * q
-    a_re = c * h * s_im + w_re
-    a_im = -c * h * s_re + w_im
-    # d s = i a sum f G^2 v_z, half of it
-    return c * (s_im + a_re * half_q) + over * w_re, -c * (s_re - a_im * half_q) + over * w_im
-
-
-@njit(inline="always")
-def _next_mean_field(state: Any, lane: Any, length: Any, w_re: Any, w_im: Any) -> Any:
-    """`_mean_field` of a lane."""
-    s_re, s_im, q = state[SUM_RE + lane], state[SUM_IM + lane], state[SUM_Q + lane]
-    return _mean_field(s_re, s_im, q, length, w_re, w_im)
-
-
-@njit(inline="always")
-def _factors(re: Any, im: Any, gh: Any, wz: Any) -> Any:
-    """Factors of the turn about (2 Re b, -2 Im b, D) h = 2w, common to all classes of equal b, D.
-
-    With t = |w|: G h sin(2t)/t, (G h)^2 (1 - cos 2t)/t^2, 1 - (1 - cos 2t) (w_x^2 + w_y^2)/t^2,
-    from tan t = t(945-105tt+t^4)/(945-420tt+15t^4).
-    """
-    # the field may be huge where h is tiny: its square is not taken alone
-    wx, wy = gh * re, gh * im
-    square = wx * wx + wy * wy
-    s = square + wz * wz
-    scalar = 945.0 - s * (420.0 - 15.0 * s)
-    vector = 945.0 - s * (105.0 - s)
-    factor = 2.0 * vector / (scalar * scalar + vector * vector * s)
-    bend = factor * vector
-    return gh * factor * scalar, gh * gh * bend, 1.0 - bend * square
-
-
-@njit(inline="always")
-def _turned(re: Any, im: Any, turn: Any, a: Any, b: Any, c: Any) -> Any:
-    """`_turn` without a detuning or noise, of one spin."""
-    swing, bend, kept = turn
-    along = re * b + im * a
-    qz = swing * c + bend * along
-    return a - im * qz, b - re * qz, kept * c + swing * along
 
 
 @njit(error_model="numpy")
@@ -393,7 +194,7 @@ def _begin(
     for lane in range(LANES):
         state[LEFT_SO_FAR + lane] += half * state[LEAVING_RATE + lane]
         state[BEFORE + lane] = state[SUM_Z + lane]
-        state[FIELD_RE + lane], state[FIELD_IM + lane] = _next_field(
+        state[FIELD_RE + lane], state[FIELD_IM + lane] = next_field(
             state, lane, pushed, noise[real + lane], noise[imag + lane]
         )
         state[SUM_RE + lane] = state[SUM_IM + lane] = 0.0
@@ -421,7 +222,7 @@ def _end(
     falls, (rate, vacuum) = np.uint64(0), gone
     real, imag = rows
     for lane in range(LANES):
-        re, im = _next_field(state, lane, pushed, noise[real + lane], noise[imag + lane])
+        re, im = next_field(state, lane, pushed, noise[real + lane], noise[imag + lane])
         state[FIELD_RE + lane], state[FIELD_IM + lane] = re, im
         now = rate * (re * re + im * im - vacuum)
         state[LEAVING_RATE + lane] = now
@@ -446,7 +247,7 @@ def _begin_eliminated(
     for lane in range(LANES):
         state[LEFT_SO_FAR + lane] += half * state[LEAVING_RATE + lane]
         state[BEFORE + lane] = state[SUM_Z + lane]
-        state[FIELD_RE + lane], state[FIELD_IM + lane] = _next_mean_field(
+        state[FIELD_RE + lane], state[FIELD_IM + lane] = next_mean_field(
             state, lane, (c, h, over), width * noise[real + lane], width * noise[imag + lane]
         )
         state[SUM_RE + lane] = state[SUM_IM + lane] = 0.0
@@ -464,15 +265,6 @@ def _end_eliminated(state: Array, gone: tuple[float, float], half: float) -> Any
         state[LEFT_SO_FAR + lane] += half * now
         falls += np.uint64((state[BEFORE + lane] > 0.0) & (state[SUM_Z + lane] <= 0.0))
     return falls
-
-
-@njit(error_model="numpy")
-def _note_falls(state: Array, now: float, h: float) -> None:
-    """When the inversion first fell through zero, taken as linear over the step."""
-    for lane in range(LANES):
-        before, after = state[BEFORE + lane], state[SUM_Z + lane]
-        if before > 0.0 and after <= 0.0 and state[DELAY + lane] == np.inf:
-            state[DELAY + lane] = now + h * before / (before - after)
 
 
 @njit(error_model="numpy")
@@ -539,9 +331,9 @@ def _relax(state: Array, spins: Array, spin: Any, relaxation: tuple[float, float
 
 @njit(error_model="numpy")
 def _angles(state: Array, gh: float, wz: float) -> None:
-    """`_factors` of a class and those that turn like it."""
+    """`factors` of a class and those that turn like it."""
     for lane in range(LANES):
-        state[SWING + lane], state[BEND + lane], state[KEPT + lane] = _factors(
+        state[SWING + lane], state[BEND + lane], state[KEPT + lane] = factors(
             state[FIELD_RE + lane], state[FIELD_IM + lane], gh, wz
         )
 
@@ -592,7 +384,6 @@ def _turn(
 
 @njit(error_model="numpy")
 def _turn_alone(
-    state: Array,
     spins: Array,
     spin: Any,
     angle: tuple[float, float],
@@ -626,7 +417,7 @@ def _turn_resonant(
     at_y, at_z = spin + COMPONENT, spin + np.uint64(2) * COMPONENT
     for lane in range(LANES):
         turn = (state[SWING + lane], state[BEND + lane], state[KEPT + lane])
-        x, y, z = _turned(
+        x, y, z = turned(
             state[FIELD_RE + lane],
             state[FIELD_IM + lane],
             turn,

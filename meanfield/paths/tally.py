@@ -385,26 +385,33 @@ def unseen_rows(study: WignerStudy, runs: int) -> Array:
     return found
 
 
+class _Found:
+    """Values and standard errors by name, from those of the rows (SUMMED, T)."""
+
+    def __init__(self, mean: Array, error: Array) -> None:
+        self.mean, self.error = mean, error
+        self.values: dict[str, Array] = {}
+        self.errors: dict[str, Any] = {}
+
+    def put(self, name: str, row: int, factor: float = 1.0, offset: Array | float = 0.0) -> None:
+        """A quantity that is a row, scaled and shifted."""
+        self.values[name] = factor * self.mean[row] + offset
+        self.errors[name] = abs(factor) * self.error[row]
+
+
 def _read_rows(
     study: WignerStudy, sums: ExactSums, field: ExactSums | None
 ) -> tuple[dict[str, Array], dict[str, Any]]:
     system, nbar = study.system, study.system.nbar
     bounds = study.bounds[:SUMMED, None]
     unseen = unseen_rows(study, sums.count) / bounds
-    mean = sums.mean() * bounds
-    error = mean_error(sums.variance(), sums.count, unseen, sums.resolution)
-    error = error * bounds
-    values: dict[str, Array] = {}
-    errors: dict[str, Any] = {}
-
-    def put(name: str, row: int, factor: float = 1.0, offset: Array | float = 0.0) -> None:
-        values[name], errors[name] = factor * mean[row] + offset, abs(factor) * error[row]
-
-    total = system.total
-    put("battery_energy", BATTERY_ENERGY)
-    put("charger_energy", CHARGER_ENERGY)
-    put("power", POWER)
-    put("open_work", BATTERY_ENERGY, offset=-nbar / (2.0 * nbar + 1.0))
+    spread = mean_error(sums.variance(), sums.count, unseen, sums.resolution)
+    found = _Found(sums.mean() * bounds, spread * bounds)
+    values, errors = found.values, found.errors
+    found.put("battery_energy", BATTERY_ENERGY)
+    found.put("charger_energy", CHARGER_ENERGY)
+    found.put("power", POWER)
+    found.put("open_work", BATTERY_ENERGY, offset=-nbar / (2.0 * nbar + 1.0))
     values["ergotropy_local"] = local_ergotropy(values["battery_energy"])
     errors["ergotropy_local"] = kinked_error(
         2.0 * values["battery_energy"] - 1.0, 2.0 * errors["battery_energy"], sums.count
@@ -420,26 +427,35 @@ def _read_rows(
     errors["charging_efficiency"] = efficiency_error(
         sizes, start, *((values[name], errors[name]) for name in names)
     )
-    put("emission_rate", LEAVING, (nbar + 1.0) * total)
-    put("emitted_photons", LEFT, (nbar + 1.0) * total)
-    if system.eliminated:
-        # <J^-J^+> = <J^+J^-> - 2 <J^z>; the error of the second term is far smaller
-        gamma = 4.0 * system.coupling[0] ** 2 / system.kappa
-        seen = couples(system, study.times)
-        held = sum(
-            seen[i] * system.size(i) * (2.0 * mean[row] - 1.0)
-            for i, row in ((BATTERY, BATTERY_ENERGY), (CHARGER, CHARGER_ENERGY))
-        )
-        put("absorption_rate", LEAVING, nbar * total, -nbar * gamma * held)
-        return values, errors
+    found.put("emission_rate", LEAVING, (nbar + 1.0) * system.total)
+    found.put("emitted_photons", LEFT, (nbar + 1.0) * system.total)
+    if not system.eliminated:
+        return _read_resonator(study, found, field)
+    # <J^-J^+> = <J^+J^-> - 2 <J^z>; the error of the second term is far smaller
+    gamma = 4.0 * system.coupling[0] ** 2 / system.kappa
+    seen = couples(system, study.times)
+    held = sum(
+        seen[i] * system.size(i) * (2.0 * found.mean[row] - 1.0)
+        for i, row in ((BATTERY, BATTERY_ENERGY), (CHARGER, CHARGER_ENERGY))
+    )
+    found.put("absorption_rate", LEAVING, nbar * system.total, -nbar * gamma * held)
+    return values, errors
+
+
+def _read_resonator(
+    study: WignerStudy, found: _Found, field: ExactSums | None
+) -> tuple[dict[str, Array], dict[str, Any]]:
+    """The same with what a resonator has beside: its photons, what leaves it, energies in joule."""
+    system, nbar, total = study.system, study.system.nbar, study.system.total
     assert system.frequency is not None
     quantum = scipy.constants.hbar * system.frequency
-    put("absorption_rate", LEAVING, nbar * total, nbar * system.kappa)
-    put("photons", PHOTONS, total)
-    put("output_power", LEAVING, quantum * total, -quantum * nbar * system.kappa)
-    put("battery_energy_joule", BATTERY_ENERGY, quantum * system.size(BATTERY))
-    put("charger_energy_joule", CHARGER_ENERGY, quantum * system.size(CHARGER))
-    put(NET_PHOTONS, LEFT, total, -nbar * system.kappa * study.times)
+    found.put("absorption_rate", LEAVING, nbar * total, nbar * system.kappa)
+    found.put("photons", PHOTONS, total)
+    found.put("output_power", LEAVING, quantum * total, -quantum * nbar * system.kappa)
+    found.put("battery_energy_joule", BATTERY_ENERGY, quantum * system.size(BATTERY))
+    found.put("charger_energy_joule", CHARGER_ENERGY, quantum * system.size(CHARGER))
+    found.put(NET_PHOTONS, LEFT, total, -nbar * system.kappa * study.times)
+    values, errors = found.values, found.errors
     if field is not None:
         bound = np.sqrt(total) * study.bounds[SUMMED:, None]
         spread = mean_error(field.variance(), field.count, 0.0, field.resolution)

@@ -22,17 +22,15 @@ from darkbattery.meanfield.classes.moments import (
     system_of,
 )
 from darkbattery.meanfield.expected import expectations
+from darkbattery.meanfield.paths.plan import Plan, fastest_rate, plan_with_step
 from darkbattery.meanfield.paths.readings import BATTERY_ENERGY, CHARGER_ENERGY, LEFT, PHOTONS
 from darkbattery.meanfield.paths.summaries import courses_of, ranges_of, summarise_runs
 from darkbattery.meanfield.paths.tally import available, study_of
 from darkbattery.meanfield.paths.walk import (
     HalvedNoise,
     PathNoise,
-    Plan,
     Runs,
-    fastest_rate,
     lanes_for,
-    plan_with_step,
     refuse_many_times,
     simulate,
     start_of,

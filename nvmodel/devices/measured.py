@@ -5,7 +5,7 @@ from typing import Any
 
 from darkbattery.nvmodel.lines.classes import Subensemble
 from darkbattery.nvmodel.lines.measured import FieldMap, Tabulated
-from darkbattery.nvmodel.lines.shapes import LineShape, shifted_copies
+from darkbattery.nvmodel.lines.shapes import LineShape, equal_copies
 from darkbattery.nvmodel.lines.voigt import Voigt
 
 # the tables of a device file that hold it, named as in a run definition
@@ -53,10 +53,7 @@ class Measured:
 
     def copies(self, line: LineShape) -> LineShape:
         """`line` once for each hyperfine shift, all with as many spins."""
-        shifts = self.hyperfine_hz
-        if not shifts:
-            return line
-        return shifted_copies(line, shifts, (1.0 / len(shifts),) * len(shifts))
+        return equal_copies(line, self.hyperfine_hz) if self.hyperfine_hz else line
 
     @property
     def tables(self) -> dict[str, Any]:

@@ -313,6 +313,15 @@ def shifted_copies(
     return Multiplet(one.line, tuple(x for x, _ in pairs), tuple(w for _, w in pairs))
 
 
+def equal_copies(line: LineShape, shifts_hz: tuple[float, ...]) -> Multiplet:
+    """The line once for each shift (Hz), all with as many spins.
+
+    >>> equal_copies(Gaussian(1e6), (-1.5e6, 1.5e6)).weights
+    (0.5, 0.5)
+    """
+    return shifted_copies(line, shifts_hz, (1.0 / len(shifts_hz),) * len(shifts_hz))
+
+
 def line_classes(line: LineShape | None, classes: int) -> tuple[Array, Array]:
     """Detunings (rad/s) and weights of K equal-weight classes; one class without a line.
 

@@ -6,6 +6,7 @@ Physical constants come from `scipy.constants`. Frequencies are ordinary (energy
 from dataclasses import dataclass
 
 from darkbattery.nvmodel.devices.datasheet import Status
+from darkbattery.nvmodel.refusal import known_name
 
 
 @dataclass(frozen=True)
@@ -92,3 +93,20 @@ NITROGEN = {
         gyromagnetic=Constant(-4.316e6, "Hz/T", _TABLE, "secondary"),
     ),
 }
+ISOTOPES = {f"{mass}N": nucleus for mass, nucleus in NITROGEN.items()}
+
+
+def hyperfine_shifts(isotope: str) -> tuple[float, ...]:
+    r"""Shifts of the lines of one isotope of nitrogen, Hz, increasing.
+
+    A nucleus in state m shifts the transition between :math:`m_s=0` and :math:`\pm1` by
+    :math:`\pm A_\parallel m` (Felton et al. 2009): three equal lines with 14N, two with 15N. That
+    is for a field along the axis; elsewhere `nvmodel.nv.twolevel` has the lines, and a definition
+    takes their shifts as numbers.
+
+    >>> hyperfine_shifts("14N"), hyperfine_shifts("15N")
+    ((-2140000.0, 0.0, 2140000.0), (-1515000.0, 1515000.0))
+    """
+    nucleus = ISOTOPES[known_name("hyperfine", isotope, ISOTOPES)]
+    step, twice = abs(float(nucleus.axial)), nucleus.twice_spin
+    return tuple(step * (i - 0.5 * twice) for i in range(twice + 1))

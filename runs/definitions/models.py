@@ -31,8 +31,8 @@ from darkbattery.nvmodel import (
 from darkbattery.nvmodel.battery import charger_spins
 from darkbattery.nvmodel.dicke import DickeBattery
 from darkbattery.nvmodel.lines.measured import checked_values
-from darkbattery.nvmodel.lines.shapes import LineShape
-from darkbattery.nvmodel.nv.hyperfine import hyperfine_shifts, split_line
+from darkbattery.nvmodel.lines.shapes import LineShape, equal_copies
+from darkbattery.nvmodel.nv.constants import hyperfine_shifts
 from darkbattery.nvmodel.protocol import MOST_TURN, beyond_its_stage
 from darkbattery.nvmodel.refusal import (
     InputError,
@@ -364,7 +364,7 @@ def _line(path: str, fields: Mapping[str, Any] | None, hyperfine: Any) -> LineSh
     if line is None:
         raise InputError(f"{path}.hyperfine", hyperfine, "needs a line: give it a shape first")
     with within(path):
-        found: Multiplet = split_line(line, shifts_of(hyperfine))
+        found: Multiplet = equal_copies(line, shifts_of(hyperfine))
     return found
 
 

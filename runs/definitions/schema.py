@@ -12,7 +12,7 @@ from darkbattery.nvmodel.battery import BatteryStart, ChargerStart
 from darkbattery.nvmodel.course import RiseShape
 from darkbattery.nvmodel.detector import KINDS
 from darkbattery.nvmodel.dicke import Arrangement
-from darkbattery.nvmodel.nv.hyperfine import ISOTOPES
+from darkbattery.nvmodel.nv.constants import ISOTOPES
 from darkbattery.nvmodel.observables import OBSERVABLES, OF, Needs, needing
 from darkbattery.nvmodel.protocol import Coupled
 from darkbattery.nvmodel.pulse import PulseShape

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from darkbattery import meanfield
-from darkbattery.meanfield.averages.stepper import march
+from darkbattery.meanfield.averages.stepper import Explicit, advance
 from darkbattery.nvmodel import CollectiveBattery, Pulse
 from darkbattery.nvmodel.refusal import InputError
 
@@ -63,7 +63,7 @@ def test_a_solution_that_diverges_is_refused_where_it_does():
         out[:] = y * y  # 1/(1 - t)
 
     with pytest.raises(InputError, match="diverge at 1:"):
-        list(march(explode, np.ones(1), [2.0], [(slice(0, 1), 1e-3)], 1e-9))
+        list(advance(Explicit(explode, [(slice(0, 1), 1e-3)]), np.ones(1), [2.0], 1e-9))
 
 
 def test_a_first_step_that_overflows_is_taken_again(monkeypatch):
@@ -72,6 +72,6 @@ def test_a_first_step_that_overflows_is_taken_again(monkeypatch):
     def ring_up(time, y, out):
         out[:] = -1e30 * (y - 1e-3)
 
-    monkeypatch.setitem(march.__globals__, "MEASURED_STEPS", 100)
+    monkeypatch.setitem(advance.__globals__, "MEASURED_STEPS", 100)
     with pytest.raises(InputError, match="needs more than"):
-        list(march(ring_up, np.zeros(1), [1e10], [(slice(0, 1), 1e-6)], 1e-6))
+        list(advance(Explicit(ring_up, [(slice(0, 1), 1e-6)]), np.zeros(1), [1e10], 1e-6))

@@ -9,7 +9,7 @@ from scipy.integrate import solve_ivp
 
 from darkbattery import meanfield, trajectories
 from darkbattery.meanfield.classes.moments import system_of
-from darkbattery.meanfield.classes.refilling import Refilling
+from darkbattery.meanfield.classes.refilling import Refilling, flip_rates
 from darkbattery.nvmodel import (
     Drive,
     Gaussian,
@@ -20,7 +20,6 @@ from darkbattery.nvmodel import (
     SpinEnsemble,
     Stage,
 )
-from darkbattery.nvmodel.refilling import flip_rates
 from darkbattery.runs.definitions.definition import parse_definition
 
 LINE = Gaussian(4e6)
@@ -44,7 +43,7 @@ def test_the_law_is_that_of_its_rates():
     rates, share = flip_rates(2.0)
     assert share.sum() == pytest.approx(1.0, abs=1e-12)
     found = np.exp(-np.outer(2.0 * time, rates)) @ share
-    # ten rates for all: nvmodel.refilling says how far they are from the law
+    # ten rates for all: flip_rates says how far they are from the law
     np.testing.assert_allclose(found, np.exp(-np.sqrt(time)), atol=5e-3)
 
 

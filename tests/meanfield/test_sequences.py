@@ -12,7 +12,7 @@ from scipy.integrate import solve_ivp
 from darkbattery import meanfield, trajectories
 from darkbattery.meanfield.averages.stretches import turns_by_fields
 from darkbattery.meanfield.classes.moments import system_of
-from darkbattery.meanfield.paths.walk import plan_with_step
+from darkbattery.meanfield.paths.plan import plan_with_step
 from darkbattery.nvmodel import (
     CollectiveBattery,
     Drive,

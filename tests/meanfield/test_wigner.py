@@ -10,17 +10,10 @@ from scipy.spatial.transform import Rotation
 from darkbattery import meanfield, trajectories
 from darkbattery.meanfield.classes.moments import system_of
 from darkbattery.meanfield.paths.paths import normals_per_step, step_of
+from darkbattery.meanfield.paths.plan import Plan, plan_with_step
 from darkbattery.meanfield.paths.readings import BATTERY_ENERGY
 from darkbattery.meanfield.paths.tally import _add_counts, _add_lanes, burst_delay
-from darkbattery.meanfield.paths.walk import (
-    HalvedNoise,
-    PathNoise,
-    Plan,
-    plan_with_step,
-    simulate,
-    start_of,
-    walk,
-)
+from darkbattery.meanfield.paths.walk import HalvedNoise, PathNoise, simulate, start_of, walk
 from darkbattery.nvmodel import (
     CollectiveBattery,
     Drive,

@@ -25,8 +25,8 @@ from darkbattery.nvmodel import (
     Voigt,
 )
 from darkbattery.nvmodel.lines.classes import line_quadrature
-from darkbattery.nvmodel.lines.shapes import is_symmetric
-from darkbattery.nvmodel.nv.hyperfine import hyperfine_shifts, split_line
+from darkbattery.nvmodel.lines.shapes import equal_copies, is_symmetric
+from darkbattery.nvmodel.nv.constants import hyperfine_shifts
 
 MHZ = 2.0 * math.pi * 1e6
 UNEVEN = Tabulated((2.865e9, 2.868e9, 2.87e9, 2.871e9, 2.88e9), (0.0, 0.4, 1.0, 0.7, 0.0))
@@ -155,9 +155,9 @@ def test_axes_and_couplings_make_single_runs():
 
 
 def test_hyperfine_lines_of_nitrogen():
-    triplet = split_line(Lorentzian(1e6), hyperfine_shifts("14N"))
+    triplet = equal_copies(Lorentzian(1e6), hyperfine_shifts("14N"))
     assert triplet.offsets_hz == (-2.14e6, 0.0, 2.14e6)
-    pair = split_line(Voigt(0.1e6, 0.1e6), hyperfine_shifts("15N"))
+    pair = equal_copies(Voigt(0.1e6, 0.1e6), hyperfine_shifts("15N"))
     np.testing.assert_allclose(pair.share_below(0.0), 0.5, rtol=1e-12)
 
 

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from scipy import constants
 
 from darkbattery import meanfield
-from darkbattery.meanfield.paths.walk import fastest_rate, plan_with_step
+from darkbattery.meanfield.paths.plan import fastest_rate, plan_with_step
 from darkbattery.nvmodel import (
     Drive,
     InputError,

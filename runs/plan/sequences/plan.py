@@ -11,7 +11,7 @@ from scipy import constants
 from threadpoolctl import threadpool_limits
 
 from darkbattery.meanfield.classes.moments import System
-from darkbattery.meanfield.paths.walk import fastest_rate, plan_with_step
+from darkbattery.meanfield.paths.plan import fastest_rate, plan_with_step
 from darkbattery.meanfield.paths.wigner import (
     FIRST_STEP,
     Control,

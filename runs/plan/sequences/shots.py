@@ -13,21 +13,14 @@ from numpy.typing import NDArray
 from scipy import constants
 
 from darkbattery.meanfield.classes.moments import System, system_of
+from darkbattery.meanfield.paths.plan import Plan, fastest_rate, plan_with_step
 from darkbattery.meanfield.paths.readings import (
     BATTERY_ENERGY,
     CHARGER_ENERGY,
     LEAVING,
     LEFT,
 )
-from darkbattery.meanfield.paths.walk import (
-    HalvedNoise,
-    Plan,
-    fastest_rate,
-    plan_with_step,
-    simulate,
-    start_of,
-    walk,
-)
+from darkbattery.meanfield.paths.walk import HalvedNoise, simulate, start_of, walk
 from darkbattery.nvmodel import ResonatorBattery
 from darkbattery.runs.plan.sequences.timeline import (
     Roles,

@@ -13,11 +13,10 @@ from darkbattery.meanfield import methods
 from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.detector import Detector
 from darkbattery.nvmodel.ensemble import SpinEnsemble
-from darkbattery.nvmodel.fields import Resonator
+from darkbattery.nvmodel.fields import Port, Resonator
 from darkbattery.nvmodel.method import Kind, Method, offered
 from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.observables import OBSERVABLES, OF, Needs, row_of
-from darkbattery.nvmodel.ports import Port
 from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.resonator import ResonatorBattery
 from darkbattery.runs.choice.choice import quantum_methods
