@@ -4,11 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -22,7 +17,7 @@ from darkbattery.runs.compare.distances import TIMES
 from darkbattery.runs.compare.matching import Pair, Series, time_factor
 from darkbattery.runs.compare.statements import called
 from darkbattery.runs.figures.axes import BAND, banded, heading, legend_below, symbol
-from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
+from darkbattery.runs.figures.style import COLOURS, empty_figure, figure_style, open_frames
 from darkbattery.runs.results.table import time_scale
 
 DPI = 150  # of PNGs
@@ -63,9 +58,8 @@ def draw(pairs: Sequence[Pair], runs: Sequence[Pair], scaled: bool) -> Figure:
     columns = max(len(names), len(kinds), 1)
     rows = 2 + bool(kinds)
     with figure_style():
-        figure, grid = plt.subplots(
-            rows, columns, figsize=(3.2 * columns, 2.4 * rows), squeeze=False, layout="constrained"
-        )
+        figure = empty_figure(3.2 * columns, 2.4 * rows)
+        grid = figure.subplots(rows, columns, squeeze=False)
         style = _style([*shown, *sampled], models, scaled)
         for axis, name in zip(grid[0], names, strict=False):
             _draw_curves(axis, name, shown, style)

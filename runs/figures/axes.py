@@ -3,11 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -15,6 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.observables import OBSERVABLES
+from darkbattery.runs.figures.style import empty_figure
 
 BAND = 2.0  # half-width of error bands in standard errors
 WIDTH, HEIGHT = 3.4, 2.7  # of a panel, inches
@@ -51,13 +47,8 @@ def panels(count: int) -> tuple[Figure, list[Axes]]:
     """A figure of `count` panels, three in a line."""
     columns = min(3, max(1, count))
     rows = -(-max(count, 1) // columns)
-    figure, grid = plt.subplots(
-        rows,
-        columns,
-        figsize=(WIDTH * max(columns, 1.5), HEIGHT * rows + 0.5),
-        squeeze=False,
-        layout="constrained",
-    )
+    figure = empty_figure(WIDTH * max(columns, 1.5), HEIGHT * rows + 0.5)
+    grid = figure.subplots(rows, columns, squeeze=False)
     axes = list(grid.flat)
     for axis in axes[count:]:
         axis.set_axis_off()

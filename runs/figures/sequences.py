@@ -2,11 +2,6 @@
 
 from itertools import chain
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -16,7 +11,7 @@ from darkbattery.runs.definitions.units import prefixed, unit_of
 from darkbattery.runs.figures.axes import banded
 from darkbattery.runs.figures.shots import draw_received_field, draw_received_power
 from darkbattery.runs.figures.stages import INVERSION, draw_stages, line_maps, mesh_of, shade_stages
-from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
+from darkbattery.runs.figures.style import COLOURS, empty_figure, figure_style, open_frames
 from darkbattery.runs.results.table import Study, rows_of, time_scale
 
 Colour = tuple[float, float, float]
@@ -45,7 +40,7 @@ def draw_sequence(study: Study, point: Point) -> Figure:
     above = len(panels) + len(scopes)
     count = above + len(maps)
     with figure_style():
-        figure = plt.figure(figsize=(7.2, 1.9 * count + 0.6), layout="constrained")
+        figure = empty_figure(7.2, 1.9 * count + 0.6)
         grid = figure.add_gridspec(count, 2, width_ratios=(1.0, 0.025))
         colours = iter(COLOURS[:4])
         axes = [figure.add_subplot(grid[0, 0])]

@@ -7,12 +7,13 @@ same bytes for the same data.
 
 from contextlib import AbstractContextManager
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import matplotlib
-import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
@@ -94,6 +95,25 @@ def figure_style() -> AbstractContextManager[None]:
     return matplotlib.rc_context(_LOOK | {"font.sans-serif": _installed()})
 
 
+class OwnFigure(Figure):
+    """A figure of no window, which a notebook shows where it is returned.
+
+    It stands in no list of pyplot's, and leaves a notebook its own way to show figures.
+    """
+
+    def _repr_png_(self) -> bytes:
+        with BytesIO() as written:
+            self.savefig(written, format="png")
+            return written.getvalue()
+
+
+def empty_figure(width: float, height: float) -> Figure:
+    """A figure in inches, laid out by what it will hold."""
+    figure = OwnFigure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
 def open_frames(figure: Figure) -> None:
     """Panels with lines at the left and below alone, and bars of colours."""
     for axis in figure.axes:
@@ -107,7 +127,7 @@ def open_frame(axis: Axes) -> None:
 
 
 def save_figure(figure: Figure, folder: Path, name: str, dpi: int = 200) -> list[Path]:
-    """Write `figure` as PNG, of `dpi` points an inch, and SVG into `folder`; and close it."""
+    """Write `figure` as PNG, of `dpi` points an inch, and SVG into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.png", folder / f"{name}.svg"]
     figure.set_dpi(dpi)  # texts are measured for the layout as the PNG needs them, and once
@@ -115,8 +135,7 @@ def save_figure(figure: Figure, folder: Path, name: str, dpi: int = 200) -> list
         layout.execute(figure)
     figure.set_layout_engine(None)  # laid out once: saving would do it again for each file
     # a fixed salt and no date: equal data give equal files
-    with plt.rc_context({"svg.hashsalt": "darkbattery"}):
+    with matplotlib.rc_context({"svg.hashsalt": "darkbattery"}):
         figure.savefig(paths[0], dpi=dpi)
         figure.savefig(paths[1], metadata={"Date": None})
-    plt.close(figure)
     return paths

@@ -1,16 +1,11 @@
 """The figure of a fit: each trace with the model through it, residuals below; correlations."""
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from darkbattery.runs.definitions.units import prefixed
-from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
+from darkbattery.runs.figures.style import COLOURS, empty_figure, figure_style, open_frames
 from darkbattery.runs.fit.model import predicted
 from darkbattery.runs.fit.solve import Fit
 from darkbattery.runs.fit.traces import Trace
@@ -31,14 +26,8 @@ def draw_fit(found: Fit) -> Figure:
     device, nuisances = found.problem.at(found.x)
     with figure_style():
         columns = len(traces) + 1
-        figure, grid = plt.subplots(
-            2,
-            columns,
-            figsize=(3.4 * columns, 4.4),
-            height_ratios=(3, 1),
-            layout="constrained",
-            squeeze=False,
-        )
+        figure = empty_figure(3.4 * columns, 4.4)
+        grid = figure.subplots(2, columns, height_ratios=(3, 1), squeeze=False)
         for i, trace in enumerate(traces):
             _draw_trace(grid[0, i], grid[1, i], trace, predicted(trace, device, nuisances[i]))
         for axis in grid[:, -1]:

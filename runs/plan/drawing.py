@@ -1,10 +1,5 @@
 """Figures of a plan: charging, storing, what limits; and maps."""
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,7 +8,7 @@ from matplotlib.figure import Figure
 from darkbattery.meanfield.averages.delay import averaged
 from darkbattery.nvmodel import Solution
 from darkbattery.runs.definitions.units import prefixed
-from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
+from darkbattery.runs.figures.style import COLOURS, empty_figure, figure_style, open_frames
 from darkbattery.runs.plan.forecast import Forecast
 from darkbattery.runs.plan.parameters import PARAMETERS, Vary, shown
 from darkbattery.runs.plan.plan import Plan
@@ -33,7 +28,8 @@ PANELS = (
 def draw_plan(plan: Plan) -> Figure:
     """Energies and power over time, beside the perfect ensemble; where the energy goes; limits."""
     with figure_style():
-        figure, grid = plt.subplots(2, 2, figsize=(8.2, 6.4), layout="constrained")
+        figure = empty_figure(8.2, 6.4)
+        grid = figure.subplots(2, 2)
         blue, orange, green = COLOURS[:3]
         _draw_energy(grid[0, 0], plan, (blue, orange, green))
         _draw_power(grid[0, 1], plan, (blue, green))
@@ -47,7 +43,8 @@ def draw_plan(plan: Plan) -> Figure:
 def draw_map(table: pd.DataFrame, axes: tuple[Vary, ...], title: str) -> Figure:
     """Four panels over one or two parameters; the line is the threshold."""
     with figure_style():
-        figure, grid = plt.subplots(2, 2, figsize=(8.2, 6.2), layout="constrained")
+        figure = empty_figure(8.2, 6.2)
+        grid = figure.subplots(2, 2)
         for axis, (column, name, factor, unit) in zip(grid.flat, PANELS, strict=True):
             if len(axes) == 1:
                 axis.plot(table[axes[0].name], factor * table[column], "o-", ms=3, lw=1.2)
@@ -187,7 +184,7 @@ def _draw_heat(
     shape = (x.size, y.size)
     value = factor * table[column].to_numpy(dtype=float).reshape(shape)
     mesh = axis.pcolormesh(x, y, value.T, shading="nearest", cmap="viridis")
-    plt.colorbar(mesh, ax=axis, label=label)
+    axis.figure.colorbar(mesh, ax=axis, label=label)
     C = table["net_cooperativity"].to_numpy(dtype=float).reshape(shape)
     if C.min() < 1.0 < C.max():
         axis.contour(x, y, C.T, levels=[1.0], colors="white", linewidths=1.2)

@@ -4,10 +4,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -24,7 +20,13 @@ from darkbattery.runs.choice.choice import Choice, chosen, engine_of
 from darkbattery.runs.definitions.definition import RunDefinition
 from darkbattery.runs.definitions.models import Model
 from darkbattery.runs.figures.shots import draw_received_field, draw_received_power
-from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames, save_figure
+from darkbattery.runs.figures.style import (
+    COLOURS,
+    empty_figure,
+    figure_style,
+    open_frames,
+    save_figure,
+)
 from darkbattery.runs.results.jumps import with_jumps
 from darkbattery.runs.results.store import Result
 from darkbattery.runs.results.study import received
@@ -219,9 +221,8 @@ def draw_replay(one: Replay) -> Figure:
     scopes = () if one.received is None else (draw_received_power, draw_received_field)
     count = 1 + bool(levels.size) + len(scopes)
     with figure_style():
-        figure, grid = plt.subplots(
-            count, 1, figsize=(5.0, 2.7 * count), sharex=True, squeeze=False, layout="constrained"
-        )
+        figure = empty_figure(5.0, 2.7 * count)
+        grid = figure.subplots(count, 1, sharex=True, squeeze=False)
         above, *below = grid[:, 0]
         entries = _draw_energies(above, one)
         # below all panels, clear of the curves

@@ -4,11 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.animation import AbstractMovieWriter, FFMpegWriter, PillowWriter
 from matplotlib.axes import Axes
@@ -19,6 +14,7 @@ from darkbattery.nvmodel.observables import in_words
 from darkbattery.nvmodel.refusal import InputError, number_between
 from darkbattery.runs.figures.style import (
     COLOURS,
+    empty_figure,
     figure_style,
     open_frame,
     open_frames,
@@ -53,7 +49,7 @@ def draw_story(one: Replay, moments: Sequence[float] = ()) -> Figure:
     spheres = one.battery is not None
     ratios = [1.0, 1.5, 1.3, *([0.95] if spheres else [])]
     with figure_style():
-        figure = plt.figure(figsize=(5.4, 1.45 * sum(ratios)), layout="constrained")
+        figure = empty_figure(5.4, 1.45 * sum(ratios))
         grid = figure.add_gridspec(len(ratios), max(len(at), 1), height_ratios=ratios)
         rows = [figure.add_subplot(grid[0, :])]
         rows += [figure.add_subplot(grid[i, :], sharex=rows[0]) for i in (1, 2)]
@@ -92,7 +88,7 @@ def save_film(one: Replay, path: Path) -> Path:
     phi = azimuth_of(one.battery)
     largest = max(float(_disc(one.battery[i], phi).max()) for i in shown)
     with figure_style():
-        figure = plt.figure(figsize=(6.4, 2.9), layout="constrained")
+        figure = empty_figure(6.4, 2.9)
         grid = figure.add_gridspec(2, 2, width_ratios=[1.0, 1.5])
         sphere = figure.add_subplot(grid[:, 0])
         image = _sphere(sphere, one.battery[0], phi, largest)
@@ -116,7 +112,6 @@ def save_film(one: Replay, path: Path) -> Path:
                 for bar, height in zip(bars, levels[i], strict=True):
                     bar.set_height(height)
                 writer.grab_frame()
-        plt.close(figure)
     return path
 
 

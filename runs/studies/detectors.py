@@ -9,11 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -24,7 +19,7 @@ from darkbattery.nvmodel.detector import DIFFUSIVE, KINDS, Detector
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.runs.definitions.definition import RunDefinition
 from darkbattery.runs.definitions.models import Model
-from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
+from darkbattery.runs.figures.style import COLOURS, empty_figure, figure_style, open_frames
 from darkbattery.runs.pages.marks import fill, shown, with_error
 from darkbattery.runs.results.store import load
 from darkbattery.runs.studies.kit import where
@@ -211,7 +206,8 @@ def tell(results: Path, page: Path) -> None:
 def draw(panels: Mapping[str, Any], path: Path) -> None:
     """What each record adds over size; worth over time between its bounds; over efficiency."""
     with figure_style():
-        figure, axes = plt.subplots(1, 3, figsize=(9.0, 3.0), layout="constrained")
+        figure = empty_figure(9.0, 3.0)
+        axes = figure.subplots(1, 3)
         colours: dict[str, Any] = dict(zip(KINDS, COLOURS, strict=False))
         for kind, shape in zip(KINDS, ("o", "s", "^"), strict=True):
             values, errors = panels["added"][kind]
@@ -232,7 +228,6 @@ def draw(panels: Mapping[str, Any], path: Path) -> None:
         axes[2].set_title(f"$N_B$ = {panels['drawn']}, in the end", loc="left", fontsize="medium")
         open_frames(figure)
         figure.savefig(path, dpi=150)
-        plt.close(figure)
 
 
 def _over_time(axis: Any, panels: Mapping[str, Any], colours: Mapping[str, Any]) -> None:

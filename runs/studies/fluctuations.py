@@ -8,11 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -21,7 +16,7 @@ from numpy.typing import NDArray
 from darkbattery.nvmodel.battery import CollectiveBattery
 from darkbattery.nvmodel.errors import jackknife_variance
 from darkbattery.nvmodel.experiment import Model
-from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
+from darkbattery.runs.figures.style import COLOURS, empty_figure, figure_style, open_frames
 from darkbattery.runs.pages.marks import fill, shown, with_error
 from darkbattery.runs.ranks.parts import point_folder
 from darkbattery.runs.results.store import load
@@ -293,7 +288,8 @@ def draw(panels: Mapping[str, Any], path: Path) -> None:
     runs by N_B, times the growth rate, less Gumbel's location.
     """
     with figure_style():
-        figure, axes = plt.subplots(1, 3, figsize=(9.0, 2.9), layout="constrained")
+        figure = empty_figure(9.0, 2.9)
+        axes = figure.subplots(1, 3)
         colours = COLOURS
         for axis, names, title in (
             (axes[0], ("energy", "work"), "final energy and ergotropy"),
@@ -323,7 +319,6 @@ def draw(panels: Mapping[str, Any], path: Path) -> None:
         axes[2].legend(frameon=False, fontsize="small")
         open_frames(figure)
         figure.savefig(path, dpi=150)
-        plt.close(figure)
 
 
 def _compare(axis: Axes, panels: Mapping[str, Any], name: str, colour: Any) -> None:

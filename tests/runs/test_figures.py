@@ -14,7 +14,7 @@ from darkbattery.runs.figures import draw, draw_sweep
 from darkbattery.runs.figures.axes import legend_below
 from darkbattery.runs.figures.save import save_figures
 from darkbattery.runs.figures.sequences import draw_sequence, sequence_of
-from darkbattery.runs.figures.style import figure_style
+from darkbattery.runs.figures.style import empty_figure, figure_style
 from darkbattery.runs.results.jumps import drawn_run
 from darkbattery.runs.results.study import run_study
 from darkbattery.trajectories import single_run, steady_state
@@ -27,10 +27,11 @@ def _study(model, **run):
     return run_study(parse_definition({"title": "t", "model": {"ratio": 3} | model, "run": run}))
 
 
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
+def test_a_figure_shows_itself_in_a_notebook_and_leaves_its_pyplot_alone():
+    before = plt.get_backend(), plt.get_fignums()
+    figure = draw(_study({"n_battery": 1}))
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    assert (plt.get_backend(), plt.get_fignums()) == before
 
 
 def _curves(axis):
@@ -239,7 +240,7 @@ def _ticks(sizes):
 
 def test_a_legend_has_no_line_that_is_left_over():
     """Entries of seven in columns of two: matplotlib fills columns first."""
-    figure = plt.figure(figsize=(10.2, 3.0))
+    figure = empty_figure(10.2, 3.0)
     entries = {f"n_battery = {n}": Line2D([], []) for n in range(7)}
     legend_below(figure, entries)
     figure.canvas.draw()

@@ -1,17 +1,12 @@
 """Figure of a plan of a sequence: energies, power, when to disconnect, what limits."""
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from darkbattery.runs.definitions.units import prefixed
 from darkbattery.runs.figures.stages import name_above
-from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
+from darkbattery.runs.figures.style import COLOURS, empty_figure, figure_style, open_frames
 from darkbattery.runs.plan.sequences.plan import SequencePlan
 
 FEW = 8  # shots that are drawn one by one
@@ -21,7 +16,8 @@ Colour = tuple[float, float, float]
 def draw_sequence(plan: SequencePlan) -> Figure:
     """Four panels; stages are shaded in turn, thin lines are single shots."""
     with figure_style():
-        figure, grid = plt.subplots(2, 2, figsize=(9.0, 6.4), layout="constrained")
+        figure = empty_figure(9.0, 6.4)
+        grid = figure.subplots(2, 2)
         blue, orange, green = COLOURS[:3]
         _draw_energies(grid[0, 0], plan, blue, orange)
         _draw_power(grid[0, 1], plan, green)

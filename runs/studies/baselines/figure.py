@@ -8,16 +8,11 @@ of one spin, each with R chargers of its own.
 
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from darkbattery.runs.figures.style import COLOURS, figure_style, open_frames
+from darkbattery.runs.figures.style import COLOURS, empty_figure, figure_style, open_frames
 from darkbattery.runs.results.store import load
 
 DEFINITIONS = ("baselines/dicke", "baselines/dark_power", "baselines/dark_capacity")
@@ -48,7 +43,8 @@ def capacities(steady: pd.DataFrame) -> pd.DataFrame:
 def draw(powers: pd.DataFrame, held: pd.DataFrame) -> Figure:
     """Both panels."""
     with figure_style():
-        figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.0), layout="constrained")
+        figure = empty_figure(7.2, 3.0)
+        (left, right) = figure.subplots(1, 2)
         markers = ("o", "s", "^")
         colours = COLOURS[:3]
         for (name, part), marker, colour in zip(

@@ -4,11 +4,6 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -16,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from darkbattery.runs.figures.style import empty_figure
 from darkbattery.runs.studies.paper.panels import Layout, Panel, curve_label, panels_of
 
 PANEL_INCHES = (2.75, 2.15)
@@ -35,13 +31,8 @@ def draw(layout: Layout, data: Mapping[str, pd.DataFrame]) -> Figure:
     panels = panels_of(layout)
     rows = -(-len(panels) // layout.columns)
     with sns.axes_style("ticks"), sns.plotting_context("paper", font_scale=0.95):
-        figure, grid = plt.subplots(
-            rows,
-            layout.columns,
-            figsize=(PANEL_INCHES[0] * layout.columns, PANEL_INCHES[1] * rows),
-            squeeze=False,
-            layout="constrained",
-        )
+        figure = empty_figure(PANEL_INCHES[0] * layout.columns, PANEL_INCHES[1] * rows)
+        grid = figure.subplots(rows, layout.columns, squeeze=False)
         for axis, panel in zip(grid.flat, panels, strict=True):
             draw_panel(axis, panel, data[panel.name])
             letter = (

@@ -1,17 +1,14 @@
 """The map as a figure: error of the battery's energy over time from half charge, and size."""
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from darkbattery.runs.figures.style import empty_figure
 from darkbattery.runs.studies.kit import where
 from darkbattery.runs.studies.regimes.errors import LEVELS, Evidence
 from darkbattery.runs.studies.regimes.tables import METHODS
@@ -28,9 +25,8 @@ def draw_map(evidence: Evidence) -> Figure:
     models = curves[["ratio", "nbar"]].drop_duplicates().sort_values(["ratio", "nbar"])
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
         shape = len(models), len(METHODS)
-        figure, grid = plt.subplots(
-            *shape, figsize=(8.4, 7.0), sharex=True, sharey="row", layout="constrained"
-        )
+        figure = empty_figure(8.4, 7.0)
+        grid = figure.subplots(*shape, sharex=True, sharey="row")
         mesh = None
         for row, (ratio, nbar) in zip(grid, models.itertuples(index=False), strict=True):
             for axis, method in zip(row, METHODS, strict=True):
@@ -59,7 +55,8 @@ def draw_power(evidence: Evidence) -> Figure:
     d = evidence.differences
     cold = where(d[d["method"].isin(METHODS)], nbar=0.0, ratio=5.0)
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
-        figure, (left, right) = plt.subplots(1, 2, figsize=(7.0, 2.8), layout="constrained")
+        figure = empty_figure(7.0, 2.8)
+        (left, right) = figure.subplots(1, 2)
         for method, marker in zip(METHODS, "os^", strict=True):
             rows = where(cold, method=method).sort_values("spins")
             power = where(rows, observable="power")
@@ -91,7 +88,7 @@ def _draw_panel(axis: Axes, curves: pd.DataFrame) -> QuadMesh:
         sizes.append(float(spins))
     error = np.clip(np.array(rows), LEAST, MOST)
     axis.set_yscale("log")
-    norm = matplotlib.colors.LogNorm(LEAST, MOST)
+    norm = LogNorm(LEAST, MOST)
     mesh = axis.pcolormesh(FROM_HALF, sizes, error, norm=norm, cmap="rocket_r", shading="gouraud")
     mesh.set_rasterized(True)
     if error.min() < LEVELS[0] and error.max() > LEVELS[-1]:

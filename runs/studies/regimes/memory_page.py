@@ -1,11 +1,11 @@
 """Tables and figure of docs/regimes.md about the resonator's memory, from the map and the rows."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from darkbattery.runs.figures.style import empty_figure
 from darkbattery.runs.studies.kit import where
 from darkbattery.runs.studies.regimes.errors import ELIMINATED, LEVELS
 from darkbattery.runs.studies.regimes.tables import SHORT, good_from, size_text
@@ -73,9 +73,8 @@ def draw_memory(memory: pd.DataFrame) -> Figure:
     sizes = sorted(energy["spins"].unique())
     colours = dict(zip(sizes, sns.color_palette("viridis_r", len(sizes)), strict=True))
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
-        figure, axes = plt.subplots(
-            1, len(METHODS), figsize=(9.0, 2.9), sharex=True, sharey=True, layout="constrained"
-        )
+        figure = empty_figure(9.0, 2.9)
+        axes = figure.subplots(1, len(METHODS), sharex=True, sharey=True)
         for axis, (method, name) in zip(axes, METHODS.items(), strict=True):
             here = where(energy, method=method)
             for level in LEVELS:
