@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from html import escape
@@ -25,6 +26,7 @@ WIDTH, HEIGHT = 160, 28  # of a small curve, in pixels
 POINTS = 80  # it is drawn with
 FLAT = 1e-9  # relative: what solvers leave of a constant
 MANY_RUNS = 2.02  # factor of 2 sigma, from some hundred runs on nearly 2
+FRACTION = re.compile(r"\d+\.\d+(e[+-]?\d+)?")  # as Python writes it
 NOTHING_BUT_ERROR = ("excitation_balance",)
 
 
@@ -117,7 +119,10 @@ def _code(value: object) -> str:
 
 
 def _cell(value: object) -> str:
-    return plain(value) if isinstance(value, float) else str(value)
+    """For people: numbers of parts of a model, too, by their first digits."""
+    if isinstance(value, float):
+        return plain(value)
+    return FRACTION.sub(lambda found: plain(float(found.group())), str(value))
 
 
 def _kind(solution: Solution) -> str:

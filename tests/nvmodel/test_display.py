@@ -32,6 +32,12 @@ def test_notebooks_show_well_formed_tables(shown):
     assert len(page.findall(".//td")) >= 4
 
 
+def test_numbers_inside_a_models_parts_are_for_people():
+    spins = SpinEnsemble(number=10, coupling=54.03539364174444)
+    shown = ResonatorBattery(charger=spins, resonator=CAVITY)._repr_html_()
+    assert "coupling=54.0354)" in shown
+
+
 def test_a_line_says_last_value_error_and_largest():
     single = trajectories.sample(BATTERY, [0.0, 0.2, 2.0], runs=100, seed=1)
     rows = [[cell.text for cell in row] for row in _parsed(single._repr_html_()).findall(".//tr")]
