@@ -26,12 +26,11 @@ from darkbattery.nvmodel.method import (
 from darkbattery.nvmodel.observables import Needs, needing, requested
 from darkbattery.nvmodel.peaks import PEAK
 from darkbattery.nvmodel.protocol import rotates
-from darkbattery.nvmodel.refusal import InputError, refused_memory
+from darkbattery.nvmodel.refusal import InputError, output_times, refused_memory
 from darkbattery.nvmodel.rows import Records, Summary, summary_of
 from darkbattery.nvmodel.runstatistics import Statistics
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.tally import Tally, run_range
-from darkbattery.nvmodel.times import output_times
 from darkbattery.trajectories.jumps.counts.lengths import (
     refuse_endless,
     thermal_photons,

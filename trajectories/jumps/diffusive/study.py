@@ -16,7 +16,7 @@ from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.method import Problem
 from darkbattery.nvmodel.runstatistics import Ranges
 from darkbattery.nvmodel.solution import Distribution, Solution
-from darkbattery.nvmodel.sums import usable_bounds
+from darkbattery.nvmodel.tally import usable_bounds
 from darkbattery.trajectories.jumps.counts.summaries import (
     Batch,
     DiffusiveRows,

@@ -18,7 +18,7 @@ from darkbattery.nvmodel.method import Method, Problem, Work, refused_by
 from darkbattery.nvmodel.observables import Needs, needing
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Solution
-from darkbattery.nvmodel.sums import FULL, usable_bounds
+from darkbattery.nvmodel.tally import FULL, usable_bounds
 from darkbattery.trajectories.jumps.counts.summaries import Batch, solution_of, told_of
 from darkbattery.trajectories.jumps.counts.sums import (
     EMISSION,

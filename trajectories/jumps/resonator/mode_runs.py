@@ -23,7 +23,7 @@ from darkbattery.nvmodel.observables import Needs, needing
 from darkbattery.nvmodel.protocol import end_of
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Solution
-from darkbattery.nvmodel.sums import FULL, usable_bounds
+from darkbattery.nvmodel.tally import FULL, usable_bounds
 from darkbattery.trajectories.jumps.counts.lengths import local_jumps
 from darkbattery.trajectories.jumps.counts.summaries import Batch, solution_of, told_of
 from darkbattery.trajectories.jumps.counts.sums import PHOTON_BINS, spread_bounds
