@@ -37,10 +37,10 @@ from darkbattery.meanfield.paths.walk import (
     walk,
 )
 from darkbattery.nvmodel.experiment import Experiment, Model, experiment_of
+from darkbattery.nvmodel.method import Records, summary_of
 from darkbattery.nvmodel.observables import requested
 from darkbattery.nvmodel.peaks import PEAK
 from darkbattery.nvmodel.refusal import output_times
-from darkbattery.nvmodel.rows import Records, summary_of
 from darkbattery.nvmodel.runstatistics import RunCounts, Statistics
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.tally import run_range

@@ -13,6 +13,7 @@ from typing import Any, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from darkbattery.nvmodel.method import Summary, summary_of
 from darkbattery.nvmodel.observables import known_observable
 from darkbattery.nvmodel.receiver import Receiver
 from darkbattery.nvmodel.refusal import (
@@ -23,7 +24,6 @@ from darkbattery.nvmodel.refusal import (
     whole_number,
     within,
 )
-from darkbattery.nvmodel.rows import Summary, summary_of
 from darkbattery.nvmodel.runstatistics import Statistics
 from darkbattery.nvmodel.tally import MOST_RUNS
 from darkbattery.runs.definitions.datafiles import with_files

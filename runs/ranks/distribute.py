@@ -17,8 +17,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
+from darkbattery.nvmodel.method import Summary
 from darkbattery.nvmodel.refusal import whole_number
-from darkbattery.nvmodel.rows import Summary
 from darkbattery.nvmodel.runstatistics import Statistics
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.tally import MOST_RUNS, RunSpans

@@ -24,10 +24,11 @@ from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.resonator import ResonatorBattery
 from darkbattery.nvmodel.spins import LocalNoise
+from darkbattery.runs.choice.choice import AT_RESONATOR, IN_RESERVOIR
 from darkbattery.runs.definitions.models import Model
+from darkbattery.trajectories.averages.dicke import CLOSED
 from darkbattery.trajectories.jumps.filters.runs import STATE_FILTER
 from darkbattery.trajectories.jumps.sampling import SAMPLE
-from darkbattery.trajectories.methods import AT_RESONATOR, CLOSED, IN_RESERVOIR
 
 RATIO, RUNS = 5, 1000
 BURSTS = 20.0  # until when, in units of the time in which a burst grows e-fold

@@ -157,7 +157,7 @@ def count_groups(
 def _told(problem: Problem, study: DiffusiveStudy) -> Told | None:
     battery = study.asked_of
     rate = battery.watched_rate
-    told = told_of(problem, study.ranges, rate)
+    told = told_of(problem, study, rate)
     if told is None or problem.rows is None or battery.detector is None:
         return told
     of_runs = problem.first, problem.runs or 1, problem.rows

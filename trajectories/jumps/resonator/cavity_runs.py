@@ -91,7 +91,7 @@ def _solved(problem: Problem) -> Solution:
     study = cavity_study(problem, cavity, bound)
     counts = study.no_runs_yet()
     sums, mode = study.sums_into(counts), mode_of(cavity, bound)
-    told = told_of(problem, study.ranges)
+    told = told_of(problem, study)
     coefficients = coefficients_of(cavity, bound, bool(set(FROM_STATES) & set(names)))
     state = empty_state(mode)
     most = max(1, min(runs, MOST_GROUP, GROUP_NUMBERS // (QUANTITIES * T)))

@@ -94,7 +94,7 @@ def sample_over_irreps(problem: Problem) -> Solution:
     study = mode_study(problem, plan, bound)
     counts = study.no_runs_yet()
     sums, T = study.sums_into(counts), times.size
-    told = told_of(problem, study.ranges)
+    told = told_of(problem, study)
     largest = int(np.diff(tables.first).max()) if study.needs_populations else 0
     most = max(1, min(runs, MOST_GROUP, GROUP_NUMBERS // ((QUANTITIES + 2 * largest) * T)))
     for start in range(first, first + runs, most):
