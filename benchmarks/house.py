@@ -288,7 +288,7 @@ def follow(model: str) -> list[str]:
     """The files that one call of `sample` runs through."""
     from darkbattery import trajectories
     from darkbattery.nvmodel.battery import CollectiveBattery
-    from darkbattery.nvmodel.noise import LocalNoise
+    from darkbattery.nvmodel.spins import LocalNoise
 
     battery = eval(model, {"CollectiveBattery": CollectiveBattery, "LocalNoise": LocalNoise})
     before, seen = compiled(), set()

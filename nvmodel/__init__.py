@@ -12,7 +12,7 @@ from darkbattery.nvmodel.lines.classes import Subensemble
 from darkbattery.nvmodel.lines.measured import FieldMap, Tabulated
 from darkbattery.nvmodel.lines.shapes import Gaussian, Lorentzian, Multiplet, QGaussian
 from darkbattery.nvmodel.lines.voigt import Voigt
-from darkbattery.nvmodel.noise import LocalNoise
+from darkbattery.nvmodel.method import Summary
 from darkbattery.nvmodel.observables import OBSERVABLES, Observable
 from darkbattery.nvmodel.preparation import DickeState, Polarised
 from darkbattery.nvmodel.protocol import Pulse, Stage
@@ -20,10 +20,9 @@ from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.receiver import Receiver
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.resonator import ApproximationWarning, ResonatorBattery
-from darkbattery.nvmodel.rows import Summary
 from darkbattery.nvmodel.runstatistics import Statistics
 from darkbattery.nvmodel.solution import Distribution, Solution
-from darkbattery.nvmodel.spins import Spins
+from darkbattery.nvmodel.spins import LocalNoise, Spins
 
 __all__ = [
     "OBSERVABLES",

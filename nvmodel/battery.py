@@ -9,11 +9,10 @@ from darkbattery.nvmodel.display import model_html
 from darkbattery.nvmodel.experiment import Experiment, ShortForm, refuse_driven_stages
 from darkbattery.nvmodel.fields import Reservoir
 from darkbattery.nvmodel.held import Derived
-from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.preparation import Preparation
 from darkbattery.nvmodel.protocol import Protocol, checked_protocol
 from darkbattery.nvmodel.refusal import InputError, finite_number, number_between, whole_number
-from darkbattery.nvmodel.spins import MOST_SPINS, SILENT, Spins, checked_start, of_type
+from darkbattery.nvmodel.spins import MOST_SPINS, SILENT, LocalNoise, Spins, checked_start, of_type
 
 BatteryStart = Literal["down", "thermal"]
 ChargerStart = Literal["up"]

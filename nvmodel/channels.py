@@ -12,8 +12,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.protocol import Stage
+from darkbattery.nvmodel.spins import LocalNoise
 
 if TYPE_CHECKING:
     from darkbattery.nvmodel.experiment import Experiment

@@ -9,17 +9,16 @@ from darkbattery.nvmodel.held import Derived
 from darkbattery.nvmodel.lines.classes import Subensemble, coupled_line
 from darkbattery.nvmodel.lines.measured import FieldMap
 from darkbattery.nvmodel.lines.shapes import LineShape
-from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.preparation import Polarised
 from darkbattery.nvmodel.refusal import (
+    MOST_RATE,
     InputError,
     finite_number,
     is_real,
     number_between,
     whole_number,
 )
-from darkbattery.nvmodel.spins import MOST_SPINS, UNEVEN, Spins, checked_differences
-from darkbattery.nvmodel.times import MOST_RATE
+from darkbattery.nvmodel.spins import MOST_SPINS, UNEVEN, LocalNoise, Spins, checked_differences
 
 
 @dataclass(frozen=True)

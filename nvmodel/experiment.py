@@ -14,7 +14,6 @@ from darkbattery.nvmodel.channels import equation
 from darkbattery.nvmodel.detector import Detector, diffusive
 from darkbattery.nvmodel.display import model_html, model_text
 from darkbattery.nvmodel.fields import ClosedModes, Field, Reservoir, Resonator
-from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.observables import OWN_TIME_UNIT, TIME_UNIT
 from darkbattery.nvmodel.preparation import DickeState, Preparation
 from darkbattery.nvmodel.protocol import (
@@ -26,7 +25,7 @@ from darkbattery.nvmodel.protocol import (
 )
 from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.spins import SILENT, NamedStart, Spins, of_type, thermal_energy
+from darkbattery.nvmodel.spins import SILENT, LocalNoise, NamedStart, Spins, of_type, thermal_energy
 
 PLAIN = Reservoir()
 ENDLESS = (Stage(math.inf),)

@@ -8,13 +8,13 @@ import scipy
 from darkbattery.nvmodel.display import model_text
 from darkbattery.nvmodel.held import Derived, Held, given
 from darkbattery.nvmodel.refusal import (
+    MOST_RATE,
     InputError,
     finite_number,
     known_name,
     listed_items,
     whole_number,
 )
-from darkbattery.nvmodel.times import MOST_RATE
 
 # above this nbar and nbar + 1 are the same double, and no reservoir is that hot
 MOST_NBAR = 1e15

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.errors import mean_error
 from darkbattery.nvmodel.solution import Distribution
-from darkbattery.nvmodel.sums import FULL, ExactSums, add_value
+from darkbattery.nvmodel.tally import FULL, ExactSums, add_value
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.course import Course, RiseShape, StepResponse
 from darkbattery.nvmodel.display import model_text
-from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.refusal import (
     InputError,
@@ -22,6 +21,7 @@ from darkbattery.nvmodel.refusal import (
     listed_items,
     number_between,
 )
+from darkbattery.nvmodel.spins import LocalNoise
 
 Coupled = Literal["both", "battery", "charger", "none"]
 SAME_TIME = 1e-12  # relative difference of two times that are meant to be the same

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.errors import least_variance_error, mean_error
 from darkbattery.nvmodel.solution import Distribution, Joint, Statistic
-from darkbattery.nvmodel.sums import FULL, ExactSums
+from darkbattery.nvmodel.tally import FULL, ExactSums
 
 if TYPE_CHECKING:
     from darkbattery.nvmodel.runstatistics import Bins, RunCounts

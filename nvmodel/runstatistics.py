@@ -27,8 +27,7 @@ from darkbattery.nvmodel.runquantities import (
 )
 from darkbattery.nvmodel.runreadings import CURVES, read_statistics
 from darkbattery.nvmodel.solution import Reading
-from darkbattery.nvmodel.sums import FULL, ExactSums
-from darkbattery.nvmodel.tally import RunSpans, Study, Tally
+from darkbattery.nvmodel.tally import FULL, ExactSums, RunSpans, Study, Tally
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]

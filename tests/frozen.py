@@ -33,12 +33,12 @@ from darkbattery.nvmodel.detector import Detector
 from darkbattery.nvmodel.ensemble import SpinEnsemble
 from darkbattery.nvmodel.fields import Resonator
 from darkbattery.nvmodel.lines.shapes import QGaussian
-from darkbattery.nvmodel.noise import LocalNoise
+from darkbattery.nvmodel.method import Summary
 from darkbattery.nvmodel.protocol import Pulse, Stage
 from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.resonator import ResonatorBattery
-from darkbattery.nvmodel.rows import Summary
 from darkbattery.nvmodel.solution import Solution
+from darkbattery.nvmodel.spins import LocalNoise
 from darkbattery.runs.definitions.definition import parse_definition, shipped_definitions
 from darkbattery.runs.definitions.tomlfile import read_toml
 from darkbattery.runs.results.study import run_study

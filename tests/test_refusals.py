@@ -28,7 +28,7 @@ from darkbattery.nvmodel import (
 )
 from darkbattery.nvmodel.dicke import DickeBattery
 from darkbattery.nvmodel.method import Problem, able, within_reach
-from darkbattery.nvmodel.times import output_times
+from darkbattery.nvmodel.refusal import output_times
 from darkbattery.runs.definitions.definition import parse_definition
 from darkbattery.trajectories.averages.counting import second_order_coherence
 from darkbattery.trajectories.averages.evolution import EVOLVE

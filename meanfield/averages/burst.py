@@ -29,9 +29,8 @@ from darkbattery.meanfield.averages.burststeps import FIELD, LEFT, SUPPLIED, Ter
 from darkbattery.meanfield.averages.linear import growing_modes, refined
 from darkbattery.meanfield.averages.readout import Averages, default, observables
 from darkbattery.meanfield.classes.moments import BATTERY, CHARGER, System
-from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.refusal import InputError, output_times
 from darkbattery.nvmodel.solution import Reading, Solution
-from darkbattery.nvmodel.times import output_times
 
 Array = NDArray[np.float64]
 Amplitudes = NDArray[np.complex128]

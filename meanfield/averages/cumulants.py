@@ -25,9 +25,8 @@ from darkbattery.meanfield.expected import expectations
 from darkbattery.nvmodel.ergotropy import local_ergotropy_of_classes
 from darkbattery.nvmodel.experiment import Model
 from darkbattery.nvmodel.observables import requested
-from darkbattery.nvmodel.refusal import InputError, whole_number
+from darkbattery.nvmodel.refusal import InputError, output_times, whole_number
 from darkbattery.nvmodel.solution import Reading, Solution
-from darkbattery.nvmodel.times import output_times
 
 Array = NDArray[np.float64]
 

@@ -27,9 +27,8 @@ from darkbattery.nvmodel.ergotropy import local_ergotropy, local_ergotropy_of_cl
 from darkbattery.nvmodel.experiment import Model, experiment_of
 from darkbattery.nvmodel.observables import ELSEWHERE, Needs, needing, requested, row_of
 from darkbattery.nvmodel.portlight import OF_PHOTONS
-from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.refusal import InputError, output_times
 from darkbattery.nvmodel.solution import Reading, Solution
-from darkbattery.nvmodel.times import output_times
 
 Array = NDArray[np.float64]
 

@@ -11,9 +11,8 @@ from darkbattery.meanfield.classes.division import divide_as_product
 from darkbattery.meanfield.classes.jointclasses import in_classes
 from darkbattery.meanfield.classes.moments import System, bandwidth, is_broadened, system_of
 from darkbattery.nvmodel.experiment import Model, experiment_of
-from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.refusal import InputError, output_times
 from darkbattery.nvmodel.solution import Solution
-from darkbattery.nvmodel.times import output_times
 
 # classes that are tried until the growth rate is as large as the line's to such a share
 ROUGH, RESOLVED = (20, 40, 80, 160), 0.02

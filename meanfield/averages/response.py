@@ -22,9 +22,14 @@ from numpy.typing import ArrayLike, NDArray
 from darkbattery.nvmodel.ensemble import SpinEnsemble
 from darkbattery.nvmodel.lines.classes import line_quadrature
 from darkbattery.nvmodel.lines.response import line_response
-from darkbattery.nvmodel.refusal import InputError, finite_number, is_real
+from darkbattery.nvmodel.refusal import (
+    InputError,
+    finite_number,
+    is_real,
+    listed_numbers,
+    output_times,
+)
 from darkbattery.nvmodel.resonator import ResonatorBattery
-from darkbattery.nvmodel.times import listed_numbers, output_times
 
 Array = NDArray[np.float64]
 Amplitudes = NDArray[np.complex128]

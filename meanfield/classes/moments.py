@@ -25,7 +25,6 @@ from darkbattery.nvmodel.experiment import (
     of_the_reservoir,
     without_idle_switching,
 )
-from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.preparation import Polarised
 from darkbattery.nvmodel.protocol import (
     Protocol,
@@ -38,7 +37,7 @@ from darkbattery.nvmodel.protocol import (
 from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.readonly import own_read_only
 from darkbattery.nvmodel.refusal import InputError, whole_number
-from darkbattery.nvmodel.spins import Spins
+from darkbattery.nvmodel.spins import LocalNoise, Spins
 
 Array = NDArray[np.float64]
 

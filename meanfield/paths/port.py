@@ -29,8 +29,8 @@ from darkbattery.meanfield.paths.wigner import CLASSES, controlled_plan
 from darkbattery.nvmodel.experiment import Model, experiment_of
 from darkbattery.nvmodel.fields import Resonator
 from darkbattery.nvmodel.receiver import Receiver
+from darkbattery.nvmodel.refusal import output_times
 from darkbattery.nvmodel.tally import run_range
-from darkbattery.nvmodel.times import output_times
 
 Array = NDArray[np.float64]
 Amplitudes = NDArray[np.complex128]

@@ -30,7 +30,7 @@ from darkbattery.meanfield.paths.steps import advance, empty_block, fill_block, 
 from darkbattery.nvmodel.kernelcache import apart
 from darkbattery.nvmodel.normals import four_rows, set_runs
 from darkbattery.nvmodel.streams import TRUNCATED_WIGNER, WORDS, Words, block_beginning
-from darkbattery.nvmodel.sums import quantised
+from darkbattery.nvmodel.tally import quantised
 
 Array = NDArray[np.float64]
 Amplitudes = NDArray[np.complex128]

@@ -16,7 +16,7 @@ from darkbattery.meanfield.paths.readings import (
     POWER,
 )
 from darkbattery.meanfield.paths.walk import Runs
-from darkbattery.nvmodel.rows import Summary
+from darkbattery.nvmodel.method import Summary
 from darkbattery.nvmodel.runquantities import FORMS, Courses
 from darkbattery.nvmodel.runstatistics import PHOTON_BINS, Ranges
 

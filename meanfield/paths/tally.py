@@ -60,16 +60,17 @@ from darkbattery.nvmodel.portlight import (
 from darkbattery.nvmodel.protocol import drives_of
 from darkbattery.nvmodel.runstatistics import CountedStudy
 from darkbattery.nvmodel.solution import Distribution, Reading
-from darkbattery.nvmodel.sums import (
+from darkbattery.nvmodel.tally import (
     BITS,
     FULL,
     ExactSums,
+    RunSpans,
+    Tally,
     add_value,
     is_clipped,
     quantised,
     usable_bounds,
 )
-from darkbattery.nvmodel.tally import RunSpans, Tally
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]

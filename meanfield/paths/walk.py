@@ -17,7 +17,7 @@ from darkbattery.nvmodel.normals import fill_normals
 from darkbattery.nvmodel.protocol import Pulse, rotates
 from darkbattery.nvmodel.refusal import refused_memory
 from darkbattery.nvmodel.streams import TRUNCATED_WIGNER
-from darkbattery.nvmodel.sums import FULL
+from darkbattery.nvmodel.tally import FULL
 
 Array = NDArray[np.float64]
 

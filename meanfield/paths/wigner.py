@@ -37,13 +37,13 @@ from darkbattery.meanfield.paths.walk import (
     walk,
 )
 from darkbattery.nvmodel.experiment import Experiment, Model, experiment_of
+from darkbattery.nvmodel.method import Records, summary_of
 from darkbattery.nvmodel.observables import requested
 from darkbattery.nvmodel.peaks import PEAK
-from darkbattery.nvmodel.rows import Records, summary_of
+from darkbattery.nvmodel.refusal import output_times
 from darkbattery.nvmodel.runstatistics import RunCounts, Statistics
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.tally import run_range
-from darkbattery.nvmodel.times import output_times
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -24,12 +24,18 @@ from darkbattery.runs.definitions.definition import Point, RunDefinition
 from darkbattery.runs.definitions.models import Model
 from darkbattery.runs.definitions.schema import Method
 from darkbattery.runs.ranks.distribute import Sample
-from darkbattery.trajectories.methods import AT_RESONATOR, CLOSED, IN_RESERVOIR
+from darkbattery.trajectories.averages import evolution, steady
+from darkbattery.trajectories.averages.dicke import CLOSED
+from darkbattery.trajectories.jumps import sampling
 from darkbattery.trajectories.reading.derived import ENERGIES
 
 Array = NDArray[np.float64]
 Names = tuple[str, ...] | None
 Average = Callable[[Any, Any, Names], Solution]
+
+# the quantum engine's methods in order: steady states, averages and single runs
+IN_RESERVOIR = (*steady.STEADY, *evolution.EVOLVE, *sampling.SAMPLE)
+AT_RESONATOR = (steady.AT_RESONATOR, *evolution.AT_RESONATOR, *sampling.AT_RESONATOR)
 
 # whose errors are told where nothing is asked for by name; by whether there is a battery
 MAIN = {True: ("battery_energy", "power"), False: ("charger_energy", "emission_rate")}

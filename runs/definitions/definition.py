@@ -13,13 +13,19 @@ from typing import Any, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from darkbattery.nvmodel.method import Summary, summary_of
 from darkbattery.nvmodel.observables import known_observable
 from darkbattery.nvmodel.receiver import Receiver
-from darkbattery.nvmodel.refusal import InputError, finite_number, known_name, whole_number, within
-from darkbattery.nvmodel.rows import Summary, summary_of
+from darkbattery.nvmodel.refusal import (
+    InputError,
+    finite_number,
+    known_name,
+    output_times,
+    whole_number,
+    within,
+)
 from darkbattery.nvmodel.runstatistics import Statistics
-from darkbattery.nvmodel.sums import MOST_RUNS
-from darkbattery.nvmodel.times import output_times
+from darkbattery.nvmodel.tally import MOST_RUNS
 from darkbattery.runs.definitions.datafiles import with_files
 from darkbattery.runs.definitions.models import (
     Model,

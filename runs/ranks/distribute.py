@@ -17,12 +17,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
+from darkbattery.nvmodel.method import Summary
 from darkbattery.nvmodel.refusal import whole_number
-from darkbattery.nvmodel.rows import Summary
 from darkbattery.nvmodel.runstatistics import Statistics
 from darkbattery.nvmodel.solution import Solution
-from darkbattery.nvmodel.sums import MOST_RUNS
-from darkbattery.nvmodel.tally import RunSpans
+from darkbattery.nvmodel.tally import MOST_RUNS, RunSpans
 from darkbattery.runs.definitions.precision import Precision
 from darkbattery.runs.ranks.checkpoint import Kept
 from darkbattery.runs.ranks.messages import Ranks, ranks_of

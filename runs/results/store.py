@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
+from darkbattery.nvmodel.method import Summary
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.rows import Summary
 from darkbattery.runs.definitions.definition import RunDefinition, parse_definition
 from darkbattery.runs.definitions.models import nested, written
 from darkbattery.runs.definitions.textfile import refused_writing

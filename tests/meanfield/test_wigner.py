@@ -25,7 +25,7 @@ from darkbattery.nvmodel import (
 )
 from darkbattery.nvmodel.normals import fill_normals, on_circle
 from darkbattery.nvmodel.streams import TRUNCATED_WIGNER
-from darkbattery.nvmodel.sums import ExactSums
+from darkbattery.nvmodel.tally import ExactSums
 
 TWO_PI = 2.0 * np.pi
 SMALL = CollectiveBattery(n_battery=10, n_charger=50, nbar=0.5)

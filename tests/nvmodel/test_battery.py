@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from darkbattery.nvmodel import CollectiveBattery, InputError, thermal_occupation
-from darkbattery.nvmodel.times import output_times
+from darkbattery.nvmodel.refusal import output_times
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from darkbattery.runs.results.study import run_study
 from darkbattery.trajectories.averages import evolution as master
 from darkbattery.trajectories.averages.evolution import EVOLVE
 from darkbattery.trajectories.jumps import sampling as jumps
-from darkbattery.trajectories.methods import SAMPLE
+from darkbattery.trajectories.jumps.sampling import SAMPLE
 
 TIMES = [0.0, 1e-3, 2e-3]
 

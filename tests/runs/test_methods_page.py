@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from darkbattery.meanfield import methods as semiclassical
+from darkbattery.runs.choice.choice import AT_RESONATOR, IN_RESERVOIR
 from darkbattery.runs.studies.pages import make
 from darkbattery.runs.studies.reference.methods import NOWHERE, methods_table
-from darkbattery.trajectories.methods import AT_RESONATOR, CLOSED, IN_RESERVOIR
+from darkbattery.trajectories.averages.dicke import CLOSED
 
 PAGE = Path(__file__).parents[2] / "docs" / "methods.md"
 

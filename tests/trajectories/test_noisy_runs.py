@@ -16,7 +16,7 @@ from darkbattery.nvmodel import (
     Solution,
     Stage,
 )
-from darkbattery.nvmodel.times import output_times
+from darkbattery.nvmodel.refusal import output_times
 from darkbattery.trajectories import evolve, sample, single_run
 from darkbattery.trajectories.jumps.counts.tally import noisy_study
 from darkbattery.trajectories.jumps.sampling import AVAILABLE_WITH_NOISE

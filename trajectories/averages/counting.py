@@ -25,9 +25,8 @@ from darkbattery.nvmodel.experiment import (
     only_on_ladders,
     to_be_solved,
 )
-from darkbattery.nvmodel.refusal import InputError, refused_sizes
+from darkbattery.nvmodel.refusal import InputError, output_times, refused_sizes
 from darkbattery.nvmodel.solution import Distribution, Reading
-from darkbattery.nvmodel.times import output_times
 from darkbattery.trajectories.propagate.chains import pair_chains, propagate
 from darkbattery.trajectories.reading.conditional import unravelling
 from darkbattery.trajectories.reading.fluctuations import (

@@ -17,10 +17,9 @@ from darkbattery.nvmodel.experiment import Model, experiment_of
 from darkbattery.nvmodel.fields import ClosedModes
 from darkbattery.nvmodel.method import Method, Problem, able, never, refused_for_size
 from darkbattery.nvmodel.observables import Needs, needing, requested
-from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.refusal import InputError, output_times
 from darkbattery.nvmodel.solution import Reading, Solution
 from darkbattery.nvmodel.spins import SILENT, Spins
-from darkbattery.nvmodel.times import output_times
 from darkbattery.nvmodel.unitaries import works_of
 from darkbattery.trajectories.averages.speed_limits import LIMITS, with_speed_limits
 from darkbattery.trajectories.reading.derived import OF_RATES, over_excitations, speeds

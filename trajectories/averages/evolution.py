@@ -22,9 +22,9 @@ from darkbattery.nvmodel.method import (
 from darkbattery.nvmodel.observables import Needs, needing, requested
 from darkbattery.nvmodel.portlight import AT_PORT
 from darkbattery.nvmodel.protocol import Stage, rotates
+from darkbattery.nvmodel.refusal import output_times
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.spins import SILENT
-from darkbattery.nvmodel.times import output_times
 from darkbattery.trajectories.averages.cavity_irreps import (
     DRIVEN,
     OVER_IRREPS,

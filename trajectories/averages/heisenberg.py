@@ -28,8 +28,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from darkbattery.nvmodel.experiment import Experiment
-from darkbattery.nvmodel.refusal import InputError, refused_sizes
-from darkbattery.nvmodel.times import output_times
+from darkbattery.nvmodel.refusal import InputError, output_times, refused_sizes
 from darkbattery.trajectories.propagate.grids import Grid, assemble
 from darkbattery.trajectories.propagate.gridsteps import TooManyStepsError
 from darkbattery.trajectories.propagate.laddersum import (

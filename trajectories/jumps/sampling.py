@@ -16,22 +16,23 @@ from darkbattery.nvmodel.experiment import (
 from darkbattery.nvmodel.method import (
     Method,
     Problem,
+    Records,
+    Summary,
     Work,
     able,
     never,
     offered,
     refused_by,
     refused_for_size,
+    summary_of,
 )
 from darkbattery.nvmodel.observables import Needs, needing, requested
 from darkbattery.nvmodel.peaks import PEAK
 from darkbattery.nvmodel.protocol import rotates
-from darkbattery.nvmodel.refusal import InputError, refused_memory
-from darkbattery.nvmodel.rows import Records, Summary, summary_of
+from darkbattery.nvmodel.refusal import InputError, output_times, refused_memory
 from darkbattery.nvmodel.runstatistics import Statistics
 from darkbattery.nvmodel.solution import Solution
 from darkbattery.nvmodel.tally import Tally, run_range
-from darkbattery.nvmodel.times import output_times
 from darkbattery.trajectories.jumps.counts.lengths import (
     refuse_endless,
     thermal_photons,
@@ -287,12 +288,13 @@ def _work_of_runs(problem: Problem, one_by_one: float, seconds_per_jump: float) 
 
 def _collective(problem: Problem) -> Solution:
     battery, t, seed, names = problem.model, problem.times, problem.seed, problem.names
-    study = collective_study(battery, t, seed, names, unravelling(battery).basis)
-    rows = told_of(problem, study.ranges, battery.gamma)
     made = problem.first, problem.runs or 1
     if _as_histograms(problem):
-        tally = count_decays(DecayStudy(battery, t, seed, names), *made, rows)
-        return _solution(problem, tally, rows)
+        decays = DecayStudy(battery, t, seed, names)
+        rows = told_of(problem, decays, battery.gamma)
+        return _solution(problem, count_decays(decays, *made, rows), rows)
+    study = collective_study(battery, t, seed, names, unravelling(battery).basis)
+    rows = told_of(problem, study, battery.gamma)
     misses = battery.detector_efficiency < 1.0
     tally = count_detected(study, *made) if misses else count_records(study, *made, rows)
     return _solution(problem, tally, rows)
@@ -300,7 +302,7 @@ def _collective(problem: Problem) -> Solution:
 
 def _of_real_spins(problem: Problem) -> Solution:
     study = _study_of_real_spins(problem)
-    rows = told_of(problem, study.ranges)
+    rows = told_of(problem, study)
     made = problem.first, problem.runs or 1
     return _solution(problem, count_noisy_runs(study, *made, rows), rows)
 

@@ -18,9 +18,8 @@ from darkbattery.nvmodel.experiment import (
 from darkbattery.nvmodel.irreps import Irreps, ladder_ergotropy_of_irreps
 from darkbattery.nvmodel.method import Problem
 from darkbattery.nvmodel.protocol import rotates
-from darkbattery.nvmodel.refusal import InputError, refused_sizes, whole_number
-from darkbattery.nvmodel.sums import MOST_RUNS
-from darkbattery.nvmodel.times import output_times
+from darkbattery.nvmodel.refusal import InputError, output_times, refused_sizes, whole_number
+from darkbattery.nvmodel.tally import MOST_RUNS
 from darkbattery.trajectories.jumps.counts.lengths import refuse_endless
 from darkbattery.trajectories.jumps.diffusive.runs import diffusive_runs, followed_on_ladders
 from darkbattery.trajectories.jumps.filters.runs import filtered_runs

@@ -29,9 +29,8 @@ from numpy.typing import ArrayLike, NDArray
 from darkbattery.nvmodel.errors import mean_error
 from darkbattery.nvmodel.experiment import Model, experiment_of, of_the_reservoir, to_be_solved
 from darkbattery.nvmodel.method import Problem
-from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.refusal import InputError, output_times
 from darkbattery.nvmodel.tally import run_range
-from darkbattery.nvmodel.times import output_times
 from darkbattery.trajectories.jumps.diffusive import runs as diffusive_runs
 from darkbattery.trajectories.jumps.diffusive.runs import followed_on_ladders
 from darkbattery.trajectories.jumps.filters import runs as filter_runs

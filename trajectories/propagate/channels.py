@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from darkbattery.nvmodel.noise import LocalNoise
+from darkbattery.nvmodel.spins import LocalNoise
 
 Array = NDArray[np.float64]
 Operator = Literal["z", "+", "-"]

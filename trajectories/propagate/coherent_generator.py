@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.noise import LocalNoise
+from darkbattery.nvmodel.spins import LocalNoise
 from darkbattery.trajectories.propagate.channels import net_loss, with_local_decay
 from darkbattery.trajectories.propagate.generator import Rates, assembled
 from darkbattery.trajectories.propagate.mode_generator import (

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.channels import channels
 from darkbattery.nvmodel.experiment import Experiment
-from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.protocol import Stage
+from darkbattery.nvmodel.spins import LocalNoise
 from darkbattery.trajectories.propagate.channels import (
     SHIFT,
     channel_element,

@@ -24,7 +24,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.noise import LocalNoise
+from darkbattery.nvmodel.spins import LocalNoise
 from darkbattery.trajectories.propagate.channels import (
     SHIFT,
     channel_element,

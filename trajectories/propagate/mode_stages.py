@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from darkbattery.nvmodel.channels import channels
 from darkbattery.nvmodel.course import Course
 from darkbattery.nvmodel.experiment import Experiment
-from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.protocol import (
     Protocol,
     Pulse,
@@ -26,6 +25,7 @@ from darkbattery.nvmodel.protocol import (
 )
 from darkbattery.nvmodel.pulse import Drive, spans
 from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.spins import LocalNoise
 
 Array = NDArray[np.float64]
 

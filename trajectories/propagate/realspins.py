@@ -5,9 +5,9 @@ Averages of too many spins point to them.
 
 from darkbattery.nvmodel.channels import channels
 from darkbattery.nvmodel.experiment import Model, experiment_of
-from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.protocol import Pulse, Stage, beyond_sudden
 from darkbattery.nvmodel.refusal import InputError, refused_sizes
+from darkbattery.nvmodel.spins import LocalNoise
 
 # see `trajectories.jumps.spins.nojump`
 LADDERS, ROTATED, SERIES = 0, 1, 2

@@ -22,8 +22,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.protocol import Pulse
+from darkbattery.nvmodel.spins import LocalNoise
 from darkbattery.trajectories.propagate.exponentials import doubled_exponentials
 from darkbattery.trajectories.space.product_space import Matrices
 

@@ -20,8 +20,7 @@ from darkbattery.nvmodel.irreps import (
     local_ergotropy_of_irreps,
     total_ergotropy_of_irreps,
 )
-from darkbattery.nvmodel.refusal import InputError, refused_sizes, whole_number
-from darkbattery.nvmodel.times import output_times
+from darkbattery.nvmodel.refusal import InputError, output_times, refused_sizes, whole_number
 from darkbattery.trajectories.jumps.run import SingleRun
 from darkbattery.trajectories.propagate.chains import pair_chains, state_batches
 from darkbattery.trajectories.qutip.fewspins import MOST_STATES

@@ -19,15 +19,16 @@ from darkbattery.nvmodel.dicke import DickeBattery
 from darkbattery.nvmodel.ensemble import SpinEnsemble
 from darkbattery.nvmodel.fields import Resonator
 from darkbattery.nvmodel.method import Method, Problem, gives
-from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.protocol import Pulse, Stage
 from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.resonator import ResonatorBattery
+from darkbattery.nvmodel.spins import LocalNoise
+from darkbattery.runs.choice.choice import AT_RESONATOR, IN_RESERVOIR
 from darkbattery.runs.definitions.models import Model
+from darkbattery.trajectories.averages.dicke import CLOSED
 from darkbattery.trajectories.jumps.filters.runs import STATE_FILTER
 from darkbattery.trajectories.jumps.sampling import SAMPLE
-from darkbattery.trajectories.methods import AT_RESONATOR, CLOSED, IN_RESERVOIR
 
 RATIO, RUNS = 5, 1000
 BURSTS = 20.0  # until when, in units of the time in which a burst grows e-fold

@@ -15,10 +15,10 @@ from darkbattery.nvmodel.detector import Detector
 from darkbattery.nvmodel.ensemble import SpinEnsemble
 from darkbattery.nvmodel.fields import Port, Resonator
 from darkbattery.nvmodel.method import Kind, Method, offered
-from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.observables import OBSERVABLES, OF, Needs, row_of
 from darkbattery.nvmodel.pulse import Drive
 from darkbattery.nvmodel.resonator import ResonatorBattery
+from darkbattery.nvmodel.spins import LocalNoise
 from darkbattery.runs.choice.choice import quantum_methods
 from darkbattery.runs.definitions.models import Model
 

@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.channels import ENSEMBLES, channels
 from darkbattery.nvmodel.experiment import Experiment
-from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.protocol import Stage, endless
 from darkbattery.nvmodel.refusal import InputError
+from darkbattery.nvmodel.spins import LocalNoise
 from darkbattery.trajectories.space.angular import coupled_basis
 
 MOST_JUMPS = 1e8  # of one run of a compiled walk, so that it ends within seconds to minutes

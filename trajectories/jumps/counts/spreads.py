@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.errors import Unseen, jackknife_error, without_each
-from darkbattery.nvmodel.sums import FULL, ExactSums, fine_mean
-from darkbattery.nvmodel.tally import RunSpans
+from darkbattery.nvmodel.tally import FULL, ExactSums, RunSpans, fine_mean
 from darkbattery.trajectories.jumps.counts.sums import (
     EMISSION,
     EMITTED,

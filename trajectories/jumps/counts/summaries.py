@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.method import Problem
-from darkbattery.nvmodel.rows import Summary
+from darkbattery.nvmodel.method import Problem, Summary
 from darkbattery.nvmodel.runquantities import Courses
 from darkbattery.nvmodel.runstatistics import Ranges, RunCounts
 from darkbattery.nvmodel.solution import Solution
@@ -92,10 +91,19 @@ class Told:
         return tally if self.counts is None else self.counts.with_counts(tally)
 
 
-def told_of(problem: Problem, ranges: Ranges, rate: float = 1.0) -> Told | None:
+class OfRuns(Protocol):
+    """A study that says what values its runs may have."""
+
+    @property
+    def ranges(self) -> Ranges:
+        """From the definition alone."""
+
+
+def told_of(problem: Problem, study: OfRuns, rate: float = 1.0) -> Told | None:
     """What a problem asks to be told of each run; None if nothing is.
 
-    Runs are added with times in units of 1/`rate`, and have values in these `ranges`.
+    Runs are added with times in units of 1/`rate`, and have values in the ranges of
+    their `study`.
     """
     if problem.rows is None and problem.statistics is None:
         return None
@@ -104,7 +112,7 @@ def told_of(problem: Problem, ranges: Ranges, rate: float = 1.0) -> Told | None:
         of_runs = problem.first, problem.runs or 1, problem.rows
         rows = RunRows(problem.times * rate, *of_runs, rate=rate)
     if problem.statistics is not None:
-        counts = RunCounts(problem.statistics, problem.times, ranges)
+        counts = RunCounts(problem.statistics, problem.times, study.ranges)
     return Told(rows, counts, rate)
 
 

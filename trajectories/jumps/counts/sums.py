@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from darkbattery.nvmodel.kernelcache import INNER
 from darkbattery.nvmodel.peaks import PeakSums, add_peak, no_peaks
 from darkbattery.nvmodel.streams import log_unit
-from darkbattery.nvmodel.sums import FULL, add_fine_row, add_row, add_value
+from darkbattery.nvmodel.tally import FULL, add_fine_row, add_row, add_value
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -106,7 +106,7 @@ def spread_counts(n_times: int) -> dict[str, Counts]:
 
     As in `ExactSums`, (GROUPS, QUANTITIES, T): over the runs i with i mod GROUPS = g. Of VARIANCE,
     EMISSION and PAIRS only means are wanted, of values that may be far below their bounds:
-    ``spread_low`` holds the remainders of `nvmodel.sums.add_fine_row`, ``spread_high`` nothing.
+    ``spread_low`` holds the remainders of `nvmodel.tally.add_fine_row`, ``spread_high`` nothing.
     """
     shape = (GROUPS, QUANTITIES, n_times)
     limbs = ("spread_total", "spread_low", "spread_high")

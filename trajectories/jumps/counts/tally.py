@@ -22,7 +22,6 @@ from darkbattery.nvmodel.errors import (
 )
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.irreps import Irreps
-from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.observables import Needs, needing
 from darkbattery.nvmodel.peaks import PEAK, no_peaks, peak_counts, read_peaks
 from darkbattery.nvmodel.preparation import Polarised
@@ -31,8 +30,8 @@ from darkbattery.nvmodel.refusal import refused_memory
 from darkbattery.nvmodel.runquantities import EMISSION
 from darkbattery.nvmodel.runstatistics import Ranges
 from darkbattery.nvmodel.solution import Distribution, Reading
-from darkbattery.nvmodel.sums import FULL, ExactSums, usable_bounds
-from darkbattery.nvmodel.tally import RunSpans, Tally
+from darkbattery.nvmodel.spins import LocalNoise
+from darkbattery.nvmodel.tally import FULL, ExactSums, RunSpans, Tally, usable_bounds
 from darkbattery.nvmodel.unitaries import works_of
 from darkbattery.trajectories.jumps.counts.spreads import read_spreads
 from darkbattery.trajectories.jumps.counts.sums import (

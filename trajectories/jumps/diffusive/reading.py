@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.kernelcache import KERNEL
-from darkbattery.nvmodel.sums import FULL, add_value
+from darkbattery.nvmodel.tally import FULL, add_value
 from darkbattery.trajectories.jumps.counts.sums import (
     ERGOTROPY,
     QUANTITIES,

@@ -16,7 +16,7 @@ from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.method import Problem
 from darkbattery.nvmodel.runstatistics import Ranges
 from darkbattery.nvmodel.solution import Distribution, Solution
-from darkbattery.nvmodel.sums import usable_bounds
+from darkbattery.nvmodel.tally import usable_bounds
 from darkbattery.trajectories.jumps.counts.summaries import (
     Batch,
     DiffusiveRows,
@@ -157,7 +157,7 @@ def count_groups(
 def _told(problem: Problem, study: DiffusiveStudy) -> Told | None:
     battery = study.asked_of
     rate = battery.watched_rate
-    told = told_of(problem, study.ranges, rate)
+    told = told_of(problem, study, rate)
     if told is None or problem.rows is None or battery.detector is None:
         return told
     of_runs = problem.first, problem.runs or 1, problem.rows

@@ -13,7 +13,7 @@ from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.method import Problem
 from darkbattery.nvmodel.runstatistics import Ranges
 from darkbattery.nvmodel.solution import Distribution
-from darkbattery.nvmodel.sums import FULL, usable_bounds
+from darkbattery.nvmodel.tally import FULL, usable_bounds
 from darkbattery.trajectories.jumps.counts.tally import (
     collective_study,
     noises_of,

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from darkbattery.nvmodel.errors import Unseen, bent_error
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.kernelcache import KERNEL
+from darkbattery.nvmodel.runstatistics import Ranges
 from darkbattery.nvmodel.solution import Distribution, Reading
 from darkbattery.nvmodel.tally import RunSpans, Tally
 from darkbattery.nvmodel.unitaries import slopes_of_works, works_of
@@ -26,6 +27,7 @@ from darkbattery.trajectories.jumps.counts.summaries import Told
 from darkbattery.trajectories.jumps.counts.tally import (
     PHOTONS,
     burst_distribution,
+    collective_study,
     energy_distribution,
     energy_edges,
     errors_from_energy,
@@ -106,6 +108,12 @@ class DecayStudy:
     def identity(self) -> tuple[Any, ...]:
         """Runs of equal identity belong together."""
         return "arrivals", self.battery, self.times.tobytes(), self.seed, self.names
+
+    @property
+    def ranges(self) -> Ranges:
+        """What values of a run may be: those of runs that are followed one by one."""
+        fixed = self.battery, self.times, self.seed, self.names
+        return collective_study(*fixed, unravelling(self.battery).basis).ranges
 
     @property
     def _taus(self) -> Array:

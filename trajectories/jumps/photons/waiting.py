@@ -23,10 +23,9 @@ from darkbattery.nvmodel.experiment import (
     only_on_ladders,
     to_be_solved,
 )
-from darkbattery.nvmodel.refusal import InputError, finite_number
+from darkbattery.nvmodel.refusal import InputError, finite_number, listed_numbers, output_times
 from darkbattery.nvmodel.solution import Distribution, Reading
 from darkbattery.nvmodel.tally import RunSpans, Tally, run_range
-from darkbattery.nvmodel.times import listed_numbers, output_times
 from darkbattery.trajectories.jumps.photons.detector import thin
 from darkbattery.trajectories.jumps.photons.walks import (
     Starts,

@@ -18,7 +18,7 @@ from darkbattery.nvmodel.method import Method, Problem, Work, refused_by
 from darkbattery.nvmodel.observables import Needs, needing
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Solution
-from darkbattery.nvmodel.sums import FULL, usable_bounds
+from darkbattery.nvmodel.tally import FULL, usable_bounds
 from darkbattery.trajectories.jumps.counts.summaries import Batch, solution_of, told_of
 from darkbattery.trajectories.jumps.counts.sums import (
     EMISSION,
@@ -91,7 +91,7 @@ def _solved(problem: Problem) -> Solution:
     study = cavity_study(problem, cavity, bound)
     counts = study.no_runs_yet()
     sums, mode = study.sums_into(counts), mode_of(cavity, bound)
-    told = told_of(problem, study.ranges)
+    told = told_of(problem, study)
     coefficients = coefficients_of(cavity, bound, bool(set(FROM_STATES) & set(names)))
     state = empty_state(mode)
     most = max(1, min(runs, MOST_GROUP, GROUP_NUMBERS // (QUANTITIES * T)))

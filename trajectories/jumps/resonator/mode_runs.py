@@ -23,7 +23,7 @@ from darkbattery.nvmodel.observables import Needs, needing
 from darkbattery.nvmodel.protocol import end_of
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.nvmodel.solution import Solution
-from darkbattery.nvmodel.sums import FULL, usable_bounds
+from darkbattery.nvmodel.tally import FULL, usable_bounds
 from darkbattery.trajectories.jumps.counts.lengths import local_jumps
 from darkbattery.trajectories.jumps.counts.summaries import Batch, solution_of, told_of
 from darkbattery.trajectories.jumps.counts.sums import PHOTON_BINS, spread_bounds
@@ -94,7 +94,7 @@ def sample_over_irreps(problem: Problem) -> Solution:
     study = mode_study(problem, plan, bound)
     counts = study.no_runs_yet()
     sums, T = study.sums_into(counts), times.size
-    told = told_of(problem, study.ranges)
+    told = told_of(problem, study)
     largest = int(np.diff(tables.first).max()) if study.needs_populations else 0
     most = max(1, min(runs, MOST_GROUP, GROUP_NUMBERS // ((QUANTITIES + 2 * largest) * T)))
     for start in range(first, first + runs, most):

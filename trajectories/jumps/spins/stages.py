@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from darkbattery.nvmodel.channels import channels
 from darkbattery.nvmodel.experiment import Experiment, experiment_of
-from darkbattery.nvmodel.noise import LocalNoise
 from darkbattery.nvmodel.preparation import DickeState, Preparation
 from darkbattery.nvmodel.protocol import Pulse, end_of, endless
+from darkbattery.nvmodel.spins import LocalNoise
 from darkbattery.trajectories.jumps.spins.local_noise import (
     Amplitudes,
     Array,

@@ -3,7 +3,7 @@ import pytest
 from numba import njit
 
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.nvmodel.sums import BITS, FULL, ExactSums, add_value, is_clipped, quantised
+from darkbattery.nvmodel.tally import BITS, FULL, ExactSums, add_value, is_clipped, quantised
 
 GENERATOR = np.random.default_rng(1)
 VALUES = GENERATOR.uniform(-2.0, 2.0, (1000, 3, 4))
