@@ -8,7 +8,7 @@ program's own tables.
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +17,14 @@ from rich.console import Console
 
 from darkbattery.nvmodel.refusal import known_name
 from darkbattery.runs.definitions.schema import (
+    ANY_NAME,
     AT_RESONATOR,
     CLOSED,
     COLLECTIVE,
     RUN,
+    Entry,
+    Section,
     Table,
-    rows_of,
 )
 from darkbattery.runs.pages.marks import fill
 from darkbattery.runs.ranks.world import (
@@ -72,6 +74,36 @@ def keys_tables() -> dict[str, pd.DataFrame]:
 def _table(keys: Table) -> pd.DataFrame:
     rows = [(f"`{name}`", meaning, default) for name, meaning, default in rows_of(keys)]
     return pd.DataFrame(rows, columns=["key", "meaning", "default"])
+
+
+def rows_of(table: Table) -> Iterator[tuple[str, str, str]]:
+    """Key, meaning and default of all that a table holds, tables' keys by dotted names.
+
+    Keys that several tables share are told once.
+
+    >>> next(rows_of(CLOSED["dicke"].keys))
+    ('n_battery', 'number of spins, and of photons at the start', 'required')
+    """
+    yield from _rows(table, "", {})
+
+
+def _rows(table: Table, prefix: str, told: dict[int, str]) -> Iterator[tuple[str, str, str]]:
+    for key, entry in table.items():
+        name = f"{prefix}{'NAME' if key == ANY_NAME else key}"
+        inner = entry.keys if isinstance(entry, Section) else entry.table
+        first = told.setdefault(id(inner), name)
+        again = inner is not None and first != name
+        same = f"; keys as in `{first}`" if again else ""
+        yield name, _meaning(entry) + same, entry.default
+        if inner is not None and not again:
+            yield from _rows(inner, f"{name}.", told)
+
+
+def _meaning(entry: Entry) -> str:
+    if isinstance(entry, Section) or len(entry.choices) > 5:
+        return entry.meaning
+    words = entry.choices or entry.words
+    return entry.meaning + (": " + ", ".join(f"`{one}`" for one in words) if words else "")
 
 
 def _of_tables(tables: Callable[[], Mapping[str, pd.DataFrame]]) -> Study:
