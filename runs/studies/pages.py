@@ -26,6 +26,7 @@ from darkbattery.runs.definitions.schema import (
     Section,
     Table,
 )
+from darkbattery.runs.figures.save import save_figures
 from darkbattery.runs.pages.marks import fill
 from darkbattery.runs.ranks.world import (
     ending_together,
@@ -132,7 +133,7 @@ def make(name: str, page: Path, results: Path = Path()) -> None:
     console = Console(force_terminal=has_terminal(comm), quiet=rank_of(comm) != 0)
     for definition in study.definitions:
         out = results / definition.replace("/", "-")
-        execute(Order(definition, out, "replace"), comm, console)
+        execute(Order(definition, out, "replace", draw=save_figures), comm, console)
     if rank_of(comm) == 0:
         study.tell(results, page)
 
