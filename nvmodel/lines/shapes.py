@@ -25,6 +25,9 @@ OVERLAP_POINTS = 20_000
 # own: bursts in NV triplets are closer with common classes from there on (benchmarks/classes.py)
 RESOLVED = 0.15
 
+# by which definitions call them, those of `measured` and `voigt` too
+SHAPES = ("gaussian", "lorentzian", "q-gaussian", "voigt")
+
 
 @runtime_checkable
 class LineShape(Protocol):

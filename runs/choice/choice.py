@@ -23,7 +23,6 @@ from darkbattery.nvmodel.solution import Solution
 from darkbattery.runs.definitions.definition import Point, RunDefinition
 from darkbattery.runs.definitions.models import Model
 from darkbattery.runs.definitions.schema import Method
-from darkbattery.runs.ranks.distribute import Sample
 from darkbattery.trajectories.averages import evolution, steady
 from darkbattery.trajectories.averages.dicke import CLOSED
 from darkbattery.trajectories.jumps import sampling
@@ -367,7 +366,7 @@ class Engine:
     available: Callable[[Model, Kind], tuple[str, ...]]
     evolve: Average
     steady: Average
-    sample: Sample
+    sample: Callable[..., Solution]
     port_records: Callable[..., meanfield.PortRecords]
     block_runs: int | None
 

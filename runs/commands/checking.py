@@ -49,7 +49,7 @@ def schema() -> None:
     """
     import json
 
-    from darkbattery.runs.definitions.schema import json_schema
+    from darkbattery.runs.definitions.jsonschema import json_schema
 
     typer.echo(json.dumps(json_schema(), indent=1))
 

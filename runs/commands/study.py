@@ -1,7 +1,7 @@
 """Commands that make single runs and averages: run, merge, replay."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -60,7 +60,7 @@ def run(
     console = console_of(comm)
     if loudness().verbose:
         on_root(comm, lambda: _announce(definition, engine, size_of(comm), console))
-    order = Order(definition, out, existing, time_limit, checkpoint_interval, engine)
+    order = Order(definition, out, existing, time_limit, checkpoint_interval, engine, _draw)
     execute(order, comm, console)
 
 
@@ -76,7 +76,7 @@ def merge(
     """
     from darkbattery.runs.start.execute import merge_results
 
-    merge_results(folders, out, replace, console_of())
+    merge_results(folders, out, replace, _draw, console_of())
 
 
 def replay(
@@ -137,6 +137,13 @@ def replay(
         paths.append(save_film(one, film))
     for path in paths:
         console.print(str(path), highlight=False, soft_wrap=True)
+
+
+def _draw(study: Any, folder: Path) -> None:
+    """Figures of a study that is done: no rank loads matplotlib before."""
+    from darkbattery.runs.figures.save import save_figures
+
+    save_figures(study, folder)
 
 
 def _announce(name: str, engine: str | None, ranks: int, console: Console) -> None:

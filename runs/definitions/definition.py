@@ -30,8 +30,6 @@ from darkbattery.runs.definitions.datafiles import with_files
 from darkbattery.runs.definitions.models import (
     Model,
     build_model,
-    flattened,
-    known_key,
     named_start,
     shown,
 )
@@ -48,6 +46,7 @@ from darkbattery.runs.definitions.schema import (
     Delays,
     Method,
     TimeUnit,
+    flattened,
 )
 from darkbattery.runs.definitions.tomlfile import read_toml
 
@@ -446,4 +445,4 @@ def _text(name: str, value: Any) -> str:
 
 def _known_keys(prefix: str, table: Mapping[str, Any], known: Iterable[str]) -> None:
     for key in table:
-        known_key(prefix, key, tuple(known))
+        known_name(f"{prefix}{key}", key, known)

@@ -26,13 +26,13 @@ from darkbattery.nvmodel.refusal import InputError, known_name
 from darkbattery.runs.definitions.datafiles import with_files, with_spin_files
 from darkbattery.runs.definitions.models import (
     axis_of,
-    flattened,
     map_of,
     nested,
     one_line,
     protocol_of,
     shifts_of,
 )
+from darkbattery.runs.definitions.schema import flattened
 from darkbattery.runs.definitions.tomlfile import read_toml
 
 # keys of a device file that say what is switched, and not what the device is

@@ -31,7 +31,7 @@ from darkbattery.nvmodel import (
 from darkbattery.nvmodel.battery import charger_spins
 from darkbattery.nvmodel.dicke import DickeBattery
 from darkbattery.nvmodel.lines.measured import checked_values
-from darkbattery.nvmodel.lines.shapes import LineShape, equal_copies
+from darkbattery.nvmodel.lines.shapes import SHAPES, LineShape, equal_copies
 from darkbattery.nvmodel.nv.constants import hyperfine_shifts
 from darkbattery.nvmodel.protocol import MOST_TURN, beyond_its_stage
 from darkbattery.nvmodel.refusal import (
@@ -44,22 +44,11 @@ from darkbattery.nvmodel.refusal import (
     within,
 )
 from darkbattery.nvmodel.spins import MOST_SPINS
-from darkbattery.runs.definitions.schema import (
-    ANY_NAME,
-    AT_RESONATOR,
-    CLOSED,
-    COLLECTIVE,
-    LINES,
-    PREPARATION,
-    PULSE,
-    Section,
-    Table,
-)
 
 Model = CollectiveBattery | ResonatorBattery | DickeBattery
 
 KINDS: tuple[type[Any], ...] = (Gaussian, Lorentzian, QGaussian, Voigt)
-SHAPES = dict(zip(LINES, KINDS, strict=True))
+LINES = dict(zip(SHAPES, KINDS, strict=True))
 MEASURED = ("frequencies_hz", "weights")
 DEGREES = {"_deg": math.pi / 180.0}
 IN_RADIANS = {"_hz": 2.0 * math.pi, **DEGREES}  # what a field's ending says
@@ -67,44 +56,12 @@ MOST = {"_hz": 1e14, "_deg": MOST_TURN / DEGREES["_deg"]}  # by that ending
 NAMED_STARTS = ("battery_start", "charger_start")  # a name, or a table
 
 
-def flattened(model: Mapping[str, Any]) -> dict[str, Any]:
-    """The [model] table with its tables' fields by dotted names; unknown keys are refused.
-
-    >>> flattened({"resonator": {"frequency_hz": 3e9}})
-    {'resonator.frequency_hz': 3000000000.0}
-    >>> flattened({"protocol": {"store": {"duration": 2}}})
-    {'protocol.store.duration': 2}
-    """
-    for name, fields in (("resonator", AT_RESONATOR), ("dicke", CLOSED)):
-        if name in model:
-            return _leaves("", model, fields)
-    return _leaves("", model, COLLECTIVE)
+def _fields(*kinds: type[Any]) -> list[str]:
+    return [field.name for kind in kinds for field in dataclasses.fields(kind)]
 
 
-def _leaves(prefix: str, table: Mapping[str, Any], known: Table) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in table.items():
-        if ANY_NAME in known:
-            if "." in key:
-                raise InputError(f"model.{prefix}", key, "must be a name without dots")
-            inner = known[ANY_NAME]
-        else:
-            known_key(f"model.{prefix}", key, tuple(known))
-            inner = known[key]
-        name = f"{prefix}{key}"
-        keys = inner.keys if isinstance(inner, Section) else inner.table
-        if isinstance(inner, Section) or (keys and isinstance(value, dict)):
-            inside = _table(f"model.{name}", value)
-            if not inside:
-                known_ones = ", ".join(one for one in keys or {} if one != ANY_NAME)
-                holds = f"; it holds {known_ones}" if known_ones else ""
-                raise InputError(f"model.{name}", "{}", f"an empty table says nothing{holds}")
-            flat |= _leaves(f"{name}.", inside, keys or {})
-        elif isinstance(value, list) and inner.several:
-            flat[name] = tuple(value)  # one value, and no sweep
-        else:
-            flat[name] = value
-    return flat
+PREPARED = _fields(DickeState, Polarised)
+TURNING = {*_fields(Pulse)} - {"name"}  # what a stage has not, but for its name
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,12 +119,6 @@ def _resonator(fields: Mapping[str, Any]) -> Resonator:
     return resonator
 
 
-def known_key(prefix: str, key: str, known: tuple[str, ...]) -> None:
-    """Refuse a key that is not known, and name the nearest."""
-    if key not in known:
-        known_name(f"{prefix}{key}", key, known)
-
-
 def _collective(fields: dict[str, Any]) -> CollectiveBattery:
     ratio = fields.pop("ratio", None)
     if "n_battery" not in fields:
@@ -202,7 +153,7 @@ def named_start(name: str, value: Any) -> Any:
     if name not in NAMED_STARTS or not isinstance(value, dict):
         return value
     for key in value:
-        known_key(f"model.{name}.", key, tuple(PREPARATION))
+        known_name(f"model.{name}.{key}", key, PREPARED)
     if ("up" in value) == ("excitations" in value) or {"up", "j"} <= set(value):
         raise InputError(f"model.{name}", value, "must hold excitations (and j), or up")
     return built(f"model.{name}", Polarised if "up" in value else DickeState, value)
@@ -256,13 +207,12 @@ def _step(path: str, name: str, fields: dict[str, Any], at: Resonator | None) ->
     """A stage if it has a duration, else a pulse."""
     if "duration" not in fields:
         for key in fields:
-            if key not in PULSE:
+            if not _of_a_pulse(key):
                 raise InputError(f"{path}.{key}", fields[key], "a stage needs a duration")
         pulse: Pulse = built(path, Pulse, {**_in_radians(path, fields), "name": name})
         return pulse
-    for key in PULSE:
-        if key in fields:
-            raise InputError(f"{path}.{key}", fields[key], "a pulse has no duration")
+    for key in filter(_of_a_pulse, fields):
+        raise InputError(f"{path}.{key}", fields[key], "a pulse has no duration")
     given = _in_radians(path, fields)
     if isinstance(given.get("rise"), dict):
         if "rise_shape" in given:
@@ -282,6 +232,10 @@ def _step(path: str, name: str, fields: dict[str, Any], at: Resonator | None) ->
                 raise InputError(f"{path}.drives.{one}.duration_s", drive.duration_s, text)
     stage: Stage = built(path, Stage, {**given, "name": name})
     return stage
+
+
+def _of_a_pulse(key: str) -> bool:
+    return key.removesuffix("_deg") in TURNING
 
 
 def _drive(path: str, fields: Mapping[str, Any], at: Resonator) -> Drive:
@@ -315,22 +269,15 @@ def _in_radians(
     return found
 
 
-def _table(name: str, value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise InputError(name, value, "must be a table")
-    return value
-
-
 def built(name: str, kind: type[Any], fields: Mapping[str, Any]) -> Any:
     """An instance, its refusals with the table's name before the field's.
 
     >>> built("model.charger.line", Gaussian, {"fwhm_hz": 1e6})
     Gaussian(fwhm_hz=1000000.0)
     """
-    known = [field.name for field in dataclasses.fields(kind)]
+    known = _fields(kind)
     for key in fields:
-        if key not in known:
-            known_name(f"{name}.{key}", key, known)
+        known_name(f"{name}.{key}", key, known)
     try:
         with within(name):
             return kind(**fields)
@@ -392,7 +339,7 @@ def one_line(name: str, fields: Mapping[str, Any]) -> LineShape:
         return spectrum
     shape = known_name(f"{name}.shape", fields.get("shape"), LINES)
     rest = {key: value for key, value in fields.items() if key != "shape"}
-    line: LineShape = built(name, SHAPES[shape], rest)
+    line: LineShape = built(name, LINES[shape], rest)
     return line
 
 

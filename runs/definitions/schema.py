@@ -1,10 +1,10 @@
 """What a definition may hold: every key once, with its kind, its meaning and its default.
 
-Reading a definition knows its keys from here, docs/definition.md its tables, and editors, by the
-JSON Schema that `darkbattery schema` prints, what they may complete.
+Reading a definition knows its keys from here, `runs.definitions.jsonschema` what editors may
+complete, and docs/definition.md its tables.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -12,10 +12,12 @@ from darkbattery.nvmodel.battery import BatteryStart, ChargerStart
 from darkbattery.nvmodel.course import RiseShape
 from darkbattery.nvmodel.detector import KINDS
 from darkbattery.nvmodel.dicke import Arrangement
+from darkbattery.nvmodel.lines.shapes import SHAPES
 from darkbattery.nvmodel.nv.constants import ISOTOPES
 from darkbattery.nvmodel.observables import OBSERVABLES, OF, Needs, needing
 from darkbattery.nvmodel.protocol import Coupled
 from darkbattery.nvmodel.pulse import PulseShape
+from darkbattery.nvmodel.refusal import InputError, known_name
 
 Kind = Literal["whole", "number", "text"]
 Table = Mapping[str, "Entry"]
@@ -26,7 +28,6 @@ TimeUnit = Literal["model", "burst"]
 Delays = Literal["modal", "averaged"]
 ENGINES = ("quantum", "semiclassical", "auto")
 SPACINGS = ("linear", "log")
-LINES = ("gaussian", "lorentzian", "q-gaussian", "voigt")
 
 ALONE = tuple(name for name, one in OBSERVABLES.items() if Needs.PORT not in one.needs)
 REQUIRED = "required"
@@ -240,7 +241,7 @@ SPINS: Table = {
     "line": Section(
         "inhomogeneous line",
         {
-            "shape": Field("text", "its shape", "required, or `file`", LINES),
+            "shape": Field("text", "its shape", "required, or `file`", SHAPES),
             "fwhm_hz": Field("number", "full width at half maximum, Hz", "required but for Voigt"),
             "q": Field("number", "of a q-Gaussian"),
             "gaussian_fwhm_hz": Field("number", "of a Voigt profile, for `fwhm_hz`"),
@@ -405,94 +406,47 @@ RUN: Table = {
 MODELS = (COLLECTIVE, AT_RESONATOR, CLOSED)
 
 
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a definition.
+def flattened(model: Mapping[str, Any]) -> dict[str, Any]:
+    """The [model] table with its tables' fields by dotted names; unknown keys are refused.
 
-    >>> json_schema()["properties"]["run"]["properties"]["seed"]["type"]
-    'integer'
+    >>> flattened({"resonator": {"frequency_hz": 3e9}})
+    {'resonator.frequency_hz': 3000000000.0}
+    >>> flattened({"protocol": {"store": {"duration": 2}}})
+    {'protocol.store.duration': 2}
     """
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "darkbattery run definition",
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["model", "run"],
-        "properties": {
-            "title": {"type": "string", "description": "what the study is called"},
-            "model": {"anyOf": [_object(table, swept=True) for table in MODELS]},
-            "run": _object(RUN, swept=False),
-        },
-    }
+    for name, fields in (("resonator", AT_RESONATOR), ("dicke", CLOSED)):
+        if name in model:
+            return _leaves("", model, fields)
+    return _leaves("", model, COLLECTIVE)
 
 
-def _object(table: Table, swept: bool) -> dict[str, Any]:
-    if ANY_NAME in table:
-        return {"type": "object", "additionalProperties": _entry(table[ANY_NAME], swept)}
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "required": [name for name, entry in table.items() if entry.default == REQUIRED],
-        "properties": {name: _entry(entry, swept) for name, entry in table.items()},
-    }
+def _leaves(prefix: str, table: Mapping[str, Any], known: Table) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        if ANY_NAME in known:
+            if "." in key:
+                raise InputError(f"model.{prefix}", key, "must be a name without dots")
+            inner = known[ANY_NAME]
+        else:
+            known_name(f"model.{prefix}{key}", key, known)
+            inner = known[key]
+        name = f"{prefix}{key}"
+        keys = inner.keys if isinstance(inner, Section) else inner.table
+        if isinstance(inner, Section) or (keys and isinstance(value, dict)):
+            inside = _table(f"model.{name}", value)
+            if not inside:
+                known_ones = ", ".join(one for one in keys or {} if one != ANY_NAME)
+                holds = f"; it holds {known_ones}" if known_ones else ""
+                raise InputError(f"model.{name}", "{}", f"an empty table says nothing{holds}")
+            flat |= _leaves(f"{name}.", inside, keys or {})
+        elif isinstance(value, list) and inner.several:
+            flat[name] = tuple(value)  # one value, and no sweep
+        else:
+            flat[name] = value
+    return flat
 
 
-def _entry(entry: Entry, swept: bool) -> dict[str, Any]:
-    told = {"description": f"{entry.meaning} ({entry.default})"}
-    if isinstance(entry, Section):
-        return _object(entry.keys, swept) | told
-    return _values(entry, swept) | told
-
-
-def _values(field: Field, swept: bool) -> dict[str, Any]:
-    types = {"whole": "integer", "number": "number", "text": "string"}
-    one: dict[str, Any] = {"type": types[field.kind]}
-    if field.choices:
-        one["enum"] = list(field.choices)
-    if field.pattern:
-        one = {"anyOf": [one, {"type": "string", "pattern": field.pattern}]}
-    if field.words:
-        return {"anyOf": [{"type": "array", "items": one}, {"enum": list(field.words)}]}
-    # a swept start may be a table in a list
-    single = [one] if field.table is None else [one, _object(field.table, swept=False)]
-    ways = [*single]
-    if field.several or swept:
-        items = {"anyOf": single} if swept and len(single) > 1 else one
-        if field.pairs:
-            return {
-                "type": "array",
-                "items": {"type": "array", "items": one, "minItems": 2, "maxItems": 2},
-            }
-        ways.append({"type": "array", "items": items, "minItems": 1})
-    if swept and field.kind != "text":
-        ways.append(_object(RANGE, swept=False))
-    return one if len(ways) == 1 else {"anyOf": ways}
-
-
-def rows_of(table: Table) -> Iterator[tuple[str, str, str]]:
-    """Key, meaning and default of all that a table holds, tables' keys by dotted names.
-
-    Keys that several tables share are told once.
-
-    >>> next(rows_of(DICKE))
-    ('n_battery', 'number of spins, and of photons at the start', 'required')
-    """
-    yield from _rows(table, "", {})
-
-
-def _rows(table: Table, prefix: str, told: dict[int, str]) -> Iterator[tuple[str, str, str]]:
-    for key, entry in table.items():
-        name = f"{prefix}{'NAME' if key == ANY_NAME else key}"
-        inner = entry.keys if isinstance(entry, Section) else entry.table
-        first = told.setdefault(id(inner), name)
-        again = inner is not None and first != name
-        same = f"; keys as in `{first}`" if again else ""
-        yield name, _meaning(entry) + same, entry.default
-        if inner is not None and not again:
-            yield from _rows(inner, f"{name}.", told)
-
-
-def _meaning(entry: Entry) -> str:
-    if isinstance(entry, Section) or len(entry.choices) > 5:
-        return entry.meaning
-    words = entry.choices or entry.words
-    return entry.meaning + (": " + ", ".join(f"`{one}`" for one in words) if words else "")
+def _table(name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise InputError(name, value, "must be a table")
+    return value

@@ -80,3 +80,9 @@ def prefixed(largest: float, unit: str) -> tuple[float, str]:
     if power not in PREFIXES:
         return 1.0, unit  # as nvmodel.numbers.with_unit writes it
     return float(f"1e{-power}"), PREFIXES[power] + unit
+
+
+def symbol(name: str, unit: str) -> str:
+    """Label of an axis of an observable."""
+    shown = OBSERVABLES[name].symbol
+    return shown if unit in ("1", "") else f"{shown}  ({unit})"

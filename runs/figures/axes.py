@@ -9,17 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.observables import OBSERVABLES
 from darkbattery.runs.figures.style import empty_figure
 
 BAND = 2.0  # half-width of error bands in standard errors
 WIDTH, HEIGHT = 3.4, 2.7  # of a panel, inches
-
-
-def symbol(name: str, unit: str) -> str:
-    """Label of an axis of an observable."""
-    shown = OBSERVABLES[name].symbol
-    return shown if unit in ("1", "") else f"{shown}  ({unit})"
 
 
 def logarithmic(values: NDArray[np.float64]) -> bool:

@@ -16,7 +16,8 @@ from matplotlib.patches import Patch
 from darkbattery.nvmodel.observables import OBSERVABLES, in_words
 from darkbattery.nvmodel.receiver import Receiver
 from darkbattery.runs.choice.choice import exact_averages
-from darkbattery.runs.figures.axes import BAND, logarithmic, panels, settle_titles, symbol
+from darkbattery.runs.definitions.units import symbol
+from darkbattery.runs.figures.axes import BAND, logarithmic, panels, settle_titles
 from darkbattery.runs.figures.shots import draw_received_field, draw_received_power
 from darkbattery.runs.figures.stages import draw_line_map, draw_stages, line_maps, shade_stages
 from darkbattery.runs.figures.style import figure_style
@@ -31,7 +32,7 @@ from darkbattery.runs.figures.sweep import (
     spread,
 )
 from darkbattery.runs.results.jumps import drawn_run
-from darkbattery.runs.results.summary import average_over_runs, averages_words
+from darkbattery.runs.results.summary import average_over_runs, averages_words, fan_observable
 from darkbattery.runs.results.table import Study, rows_of, time_scale, value_scale, zero_throughout
 
 MARKERS = 15  # sampled points shown on a curve
@@ -198,17 +199,6 @@ def _draw_deviation(axis: Axes, sheet: _Sheet) -> None:
     _time_axis(axis, sheet.study)
     axis.set_ylabel("standard errors")
     axis.set_title("battery energy: sampled − exact", fontsize="medium", loc="left")
-
-
-def fan_observable(runs: pd.DataFrame) -> str:
-    """What is drawn of single runs: the stored energy where it is kept, else what is kept first.
-
-    >>> fan_observable(pd.DataFrame({"observable": ["power", "charger_energy"]}))
-    'charger_energy'
-    """
-    stored = [str(name) for name in runs["observable"].unique()]
-    energies = [name for name in ("battery_energy", "charger_energy") if name in stored]
-    return (energies or stored)[0]
 
 
 def _draw_fan(axis: Axes, one: Drawn, sheet: _Sheet) -> None:

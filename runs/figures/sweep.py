@@ -1,6 +1,6 @@
 """How the points of a sweep share a figure: which field is along x, in the hue, in the style."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,6 +152,19 @@ class Plan:
     def entries(self) -> dict[str, Artist]:
         """Its colours and line styles for a legend."""
         return self.hues.entries() | styles(self.styled, self.style_values)
+
+    def rows(self, read: Mapping[Key, Iterable[tuple[str, float, float]]]) -> pd.DataFrame:
+        """A row a point that is drawn and curve: method, value and error as read, and its place."""
+        found: list[tuple[Any, ...]] = []
+        looks: list[tuple[Any, Any]] = []
+        for one in self.drawn:
+            look = (one.colour, one.style)
+            if look not in looks:
+                looks.append(look)
+            x = dict(one.point.swept).get(self.along)
+            for method, value, error in read.get(key_of(one.point), ()):
+                found.append((method, looks.index(look), one, x, value, error))
+        return pd.DataFrame(found, columns=["method", "curve", "drawn", "x", "value", "error"])
 
     def finish(
         self,

@@ -1,7 +1,6 @@
 """Against the swept field: values at the end, steady ones, peaks and when they are."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,15 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-from darkbattery.nvmodel.observables import in_words
-from darkbattery.runs.definitions.units import prefixed, unit_of
-from darkbattery.runs.figures.axes import (
-    BAND,
-    logarithmic,
-    panels,
-    settle_titles,
-    symbol,
-)
+from darkbattery.runs.figures.axes import BAND, logarithmic, panels, settle_titles
 from darkbattery.runs.figures.style import figure_style
 from darkbattery.runs.figures.sweep import (
     Drawn,
@@ -32,13 +23,10 @@ from darkbattery.runs.figures.sweep import (
     position,
     shown,
 )
-from darkbattery.runs.results.summary import PEAKED, Ends, ends
+from darkbattery.runs.results.summary import PEAKED, Ends, Quantity, ends, quantities, read_of
 from darkbattery.runs.results.table import (
     Key,
     Study,
-    key_of,
-    time_scale,
-    value_scale,
     zero_throughout,
 )
 
@@ -51,25 +39,6 @@ LINES = {"steady": ("steady state", "D", 1.0, 3.0), "evolve": ("averages", ".", 
 FEW_NAMES = 8  # values without an order whose names stand level below the axis
 
 
-@dataclass(frozen=True)
-class Quantity:
-    """One panel: an observable's "value", that in the "end", its "peak" or the "time" of that."""
-
-    name: str
-    kind: str
-
-    @property
-    def title(self) -> str:
-        """In words."""
-        words = in_words(self.name)
-        return {
-            "value": words,
-            "end": f"{words} at the end",
-            "peak": f"{words}: largest",
-            "time": f"{words}: time of the largest",
-        }[self.kind]
-
-
 def draw_sweep(study: Study) -> Figure:
     """A panel a quantity against the swept field; of a single model, its values."""
     with figure_style():
@@ -80,7 +49,7 @@ def draw_sweep(study: Study) -> Figure:
         figure, axes = panels(len(shown_ones[:MOST_PANELS]))
         entries = chosen.entries()
         for axis, quantity in zip(axes, shown_ones, strict=False):
-            found = values(of_point, quantity, chosen)
+            found = chosen.rows(read_of(of_point, quantity))
             _draw_quantity(axis, quantity, found, chosen, study, entries)
         notes = own_unit(study)
         if _unsure(of_point):
@@ -89,18 +58,6 @@ def draw_sweep(study: Study) -> Figure:
         chosen.finish(figure, axes, entries, study.definition.title, notes)
         settle_titles(axes)
         return figure
-
-
-def quantities(study: Study) -> Iterator[Quantity]:
-    """What is drawn against the swept field."""
-    timed = study.timed
-    over_time = set(timed["observable"].unique()) if timed["time"].nunique() > 1 else set()
-    for name in map(str, study.table["observable"].unique()):
-        if name in PEAKED and name in over_time:
-            yield Quantity(name, "peak")
-            yield Quantity(name, "time")
-        else:
-            yield Quantity(name, "end" if name in over_time else "value")
 
 
 def _unsure(of_point: Mapping[Key, Sequence[Ends]]) -> bool:
@@ -118,7 +75,7 @@ def _draw_quantity(
     study: Study,
     entries: dict[str, Artist],
 ) -> None:
-    factor, label = quantity_scale(study, quantity, found)
+    factor, label = quantity.scale(study, found)
     field = dict(study.definition.model).get(chosen.along, (None,))
     numbers = bool(chosen.along) and all(map(ordered, field))
     for (method, _), curve in found.groupby(["method", "curve"], sort=False):
@@ -130,44 +87,6 @@ def _draw_quantity(
     if quantity.kind == "time":
         axis.set_ylim(bottom=min(0.0, axis.get_ylim()[0]))
     axis.set_title(quantity.title, fontsize="medium", loc="left")
-
-
-def quantity_scale(study: Study, quantity: Quantity, found: pd.DataFrame) -> tuple[float, str]:
-    """Factor from the table's values to the axis, and its label."""
-    if quantity.kind == "time":
-        return time_scale(study)
-    factor, unit = value_scale(study, quantity.name)
-    if quantity.kind == "peak":
-        largest = float(found["value"].abs().max())
-        factor, unit = prefixed(largest, unit_of(study.definition.model, quantity.name))
-    return factor, symbol(quantity.name, unit)
-
-
-def values(
-    of_point: Mapping[Key, Sequence[Ends]], quantity: Quantity, chosen: Plan
-) -> pd.DataFrame:
-    """A row a point and method: x, value, error."""
-    found: list[tuple[Any, ...]] = []
-    looks: list[tuple[Any, Any]] = []
-    for one in chosen.drawn:
-        look = (one.colour, one.style)
-        if look not in looks:
-            looks.append(look)
-        peaks, x = quantity.kind in ("peak", "time"), dict(one.point.swept).get(chosen.along)
-        for curve in of_point.get(key_of(one.point), ()):
-            if curve.observable != quantity.name or (peaks and curve.method == "steady"):
-                continue
-            value, error = _value(curve, quantity)
-            found.append((curve.method, looks.index(look), one, x, value, error))
-    return pd.DataFrame(found, columns=["method", "curve", "drawn", "x", "value", "error"])
-
-
-def _value(curve: Ends, quantity: Quantity) -> tuple[float, float]:
-    if quantity.kind == "time" and not np.isnan(curve.largest):
-        return curve.largest_time, np.nan
-    if quantity.kind == "peak" and not np.isnan(curve.largest):
-        return curve.largest, curve.largest_error
-    return curve.last, curve.last_error
 
 
 def _draw_curve(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkbattery.nvmodel.refusal import InputError
-from darkbattery.runs.definitions.csvtable import FREQUENCIES, TIMES, read_csv
+from darkbattery.runs.definitions.datafiles import FREQUENCIES, TIMES, read_csv
 
 Array = NDArray[np.float64]
 Kind = Literal["s21", "s11", "burst", "esr", "rabi"]

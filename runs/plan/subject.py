@@ -26,7 +26,8 @@ from darkbattery.runs.definitions.devicefile import (
     sequence_from,
     with_sequence,
 )
-from darkbattery.runs.definitions.models import build_model, flattened, known_key
+from darkbattery.runs.definitions.models import build_model
+from darkbattery.runs.definitions.schema import flattened
 from darkbattery.runs.definitions.tomlfile import read_toml
 from darkbattery.runs.plan.parameters import split
 from darkbattery.runs.ranks.world import spread
@@ -158,7 +159,7 @@ def of_draws(
 def _from_file(path: Path) -> tuple[str, ResonatorBattery]:
     content = read_toml("plan", path)
     for key in content:
-        known_key("", key, ("title", "model", "run"))
+        known_name(key, key, ("title", "model", "run"))
     fields = flattened(with_files(_table(content), path.parent))
     for name, value in fields.items():
         if isinstance(value, (list, dict)):

@@ -13,7 +13,6 @@ from darkbattery.nvmodel.observables import OBSERVABLES, in_words
 from darkbattery.nvmodel.solution import PROFILES
 from darkbattery.runs.figures.axes import BAND, logarithmic
 from darkbattery.runs.figures.histograms import Shares, shares_of
-from darkbattery.runs.figures.over_time import fan_observable
 from darkbattery.runs.figures.sweep import (
     LINE_STYLES,
     Colour,
@@ -24,10 +23,18 @@ from darkbattery.runs.figures.sweep import (
     shown,
     spread,
 )
-from darkbattery.runs.figures.swept import Quantity, quantities, quantity_scale, values
 from darkbattery.runs.report.mathematics import set_html, symbol_html
 from darkbattery.runs.results.jumps import drawn_run
-from darkbattery.runs.results.summary import Ends, average_over_runs, averages_words, ends
+from darkbattery.runs.results.summary import (
+    Ends,
+    Quantity,
+    average_over_runs,
+    averages_words,
+    ends,
+    fan_observable,
+    quantities,
+    read_of,
+)
 from darkbattery.runs.results.table import (
     Key,
     Study,
@@ -80,8 +87,8 @@ def charts(study: Study) -> Iterator[Chart]:
 def _swept(study: Study, of_point: Mapping[Key, Sequence[Ends]], quantity: Quantity) -> Chart:
     """One quantity against the swept field."""
     chosen = plan(study, along=True, most=MOST_CURVES)
-    found = values(of_point, quantity, chosen)
-    factor, label = quantity_scale(study, quantity, found)
+    found = chosen.rows(read_of(of_point, quantity))
+    factor, label = quantity.scale(study, found)
     label = _tex_label(label)
     field = dict(study.definition.model).get(chosen.along, (None,))
     numbers = all(map(ordered, field))

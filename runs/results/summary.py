@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from darkbattery.nvmodel.numbers import counted, plain
+from darkbattery.nvmodel.observables import in_words
 from darkbattery.runs.choice.choice import exact_averages
 from darkbattery.runs.definitions.definition import RunDefinition
-from darkbattery.runs.results.table import Key, Study, swept_names
+from darkbattery.runs.definitions.units import prefixed, symbol, unit_of
+from darkbattery.runs.results.table import Key, Study, swept_names, time_scale, value_scale
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +39,43 @@ class Ends:
     largest_error: float
     largest_time: float
     unsure: bool
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What is told of a sweep: an observable's "value", that in the "end", its "peak" or when."""
+
+    name: str
+    kind: str
+
+    @property
+    def title(self) -> str:
+        """In words."""
+        words = in_words(self.name)
+        return {
+            "value": words,
+            "end": f"{words} at the end",
+            "peak": f"{words}: largest",
+            "time": f"{words}: time of the largest",
+        }[self.kind]
+
+    def scale(self, study: Study, found: pd.DataFrame) -> tuple[float, str]:
+        """Factor from values that were found of it to an axis, and the axis's label."""
+        if self.kind == "time":
+            return time_scale(study)
+        factor, unit = value_scale(study, self.name)
+        if self.kind == "peak":
+            largest = float(found["value"].abs().max())
+            factor, unit = prefixed(largest, unit_of(study.definition.model, self.name))
+        return factor, symbol(self.name, unit)
+
+    def of(self, curve: Ends) -> tuple[float, float]:
+        """Value and standard error that a curve has of it."""
+        if self.kind == "time" and not np.isnan(curve.largest):
+            return curve.largest_time, np.nan
+        if self.kind == "peak" and not np.isnan(curve.largest):
+            return curve.largest, curve.largest_error
+        return curve.last, curve.last_error
 
 
 def ends(study: Study) -> dict[Key, list[Ends]]:
@@ -72,6 +112,33 @@ def ends(study: Study) -> dict[Key, list[Ends]]:
             )
         )  # fmt: skip
     return found
+
+
+def quantities(study: Study) -> Iterator[Quantity]:
+    """What is drawn of a study against its swept field."""
+    timed = study.timed
+    over_time = set(timed["observable"].unique()) if timed["time"].nunique() > 1 else set()
+    for name in map(str, study.table["observable"].unique()):
+        if name in PEAKED and name in over_time:
+            yield Quantity(name, "peak")
+            yield Quantity(name, "time")
+        else:
+            yield Quantity(name, "end" if name in over_time else "value")
+
+
+def read_of(
+    of_point: Mapping[Key, Iterable[Ends]], quantity: Quantity
+) -> dict[Key, list[tuple[str, float, float]]]:
+    """Method, value and error of each curve that has the quantity, by point."""
+    peaks = quantity.kind in ("peak", "time")
+    return {
+        key: [
+            (curve.method, *quantity.of(curve))
+            for curve in curves
+            if curve.observable == quantity.name and not (peaks and curve.method == "steady")
+        ]
+        for key, curves in of_point.items()
+    }
 
 
 def label(study: Study, key: Key) -> str:
@@ -135,6 +202,18 @@ def average_over_runs(study: Study, part: pd.DataFrame) -> pd.DataFrame:
     if len(exact) and exact_averages(study.definition):
         return exact
     return part[part["method"] == "sample"]
+
+
+def fan_observable(runs: pd.DataFrame) -> str:
+    """What is drawn of single runs: the stored energy where it is kept, else what is kept first.
+
+    >>> import pandas as pd
+    >>> fan_observable(pd.DataFrame({"observable": ["power", "charger_energy"]}))
+    'charger_energy'
+    """
+    stored = [str(name) for name in runs["observable"].unique()]
+    energies = [name for name in ("battery_energy", "charger_energy") if name in stored]
+    return (energies or stored)[0]
 
 
 def _shown(value: Any) -> str:

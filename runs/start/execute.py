@@ -1,7 +1,8 @@
-"""From a definition to a result folder: begin or go on, carry out, store, draw."""
+"""From a definition to a result folder: begin or go on, carry out, store, have it drawn."""
 
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -41,11 +42,13 @@ from darkbattery.runs.terminal.screen import tell
 
 # what to do with an earlier result or an unfinished one in the same place
 Existing = Literal["refuse", "replace", "restart", "extend"]
+# figures of a study into a folder; those who order a study say how, so that ranks load no figures
+Draw = Callable[[Study, Path], object]
 
 
 @dataclass(frozen=True)
 class Order:
-    """A study to be carried out, and how."""
+    """A study to be carried out, and how; without `draw` there are no figures."""
 
     definition: str
     out: Path | None = None
@@ -53,6 +56,7 @@ class Order:
     time_limit_seconds: float | None = None
     checkpoint_seconds: float = 60.0
     engine: str | None = None  # instead of the definition's own
+    draw: Draw | None = None
 
 
 @dataclass(frozen=True)
@@ -144,12 +148,14 @@ def _put_away(
     total = seconds + wall_seconds_so_far(partial_folder(prepared.out))
     made_from = {"definition_name": prepared.name}
     record = made_from | provenance(prepared.definition, size_of(comm), total)
-    _finish(study, prepared.out, order.existing, record, console)
+    _finish(study, prepared.out, order.existing, record, order.draw, console)
     together = f", {total:.1f} s with all before" if total > seconds else ""
     console.print(f"{seconds:.1f} s on {counted(size_of(comm), 'rank')}{together}", highlight=False)
 
 
-def merge_results(folders: list[Path], out: Path, replace: bool, console: Console) -> None:
+def merge_results(
+    folders: list[Path], out: Path, replace: bool, draw: Draw | None, console: Console
+) -> None:
     """Join studies of adjoining ranges of runs into one result folder, rows of runs and all."""
     definition, kept = merged(folders)
     out = usable_folder(out, replace)
@@ -168,7 +174,7 @@ def merge_results(folders: list[Path], out: Path, replace: bool, console: Consol
         if study is not None:
             made_from = {"definition_name": common_name(folders) or out.name}
             record = made_from | provenance(definition, 1, time.perf_counter() - started)
-            _finish(study, out, "replace" if replace else "refuse", record, console)
+            _finish(study, out, "replace" if replace else "refuse", record, draw, console)
     finally:
         owner.release()
         shutil.rmtree(partial, ignore_errors=True)  # all that it holds is copied
@@ -230,12 +236,17 @@ def _opened(
 
 
 def _finish(
-    study: Study, out: Path, existing: Existing, record: dict[str, Any], console: Console
+    study: Study,
+    out: Path,
+    existing: Existing,
+    record: dict[str, Any],
+    draw: Draw | None,
+    console: Console,
 ) -> None:
     """Store a whole study at `out` and print it; its unfinished folder goes last of all."""
     partial = partial_folder(out)
     try:
-        figures_failed = _publish(study, out, existing, record)
+        figures_failed = _publish(study, out, existing, record, draw)
     except OSError as error:
         raise InputError(
             "--out",
@@ -248,7 +259,7 @@ def _finish(
 
 
 def _publish(
-    study: Study, out: Path, existing: Existing, record: dict[str, Any]
+    study: Study, out: Path, existing: Existing, record: dict[str, Any], draw: Draw | None
 ) -> tuple[str, ...]:
     """The result folder, whole; warnings where figures could not be drawn."""
     partial = partial_folder(out)
@@ -266,7 +277,7 @@ def _publish(
             shutil.copytree(partial / RECORDS, aside / RECORDS)
         if existing == "extend":
             _carry_over(out, aside)
-        return _draw(study, aside / FIGURES)
+        return () if draw is None else _draw(draw, study, aside / FIGURES)
 
 
 def _keep_tallies(study: Study, partial: Path) -> None:
@@ -288,12 +299,10 @@ def _carry_over(out: Path, aside: Path) -> None:
             shutil.copy2(path, to, follow_symlinks=False)
 
 
-def _draw(study: Study, folder: Path) -> tuple[str, ...]:
+def _draw(draw: Draw, study: Study, folder: Path) -> tuple[str, ...]:
     """Figures; what fails there (a font, a user's matplotlibrc) costs them alone."""
     try:
-        from darkbattery.runs.figures.save import save_figures
-
-        save_figures(study, folder)
+        draw(study, folder)
     except OSError:
         raise  # a full disk is a full disk
     except Exception as error:

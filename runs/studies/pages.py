@@ -8,7 +8,7 @@ program's own tables.
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +17,16 @@ from rich.console import Console
 
 from darkbattery.nvmodel.refusal import known_name
 from darkbattery.runs.definitions.schema import (
+    ANY_NAME,
     AT_RESONATOR,
     CLOSED,
     COLLECTIVE,
     RUN,
+    Entry,
+    Section,
     Table,
-    rows_of,
 )
+from darkbattery.runs.figures.save import save_figures
 from darkbattery.runs.pages.marks import fill
 from darkbattery.runs.ranks.world import (
     ending_together,
@@ -74,6 +77,36 @@ def _table(keys: Table) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["key", "meaning", "default"])
 
 
+def rows_of(table: Table) -> Iterator[tuple[str, str, str]]:
+    """Key, meaning and default of all that a table holds, tables' keys by dotted names.
+
+    Keys that several tables share are told once.
+
+    >>> next(rows_of(CLOSED["dicke"].keys))
+    ('n_battery', 'number of spins, and of photons at the start', 'required')
+    """
+    yield from _rows(table, "", {})
+
+
+def _rows(table: Table, prefix: str, told: dict[int, str]) -> Iterator[tuple[str, str, str]]:
+    for key, entry in table.items():
+        name = f"{prefix}{'NAME' if key == ANY_NAME else key}"
+        inner = entry.keys if isinstance(entry, Section) else entry.table
+        first = told.setdefault(id(inner), name)
+        again = inner is not None and first != name
+        same = f"; keys as in `{first}`" if again else ""
+        yield name, _meaning(entry) + same, entry.default
+        if inner is not None and not again:
+            yield from _rows(inner, f"{name}.", told)
+
+
+def _meaning(entry: Entry) -> str:
+    if isinstance(entry, Section) or len(entry.choices) > 5:
+        return entry.meaning
+    words = entry.choices or entry.words
+    return entry.meaning + (": " + ", ".join(f"`{one}`" for one in words) if words else "")
+
+
 def _of_tables(tables: Callable[[], Mapping[str, pd.DataFrame]]) -> Study:
     """A page of the program's own tables."""
     return Study(lambda results, page: fill(page, tables()))
@@ -100,7 +133,7 @@ def make(name: str, page: Path, results: Path = Path()) -> None:
     console = Console(force_terminal=has_terminal(comm), quiet=rank_of(comm) != 0)
     for definition in study.definitions:
         out = results / definition.replace("/", "-")
-        execute(Order(definition, out, "replace"), comm, console)
+        execute(Order(definition, out, "replace", draw=save_figures), comm, console)
     if rank_of(comm) == 0:
         study.tell(results, page)
 

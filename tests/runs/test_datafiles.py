@@ -12,9 +12,9 @@ from darkbattery.nvmodel import (
     Tabulated,
     Voigt,
 )
-from darkbattery.runs.definitions.csvtable import TIMES, read_csv
+from darkbattery.runs.definitions.datafiles import TIMES, read_csv
 from darkbattery.runs.definitions.definition import parse_definition, read_definition
-from darkbattery.runs.definitions.schema import json_schema
+from darkbattery.runs.definitions.jsonschema import json_schema
 from darkbattery.runs.plan.subject import find_subject
 from darkbattery.runs.results.store import definition_content
 

@@ -15,7 +15,8 @@ from darkbattery.nvmodel.devices.split import whole_ensemble
 from darkbattery.runs.cli import app
 from darkbattery.runs.definitions.datafiles import with_files
 from darkbattery.runs.definitions.devicefile import device_named, write_device
-from darkbattery.runs.definitions.models import build_model, flattened
+from darkbattery.runs.definitions.models import build_model
+from darkbattery.runs.definitions.schema import flattened
 from darkbattery.runs.fit.solve import fit, problem_of
 from darkbattery.runs.fit.synthetic import synthetic_trace
 from darkbattery.runs.plan.subject import find_subject

@@ -15,8 +15,7 @@ from darkbattery.runs.pages.marks import markdown, marked, rows_of_page
 from darkbattery.runs.ranks.signals import StopRequest
 from darkbattery.runs.results.study import run_study
 from darkbattery.runs.start.workplace import Workplace
-from darkbattery.runs.studies.regimes.errors import ELIMINATED, memory_map
-from darkbattery.runs.studies.regimes.evidence import (
+from darkbattery.runs.studies.regimes.command import (
     SIZES,
     carry_out_memory,
     memory_rows,
@@ -24,6 +23,7 @@ from darkbattery.runs.studies.regimes.evidence import (
     on_other_engine,
     read_memory,
 )
+from darkbattery.runs.studies.regimes.errors import ELIMINATED, memory_map
 from darkbattery.runs.studies.regimes.memory_page import (
     METHODS,
     draw_memory,
@@ -200,8 +200,8 @@ def test_the_study_is_carried_out_read_told_and_drawn(tmp_path, monkeypatch):
         times = definition.times[::10]
         return replace(definition, model=tuple(fields.items()), times=times)
 
-    monkeypatch.setattr("darkbattery.runs.studies.regimes.evidence.of_size", of_two_lines)
-    monkeypatch.setattr("darkbattery.runs.studies.regimes.evidence.PATHS", 50)
+    monkeypatch.setattr("darkbattery.runs.studies.regimes.command.of_size", of_two_lines)
+    monkeypatch.setattr("darkbattery.runs.studies.regimes.command.PATHS", 50)
     partial = tmp_path / "regimes.partial"
     partial.mkdir()  # as its owner does
     carry_out_memory(Workplace(tmp_path / "regimes", partial, False, StopRequest()), sizes=(2,))

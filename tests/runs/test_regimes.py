@@ -19,15 +19,7 @@ from darkbattery.runs.pages.marks import markdown
 from darkbattery.runs.ranks.signals import StopRequest
 from darkbattery.runs.results.study import run_study
 from darkbattery.runs.start.workplace import Workplace
-from darkbattery.runs.studies.regimes.command import tell
-from darkbattery.runs.studies.regimes.errors import (
-    LEVELS,
-    Evidence,
-    error_map,
-    in_reservoir,
-    usable_from,
-)
-from darkbattery.runs.studies.regimes.evidence import (
+from darkbattery.runs.studies.regimes.command import (
     GRIDS,
     METHODS,
     NAMES,
@@ -35,6 +27,14 @@ from darkbattery.runs.studies.regimes.evidence import (
     differences_of,
     fitted_peak,
     read_evidence,
+    tell,
+)
+from darkbattery.runs.studies.regimes.errors import (
+    LEVELS,
+    Evidence,
+    error_map,
+    in_reservoir,
+    usable_from,
 )
 from darkbattery.runs.studies.regimes.tables import all_tables, usable_by_model, usable_table
 

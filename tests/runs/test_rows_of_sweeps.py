@@ -24,9 +24,7 @@ def _definition(model, **run):
 
 @pytest.fixture(autouse=True)
 def _no_figures(monkeypatch):
-    monkeypatch.setattr(
-        "darkbattery.runs.start.execute._draw", lambda study, folder: ()
-    )  # takes seconds
+    monkeypatch.setattr("darkbattery.runs.start.execute._draw", lambda *_: ())  # takes seconds
 
 
 def _run(tmp_path, content, *arguments):

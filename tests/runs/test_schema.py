@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from darkbattery.nvmodel.refusal import InputError
 from darkbattery.runs.cli import app
 from darkbattery.runs.definitions.definition import parse_definition, shipped_definitions
-from darkbattery.runs.definitions.schema import json_schema
+from darkbattery.runs.definitions.jsonschema import json_schema
 from darkbattery.runs.pages.marks import fill
 from darkbattery.runs.questions import QUESTIONS
 from darkbattery.runs.studies.pages import keys_tables

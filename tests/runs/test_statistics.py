@@ -7,7 +7,7 @@ import pytest
 
 from darkbattery.nvmodel import InputError
 from darkbattery.runs.definitions.definition import parse_definition
-from darkbattery.runs.definitions.schema import json_schema
+from darkbattery.runs.definitions.jsonschema import json_schema
 from darkbattery.runs.figures.save import save_figures
 from darkbattery.runs.figures.statistics import draw_statistics
 from darkbattery.runs.results.store import definition_content, load

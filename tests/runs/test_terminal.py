@@ -34,7 +34,6 @@ from darkbattery.runs.studies.devices import (
     transitions,
 )
 from darkbattery.runs.studies.experiments import Comparison
-from darkbattery.runs.studies.kit import rich_numbers
 from darkbattery.runs.studies.paper.claims import Verdict
 from darkbattery.runs.studies.paper.table import (
     appendix_table,
@@ -42,6 +41,7 @@ from darkbattery.runs.studies.paper.table import (
     rich_claims,
     two_spins_table,
 )
+from darkbattery.runs.studies.telling import rich_numbers
 from darkbattery.runs.terminal.cost_table import cost_table
 from darkbattery.runs.terminal.screen import ResultTables
 

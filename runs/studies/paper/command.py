@@ -16,7 +16,6 @@ from darkbattery.runs.pages.marks import markdown, replaced
 from darkbattery.runs.ranks.world import size_of
 from darkbattery.runs.results.provenance import surroundings
 from darkbattery.runs.start.workplace import Workplace, workplace
-from darkbattery.runs.studies.kit import copy_figures, rich_numbers, save_table
 from darkbattery.runs.studies.paper.claims import Evidence
 from darkbattery.runs.studies.paper.drawing import DPI, draw
 from darkbattery.runs.studies.paper.evidence import gather
@@ -29,6 +28,7 @@ from darkbattery.runs.studies.paper.table import (
     tally,
     two_spins_table,
 )
+from darkbattery.runs.studies.telling import copy_figures, rich_numbers, save_table
 
 FIGURES, DATA, RECORD = "figures", "data", "paper.json"
 TABLES = ("claims", "appendix", "two_spins")
