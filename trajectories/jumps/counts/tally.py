@@ -242,11 +242,15 @@ class JumpStudy:
         self, means: Mapping[str, ExactSums], counts: Mapping[str, Counts]
     ) -> dict[str, Array]:
         """The same of ladders that no run drew, where runs draw one once and for all."""
-        if self.irreps is not None or not self.J.size:
+        in_reservoir = self.asked_of.resonator is None
+        if self.irreps is not None or not self.J.size or not in_reservoir:
             return {}
         basis = unravelling(self.battery).basis
         variances = {name: means[name].variance() for name in ("battery_energy", "charger_energy")}
-        return undrawn_ladders(self.battery, basis, self.times, counts["ladders"], variances)
+        found = undrawn_ladders(self.battery, basis, self.times, counts["ladders"], variances)
+        # where photons are missed a run's means are over ladders, too: they scatter by less
+        known = ("recorded_photons",) if self._detector_misses else tuple(found)
+        return {name: far for name, far in found.items() if name in known}
 
     def follow_from(self, values: dict[str, Array], errors: dict[str, Array | None]) -> None:
         """Add what follows from the means over runs alone: nothing in a reservoir."""
