@@ -18,7 +18,7 @@ error.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -89,6 +89,11 @@ def unseen_scatter(known: ArrayLike, variance: ArrayLike, runs: int) -> Array:
     0.3125
     """
     return np.sqrt(runs * np.maximum(np.asarray(known) - np.asarray(variance), 0.0))
+
+
+def farther(one: Mapping[str, Array], other: Mapping[str, Array]) -> dict[str, Array]:
+    """The farther of two runs that were not seen, by observable; all of `one`."""
+    return {name: np.maximum(far, other.get(name, 0.0)) for name, far in one.items()}
 
 
 def least_variance_error(variance: ArrayLike, runs: int) -> Array:
@@ -319,7 +324,7 @@ def unseen_runs(
     begun = begin * np.exp(-runs * np.minimum(1.0, np.asarray(witnessed)) / WITNESSES)
     still = runs * np.asarray(left)
     begun = np.maximum(begun, begin * _weight(still) * np.exp(-still / WITNESSES))
-    over = dark & (_late(ladder, tau) < FEW_ARE_LATE)
+    over = dark & burst_is_over(n_battery, n_charger, tau)
     tail = late_runs(n_battery, n_charger, tau, runs) if dark else np.zeros_like(tau)
     # once the burst is over a rung above the lowest holds what heat brings
     busy = np.where(over, _weight(runs * nbar), begun)
@@ -346,6 +351,11 @@ def unseen_runs(
         lowering=rate,
         lost=_weight(runs * local * spins * np.asarray(times)),
     )
+
+
+def burst_is_over(n_battery: float, n_charger: float, taus: Array) -> NDArray[np.bool_]:
+    """Whether the burst of most runs is, at times taus/gamma."""
+    return _late(max(abs(n_charger - n_battery), 1.0), taus) < FEW_ARE_LATE
 
 
 def late_runs(n_battery: float, n_charger: float, taus: Array, runs: int) -> Array:

@@ -19,19 +19,23 @@ BIN_WIDTH = 2.0
 NARROW = (1.0, math.sqrt(3.0))
 
 
-def read_ladder(counts: Counts, runs: int) -> tuple[Array, Array]:
+def read_ladder(counts: Counts, runs: int, least: Array) -> tuple[Array, Array]:
     """Ladder ergotropy and its standard error, each (T,), of runs nearest each level (T, levels).
 
     Sorted levels with few runs each look charged where nothing is: so neighbouring levels are put
     together, as many as their scatter and the number of runs tell apart. What is left of that bias
-    shows when the width of these bins is doubled and halved, and is part of the error; it is no
-    less than that of the energy, since which levels are the fullest is known no better.
+    shows when the width of these bins is doubled and halved, and is part of the error.
+
+    It is no less than `least` (T,), errors of the energy, which knows no levels, and of the local
+    ergotropy, the least that a mean energy allows: a few runs that agree do not show more.
     """
-    found = [_read_levels(row / runs, runs) for row in counts]
+    levels = zip(counts, least, strict=True)
+    found = [_read_levels(row / runs, runs, floor) for row, floor in levels]
     return np.array([value for value, _ in found]), np.array([error for _, error in found])
 
 
-def _read_levels(p: Array, runs: int) -> tuple[float, float]:
+def _read_levels(p: Array, runs: int, least: float) -> tuple[float, float]:
+    """Of shares p (levels,); `least` is the least error of what they tell."""
     variance = _variance(p, runs)
     wanted = _wanted_width(variance, runs)
     width = max(1, int(wanted))
@@ -41,13 +45,13 @@ def _read_levels(p: Array, runs: int) -> tuple[float, float]:
         return value, np.nan
     slope = ladder_ergotropy_gradient(smooth)
     spread = float(smooth @ (slope - smooth @ slope) ** 2) * runs / (runs - 1)
-    energy = variance / max(p.size - 1, 1) ** 2
     bias = max(
         abs(value - _ladder_of_bins(*_in_bins(p, other)))
         for other in (2 * width, max(width // 2, 1))
     )
     # levels that so many runs tell apart one by one have the less of it, the more there are
-    return value, float(np.hypot(mean_error(max(spread, energy), runs), min(1.0, wanted) * bias))
+    known = max(float(mean_error(spread, runs)), least)
+    return value, float(np.hypot(known, min(1.0, wanted) * bias))
 
 
 def _variance(p: Array, runs: int) -> float:

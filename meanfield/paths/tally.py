@@ -181,9 +181,10 @@ class WignerStudy:
                 self._read_vectors(spans, counts["vectors"], values, errors)
             distributions |= self._profiles(len(spans), counts["vectors"])
         if self.system.size(BATTERY):
-            found = read_ladder(counts["populations"], len(spans))
+            energy = values["battery_energy"], errors["battery_energy"]
+            least = np.fmax(energy[1], errors["ergotropy_local"])
+            found = read_ladder(counts["populations"], len(spans), least)
             if self.system.size(BATTERY) > MOST_LEVELS:
-                energy = values["battery_energy"], errors["battery_energy"]
                 found = between_levels(
                     counts["populations"], len(spans), self.system.size(BATTERY), energy, found[1]
                 )

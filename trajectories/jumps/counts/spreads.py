@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.errors import Unseen, jackknife_error, without_each
+from darkbattery.nvmodel.errors import Unseen, farther, jackknife_error, without_each
 from darkbattery.nvmodel.tally import FULL, ExactSums, RunSpans, fine_mean
 from darkbattery.trajectories.jumps.counts.sums import (
     EMISSION,
@@ -33,7 +33,12 @@ Counts = NDArray[np.int64]
 
 
 def read_spreads(
-    counts: Mapping[str, Counts], bounds: Array, spans: RunSpans, n_charger: int, unseen: Unseen
+    counts: Mapping[str, Counts],
+    bounds: Array,
+    spans: RunSpans,
+    n_charger: int,
+    unseen: Unseen,
+    undrawn: Mapping[str, Array],
 ) -> tuple[dict[str, Array], dict[str, Array | None]]:
     """Fluctuations over the runs in `spans` and their errors, with a jackknife over the groups."""
     sizes, runs = spans.group_counts(GROUPS), len(spans)
@@ -46,7 +51,7 @@ def read_spreads(
     whole = _functional(lambda o: sums(o, every), n_charger)
     left_out = without_each(lambda kept: _functional(lambda o: sums(o, kept), n_charger), sizes)
     photons, rate = sums(EMITTED, every).mean(), sums(EMISSION, every).mean()
-    beyond = unseen_influences(whole, photons, rate, unseen)
+    beyond = farther(unseen_influences(whole, photons, rate, unseen), undrawn)
     least = least_errors(whole, runs)
     rounding = _rounding(bounds, whole, photons, rate)
     errors: dict[str, Array | None] = {}

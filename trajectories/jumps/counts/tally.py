@@ -14,6 +14,7 @@ from darkbattery.nvmodel.efficiency import efficiency_error
 from darkbattery.nvmodel.errors import (
     Unseen,
     bent_error,
+    farther,
     jackknife_error,
     kinked_error,
     mean_error,
@@ -33,6 +34,7 @@ from darkbattery.nvmodel.solution import Distribution, Reading
 from darkbattery.nvmodel.spins import LocalNoise
 from darkbattery.nvmodel.tally import FULL, ExactSums, RunSpans, Tally, usable_bounds
 from darkbattery.nvmodel.unitaries import works_of
+from darkbattery.trajectories.jumps.counts.ladders import undrawn_ladders
 from darkbattery.trajectories.jumps.counts.spreads import read_spreads
 from darkbattery.trajectories.jumps.counts.sums import (
     ENERGY_BINS,
@@ -47,6 +49,7 @@ from darkbattery.trajectories.jumps.counts.sums import (
     state_counts,
     sums_into,
 )
+from darkbattery.trajectories.reading.conditional import unravelling
 from darkbattery.trajectories.reading.derived import FROM_POPULATIONS, LINEAR, derived
 from darkbattery.trajectories.reading.fluctuations import (
     FLUCTUATIONS,
@@ -195,13 +198,15 @@ class JumpStudy:
         means = dict(zip(self.summed, moments, strict=False))
         values = {name: sums.mean() for name, sums in means.items()}
         unseen = self.unseen(runs, values, counts)
+        undrawn = self.undrawn(means, counts)
+        beyond = farther(unseen.of_means, undrawn)
         errors: dict[str, Array | None] = {
-            name: error_of(sums, unseen.of_means[name]) for name, sums in means.items()
+            name: error_of(sums, beyond[name]) for name, sums in means.items()
         }
         self.follow_from(values, errors)
         energies = values["battery_energy"], values["charger_energy"]
         values |= derived(self.names, self.asked_of, *energies, None)
-        energy_error = error_of(means["battery_energy"], unseen.energy)
+        energy_error = error_of(means["battery_energy"], beyond["battery_energy"])
         errors |= errors_from_energy(self.asked_of, values, energy_error, errors, runs)
         distributions = self._distributions(counts)
         if PEAK in self.names:
@@ -217,7 +222,7 @@ class JumpStudy:
         clipped = counts["clipped"].sum()
         if "spread_total" in counts:
             n_charger = self.battery.n_charger
-            spread = read_spreads(counts, self.spread_bounds, spans, n_charger, unseen)
+            spread = read_spreads(counts, self.spread_bounds, spans, n_charger, unseen, undrawn)
             values |= spread[0]
             errors |= spread[1]
             clipped += counts["spread_clipped"].sum()
@@ -231,6 +236,20 @@ class JumpStudy:
     def unseen(self, runs: int, means: Mapping[str, Array], counts: Mapping[str, Counts]) -> Unseen:
         """How far off a run may lie that was not seen beside those with these means."""
         return unseen_of(self.battery, self.times, runs, *(means[name] for name in PHOTONS))
+
+    def undrawn(
+        self, means: Mapping[str, ExactSums], counts: Mapping[str, Counts]
+    ) -> dict[str, Array]:
+        """The same of ladders that no run drew, where runs draw one once and for all."""
+        in_reservoir = self.asked_of.resonator is None
+        if self.irreps is not None or not self.J.size or not in_reservoir:
+            return {}
+        basis = unravelling(self.battery).basis
+        variances = {name: means[name].variance() for name in ("battery_energy", "charger_energy")}
+        found = undrawn_ladders(self.battery, basis, self.times, counts["ladders"], variances)
+        # where photons are missed a run's means are over ladders, too: they scatter by less
+        known = ("recorded_photons",) if self._detector_misses else tuple(found)
+        return {name: far for name, far in found.items() if name in known}
 
     def follow_from(self, values: dict[str, Array], errors: dict[str, Array | None]) -> None:
         """Add what follows from the means over runs alone: nothing in a reservoir."""

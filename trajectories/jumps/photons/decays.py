@@ -16,13 +16,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from darkbattery.nvmodel.errors import Unseen, bent_error
+from darkbattery.nvmodel.errors import Unseen, bent_error, farther
 from darkbattery.nvmodel.experiment import Experiment
 from darkbattery.nvmodel.kernelcache import KERNEL
 from darkbattery.nvmodel.runstatistics import Ranges
 from darkbattery.nvmodel.solution import Distribution, Reading
 from darkbattery.nvmodel.tally import RunSpans, Tally
 from darkbattery.nvmodel.unitaries import slopes_of_works, works_of
+from darkbattery.trajectories.jumps.counts.ladders import undrawn_ladders
 from darkbattery.trajectories.jumps.counts.summaries import Told
 from darkbattery.trajectories.jumps.counts.tally import (
     PHOTONS,
@@ -127,18 +128,20 @@ class DecayStudy:
         battery_energy = quantities["battery_energy"]
         photons_so_far = (over.mean(quantities[name]) for name in PHOTONS)
         unseen = unseen_of(self.battery, self.times, runs, *photons_so_far)
+        undrawn = undrawn_ladders(self.battery, tables.basis, self.times, counts["ladders"], {})
+        beyond = farther(unseen.of_means, undrawn)
         power, emission_rate, _ = largest_rates(self.battery, float(tables.basis.J[-1]))
         # differences of such sizes: a power of 1e-17 after the burst is rounding
         rounding = {"power": ROUNDING * power, "emission_rate": ROUNDING * emission_rate}
         values = {name: over.mean(quantity) for name, quantity in quantities.items()}
         errors: dict[str, Array | None] = {
-            name: over.error(quantity, unseen.of_means[name], rounding.get(name, 0.0))
+            name: over.error(quantity, beyond[name], rounding.get(name, 0.0))
             for name, quantity in quantities.items()
         }
         values |= derived(
             self.names, self.battery, values["battery_energy"], values["charger_energy"], None
         )
-        energy_error = over.error(battery_energy, unseen.energy)
+        energy_error = over.error(battery_energy, beyond["battery_energy"])
         errors |= errors_from_energy(self.battery, values, energy_error, errors, runs)
         distributions = self._distributions(tables, battery_energy, runs, counts)
         if {*FROM_POPULATIONS, "daemonic_ergotropy"} & set(self.names):
