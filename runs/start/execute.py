@@ -77,8 +77,9 @@ def execute(order: Order, comm: Any, console: Console) -> None:
     started = time.perf_counter()
     owner = Owner()  # rank 0's
     try:
-        prepared = on_root(comm, lambda: _prepare(order, owner, console))
+        # what asks while kept runs are read is answered as soon as they are
         with stop_on_signals(order.time_limit_seconds) as stop:
+            prepared = on_root(comm, lambda: _prepare(order, owner, console))
             study, ended = _carry_out(order, prepared, comm, stop, console)
             # from here on signals are held: what is made is put away, on all ranks
             on_root(comm, lambda: _put_away(study, order, prepared, comm, started, console))

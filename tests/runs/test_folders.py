@@ -364,6 +364,32 @@ def test_requests_are_held_while_a_result_is_put_away():
         assert stop.requested
 
 
+def test_a_signal_while_a_study_is_opened_stops_it_in_order(study, monkeypatch):
+    from rich.console import Console
+
+    from darkbattery.runs.start import execute as module
+
+    (study / "a.toml").write_text(SMALL)
+    real = module.find_definition
+
+    def signalled(name):
+        signal.raise_signal(signal.SIGUSR1)
+        return real(name)
+
+    order = module.Order("a.toml", study / "out", "refuse", None, 60.0)
+    before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # nothing else is to hear it
+    try:
+        monkeypatch.chdir(study)
+        monkeypatch.setattr(module, "find_definition", signalled)
+        with pytest.raises(Stopped):
+            module.execute(order, None, Console(quiet=True))
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    monkeypatch.setattr(module, "find_definition", real)
+    module.execute(order, None, Console(quiet=True))
+    assert (study / "out" / "table.parquet").exists()
+
+
 def test_averages_come_back_as_they_were(tmp_path):
     distribution = Distribution("J", np.array([0.0]), np.array([1.0]), np.array([[0.5], [0.25]]))
     values = {"power": np.array([1.0, np.nan]), "photons": np.array([2.0, 1e300])}
