@@ -49,7 +49,6 @@ from darkbattery.trajectories.jumps.counts.sums import (
     state_counts,
     sums_into,
 )
-from darkbattery.trajectories.reading.conditional import unravelling
 from darkbattery.trajectories.reading.derived import FROM_POPULATIONS, LINEAR, derived
 from darkbattery.trajectories.reading.fluctuations import (
     FLUCTUATIONS,
@@ -58,7 +57,7 @@ from darkbattery.trajectories.reading.fluctuations import (
     entropy_in_bits,
     unseen_of_states,
 )
-from darkbattery.trajectories.space.angular import CoupledBasis
+from darkbattery.trajectories.space.angular import CoupledBasis, basis_of
 
 Array = NDArray[np.float64]
 
@@ -244,7 +243,7 @@ class JumpStudy:
         in_reservoir = self.asked_of.resonator is None
         if self.irreps is not None or not self.J.size or not in_reservoir:
             return {}
-        basis = unravelling(self.battery).basis
+        basis = basis_of(*self.battery.sizes)
         variances = {name: means[name].variance() for name in ("battery_energy", "charger_energy")}
         found = undrawn_ladders(self.battery, basis, self.times, counts["ladders"], variances)
         # where photons are missed a run's means are over ladders, too: they scatter by less
