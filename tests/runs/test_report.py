@@ -335,6 +335,15 @@ def contrast(one, other):
     return max(light) / min(light)
 
 
+def test_an_equation_within_a_line_has_no_scroll_bar(opened):
+    """Beside every symbol of a caption stood the arrows of one."""
+    seen = opened().evaluate(
+        "[...document.querySelectorAll('math:not([display=block])')]"
+        ".map(e => getComputedStyle(e).overflowY)"
+    )
+    assert set(seen) == {"visible"}
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_shows_it_without_sideways_scrolling(opened, scheme):
     phone = {"width": 390, "height": 844}
