@@ -3,7 +3,7 @@
 import pytest
 
 from darkbattery.runs.definitions.definition import find_definition
-from tests.mpi.launch import needs_mpi, run, several
+from tests.mpi.launch import needs_mpi, run
 from tests.runs.test_plan_sequences import TOML
 
 OUTPUTS = 'observables = ["battery_energy", "port_power of out", "port_in_phase of out"]'
@@ -59,8 +59,8 @@ def test_a_plan_of_a_sequence_is_the_same_bytes_by_one_rank_and_by_two(tmp_path)
         folder = tmp_path / str(ranks)
         folder.mkdir()
         (folder / "short.toml").write_text(TOML)
-        answer, statuses = several(ranks, [("plan", "short.toml", "--out", "plan")], folder)
-        assert statuses == [0], answer.stderr
+        answer = run(ranks, "plan", "short.toml", "--out", "plan", cwd=folder)
+        assert answer.returncode == 0, answer.stderr
         for path in (*folder.glob("plan/*.parquet"), *folder.glob("plan/figures/*.svg")):
             found.setdefault(path.name, set()).add(path.read_bytes())
     assert {"stages.parquet", "scan.parquet", "sensitivities.parquet", "plan.svg"} < set(found)
