@@ -8,24 +8,14 @@ program's own tables.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
 
-from darkbattery.nvmodel.refusal import known_name
-from darkbattery.runs.definitions.schema import (
-    ANY_NAME,
-    AT_RESONATOR,
-    CLOSED,
-    COLLECTIVE,
-    RUN,
-    Entry,
-    Section,
-    Table,
-)
+from darkbattery.nvmodel.refusal import InputError, known_name
 from darkbattery.runs.figures.save import save_figures
 from darkbattery.runs.pages.marks import fill
 from darkbattery.runs.ranks.world import (
@@ -38,6 +28,7 @@ from darkbattery.runs.start.execute import Order, execute
 from darkbattery.runs.studies import detectors, fluctuations, gallery, planning
 from darkbattery.runs.studies.baselines import figure as baselines
 from darkbattery.runs.studies.paper import command as paper
+from darkbattery.runs.studies.reference.definition import keys_tables
 from darkbattery.runs.studies.reference.methods import methods_table
 from darkbattery.runs.studies.reference.observables import observables_table
 from darkbattery.runs.studies.regimes import command as regimes
@@ -59,52 +50,6 @@ class Study:
 
     tell: Tell
     definitions: tuple[str, ...] = ()
-
-
-def keys_tables() -> dict[str, pd.DataFrame]:
-    """A row a key, by the name of its table's marks."""
-    kinds: dict[str, Table] = {
-        "reservoir": COLLECTIVE,
-        "resonator": AT_RESONATOR,
-        "dicke": CLOSED,
-        "run": RUN,
-    }
-    return {name: _table(keys) for name, keys in kinds.items()}
-
-
-def _table(keys: Table) -> pd.DataFrame:
-    rows = [(f"`{name}`", meaning, default) for name, meaning, default in rows_of(keys)]
-    return pd.DataFrame(rows, columns=["key", "meaning", "default"])
-
-
-def rows_of(table: Table) -> Iterator[tuple[str, str, str]]:
-    """Key, meaning and default of all that a table holds, tables' keys by dotted names.
-
-    Keys that several tables share are told once.
-
-    >>> next(rows_of(CLOSED["dicke"].keys))
-    ('n_battery', 'number of spins, and of photons at the start', 'required')
-    """
-    yield from _rows(table, "", {})
-
-
-def _rows(table: Table, prefix: str, told: dict[int, str]) -> Iterator[tuple[str, str, str]]:
-    for key, entry in table.items():
-        name = f"{prefix}{'NAME' if key == ANY_NAME else key}"
-        inner = entry.keys if isinstance(entry, Section) else entry.table
-        first = told.setdefault(id(inner), name)
-        again = inner is not None and first != name
-        same = f"; keys as in `{first}`" if again else ""
-        yield name, _meaning(entry) + same, entry.default
-        if inner is not None and not again:
-            yield from _rows(inner, f"{name}.", told)
-
-
-def _meaning(entry: Entry) -> str:
-    if isinstance(entry, Section) or len(entry.choices) > 5:
-        return entry.meaning
-    words = entry.choices or entry.words
-    return entry.meaning + (": " + ", ".join(f"`{one}`" for one in words) if words else "")
 
 
 def _of_tables(tables: Callable[[], Mapping[str, pd.DataFrame]]) -> Study:
@@ -138,6 +83,13 @@ def make(name: str, page: Path, results: Path = Path()) -> None:
         study.tell(results, page)
 
 
+def main(given: list[str]) -> None:
+    """`make` as the command line asks for it."""
+    if len(given) not in (2, 3):
+        raise InputError("arguments", given, "must be NAME PAGE, or NAME PAGE RESULTS")
+    make(given[0], *map(Path, given[1:]))
+
+
 if __name__ == "__main__":
     with ending_together():
-        make(sys.argv[1], *map(Path, sys.argv[2:]))
+        main(sys.argv[1:])

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from darkbattery.meanfield import methods as semiclassical
+from darkbattery.nvmodel import InputError
 from darkbattery.runs.choice.choice import AT_RESONATOR, IN_RESERVOIR
-from darkbattery.runs.studies.pages import make
+from darkbattery.runs.studies.pages import main, make
 from darkbattery.runs.studies.reference.methods import NOWHERE, methods_table
 from darkbattery.trajectories.averages.dicke import CLOSED
 
@@ -23,6 +24,14 @@ def test_the_page_is_what_its_generator_writes(tmp_path):
     copy.write_text(PAGE.read_text(encoding="utf-8"), encoding="utf-8")
     make("methods", copy)
     assert copy.read_text(encoding="utf-8") == PAGE.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "given", [[], ["methods"], ["method", "page.md"], ["methods", "a", "b", "c"]]
+)
+def test_what_makes_no_page_is_refused_in_a_line(given):
+    with pytest.raises(InputError, match=r"NAME PAGE|did you mean 'methods'"):
+        main(given)
 
 
 def test_every_method_has_a_row(table):

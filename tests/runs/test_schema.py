@@ -14,7 +14,7 @@ from darkbattery.runs.definitions.definition import parse_definition, shipped_de
 from darkbattery.runs.definitions.jsonschema import json_schema
 from darkbattery.runs.pages.marks import fill
 from darkbattery.runs.questions import QUESTIONS
-from darkbattery.runs.studies.pages import keys_tables
+from darkbattery.runs.studies.reference.definition import keys_tables
 
 PAGE = Path(__file__).parents[2] / "docs" / "definition.md"
 RESERVOIR = {"n_battery": 2, "n_charger": 10}
