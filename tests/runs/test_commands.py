@@ -257,12 +257,20 @@ def _study(**changes):
 )
 def test_the_estimate_holds_within_a_factor_of_three(definition):
     run_study(parse_definition(_tiny(definition)))  # compiled
-    told = sum(cost.seconds for cost in estimate(definition).costs)
-    # of a core, which other programs do not lengthen
+    # of a core; other programs lengthen both by its caches alone: in turn, and the least of three
+    rounds = [(_estimated(definition), _seconds_of(definition)) for _ in range(3)]
+    told, took = map(min, zip(*rounds, strict=True))
+    assert 1 / 3 < told / took < 3, (told, took)
+
+
+def _estimated(definition):
+    return sum(cost.seconds for cost in estimate(definition).costs)
+
+
+def _seconds_of(definition):
     started = time.process_time()
     run_study(definition)
-    took = time.process_time() - started
-    assert 1 / 3 < told / took < 3, (told, took)
+    return time.process_time() - started
 
 
 def _tiny(definition):
